@@ -1,0 +1,34 @@
+# Everything runs in .venv of this checkout, made on first use from python3 alone.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-all bench lint weights clean
+
+demo: .venv/ready
+	$(BIN)/gradtools demo demo --force
+
+test: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' tests
+
+test-all: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+bench: .venv/ready
+	$(BIN)/python tests/bench/run.py
+
+lint: .venv/ready
+	$(BIN)/python -m flake8 gradtools tests
+
+weights: .venv/ready
+	$(BIN)/python -m gradtools.bundled.train
+
+clean:
+	rm -rf .venv demo build *.egg-info
+
+.venv/ready: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make environments: install the package python3-venv, then run make again" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test]'
+	touch $@

@@ -1,0 +1,122 @@
+"""The shell's side: which commands there are, and how each of them may end.
+
+One program serves every name: `gradtools extract`, `gradtools-extract` and `python -m gradtools extract` are the same.
+Commands are imported when they are called, and the list of them imports none.
+"""
+
+import contextlib
+import errno
+import importlib
+import os
+import sys
+
+import click
+
+from gradtools import __version__
+from gradtools.errors import GradtoolsError, UsageError
+
+COMMANDS = {
+    "extract": "Images + model -> features: logits, and at every tap activation, gradient, contribution.",
+    "similarity": "Features -> how alike images are within and between classes and predictions.",
+    "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",
+    "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
+    "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
+    "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",
+    "demo": "Run the whole way on the bundled example: images, stores, table, pictures.",
+}
+
+
+class Commands(click.Group):
+    """The group of all commands, each imported only when it is called."""
+
+    def list_commands(self, ctx):
+        return list(COMMANDS)
+
+    def get_command(self, ctx, name):
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"gradtools.cli.{name}").command
+
+    def resolve_command(self, ctx, args):
+        if args and args[0] not in COMMANDS:
+            import difflib
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            raise click.UsageError(f"no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else "; gradtools --help lists them"))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "GRADTOOLS", "max_content_width": 100},
+             epilog="Completion: eval \"$(_GRADTOOLS_COMPLETE=bash_source gradtools)\" (or zsh_source, fish_source).")
+@click.version_option(__version__, prog_name="gradtools")
+def gradtools():
+    """What a trained image classifier has learned about its classes.
+
+    Commands read and write HDF5 stores and chain in pipes: gradtools extract photos/ --model resnet50 | gradtools
+    similarity | gradtools cluster | gradtools evaluate
+    """
+
+
+def main(argv=None):
+    """Run the command this program was called by; returns its exit status.
+
+    0 done, 1 failed, 2 usage, 3 too many inputs skipped, 130 and 143 interrupted, 141 the reader of a text has gone.
+    """
+    name = os.path.basename(sys.argv[0])
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if name.startswith("gradtools-"):
+        argv.insert(0, name.removeprefix("gradtools-").removesuffix(".py"))
+    verbose = any(arg.startswith("-vv") for arg in argv)
+    try:
+        with contextlib.suppress(AttributeError):
+            sys.stderr.reconfigure(errors="backslashreplace")
+        status = gradtools.main(argv, prog_name="gradtools", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except BrokenPipeError:
+        return _reader_gone()
+    except (GradtoolsError, click.ClickException, click.Abort, KeyboardInterrupt, OSError, MemoryError) as error:
+        if verbose:
+            import traceback
+            traceback.print_exc()
+        return _report(error, _called(argv))
+    except Exception as error:  # a defect of ours: still one line, and how to see more
+        if verbose:
+            raise
+        print(f"{_called(argv)}: unexpected {type(error).__name__}: {error} (run again with -vv for the traceback)", file=sys.stderr)
+        return 1
+
+
+def _called(argv):
+    """What to put before a message: the program and its command."""
+    return f"gradtools {argv[0]}" if argv and argv[0] in COMMANDS else "gradtools"
+
+
+def _report(error, called):
+    """Print one line for an error and return its exit status."""
+    if isinstance(error, GradtoolsError):
+        message, status = str(error), error.exit_status
+    elif isinstance(error, click.ClickException):
+        message, status = error.format_message(), 2 if isinstance(error, click.UsageError) else 1
+    elif isinstance(error, (click.Abort, KeyboardInterrupt)):
+        message, status = "interrupted", getattr(error, "exit_status", 130)
+    elif isinstance(error, MemoryError):
+        message, status = "out of memory: ask for fewer taps or rows at once", 1
+    else:
+        where = f"{error.filename}: " if getattr(error, "filename", None) else ""
+        message, status = where + (error.strerror or str(error)), 1
+    print(f"{called}: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+def _reader_gone():
+    """The reader of our text has left: leave too, silently, with the status a SIGPIPE would give."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+__all__ = ["COMMANDS", "UsageError", "errno", "main"]

@@ -1,0 +1,38 @@
+"""SIGINT and SIGTERM while a long job runs: remembered, and acted on between two batches.
+
+An exception raised inside HDF5 can be swallowed and leave a file half written, so a handler only sets a flag.
+"""
+
+import contextlib
+import os
+import signal
+
+
+class Interrupted(KeyboardInterrupt):
+    """The job was asked to stop and stopped between two batches; `exit_status` is 130 or 143."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.exit_status = 128 + number
+
+
+@contextlib.contextmanager
+def deferred():
+    """Yields a function that raises `Interrupted` if a signal came; a second signal leaves at once."""
+    seen = []
+
+    def remember(number, frame):
+        if seen:
+            os._exit(128 + number)
+        seen.append(number)
+
+    def check():
+        if seen:
+            raise Interrupted(seen[0])
+
+    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

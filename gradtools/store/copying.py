@@ -1,0 +1,67 @@
+"""Copies of groups between files, whole or with some of the samples left out.
+
+A copied dataset's references to its dimension scales dangle, so a copy drops them and attaches the scales anew.
+"""
+
+import h5py
+import numpy as np
+
+from gradtools.store import layout
+
+COPY_BYTES = 32 << 20
+
+
+def copy(source, target, path, keep=None):
+    """Copy the group or dataset `path` of an open file into another.
+
+    Parameters
+    ----------
+    keep : (N,) bool array, optional
+        Samples to keep; datasets whose first dimension is `/sample` lose the other rows.
+    """
+    if path not in source:
+        return
+    item = source[path]
+    if isinstance(item, h5py.Dataset):
+        _copy_dataset(item, target, keep)
+        return
+    for group in layout.groups(item):
+        target.require_group(group.name).attrs.update(layout.own_attributes(group))
+    for _, dataset in layout.datasets(item):
+        _copy_dataset(dataset, target, keep)
+
+
+def _copy_dataset(dataset, target, keep):
+    """Copy one dataset, its scales made or checked on the way."""
+    if dataset.name in target:
+        return
+    scales = layout.scales_of(dataset)
+    by_sample = bool(scales) and scales[0] == "/sample"
+    if keep is None or not by_sample:
+        target.require_group(dataset.parent.name)
+        h5py.h5o.copy(dataset.file.id, dataset.name.encode(), target.id, dataset.name.encode())
+        made = target[dataset.name]
+        for key in layout.MACHINERY:
+            if key in made.attrs:
+                del made.attrs[key]
+    else:
+        made = _copy_rows(dataset, target, keep)
+    for length, path in zip(made.shape, scales):
+        layout.scale(target, path, length)
+    layout.attach(target, made, scales)
+
+
+def _copy_rows(dataset, target, keep):
+    """Copy the kept rows, a bounded number of bytes at a time."""
+    rows = np.flatnonzero(keep)
+    chunks = dataset.chunks and (min(dataset.chunks[0], max(len(rows), 1)), *dataset.chunks[1:])
+    made = target.create_dataset(dataset.name, shape=(len(rows), *dataset.shape[1:]), dtype=dataset.dtype, chunks=chunks,
+                                 fletcher32=dataset.fletcher32, shuffle=dataset.shuffle, compression=dataset.compression)
+    made.attrs.update(layout.own_attributes(dataset))
+    step = max(1, COPY_BYTES // max(dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])), 1))
+    written = 0
+    for start in range(0, dataset.shape[0], step):
+        part = dataset[start:start + step][keep[start:start + step]]
+        made[written:written + len(part)] = part
+        written += len(part)
+    return made

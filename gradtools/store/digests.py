@@ -1,0 +1,42 @@
+"""SHA-256 of every dataset: type, shape, little-endian values in C order and result attributes; no times, paths or names of runs."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from gradtools.store import layout
+
+NOT_RESULTS = {"uuid", "created", "source", "root", "command", "model", "weights", "long_name", "units", "device"}
+READ_BYTES = 16 << 20
+
+
+def dataset_digest(dataset):
+    """SHA-256 (hex) of one dataset; reads a bounded number of bytes at a time."""
+    kind = dataset.dtype.newbyteorder("<") if dataset.dtype.byteorder not in "|<" else dataset.dtype
+    sha = hashlib.sha256(f"{kind.str} {dataset.shape} ".encode())
+    sha.update(_attributes(dataset))
+    if dataset.shape == ():
+        sha.update(np.asarray(dataset[()], dtype=kind).tobytes())
+        return sha.hexdigest()
+    step = max(1, READ_BYTES // max(kind.itemsize * int(np.prod(dataset.shape[1:])), 1))
+    for start in range(0, dataset.shape[0], step):
+        sha.update(np.ascontiguousarray(dataset[start:start + step], dtype=kind).tobytes())
+    return sha.hexdigest()
+
+
+def digests(file):
+    """{path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
+    found = {path: dataset_digest(dataset) for path, dataset in layout.datasets(file) if path != "/history"}
+    for group in layout.groups(file):
+        attributes = _attributes(group)
+        if attributes != b"{}":
+            found[group.name.rstrip("/") + "/"] = hashlib.sha256(attributes).hexdigest()
+    return dict(sorted(found.items()))
+
+
+def _attributes(item):
+    """Result attributes as canonical JSON."""
+    kept = {key: value for key, value in layout.plain_attributes(item).items() if key not in NOT_RESULTS}
+    return json.dumps(kept, sort_keys=True).encode("utf-8", "surrogateescape")
+

@@ -1,0 +1,160 @@
+"""The layout of a store: how datasets, their dimensions and their texts are written.
+
+Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale, i32, named in brackets):
+
+    /                       attrs: format, version, kind, uuid, created, source, root
+    /samples/               id, label, digest (byte), height, width                 [sample]
+    /classes/               name [label]   member [label, class]
+    /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, device, batch_size, threads
+                            class_name, bias [class]   weight [class, embedding]
+    /outputs/               logits [sample, class]   predicted, target [sample]   embedding [sample, embedding]
+    /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
+    /taps/<tap>/            activation gradient contribution active_share [sample, channel]
+                            gradient_map activation_map [sample, channel, y, x]   token_activation token_gradient [sample, channel]
+    /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]
+    /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
+    /projection/<feature>/            pca [sample, component]   explained [component]
+    /tables/<name>/         a table: one dataset a column, all of them [row]
+    /history                one JSON line a step [step]
+    /part/                  only in an unfinished file: committed rows, unreadable ones, and the command that goes on with it
+"""
+
+import h5py
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+
+FORMAT, VERSION = "gradtools-store", 1
+CHUNK_BYTES = 4 << 20
+MOST_ATTACHMENTS = 4085  # a scale's REFERENCE_LIST is an attribute, and attributes end at 64 KiB
+MACHINERY = ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates")
+
+
+def text(values):
+    """Texts as fixed-length UTF-8, bytes that are not UTF-8 kept as they are."""
+    encoded = [value.encode("utf-8", "surrogateescape") for value in values]
+    length = max((len(item) for item in encoded), default=1) or 1
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", length))
+
+
+def decoded(values):
+    """Texts of a dataset as `str`, foreign bytes as surrogate escapes."""
+    return [value.decode("utf-8", "surrogateescape") for value in values]
+
+
+def chunk_shape(row_shape, itemsize, block):
+    """Chunk of a row dataset: its length divides `block`, its bytes stay under CHUNK_BYTES."""
+    tail = list(row_shape)
+    for axis in range(len(tail)):
+        rest = int(np.prod(tail[axis + 1:])) * itemsize
+        tail[axis] = max(1, min(tail[axis], CHUNK_BYTES // max(rest, 1)))
+    row_bytes = max(int(np.prod(tail)) * itemsize, 1)
+    rows = next(r for r in range(block, 0, -1) if block % r == 0 and (r * row_bytes <= CHUNK_BYTES or r == 1))
+    return (rows, *tail)
+
+
+def scale(file, path, length):
+    """Make the dimension scale `path`, or check that the one there has `length` entries."""
+    if path in file:
+        if file[path].shape != (length,):
+            raise GradtoolsError(f"dimension {path} has {file[path].shape[0]} entries, not {length}")
+        return file[path]
+    made = file.create_dataset(path, data=np.arange(length, dtype="i4"))
+    made.make_scale(path.rsplit("/", 1)[-1])
+    return made
+
+
+def dimension(path, name):
+    """Path of a dataset's dimension `name`: '/name' is the root's, a bare name the dataset's group's."""
+    return name if name.startswith("/") else f"{path.rsplit('/', 1)[0]}/{name}"
+
+
+def attach(file, dataset, dims):
+    """Attach the scales `dims` (paths, one a dimension) to a dataset."""
+    for axis, path in enumerate(dims):
+        try:
+            dataset.dims[axis].attach_scale(file[path])
+        except (OSError, RuntimeError) as error:
+            raise GradtoolsError(f"{dataset.name}: dimension {path} cannot take more than {MOST_ATTACHMENTS} datasets; "
+                                 "ask for fewer taps at once") from error
+
+
+def label(dataset, long_name, units="", attrs=None):
+    """Write what a reader of the file wants to know of a dataset."""
+    dataset.attrs["long_name"] = long_name
+    if units:
+        dataset.attrs["units"] = units
+    for key, value in (attrs or {}).items():
+        dataset.attrs[key] = value
+
+
+def put(file, path, values, dims, long_name, units="", attrs=None):
+    """Write one whole dataset with its dimensions.
+
+    Parameters
+    ----------
+    values : array, or list of str
+    dims : sequence of str
+        One name a dimension (see `dimension`); missing scales are made.
+    """
+    values = text(values) if isinstance(values, (list, tuple)) and (not values or isinstance(values[0], str)) else np.asarray(values)
+    if values.dtype == bool:
+        values = values.astype("u1")
+    path = path if path.startswith("/") else "/" + path
+    scales = [dimension(path, name) for name in dims]
+    for length, name in zip(values.shape, scales):
+        scale(file, name, length)
+    options = {}
+    if values.size:
+        chunks = chunk_shape(values.shape[1:], values.dtype.itemsize, values.shape[0]) if values.ndim else None
+        options = {"chunks": chunks, "fletcher32": True} if values.ndim else {}
+        if values.dtype.kind == "S":
+            options |= {"shuffle": True, "compression": "gzip"}
+    dataset = file.create_dataset(path, data=values, **options)
+    label(dataset, long_name, units, attrs)
+    attach(file, dataset, scales)
+    return dataset
+
+
+def scales_of(dataset):
+    """Paths of a dataset's dimension scales, one a dimension ('' where there is none)."""
+    return [dim[0].name if len(dim) else "" for dim in dataset.dims]
+
+
+def is_scale(dataset):
+    """Whether a dataset is a dimension scale."""
+    return h5py.h5ds.is_scale(dataset.id)
+
+
+def datasets(group):
+    """(path, dataset) of everything below a group, dimension scales left out, in order of name."""
+    for name in sorted(group):
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from datasets(item)
+        elif not is_scale(item):
+            yield item.name, item
+
+
+def groups(group):
+    """Every group below a group, itself included, in order of name."""
+    yield group
+    for name in sorted(group):
+        if isinstance(group[name], h5py.Group):
+            yield from groups(group[name])
+
+
+def own_attributes(item):
+    """The attributes that are ours, not HDF5's dimension machinery, as stored."""
+    return {key: value for key, value in item.attrs.items() if key not in MACHINERY}
+
+
+def plain_attributes(item):
+    """The same with texts as `str` and numbers as Python's own."""
+    return {key: _plain(value) for key, value in own_attributes(item).items()}
+
+
+def _plain(value):
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -1,0 +1,198 @@
+"""Stores opened for reading: checked, never changed."""
+
+import contextlib
+import functools
+import json
+import os
+
+import h5py
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+from gradtools.store import digests, layout, pipes
+
+
+@contextlib.contextmanager
+def read(path):
+    """Open a store read-only; '-' is standard input. Yields a `Store`."""
+    with contextlib.ExitStack() as stack:
+        name = path
+        if path == "-":
+            path, name = stack.enter_context(pipes.spooled_input()), "standard input"
+        file = stack.enter_context(_opened(path, name))
+        _check(file, name)
+        yield Store(file, name)
+
+
+def _opened(path, name):
+    """The open file, or one line that says why not."""
+    if not os.path.exists(path):
+        raise GradtoolsError(f"{name}: no such file")
+    if os.path.isdir(path):
+        raise GradtoolsError(f"{name} is a directory, not a store: gradtools extract makes one from a folder of images")
+    try:
+        return h5py.File(path, "r")
+    except PermissionError as error:
+        raise GradtoolsError(f"{name} cannot be read: no permission") from error
+    except OSError as error:
+        if "lock" in str(error):
+            reason = "is being written by another process"
+        elif "truncated" in str(error):
+            reason = "is truncated: make it again"
+        elif not h5py.is_hdf5(path):
+            reason = "is no HDF5 file"
+        else:
+            reason = f"cannot be opened ({error})"
+        raise GradtoolsError(f"{name} {reason}") from error
+
+
+def _check(file, name):
+    """Refuse what is not a whole store of this version, and files that reach into others."""
+    if file.attrs.get("format") != layout.FORMAT:
+        raise GradtoolsError(f"{name} is an HDF5 file but no gradtools store (it has no format attribute {layout.FORMAT!r})")
+    if file.attrs.get("version") != layout.VERSION:
+        raise GradtoolsError(f"{name} is a store of version {file.attrs.get('version')}, this gradtools reads version {layout.VERSION}: "
+                             "use the gradtools that wrote it, or make the store again")
+    if "part" in file:
+        raise GradtoolsError(f"{name} is not finished: run the command that writes it again, it goes on where it stopped")
+    _check_links(file, name)
+
+
+def _check_links(group, name):
+    """Refuse external links, external raw storage and virtual datasets, which read other files than the one named."""
+    for key in group:
+        if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
+            raise GradtoolsError(f"{name} has an external link at {group.name}/{key}: refused")
+        item = group[key]
+        if isinstance(item, h5py.Group):
+            _check_links(item, name)
+        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            raise GradtoolsError(f"{name} keeps the values of {item.name} in other files: refused")
+
+
+class Store:
+    """An open store. Row data are read on demand; what belongs to the samples is read once and kept."""
+
+    def __init__(self, file, name):
+        self.file, self.name = file, name
+
+    def _column(self, path):
+        return self.file[path][:] if path in self.file else None
+
+    @property
+    def kind(self):
+        """What the store was made to hold (str)."""
+        return self.file.attrs["kind"]
+
+    @property
+    def uuid(self):
+        """The file's own number (str)."""
+        return self.file.attrs["uuid"]
+
+    @functools.cached_property
+    def n_samples(self):
+        """Number of samples (int)."""
+        return self.file["/sample"].shape[0]
+
+    @functools.cached_property
+    def ids(self):
+        """Sample ids (list of str): paths below the root."""
+        return layout.decoded(self.file["/samples/id"][:])
+
+    @functools.cached_property
+    def labels(self):
+        """Data class of each sample, i32 (N,); -1 where there is none."""
+        return self.file["/samples/label"][:]
+
+    @functools.cached_property
+    def class_names(self):
+        """Names of the data's classes (list of str)."""
+        return layout.decoded(self._column("/classes/name")) if "/classes/name" in self.file else []
+
+    @functools.cached_property
+    def member(self):
+        """Which of the model's classes belong to each data class, u8 (G, K), or None."""
+        return self._column("/classes/member")
+
+    @functools.cached_property
+    def model(self):
+        """Attributes of the model (dict)."""
+        return self.attributes("/model")
+
+    @functools.cached_property
+    def model_class_names(self):
+        """Names of the model's classes (list of str), empty where unknown."""
+        return layout.decoded(self._column("/model/class_name")) if "/model/class_name" in self.file else []
+
+    @functools.cached_property
+    def class_rows(self):
+        """The last layer's rows, f32 (K, D), or None."""
+        return self._column("/model/weight")
+
+    @functools.cached_property
+    def predicted(self):
+        """Argmax class of each sample, i32 (N,), or None for a network without classes."""
+        return self._column("/outputs/predicted")
+
+    @functools.cached_property
+    def target(self):
+        """Target class of each sample, i32 (N,), or None."""
+        return self._column("/outputs/target")
+
+    @functools.cached_property
+    def taps(self):
+        """Names of the taps (list of str) in order of execution."""
+        return json.loads(self.attributes("/taps").get("order", "[]"))
+
+    def attributes(self, path):
+        """Attributes of a group (dict, texts as str), empty where it is missing."""
+        return layout.plain_attributes(self.file[path]) if path in self.file else {}
+
+    def history_lines(self):
+        """The steps that made this store (list of str, JSON)."""
+        return layout.decoded(self.file["/history"][:]) if "/history" in self.file else []
+
+    def rows(self, path):
+        """A row dataset of the store as `Rows`, or None where it is missing."""
+        return Rows(self.file[path]) if path in self.file else None
+
+    def tree(self, path):
+        """Names directly below a group (list of str), empty where it is missing."""
+        return sorted(name for name in self.file[path] if isinstance(self.file[path][name], h5py.Group)) if path in self.file else []
+
+    def values(self, path):
+        """A small dataset whole; texts as a list of str; None where it is missing."""
+        if path not in self.file:
+            return None
+        values = self.file[path][()]
+        return layout.decoded(values) if values.dtype.kind in "SO" else values
+
+    def table(self, path):
+        """A table as a dict of columns, and its attributes."""
+        group = self.file[path]
+        rows = group["row"].name
+        names = [name for name in sorted(group) if isinstance(group[name], h5py.Dataset) and not layout.is_scale(group[name])
+                 and layout.scales_of(group[name]) == [rows]]
+        return {name: self.values(f"{path}/{name}") for name in names}, layout.plain_attributes(group)
+
+    @functools.cached_property
+    def sample_digest(self):
+        """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images."""
+        return digests.dataset_digest(self.file["/samples/digest"])
+
+    def subject(self):
+        """(samples, model) digests: stores with equal ones are tables of the same subject."""
+        return self.sample_digest, self.model.get("weights_sha256", "")
+
+
+class Rows:
+    """A dataset of one row a sample, read in pieces; rows of more than one dimension are flattened."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        self.shape = (dataset.shape[0], int(np.prod(dataset.shape[1:])))
+        self.nbytes = dataset.dtype.itemsize * self.shape[0] * self.shape[1]
+
+    def read(self, start, stop):
+        """Rows start..stop, (n, D) of the stored type."""
+        return self.dataset[start:stop].reshape(-1, self.shape[1])

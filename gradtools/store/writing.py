@@ -1,0 +1,326 @@
+"""Outputs that appear whole or not at all: OUTPUT.part, synced, renamed; in blocks that survive a kill where the job is long."""
+
+import contextlib
+import datetime
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+
+import h5py
+import numpy as np
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.store import layout, pipes
+from gradtools.store.copying import copy
+
+SPARE_BYTES = 8 << 20  # what HDF5's own metadata may need when a block is flushed
+
+
+def check_output(output, force=False):
+    """Refuse early what could not be written in the end: an existing file, a missing or read-only directory."""
+    if output == "-":
+        return
+    folder = os.path.dirname(output) or "."
+    if os.path.isdir(output):
+        raise UsageError(f"output {output} is a directory: name a file in it")
+    if os.path.exists(output) and not force:
+        raise GradtoolsError(f"output {output} exists: choose another name, or replace it with --force")
+    if not os.path.isdir(folder):
+        raise GradtoolsError(f"output directory {folder} does not exist: make it first")
+    if not os.access(folder, os.W_OK):
+        raise GradtoolsError(f"output directory {folder} cannot be written to: choose another place for -o")
+
+
+@contextlib.contextmanager
+def create(output, kind, *, force=False, source="", root=""):
+    """Write a store in one go; yields the open `h5py.File`-backed `Sink`.
+
+    Parameters
+    ----------
+    output : str
+        Path, or '-' for standard output.
+    kind : str
+        What the store holds: features, similarity, clusters.
+    """
+    check_output(output, force)
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(pipes.spooled_output()) if output == "-" else output + ".part"
+        try:
+            with disk_errors(path), h5py.File(path, "w") as file:
+                stamp(file, kind, source, root)
+                yield Sink(file)
+        except BaseException:
+            if output != "-":
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            raise
+        if output != "-":
+            publish(path, output)
+
+
+def stamp(file, kind, source, root):
+    """The root's attributes: what the file is and where its samples were."""
+    file.attrs.update(format=layout.FORMAT, version=layout.VERSION, kind=kind, uuid=str(uuid.uuid4()),
+                      created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+                      source=source.encode("utf-8", "surrogateescape"), root=root.encode("utf-8", "surrogateescape"))
+
+
+def publish(part, output):
+    """Sync a finished file and give it its name; the final path is never opened for writing."""
+    with disk_errors(part), open(part, "rb") as handle:
+        os.fsync(handle.fileno())
+    os.replace(part, output)
+    with contextlib.suppress(OSError):
+        folder = os.open(os.path.dirname(output) or ".", os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def disk_errors(path):
+    """Say a failed write as one line."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
+            hint in str(error) for hint in ("No space left", "quota exceeded", "File too large"))
+        if full:
+            raise GradtoolsError(f"no space left for {path}: free some, or write to another disk, then run the same command again") from error
+        if isinstance(error, BlockingIOError) or "unable to lock" in str(error):
+            raise GradtoolsError(f"{path} is being written by another process: wait for it, or choose another -o") from error
+        if isinstance(error, PermissionError):
+            raise GradtoolsError(f"{path} cannot be written: no permission") from error
+        raise
+
+
+class Sink:
+    """A store being written; wraps the open file so that other modules never name a path in it by hand."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def put(self, path, values, dims, long_name, units="", attrs=None):
+        """Write one dataset (see `layout.put`)."""
+        return layout.put(self.file, path, values, dims, long_name, units, attrs)
+
+    def carry(self, store, paths, keep=None):
+        """Copy groups of an opened store, optionally only some samples."""
+        for path in paths:
+            copy(store.file, self.file, path, keep)
+
+    def attributes(self, path, **values):
+        """Set attributes of a group, made where it is missing."""
+        group = self.file.require_group(path)
+        for key, value in values.items():
+            group.attrs[key] = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+    def history(self, stores, step):
+        """Write the steps of the inputs, each once, and this one."""
+        lines = list(dict.fromkeys(line for store in stores for line in store.history_lines()))
+        for stale in ("/history", "/step"):
+            if stale in self.file:
+                del self.file[stale]
+        self.put("/history", lines + [json.dumps(step, ensure_ascii=True)], ["/step"], "steps that made this store, one JSON line each")
+
+    def table(self, path, columns, long_name, attrs=None, row="row"):
+        """Write a table: a dataset a column.
+
+        Parameters
+        ----------
+        columns : dict of str to (n,) array or list of str
+        """
+        self.file.require_group(path)
+        for name, values in columns.items():
+            self.put(f"{path}/{name}", values, [row], f"{long_name}: {name}")
+        self.attributes(path, **(attrs or {}))
+
+
+class Column:
+    """A dataset that grows by rows: its path, the shape and dimensions of one row, its type and texts."""
+
+    def __init__(self, path, tail, dims, dtype, long_name, units=""):
+        self.path, self.tail, self.dims, self.dtype = path, tuple(tail), tuple(dims), np.dtype(dtype)
+        self.long_name, self.units = long_name, units
+
+
+class Part(Sink):
+    """An unfinished output that grows by whole blocks and goes on after a kill.
+
+    Each block is followed by a flush and the count of committed rows; reopening drops what came after the last count.
+    """
+
+    def __init__(self, file, columns, block, rows):
+        super().__init__(file)
+        self.columns, self.block, self.rows = columns, block, rows
+
+    @property
+    def committed(self):
+        """Rows (int) that are safe on disk."""
+        return int(self.file["/part/committed"][0]) if "part" in self.file else self.rows
+
+    @property
+    def unreadable(self):
+        """Which committed rows have no image, bool (rows,)."""
+        return self.file["/part/unreadable"][:self.committed] != 0 if "part" in self.file else np.zeros(self.rows, bool)
+
+    def append(self, values, unreadable):
+        """Commit the next rows.
+
+        Parameters
+        ----------
+        values : dict of str to (n, ...) array
+            One array a column, by path.
+        unreadable : (n,) bool array
+            Rows that keep their place until the end and are then left out.
+        """
+        start = self.committed
+        stop = start + len(unreadable)
+        self._check_space(sum(array.nbytes for array in values.values()))
+        for column in self.columns:
+            dataset = self.file[column.path]
+            dataset.resize(stop, axis=0)
+            dataset[start:stop] = values[column.path]
+        self.file["/part/unreadable"][start:stop] = unreadable
+        self.file.flush()
+        self.file["/part/committed"][0] = stop
+        self.file.flush()
+
+    def values(self, path):
+        """All committed values of a growing dataset."""
+        return self.file[path][:self.committed]
+
+    def _check_space(self, needed):
+        """Stop before a write that cannot end well: HDF5 does not recover from a full disk."""
+        free = shutil.disk_usage(os.path.dirname(os.path.abspath(self.file.filename))).free
+        if free < needed + SPARE_BYTES:
+            raise GradtoolsError(f"no space left for {self.file.filename} ({free >> 20} MiB free): the first {self.committed} images are kept; "
+                                 "free some and run the same command again")
+
+
+@contextlib.contextmanager
+def grow(output, kind, columns, rows, block, command, begin, *, force=False, restart=False, compress=False, say=print):
+    """Write a store block by block, going on where the same command was stopped.
+
+    Parameters
+    ----------
+    columns : list of Column
+    rows : int
+        How many rows there will be, unreadable ones counted in.
+    block : int
+        Rows committed at once; chunk lengths divide it.
+    command : dict
+        Everything that must be the same for the job to go on; the first difference is named.
+    begin : callable
+        Called with the new `Part`; writes what does not grow.
+    say : callable
+        Takes one line for the user.
+
+    Yields
+    ------
+    Part
+    """
+    check_output(output, force)
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(pipes.spooled_output()) if output == "-" else output + ".part"
+        if os.path.exists(path) and (restart or output == "-"):
+            os.unlink(path)
+        stack.enter_context(disk_errors(path))
+        with _opened(path, command, say) as file:
+            part = Part(file, columns, block, rows)
+            if "command" not in file.attrs:
+                _begin(part, kind, command, begin, compress)
+            _rewind(part)
+            if part.committed:
+                say(f"going on after {part.committed} of {rows} images in {path}")
+            yield part
+            if part.committed != rows:
+                raise GradtoolsError(f"{path}: {part.committed} of {rows} rows written")
+            marked = part.unreadable
+            if not marked.any():
+                file.flush()
+                file.pop("part", None)
+        if marked.any():
+            _leave_out(path, path + ".kept", marked)
+        if output != "-":
+            publish(path, output)
+
+
+def _begin(part, kind, command, begin, compress):
+    """A new part: everything that does not grow, the empty columns, and at last the command that may go on with it."""
+    stamp(part.file, kind, "", "")
+    layout.scale(part.file, "/sample", part.rows)
+    begin(part)
+    for column in part.columns:
+        _make_column(part, column, compress)
+    group = part.file.create_group("part")
+    group["command"] = json.dumps(command, sort_keys=True)
+    group["committed"] = np.zeros(1, "i8")
+    group["unreadable"] = np.zeros(part.rows, "u1")
+    part.file.flush()
+    part.file.attrs["command"] = fingerprint(command)
+    part.file.flush()
+
+
+def _make_column(part, column, compress):
+    """Make one growing dataset, empty, with its dimensions."""
+    chunks = layout.chunk_shape(column.tail, column.dtype.itemsize, part.block)
+    dataset = part.file.create_dataset(column.path, shape=(0, *column.tail), maxshape=(None, *column.tail), dtype=column.dtype,
+                                       chunks=chunks, fletcher32=True, shuffle=compress, compression="gzip" if compress else None)
+    layout.label(dataset, column.long_name, column.units)
+    dims = ["/sample"] + [layout.dimension(column.path, name) for name in column.dims]
+    for length, path in zip((part.rows, *column.tail), dims):
+        layout.scale(part.file, path, length)
+    layout.attach(part.file, dataset, dims)
+
+
+def _rewind(part):
+    """Drop the rows after the last committed one."""
+    for column in part.columns:
+        if part.file[column.path].shape[0] > part.committed:
+            part.file[column.path].resize(part.committed, axis=0)
+
+
+def _opened(path, command, say):
+    """Open a part that the same command left, or a new file where there is none that can be read."""
+    if not os.path.exists(path):
+        return h5py.File(path, "w")
+    try:
+        file = h5py.File(path, "r+")
+    except OSError as error:
+        if isinstance(error, (BlockingIOError, PermissionError)) or "unable to lock" in str(error):
+            raise
+        say(f"{path} cannot be read ({error}): beginning anew")
+        return h5py.File(path, "w")
+    if "command" not in file.attrs:
+        file.close()
+        return h5py.File(path, "w")
+    if file.attrs["command"] != fingerprint(command):
+        reason = difference(json.loads(file["part/command"][()]), command) if "part" in file else "it is whole and waits for its name"
+        file.close()
+        raise GradtoolsError(f"{path} belongs to another command: {reason}; give the same one to go on, another -o, or --restart to drop it")
+    return file
+
+
+def fingerprint(command):
+    """SHA-256 (hex) of a command's effective options and inputs."""
+    return hashlib.sha256(json.dumps(command, sort_keys=True).encode()).hexdigest()
+
+
+def difference(before, now):
+    """The first option in which two commands differ, in words."""
+    now = json.loads(json.dumps(now))
+    key = next(key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key))
+    return f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
+
+
+def _leave_out(path, kept, marked):
+    """Replace an unfinished file by a finished copy without the marked rows."""
+    with disk_errors(kept), h5py.File(path, "r") as file, h5py.File(kept, "w") as target:
+        target.attrs.update(file.attrs)
+        for name in sorted(set(file) - {"part"}):
+            if isinstance(file[name], h5py.Group) or not layout.is_scale(file[name]):
+                copy(file, target, "/" + name, ~marked)
+    os.replace(kept, path)
