@@ -11,24 +11,26 @@ from gradtools.store import layout
 COPY_BYTES = 32 << 20
 
 
-def copy(source, target, path, keep=None):
+def copy(source, target, path, keep=None, left=()):
     """Copy the group or dataset `path` of an open file into another.
 
     Parameters
     ----------
     keep : (N,) bool array, optional
         Samples to keep; datasets whose first dimension is `/sample` lose the other rows.
+    left : collection of str
+        Groups that stay behind, with all below them.
     """
-    if path not in source:
+    if path not in source or path in left:
         return
     item = source[path]
     if isinstance(item, h5py.Dataset):
-        _copy_dataset(item, target, keep)
+        if not layout.is_scale(item):
+            _copy_dataset(item, target, keep)
         return
-    for group in layout.groups(item):
-        target.require_group(group.name).attrs.update(layout.own_attributes(group))
-    for _, dataset in layout.datasets(item):
-        _copy_dataset(dataset, target, keep)
+    target.require_group(path).attrs.update(layout.own_attributes(item))
+    for name in sorted(item):
+        copy(source, target, f"{path}/{name}", keep, left)
 
 
 def _copy_dataset(dataset, target, keep):

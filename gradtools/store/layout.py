@@ -101,6 +101,8 @@ def put(file, path, values, dims, long_name, units="", attrs=None):
     if values.dtype == bool:
         values = values.astype("u1")
     path = path if path.startswith("/") else "/" + path
+    if path in file:
+        drop(file, path)
     scales = [dimension(path, name) for name in dims]
     for length, name in zip(values.shape, scales):
         scale(file, name, length)
@@ -114,6 +116,15 @@ def put(file, path, values, dims, long_name, units="", attrs=None):
     label(dataset, long_name, units, attrs)
     attach(file, dataset, scales)
     return dataset
+
+
+def drop(file, path):
+    """Delete a dataset; its scales forget it first, or readers would follow them to nothing."""
+    dataset = file[path]
+    for axis, name in enumerate(scales_of(dataset)):
+        if name:
+            dataset.dims[axis].detach_scale(file[name])
+    del file[path]
 
 
 def scales_of(dataset):

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import uuid
 
 import h5py
@@ -16,7 +15,8 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import layout, pipes
 from gradtools.store.copying import copy
 
-SPARE_BYTES = 8 << 20  # what HDF5's own metadata may need when a block is flushed
+RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables", "pairs", "maps")
+SPARE_BYTES = 1 << 20  # what HDF5's own metadata may need when a block is flushed
 
 
 def check_output(output, force=False):
@@ -85,15 +85,25 @@ def disk_errors(path):
     try:
         yield
     except (OSError, RuntimeError) as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
-            hint in str(error) for hint in ("No space left", "quota exceeded", "File too large"))
-        if full:
+        if any(_tells_of_full_disk(link) for link in _chain(error)):
             raise GradtoolsError(f"no space left for {path}: free some, or write to another disk, then run the same command again") from error
         if isinstance(error, BlockingIOError) or "unable to lock" in str(error):
             raise GradtoolsError(f"{path} is being written by another process: wait for it, or choose another -o") from error
         if isinstance(error, PermissionError):
             raise GradtoolsError(f"{path} cannot be written: no permission") from error
         raise
+
+
+def _chain(error):
+    """An error and those it came from: HDF5 fails again when it closes what it could not write."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _tells_of_full_disk(error):
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
+        hint in str(error) for hint in ("No space left", "quota exceeded", "File too large"))
 
 
 class Sink:
@@ -106,10 +116,30 @@ class Sink:
         """Write one dataset (see `layout.put`)."""
         return layout.put(self.file, path, values, dims, long_name, units, attrs)
 
-    def carry(self, store, paths, keep=None):
-        """Copy groups of an opened store, optionally only some samples."""
-        for path in paths:
-            copy(store.file, self.file, path, keep)
+    def carry(self, store, keep, whole, replacing=()):
+        """Copy what an output always has of its input, or everything.
+
+        Samples, classes, what the network answered and the attributes of model and taps are always there.
+
+        Parameters
+        ----------
+        keep : (N,) bool array
+            Samples to keep. Results that rest on all of them are left behind where some are left out.
+        whole : bool
+            Everything, not only what is always there.
+        replacing : sequence of str
+            Paths that this step writes itself.
+        """
+        subset = None if keep.all() else keep
+        left = set(replacing) | ({f"/{name}" for name in RESULTS} if subset is not None else set())
+        always = ["/samples", "/classes", "/model/class_name", "/outputs/predicted", "/outputs/target"]
+        everything = ["/" + name for name in sorted(store.file) if name != "history"]
+        for path in everything if whole else always:
+            copy(store.file, self.file, path, subset, left)
+        for path in ("/model", "/taps"):
+            self.attributes(path, **store.attributes(path))
+        for key in ("source", "root"):
+            self.file.attrs[key] = store.file.attrs[key]
 
     def attributes(self, path, **values):
         """Set attributes of a group, made where it is missing."""
@@ -120,9 +150,9 @@ class Sink:
     def history(self, stores, step):
         """Write the steps of the inputs, each once, and this one."""
         lines = list(dict.fromkeys(line for store in stores for line in store.history_lines()))
-        for stale in ("/history", "/step"):
-            if stale in self.file:
-                del self.file[stale]
+        if "/history" in self.file:
+            layout.drop(self.file, "/history")
+            del self.file["/step"]
         self.put("/history", lines + [json.dumps(step, ensure_ascii=True)], ["/step"], "steps that made this store, one JSON line each")
 
     def table(self, path, columns, long_name, attrs=None, row="row"):
@@ -178,7 +208,7 @@ class Part(Sink):
         """
         start = self.committed
         stop = start + len(unreadable)
-        self._check_space(sum(array.nbytes for array in values.values()))
+        self._try_room(sum(array.nbytes for array in values.values()))
         for column in self.columns:
             dataset = self.file[column.path]
             dataset.resize(stop, axis=0)
@@ -192,12 +222,20 @@ class Part(Sink):
         """All committed values of a growing dataset."""
         return self.file[path][:self.committed]
 
-    def _check_space(self, needed):
-        """Stop before a write that cannot end well: HDF5 does not recover from a full disk."""
-        free = shutil.disk_usage(os.path.dirname(os.path.abspath(self.file.filename))).free
-        if free < needed + SPARE_BYTES:
-            raise GradtoolsError(f"no space left for {self.file.filename} ({free >> 20} MiB free): the first {self.committed} images are kept; "
-                                 "free some and run the same command again")
+    def _try_room(self, needed):
+        """Try whether the next block has room (quotas and limits count) before HDF5 writes it: it does not recover from a full disk."""
+        name = self.file.filename
+        with open(name, "r+b") as handle:
+            size = os.fstat(handle.fileno()).st_size
+            try:
+                os.posix_fallocate(handle.fileno(), size, needed + SPARE_BYTES * (1 + len(self.columns) // 64))
+            except OSError as error:
+                if not _tells_of_full_disk(error):
+                    return  # a file system that cannot reserve
+                raise GradtoolsError(f"no space left for {name}: the first {self.committed} rows are kept; "
+                                     "free some and run the same command again") from error
+            finally:
+                os.ftruncate(handle.fileno(), size)
 
 
 @contextlib.contextmanager
