@@ -1,0 +1,165 @@
+"""Rows as vectors: unit length, centring, and blocks of a similarity matrix, all in float64."""
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+
+METRICS = ("cosine", "dot", "euclidean", "correlation")
+
+# Squares of float64 entries beyond these norms lose digits to underflow or overflow.
+SAFE_NORM = (1e-140, 1e140)
+
+# Below this share of |a|^2 + |b|^2 the product form of |a-b|^2 keeps fewer than about 11 digits.
+NEAR = 1e-4
+
+
+def row_norms(x, first=0):
+    """
+    Euclidean norm of every row.
+
+    Parameters
+    ----------
+    x : (n, D) float64 array
+    first : int
+        Number that row 0 has in the whole data set, for the error message.
+
+    Returns
+    -------
+    (n,) float64 array, without underflow or overflow of the squares.
+
+    Raises
+    ------
+    GradtoolsError
+        A row holds NaN or infinity; the first such row is named.
+    """
+    norms = np.sqrt(np.einsum("nd,nd->n", x, x))
+    odd = np.flatnonzero(~((norms > SAFE_NORM[0]) & (norms < SAFE_NORM[1])))
+    if len(odd) and x.shape[1]:
+        largest = np.abs(x[odd]).max(axis=1)
+        bad = odd[~np.isfinite(largest)]
+        if len(bad):
+            raise GradtoolsError(f"row {first + bad[0]} of the features holds NaN or infinity: "
+                                 "leave that sample out, or extract it again")
+        scaled = x[odd] / np.where(largest > 0, largest, 1)[:, None]
+        norms[odd] = largest * np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
+    return norms
+
+
+def centred_rows(x):
+    """Rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64)."""
+    x = np.asarray(x, dtype=np.float64)
+    centred = x - x.mean(axis=1, keepdims=True)
+    # The mean of n equal numbers need not be that number, and rounding noise has a direction too.
+    centred[(x == x[:, :1]).all(axis=1)] = 0
+    return centred
+
+
+def unit_rows(x):
+    """
+    Rows scaled to length 1.
+
+    Parameters
+    ----------
+    x : (N, D) array of any real type
+
+    Returns
+    -------
+    unit : (N, D) float64 array; zero rows stay zero.
+    degenerate : (N,) bool array, True where a row is zero and has no direction.
+
+    Raises
+    ------
+    GradtoolsError
+        A row holds NaN or infinity; the first such row is named.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    norms = row_norms(x)
+    degenerate = norms == 0
+    return x / np.where(degenerate, 1, norms)[:, None], degenerate
+
+
+def centred_unit_rows(x):
+    """
+    Rows centred over D, then scaled to length 1: their inner products are Pearson correlations.
+
+    Parameters, results and errors as for `unit_rows`; degenerate rows are the constant ones.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    row_norms(x)  # a NaN must be refused before the mean hides which row had it
+    return unit_rows(centred_rows(x))
+
+
+def prepared_rows(x, metric):
+    """
+    Rows of which the metric is the plain inner product (for euclidean and dot: the rows themselves).
+
+    Parameters
+    ----------
+    x : (N, D) array
+    metric : str
+        One of `METRICS`.
+
+    Returns
+    -------
+    rows : (N, D) float64 array
+    degenerate : (N,) bool array
+        Rows without a direction (cosine) or without variation (correlation); none for dot and euclidean.
+    """
+    if metric == "cosine":
+        return unit_rows(x)
+    if metric == "correlation":
+        return centred_unit_rows(x)
+    _check(metric)
+    x = np.asarray(x, dtype=np.float64)
+    row_norms(x)
+    return x, np.zeros(len(x), dtype=bool)
+
+
+def similarity_block(a, b, metric):
+    """
+    One block of a similarity (or, for euclidean, distance) matrix.
+
+    Parameters
+    ----------
+    a : (n, D) array
+    b : (m, D) array
+    metric : str
+        cosine | dot | euclidean | correlation. A pair with a degenerate row has cosine and correlation 0.
+
+    Returns
+    -------
+    (n, m) float64 array. Cosine and correlation lie in [-1, 1]; the distance of equal rows is exactly 0.
+    """
+    a, _ = prepared_rows(a, metric)
+    b, _ = prepared_rows(b, metric)
+    return product_block(a, b, metric)
+
+
+def product_block(a, b, metric):
+    """`similarity_block` of rows that `prepared_rows` has already been given."""
+    if metric == "euclidean":
+        return _distances(a, b)
+    products = a @ b.T
+    return products if metric == "dot" else np.clip(products, -1, 1, out=products)
+
+
+def _distances(a, b):
+    """Euclidean distances by one matrix product, and by differences where the product would cancel."""
+    from scipy.spatial.distance import cdist
+
+    shift = b.mean(axis=0) if len(b) else 0
+    a, b = a - shift, b - shift
+    total = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)
+    squared = total - 2 * (a @ b.T)
+    near = squared <= NEAR * total
+    if near.mean() > .02:
+        return cdist(a, b)
+    rows, columns = np.nonzero(near)
+    distances = np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+    distances[rows, columns] = np.linalg.norm(a[rows] - b[columns], axis=1)
+    return distances
+
+
+def _check(metric):
+    if metric not in METRICS:
+        raise GradtoolsError(f"unknown metric {metric!r}: use one of {', '.join(METRICS)}")

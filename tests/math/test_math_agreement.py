@@ -1,0 +1,58 @@
+"""Agreement of labellings against scikit-learn and written-out resamples."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from gradtools.math.agreement import ari, bootstrap_ari, nmi, random_label_control
+from gradtools.math.bootstrap import resample_counts
+
+LABELLINGS = [
+    (np.zeros(5, int), np.zeros(5, int)), (np.zeros(5, int), np.arange(5)), (np.arange(5), np.arange(5)[::-1]),
+    (np.array([0]), np.array([3])), (np.array([0, 0, 1, 1]), np.array([5, 5, -1, -1])),
+    (np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])),
+    *((rng.integers(0, 5, 80), rng.integers(-1, 7, 80)) for rng in map(np.random.default_rng, range(3))),
+]
+
+
+@pytest.mark.parametrize("a, b", LABELLINGS)
+def test_ari_and_nmi_equal_scikit_learn(a, b):
+    np.testing.assert_allclose(ari(a, b), adjusted_rand_score(a, b), atol=1e-12)
+    np.testing.assert_allclose(nmi(a, b), normalized_mutual_info_score(a, b), atol=1e-12)
+
+
+def test_nmi_and_ari_of_a_good_clustering_equal_scikit_learn():
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 10, 500)
+    labels = np.where(rng.random(500) < .8, classes, rng.integers(0, 10, 500))
+    np.testing.assert_allclose(ari(labels, classes), adjusted_rand_score(classes, labels), rtol=1e-12)
+    np.testing.assert_allclose(nmi(labels, classes), normalized_mutual_info_score(classes, labels), rtol=1e-12)
+
+
+def rand_of_pairs(a, b, drawn):
+    """Hubert and Arabie's index over the pairs of a resample, two copies of one image left out."""
+    pairs = [(i, j) for i, j in combinations(drawn, 2) if i != j]
+    same_a, same_b = (np.array([x[i] == x[j] for i, j in pairs]) for x in (a, b))
+    expected = same_a.sum() * same_b.sum() / len(pairs)
+    return ((same_a & same_b).sum() - expected) / ((same_a.sum() + same_b.sum()) / 2 - expected)
+
+
+def test_replicates_equal_explicit_resamples():
+    rng = np.random.default_rng(2)
+    classes, labels = rng.integers(0, 3, 25), rng.integers(0, 4, 25)
+    counts = resample_counts(classes, 8)
+    expected = [rand_of_pairs(labels, classes, np.repeat(np.arange(25), c)) for c in counts]
+    np.testing.assert_allclose(bootstrap_ari(labels, classes, counts), expected, atol=1e-10)
+
+
+def test_replicates_without_pairs_are_nan():
+    assert np.isnan(bootstrap_ari(np.array([0]), np.array([0]), np.ones((2, 1)))).all()
+
+
+def test_random_labels_agree_by_chance_alone():
+    classes = np.repeat(np.arange(10), 50)
+    control = random_label_control(classes, classes, repeats=50)
+    assert abs(control.ari_mean) < .01 and control.ari_sd < .01
+    assert 0 < control.nmi_mean < .06 and control.nmi_sd < .01
