@@ -1,0 +1,15 @@
+"""Images: where they are, what a photographer would see in them, what a network is given, and batches of them.
+
+    listed = images.list_images(["photos/"])
+    for batch in images.batches(listed, rules, 32):
+        ...
+"""
+
+from gradtools.images.decoding import Unreadable, check_digest, read
+from gradtools.images.listing import ImageList, find, list_images
+from gradtools.images.loading import Batch, batches, first_readable
+from gradtools.images.preprocessing import normalisation, preprocess, transform_box
+from gradtools.images.sources import SUFFIXES
+
+__all__ = ["Batch", "ImageList", "SUFFIXES", "Unreadable", "batches", "check_digest", "find", "first_readable",
+           "list_images", "normalisation", "preprocess", "read", "transform_box"]

@@ -1,0 +1,194 @@
+"""The list of images a job goes over: made from any mix of sources, or found again for a store."""
+
+import collections
+import dataclasses
+import os
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import manifest, sources
+
+ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageList:
+    """Images in the order in which they are read.
+
+    Attributes
+    ----------
+    root : str
+        Absolute folder.
+    ids : list of str, N
+        Paths below the root, with '/'; bytes that are not UTF-8 as surrogate escapes.
+    labels : (N,) int32 array
+        Index into label_names; -1 for images without label or with several.
+    label_names : list of str, L
+    sizes, mtimes : (N,) int64 arrays
+        Bytes, and nanoseconds since 1970; 0 for a link whose target is gone.
+    labels_many : (N, L) uint8 array or None
+        1 where an image has a label; only where some have several.
+    boxes : dict of str to (B,) array, or None
+        sample, class (-1 none), x0, y0, x1, y1: pixels of the original image, half-open.
+    left_out : dict of str to int
+        Files of the folders that are no images, by suffix or reason.
+    digests : (N, 32) uint8 array or None
+        SHA-256 that each file must have: reading another one is an error.
+    """
+
+    root: str
+    ids: list
+    labels: np.ndarray
+    label_names: list
+    sizes: np.ndarray
+    mtimes: np.ndarray
+    labels_many: np.ndarray | None = None
+    boxes: dict | None = None
+    left_out: dict = dataclasses.field(default_factory=dict)
+    digests: np.ndarray | None = None
+
+    def path(self, index):
+        """Absolute path of one image."""
+        return os.path.join(self.root, self.ids[index])
+
+
+def list_images(paths=(), *, files_from=None, null=False):
+    """The images of any number of sources, in their order.
+
+    Parameters
+    ----------
+    paths : sequence of str or bytes
+        Folders of class folders, flat folders, image files, CSV manifests.
+    files_from : str, optional
+        File of further paths, '-' for stdin.
+    null : bool
+        That list is separated by NUL, not newline.
+
+    Returns
+    -------
+    ImageList
+        Its root is the one folder given, a manifest's folder, or the deepest folder that holds all sources.
+
+    Raises
+    ------
+    UsageError, GradtoolsError
+        Where a source is not there, has no images or cannot be understood, an image is given twice, or only some
+        sources have labels.
+    """
+    found = [_source(os.fsdecode(path)) for path in paths]
+    if files_from is not None:
+        found.append(sources.listed(files_from, null))
+    if not found:
+        raise UsageError("no images: name a folder, files or a manifest, or a list with --files-from")
+    return _joined(found)
+
+
+def find(root, ids, digests, images_dir=None):
+    """The images of a store, found again; a digest is checked when its image is read.
+
+    Parameters
+    ----------
+    root : str
+        Where they were.
+    ids : sequence of str, N
+    digests : (N, 32) uint8 array
+    images_dir : str, optional
+        Where they have gone (`--images`).
+
+    Returns
+    -------
+    ImageList
+        Without labels; the store has them.
+
+    Raises
+    ------
+    GradtoolsError
+        Where any is not there.
+    """
+    where = os.path.abspath(images_dir or root)
+    paths = [os.path.join(where, name) for name in ids]
+    missing = [path for path in paths if not os.path.isfile(path)]
+    if missing:
+        raise GradtoolsError(f"{len(missing)} of {len(paths)} images are not in {where}, first {missing[0]}: "
+                             "say with --images DIR where they are")
+    sizes, mtimes = _statuses(paths)
+    labels = np.full(len(paths), -1, "i4")
+    return ImageList(where, list(ids), labels, [], sizes, mtimes, digests=np.asarray(digests, "u1"))
+
+
+def _source(path):
+    """The images of one input."""
+    if path.lower().endswith(ARCHIVES):
+        raise UsageError(f"{path}: archives are not read: unpack it (mkdir DIR; tar -xf {path} -C DIR) "
+                         "and give the folder")
+    if os.path.isdir(path):
+        return sources.folder(path)
+    if not os.path.lexists(path):
+        raise UsageError(f"{path}: no such file or folder")
+    return manifest.read(path) if path.lower().endswith(".csv") else sources.file(path)
+
+
+def _joined(found):
+    """Several sources as one list."""
+    if len({source.label_names is None for source in found}) > 1:
+        raise UsageError("some of the inputs have labels (class folders, a manifest) and some have none: "
+                         "give only inputs of one kind, or a CSV manifest path,label of all")
+    root = sources.common_folder([source.base for source in found])
+    paths = [path for source in found for path in source.paths]
+    ids = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+    _refuse_twice(ids, root)
+    names = _names(found)
+    labels, many = _labels([own for source in found for own in source.labels], names)
+    sizes, mtimes = _statuses(paths)
+    left_out = sum((collections.Counter(source.left_out) for source in found), collections.Counter())
+    return ImageList(root, ids, labels, list(names), sizes, mtimes, many, _boxes(found, names), dict(left_out))
+
+
+def _names(found):
+    """Labels of all sources: of one in its own order, of several sorted."""
+    if len(found) == 1:
+        return found[0].label_names or []
+    return sorted({name for source in found for name in source.label_names or ()})
+
+
+def _refuse_twice(ids, root):
+    if len(set(ids)) < len(ids):
+        twice = next(name for name, count in collections.Counter(ids).items() if count > 1)
+        raise UsageError(f"{os.path.join(root, twice)} is given more than once: each image is one sample")
+
+
+def _labels(own, names):
+    """Label of each image, (N,) int32, and where any has several all of them, (N, L) uint8."""
+    index = {name: place for place, name in enumerate(names)}
+    labels = np.array([index[labels[0]] if len(labels) == 1 else -1 for labels in own], "i4")
+    if all(len(labels) < 2 for labels in own):
+        return labels, None
+    many = np.zeros((len(own), len(names)), "u1")
+    for row, labels_of in zip(many, own):
+        row[[index[name] for name in labels_of]] = 1
+    return labels, many
+
+
+def _boxes(found, names):
+    """The sources' boxes as columns, None where there are none."""
+    index = {name: place for place, name in enumerate(names)}
+    starts = np.cumsum([0] + [len(source.paths) for source in found])
+    rows = [(start + place, index.get(name, -1), *corners)
+            for start, source in zip(starts, found) for place, name, *corners in source.boxes]
+    if not rows:
+        return None
+    columns = dict(zip(("sample", "class", *manifest.CORNERS), zip(*rows)))
+    return {name: np.array(values, "i4" if name in ("sample", "class") else "f4") for name, values in columns.items()}
+
+
+def _statuses(paths):
+    """Bytes and times of change, two (N,) int64 arrays."""
+    facts = np.zeros((2, len(paths)), "i8")
+    for place, path in enumerate(paths):
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        facts[:, place] = status.st_size, status.st_mtime_ns
+    return facts

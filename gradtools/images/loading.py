@@ -1,0 +1,166 @@
+"""Batches of images, read and decoded by threads while the consumer computes."""
+
+import collections
+import concurrent.futures
+import dataclasses
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+from gradtools.images import decoding, preprocessing
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Consecutive images of a list; an unreadable one keeps its place, with zeros.
+
+    Attributes
+    ----------
+    start : int
+        Place of the first in the list.
+    pixels : (B, 3, H, W) uint8 array, or (B, C, H, W) float32 from a callable
+        Channels-last in memory.
+    digests : (B, 32) uint8 array
+    heights, widths : (B,) int32 arrays
+        Of the originals, upright.
+    unreadable : (B,) bool array
+    reasons : dict of int to str
+        Place in the list -> "path: why", of the unreadable ones.
+    """
+
+    start: int
+    pixels: np.ndarray
+    digests: np.ndarray
+    heights: np.ndarray
+    widths: np.ndarray
+    unreadable: np.ndarray
+    reasons: dict
+
+
+class Item(NamedTuple):
+    """One image: either its reason or all else."""
+
+    reason: str | None = None
+    pixels: np.ndarray | None = None
+    digest: np.ndarray | None = None
+    height: int = 0
+    width: int = 0
+
+
+def batches(listed, preprocess, batch_size, start=0, stop=None, workers=2, prefetch=2):
+    """Iterate over batches in the order of the list.
+
+    Batches end at multiples of the batch size, wherever the iteration starts. At most `prefetch` + 1 of them are held;
+    leaving early (closing the generator) waits for the images being decoded and no other.
+
+    Parameters
+    ----------
+    listed : ImageList
+    preprocess : dict or callable
+        Rules (see `preprocessing`), or PIL image in RGB -> (C, H, W) float array or tensor.
+    batch_size, workers, prefetch : int
+    start, stop : int
+        Share of the list, by default all.
+
+    Yields
+    ------
+    Batch
+
+    Raises
+    ------
+    GradtoolsError
+        Where no image of the list can be read, one differs in size after preprocessing or is not the one it was, or
+        `preprocess` fails.
+    """
+    stop = len(listed.ids) if stop is None else stop
+    if start >= stop:
+        return
+    edges = [start, *range(start - start % batch_size + batch_size, stop, batch_size), stop]
+    like, waiting = first_readable(listed, preprocess), collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(workers, "decode") as pool:
+        try:
+            for first, last in itertools.pairwise(edges):
+                waiting.append((first, [pool.submit(_item, listed, index, preprocess) for index in range(first, last)]))
+                if len(waiting) > prefetch:
+                    yield _gathered(listed, like, *waiting.popleft())
+            while waiting:
+                yield _gathered(listed, like, *waiting.popleft())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def first_readable(listed, preprocess):
+    """The first image that can be read, preprocessed: every other must have its shape.
+
+    Returns
+    -------
+    (C, H, W) uint8 or float32 array
+
+    Raises
+    ------
+    GradtoolsError
+        Where there is none.
+    """
+    reason = None
+    for index in range(len(listed.ids)):
+        item = _item(listed, index, preprocess)
+        if item.reason is None:
+            return item.pixels
+        reason = reason or item.reason
+    raise GradtoolsError(f"none of the {len(listed.ids)} images in {listed.root} can be read; the first: {reason}")
+
+
+def _item(listed, index, preprocess):
+    """Read, check and preprocess one image; runs in a thread."""
+    path = listed.path(index)
+    try:
+        image, digest = decoding.read(path)
+    except decoding.Unreadable as error:
+        return Item(str(error))
+    if listed.digests is not None:
+        decoding.check_digest(path, digest, listed.digests[index])
+    if callable(preprocess):
+        return Item(None, _called(preprocess, image, path), digest, image.height, image.width)
+    try:
+        return Item(None, preprocessing.preprocess(image, preprocess), digest, image.height, image.width)
+    except ValueError as error:
+        return Item(f"{path}: {error}")
+
+
+def _called(preprocess, image, path):
+    """What the model's own preprocessing makes of an image, (C, H, W) float32."""
+    name = getattr(preprocess, "__name__", type(preprocess).__name__)
+    try:
+        pixels = np.asarray(preprocess(image))
+    except Exception as error:
+        raise GradtoolsError(f"the model's {name}() failed on {path}: {type(error).__name__}: {error}") from error
+    if pixels.ndim != 3 or pixels.dtype.kind != "f":
+        raise GradtoolsError(f"the model's {name}() must return floats of shape (channels, height, width), "
+                             f"and gave {pixels.dtype} of shape {pixels.shape} for {path}")
+    return pixels.astype("f4", copy=False)
+
+
+def _gathered(listed, like, start, futures):
+    """A batch of the items; raises what went wrong in a thread."""
+    count, (channels, height, width) = len(futures), like.shape
+    # Channels-last in memory: so decoders write and convolutions read.
+    pixels = np.zeros((count, height, width, channels), like.dtype).transpose(0, 3, 1, 2)
+    batch = Batch(start, pixels, np.zeros((count, 32), "u1"), *np.zeros((2, count), "i4"), np.zeros(count, bool), {})
+    for row, future in enumerate(futures):
+        item = future.result()
+        if item.reason is not None:
+            batch.unreadable[row], batch.reasons[start + row] = True, item.reason
+            continue
+        if item.pixels.shape != like.shape:
+            raise GradtoolsError(f"{listed.path(start + row)} is {_size(item.pixels)} after preprocessing and the "
+                                 f"first image {_size(like)}: all must be of one size; --preprocess resize=256,crop=224 "
+                                 "makes them so")
+        batch.pixels[row], batch.digests[row] = item.pixels, item.digest
+        batch.heights[row], batch.widths[row] = item.height, item.width
+    return batch
+
+
+def _size(pixels):
+    return " x ".join(map(str, pixels.shape[1:] if pixels.shape[0] == 3 else pixels.shape))

@@ -1,0 +1,92 @@
+"""What a network is given of an image: resized, cropped, and the affine of its normalisation.
+
+The rules are a dict {"resize", "crop", "mean", "std", "interpolation"}: the short side in pixels or [height, width] or
+None; the centre crop's side or None; means and deviations of red, green and blue in 0..1. Sizes, offsets and rounding
+are those of torchvision's Resize and CenterCrop on PIL images.
+"""
+
+import numpy as np
+
+LARGEST = 1 << 28  # pixels; a strip of 10,000 x 1 with its short side at 224 has more
+
+
+def preprocess(image, rules):
+    """The pixels of an image as the network sees them, before normalisation.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image, mode RGB
+    rules : dict
+
+    Returns
+    -------
+    (3, H, W) uint8 array
+        Channels-last in memory.
+
+    Raises
+    ------
+    ValueError
+        Where resizing would make it enormous.
+    """
+    height, width = resized(image.height, image.width, rules["resize"])
+    if height * width > LARGEST:
+        raise ValueError(f"{image.height} x {image.width} pixels would become {height} x {width}: too long and narrow")
+    if (width, height) != image.size:
+        image = image.resize((width, height), _filter(rules["interpolation"]))
+    if rules["crop"] is not None:
+        left, top = crop_start(width, rules["crop"]), crop_start(height, rules["crop"])
+        image = image.crop((left, top, left + rules["crop"], top + rules["crop"]))
+    return np.asarray(image).transpose(2, 0, 1)
+
+
+def normalisation(rules):
+    """Scale and shift of each channel, so that pixels (0..255) * scale + shift = (pixels / 255 - mean) / std.
+
+    Returns
+    -------
+    scale, shift : (3,) float32 arrays
+    """
+    mean, std = np.array(rules["mean"]), np.array(rules["std"])
+    return (1 / (255 * std)).astype("f4"), (-mean / std).astype("f4")
+
+
+def transform_box(box, rules, height, width):
+    """Where boxes of the original image lie in the preprocessed one.
+
+    Parameters
+    ----------
+    box : (..., 4) array
+        x0, y0, x1, y1 in pixels, half-open.
+    height, width : int
+        Of the original image.
+
+    Returns
+    -------
+    (..., 4) float64 array
+        Cut to the frame: a box outside it has no area.
+    """
+    tall, wide = resized(height, width, rules["resize"])
+    box = np.asarray(box, dtype=float) * np.array([wide / width, tall / height] * 2)
+    crop = rules["crop"]
+    if crop is None:
+        return np.clip(box, 0, [wide, tall] * 2)
+    return np.clip(box - [crop_start(wide, crop), crop_start(tall, crop)] * 2, 0, crop)
+
+
+def resized(height, width, resize):
+    """Height and width after `resize`; of the short side alone, the long one follows and is cut to a whole number."""
+    if resize is None:
+        return height, width
+    if not isinstance(resize, int):
+        return tuple(resize)
+    return (int(resize * height / width), resize) if width <= height else (resize, int(resize * width / height))
+
+
+def crop_start(side, crop):
+    """First pixel of a centre crop; negative where the image is smaller and zeros are laid around it."""
+    return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
+
+
+def _filter(name):
+    from PIL.Image import Resampling
+    return Resampling[name.upper()]

@@ -1,0 +1,153 @@
+"""One source of images each: a folder, a file, or a list of paths; `manifest` has the CSV file."""
+
+import collections
+import dataclasses
+import os
+import sys
+
+from gradtools.errors import GradtoolsError, UsageError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Images of one input, in order.
+
+    Attributes
+    ----------
+    base : str
+        Absolute folder that all are below.
+    paths : list of str
+        Absolute.
+    labels : list of tuple of str
+        Labels of each image, empty where it has none.
+    label_names : list of str or None
+        The labels in their order; None where the source has none.
+    boxes : list of (int, str or None, float, float, float, float)
+        Which of the paths, its label, x0, y0, x1, y1.
+    left_out : dict of str to int
+        How many files were left out, by suffix or reason.
+    """
+
+    base: str
+    paths: list
+    labels: list
+    label_names: list | None = None
+    boxes: list = ()
+    left_out: dict = dataclasses.field(default_factory=dict)
+
+
+def folder(path):
+    """A folder of class folders, or a flat one.
+
+    The images of a sub-folder, at any depth, have its name as label; classes and files are sorted by name, as in
+    torchvision's ImageFolder. Hidden files and those without an image's suffix are left out and counted. Links are
+    followed, but never into a folder above.
+
+    Raises
+    ------
+    GradtoolsError
+        Where no image is found, images lie beside class folders, or a folder cannot be opened.
+    """
+    base, left_out = os.path.abspath(path), collections.Counter()
+    paths = list(_walk(base, frozenset(), left_out))
+    if not paths:
+        raise GradtoolsError(f"{path}: no images; {_contents(left_out)}; read are {' '.join(SUFFIXES)}")
+    parts = [os.path.relpath(found, base).split(os.sep) for found in paths]
+    loose = [names[-1] for names in parts if len(names) == 1]
+    if not loose:
+        labels = [(names[0],) for names in parts]
+        return Source(base, paths, labels, sorted({names[0] for names in parts}), left_out=dict(left_out))
+    if len(loose) < len(parts):
+        inner = sorted({names[0] for names in parts if len(names) > 1})
+        raise UsageError(f"{path}: images ({loose[0]}{', ...' if len(loose) > 1 else ''}) lie beside folders of images "
+                         f"({', '.join(inner[:3])}{', ...' if len(inner) > 3 else ''}), so labels are not clear: "
+                         "move them apart, or write a CSV manifest path,label")
+    return Source(base, paths, [()] * len(paths), left_out=dict(left_out))
+
+
+def file(path):
+    """A single image, whatever its suffix."""
+    absolute = os.path.abspath(path)
+    return Source(os.path.dirname(absolute), [absolute], [()])
+
+
+def listed(files_from, null):
+    """Paths from a file, or from stdin for '-'; separated by newline, or by NUL.
+
+    Raises
+    ------
+    UsageError, GradtoolsError
+        Where the list cannot be read, is empty, or names what is no file.
+    """
+    where = "the list of images on stdin" if files_from == "-" else files_from
+    names = _split(_content(files_from), null)
+    if not names:
+        raise GradtoolsError(f"{where} was empty: it gives one path a line, or with -0 separated by NUL (find -print0)")
+    paths = [os.path.abspath(name) for name in names]
+    refuse_missing(paths, where)
+    return Source(common_folder(map(os.path.dirname, paths)), paths, [()] * len(paths))
+
+
+def refuse_missing(paths, where):
+    """Stop where listed paths are not there, or are folders; a link whose target is gone is an image, if unreadable."""
+    missing = [path for path in paths if not os.path.lexists(path)]
+    if missing:
+        raise GradtoolsError(f"{where}: {len(missing)} of {len(paths)} images are not there, first {missing[0]}")
+    inner = next((path for path in paths if os.path.isdir(path)), None)
+    if inner is not None:
+        raise GradtoolsError(f"{where}: {inner} is a folder: list files (find -type f), or give the folder itself")
+
+
+def common_folder(folders):
+    """The deepest folder that holds all."""
+    return os.path.commonpath(set(folders))
+
+
+def _walk(folder, above, left_out):
+    """Images below a folder, sorted by name at every level; `above`: (device, inode) of the folders around it."""
+    try:
+        status = os.stat(folder)
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            left_out["link to a folder above"] += 1
+            return
+        with os.scandir(folder) as entries:
+            entries = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise GradtoolsError(f"{folder}: {error.strerror}") from error
+    for entry in entries:
+        suffix = os.path.splitext(entry.name)[1].lower()
+        if entry.name.startswith("."):
+            left_out["hidden"] += 1
+        elif entry.is_dir():
+            yield from _walk(entry.path, above | {here}, left_out)
+        elif suffix in SUFFIXES:
+            yield entry.path
+        else:
+            left_out[suffix or "without suffix"] += 1
+
+
+def _contents(left_out):
+    """What a folder has in place of images."""
+    most = sorted(left_out.items(), key=lambda item: -item[1])[:5]
+    return "it has " + ", ".join(f"{count} {what}" for what, count in most) if most else "it is empty"
+
+
+def _content(files_from):
+    try:
+        if files_from == "-":
+            return sys.stdin.buffer.read()
+        with open(files_from, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise UsageError(f"--files-from {files_from}: {error.strerror}") from error
+
+
+def _split(content, null):
+    """The names in a list; lines may end as on Windows."""
+    names = content.split(b"\0") if null else [line.rstrip(b"\r") for line in content.split(b"\n")]
+    if not null and b"\0" in content:
+        raise UsageError("--files-from: the list is separated by NUL: add -0")
+    return [os.fsdecode(name) for name in names if name]
