@@ -1,0 +1,120 @@
+"""What is done to an image before the network sees it: presets, the option's grammar, what torchvision declares.
+
+A preprocessing is a dict {"resize", "crop", "mean", "std", "interpolation"}: the short side in pixels, [height, width]
+or None; the centre crop's side or None; three means and deviations for channels in 0..1.
+"""
+
+from gradtools.errors import UsageError
+
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+NONE = {"resize": None, "crop": None, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
+PRESETS = {
+    "imagenet": {**NONE, "resize": 256, "crop": 224, "mean": MEAN, "std": STD},
+    "imagenet-norm": {**NONE, "mean": MEAN, "std": STD},
+    "none": NONE,
+}
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+
+def parse(text):
+    """Read `--preprocess`: a preset, or some of `resize=256,crop=224,mean=a/b/c,std=a/b/c,interpolation=bilinear`.
+
+    Raises
+    ------
+    UsageError
+    """
+    if text in PRESETS:
+        return dict(PRESETS[text])
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(equals for _, equals, _ in pairs):
+        raise UsageError(f"--preprocess {text}: write {', '.join(PRESETS)}, or "
+                         "resize=256,crop=224,mean=a/b/c,std=a/b/c,interpolation=bilinear")
+    return normalise({key.strip(): _value(text, value.strip()) for key, _, value in pairs}, f"--preprocess {text}")
+
+
+def normalise(declared, where):
+    """A complete, checked dict from a declared one or a preset's name.
+
+    Parameters
+    ----------
+    declared : dict or str
+    where : str
+        Begins the error's line.
+    """
+    if isinstance(declared, str) and declared in PRESETS:
+        return dict(PRESETS[declared])
+    if not isinstance(declared, dict) or set(declared) - set(NONE):
+        raise UsageError(f"{where}: write {', '.join(PRESETS)}, or a dict of some of {', '.join(NONE)}")
+    full = {**NONE, **declared}
+    full["resize"], full["crop"] = _pixels(full["resize"], where, "resize"), _pixels(full["crop"], where, "crop")
+    full["mean"], full["std"] = _triple(full["mean"], where, "mean"), _triple(full["std"], where, "std")
+    if min(full["std"]) <= 0:
+        raise UsageError(f"{where}: std must be above 0")
+    if full["interpolation"] not in INTERPOLATIONS:
+        raise UsageError(f"{where}: interpolation is one of {', '.join(INTERPOLATIONS)}")
+    return full
+
+
+def from_torchvision(transforms):
+    """The dict of a torchvision weight's transforms."""
+    resize = list(transforms.resize_size)
+    return {"resize": resize[0] if len(resize) == 1 else resize, "crop": transforms.crop_size[0],
+            "mean": list(transforms.mean), "std": list(transforms.std), "interpolation": transforms.interpolation.value}
+
+
+def describe(rules):
+    """The preprocessing in a few words."""
+    if not isinstance(rules, dict):
+        return f"the module's own {getattr(rules, '__name__', 'preprocess')}()"
+    parts = [f"{key} {rules[key]}" for key in ("resize", "crop") if rules[key]]
+    if rules["resize"]:
+        parts.append(rules["interpolation"])
+    plain = rules["mean"] == NONE["mean"] and rules["std"] == NONE["std"]
+    parts.append("0..1" if plain else "mean " + _slashed(rules["mean"]) + ", std " + _slashed(rules["std"]))
+    return ", ".join(parts)
+
+
+def side(rules):
+    """Height and width of the images, None where the rules leave it open."""
+    if not isinstance(rules, dict):
+        return None
+    return rules["crop"] or (rules["resize"] if isinstance(rules["resize"], int) else None)
+
+
+def _slashed(values):
+    return "/".join(f"{value:g}" for value in values)
+
+
+def _value(text, value):
+    """A number, a list of numbers, None or a word, as written."""
+    if value.lower() == "none":
+        return None
+    if "/" in value:
+        return [_value(text, part) for part in value.split("/")]
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _pixels(value, where, key):
+    """A side in pixels, [height, width] for resize, or None."""
+    if value is None:
+        return None
+    sides = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not all(isinstance(side, int) and side > 0 for side in sides) or len(sides) > (2 if key == "resize" else 1):
+        raise UsageError(f"{where}: {key} is a number of pixels" + (" or height/width" if key == "resize" else ""))
+    return sides[0] if len(sides) == 1 else sides
+
+
+def _triple(values, where, key):
+    values = [values] * 3 if isinstance(values, (int, float)) else values
+    try:
+        triple = [float(value) for value in values]
+    except (TypeError, ValueError):
+        triple = []
+    if len(triple) != 3:
+        raise UsageError(f"{where}: {key} is three numbers, of red, green and blue in 0..1")
+    return triple
