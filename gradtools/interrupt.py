@@ -8,12 +8,17 @@ import os
 import signal
 
 
-class Interrupted(KeyboardInterrupt):
-    """The job was asked to stop and stopped between two batches; `exit_status` is 130 or 143."""
+class Interrupted(BaseException):
+    """The job was asked to stop and did; `exit_status` is 130 or 143. No `Exception`: nothing on the way may swallow it."""
 
     def __init__(self, number):
         super().__init__()
         self.exit_status = 128 + number
+
+
+def raised(number, frame):
+    """Signal handler of short work: leave where it stands."""
+    raise Interrupted(number)
 
 
 @contextlib.contextmanager
@@ -36,3 +41,9 @@ def deferred():
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def unwatched(total, done=0, what=""):
+    """The progress of a job that nobody watches: yields an `advance(n)` that does nothing."""
+    yield lambda n: None

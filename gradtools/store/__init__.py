@@ -3,7 +3,7 @@
 `read` opens one, `create` writes one in one go, `grow` block by block; `digests` tells whether two are equal.
 """
 
-from gradtools.store.digests import dataset_digest, digests
+from gradtools.store.hashing import dataset_digest, digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, read
 from gradtools.store.writing import Column, Part, Sink, check_output, create, grow

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.store import digests, layout, pipes
+from gradtools.store import hashing, layout, pipes
 
 
 @contextlib.contextmanager
@@ -170,15 +170,16 @@ class Store:
     def table(self, path):
         """A table as a dict of columns, and its attributes."""
         group = self.file[path]
-        rows = group["row"].name
+        facts = layout.plain_attributes(group)
+        rows = f"{group.name}/{facts.pop('row_dimension')}"
         names = [name for name in sorted(group) if isinstance(group[name], h5py.Dataset) and not layout.is_scale(group[name])
                  and layout.scales_of(group[name]) == [rows]]
-        return {name: self.values(f"{path}/{name}") for name in names}, layout.plain_attributes(group)
+        return {name: self.values(f"{path}/{name}") for name in names}, facts
 
     @functools.cached_property
     def sample_digest(self):
         """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images."""
-        return digests.dataset_digest(self.file["/samples/digest"])
+        return hashing.dataset_digest(self.file["/samples/digest"])
 
     def subject(self):
         """(samples, model) digests: stores with equal ones are tables of the same subject."""

@@ -165,7 +165,7 @@ class Sink:
         self.file.require_group(path)
         for name, values in columns.items():
             self.put(f"{path}/{name}", values, [row], f"{long_name}: {name}")
-        self.attributes(path, **(attrs or {}))
+        self.attributes(path, row_dimension=row, **(attrs or {}))
 
 
 class Column:
