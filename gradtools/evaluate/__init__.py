@@ -1,0 +1,50 @@
+"""Any stores -> the papers' tables. Never runs a model, opens an image or clusters: it reads what the other commands stored."""
+
+from gradtools.errors import GradtoolsError
+from gradtools.evaluate import seed, tables
+from gradtools.evaluate.subjects import gather
+from gradtools.evaluate.tables import Cell, Table
+
+LAYOUTS = ("similarity", "clustering", "layers", "seed")
+FILLED_BY = {"similarity": "gradtools similarity", "clustering": "gradtools cluster", "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'"}
+
+__all__ = ["LAYOUTS", "Cell", "Table", "evaluate", "gather"]
+
+
+def evaluate(subjects, layout=None, published=False):
+    """Tables of a layout, or of all that the stores can fill.
+
+    Parameters
+    ----------
+    subjects : list of Subject
+        From `gather`.
+    layout : one of LAYOUTS, or None
+    published : bool
+        Whether the seed's layout shows the published values too.
+
+    Returns
+    -------
+    list of Table
+    """
+    if layout == "seed":
+        return list(seed.tables(subjects, published))
+    makers = {"similarity": tables.similarity, "clustering": tables.clustering, "layers": tables.layers}
+    made = {name: list(maker(subjects)) for name, maker in makers.items() if layout in (None, name)}
+    if layout is None and made.get("layers") and len(made["layers"][0].rows) <= len(subjects) * 2:
+        made["layers"] = []  # the two default taps are in the other tables
+    found = [table for part in made.values() for table in part]
+    if not found:
+        missing = " or ".join(FILLED_BY[name] for name in makers if layout in (None, name))
+        raise GradtoolsError(f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {missing} computes it")
+    return found
+
+
+def missing(subjects):
+    """Lines that name the command for what no store holds."""
+    for subject in subjects:
+        if not subject.similarity:
+            yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
+        if not subject.clusters:
+            yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"
+        if subject.model.get("target") == "label":
+            yield f"{subject.name}: target=label (leaks): gradients were taken for the true label and tell it by construction"

@@ -1,0 +1,145 @@
+"""What several stores say of the same images and the same model, put together (DESIGN 3, "What is carried on")."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from gradtools import store
+from gradtools.errors import GradtoolsError
+
+
+@dataclasses.dataclass
+class Subject:
+    """One model on one set of samples, and everything the stores hold of it.
+
+    Attributes
+    ----------
+    name : str
+        The model's short name, told apart by its weights where two would be equal.
+    similarity : dict of (feature, metric) to Measured
+    clusters : dict of (feature, method) to Measured
+    projections : dict of feature to (n, 2) array
+    """
+
+    name: str
+    key: tuple
+    model: dict
+    taps: dict
+    order: list
+    labels: np.ndarray
+    class_names: list
+    predicted: np.ndarray | None
+    similarity: dict = dataclasses.field(default_factory=dict)
+    clusters: dict = dataclasses.field(default_factory=dict)
+    projections: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A stored result: its columns, facts, replicates and, of a clustering, labels; and the store it came from."""
+
+    columns: dict
+    facts: dict
+    replicates: np.ndarray
+    labels: np.ndarray | None
+    source: str
+
+    def get(self, statistic):
+        """(value, low, high, pairs) of a statistic of the table, NaN where it has none."""
+        names = self.columns["statistic"]
+        if statistic not in names:
+            return np.nan, np.nan, np.nan, 0
+        at = names.index(statistic)
+        return tuple(float(self.columns[key][at]) for key in ("value", "low", "high")) + (int(self.columns["pairs"][at]),)
+
+    def replicate(self, statistic):
+        """Values of a statistic over the resamples, (B,); empty where it has none."""
+        names = self.columns["statistic"]
+        return self.replicates[:, names.index(statistic)] if statistic in names and len(self.replicates) else np.empty(0)
+
+
+def gather(paths):
+    """Read every store and put those of one subject together.
+
+    Raises
+    ------
+    GradtoolsError
+        Where two stores of one subject hold different values for the same thing; names both.
+    """
+    subjects = {}
+    for path in paths:
+        with store.read(path) as source:
+            found = _subject(source)
+            subject = subjects.setdefault(found.key, found)
+            if subject is not found:
+                for part in ("similarity", "clusters", "projections"):
+                    _join(getattr(subject, part), getattr(found, part))
+    named = list(subjects.values())
+    _tell_apart(named)
+    return named
+
+
+def _subject(source):
+    """What one store holds."""
+    model = source.model
+    subject = Subject(short_name(model.get("model", source.name)), (*source.subject(), model.get("target"), model.get("score")), model,
+                      source.attributes("/taps"), source.taps, source.labels, source.class_names, source.predicted)
+    for feature in source.tree("/similarity"):
+        for metric in source.tree(f"/similarity/{feature}"):
+            subject.similarity[feature, metric] = _measured(source, f"/similarity/{feature}/{metric}")
+    for feature in source.tree("/clusters"):
+        for method in source.tree(f"/clusters/{feature}"):
+            subject.clusters[feature, method] = _measured(source, f"/clusters/{feature}/{method}")
+    for feature in source.tree("/projection"):
+        subject.projections[feature] = source.values(f"/projection/{feature}/pca")
+    return subject
+
+
+def _measured(source, path):
+    columns, facts = source.table(path)
+    replicates, labels = source.values(f"{path}/replicate"), source.values(f"{path}/label")
+    return Measured(columns, facts, replicates if replicates is not None else np.empty(0), labels, source.name)
+
+
+def _join(kept, new):
+    """Take over what is new; the same thing twice must have the same values."""
+    for key, value in new.items():
+        if key in kept and isinstance(value, Measured) and not _equal(kept[key].columns, value.columns):
+            raise GradtoolsError(f"{kept[key].source} and {value.source} have different values for {' '.join(key)}: "
+                                 "made with other options; give one of them")
+        kept.setdefault(key, value)
+
+
+def _equal(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f") for key in a)
+
+
+def short_name(spec):
+    """The part of a model's name that tells it apart: a callable's or an architecture's."""
+    return os.path.basename(str(spec)).rsplit(":", 1)[-1]
+
+
+def _tell_apart(subjects):
+    """Give subjects of equal names their weights' or samples' digests."""
+    names = [subject.name for subject in subjects]
+    for subject in subjects:
+        if names.count(subject.name) > 1:
+            weights = {other.key[1] for other in subjects if other.name == subject.name}
+            subject.name += f" {subject.key[1][:6]}" if len(weights) > 1 else f" on {subject.key[0][:6]}"
+            if subject.key[2:] != ("argmax", "logit"):
+                subject.name += f" {subject.key[2]} {subject.key[3]}"
+
+
+def role(subject, feature):
+    """A feature's name that means the same in every model: at the last convolution, at the last block's output, or at its tap."""
+    kind, at, tap = feature.partition("@")
+    if not at:
+        return feature
+    if tap == subject.taps.get("default_gradient") and kind != "activation":
+        return f"{kind}@last-conv"
+    if tap == subject.taps.get("default_activation"):
+        return f"{kind}@last-block"
+    if tap == subject.taps.get("default_gradient"):
+        return f"{kind}@last-conv"
+    return feature

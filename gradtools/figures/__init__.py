@@ -1,0 +1,115 @@
+"""The pictures of the papers, from results to a PNG, SVG or PDF file; matplotlib is imported here and nowhere else."""
+
+from gradtools.errors import GradtoolsError
+from gradtools.evaluate import FILLED_BY, tables
+from gradtools.evaluate.subjects import short_name
+from gradtools.figures import bars, curves, heat, page, planes
+from gradtools.figures.page import check
+from gradtools.figures.roles import by_role
+
+PICTURES = ("bars", "heat", "pca", "taps")
+
+__all__ = ["PICTURES", "check", "class_by_prediction", "evaluated", "projections"]
+
+
+def projections(name, classes, class_names, results, projections, path):
+    """Draw what `cluster` found: columns are features; rows are the true class, then each method's first repeat.
+
+    Parameters
+    ----------
+    name : str
+        The model's specification, for the title.
+    classes : (n,) int array
+        Class of each clustered sample, an index of `class_names`; -1 where there is none.
+    class_names : list of str
+    results : list of cluster.Result
+    projections : dict of feature name to ((n, 2) coordinates, (2,) shares of the variance)
+    path : str
+        Where the picture goes: .png, .svg or .pdf; replaced where it exists.
+
+    Raises
+    ------
+    UsageError
+        Another suffix.
+    GradtoolsError
+        The file cannot be written.
+    """
+    drawn = [planes.Plane(feature, coordinates, shares, _first_repeats(results, feature))
+             for feature, (coordinates, shares) in projections.items()]
+    page.save(planes.draw([planes.Grid(short_name(name), classes, class_names, drawn)]), path)
+
+
+def _first_repeats(results, feature):
+    """{method: (labels, ARI)} of a feature's first repeats."""
+    return {result.method: (result.labels[0], float(result.columns["ari"][0]))
+            for result in results if result.feature == feature}
+
+
+def class_by_prediction(results, path):
+    """Draw what `similarity` found: mean similarity of same or other class x same or other prediction, a map a feature.
+
+    Parameters
+    ----------
+    results : list of similarity.Result
+    path : str
+        As for `projections`, and the errors too.
+    """
+    metrics = dict.fromkeys(result.metric for result in results)
+    maps = {metric: [("", {result.feature: result for result in results if result.metric == metric})]
+            for metric in metrics}
+    page.save(heat.draw(maps), path)
+
+
+def evaluated(subjects, picture, path):
+    """Draw what the stores hold of several models.
+
+    Parameters
+    ----------
+    subjects : list of evaluate.subjects.Subject
+    picture : one of PICTURES
+        bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps.
+    path : str
+        As for `projections`, and the errors too.
+
+    Raises
+    ------
+    GradtoolsError
+        The stores hold nothing for the picture; names the command that computes it.
+    """
+    check(path)
+    page.save({"bars": bars.draw, "heat": _heat, "pca": _pca, "taps": curves.draw}[picture](subjects), path)
+
+
+def _heat(subjects):
+    """One row a model, one column a feature of the table's head."""
+    maps = {}
+    for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
+        found = [by_role(subject, subject.similarity, metric) for subject in subjects]
+        names = tables.headline(found)
+        maps[metric] = [(subject.name, {name: results.get(name) for name in names})
+                        for subject, results in zip(subjects, found)]
+    if not maps:
+        raise GradtoolsError(f"no similarities to draw: {FILLED_BY['similarity']} computes them")
+    return heat.draw(maps)
+
+
+def _pca(subjects):
+    """One grid a model that was clustered."""
+    grids = [planes.Grid(subject.name, subject.labels, subject.class_names, _planes(subject))
+             for subject in subjects if subject.projections]
+    if not grids:
+        raise GradtoolsError(f"no projections to draw: {FILLED_BY['clustering']} computes them")
+    return planes.draw(grids)
+
+
+def _planes(subject):
+    """The stored projections of a model, in the order of the tables."""
+    features = {tables.role(subject, feature): feature for feature in subject.projections}
+    return [planes.Plane(role, subject.projections[features[role]], None, _stored_repeats(subject, features[role]))
+            for role in tables.headline([features]) if role in features]
+
+
+def _stored_repeats(subject, feature):
+    """{method: (labels, ARI)} of a feature's first stored repeats."""
+    return {method: (measured.labels[0], float(measured.columns["ari"][0]))
+            for (name, method), measured in subject.clusters.items() if name == feature and measured.labels is not None}

@@ -1,0 +1,114 @@
+"""What every picture shares: type sizes, colours, names, and how it becomes a file."""
+
+import contextlib
+import os
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+from gradtools.errors import GradtoolsError, UsageError
+
+SUFFIXES = (".png", ".svg", ".pdf")
+WIDTH = 7.2  # inches: both columns of a paper
+DPI = 200
+GREY = "#8c8c8c"
+
+# Ten colours that stay apart for colour-blind readers (Petroff 2021, arXiv:2107.02270).
+COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+
+METHODS = {"kmeans": "k-means", "gmm": "GMM", "agglomerative": "agglomerative"}
+
+# Names come from folders and files: a dollar in one is no formula.
+STYLE = {"font.family": "DejaVu Sans", "font.size": 7, "axes.titlesize": 7, "axes.labelsize": 7, "figure.titlesize": 8,
+         "xtick.labelsize": 6.5, "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "legend.frameon": False,
+         "axes.linewidth": .6, "lines.linewidth": 1.2, "hatch.linewidth": .6,
+         "xtick.major.width": .6, "ytick.major.width": .6,
+         "axes.spines.top": False, "axes.spines.right": False,
+         "text.parse_math": False, "pdf.fonttype": 42, "svg.hashsalt": "gradtools"}
+
+
+def styled(draw):
+    """A function that makes a Figure, in the style of the house whatever the user's matplotlibrc says."""
+    def drawn(*arguments):
+        with style():
+            return draw(*arguments)
+    drawn.__doc__ = draw.__doc__
+    return drawn
+
+
+@contextlib.contextmanager
+def style():
+    """matplotlib's own defaults with STYLE over them."""
+    with matplotlib.style.context(["default", STYLE]):
+        yield
+
+
+def sheet(width, height):
+    """An empty Figure of a size in inches, laid out without overlap, on no screen."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def check(path):
+    """Refuse a picture that could not be written, before the work for it is done.
+
+    Raises
+    ------
+    UsageError
+        The suffix is none of SUFFIXES, or the folder does not exist.
+    """
+    if os.path.splitext(path)[1].lower() not in SUFFIXES:
+        raise UsageError(f"--figure {path}: end its name in .png, .svg or .pdf")
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise UsageError(f"--figure {path}: the folder {folder} does not exist: make it first")
+
+
+def save(figure, path):
+    """Write a Figure under its final name only when it is whole; the same Figure gives the same bytes.
+
+    Raises
+    ------
+    UsageError
+        As `check`.
+    GradtoolsError
+        The file cannot be written.
+    """
+    check(path)
+    stem, suffix = os.path.splitext(path)
+    part = f"{stem}.part{suffix}"
+    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix.lower()]
+    try:
+        with style():
+            figure.savefig(part, dpi=DPI, metadata=undated)
+        os.replace(part, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise GradtoolsError(f"--figure {path} cannot be written: {reason}; choose another place") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+
+
+def shown(name):
+    """A name as it can be drawn: bytes that are no UTF-8 are escaped."""
+    return str(name).encode("utf-8", "backslashreplace").decode()
+
+
+def feature(name):
+    """A feature's name on two lines, its tap below; the control says that it is one."""
+    kind, _, tap = name.partition("@")
+    if kind == "weight":
+        return "weight\n(control)"
+    return f"{kind}\n{shortened(tap, 22)}" if tap else kind
+
+
+def shortened(name, length):
+    """A name of at most so many characters; its end tells more than its beginning."""
+    name = shown(name)
+    return name if len(name) <= length else "…" + name[1 - length:]
+
+
+def samples(counts):
+    """'500 samples', or the range where the models' numbers differ."""
+    counts = sorted(set(counts))
+    return f"{counts[0]} samples" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} samples"
