@@ -5,15 +5,15 @@ Commands are imported when they are called, and the list of them imports none.
 """
 
 import contextlib
-import errno
 import importlib
 import os
+import signal
 import sys
 
 import click
 
-from gradtools import __version__
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools import __version__, interrupt
+from gradtools.errors import GradtoolsError
 
 COMMANDS = {
     "extract": "Images + model -> features: logits, and at every tap activation, gradient, contribution.",
@@ -71,14 +71,16 @@ def main(argv=None):
         argv.insert(0, name.removeprefix("gradtools-").removesuffix(".py"))
     verbose = any(arg.startswith("-vv") for arg in argv)
     try:
-        with contextlib.suppress(AttributeError):
-            sys.stderr.reconfigure(errors="backslashreplace")
+        for stream in (sys.stdout, sys.stderr):  # names that are not UTF-8 are shown escaped
+            with contextlib.suppress(AttributeError):
+                stream.reconfigure(errors="backslashreplace")
+        signal.signal(signal.SIGTERM, interrupt.raised)
         status = gradtools.main(argv, prog_name="gradtools", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the second is what click makes of the first
         return _reader_gone()
-    except (GradtoolsError, click.ClickException, click.Abort, KeyboardInterrupt, OSError, MemoryError) as error:
+    except (GradtoolsError, click.ClickException, click.Abort, interrupt.Interrupted, OSError, MemoryError) as error:
         if verbose:
             import traceback
             traceback.print_exc()
@@ -101,7 +103,7 @@ def _report(error, called):
         message, status = str(error), error.exit_status
     elif isinstance(error, click.ClickException):
         message, status = error.format_message(), 2 if isinstance(error, click.UsageError) else 1
-    elif isinstance(error, (click.Abort, KeyboardInterrupt)):
+    elif isinstance(error, (click.Abort, interrupt.Interrupted)):
         message, status = "interrupted", getattr(error, "exit_status", 130)
     elif isinstance(error, MemoryError):
         message, status = "out of memory: ask for fewer taps or rows at once", 1
@@ -115,8 +117,6 @@ def _report(error, called):
 def _reader_gone():
     """The reader of our text has left: leave too, silently, with the status a SIGPIPE would give."""
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return 141
 
-
-__all__ = ["COMMANDS", "UsageError", "errno", "main"]

@@ -1,0 +1,48 @@
+"""gradtools info"""
+
+import json
+
+import click
+
+from gradtools.cli import options
+
+
+@options.command("info", ["gradtools info photos.h5", "gradtools info --digest photos.h5"])
+@click.argument("path", required=False, metavar="STORE")
+@click.option("--digest", is_flag=True, help="SHA-256 of every dataset: equal values have equal ones, whatever made them.")
+@click.option("--check", is_flag=True, help="Read every value and test its checksum; says nothing when all is well.")
+@click.option("--history", is_flag=True, help="The steps that made the store, one JSON line each.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
+def command(console, path, digest, check, history, as_json):
+    """Look inside a store: what it holds, whether it is whole, its digests and its history."""
+    from gradtools import info, store
+    with store.read(options.input_store(path)) as source:
+        if check:
+            info.check(source)
+        elif digest:
+            found = store.digests(source.file)
+            print(json.dumps(found) if as_json else "\n".join(f"{sha}  {name}" for name, sha in found.items()))
+        elif history:
+            print("\n".join(source.history_lines()))
+        elif as_json:
+            print(json.dumps(info.describe(source), ensure_ascii=False))
+        else:
+            print("\n".join(_lines(source.name, info.describe(source))))
+
+
+def _lines(name, facts):
+    """The facts for a person."""
+    yield f"{name}: {facts['kind']}, {facts['samples']} samples, made {facts['created']}, uuid {facts['uuid']}"
+    if "classes" in facts:
+        names = facts["classes"]
+        yield f"classes  {len(names)}: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
+    for key, value in facts.get("model", {}).items():
+        yield f"model    {key}: {value}"
+    for tap, about in facts.get("taps", {}).items():
+        known = "gradient equals class rows: no information beyond the target" if about.get("spatially_constant") and about.get("input_independent") else ""
+        yield f"tap      {tap}  {'x'.join(map(str, about.get('shape', [])))}  {known}".rstrip()
+    width = max((len(path) for path in facts["datasets"]), default=0)
+    for path, about in facts["datasets"].items():
+        yield f"{path:<{width}}  {str(tuple(about['shape'])):<18} {about['dtype']:<8} {about['bytes']:>10}  {about['about']}"
+    for step in facts["history"]:
+        yield f"step     {step['started']}  {step['seconds']} s  {step['command']}"

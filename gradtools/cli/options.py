@@ -1,0 +1,102 @@
+"""Options that several commands share: the same word for the same thing everywhere."""
+
+import functools
+import sys
+
+import click
+
+from gradtools.cli.console import Console
+from gradtools.errors import UsageError
+
+
+def command(name, examples, **settings):
+    """A click command whose help ends with examples that run, with -q and -v; passes `console` on."""
+    epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
+
+    def decorate(function):
+        @functools.wraps(function)
+        def run(quiet, verbose, **options):
+            return function(console=Console(quiet), **options)
+        run = click.option("-v", "--verbose", count=True, help="-vv: tracebacks of errors.")(run)
+        run = click.option("-q", "--quiet", is_flag=True, help="No lines and no progress on stderr; errors stay.")(run)
+        return click.command(name, epilog=epilog, context_settings={"show_default": True, "max_content_width": 110}, **settings)(run)
+    return decorate
+
+
+def combine(*decorators):
+    """Several decorators as one, in the order in which the help shows them."""
+    def decorate(function):
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+    return decorate
+
+
+output = combine(
+    click.option("-o", "--output", metavar="FILE", help="Where the store goes; '-' is stdout, the default in a pipe."),
+    click.option("-f", "--force", is_flag=True, help="Replace an output that exists."))
+
+carry = click.option("--carry/--no-carry", default=None,
+                     help="Copy everything of the input into the output.  [default: where one of them is a pipe]")
+
+feature = click.option("--feature", "features", multiple=True, metavar="NAME",
+                       help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).")
+
+where = click.option("--where", multiple=True, metavar="COND", help="correct, wrong, class=A,B or list=FILE; several are joined by and.")
+
+seed = click.option("--seed", type=int, default=0, help="Seed of everything random.")
+
+figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.png, .svg or .pdf).")
+
+text_forms = combine(
+    click.option("--json", "form", flag_value="json", help="The table as JSON on stdout."),
+    click.option("--tsv", "form", flag_value="tsv", help="The table as tab-separated text on stdout."))
+
+model = combine(
+    click.option("--model", required=True, metavar="SPEC", help="resnet50, torchvision:NAME, file.py:callable or package.module:callable."),
+    click.option("--weights", default="default", metavar="W", help="default, random, or the path of a state dict."),
+    click.option("--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened."),
+    click.option("--preprocess", metavar="P", help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c."),
+    click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line."),
+    click.option("--head", type=click.Choice(["auto", "none"]), default="auto", help="none: the network has no classes; its output is an embedding."))
+
+device = combine(
+    click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),
+    click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Type the network computes in."),
+    click.option("--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"))
+
+
+def input_store(argument):
+    """The store to read: the argument, or '-' where stdin is no terminal."""
+    if argument:
+        return argument
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("no input: name a store, or pipe one in")
+    return "-"
+
+
+def output_store(argument):
+    """Where the store goes: the option, or '-' where stdout is no terminal; None where only a table can be shown."""
+    if argument == "-" and sys.stdout.isatty():
+        raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
+    if argument:
+        return argument
+    return None if sys.stdout.isatty() else "-"
+
+
+def carried(choice, source, target):
+    """Whether the input is copied whole into the output: by default where one of them is a pipe."""
+    return choice if choice is not None else "-" in (source, target)
+
+
+def split_feature(path):
+    """A store and the features its argument names: `a.h5::gradient@layer3`."""
+    store, separator, name = path.partition("::")
+    return store, (name,) if separator else ()
+
+
+def table_stream(target):
+    """Where a table goes that a store was asked for too: stdout without a store, stderr where that is a terminal, else nowhere."""
+    if target is None:
+        return sys.stdout
+    return sys.stderr if sys.stderr.isatty() else None

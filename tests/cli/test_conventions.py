@@ -1,0 +1,124 @@
+"""What every command must do: help with examples, one line for every mistake, no torch where none is needed, clean pipes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from conftest import ROOT
+from gradtools import cli
+
+NEEDS_TORCH = {"extract", "layers", "demo"}
+READS_STORE = ["similarity", "cluster", "evaluate", "info"]
+
+
+def run(*arguments, **options):
+    """A command in a process of its own, without a terminal."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+    return subprocess.run([sys.executable, "-m", "gradtools", *map(str, arguments)], capture_output=True, env=environment,
+                          stdin=options.pop("stdin", subprocess.DEVNULL), timeout=300, **options)
+
+
+def one_line(result, status):
+    """A failed run says one line and nothing on stdout."""
+    assert result.returncode == status, result.stderr
+    lines = result.stderr.decode().strip().splitlines()
+    assert len(lines) == 1 and not result.stdout, result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_describes_every_option_and_ends_with_two_examples(name):
+    command = cli.gradtools.get_command(None, name)
+    assert command.help and command.name == name
+    for parameter in command.params:
+        assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
+    examples = command.epilog.split("Examples:")[1].strip().splitlines()
+    assert len(examples) == 2 and all(f"gradtools {name}" in line for line in examples)
+
+
+def test_help_and_the_list_of_commands_import_nothing_heavy():
+    script = ("import sys; from gradtools.cli import main\n"
+              "for argv in [['--help']] + [[name, '--help'] for name in sys.argv[1:]]:\n"
+              "    main(argv)\n"
+              "print(sorted({'torch', 'numpy', 'h5py', 'rich', 'matplotlib', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)), file=sys.stderr)")
+    result = subprocess.run([sys.executable, "-c", script, *cli.COMMANDS], capture_output=True, text=True, cwd=ROOT)
+    assert result.stderr.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name not in NEEDS_TORCH])
+def test_no_torch_where_none_is_needed(name, feature_store, tmp_path):
+    arguments = [name, str(feature_store)] + (["-o", str(tmp_path / "out.h5")] if name in ("similarity", "cluster") else [])
+    script = "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
+    result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert result.stderr.strip().splitlines()[-1] == "False", result.stderr
+
+
+@pytest.mark.parametrize("name", READS_STORE)
+def test_empty_stdin_says_so(name):
+    assert "standard input was empty" in one_line(run(name), 1)
+
+
+@pytest.mark.parametrize("name", READS_STORE)
+def test_wrong_paths(name, tmp_path):
+    assert "no such file" in one_line(run(name, tmp_path / "missing.h5"), 1)
+    (tmp_path / "text.h5").write_text("hello")
+    assert "no HDF5 file" in one_line(run(name, tmp_path / "text.h5"), 1)
+
+
+def test_unknown_command_and_option_suggest():
+    assert "did you mean extract" in one_line(run("extrakt"), 2)
+    assert "--nonsense" in one_line(run("info", "--nonsense"), 2)
+
+
+@pytest.mark.parametrize("name", ["similarity", "cluster"])
+def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
+    out = tmp_path / "out.h5"
+    out.write_text("precious")
+    assert "--force" in one_line(run(name, feature_store, "-o", out), 1)
+    assert out.read_text() == "precious"
+    assert "does not exist" in one_line(run(name, feature_store, "-o", tmp_path / "no" / "out.h5"), 1)
+
+
+@pytest.mark.parametrize("name", ["similarity", "cluster"])
+def test_json_is_text_on_stdout(name, feature_store):
+    quick = ["--feature", "logits", "--no-intervals"] if name == "similarity" else ["--feature", "logits", "--repeats", "1", "--resamples", "10"]
+    result = run(name, feature_store, "--json", *quick)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["rows"]
+
+
+def test_environment_gives_options(feature_store):
+    result = run("similarity", feature_store, "--json", env={"GRADTOOLS_SIMILARITY_NO_INTERVALS": "1", "GRADTOOLS_SIMILARITY_FEATURES": "logits"})
+    assert {row["feature"] for row in json.loads(result.stdout)["rows"]} == {"logits", "weight"}
+
+
+def test_pipe_carries_everything_and_prints_the_table(feature_store):
+    line = ("{python} -m gradtools similarity {store} --resamples 50 --permutations 50 | "
+            "{python} -m gradtools cluster --repeats 2 --resamples 50 | {python} -m gradtools evaluate")
+    result = subprocess.run(line.format(python=sys.executable, store=feature_store), shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    for words in ("pair AUC by cosine", "kmeans: ARI", "gmm: ARI", "argmax itself", "class x prediction"):
+        assert words in result.stdout
+
+
+def test_reader_that_leaves_ends_a_text_command_silently(feature_store):
+    line = f"{sys.executable} -m gradtools info --json {feature_store} | true; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout.strip() in ("141", "0") and result.stderr == ""
+
+
+def test_full_stdout_is_a_failure(feature_store):
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([sys.executable, "-m", "gradtools", "info", str(feature_store)], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, text=True)
+    assert result.returncode == 1 and len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("called", ["gradtools", "gradtools-info"])
+def test_bin_runs_uninstalled_under_both_names(called, feature_store, tmp_path):
+    arguments = [str(feature_store)] if called != "gradtools" else ["info", str(feature_store)]
+    result = subprocess.run([str(ROOT / "bin" / called), *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0 and "features" in result.stdout, result.stderr
