@@ -40,22 +40,27 @@ def test_batches(folder, batch_size, workers):
     found = list(images.batches(listed, PLAIN, batch_size, workers=workers))
     assert [batch.start for batch in found] == list(range(0, N, batch_size))
     assert [len(batch.pixels) for batch in found] == [min(batch_size, N - start) for start in range(0, N, batch_size)]
-    pixels, unreadable = np.concatenate([batch.pixels for batch in found]), np.concatenate([
-                                        batch.unreadable for batch in found])
+    pixels, unreadable = np.concatenate([batch.pixels for batch in found]), np.concatenate(
+        [batch.unreadable for batch in found]
+    )
     assert pixels.shape == (N, 3, 4, 5) and pixels.dtype == np.uint8
     assert np.flatnonzero(unreadable).tolist() == list(BROKEN)
     reasons = {index: reason for batch in found for index, reason in batch.reasons.items()}
-    assert sorted(reasons) == list(BROKEN) and all(reasons[index].startswith(
-        f"{folder}/{index:02}.png: not a JPEG") for index in BROKEN)
-    digests, heights = np.concatenate([batch.digests for batch in found]
-                                      ), np.concatenate([batch.heights for batch in found])
+    assert sorted(reasons) == list(BROKEN) and all(
+        reasons[index].startswith(f"{folder}/{index:02}.png: not a JPEG") for index in BROKEN
+    )
+    digests, heights = np.concatenate([batch.digests for batch in found]), np.concatenate(
+        [batch.heights for batch in found]
+    )
     for index in range(N):
         if index in BROKEN:
             assert not pixels[index].any() and not digests[index].any() and heights[index] == 0
             continue
         assert (pixels[index, 0] == index).all() and (pixels[index, 2] == 255 - index).all()
-        assert digests[index].tobytes() == hashlib.sha256(
-    (folder / f"{index:02}.png").read_bytes()).digest() and heights[index] == 4
+        assert (
+            digests[index].tobytes() == hashlib.sha256((folder / f"{index:02}.png").read_bytes()).digest()
+            and heights[index] == 4
+        )
     assert not decoders()
 
 
@@ -65,8 +70,11 @@ def test_a_share_has_the_batches_of_the_whole(folder):
     for start, stop, starts in ((8, None, [8, 12, 16, 20]), (8, 14, [8, 12]), (10, 16, [10, 12]), (23, None, [])):
         found = list(images.batches(listed, PLAIN, 4, start, stop))
         assert [batch.start for batch in found] == starts
-        assert all(np.array_equal(batch.pixels, whole[batch.start][:len(batch.pixels)])
-                   for batch in found if batch.start in whole)
+        assert all(
+            np.array_equal(batch.pixels, whole[batch.start][: len(batch.pixels)])
+            for batch in found
+            if batch.start in whole
+        )
 
 
 def test_leaving_early_ends_the_threads(folder, monkeypatch):
@@ -94,7 +102,7 @@ def test_reading_ahead_is_bounded_and_overlaps(folder, monkeypatch):
 def test_images_of_several_sizes(folder):
     Image.new("RGB", (6, 4)).save(folder / "11.png")
     listed = images.list_images([str(folder)])
-    with pytest.raises(GradtoolsError, match="11.png is 4 x 6 after preprocessing and the first image 4 x 5: .*--preprocess resize=256,crop=224"):
+    with pytest.raises(GradtoolsError, match="11.png is 4 x 6 after .* first image 4 x 5: .*--preprocess resize=256"):
         list(images.batches(listed, PLAIN, 4))
     with pytest.raises(GradtoolsError, match="11.png is 4 x 6 .*4 x 5"):  # also where the run begins with it
         list(images.batches(listed, PLAIN, 1, 11, 12))
@@ -118,22 +126,23 @@ def test_too_narrow_a_strip_is_unreadable(folder):
 def test_own_preprocessing(folder):
     def halved(image):
         return np.asarray(image, "f8").transpose(2, 0, 1)[:2] / 2
+
     (batch,) = images.batches(images.list_images([str(folder)]), halved, 50)
     assert batch.pixels.shape == (N, 2, 4, 5) and batch.pixels.dtype == np.float32
     assert (batch.pixels[9, 0] == 4.5).all() and not batch.pixels[7].any()
 
 
-@pytest.mark.parametrize("own, said",
-    [ (lambda image: np.zeros((4,
-    5)),
-    r"must return floats of shape \(channels, height, width\), and gave float64 of shape \(4, 5\)"),
-    (lambda image: np.zeros((3,
-    4,
-    5),
-    "u1"),
-    "gave uint8"),
-    (lambda image: 1 / 0,
-     r"<lambda>\(\) failed on .*01.png: ZeroDivisionError")])
+@pytest.mark.parametrize(
+    "own, said",
+    [
+        (
+            lambda image: np.zeros((4, 5)),
+            r"must return floats of shape \(channels, height, width\), and gave float64 of shape \(4, 5\)",
+        ),
+        (lambda image: np.zeros((3, 4, 5), "u1"), "gave uint8"),
+        (lambda image: 1 / 0, r"<lambda>\(\) failed on .*01.png: ZeroDivisionError"),
+    ],
+)
 def test_own_preprocessing_that_fails(folder, own, said):
     with pytest.raises(GradtoolsError, match=said):
         list(images.batches(images.list_images([str(folder)]), own, 4))
@@ -141,11 +150,12 @@ def test_own_preprocessing_that_fails(folder, own, said):
 
 def test_own_preprocessing_with_tensors(folder):
     torch = pytest.importorskip("torch")
-    (batch,) = images.batches(images.list_images([str(folder)]),
-     lambda image: torch.full((3, 2, 2), image.getpixel((0, 0))[0] / 4), 50)
+    (batch,) = images.batches(
+        images.list_images([str(folder)]), lambda image: torch.full((3, 2, 2), image.getpixel((0, 0))[0] / 4), 50
+    )
     assert (batch.pixels[9] == 2.25).all()
 
 
 def test_import_is_cheap():
-    code = "import sys, gradtools.images, gradtools.labels; print([name for name in ('PIL', 'torch', 'h5py', 'click') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    code = "import sys, gradtools.images, gradtools.labels; print({'PIL', 'torch', 'h5py', 'click'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"

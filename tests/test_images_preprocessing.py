@@ -9,8 +9,16 @@ from gradtools.images import preprocessing
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 SIZES = [(33, 47), (47, 33), (64, 64), (31, 90), (7, 201), (224, 225), (20, 20), (50, 61)]
-RULES = [(48, 40, "bilinear"), (48, 41, "bicubic"), (None, 40, "bilinear"), ([30, 45], None, "bilinear"),
-          (37, None, "lanczos"), (None, None, "bilinear"), ([51, 22], 33, "nearest"), (35, 64, "bilinear")]
+RULES = [
+    (48, 40, "bilinear"),
+    (48, 41, "bicubic"),
+    (None, 40, "bilinear"),
+    ([30, 45], None, "bilinear"),
+    (37, None, "lanczos"),
+    (None, None, "bilinear"),
+    ([51, 22], 33, "nearest"),
+    (35, 64, "bilinear"),
+]
 
 
 def rules(resize, crop, interpolation="bilinear"):
@@ -42,8 +50,9 @@ def test_a_strip_that_would_become_enormous():
         images.preprocess(Image.new("RGB", (10000, 1)), rules(224, 224))
 
 
-@pytest.mark.parametrize("resize, crop", [(None, None), (None, 30), (None, 51),
-                         ([80, 120], None), ([80, 120], 60), (80, 80), (40, 64)])
+@pytest.mark.parametrize(
+    "resize, crop", [(None, None), (None, 30), (None, 51), ([80, 120], None), ([80, 120], 60), (80, 80), (40, 64)]
+)
 def test_boxes_follow_the_pixels(resize, crop):
     """A white box is painted, and found again in the preprocessed image."""
     height, width, (x0, y0, x1, y1) = 40, 60, (22, 12, 36, 27)

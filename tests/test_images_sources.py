@@ -48,8 +48,8 @@ def test_class_folders(folder):
 def test_class_folders_are_those_of_torchvision(folder):
     datasets = pytest.importorskip("torchvision.datasets")
     theirs = datasets.ImageFolder(
-    str(folder), allow_empty=True, is_valid_file=lambda path: path.endswith(
-        (".JPG", ".png", ".webp", ".bmp")))
+        str(folder), allow_empty=True, is_valid_file=lambda path: path.endswith((".JPG", ".png", ".webp", ".bmp"))
+    )
     listed = images.list_images([str(folder)])
     names = {listed.path(index): listed.label_names[label] for index, label in enumerate(listed.labels)}
     assert names == {path: theirs.classes[label] for path, label in theirs.samples if "/." not in path}
@@ -100,13 +100,14 @@ def test_folder_without_images(tmp_path):
         images.list_images([str(tmp_path)])
 
 
-@pytest.mark.parametrize("name, said",
-    [("absent",
-    "absent: no such file or folder"),
-    ("absent.TAR.gz",
-    "archives are not read: unpack it"),
-    ("absent.csv",
-     "no such file or folder")])
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("absent", "absent: no such file or folder"),
+        ("absent.TAR.gz", "archives are not read: unpack it"),
+        ("absent.csv", "no such file or folder"),
+    ],
+)
 def test_sources_that_are_none(tmp_path, name, said):
     with pytest.raises(UsageError, match=said):
         images.list_images([str(tmp_path / name)])
@@ -148,29 +149,26 @@ def test_list_of_paths(folder, tmp_path, monkeypatch):
     names = [str(folder / "dog" / "new\nline.png"), str(folder / "cat" / "x.webp")]
     stdin(monkeypatch, "\0".join(names).encode())
     listed = images.list_images(files_from="-", null=True)
-    assert listed.root == str(folder) and listed.ids == [
-                              "dog/new\nline.png", "cat/x.webp"] and listed.labels.tolist() == [-1, -1]
+    assert (
+        listed.root == str(folder)
+        and listed.ids == ["dog/new\nline.png", "cat/x.webp"]
+        and listed.labels.tolist() == [-1, -1]
+    )
     monkeypatch.chdir(folder)
     (tmp_path / "list").write_bytes(b"dog/b.png\r\n\ncat/x.webp\r\n")
     assert images.list_images(files_from=str(tmp_path / "list")).ids == ["dog/b.png", "cat/x.webp"]
 
 
-@pytest.mark.parametrize("content, null, said",
-    [ (b"",
-    False,
-    "stdin was empty"),
-    (b"\n\n",
-    False,
-    "stdin was empty"),
-    (b"a\0b\0",
-    False,
-    "add -0"),
-    (b"gone.png\n/\n",
-    False,
-    "1 of 2 images are not there, first .*gone.png"),
-    (b"/\n",
-    False,
-     "/ is a folder: list files")])
+@pytest.mark.parametrize(
+    "content, null, said",
+    [
+        (b"", False, "stdin was empty"),
+        (b"\n\n", False, "stdin was empty"),
+        (b"a\0b\0", False, "add -0"),
+        (b"gone.png\n/\n", False, "1 of 2 images are not there, first .*gone.png"),
+        (b"/\n", False, "/ is a folder: list files"),
+    ],
+)
 def test_lists_that_are_none(monkeypatch, tmp_path, content, null, said):
     monkeypatch.chdir(tmp_path)
     stdin(monkeypatch, content)
@@ -190,20 +188,32 @@ def write_manifest(folder, text):
 
 def test_manifest_with_boxes(folder):
     listed = images.list_images(
-    write_manifest(
-        folder,
-         "\ufeffPath, label ,x0,y0,x1,y1,source\ndog/b.png,dog,0,1,2,3.5,web\ncat/x.webp,cat,,,,,\ndog/b.png,dog,1,1,4,3,web\n\n"))
+        write_manifest(
+            folder,
+            "\ufeffPath, label ,x0,y0,x1,y1,source\ndog/b.png,dog,0,1,2,3.5,web\ncat/x.webp,cat,,,,,\n"
+            "dog/b.png,dog,1,1,4,3,web\n\n",
+        )
+    )
     assert listed.root == str(folder) and listed.ids == ["dog/b.png", "cat/x.webp"]
     assert listed.label_names == ["cat", "dog"] and listed.labels.tolist() == [1, 0]
     assert {name: values.tolist() for name, values in listed.boxes.items()} == {
-        "sample": [0, 0], "class": [1, 1], "x0": [0, 1], "y0": [1, 1], "x1": [2, 4], "y1": [3.5, 3]}
+        "sample": [0, 0],
+        "class": [1, 1],
+        "x0": [0, 1],
+        "y0": [1, 1],
+        "x1": [2, 4],
+        "y1": [3.5, 3],
+    }
 
 
 def test_manifest_with_several_labels(folder):
     listed = images.list_images(
-    write_manifest(
-        folder,
-         "path,label,x0,y0,x1,y1\ndog/b.png,dog;cat,0,0,1,1\ndog/a.JPG,emu,0,0,1,1\ndog/a.JPG,cat,1,1,2,2\ncat/x.webp,cat|cat,,,,\ncat/deep/er/y.bmp,,,,,\n"))
+        write_manifest(
+            folder,
+            "path,label,x0,y0,x1,y1\ndog/b.png,dog;cat,0,0,1,1\ndog/a.JPG,emu,0,0,1,1\ndog/a.JPG,cat,1,1,2,2\n"
+            "cat/x.webp,cat|cat,,,,\ncat/deep/er/y.bmp,,,,,\n",
+        )
+    )
     assert listed.label_names == ["cat", "dog", "emu"]
     assert listed.labels.tolist() == [-1, -1, 0, -1]
     assert listed.labels_many.tolist() == [[1, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0]]
@@ -222,17 +232,27 @@ def test_manifest_without_labels(folder):
 
 def test_manifest_of_images_elsewhere(folder, tmp_path):
     (tmp_path / "lists").mkdir()
-    listed = images.list_images(write_manifest(tmp_path / "lists",
-     f"path,label\n../photos/dog/b.png,dog\n{folder}/cat/x.webp,cat\n"))
+    listed = images.list_images(
+        write_manifest(tmp_path / "lists", f"path,label\n../photos/dog/b.png,dog\n{folder}/cat/x.webp,cat\n")
+    )
     assert listed.root == str(folder) and listed.ids == ["dog/b.png", "cat/x.webp"]
 
 
-@pytest.mark.parametrize("text, said", [
-    ("", "must name the columns path,label"), ("file,label\na.png,cat\n", "it is 'file,label'"), ("path,label,x0\n", "must name the columns"),
-    ("path,label\n", "without rows"), ("path,label\n,cat\n", "line 2: no path"), ("path,label\nabsent.png,cat\n", "1 of 1 images are not there"),
-    ("path,label,x0,y0,x1,y1\ndog/b.png,dog,0,0,one,1\n", "line 2: a box is four numbers"),
-    ("path,label,x0,y0,x1,y1\ndog/b.png,dog,0,0,,1\n", "line 2: a box is four numbers"),
-    ("path,label,x0,y0,x1,y1\ndog/b.png,dog,3,0,3,1\n", "x0 < x1"), ("path,label,x0,y0,x1,y1\ndog/b.png,dog,0,nan,3,1\n", "y0 < y1")])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("", "must name the columns path,label"),
+        ("file,label\na.png,cat\n", "it is 'file,label'"),
+        ("path,label,x0\n", "must name the columns"),
+        ("path,label\n", "without rows"),
+        ("path,label\n,cat\n", "line 2: no path"),
+        ("path,label\nabsent.png,cat\n", "1 of 1 images are not there"),
+        ("path,label,x0,y0,x1,y1\ndog/b.png,dog,0,0,one,1\n", "line 2: a box is four numbers"),
+        ("path,label,x0,y0,x1,y1\ndog/b.png,dog,0,0,,1\n", "line 2: a box is four numbers"),
+        ("path,label,x0,y0,x1,y1\ndog/b.png,dog,3,0,3,1\n", "x0 < x1"),
+        ("path,label,x0,y0,x1,y1\ndog/b.png,dog,0,nan,3,1\n", "y0 < y1"),
+    ],
+)
 def test_manifests_that_are_wrong(folder, text, said):
     with pytest.raises(GradtoolsError, match=said):
         images.list_images(write_manifest(folder, text))
@@ -242,7 +262,9 @@ def test_images_of_a_store_are_found_again(folder, tmp_path):
     ids = ["cat/x.webp", "dog/b.png"]
     digests = np.array([list(hashlib.sha256((folder / name).read_bytes()).digest()) for name in ids], "u1")
     folder.rename(tmp_path / "moved")
-    with pytest.raises(GradtoolsError, match="2 of 2 images are not in .*photos, first .*x.webp: say with --images DIR"):
+    with pytest.raises(
+        GradtoolsError, match="2 of 2 images are not in .*photos, first .*x.webp: say with --images DIR"
+    ):
         images.find(str(folder), ids, digests)
     found = images.find(str(folder), ids, digests, images_dir=str(tmp_path / "moved"))
     rules = {"resize": None, "crop": None, "interpolation": "bilinear"}

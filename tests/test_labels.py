@@ -34,8 +34,10 @@ def test_imagenet_names_are_torchvisions():
 @needs_data
 def test_imagenet_table_is_the_one_handed_out():
     table = np.genfromtxt(DATA / "imagenet_classes.tsv", delimiter="\t", dtype=str, skip_header=1, comments=None)
-    assert table[:, 1].tolist() == labels.imagenet_classes().wnid and table[:,
-                              2].tolist() == labels.imagenet_classes().name
+    assert (
+        table[:, 1].tolist() == labels.imagenet_classes().wnid
+        and table[:, 2].tolist() == labels.imagenet_classes().name
+    )
 
 
 @pytest.mark.parametrize("name", ["Dungeness crab", "dungeness_crab", "DUNGENESS-CRAB", "dungenesscrab "])
@@ -53,13 +55,15 @@ def test_by_name():
 @pytest.mark.parametrize("names", ["names", "wnids", "ids as names"])
 def test_by_wordnet_id(names):
     classes = labels.imagenet_classes()
-    folders = [f"{wnid}_{name.replace(' ', '_')}" if index % 2 else wnid for index,
-                                      wnid, name in zip(classes.index, classes.wnid, classes.name)][::-37]
+    folders = [
+        f"{wnid}_{name.replace(' ', '_')}" if index % 2 else wnid
+        for index, wnid, name in zip(classes.index, classes.wnid, classes.name)
+    ][::-37]
     model = {
-    "names": dict(
-        model_names=classes.name), "wnids": dict(
-            model_names=[], wnids=classes.wnid), "ids as names": dict(
-                model_names=classes.wnid)}
+        "names": dict(model_names=classes.name),
+        "wnids": dict(model_names=[], wnids=classes.wnid),
+        "ids as names": dict(model_names=classes.wnid),
+    }
     mapping = labels.match(folders, **model[names], n_classes=1000)
     assert members(mapping) == [[index] for index in range(999, -1, -37)] and not mapping.unmapped
 
@@ -73,14 +77,15 @@ def test_wordnet_ids_are_not_guessed():
 
 def test_label_map(tmp_path):
     path = write(
-    tmp_path /
-    "map.csv",
-     "\ufeffmine,the model's,remark\ncat,tabby,\ncat,Persian_cat,x\n\nCrab,0\ncrab, 1\nhorse,nonsense\n")
+        tmp_path / "map.csv",
+        "\ufeffmine,the model's,remark\ncat,tabby,\ncat,Persian_cat,x\n\nCrab,0\ncrab, 1\nhorse,nonsense\n",
+    )
     mapping = labels.match(["cat", "crab", "collie"], ANIMALS, n_classes=5, label_map=path)
     assert members(mapping) == [[2, 3], [0, 1], [4]] and not mapping.unmapped
     assert mapping.note == (
-    "3 of 3 data classes meet the model's (2 by label map, 1 by name); several model classes: cat 2, crab 2 "
-    "(any is right, the score is the log-sum-exp of their logits)")
+        "3 of 3 data classes meet the model's (2 by label map, 1 by name); several model classes: cat 2, crab 2 "
+        "(any is right, the score is the log-sum-exp of their logits)"
+    )
 
 
 def test_label_map_with_wordnet_ids_and_without_names(tmp_path):
@@ -91,17 +96,16 @@ def test_label_map_with_wordnet_ids_and_without_names(tmp_path):
     assert members(labels.match(["fish"], [], n_classes=4, label_map=path)) == [[3]]
 
 
-@pytest.mark.parametrize("text, said",
-    [ ("cat,tabbi\n",
-    "map.csv, line 1: no class 'tabbi' in the model; near: tabby"),
-    ("cat,tabby\ncat,5\n",
-    "line 2: no class 5: the model's are 0 to 4"),
-    ("cat\n",
-    "line 1: write data class,model class"),
-    ("emu,tabby\n",
-    "has none of the data's classes cat"),
-    ("",
-     "has none of")])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("cat,tabbi\n", "map.csv, line 1: no class 'tabbi' in the model; near: tabby"),
+        ("cat,tabby\ncat,5\n", "line 2: no class 5: the model's are 0 to 4"),
+        ("cat\n", "line 1: write data class,model class"),
+        ("emu,tabby\n", "has none of the data's classes cat"),
+        ("", "has none of"),
+    ],
+)
 def test_label_maps_that_are_wrong(tmp_path, text, said):
     with pytest.raises(UsageError, match=said):
         labels.match(["cat"], ANIMALS, n_classes=5, label_map=write(tmp_path / "map.csv", text))
@@ -115,7 +119,8 @@ def test_label_map_that_is_not_there(tmp_path):
 def test_in_order():
     mapping = labels.match(list("abcde"), ANIMALS, n_classes=5, in_order=True)
     assert np.array_equal(mapping.member, np.eye(5)) and mapping.note.startswith(
-        "labels in order: a = Dungeness crab, b = king crab")
+        "labels in order: a = Dungeness crab, b = king crab"
+    )
     with pytest.raises(UsageError, match="the data has 2 classes and the model 5"):
         labels.match(list("ab"), ANIMALS, n_classes=5, in_order=True)
     with pytest.raises(UsageError, match="exclude each other"):
@@ -156,28 +161,18 @@ def test_class_index():
     assert labels.class_index("n00000002", list("ab"), wnids=["n00000001", "n00000002"]) == 1
 
 
-@pytest.mark.parametrize("text, names, said",
-    [ ("crab",
-    ANIMALS,
-    "no class 'crab' in the model; near: Dungeness crab, king crab"),
-    ("coly",
-    ANIMALS,
-    "near: collie"),
-    ("zzz",
-    ANIMALS,
-    "it has Dungeness crab, king crab"),
-    ("7",
-    ANIMALS,
-    "no class 7: the model's are 0 to 4"),
-    ("-1",
-    ANIMALS,
-    "no class '-1'"),
-    ("crab",
-    [],
-    "give an index from 0 to 4, or the names with --class-names FILE"),
-    ("",
-    ANIMALS,
-     "no class ''")])
+@pytest.mark.parametrize(
+    "text, names, said",
+    [
+        ("crab", ANIMALS, "no class 'crab' in the model; near: Dungeness crab, king crab"),
+        ("coly", ANIMALS, "near: collie"),
+        ("zzz", ANIMALS, "it has Dungeness crab, king crab"),
+        ("7", ANIMALS, "no class 7: the model's are 0 to 4"),
+        ("-1", ANIMALS, "no class '-1'"),
+        ("crab", [], "give an index from 0 to 4, or the names with --class-names FILE"),
+        ("", ANIMALS, "no class ''"),
+    ],
+)
 def test_class_index_of_what_is_none(text, names, said):
     with pytest.raises(UsageError, match=said):
         labels.class_index(text, names, n_classes=5)
@@ -188,8 +183,10 @@ def test_correct_by_its_definition():
     member = rng.integers(0, 2, (4, 6)).astype("u1")
     member[2] = 0
     predicted, own = rng.integers(0, 6, 50), rng.integers(-1, 4, 50)
-    expected = [-1 if label < 0 or not member[label].any() else int(member[label, guess])
-                                                         for guess, label in zip(predicted, own)]
+    expected = [
+        -1 if label < 0 or not member[label].any() else int(member[label, guess])
+        for guess, label in zip(predicted, own)
+    ]
     found = labels.correct(predicted, own, member)
     assert found.tolist() == expected and found.dtype == np.int8 and set(expected) == {-1, 0, 1}
 

@@ -121,7 +121,9 @@ def _on_white(image):
 
 
 def _orientation(image):
-    """The EXIF orientation, 1 to 8; 1 where the metadata is damaged, for the picture itself is whole."""
+    """The EXIF orientation that is left to do, 1 to 8; 1 where the metadata is damaged, for the picture is whole."""
+    if image.format == "TIFF":
+        return 1  # PIL turns it while loading, and before version 10.1 leaves the tag
     try:
         return image.getexif().get(ORIENTATION, 1)
     except Exception:

@@ -136,7 +136,7 @@ def _joined(found):
                          "give only inputs of one kind, or a CSV manifest path,label of all")
     root = sources.common_folder([source.base for source in found])
     paths = [path for source in found for path in source.paths]
-    ids = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+    ids = [sources.below(path, root).replace(os.sep, "/") for path in paths]
     _refuse_twice(ids, root)
     names = _names(found)
     labels, many = _labels([own for source in found for own in source.labels], names)

