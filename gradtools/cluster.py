@@ -74,11 +74,18 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
                 results.append(_clustered(feature, method, x, k, groups, options, {**controls, "zero_rows": zero}))
                 advance(1)
     if samples.target_leaks(source):
-        say("target=label (leaks): the gradients were taken for the true label, so clusters of them are the labels by construction")
+        say(
+            "target=label (leaks): the gradients were taken for the true label, so clusters of them are the labels by construction"
+        )
     if output is not None:
         with store.create(output, "clusters", force=force) as sink:
-            sink.carry(source, groups.keep, carry, [f"/clusters/{result.feature}/{result.method}" for result in results]
-                       + [f"/projection/{name}" for name in projections])
+            sink.carry(
+                source,
+                groups.keep,
+                carry,
+                [f"/clusters/{result.feature}/{result.method}" for result in results]
+                + [f"/projection/{name}" for name in projections],
+            )
             _write(sink, results, projections)
             sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())))
     return results, projections
@@ -108,9 +115,17 @@ def _projection(x):
 def _controls(groups, options):
     """Agreement of the argmax itself, and of random labels, with the classes."""
     random = agreement.random_label_control(groups.classes, groups.classes, seed=options.seed)
-    facts = {"random_ari": random.ari_mean, "random_ari_sd": random.ari_sd, "random_nmi": random.nmi_mean, "random_nmi_sd": random.nmi_sd}
+    facts = {
+        "random_ari": random.ari_mean,
+        "random_ari_sd": random.ari_sd,
+        "random_nmi": random.nmi_mean,
+        "random_nmi_sd": random.nmi_sd,
+    }
     if groups.predicted:
-        facts |= {"argmax_ari": agreement.ari(groups.predictions, groups.classes), "argmax_nmi": agreement.nmi(groups.predictions, groups.classes)}
+        facts |= {
+            "argmax_ari": agreement.ari(groups.predictions, groups.classes),
+            "argmax_nmi": agreement.nmi(groups.predictions, groups.classes),
+        }
     return facts
 
 
@@ -122,10 +137,25 @@ def _clustered(feature, method, x, k, groups, options, facts):
     columns = {"seed": options.seed + np.arange(repeats), "inertia": np.array([found.inertia for found in rows])}
     columns |= _agreements(x, labels, groups)
     counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)
-    replicates = np.mean([agreement.bootstrap_ari(row, groups.classes, counts) for row in labels], axis=0) if options.resamples else np.empty(0)
+    replicates = (
+        np.mean([agreement.bootstrap_ari(row, groups.classes, counts) for row in labels], axis=0)
+        if options.resamples
+        else np.empty(0)
+    )
     low, high = bootstrap.interval(replicates) if len(replicates) else (np.nan, np.nan)
-    facts = {**facts, "k": k, "rows": len(x), "dimension": x.shape[1], "normalize": options.normalize, "pca": options.pca, "ari_low": float(low),
-             "ari_high": float(high), "n_init": options.n_init, "resamples": options.resamples, "left_out": int((~groups.keep).sum())}
+    facts = {
+        **facts,
+        "k": k,
+        "rows": len(x),
+        "dimension": x.shape[1],
+        "normalize": options.normalize,
+        "pca": options.pca,
+        "ari_low": float(low),
+        "ari_high": float(high),
+        "n_init": options.n_init,
+        "resamples": options.resamples,
+        "left_out": int((~groups.keep).sum()),
+    }
     if method == "gmm":
         facts["covariance"] = _covariance(options)
     return Result(feature.name, method, labels, columns, facts, replicates)
@@ -149,12 +179,14 @@ def _agreements(x, labels, groups):
     """Indices of every repeat, a column each."""
     true = clusters.silhouette_euclidean(x, groups.classes)
     nan = [np.nan] * len(labels)
-    return {"ari": np.array([agreement.ari(row, groups.classes) for row in labels]),
-            "nmi": np.array([agreement.nmi(row, groups.classes) for row in labels]),
-            "silhouette": np.array([clusters.silhouette_euclidean(x, row) for row in labels]),
-            "silhouette_true": np.full(len(labels), true),
-            "ari_argmax": np.array([agreement.ari(row, groups.predictions) for row in labels] if groups.predicted else nan),
-            "nmi_argmax": np.array([agreement.nmi(row, groups.predictions) for row in labels] if groups.predicted else nan)}
+    return {
+        "ari": np.array([agreement.ari(row, groups.classes) for row in labels]),
+        "nmi": np.array([agreement.nmi(row, groups.classes) for row in labels]),
+        "silhouette": np.array([clusters.silhouette_euclidean(x, row) for row in labels]),
+        "silhouette_true": np.full(len(labels), true),
+        "ari_argmax": np.array([agreement.ari(row, groups.predictions) for row in labels] if groups.predicted else nan),
+        "nmi_argmax": np.array([agreement.nmi(row, groups.predictions) for row in labels] if groups.predicted else nan),
+    }
 
 
 def _write(sink, results, projections):
@@ -163,7 +195,14 @@ def _write(sink, results, projections):
         where = f"/clusters/{result.feature}/{result.method}"
         sink.table(where, result.columns, f"{result.method} of {result.feature}", result.facts, row="repeat")
         sink.put(f"{where}/label", result.labels, ["repeat", "/sample"], "cluster of each sample, one row a repeat")
-        sink.put(f"{where}/replicate", result.replicates, ["resample"], "mean ARI over the repeats, of resampled images")
+        sink.put(
+            f"{where}/replicate", result.replicates, ["resample"], "mean ARI over the repeats, of resampled images"
+        )
     for name, (coordinates, explained) in projections.items():
-        sink.put(f"/projection/{name}/pca", coordinates, ["/sample", "component"], "principal components of what was clustered")
+        sink.put(
+            f"/projection/{name}/pca",
+            coordinates,
+            ["/sample", "component"],
+            "principal components of what was clustered",
+        )
         sink.put(f"/projection/{name}/explained", explained, ["component"], "share of the variance")

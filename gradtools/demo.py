@@ -22,7 +22,9 @@ def run(folder, *, force=False, say=print, progress=None):
         Stores and pictures, in the order in which they were made.
     """
     if os.path.isdir(folder) and os.listdir(folder) and not force:
-        raise GradtoolsError(f"{folder} is not empty: name another folder, or replace the demo's files in it with --force")
+        raise GradtoolsError(
+            f"{folder} is not empty: name another folder, or replace the demo's files in it with --force"
+        )
     where = os.path.join(folder, "scenes")
     scenes.write_demo_scenes(where)
     listed = images.list_images([where])
@@ -44,6 +46,10 @@ def _one_network(name, listed, folder, say, progress):
     model = models.load(f"gradtools.bundled.scene_resnet:{name}", weights)
     extract.extract(listed, model, paths[0], extract.Options(), force=True, restart=True, say=say, progress=progress)
     with store.read(paths[0]) as source:
-        similarity.similarity(source, paths[1], similarity.Options(features=SWEEP), force=True, say=say, progress=progress)
-        cluster.cluster(source, paths[2], cluster.Options(repeats=CLUSTER_REPEATS), force=True, say=say, progress=progress)
+        similarity.similarity(
+            source, paths[1], similarity.Options(features=SWEEP), force=True, say=say, progress=progress
+        )
+        cluster.cluster(
+            source, paths[2], cluster.Options(repeats=CLUSTER_REPEATS), force=True, say=say, progress=progress
+        )
     return paths

@@ -13,7 +13,16 @@ import numpy as np
 from gradtools.errors import GradtoolsError, UsageError
 
 DEFAULTS = ("gradient", "activation", "logits", "probabilities")
-AT_TAPS = ("gradient", "activation", "contribution", "active_share", "gradient_map", "activation_map", "token_gradient", "token_activation")
+AT_TAPS = (
+    "gradient",
+    "activation",
+    "contribution",
+    "active_share",
+    "gradient_map",
+    "activation_map",
+    "token_gradient",
+    "token_activation",
+)
 CONTROL = "weight"
 READ_BYTES = 8 << 20
 
@@ -126,7 +135,7 @@ def blocks_of(feature, keep):
     step = max(1, READ_BYTES // (4 * max(feature.shape[1], 1)))
     first = 0
     for start in range(0, feature.shape[0], step):
-        inside = keep[start:start + step]
+        inside = keep[start : start + step]
         if inside.any():
             rows = feature.read(start, min(start + step, feature.shape[0]))
             rows = rows if inside.all() else rows[inside]

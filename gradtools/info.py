@@ -8,15 +8,27 @@ from gradtools.errors import GradtoolsError
 
 def describe(source):
     """Facts about an open store, in the order a reader asks (dict, JSON-able)."""
-    facts = {"kind": source.kind, "uuid": source.uuid, "created": source.attributes("/").get("created"), "samples": source.n_samples}
+    facts = {
+        "kind": source.kind,
+        "uuid": source.uuid,
+        "created": source.attributes("/").get("created"),
+        "samples": source.n_samples,
+    }
     if source.class_names:
         facts["classes"] = source.class_names
     if source.model:
         facts["model"] = source.model
     if source.taps:
         facts["taps"] = {tap: source.attributes(f"/taps/{tap}") for tap in source.taps}
-    facts["datasets"] = {path: {"shape": list(dataset.shape), "dtype": str(dataset.dtype), "bytes": int(dataset.id.get_storage_size()),
-                                "about": str(dataset.attrs.get("long_name", ""))} for path, dataset in store.datasets(source.file)}
+    facts["datasets"] = {
+        path: {
+            "shape": list(dataset.shape),
+            "dtype": str(dataset.dtype),
+            "bytes": int(dataset.id.get_storage_size()),
+            "about": str(dataset.attrs.get("long_name", "")),
+        }
+        for path, dataset in store.datasets(source.file)
+    }
     facts["history"] = [json.loads(line) for line in source.history_lines()]
     return facts
 

@@ -25,6 +25,17 @@ def step(begun, inputs=(), **facts):
     facts : JSON-able values
         seed, images read and skipped, the weights' digest, ...
     """
-    versions = {name: sys.modules[name].__version__ for name in ("torch", "torchvision", "numpy", "h5py", "sklearn") if name in sys.modules}
-    return {"command": shlex.join(sys.argv), "version": __version__, **versions, "started": begun[0],
-            "seconds": round(time.monotonic() - begun[1], 3), "inputs": [store.uuid for store in inputs], **facts}
+    versions = {
+        name: sys.modules[name].__version__
+        for name in ("torch", "torchvision", "numpy", "h5py", "sklearn")
+        if name in sys.modules
+    }
+    return {
+        "command": shlex.join(sys.argv),
+        "version": __version__,
+        **versions,
+        "started": begun[0],
+        "seconds": round(time.monotonic() - begun[1], 3),
+        "inputs": [store.uuid for store in inputs],
+        **facts,
+    }

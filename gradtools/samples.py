@@ -12,10 +12,10 @@ from gradtools.errors import GradtoolsError, UsageError
 class Groups:
     """What the pairs are grouped by: codes of the chosen samples, and how many were left out."""
 
-    keep: np.ndarray         # (N,) bool, of the store's samples
-    classes: np.ndarray      # (n,) int
+    keep: np.ndarray  # (N,) bool, of the store's samples
+    classes: np.ndarray  # (n,) int
     predictions: np.ndarray  # (n,) int
-    predicted: bool          # False where the network has no classes
+    predicted: bool  # False where the network has no classes
     unlabelled: int
 
 
@@ -54,8 +54,10 @@ def _meets(store, condition):
 def correct(store):
     """Whether the argmax is one of the label's model classes, int (N,); -1 where no label meets the model's classes."""
     if store.predicted is None or store.member is None or not store.member.any():
-        raise GradtoolsError(f"{store.name}: its labels meet none of the model's classes, so right and wrong are not known; "
-                             "extract with --label-map or --labels-in-order")
+        raise GradtoolsError(
+            f"{store.name}: its labels meet none of the model's classes, so right and wrong are not known; "
+            "extract with --label-map or --labels-in-order"
+        )
     return labels.correct(store.predicted, store.labels, store.member)
 
 

@@ -62,7 +62,9 @@ def score(logits, target, form, *, label=None, member=None, cosine=None):
     """
     if target.kind == "diff":
         values = _values(logits, form, cosine)
-        return values[:, target.index] - values[:, target.other], torch.full((len(logits),), target.index, device=logits.device)
+        return values[:, target.index] - values[:, target.other], torch.full(
+            (len(logits),), target.index, device=logits.device
+        )
     if target.kind == "label":
         mask = torch.from_numpy(member[np.maximum(label, 0)] != 0).to(logits.device)
         return _score_of_many(logits, mask, form, cosine)
@@ -77,7 +79,12 @@ def _values(logits, form, cosine):
     """Every class's score in one form, (B, K)."""
     if form == "cosine":
         return cosine
-    return {"logit": lambda x: x, "prob": lambda x: x.softmax(1), "logprob": lambda x: x.log_softmax(1), "sigmoid": torch.sigmoid}[form](logits)
+    return {
+        "logit": lambda x: x,
+        "prob": lambda x: x.softmax(1),
+        "logprob": lambda x: x.log_softmax(1),
+        "sigmoid": torch.sigmoid,
+    }[form](logits)
 
 
 def _score_of_many(logits, mask, form, cosine):

@@ -12,8 +12,8 @@ from gradtools import features, interrupt, provenance, samples, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import bootstrap, cells, influence, pair_auc, pair_auc_bootstrap, pairs, permutation, vectors
 
-IN_MEMORY = 1 << 29          # bytes of float64 rows that are held for bootstrap and permutation
-RESAMPLED_ROWS = 20_000      # beyond, Poisson counts block by block (SPEC 6.6)
+IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
+RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (SPEC 6.6)
 MATRIX_BLOCK = 256
 AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
 EFFECTS = ("label_effect", "prediction_effect")
@@ -84,7 +84,9 @@ def describe(feature, metric, groups, options):
     if held is not None:
         return _described_in_memory(feature, metric, groups, options, *held)
     if metric not in cells.PRODUCT_METRICS:
-        raise UsageError(f"--metric {metric} of {feature.shape[0]} x {feature.shape[1]} values does not fit the memory: choose cosine, dot or correlation")
+        raise UsageError(
+            f"--metric {metric} of {feature.shape[0]} x {feature.shape[1]} values does not fit the memory: choose cosine, dot or correlation"
+        )
     return _described_in_blocks(feature, metric, groups, options)
 
 
@@ -105,7 +107,9 @@ def _described_in_memory(feature, metric, groups, options, rows, degenerate):
     counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)[:, ~degenerate]
     rows, classes, predictions = rows[~degenerate], groups.classes[~degenerate], groups.predictions[~degenerate]
     if len(rows) < 2:
-        raise GradtoolsError(f"{feature.name}: only {len(rows)} of {len(degenerate)} rows are not constant zero: nothing to compare")
+        raise GradtoolsError(
+            f"{feature.name}: only {len(rows)} of {len(degenerate)} rows are not constant zero: nothing to compare"
+        )
     cell, cell_class, cell_prediction = cells.cells(classes, predictions)
     if metric in cells.PRODUCT_METRICS:
         totals = cells.cell_sums([(rows, cell)], len(cell_class), "dot" if metric == "dot" else "cosine")
@@ -114,7 +118,9 @@ def _described_in_memory(feature, metric, groups, options, rows, degenerate):
         tests = _tests(rows, classes, predictions, options)
     else:
         means = pairs.pair_statistics_streamed(rows, classes, predictions, metric)
-        replicates = bootstrap.bootstrap_matrix_statistics(vectors.product_block(rows, rows, metric), classes, predictions, counts)
+        replicates = bootstrap.bootstrap_matrix_statistics(
+            vectors.product_block(rows, rows, metric), classes, predictions, counts
+        )
         tests = {}
     table = {name: (mean.value, mean.pairs) for name, mean in means.items()}
     if options.auc:
@@ -136,8 +142,14 @@ def _tests(rows, classes, predictions, options):
         return {}
     effect = permutation.permutation_label_effect(rows, classes, predictions, options.permutations, options.seed)
     within = permutation.permutation_within(rows, classes, options.permutations, options.seed)
-    return {"p_label_effect": effect.p, "movable": effect.movable, "p_within": within.p, "null_within": within.null_mean,
-            "null_within_sd": within.null_sd, "permutations": options.permutations}
+    return {
+        "p_label_effect": effect.p,
+        "movable": effect.movable,
+        "p_within": within.p,
+        "null_within": within.null_mean,
+        "null_within_sd": within.null_sd,
+        "permutations": options.permutations,
+    }
 
 
 def _described_in_blocks(feature, metric, groups, options):
@@ -146,11 +158,17 @@ def _described_in_blocks(feature, metric, groups, options):
 
     def blocks():
         return ((rows, cell[numbers]) for rows, numbers in features.blocks_of(feature, groups.keep))
+
     totals = cells.cell_sums(blocks(), len(cell_class), metric)
-    table = {name: (mean.value, mean.pairs) for name, mean in pairs.pair_statistics(totals, cell_class, cell_prediction, metric).items()}
+    table = {
+        name: (mean.value, mean.pairs)
+        for name, mean in pairs.pair_statistics(totals, cell_class, cell_prediction, metric).items()
+    }
     replicates = np.empty((0, len(table)))
     if options.resamples:
-        replicates = influence.bootstrap_pair_statistics_streamed(blocks(), totals, cell_class, cell_prediction, options.resamples, options.seed, metric)
+        replicates = influence.bootstrap_pair_statistics_streamed(
+            blocks(), totals, cell_class, cell_prediction, options.resamples, options.seed, metric
+        )
     facts = {}
     if options.auc:
         found, facts = _drawn_auc(feature, metric, groups, options)
@@ -162,27 +180,43 @@ def _described_in_blocks(feature, metric, groups, options):
 def _drawn_auc(feature, metric, groups, options):
     """Pair AUC of a draw of at most SORTED_ROWS images."""
     chosen = np.flatnonzero(groups.keep)
-    drawn = np.sort(np.random.default_rng(options.seed).permutation(len(chosen))[:pair_auc.SORTED_ROWS])
+    drawn = np.sort(np.random.default_rng(options.seed).permutation(len(chosen))[: pair_auc.SORTED_ROWS])
     mask = np.zeros(len(groups.keep), bool)
     mask[chosen[drawn]] = True
     rows, degenerate = vectors.prepared_rows(features.read_rows(feature, mask), metric)
-    found = pair_auc.pair_auc(rows[~degenerate], groups.classes[drawn][~degenerate], groups.predictions[drawn][~degenerate], metric)
+    found = pair_auc.pair_auc(
+        rows[~degenerate], groups.classes[drawn][~degenerate], groups.predictions[drawn][~degenerate], metric
+    )
     return _auc_rows(found), {"auc_rows": len(drawn)}
 
 
 def _result(feature, metric, groups, options, table, replicates, degenerate, facts):
     """Put values, intervals and counts together."""
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
-    columns = {"statistic": list(table), "value": np.array([value for value, _ in table.values()]), "low": bounds[:, 0], "high": bounds[:, 1],
-               "pairs": np.array([count for _, count in table.values()], "i8")}
-    facts = {"rows": len(groups.classes) - degenerate, "degenerate": degenerate, "unlabelled": groups.unlabelled,
-             "left_out": int((~groups.keep).sum()), "resamples": len(replicates), "seed": options.seed,
-             "predicted": int(groups.predicted), "dimension": feature.shape[1], **facts}
+    columns = {
+        "statistic": list(table),
+        "value": np.array([value for value, _ in table.values()]),
+        "low": bounds[:, 0],
+        "high": bounds[:, 1],
+        "pairs": np.array([count for _, count in table.values()], "i8"),
+    }
+    facts = {
+        "rows": len(groups.classes) - degenerate,
+        "degenerate": degenerate,
+        "unlabelled": groups.unlabelled,
+        "left_out": int((~groups.keep).sum()),
+        "resamples": len(replicates),
+        "seed": options.seed,
+        "predicted": int(groups.predicted),
+        "dimension": feature.shape[1],
+        **facts,
+    }
     return Result(feature.name, metric, columns, replicates, facts)
 
 
 def _write(source, output, options, groups, chosen, results, begun, carry, force, restart, say, progress):
     """Write the results, and the matrices block by block where they were asked for."""
+
     def fill(sink):
         for result in results:
             where = f"/similarity/{result.feature}/{result.metric}"
@@ -203,18 +237,37 @@ def _write_matrices(source, output, options, groups, chosen, replacing, fill, ca
     """The N x N matrices, a block of rows at a time; goes on after a kill."""
     n = int(groups.keep.sum())
     wanted = [(feature, metric) for feature in chosen for metric in options.metrics]
-    columns = [store.Column(f"/similarity/{feature.name}/{metric}/matrix", (n,), ["/other"], "f4", f"{metric} of {feature.name}, every pair")
-               for feature, metric in wanted]
-    command = {**dataclasses.asdict(options), "inputs": store.digests(source.file), "features": [feature.name for feature in chosen]}
+    columns = [
+        store.Column(
+            f"/similarity/{feature.name}/{metric}/matrix",
+            (n,),
+            ["/other"],
+            "f4",
+            f"{metric} of {feature.name}, every pair",
+        )
+        for feature, metric in wanted
+    ]
+    command = {
+        **dataclasses.asdict(options),
+        "inputs": store.digests(source.file),
+        "features": [feature.name for feature in chosen],
+    }
 
     def begin(part):
         part.carry(source, groups.keep, carry, replacing)
-    with store.grow(output, "similarity", columns, n, MATRIX_BLOCK, command, begin, force=force, restart=restart, say=say) as part, \
-            (progress or interrupt.unwatched)(n, part.committed, "rows") as advance:
+
+    with store.grow(
+        output, "similarity", columns, n, MATRIX_BLOCK, command, begin, force=force, restart=restart, say=say
+    ) as part, (progress or interrupt.unwatched)(n, part.committed, "rows") as advance:
         for start in range(part.committed, n, MATRIX_BLOCK):
             stop = min(start + MATRIX_BLOCK, n)
-            part.append({column.path: _matrix_rows(feature, metric, groups.keep, start, stop) for column, (feature, metric) in zip(columns, wanted)},
-                        np.zeros(stop - start, bool))
+            part.append(
+                {
+                    column.path: _matrix_rows(feature, metric, groups.keep, start, stop)
+                    for column, (feature, metric) in zip(columns, wanted)
+                },
+                np.zeros(stop - start, bool),
+            )
             advance(stop - start)
         fill(part)
 
@@ -224,5 +277,8 @@ def _matrix_rows(feature, metric, keep, start, stop):
     chosen = np.zeros(len(keep), bool)
     chosen[np.flatnonzero(keep)[start:stop]] = True
     own, _ = vectors.prepared_rows(features.read_rows(feature, chosen), metric)
-    parts = [vectors.product_block(own, vectors.prepared_rows(rows, metric)[0], metric) for rows, _ in features.blocks_of(feature, keep)]
+    parts = [
+        vectors.product_block(own, vectors.prepared_rows(rows, metric)[0], metric)
+        for rows, _ in features.blocks_of(feature, keep)
+    ]
     return np.hstack(parts).astype("f4")

@@ -43,8 +43,11 @@ def table(text):
 def features(folder, network, weights, tap, path, maps=()):
     """A feature store of one network."""
     from gradtools import extract, images, models
+
     model = models.load(network, str(weights))
-    extract.extract(images.list_images([str(folder)]), model, str(path), extract.Options(tap=tap, maps=maps), say=lambda line: None)
+    extract.extract(
+        images.list_images([str(folder)]), model, str(path), extract.Options(tap=tap, maps=maps), say=lambda line: None
+    )
 
 
 @pytest.fixture(scope="module", params=["resnet20", "resnet56"])
@@ -68,32 +71,53 @@ def stores_of(expected, folder):
 
 def test_similarity_of_the_500_images(cifar):
     from gradtools import similarity
+
     expected, folder = cifar
     for path, names in stores_of(expected, folder):
         options = similarity.Options(features=tuple(names), resamples=0, permutations=0)
         with store.read(str(path)) as source:
-            found = {result.feature: result for result in similarity.similarity(source, None, options, say=lambda line: None)}
+            found = {
+                result.feature: result for result in similarity.similarity(source, None, options, say=lambda line: None)
+            }
         for name in names:
             values = dict(zip(found[name].columns["statistic"], found[name].columns["value"]))
-            np.testing.assert_allclose([values[key] for key in STATISTICS + AUCS], [*expected[name][:4], *expected[name][7:]], atol=.002, err_msg=name)
+            np.testing.assert_allclose(
+                [values[key] for key in STATISTICS + AUCS],
+                [*expected[name][:4], *expected[name][7:]],
+                atol=0.002,
+                err_msg=name,
+            )
 
 
 def test_clusters_of_the_500_images(cifar):
     """`--normalize none --n-init 10 --seed 0`; flattened maps after PCA 50."""
     from gradtools import cluster
+
     expected, folder = cifar
     for path, names in stores_of(expected, folder):
         names = [name for name in names if expected[name][4] == expected[name][4]]
-        options = cluster.Options(features=tuple(names), methods=("kmeans",), normalize="none", n_init=10, repeats=1, seed=0, resamples=0,
-                                  pca=50 if "maps" in path.name else 0)
+        options = cluster.Options(
+            features=tuple(names),
+            methods=("kmeans",),
+            normalize="none",
+            n_init=10,
+            repeats=1,
+            seed=0,
+            resamples=0,
+            pca=50 if "maps" in path.name else 0,
+        )
         with store.read(str(path)) as source:
             results, _ = cluster.cluster(source, None, options, say=lambda line: None)
         for result in results:
             if result.feature in names:
                 found = [result.columns[key][0] for key in ("ari", "ari_argmax", "silhouette")]
-                np.testing.assert_allclose(found, expected[result.feature][4:7], atol=.02, err_msg=result.feature)
-        argmax = {"a.h5": .609, "maps.h5": .609} if "layer3.2.conv2" in str(expected.keys()) else {"a.h5": .659, "maps.h5": .659}
-        assert results[0].facts["argmax_ari"] == pytest.approx(argmax[path.name], abs=.0006)
+                np.testing.assert_allclose(found, expected[result.feature][4:7], atol=0.02, err_msg=result.feature)
+        argmax = (
+            {"a.h5": 0.609, "maps.h5": 0.609}
+            if "layer3.2.conv2" in str(expected.keys())
+            else {"a.h5": 0.659, "maps.h5": 0.659}
+        )
+        assert results[0].facts["argmax_ari"] == pytest.approx(argmax[path.name], abs=0.0006)
 
 
 @pytest.fixture(scope="module")
@@ -104,28 +128,44 @@ def squeezenet(tmp_path_factory):
     return path
 
 
-PAIR_AUC = {"gradient@features.12": .836, "weight": .836, "logits": .787, "probabilities": .775, "activation@features.12": .707}
-KMEANS = {"gradient@features.12": .481, "weight": .481, "logits": .208, "probabilities": .196, "activation@features.12": .146}
+PAIR_AUC = {
+    "gradient@features.12": 0.836,
+    "weight": 0.836,
+    "logits": 0.787,
+    "probabilities": 0.775,
+    "activation@features.12": 0.707,
+}
+KMEANS = {
+    "gradient@features.12": 0.481,
+    "weight": 0.481,
+    "logits": 0.208,
+    "probabilities": 0.196,
+    "activation@features.12": 0.146,
+}
 
 
 def test_classes_above_the_networks_own(squeezenet):
     """Item 5: class rows carry superclass structure, and the order of the features turns round."""
     from gradtools import similarity
+
     with store.read(str(squeezenet)) as source:
-        results = similarity.similarity(source, None, similarity.Options(resamples=0, permutations=0), say=lambda line: None)
+        results = similarity.similarity(
+            source, None, similarity.Options(resamples=0, permutations=0), say=lambda line: None
+        )
     for result in results:
         values = dict(zip(result.columns["statistic"], result.columns["value"]))
-        assert values["auc"] == pytest.approx(PAIR_AUC[result.feature], abs=.002), result.feature
+        assert values["auc"] == pytest.approx(PAIR_AUC[result.feature], abs=0.002), result.feature
 
 
 def test_clusters_above_the_networks_own(squeezenet):
     """Item 5: k-means over 20 seeds; gradients and class rows agree seed by seed."""
     from gradtools import cluster
+
     options = cluster.Options(methods=("kmeans",), repeats=20, resamples=0)
     with store.read(str(squeezenet)) as source:
         results, _ = cluster.cluster(source, None, options, say=lambda line: None)
     found = {result.feature: result for result in results}
     for name, mean in KMEANS.items():
-        assert found[name].columns["ari"].mean() == pytest.approx(mean, abs=.03), name
+        assert found[name].columns["ari"].mean() == pytest.approx(mean, abs=0.03), name
     np.testing.assert_array_equal(found["gradient@features.12"].columns["ari"], found["weight"].columns["ari"])
-    assert results[0].facts["argmax_ari"] == pytest.approx(.036, abs=.0006)
+    assert results[0].facts["argmax_ari"] == pytest.approx(0.036, abs=0.0006)

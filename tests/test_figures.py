@@ -219,7 +219,8 @@ def test_cluster_draws_the_samples_it_kept(tmp_path, feature_store):
 
 def test_similarity_draws_beside_its_table(tmp_path, feature_store):
     path = tmp_path / "heat.svg"
-    found = CliRunner().invoke(similarity.command, [str(feature_store), "--no-intervals", "--tsv", "--figure", str(path)])
+    options = ["--no-intervals", "--tsv", "--figure", str(path)]
+    found = CliRunner().invoke(similarity.command, [str(feature_store), *options])
     assert found.exit_code == 0, found.output
     opened(path)
 

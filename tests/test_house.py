@@ -13,8 +13,17 @@ PACKAGE = ROOT / "gradtools"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {"cli", "store", "math", "images", "labels", "models", "taps", "errors", "interrupt", "bundled"}
 TORCH = {"models", "taps", "extract", "scores", "layers", "demo", "bundled"}
-MAY_IMPORT = {"math": {"math", "errors"}, "store": {"store", "errors"}, "images": {"images", "errors"}, "labels": {"labels", "errors", "bundled"},
-              "models": {"models", "taps", "errors"}, "taps": {"taps", "errors"}, "errors": set(), "interrupt": set(), "bundled": {"bundled", "errors"}}
+MAY_IMPORT = {
+    "math": {"math", "errors"},
+    "store": {"store", "errors"},
+    "images": {"images", "errors"},
+    "labels": {"labels", "errors", "bundled"},
+    "models": {"models", "taps", "errors"},
+    "taps": {"taps", "errors"},
+    "errors": set(),
+    "interrupt": set(),
+    "bundled": {"bundled", "errors"},
+}
 
 
 def room(path):
@@ -61,9 +70,12 @@ def test_torchvision_is_imported_only_when_a_model_comes_from_it():
 
 def test_every_command_is_installed_and_runs_from_bin():
     from gradtools.cli import COMMANDS
+
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    scripts = {line.split("=")[0].strip() for line in config["options.entry_points"]["console_scripts"].split("\n") if line}
+    scripts = {
+        line.split("=")[0].strip() for line in config["options.entry_points"]["console_scripts"].split("\n") if line
+    }
     expected = {"gradtools"} | {f"gradtools-{name}" for name in COMMANDS}
     assert scripts == expected
     assert {path.name for path in (ROOT / "bin").iterdir()} == expected
@@ -72,14 +84,24 @@ def test_every_command_is_installed_and_runs_from_bin():
 
 def test_readme_names_every_command_and_only_options_that_are_there():
     from gradtools import cli
+
     readme = (ROOT / "README.md").read_text()
     group = cli.gradtools
     known = set()
     for name in cli.COMMANDS:
         assert f"gradtools {name}" in readme, name
-        known |= {option for parameter in group.get_command(None, name).params for option in (*parameter.opts, *parameter.secondary_opts)}
+        known |= {
+            option
+            for parameter in group.get_command(None, name).params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
     code = "\n".join(re.findall(r"```(?:sh|make)\n(.*?)```", readme, re.S))
-    used = {word for line in code.splitlines() if "gradtools" in line for word in re.findall(r"(?<=\s)--[a-z][a-z0-9-]*", line)}
+    used = {
+        word
+        for line in code.splitlines()
+        if "gradtools" in line
+        for word in re.findall(r"(?<=\s)--[a-z][a-z0-9-]*", line)
+    }
     assert used <= known
 
 

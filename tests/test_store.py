@@ -24,8 +24,10 @@ ROWS, BLOCK = 37, 8
 def row_values(start, stop):
     """Values that tell their row and place."""
     rows = np.arange(start, stop, dtype="f4")
-    return {"/taps/a/gradient": rows[:, None] + np.arange(5) / 8,
-            "/taps/a/gradient_map": rows[:, None, None, None] + np.arange(30).reshape(5, 3, 2) / 64}
+    return {
+        "/taps/a/gradient": rows[:, None] + np.arange(5) / 8,
+        "/taps/a/gradient_map": rows[:, None, None, None] + np.arange(30).reshape(5, 3, 2) / 64,
+    }
 
 
 def begin(part):
@@ -60,7 +62,9 @@ def test_resumed_equals_uninterrupted(tmp_path):
     write(resumed)
     assert read_digests(whole) == read_digests(resumed)
     with store.read(whole) as source:
-        np.testing.assert_array_equal(source.rows("/taps/a/gradient").read(0, ROWS), row_values(0, ROWS)["/taps/a/gradient"])
+        np.testing.assert_array_equal(
+            source.rows("/taps/a/gradient").read(0, ROWS), row_values(0, ROWS)["/taps/a/gradient"]
+        )
 
 
 def test_marked_rows_are_left_out(tmp_path):
@@ -70,7 +74,10 @@ def test_marked_rows_are_left_out(tmp_path):
     with store.read(path) as source:
         assert source.ids == [f"image-{i}" for i in kept]
         assert source.n_samples == len(kept)
-        np.testing.assert_array_equal(source.rows("/taps/a/gradient_map").read(0, 99), row_values(0, ROWS)["/taps/a/gradient_map"][kept].reshape(len(kept), -1))
+        np.testing.assert_array_equal(
+            source.rows("/taps/a/gradient_map").read(0, 99),
+            row_values(0, ROWS)["/taps/a/gradient_map"][kept].reshape(len(kept), -1),
+        )
 
 
 def test_another_command_is_refused_with_the_difference(tmp_path):
@@ -117,7 +124,7 @@ def test_sigkill_loses_nothing_that_was_committed(tmp_path):
     whole, killed = str(tmp_path / "whole.h5"), str(tmp_path / "killed.h5")
     write(whole)
     script = KILLED.format(paths=[os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__))])
-    for delay in (.30, .34, .38, .42, .46, .5, .6):
+    for delay in (0.30, 0.34, 0.38, 0.42, 0.46, 0.5, 0.6):
         job = subprocess.Popen([sys.executable, "-c", script, killed])
         time.sleep(delay)
         job.send_signal(signal.SIGKILL)
@@ -132,7 +139,9 @@ def test_digest_is_of_type_shape_values_and_attributes(tmp_path):
     path = str(tmp_path / "a.h5")
     with store.create(path, "features") as sink:
         sink.put("/x", np.arange(6, dtype=">i4").reshape(2, 3), ["/sample", "/class"], "x", attrs={"k": 3})
-    expected = hashlib.sha256(b"<i4 (2, 3) " + json.dumps({"k": 3}).encode() + np.arange(6, dtype="<i4").tobytes()).hexdigest()
+    expected = hashlib.sha256(
+        b"<i4 (2, 3) " + json.dumps({"k": 3}).encode() + np.arange(6, dtype="<i4").tobytes()
+    ).hexdigest()
     assert read_digests(path)["/x"] == expected
 
 
@@ -153,11 +162,15 @@ def test_failed_writer_leaves_the_old_output(tmp_path):
     assert path.read_text() == "precious" and os.listdir(tmp_path) == ["a.h5"]
 
 
-@pytest.mark.parametrize("name, make, words", [
-    ("missing.h5", lambda path: None, "no such file"),
-    ("text.h5", lambda path: path.write_text("hello"), "no HDF5 file"),
-    ("folder.h5", lambda path: path.mkdir(), "directory"),
-    ("foreign.h5", lambda path: h5py.File(path, "w").close(), "no gradtools store")])
+@pytest.mark.parametrize(
+    "name, make, words",
+    [
+        ("missing.h5", lambda path: None, "no such file"),
+        ("text.h5", lambda path: path.write_text("hello"), "no HDF5 file"),
+        ("folder.h5", lambda path: path.mkdir(), "directory"),
+        ("foreign.h5", lambda path: h5py.File(path, "w").close(), "no gradtools store"),
+    ],
+)
 def test_what_is_no_store_is_refused_in_one_line(tmp_path, name, make, words):
     make(tmp_path / name)
     with pytest.raises(GradtoolsError, match=words) as caught:
@@ -233,7 +246,10 @@ def test_ids_that_are_no_utf8_survive(tmp_path):
         assert source.ids == ["plain.png", odd, "ü.png"]
 
 
-@pytest.mark.parametrize("shape, itemsize, block", [((512,), 4, 256), ((64, 224, 224), 4, 256), ((), 4, 256), ((3, 32, 32), 4, 96), ((2048, 56, 56), 4, 250)])
+@pytest.mark.parametrize(
+    "shape, itemsize, block",
+    [((512,), 4, 256), ((64, 224, 224), 4, 256), ((), 4, 256), ((3, 32, 32), 4, 96), ((2048, 56, 56), 4, 250)],
+)
 def test_chunks_divide_blocks_and_stay_small(shape, itemsize, block):
     chunk = layout.chunk_shape(shape, itemsize, block)
     assert block % chunk[0] == 0
@@ -246,8 +262,10 @@ def test_full_disk_keeps_what_was_committed(tmp_path, room):
     path = str(tmp_path / "a.h5")
     script = KILLED.format(paths=[os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__))])
     limit = SPARE_BYTES + room
-    limited = ("import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-               f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n") + script
+    limited = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+    ) + script
     failed = subprocess.run([sys.executable, "-c", limited, path], capture_output=True, text=True)
     assert failed.returncode != 0 and "no space left" in failed.stderr.splitlines()[-1]
     assert not os.path.exists(path)

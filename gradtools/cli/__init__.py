@@ -40,8 +40,11 @@ class Commands(click.Group):
     def resolve_command(self, ctx, args):
         if args and args[0] not in COMMANDS:
             import difflib
+
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
-            raise click.UsageError(f"no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else "; gradtools --help lists them"))
+            raise click.UsageError(
+                f"no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else "; gradtools --help lists them")
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx, formatter):
@@ -49,8 +52,15 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "GRADTOOLS", "max_content_width": 100},
-             epilog="Completion: eval \"$(_GRADTOOLS_COMPLETE=bash_source gradtools)\" (or zsh_source, fish_source).")
+@click.group(
+    cls=Commands,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "GRADTOOLS",
+        "max_content_width": 100,
+    },
+    epilog="Completion: eval \"$(_GRADTOOLS_COMPLETE=bash_source gradtools)\" (or zsh_source, fish_source).",
+)
 @click.version_option(__version__, prog_name="gradtools")
 def gradtools():
     """What a trained image classifier has learned about its classes.
@@ -83,12 +93,16 @@ def main(argv=None):
     except (GradtoolsError, click.ClickException, click.Abort, interrupt.Interrupted, OSError, MemoryError) as error:
         if verbose:
             import traceback
+
             traceback.print_exc()
         return _report(error, _called(argv))
     except Exception as error:  # a defect of ours: still one line, and how to see more
         if verbose:
             raise
-        print(f"{_called(argv)}: unexpected {type(error).__name__}: {error} (run again with -vv for the traceback)", file=sys.stderr)
+        print(
+            f"{_called(argv)}: unexpected {type(error).__name__}: {error} (run again with -vv for the traceback)",
+            file=sys.stderr,
+        )
         return 1
 
 
@@ -119,4 +133,3 @@ def _reader_gone():
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return 141
-

@@ -5,28 +5,60 @@ import click
 from gradtools.cli import options
 from gradtools.cli.console import number, write_table
 
-NOTES = ("ARI, NMI against the true classes, mean +- spread over the repeats; the interval is of resampled images.",
-         "ARI(argmax): against the network's own answers. Where it is 1, the clusters are the predictions.",
-         "weight: the class row of the prediction; argmax: the prediction itself; random: permuted labels.")
+NOTES = (
+    "ARI, NMI against the true classes, mean +- spread over the repeats; the interval is of resampled images.",
+    "ARI(argmax): against the network's own answers. Where it is 1, the clusters are the predictions.",
+    "weight: the class row of the prediction; argmax: the prediction itself; random: permuted labels.",
+)
 
 
-@options.command("cluster", [
-    "gradtools cluster photos.h5",
-    "gradtools cluster photos.h5 --feature gradient --feature activation --method kmeans --repeats 20 -o clusters.h5"])
+@options.command(
+    "cluster",
+    [
+        "gradtools cluster photos.h5",
+        "gradtools cluster photos.h5 --feature gradient --feature activation --method kmeans --repeats 20 -o clusters.h5",
+    ],
+)
 @click.argument("path", required=False, metavar="STORE")
 @options.output
 @options.carry
 @options.feature
-@click.option("--method", "methods", multiple=True, type=click.Choice(["kmeans", "gmm", "agglomerative"]), default=("kmeans", "gmm"), help="Repeat for several.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice(["kmeans", "gmm", "agglomerative"]),
+    default=("kmeans", "gmm"),
+    help="Repeat for several.",
+)
 @options.where
 @click.option("--k", type=click.IntRange(1), help="Number of clusters.  [default: number of classes]")
-@click.option("--pca", type=click.IntRange(0), default=0, help="Cluster this many principal components; 0 is the full space, 2 as in the blog post.")
+@click.option(
+    "--pca",
+    type=click.IntRange(0),
+    default=0,
+    help="Cluster this many principal components; 0 is the full space, 2 as in the blog post.",
+)
 @click.option("--normalize", type=click.Choice(["unit", "none"]), default="unit", help="unit: rows of length one.")
-@click.option("--n-init", type=click.IntRange(1), default=10, help="Starts of each k-means (a mixture takes at most 5).")
-@click.option("--covariance", type=click.Choice(["auto", "diag", "full", "tied", "spherical"]), default="auto", help="auto: diag, or full after PCA.")
-@click.option("--linkage", type=click.Choice(["ward", "complete", "average", "single"]), default="ward", help="Of agglomerative clustering.")
+@click.option(
+    "--n-init", type=click.IntRange(1), default=10, help="Starts of each k-means (a mixture takes at most 5)."
+)
+@click.option(
+    "--covariance",
+    type=click.Choice(["auto", "diag", "full", "tied", "spherical"]),
+    default="auto",
+    help="auto: diag, or full after PCA.",
+)
+@click.option(
+    "--linkage",
+    type=click.Choice(["ward", "complete", "average", "single"]),
+    default="ward",
+    help="Of agglomerative clustering.",
+)
 @options.seed
-@click.option("--repeats", type=click.IntRange(1), default=10, help="Seeds: one clustering each, because one says little.")
+@click.option(
+    "--repeats", type=click.IntRange(1), default=10, help="Seeds: one clustering each, because one says little."
+)
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the interval of ARI.")
 @options.figure
 @options.text_forms
@@ -36,46 +68,83 @@ def command(console, path, output, force, carry, form, figure, **chosen):
     Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv.
     """
     from gradtools import cluster, samples, store
+
     if figure:
         from gradtools import figures
+
         figures.check(figure)
     source_path = options.input_store(path)
     target = None if form and not output else options.output_store(output)
     source_path, asked = options.split_feature(source_path)
     chosen["features"] = (*asked, *chosen["features"])
     with store.read(source_path) as source:
-        found, projections = cluster.cluster(source, target, cluster.Options(**chosen), carry=options.carried(carry, source_path, target),
-                                             force=force, say=console.say, progress=console.progress)
+        found, projections = cluster.cluster(
+            source,
+            target,
+            cluster.Options(**chosen),
+            carry=options.carried(carry, source_path, target),
+            force=force,
+            say=console.say,
+            progress=console.progress,
+        )
         if figure:
             classes = samples.group(source, chosen["where"], lambda line: None).classes
-            figures.projections(source.model.get("model", source.name), classes, source.class_names, found, projections, figure)
+            figures.projections(
+                source.model.get("model", source.name), classes, source.class_names, found, projections, figure
+            )
     stream = options.table_stream(target)
     if stream is not None:
         rows = [row for result in found for row in ([_row(result)] if form is None else _repeats(result))]
-        write_table(rows, list(rows[0]), form or "text", f"{found[0].facts['k']} clusters of {found[0].facts['rows']} samples",
-                    [*_controls(found[0].facts), *NOTES], stream)
+        write_table(
+            rows,
+            list(rows[0]),
+            form or "text",
+            f"{found[0].facts['k']} clusters of {found[0].facts['rows']} samples",
+            [*_controls(found[0].facts), *NOTES],
+            stream,
+        )
 
 
 def _row(result):
     """One clustering, over its repeats, for people."""
+
     def spread(name):
         values = result.columns[name]
-        return number(float(values.mean()), 3) + (f" ±{values.std():.3f}" if len(values) > 1 and values.std() == values.std() else "")
+        return number(float(values.mean()), 3) + (
+            f" ±{values.std():.3f}" if len(values) > 1 and values.std() == values.std() else ""
+        )
+
     facts = result.facts
     interval = f"[{number(facts['ari_low'], 3)}, {number(facts['ari_high'], 3)}]"
-    return {"feature": result.feature, "method": result.method, "ARI": spread("ari"), "interval": interval, "NMI": spread("nmi"),
-            "silhouette": spread("silhouette"), "sil. true": number(float(result.columns["silhouette_true"][0]), 3), "ARI(argmax)": spread("ari_argmax")}
+    return {
+        "feature": result.feature,
+        "method": result.method,
+        "ARI": spread("ari"),
+        "interval": interval,
+        "NMI": spread("nmi"),
+        "silhouette": spread("silhouette"),
+        "sil. true": number(float(result.columns["silhouette_true"][0]), 3),
+        "ARI(argmax)": spread("ari_argmax"),
+    }
 
 
 def _repeats(result):
     """One row a repeat, for programs."""
     names = list(result.columns)
-    return [{"feature": result.feature, "method": result.method, **{name: float(value) for name, value in zip(names, values)}}
-            for values in zip(*(result.columns[name] for name in names))]
+    return [
+        {
+            "feature": result.feature,
+            "method": result.method,
+            **{name: float(value) for name, value in zip(names, values)},
+        }
+        for values in zip(*(result.columns[name] for name in names))
+    ]
 
 
 def _controls(facts):
     """The control rows in words."""
     if "argmax_ari" in facts:
         yield f"argmax itself: ARI {facts['argmax_ari']:.3f}, NMI {facts['argmax_nmi']:.3f}"
-    yield (f"random labels: ARI {facts['random_ari']:.3f} ±{facts['random_ari_sd']:.3f}, NMI {facts['random_nmi']:.3f} ±{facts['random_nmi_sd']:.3f}")
+    yield (
+        f"random labels: ARI {facts['random_ari']:.3f} ±{facts['random_ari_sd']:.3f}, NMI {facts['random_nmi']:.3f} ±{facts['random_nmi_sd']:.3f}"
+    )

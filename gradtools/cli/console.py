@@ -24,9 +24,11 @@ class Console:
     def progress(self, total, done=0, what="images"):
         """A bar on a terminal, with rate and time left; yields `advance(n)`, which stops the job after a signal."""
         with interrupt.deferred() as check, self._bar(total, done, what) as move:
+
             def advance(n):
                 move(n)
                 check()
+
             yield advance
 
     @contextlib.contextmanager
@@ -36,7 +38,14 @@ class Console:
             return
         from rich import progress
         from rich.console import Console as Terminal
-        columns = (progress.TextColumn(what), progress.BarColumn(), progress.MofNCompleteColumn(), Rate(progress), progress.TimeRemainingColumn())
+
+        columns = (
+            progress.TextColumn(what),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            Rate(progress),
+            progress.TimeRemainingColumn(),
+        )
         with progress.Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=total, completed=done)
             yield lambda n: bar.advance(task, n)
@@ -44,10 +53,13 @@ class Console:
 
 def Rate(progress):
     """A column that shows items a second."""
+
     class PerSecond(progress.ProgressColumn):
         def render(self, task):
             from rich.text import Text
+
             return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
     return PerSecond()
 
 
@@ -90,7 +102,11 @@ def _text(rows, columns, title, notes):
     numeric = [all(_is_number(line[i]) for line in cells) for i in range(len(columns))]
     lines = [title] if title else []
     for line in [columns, *cells]:
-        lines.append("  ".join(cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric)).rstrip())
+        lines.append(
+            "  ".join(
+                cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric)
+            ).rstrip()
+        )
     return "\n".join([*lines, *(f"  {note}" for note in notes)]) + "\n\n"
 
 
@@ -107,9 +123,20 @@ def _markdown(rows, columns, title, notes):
 
 def _latex(rows, columns, title, notes):
     def escape(cell):
-        return "".join({"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\^{}"}.get(c, c) for c in cell)
+        return "".join(
+            {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\^{}"}.get(
+                c, c
+            )
+            for c in cell
+        )
+
     lines = [rf"% {title}"] if title else []
-    lines += [rf"\begin{{tabular}}{{{'l' + 'r' * (len(columns) - 1)}}}", r"\hline", " & ".join(map(escape, columns)) + r" \\", r"\hline"]
+    lines += [
+        rf"\begin{{tabular}}{{{'l' + 'r' * (len(columns) - 1)}}}",
+        r"\hline",
+        " & ".join(map(escape, columns)) + r" \\",
+        r"\hline",
+    ]
     lines += [" & ".join(map(escape, line)) + r" \\" for line in _cells(rows, columns)]
     return "\n".join([*lines, r"\hline", r"\end{tabular}", *(f"% {note}" for note in notes)]) + "\n\n"
 
@@ -121,14 +148,23 @@ def _separated(separator):
         writer.writerow(columns)
         writer.writerows([["" if row.get(column) is None else row.get(column) for column in columns] for row in rows])
         return text.getvalue()
+
     return write
 
 
 def _json(rows, columns, title, notes):
     def plain(value):
         return None if isinstance(value, float) and value != value else value
+
     kept = [{column: plain(row.get(column)) for column in columns} for row in rows]
     return json.dumps({"title": title, "rows": kept, "notes": list(notes)}, ensure_ascii=False) + "\n"
 
 
-FORMS = {"text": _text, "markdown": _markdown, "latex": _latex, "csv": _separated(","), "tsv": _separated("\t"), "json": _json}
+FORMS = {
+    "text": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _separated(","),
+    "tsv": _separated("\t"),
+    "json": _json,
+}

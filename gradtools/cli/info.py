@@ -9,13 +9,16 @@ from gradtools.cli import options
 
 @options.command("info", ["gradtools info photos.h5", "gradtools info --digest photos.h5"])
 @click.argument("path", required=False, metavar="STORE")
-@click.option("--digest", is_flag=True, help="SHA-256 of every dataset: equal values have equal ones, whatever made them.")
+@click.option(
+    "--digest", is_flag=True, help="SHA-256 of every dataset: equal values have equal ones, whatever made them."
+)
 @click.option("--check", is_flag=True, help="Read every value and test its checksum; says nothing when all is well.")
 @click.option("--history", is_flag=True, help="The steps that made the store, one JSON line each.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
 def command(console, path, digest, check, history, as_json):
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
     from gradtools import info, store
+
     with store.read(options.input_store(path)) as source:
         if check:
             info.check(source)
@@ -39,7 +42,11 @@ def _lines(name, facts):
     for key, value in facts.get("model", {}).items():
         yield f"model    {key}: {value}"
     for tap, about in facts.get("taps", {}).items():
-        known = "gradient equals class rows: no information beyond the target" if about.get("spatially_constant") and about.get("input_independent") else ""
+        known = (
+            "gradient equals class rows: no information beyond the target"
+            if about.get("spatially_constant") and about.get("input_independent")
+            else ""
+        )
         yield f"tap      {tap}  {'x'.join(map(str, about.get('shape', [])))}  {known}".rstrip()
     width = max((len(path) for path in facts["datasets"]), default=0)
     for path, about in facts["datasets"].items():

@@ -6,12 +6,17 @@ from gradtools.cli import options
 from gradtools.cli.console import write_table
 
 
-@options.command("layers", ["gradtools layers resnet50 --weights random", "gradtools layers net.py:make --weights best.pth --size 32"])
+@options.command(
+    "layers",
+    ["gradtools layers resnet50 --weights random", "gradtools layers net.py:make --weights best.pth --size 32"],
+)
 @click.argument("model", metavar="MODEL")
 @click.option("--weights", default="default", metavar="W", help="default, random, or the path of a state dict.")
 @click.option("--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened.")
 @click.option("--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here.")
-@click.option("--size", type=click.IntRange(1), help="Side of the square input.  [default: the preprocessing's, or 224]")
+@click.option(
+    "--size", type=click.IntRange(1), help="Side of the square input.  [default: the preprocessing's, or 224]"
+)
 @click.option("--head", type=click.Choice(["auto", "none"]), default="auto", help="none: the network has no classes.")
 @options.text_forms
 def command(console, model, weights, trust_weights, preprocess, size, head, form):
@@ -21,8 +26,11 @@ def command(console, model, weights, trust_weights, preprocess, size, head, form
     it holds nothing beyond the target's label.
     """
     from gradtools import layers
+
     given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
-    rows, notes = layers.describe(model, weights, preprocess=given, size=size, no_head=head == "none", trust=trust_weights)
+    rows, notes = layers.describe(
+        model, weights, preprocess=given, size=size, no_head=head == "none", trust=trust_weights
+    )
     for note in notes:
         console.say(note)
     write_table(rows, list(rows[0]), form or "text")

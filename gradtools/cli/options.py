@@ -17,32 +17,49 @@ def command(name, examples, **settings):
         @functools.wraps(function)
         def run(quiet, verbose, **options):
             return function(console=Console(quiet), **options)
+
         run = click.option("-v", "--verbose", count=True, help="-vv: tracebacks of errors.")(run)
         run = click.option("-q", "--quiet", is_flag=True, help="No lines and no progress on stderr; errors stay.")(run)
-        return click.command(name, epilog=epilog, context_settings={"show_default": True, "max_content_width": 110}, **settings)(run)
+        return click.command(
+            name, epilog=epilog, context_settings={"show_default": True, "max_content_width": 110}, **settings
+        )(run)
+
     return decorate
 
 
 def combine(*decorators):
     """Several decorators as one, in the order in which the help shows them."""
+
     def decorate(function):
         for decorator in reversed(decorators):
             function = decorator(function)
         return function
+
     return decorate
 
 
 output = combine(
     click.option("-o", "--output", metavar="FILE", help="Where the store goes; '-' is stdout, the default in a pipe."),
-    click.option("-f", "--force", is_flag=True, help="Replace an output that exists."))
+    click.option("-f", "--force", is_flag=True, help="Replace an output that exists."),
+)
 
-carry = click.option("--carry/--no-carry", default=None,
-                     help="Copy everything of the input into the output.  [default: where one of them is a pipe]")
+carry = click.option(
+    "--carry/--no-carry",
+    default=None,
+    help="Copy everything of the input into the output.  [default: where one of them is a pipe]",
+)
 
-feature = click.option("--feature", "features", multiple=True, metavar="NAME",
-                       help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).")
+feature = click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    metavar="NAME",
+    help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
+)
 
-where = click.option("--where", multiple=True, metavar="COND", help="correct, wrong, class=A,B or list=FILE; several are joined by and.")
+where = click.option(
+    "--where", multiple=True, metavar="COND", help="correct, wrong, class=A,B or list=FILE; several are joined by and."
+)
 
 seed = click.option("--seed", type=int, default=0, help="Seed of everything random.")
 
@@ -50,20 +67,39 @@ figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.
 
 text_forms = combine(
     click.option("--json", "form", flag_value="json", help="The table as JSON on stdout."),
-    click.option("--tsv", "form", flag_value="tsv", help="The table as tab-separated text on stdout."))
+    click.option("--tsv", "form", flag_value="tsv", help="The table as tab-separated text on stdout."),
+)
 
 model = combine(
-    click.option("--model", required=True, metavar="SPEC", help="resnet50, torchvision:NAME, file.py:callable or package.module:callable."),
+    click.option(
+        "--model",
+        required=True,
+        metavar="SPEC",
+        help="resnet50, torchvision:NAME, file.py:callable or package.module:callable.",
+    ),
     click.option("--weights", default="default", metavar="W", help="default, random, or the path of a state dict."),
-    click.option("--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened."),
-    click.option("--preprocess", metavar="P", help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c."),
+    click.option(
+        "--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened."
+    ),
+    click.option(
+        "--preprocess", metavar="P", help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c."
+    ),
     click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line."),
-    click.option("--head", type=click.Choice(["auto", "none"]), default="auto", help="none: the network has no classes; its output is an embedding."))
+    click.option(
+        "--head",
+        type=click.Choice(["auto", "none"]),
+        default="auto",
+        help="none: the network has no classes; its output is an embedding.",
+    ),
+)
 
 device = combine(
     click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),
-    click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Type the network computes in."),
-    click.option("--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"))
+    click.option(
+        "--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Type the network computes in."
+    ),
+    click.option("--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"),
+)
 
 
 def input_store(argument):

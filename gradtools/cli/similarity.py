@@ -5,25 +5,44 @@ import click
 from gradtools.cli import options
 from gradtools.cli.console import number, with_interval, write_table
 
-SHOWN = {"within": "within class", "same_class_same_prediction": "same class, same pred", "same_class_other_prediction": "same class, other pred",
-         "between": "between", "label_effect": "label effect | pred", "auc": "pair AUC", "auc_same_prediction": "AUC | same pred",
-         "auc_other_prediction": "AUC | other pred"}
-NOTES = ("within class: mean over all pairs of one class; it ignores the level between classes, so compare spaces by pair AUC.",
-         "label effect | pred: same class minus other class among pairs of equal prediction; p shuffles labels within predictions.",
-         "weight: the class row of the prediction, the control that knows of an image nothing but its argmax.",
-         "[low, high]: 95 % of resampled images.")
+SHOWN = {
+    "within": "within class",
+    "same_class_same_prediction": "same class, same pred",
+    "same_class_other_prediction": "same class, other pred",
+    "between": "between",
+    "label_effect": "label effect | pred",
+    "auc": "pair AUC",
+    "auc_same_prediction": "AUC | same pred",
+    "auc_other_prediction": "AUC | other pred",
+}
+NOTES = (
+    "within class: mean over all pairs of one class; it ignores the level between classes, so compare spaces by pair AUC.",
+    "label effect | pred: same class minus other class among pairs of equal prediction; p shuffles labels within predictions.",
+    "weight: the class row of the prediction, the control that knows of an image nothing but its argmax.",
+    "[low, high]: 95 % of resampled images.",
+)
 
 
-@options.command("similarity", [
-    "gradtools similarity photos.h5",
-    "gradtools similarity photos.h5 --feature 'gradient@*' --where correct -o similarity.h5"])
+@options.command(
+    "similarity",
+    [
+        "gradtools similarity photos.h5",
+        "gradtools similarity photos.h5 --feature 'gradient@*' --where correct -o similarity.h5",
+    ],
+)
 @click.argument("path", required=False, metavar="STORE")
 @options.output
 @click.option("--restart", is_flag=True, help="Drop what a stopped run of another command left, and begin anew.")
 @options.carry
 @options.feature
-@click.option("--metric", "metrics", multiple=True, type=click.Choice(["cosine", "dot", "euclidean", "correlation"]), default=("cosine",),
-              help="How alike two vectors are (repeat).")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice(["cosine", "dot", "euclidean", "correlation"]),
+    default=("cosine",),
+    help="How alike two vectors are (repeat).",
+)
 @options.where
 @click.option("--matrix", is_flag=True, help="Also store the similarity of every pair.")
 @click.option("--auc/--no-auc", default=True, help="Pair AUC: does similarity tell that two images are of one class?")
@@ -40,8 +59,10 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     need no N x N matrix.
     """
     from gradtools import similarity, store
+
     if figure:
         from gradtools import figures
+
         figures.check(figure)
     source_path = options.input_store(path)
     target = None if form and not output else options.output_store(output)
@@ -50,8 +71,16 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     source_path, asked = options.split_feature(source_path)
     chosen["features"] = (*asked, *chosen["features"])
     with store.read(source_path) as source:
-        found = similarity.similarity(source, target, similarity.Options(**chosen), carry=options.carried(carry, source_path, target),
-                                      force=force, restart=restart, say=console.say, progress=console.progress)
+        found = similarity.similarity(
+            source,
+            target,
+            similarity.Options(**chosen),
+            carry=options.carried(carry, source_path, target),
+            force=force,
+            restart=restart,
+            say=console.say,
+            progress=console.progress,
+        )
     if figure:
         figures.class_by_prediction(found, figure)
     stream = options.table_stream(target)
@@ -62,14 +91,34 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
 def show(found, form, stream):
     """One row a feature for people, one row a statistic for programs."""
     if form in ("json", "tsv"):
-        rows = [{"feature": result.feature, "metric": result.metric, "statistic": name, "value": float(value), "low": float(low),
-                 "high": float(high), "pairs": int(count)}
-                for result in found for name, value, low, high, count in zip(*(result.columns[key] for key in ("statistic", "value", "low", "high", "pairs")))]
-        write_table(rows, ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream)
+        rows = [
+            {
+                "feature": result.feature,
+                "metric": result.metric,
+                "statistic": name,
+                "value": float(value),
+                "low": float(low),
+                "high": float(high),
+                "pairs": int(count),
+            }
+            for result in found
+            for name, value, low, high, count in zip(
+                *(result.columns[key] for key in ("statistic", "value", "low", "high", "pairs"))
+            )
+        ]
+        write_table(
+            rows, ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
+        )
         return
     rows = [_row(result) for result in found]
-    write_table(rows, list(rows[0]), form, f"{', '.join(dict.fromkeys(result.metric for result in found))}, "
-                f"{found[0].facts['rows']} samples", NOTES, stream)
+    write_table(
+        rows,
+        list(rows[0]),
+        form,
+        f"{', '.join(dict.fromkeys(result.metric for result in found))}, " f"{found[0].facts['rows']} samples",
+        NOTES,
+        stream,
+    )
 
 
 def _row(result):
@@ -79,7 +128,9 @@ def _row(result):
     for name, head in SHOWN.items():
         if name in at:
             value, low, high = (float(result.columns[key][at[name]]) for key in ("value", "low", "high"))
-            row[head] = number(value) if name.startswith("same_class") or name == "between" else with_interval(value, low, high)
+            row[head] = (
+                number(value) if name.startswith("same_class") or name == "between" else with_interval(value, low, high)
+            )
         if name == "label_effect":
             row["p"] = number(result.facts.get("p_label_effect"), 3)
     return row

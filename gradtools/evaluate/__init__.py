@@ -6,7 +6,11 @@ from gradtools.evaluate.subjects import gather
 from gradtools.evaluate.tables import Cell, Table
 
 LAYOUTS = ("similarity", "clustering", "layers", "seed")
-FILLED_BY = {"similarity": "gradtools similarity", "clustering": "gradtools cluster", "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'"}
+FILLED_BY = {
+    "similarity": "gradtools similarity",
+    "clustering": "gradtools cluster",
+    "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'",
+}
 
 __all__ = ["LAYOUTS", "Cell", "Table", "evaluate", "gather"]
 
@@ -35,7 +39,9 @@ def evaluate(subjects, layout=None, published=False):
     found = [table for part in made.values() for table in part]
     if not found:
         missing = " or ".join(FILLED_BY[name] for name in makers if layout in (None, name))
-        raise GradtoolsError(f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {missing} computes it")
+        raise GradtoolsError(
+            f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {missing} computes it"
+        )
     return found
 
 

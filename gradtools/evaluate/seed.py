@@ -7,25 +7,39 @@ from gradtools.evaluate.tables import Cell, Table
 
 COLUMNS = {"Cos_Sim_GW": "gradient@last-conv", "Cos_Sim_P": "logits", "Cos_Sim_FM": "activation@last-block"}
 MAP_COLUMNS = ("Grad_Cam_CC", "Grad_Cam_KLD", "Grad_Cam_SIM", "Grad_Cam_AUC")
-FEATURES = {"Gradient Weights": "gradient@last-conv", "Final Predictions": "logits", "Feature Maps": "activation@last-block"}
+FEATURES = {
+    "Gradient Weights": "gradient@last-conv",
+    "Final Predictions": "logits",
+    "Feature Maps": "activation@last-block",
+}
 
 PUBLISHED_SIMILARITY = {
     "Resnet18": (0.832475, 0.750405, 0.809194, 0.514107, 0.546371, 0.640893, 0.473252),
     "Resnet34": (0.891979, 0.760314, 0.821133, 0.547336, 0.303619, 0.717424, 0.482986),
     "Resnet50": (0.970702, 0.781508, 0.842356, 0.387207, 0.845985, 0.534813, 0.441505),
     "Resnet101": (0.898816, 0.777873, 0.841248, 0.451866, 0.607102, 0.587721, 0.471974),
-    "Resnet152": (0.918961, 0.784820, 0.834101, 0.513276, 0.560512, 0.600739, 0.498934)}
+    "Resnet152": (0.918961, 0.784820, 0.834101, 0.513276, 0.560512, 0.600739, 0.498934),
+}
 PUBLISHED_CLUSTERING = {
-    "kmeans": {"Gradient Weights": (.95, .98, .79, .63, .85, .62, 1.00, 1.00, .89, .95, .98, .83, .77, .91, .81),
-               "Final Predictions": (.30, .64, .42, .50, .78, .42, .41, .69, .33, .34, .66, .39, .53, .77, .43),
-               "Feature Maps": (.41, .72, .42, .57, .80, .51, .41, .73, .49, .23, .57, .41, .39, .69, .35)},
-    "gmm": {"Gradient Weights": (.95, .98, .79, .61, .85, .62, 1.00, 1.00, .89, .95, .98, .83, .77, .91, .81),
-            "Final Predictions": (.30, .64, .38, .48, .78, .40, .34, .68, .30, .37, .69, .31, .57, .80, .43),
-            "Feature Maps": (.46, .74, .42, .52, .77, .48, .41, .73, .49, .24, .58, .39, .40, .71, .30)}}
-NOT_RECOVERABLE = ("not recoverable from the post: its tap, images, version of the weights and clustering space. Here: the last convolution, "
-                   "logits, the pooled last block, mean of class means.")
-CONTROL = ("the post's mean within classes ignores the level between them, and its clusters can be the argmax itself: "
-           "read --layout similarity and --layout clustering beside it.")
+    "kmeans": {
+        "Gradient Weights": (0.95, 0.98, 0.79, 0.63, 0.85, 0.62, 1.00, 1.00, 0.89, 0.95, 0.98, 0.83, 0.77, 0.91, 0.81),
+        "Final Predictions": (0.30, 0.64, 0.42, 0.50, 0.78, 0.42, 0.41, 0.69, 0.33, 0.34, 0.66, 0.39, 0.53, 0.77, 0.43),
+        "Feature Maps": (0.41, 0.72, 0.42, 0.57, 0.80, 0.51, 0.41, 0.73, 0.49, 0.23, 0.57, 0.41, 0.39, 0.69, 0.35),
+    },
+    "gmm": {
+        "Gradient Weights": (0.95, 0.98, 0.79, 0.61, 0.85, 0.62, 1.00, 1.00, 0.89, 0.95, 0.98, 0.83, 0.77, 0.91, 0.81),
+        "Final Predictions": (0.30, 0.64, 0.38, 0.48, 0.78, 0.40, 0.34, 0.68, 0.30, 0.37, 0.69, 0.31, 0.57, 0.80, 0.43),
+        "Feature Maps": (0.46, 0.74, 0.42, 0.52, 0.77, 0.48, 0.41, 0.73, 0.49, 0.24, 0.58, 0.39, 0.40, 0.71, 0.30),
+    },
+}
+NOT_RECOVERABLE = (
+    "not recoverable from the post: its tap, images, version of the weights and clustering space. Here: the last convolution, "
+    "logits, the pooled last block, mean of class means."
+)
+CONTROL = (
+    "the post's mean within classes ignores the level between them, and its clusters can be the argmax itself: "
+    "read --layout similarity and --layout clustering beside it."
+)
 
 
 def tables(subjects, published=False):
@@ -39,13 +53,29 @@ def _similarity(subjects, published):
     """Model x (cosine similarities, Grad-CAM similarities)."""
     rows = []
     for subject in subjects:
-        found = {role(subject, feature): measured for (feature, metric), measured in subject.similarity.items() if metric == "cosine"}
-        rows.append({"Model": subject.name, **{head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6)
-                                               for head, name in COLUMNS.items()}})
+        found = {
+            role(subject, feature): measured
+            for (feature, metric), measured in subject.similarity.items()
+            if metric == "cosine"
+        }
+        rows.append(
+            {
+                "Model": subject.name,
+                **{
+                    head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6)
+                    for head, name in COLUMNS.items()
+                },
+            }
+        )
     heads = [*COLUMNS, *MAP_COLUMNS]
     if published:
-        rows += [{"Model": f"{model} (published, other images)", **{head: Cell(value, digits=6) for head, value in zip(heads, values)}}
-                 for model, values in PUBLISHED_SIMILARITY.items()]
+        rows += [
+            {
+                "Model": f"{model} (published, other images)",
+                **{head: Cell(value, digits=6) for head, value in zip(heads, values)},
+            }
+            for model, values in PUBLISHED_SIMILARITY.items()
+        ]
     notes = [NOT_RECOVERABLE, CONTROL, "Grad_Cam_*: maps are not computed by this version."]
     return Table("Model\\Matrices", ["Model", *heads], rows, tuple(notes))
 
@@ -54,11 +84,15 @@ def _clustering(subjects, method, title, published):
     """Feature x (model: ARI, NMI, silhouette)."""
     heads, rows = [], [{"Metric": feature} for feature in FEATURES]
     for subject in subjects:
-        found = {role(subject, feature): measured for (feature, name), measured in subject.clusters.items() if name == method}
+        found = {
+            role(subject, feature): measured for (feature, name), measured in subject.clusters.items() if name == method
+        }
         for row in rows:
             measured = found.get(FEATURES[row["Metric"]])
-            row |= {f"{subject.name} {head}": Cell(float(measured.columns[key].mean()) if measured else np.nan, digits=2)
-                    for head, key in (("ARI", "ari"), ("NMI", "nmi"), ("Silhouette", "silhouette"))}
+            row |= {
+                f"{subject.name} {head}": Cell(float(measured.columns[key].mean()) if measured else np.nan, digits=2)
+                for head, key in (("ARI", "ari"), ("NMI", "nmi"), ("Silhouette", "silhouette"))
+            }
         heads += [f"{subject.name} {head}" for head in ("ARI", "NMI", "Silhouette")]
     if published:
         heads += _published_clustering(rows, method)

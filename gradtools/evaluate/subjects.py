@@ -51,12 +51,16 @@ class Measured:
         if statistic not in names:
             return np.nan, np.nan, np.nan, 0
         at = names.index(statistic)
-        return tuple(float(self.columns[key][at]) for key in ("value", "low", "high")) + (int(self.columns["pairs"][at]),)
+        return tuple(float(self.columns[key][at]) for key in ("value", "low", "high")) + (
+            int(self.columns["pairs"][at]),
+        )
 
     def replicate(self, statistic):
         """Values of a statistic over the resamples, (B,); empty where it has none."""
         names = self.columns["statistic"]
-        return self.replicates[:, names.index(statistic)] if statistic in names and len(self.replicates) else np.empty(0)
+        return (
+            self.replicates[:, names.index(statistic)] if statistic in names and len(self.replicates) else np.empty(0)
+        )
 
 
 def gather(paths):
@@ -83,8 +87,16 @@ def gather(paths):
 def _subject(source):
     """What one store holds."""
     model = source.model
-    subject = Subject(short_name(model.get("model", source.name)), (*source.subject(), model.get("target"), model.get("score")), model,
-                      source.attributes("/taps"), source.taps, source.labels, source.class_names, source.predicted)
+    subject = Subject(
+        short_name(model.get("model", source.name)),
+        (*source.subject(), model.get("target"), model.get("score")),
+        model,
+        source.attributes("/taps"),
+        source.taps,
+        source.labels,
+        source.class_names,
+        source.predicted,
+    )
     for feature in source.tree("/similarity"):
         for metric in source.tree(f"/similarity/{feature}"):
             subject.similarity[feature, metric] = _measured(source, f"/similarity/{feature}/{metric}")
@@ -106,13 +118,18 @@ def _join(kept, new):
     """Take over what is new; the same thing twice must have the same values."""
     for key, value in new.items():
         if key in kept and isinstance(value, Measured) and not _equal(kept[key].columns, value.columns):
-            raise GradtoolsError(f"{kept[key].source} and {value.source} have different values for {' '.join(key)}: "
-                                 "made with other options; give one of them")
+            raise GradtoolsError(
+                f"{kept[key].source} and {value.source} have different values for {' '.join(key)}: "
+                "made with other options; give one of them"
+            )
         kept.setdefault(key, value)
 
 
 def _equal(a, b):
-    return a.keys() == b.keys() and all(np.array_equal(np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f") for key in a)
+    return a.keys() == b.keys() and all(
+        np.array_equal(np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f")
+        for key in a
+    )
 
 
 def short_name(spec):

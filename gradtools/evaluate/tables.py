@@ -52,12 +52,27 @@ def similarity(subjects):
     """Pair AUC, label effect, means and the class x prediction table, a table a statistic and metric."""
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
         found = [_by_role(subject, subject.similarity, metric) for subject in subjects]
-        yield _statistic(subjects, found, "auc", f"pair AUC by {metric}: does similarity tell that two images are of one class?",
-                         notes=where_taps_are(subjects))
+        yield _statistic(
+            subjects,
+            found,
+            "auc",
+            f"pair AUC by {metric}: does similarity tell that two images are of one class?",
+            notes=where_taps_are(subjects),
+        )
         yield _statistic(subjects, found, "auc_same_prediction", f"pair AUC by {metric}, given the same prediction")
-        yield _statistic(subjects, found, "label_effect", f"label effect given the same prediction ({metric}): same class minus other class", "p_label_effect")
-        yield _statistic(subjects, found, "within", f"mean {metric} within classes (a level: compare spaces by pair AUC)")
-        yield _differences(subjects, found, "auc", f"gradient@last-conv minus the others: pair AUC by {metric}, paired intervals")
+        yield _statistic(
+            subjects,
+            found,
+            "label_effect",
+            f"label effect given the same prediction ({metric}): same class minus other class",
+            "p_label_effect",
+        )
+        yield _statistic(
+            subjects, found, "within", f"mean {metric} within classes (a level: compare spaces by pair AUC)"
+        )
+        yield _differences(
+            subjects, found, "auc", f"gradient@last-conv minus the others: pair AUC by {metric}, paired intervals"
+        )
         if len(subjects) > 1:
             yield from _between_models(subjects, found, metric)
         yield _class_by_prediction(subjects, found, metric)
@@ -81,8 +96,11 @@ def headline(found):
 
 def where_taps_are(subjects):
     """Which tap the columns' last-conv and last-block are, a line a model."""
-    return [f"{subject.name}: last-conv is {subject.taps.get('default_gradient')}, last-block is {subject.taps.get('default_activation')}"
-            for subject in subjects if subject.taps]
+    return [
+        f"{subject.name}: last-conv is {subject.taps.get('default_gradient')}, last-block is {subject.taps.get('default_activation')}"
+        for subject in subjects
+        if subject.taps
+    ]
 
 
 def _statistic(subjects, found, statistic, title, test=None, notes=()):
@@ -121,8 +139,10 @@ def _differences(subjects, found, statistic, title):
     """Gradient minus each other feature, with the paired interval, and the agreement in sign over models."""
     own = "gradient@last-conv"
     names = [name for name in AGAINST if any(name in results and own in results for results in found)]
-    rows = [{"model": subject.name, **{name: _paired(results.get(own), results.get(name), statistic) for name in names}}
-            for subject, results in zip(subjects, found)]
+    rows = [
+        {"model": subject.name, **{name: _paired(results.get(own), results.get(name), statistic) for name in names}}
+        for subject, results in zip(subjects, found)
+    ]
     if len(subjects) > 1:
         rows.append({"model": "models that agree", **{name: agreement([row[name] for row in rows]) for name in names}})
     return Table(title, ["model", *names], rows)
@@ -135,7 +155,9 @@ def _paired(a, b, statistic):
     value = a.get(statistic)[0] - b.get(statistic)[0]
     first, second = a.replicate(statistic), b.replicate(statistic)
     n = min(len(first), len(second))
-    low, high = bootstrap.interval(first[:n] - second[:n]) if n and a.facts["seed"] == b.facts["seed"] else (np.nan, np.nan)
+    low, high = (
+        bootstrap.interval(first[:n] - second[:n]) if n and a.facts["seed"] == b.facts["seed"] else (np.nan, np.nan)
+    )
     return Cell(value, float(low), float(high))
 
 
@@ -150,33 +172,55 @@ def agreement(cells):
 def _between_models(subjects, found, metric):
     """Each model minus the first of the same samples, pair AUC with paired intervals."""
     names, first = headline(found), subjects[0]
-    rows = [{"model": subject.name, **{name: _paired(results.get(name), found[0].get(name), "auc") for name in names}}
-            for subject, results in zip(subjects[1:], found[1:]) if subject.key[0] == first.key[0]]
+    rows = [
+        {"model": subject.name, **{name: _paired(results.get(name), found[0].get(name), "auc") for name in names}}
+        for subject, results in zip(subjects[1:], found[1:])
+        if subject.key[0] == first.key[0]
+    ]
     if rows:
         yield Table(f"pair AUC by {metric}: difference to {first.name}, paired intervals", ["model", *names], rows)
 
 
 def _class_by_prediction(subjects, found, metric):
     """Mean similarity in the four cells of same or other class, same or other prediction, with the number of pairs."""
-    heads = {"same_class_same_prediction": "same class, same pred", "same_class_other_prediction": "same class, other pred",
-             "other_class_same_prediction": "other class, same pred", "other_class_other_prediction": "other class, other pred"}
+    heads = {
+        "same_class_same_prediction": "same class, same pred",
+        "same_class_other_prediction": "same class, other pred",
+        "other_class_same_prediction": "other class, same pred",
+        "other_class_other_prediction": "other class, other pred",
+    }
     rows = []
     for subject, results in zip(subjects, found):
         for name in ordered(results):
             cells = {head: results[name].get(statistic) for statistic, head in heads.items()}
-            rows.append({"model": subject.name, "feature": name, **{head: Cell(cell[0], extra=f"({cell[3]})") for head, cell in cells.items()}})
+            rows.append(
+                {
+                    "model": subject.name,
+                    "feature": name,
+                    **{head: Cell(cell[0], extra=f"({cell[3]})") for head, cell in cells.items()},
+                }
+            )
     return Table(f"class x prediction: mean {metric} (pairs)", ["model", "feature", *heads.values()], rows)
 
 
 def clustering(subjects):
     """Agreement with the classes, a table a method: ARI, NMI, silhouette, with the argmax and random labels as columns."""
-    for method in sorted({method for subject in subjects for _, method in subject.clusters}, key=("kmeans", "gmm", "agglomerative").index):
+    for method in sorted(
+        {method for subject in subjects for _, method in subject.clusters}, key=("kmeans", "gmm", "agglomerative").index
+    ):
         found = [_by_role(subject, subject.clusters, method) for subject in subjects]
         settings = _settings(found)
-        for statistic, title in (("ari", "ARI with the classes"), ("nmi", "NMI with the classes"), ("silhouette", "silhouette of the clusters"),
-                                 ("silhouette_true", "silhouette of the true classes"), ("ari_argmax", "ARI with the argmax")):
+        for statistic, title in (
+            ("ari", "ARI with the classes"),
+            ("nmi", "NMI with the classes"),
+            ("silhouette", "silhouette of the clusters"),
+            ("silhouette_true", "silhouette of the true classes"),
+            ("ari_argmax", "ARI with the argmax"),
+        ):
             yield _indices(subjects, found, method, statistic, f"{method}: {title} ({settings})")
-        yield _cluster_differences(subjects, found, f"{method}: ARI, gradient@last-conv minus the others, paired intervals")
+        yield _cluster_differences(
+            subjects, found, f"{method}: ARI, gradient@last-conv minus the others, paired intervals"
+        )
 
 
 def _settings(found):
@@ -198,7 +242,9 @@ def _indices(subjects, found, method, statistic, title):
         facts = next((measured.facts for measured in results.values()), {})
         if controls:
             row["argmax itself"] = Cell(facts.get(f"argmax_{statistic}", np.nan))
-            row["random labels"] = Cell(facts.get(f"random_{statistic}", np.nan), spread=facts.get(f"random_{statistic}_sd", np.nan))
+            row["random labels"] = Cell(
+                facts.get(f"random_{statistic}", np.nan), spread=facts.get(f"random_{statistic}_sd", np.nan)
+            )
         rows.append(row)
     return Table(title, ["model", *names, *(["argmax itself", "random labels"] if controls else [])], rows)
 
@@ -217,7 +263,9 @@ def _cluster_differences(subjects, found, title):
     names = [name for name in AGAINST if any(name in results and own in results for results in found)]
     rows = []
     for subject, results in zip(subjects, found):
-        rows.append({"model": subject.name, **{name: _ari_difference(results.get(own), results.get(name)) for name in names}})
+        rows.append(
+            {"model": subject.name, **{name: _ari_difference(results.get(own), results.get(name)) for name in names}}
+        )
     if len(subjects) > 1:
         rows.append({"model": "models that agree", **{name: agreement([row[name] for row in rows]) for name in names}})
     return Table(title, ["model", *names], rows)
@@ -227,23 +275,42 @@ def _ari_difference(a, b):
     if a is None or b is None:
         return Cell(np.nan)
     value = float(a.columns["ari"].mean() - b.columns["ari"].mean())
-    low, high = bootstrap.interval(a.replicates - b.replicates) if len(a.replicates) == len(b.replicates) > 0 else (np.nan, np.nan)
+    low, high = (
+        bootstrap.interval(a.replicates - b.replicates)
+        if len(a.replicates) == len(b.replicates) > 0
+        else (np.nan, np.nan)
+    )
     return Cell(value, float(low), float(high))
 
 
 def layers(subjects):
     """The sweep over taps: one row a model and tap, gradient and activation side by side."""
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
-        rows = [_tap_row(subject, tap, metric) for subject in subjects for tap in subject.order
-                if any((f"{kind}@{tap}", metric) in subject.similarity for kind in ("gradient", "activation"))]
+        rows = [
+            _tap_row(subject, tap, metric)
+            for subject in subjects
+            for tap in subject.order
+            if any((f"{kind}@{tap}", metric) in subject.similarity for kind in ("gradient", "activation"))
+        ]
         heads = [f"{kind}: {head}" for kind in ("gradient", "activation") for head in TAP_HEADS.values()]
         if rows:
-            yield Table(f"over taps, {metric}", ["model", "tap", *heads], rows,
-                        ("gradient: same class, same pred = 1 where the gradient is the class row: it knows the argmax and nothing else.",))
+            yield Table(
+                f"over taps, {metric}",
+                ["model", "tap", *heads],
+                rows,
+                (
+                    "gradient: same class, same pred = 1 where the gradient is the class row: it knows the argmax and nothing else.",
+                ),
+            )
 
 
-TAP_HEADS = {"within": "within", "same_class_same_prediction": "same class, same pred", "label_effect": "label effect", "auc": "pair AUC",
-             "auc_same_prediction": "AUC | same pred"}
+TAP_HEADS = {
+    "within": "within",
+    "same_class_same_prediction": "same class, same pred",
+    "label_effect": "label effect",
+    "auc": "pair AUC",
+    "auc_same_prediction": "AUC | same pred",
+}
 
 
 def _tap_row(subject, tap, metric):

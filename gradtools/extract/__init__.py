@@ -25,8 +25,20 @@ class TooManySkipped(GradtoolsError):
     exit_status = 3
 
 
-def extract(image_list, model, output, options, *, threads=None, workers=2, max_skipped="1%", force=False, restart=False,
-            say=print, progress=None):
+def extract(
+    image_list,
+    model,
+    output,
+    options,
+    *,
+    threads=None,
+    workers=2,
+    max_skipped="1%",
+    force=False,
+    restart=False,
+    say=print,
+    progress=None,
+):
     """Write the features of every image.
 
     Parameters
@@ -49,17 +61,37 @@ def extract(image_list, model, output, options, *, threads=None, workers=2, max_
     """
     begun = provenance.begin()
     store.check_output(output, force)
+    allowed = allowance(max_skipped, len(image_list.ids))
     if threads:
         torch.set_num_threads(threads)
     job = prepare(image_list, model, options, say)
     columns = schema.columns(job)
     block = options.batch_size * max(1, BLOCK // options.batch_size)
-    with store.grow(output, "features", columns, len(image_list.ids), block, schema.command(job), lambda part: schema.begin(part, job),
-                    force=force, restart=restart, compress=options.compress, say=say) as part:
+    with store.grow(
+        output,
+        "features",
+        columns,
+        len(image_list.ids),
+        block,
+        schema.command(job),
+        lambda part: schema.begin(part, job),
+        force=force,
+        restart=restart,
+        compress=options.compress,
+        say=say,
+    ) as part:
         skipped = _pass(job, part, block, workers, say, progress)
-        _judge_skipped(part, skipped, max_skipped)
-        part.history([], provenance.step(begun, read=int(len(image_list.ids) - part.unreadable.sum()), skipped=int(part.unreadable.sum()),
-                                         weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
+        _judge_skipped(part, allowed)
+        part.history(
+            [],
+            provenance.step(
+                begun,
+                read=int(len(image_list.ids) - part.unreadable.sum()),
+                skipped=int(part.unreadable.sum()),
+                weights_sha256=model.weights_sha256,
+                threads=torch.get_num_threads(),
+            ),
+        )
 
 
 def _pass(job, part, block, workers, say, progress):
@@ -70,7 +102,11 @@ def _pass(job, part, block, workers, say, progress):
     with contextlib.closing(stream), (progress or interrupt.unwatched)(total, start) as advance:
         for batch in stream:
             values = halved_on_need(job, batch, say)
-            values |= {"/samples/digest": batch.digests, "/samples/height": batch.heights, "/samples/width": batch.widths}
+            values |= {
+                "/samples/digest": batch.digests,
+                "/samples/height": batch.heights,
+                "/samples/width": batch.widths,
+            }
             waiting.append((values, batch.unreadable))
             for index, reason in batch.reasons.items():
                 skipped[index] = reason
@@ -90,14 +126,16 @@ def _commit(part, waiting):
     waiting.clear()
 
 
-def _judge_skipped(part, skipped, allowed):
+def _judge_skipped(part, allowed):
     """Stop with the part kept where more images were unreadable than allowed."""
     count, total = int(part.unreadable.sum()), part.rows
     if count == total:
         raise GradtoolsError(f"none of the {total} images could be read")
-    if count > allowance(allowed, total):
-        raise TooManySkipped(f"{count} of {total} images could not be read, {allowed} allowed: {part.file.filename} is kept; "
-                             "mend them, or finish it with a larger --max-skipped")
+    if count > allowed:
+        raise TooManySkipped(
+            f"{count} of {total} images could not be read, {allowed} allowed: {part.file.filename} is kept; "
+            "mend them, or finish it with a larger --max-skipped"
+        )
 
 
 def allowance(text, total):

@@ -18,13 +18,19 @@ def halved_on_need(job, batch, say):
     while parts:
         start, stop = parts.pop(0)
         try:
-            done.append(run_batch(job, batch.pixels[start:stop], job.images.labels[batch.start + start:batch.start + stop]))
+            done.append(
+                run_batch(job, batch.pixels[start:stop], job.images.labels[batch.start + start : batch.start + stop])
+            )
         except (torch.OutOfMemoryError, MemoryError):
             if stop - start == 1:
-                raise GradtoolsError(f"one image does not fit the memory of {job.options.device} with these taps: ask for fewer") from None
+                raise GradtoolsError(
+                    f"one image does not fit the memory of {job.options.device} with these taps: ask for fewer"
+                ) from None
             middle = (start + stop) // 2
             parts[:0] = [(start, middle), (middle, stop)]
-            say(f"a batch of {stop - start} does not fit the memory of {job.options.device}: halved, so values may differ in rounding")
+            say(
+                f"a batch of {stop - start} does not fit the memory of {job.options.device}: halved, so values may differ in rounding"
+            )
     return {path: np.concatenate([values[path] for values in done]) for path in done[0]}
 
 
@@ -42,7 +48,9 @@ def run_batch(job, pixels, label):
     """
     options, dtype = job.options, getattr(torch, job.options.dtype)
     x = inputs(pixels, job.model).to(options.device, dtype, memory_format=torch.channels_last)
-    with taps.head_inputs(job.network, job.model.head.name) if options.score == "cosine" else contextlib.nullcontext() as read:
+    with (
+        taps.head_inputs(job.network, job.model.head.name) if options.score == "cosine" else contextlib.nullcontext()
+    ) as read:
         output, tapped = taps.forward(job.network, x, job.taps)
     if job.target is None:
         values, gradients = {"/outputs/embedding": _array(output.detach())}, {}
@@ -62,11 +70,16 @@ def _cosine(job, embedding):
 def _scored(job, logits, tapped, label, cosine):
     """Outputs of a network with classes, and the score's gradients at every tap."""
     options = job.options
-    total, classes = scores.score(logits / options.temperature, job.target, options.score, label=label, member=job.member, cosine=cosine)
+    total, classes = scores.score(
+        logits / options.temperature, job.target, options.score, label=label, member=job.member, cosine=cosine
+    )
     gradients = taps.gradients(total, tapped)
     detached = logits.detach()
-    return {"/outputs/logits": _array(detached), "/outputs/predicted": _array(detached.argmax(1), "i4"),
-            "/outputs/target": _array(classes, "i4")}, gradients
+    return {
+        "/outputs/logits": _array(detached),
+        "/outputs/predicted": _array(detached.argmax(1), "i4"),
+        "/outputs/target": _array(classes, "i4"),
+    }, gradients
 
 
 def _tap_values(tap, activation, gradient, options):
@@ -81,7 +94,10 @@ def _tap_values(tap, activation, gradient, options):
     if gradient is None:
         return values
     slopes, token = taps.to_chw(gradient, tap)
-    values |= {f"{where}/gradient": _mean(slopes), f"{where}/contribution": _array((slopes * maps).sum((2, 3), dtype=torch.float64))}
+    values |= {
+        f"{where}/gradient": _mean(slopes),
+        f"{where}/contribution": _array((slopes * maps).sum((2, 3), dtype=torch.float64)),
+    }
     if "gradient" in options.maps:
         values[f"{where}/gradient_map"] = _array(slopes)
     if token is not None:

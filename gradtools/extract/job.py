@@ -19,7 +19,7 @@ class Options:
     target: str = "argmax"
     score: str = "logit"
     temperature: float = 1.0
-    maps: tuple = ()            # "gradient", "activation": stored whole
+    maps: tuple = ()  # "gradient", "activation": stored whole
     map_dtype: str = "float32"  # of activation maps
     label_map: str | None = None
     labels_in_order: bool = False
@@ -49,9 +49,11 @@ class Job:
 
 def prepare(image_list, model, options, say=print):
     """Trace the network, find its taps and probe them; everything that can be wrong is found here."""
-    device = torch.device(options.device)
+    device = _device(options.device)
     network = model.module.to(device=device, dtype=getattr(torch, options.dtype))
-    example = inputs(np.array(images.first_readable(image_list, model.preprocess))[None], model).to(device=device, dtype=getattr(torch, options.dtype))
+    example = inputs(np.array(images.first_readable(image_list, model.preprocess))[None], model).to(
+        device=device, dtype=getattr(torch, options.dtype)
+    )
     trace = taps.trace(network, example)
     chosen = taps.resolve(trace, list(options.tap))
     n_classes = trace.output_shape[-1]
@@ -66,6 +68,17 @@ def prepare(image_list, model, options, say=print):
         network = taps.fold_batchnorm(network, example, chosen)
     network = network.to(memory_format=torch.channels_last)
     return Job(image_list, model, network, chosen, trace, target, member, verdicts, options, n_classes)
+
+
+def _device(name):
+    """The device of that name, tried once."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise GradtoolsError(f"--device {name} cannot be used here ({reason}): choose cpu or one that is here") from error
+    return device
 
 
 def inputs(pixels, model):
@@ -87,8 +100,13 @@ def _classes(image_list, model, n_classes, options, say):
         return None, member
     target = scores.parse_target(options.target, model.class_names or [], n_classes)
     if image_list.label_names:
-        mapping = labels.match(image_list.label_names, model.class_names or [], n_classes=n_classes, label_map=options.label_map,
-                               in_order=options.labels_in_order)
+        mapping = labels.match(
+            image_list.label_names,
+            model.class_names or [],
+            n_classes=n_classes,
+            label_map=options.label_map,
+            in_order=options.labels_in_order,
+        )
         member = mapping.member
         _say_mapping(mapping, say)
     if target.kind == "label":
@@ -109,5 +127,7 @@ def _check_label_target(image_list, member, options):
     if not image_list.label_names:
         raise UsageError("--target label: the images have no labels; give a folder of class folders or a CSV manifest")
     if unmet and (options.unmapped != "skip" or len(unmet) == len(image_list.label_names)):
-        raise UsageError(f"--target label: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the model "
-                         f"({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip")
+        raise UsageError(
+            f"--target label: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the model "
+            f"({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip"
+        )

@@ -8,5 +8,20 @@ from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, read
 from gradtools.store.writing import Column, Part, Sink, check_output, create, grow
 
-__all__ = ["FORMAT", "VERSION", "Column", "Part", "Rows", "Sink", "Store", "check_output", "create", "dataset_digest", "datasets",
-           "digests", "grow", "read", "scales_of"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "Column",
+    "Part",
+    "Rows",
+    "Sink",
+    "Store",
+    "check_output",
+    "create",
+    "dataset_digest",
+    "datasets",
+    "digests",
+    "grow",
+    "read",
+    "scales_of",
+]

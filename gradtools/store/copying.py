@@ -57,13 +57,20 @@ def _copy_rows(dataset, target, keep):
     """Copy the kept rows, a bounded number of bytes at a time."""
     rows = np.flatnonzero(keep)
     chunks = dataset.chunks and (min(dataset.chunks[0], max(len(rows), 1)), *dataset.chunks[1:])
-    made = target.create_dataset(dataset.name, shape=(len(rows), *dataset.shape[1:]), dtype=dataset.dtype, chunks=chunks,
-                                 fletcher32=dataset.fletcher32, shuffle=dataset.shuffle, compression=dataset.compression)
+    made = target.create_dataset(
+        dataset.name,
+        shape=(len(rows), *dataset.shape[1:]),
+        dtype=dataset.dtype,
+        chunks=chunks,
+        fletcher32=dataset.fletcher32,
+        shuffle=dataset.shuffle,
+        compression=dataset.compression,
+    )
     made.attrs.update(layout.own_attributes(dataset))
     step = max(1, COPY_BYTES // max(dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])), 1))
     written = 0
     for start in range(0, dataset.shape[0], step):
-        part = dataset[start:start + step][keep[start:start + step]]
-        made[written:written + len(part)] = part
+        part = dataset[start : start + step][keep[start : start + step]]
+        made[written : written + len(part)] = part
         written += len(part)
     return made

@@ -21,7 +21,7 @@ def dataset_digest(dataset):
         return sha.hexdigest()
     step = max(1, READ_BYTES // max(kind.itemsize * int(np.prod(dataset.shape[1:])), 1))
     for start in range(0, dataset.shape[0], step):
-        sha.update(np.ascontiguousarray(dataset[start:start + step], dtype=kind).tobytes())
+        sha.update(np.ascontiguousarray(dataset[start : start + step], dtype=kind).tobytes())
     return sha.hexdigest()
 
 
@@ -39,4 +39,3 @@ def _attributes(item):
     """Result attributes as canonical JSON."""
     kept = {key: value for key, value in layout.plain_attributes(item).items() if key not in NOT_RESULTS}
     return json.dumps(kept, sort_keys=True).encode("utf-8", "surrogateescape")
-

@@ -46,7 +46,7 @@ def chunk_shape(row_shape, itemsize, block):
     """Chunk of a row dataset: its length divides `block`, its bytes stay under CHUNK_BYTES."""
     tail = list(row_shape)
     for axis in range(len(tail)):
-        rest = int(np.prod(tail[axis + 1:])) * itemsize
+        rest = int(np.prod(tail[axis + 1 :])) * itemsize
         tail[axis] = max(1, min(tail[axis], CHUNK_BYTES // max(rest, 1)))
     row_bytes = max(int(np.prod(tail)) * itemsize, 1)
     rows = next(r for r in range(block, 0, -1) if block % r == 0 and (r * row_bytes <= CHUNK_BYTES or r == 1))
@@ -75,8 +75,10 @@ def attach(file, dataset, dims):
         try:
             dataset.dims[axis].attach_scale(file[path])
         except (OSError, RuntimeError) as error:
-            raise GradtoolsError(f"{dataset.name}: dimension {path} cannot take more than {MOST_ATTACHMENTS} datasets; "
-                                 "ask for fewer taps at once") from error
+            raise GradtoolsError(
+                f"{dataset.name}: dimension {path} cannot take more than {MOST_ATTACHMENTS} datasets; "
+                "ask for fewer taps at once"
+            ) from error
 
 
 def label(dataset, long_name, units="", attrs=None):
@@ -97,7 +99,11 @@ def put(file, path, values, dims, long_name, units="", attrs=None):
     dims : sequence of str
         One name a dimension (see `dimension`); missing scales are made.
     """
-    values = text(values) if isinstance(values, (list, tuple)) and (not values or isinstance(values[0], str)) else np.asarray(values)
+    values = (
+        text(values)
+        if isinstance(values, (list, tuple)) and (not values or isinstance(values[0], str))
+        else np.asarray(values)
+    )
     if values.dtype == bool:
         values = values.astype("u1")
     path = path if path.startswith("/") else "/" + path

@@ -49,12 +49,18 @@ def _opened(path, name):
 def _check(file, name):
     """Refuse what is not a whole store of this version, and files that reach into others."""
     if file.attrs.get("format") != layout.FORMAT:
-        raise GradtoolsError(f"{name} is an HDF5 file but no gradtools store (it has no format attribute {layout.FORMAT!r})")
+        raise GradtoolsError(
+            f"{name} is an HDF5 file but no gradtools store (it has no format attribute {layout.FORMAT!r})"
+        )
     if file.attrs.get("version") != layout.VERSION:
-        raise GradtoolsError(f"{name} is a store of version {file.attrs.get('version')}, this gradtools reads version {layout.VERSION}: "
-                             "use the gradtools that wrote it, or make the store again")
+        raise GradtoolsError(
+            f"{name} is a store of version {file.attrs.get('version')}, this gradtools reads version {layout.VERSION}: "
+            "use the gradtools that wrote it, or make the store again"
+        )
     if "part" in file:
-        raise GradtoolsError(f"{name} is not finished: run the command that writes it again, it goes on where it stopped")
+        raise GradtoolsError(
+            f"{name} is not finished: run the command that writes it again, it goes on where it stopped"
+        )
     _check_links(file, name)
 
 
@@ -158,7 +164,11 @@ class Store:
 
     def tree(self, path):
         """Names directly below a group (list of str), empty where it is missing."""
-        return sorted(name for name in self.file[path] if isinstance(self.file[path][name], h5py.Group)) if path in self.file else []
+        return (
+            sorted(name for name in self.file[path] if isinstance(self.file[path][name], h5py.Group))
+            if path in self.file
+            else []
+        )
 
     def values(self, path):
         """A small dataset whole; texts as a list of str; None where it is missing."""
@@ -172,8 +182,13 @@ class Store:
         group = self.file[path]
         facts = layout.plain_attributes(group)
         rows = f"{group.name}/{facts.pop('row_dimension')}"
-        names = [name for name in sorted(group) if isinstance(group[name], h5py.Dataset) and not layout.is_scale(group[name])
-                 and layout.scales_of(group[name]) == [rows]]
+        names = [
+            name
+            for name in sorted(group)
+            if isinstance(group[name], h5py.Dataset)
+            and not layout.is_scale(group[name])
+            and layout.scales_of(group[name]) == [rows]
+        ]
         return {name: self.values(f"{path}/{name}") for name in names}, facts
 
     @functools.cached_property

@@ -63,9 +63,15 @@ def create(output, kind, *, force=False, source="", root=""):
 
 def stamp(file, kind, source, root):
     """The root's attributes: what the file is and where its samples were."""
-    file.attrs.update(format=layout.FORMAT, version=layout.VERSION, kind=kind, uuid=str(uuid.uuid4()),
-                      created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                      source=source.encode("utf-8", "surrogateescape"), root=root.encode("utf-8", "surrogateescape"))
+    file.attrs.update(
+        format=layout.FORMAT,
+        version=layout.VERSION,
+        kind=kind,
+        uuid=str(uuid.uuid4()),
+        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        source=source.encode("utf-8", "surrogateescape"),
+        root=root.encode("utf-8", "surrogateescape"),
+    )
 
 
 def publish(part, output):
@@ -86,9 +92,13 @@ def disk_errors(path):
         yield
     except (OSError, RuntimeError) as error:
         if any(_tells_of_full_disk(link) for link in _chain(error)):
-            raise GradtoolsError(f"no space left for {path}: free some, or write to another disk, then run the same command again") from error
+            raise GradtoolsError(
+                f"no space left for {path}: free some, or write to another disk, then run the same command again"
+            ) from error
         if isinstance(error, BlockingIOError) or "unable to lock" in str(error):
-            raise GradtoolsError(f"{path} is being written by another process: wait for it, or choose another -o") from error
+            raise GradtoolsError(
+                f"{path} is being written by another process: wait for it, or choose another -o"
+            ) from error
         if isinstance(error, PermissionError):
             raise GradtoolsError(f"{path} cannot be written: no permission") from error
         raise
@@ -103,7 +113,8 @@ def _chain(error):
 
 def _tells_of_full_disk(error):
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
-        hint in str(error) for hint in ("No space left", "quota exceeded", "File too large"))
+        hint in str(error) for hint in ("No space left", "quota exceeded", "File too large")
+    )
 
 
 class Sink:
@@ -153,7 +164,12 @@ class Sink:
         if "/history" in self.file:
             layout.drop(self.file, "/history")
             del self.file["/step"]
-        self.put("/history", lines + [json.dumps(step, ensure_ascii=True)], ["/step"], "steps that made this store, one JSON line each")
+        self.put(
+            "/history",
+            lines + [json.dumps(step, ensure_ascii=True)],
+            ["/step"],
+            "steps that made this store, one JSON line each",
+        )
 
     def table(self, path, columns, long_name, attrs=None, row="row"):
         """Write a table: a dataset a column.
@@ -194,7 +210,9 @@ class Part(Sink):
     @property
     def unreadable(self):
         """Which committed rows have no image, bool (rows,)."""
-        return self.file["/part/unreadable"][:self.committed] != 0 if "part" in self.file else np.zeros(self.rows, bool)
+        return (
+            self.file["/part/unreadable"][: self.committed] != 0 if "part" in self.file else np.zeros(self.rows, bool)
+        )
 
     def append(self, values, unreadable):
         """Commit the next rows.
@@ -220,7 +238,7 @@ class Part(Sink):
 
     def values(self, path):
         """All committed values of a growing dataset."""
-        return self.file[path][:self.committed]
+        return self.file[path][: self.committed]
 
     def _try_room(self, needed):
         """Try whether the next block has room (quotas and limits count) before HDF5 writes it: it does not recover from a full disk."""
@@ -232,8 +250,10 @@ class Part(Sink):
             except OSError as error:
                 if not _tells_of_full_disk(error):
                     return  # a file system that cannot reserve
-                raise GradtoolsError(f"no space left for {name}: the first {self.committed} rows are kept; "
-                                     "free some and run the same command again") from error
+                raise GradtoolsError(
+                    f"no space left for {name}: the first {self.committed} rows are kept; "
+                    "free some and run the same command again"
+                ) from error
             finally:
                 os.ftruncate(handle.fileno(), size)
 
@@ -305,8 +325,16 @@ def _begin(part, kind, command, begin, compress):
 def _make_column(part, column, compress):
     """Make one growing dataset, empty, with its dimensions."""
     chunks = layout.chunk_shape(column.tail, column.dtype.itemsize, part.block)
-    dataset = part.file.create_dataset(column.path, shape=(0, *column.tail), maxshape=(None, *column.tail), dtype=column.dtype,
-                                       chunks=chunks, fletcher32=True, shuffle=compress, compression="gzip" if compress else None)
+    dataset = part.file.create_dataset(
+        column.path,
+        shape=(0, *column.tail),
+        maxshape=(None, *column.tail),
+        dtype=column.dtype,
+        chunks=chunks,
+        fletcher32=True,
+        shuffle=compress,
+        compression="gzip" if compress else None,
+    )
     layout.label(dataset, column.long_name, column.units)
     dims = ["/sample"] + [layout.dimension(column.path, name) for name in column.dims]
     for length, path in zip((part.rows, *column.tail), dims):
@@ -336,9 +364,15 @@ def _opened(path, command, say):
         file.close()
         return h5py.File(path, "w")
     if file.attrs["command"] != fingerprint(command):
-        reason = difference(json.loads(file["part/command"][()]), command) if "part" in file else "it is whole and waits for its name"
+        reason = (
+            difference(json.loads(file["part/command"][()]), command)
+            if "part" in file
+            else "it is whole and waits for its name"
+        )
         file.close()
-        raise GradtoolsError(f"{path} belongs to another command: {reason}; give the same one to go on, another -o, or --restart to drop it")
+        raise GradtoolsError(
+            f"{path} belongs to another command: {reason}; give the same one to go on, another -o, or --restart to drop it"
+        )
     return file
 
 

@@ -96,8 +96,8 @@ def trace(module, example):
             handle.remove()
     if not torch.is_tensor(output) or output.dim() < 2 or len(output) != len(example):
         got = f"shape {tuple(output.shape)}" if torch.is_tensor(output) else f"a {type(output).__name__}"
-        raise GradtoolsError(f"the network gives {got} for an input of {tuple(example.shape)}, where one tensor (images, "
-                             "classes) is needed: wrap it in a file.py:callable that returns the logits")
+        raise GradtoolsError(f"the network gives {got} for an input of {tuple(example.shape)}, where one tensor "
+                             "(images, classes) is needed: wrap it in a file.py:callable that returns the logits")
     return watch.finish(module, example, output)
 
 

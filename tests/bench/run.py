@@ -40,16 +40,26 @@ def seconds(function):
 def process(*command, **options):
     """Run a command with this checkout's package."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, **options)
+    subprocess.run(
+        command,
+        check=True,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
 
 
 def extraction():
     """resnet50, random weights, decoded images of 224 x 224, batch 16, against the eager forward pass alone."""
     import torch
     from gradtools import extract, images, models
+
     model = models.load("resnet50", "random")
     with tempfile.TemporaryDirectory() as folder:
         from PIL import Image
+
         rng = np.random.default_rng(0)
         Image.fromarray(rng.integers(0, 256, (224, 224, 3), dtype="u1")).save(f"{folder}/a.png")
         listed = images.list_images([folder])
@@ -60,10 +70,16 @@ def extraction():
         def forward():
             with torch.inference_mode():
                 eager(x)
-        for name, taps, target in (("last-conv + last-block", ("auto:last-conv", "auto:last-block"), 1.4), ("auto:blocks + last-conv", ("auto:blocks", "auto:last-conv"), .8)):
+
+        for name, taps, target in (
+            ("last-conv + last-block", ("auto:last-conv", "auto:last-block"), 1.4),
+            ("auto:blocks + last-conv", ("auto:blocks", "auto:last-conv"), 0.8),
+        ):
             job = extract.prepare(listed, model, extract.Options(tap=taps), say=lambda line: None)
             label = np.zeros(16, int)
-            yield f"extract, {name} / eager forward", turns(lambda: extract.run_batch(job, pixels, label), forward), target
+            yield f"extract, {name} / eager forward", turns(
+                lambda: extract.run_batch(job, pixels, label), forward
+            ), target
 
 
 def folder_of_images():
@@ -73,6 +89,7 @@ def folder_of_images():
         return
     import torch
     from gradtools import extract, images, models
+
     model = models.load("squeezenet1_0", str(data / "squeezenet1_0_imagenet.pth"))
     listed = images.list_images([str(data / "imagenet60")])
     x = torch.randn(30, 3, 224, 224)
@@ -80,10 +97,22 @@ def folder_of_images():
     def forward():
         with torch.inference_mode():
             model.module(x), model.module(x)
+
     with tempfile.TemporaryDirectory() as folder:
+
         def whole():
-            extract.extract(listed, model, f"{folder}/a.h5", extract.Options(tap=("auto:last-block",)), force=True, say=lambda line: None)
-        yield "extract of 60 photographs, decoding, probe and store / eager forward of decoded ones", turns(whole, forward, 3), None
+            extract.extract(
+                listed,
+                model,
+                f"{folder}/a.h5",
+                extract.Options(tap=("auto:last-block",)),
+                force=True,
+                say=lambda line: None,
+            )
+
+        yield "extract of 60 photographs, decoding, probe and store / eager forward of decoded ones", turns(
+            whole, forward, 3
+        ), None
 
 
 def wide_store(path):
@@ -93,13 +122,20 @@ def wide_store(path):
     block = rng.standard_normal((8192, d)).astype("f4")
     sys.path.insert(0, str(ROOT))
     from gradtools import store
+
     label = rng.integers(0, 10, n).astype("i4")
 
     def begin(part):
         part.put("/samples/id", [str(i) for i in range(n)], ["/sample"], "id")
         part.put("/samples/label", label, ["/sample"], "label")
-        part.put("/outputs/predicted", np.where(rng.random(n) < .8, label, rng.integers(0, 10, n)).astype("i4"), ["/sample"], "predicted")
+        part.put(
+            "/outputs/predicted",
+            np.where(rng.random(n) < 0.8, label, rng.integers(0, 10, n)).astype("i4"),
+            ["/sample"],
+            "predicted",
+        )
         part.attributes("/taps", order='["a"]', default_gradient="a", default_activation="a")
+
     columns = [store.Column("/taps/a/gradient", (d,), ["channel"], "f4", "gradient")]
     with store.grow(path, "features", columns, n, 8192, {}, begin, force=True) as part:
         for start in range(0, n, 8192):
@@ -108,7 +144,9 @@ def wide_store(path):
         part.history([], {"started": "now", "seconds": 0, "command": "bench"})
 
 
-READ_ONCE = "import h5py, sys\nd = h5py.File(sys.argv[1])['/taps/a/gradient']\nfor i in range(0, len(d), 4096): d[i:i+4096]"
+READ_ONCE = (
+    "import h5py, sys\nd = h5py.File(sys.argv[1])['/taps/a/gradient']\nfor i in range(0, len(d), 4096): d[i:i+4096]"
+)
 
 
 def wide_similarity():
@@ -116,13 +154,33 @@ def wide_similarity():
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/wide.h5"
         wide_store(path)
-        command = [PYTHON, "-m", "gradtools", "similarity", path, "--feature", "gradient", "--no-intervals", "--no-auc", "--tsv"]
+        command = [
+            PYTHON,
+            "-m",
+            "gradtools",
+            "similarity",
+            path,
+            "--feature",
+            "gradient",
+            "--no-intervals",
+            "--no-auc",
+            "--tsv",
+        ]
         ratio = turns(lambda: process(*command), lambda: process(PYTHON, "-c", READ_ONCE, path), 3)
         yield f"class x prediction means of {WIDE[0]} x {WIDE[1]} / reading once (at least 1/6 as fast)", ratio, 1 / 6
-        peak = subprocess.run([PYTHON, "-c", "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
-                               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)", *command],
-                              capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}).stdout
-        yield "its memory: 1 GiB / peak", (2 ** 20 / int(peak),) * 3, 1
+        peak = subprocess.run(
+            [
+                PYTHON,
+                "-c",
+                "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
+                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
+                *command,
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ).stdout
+        yield "its memory: 1 GiB / peak", (2**20 / int(peak),) * 3, 1
 
 
 def clusterings():
@@ -130,27 +188,43 @@ def clusterings():
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
     from gradtools.math import clusters
+
     x = np.random.default_rng(0).standard_normal((2000, 128))
     labels = np.arange(2000) % 10
-    yield "k-means / scikit-learn", turns(lambda: clusters.kmeans(x, 10), lambda: KMeans(10, n_init=10, random_state=0).fit(x), 3), .95
-    yield "silhouette / scikit-learn", turns(lambda: clusters.silhouette_euclidean(x, labels), lambda: silhouette_score(x, labels)), .95
+    yield "k-means / scikit-learn", turns(
+        lambda: clusters.kmeans(x, 10), lambda: KMeans(10, n_init=10, random_state=0).fit(x), 3
+    ), 0.95
+    yield "silhouette / scikit-learn", turns(
+        lambda: clusters.silhouette_euclidean(x, labels), lambda: silhouette_score(x, labels)
+    ), 0.95
 
 
 def start_up():
     """Whole processes, taking turns; a ratio of 1 is as fast as the bare import."""
     from gradtools import cli
-    helps = [turns(lambda: process(PYTHON, "-m", "gradtools", name, "--help"), lambda: process(PYTHON, "-c", "import click"), 7) for name in cli.COMMANDS]
+
+    helps = [
+        turns(
+            lambda: process(PYTHON, "-m", "gradtools", name, "--help"), lambda: process(PYTHON, "-c", "import click"), 7
+        )
+        for name in cli.COMMANDS
+    ]
     yield "--help, the slowest command / import click", min(helps), 1 / 1.5
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/small.h5"
         small_store(path)
-        yield "info of a small store / import h5py", turns(lambda: process(PYTHON, "-m", "gradtools", "info", path), lambda: process(PYTHON, "-c", "import h5py"), 7), 1 / 1.5
+        yield "info of a small store / import h5py", turns(
+            lambda: process(PYTHON, "-m", "gradtools", "info", path), lambda: process(PYTHON, "-c", "import h5py"), 7
+        ), 1 / 1.5
     network = "gradtools.bundled.scene_resnet:resnet8"
-    yield "layers of a file's model / import torch", turns(lambda: process(PYTHON, "-m", "gradtools", "layers", network), lambda: process(PYTHON, "-c", "import torch"), 3), 1 / 1.2
+    yield "layers of a file's model / import torch", turns(
+        lambda: process(PYTHON, "-m", "gradtools", "layers", network), lambda: process(PYTHON, "-c", "import torch"), 3
+    ), 1 / 1.2
 
 
 def small_store(path, rows=100):
     from gradtools import store
+
     with store.create(path, "features") as sink:
         sink.put("/samples/id", [str(i) for i in range(rows)], ["/sample"], "id")
         sink.put("/outputs/logits", np.zeros((rows, 10), "f4"), ["/sample", "/class"], "logits")
@@ -159,15 +233,24 @@ def small_store(path, rows=100):
 
 def pipes():
     """A store of 256 MB copied through a pipe against the same written to a file."""
-    script = ("import numpy as np, sys; from gradtools import store\n"
-              "with store.create(sys.argv[1], 'features', force=True) as sink: sink.put('/x', np.ones((65536, 1024), 'f4'), ['/sample', '/channel'], 'x')")
+    script = (
+        "import numpy as np, sys; from gradtools import store\n"
+        "with store.create(sys.argv[1], 'features', force=True) as sink: sink.put('/x', np.ones((65536, 1024), 'f4'), ['/sample', '/channel'], 'x')"
+    )
     with tempfile.TemporaryDirectory() as folder:
+
         def piped():
             process("sh", "-c", f"{PYTHON} -c \"$0\" - | cat > {folder}/b.h5", script)
-        yield "bytes through a pipe / to a file", turns(piped, lambda: process(PYTHON, "-c", script, f"{folder}/a.h5"), 3), .5
+
+        yield "bytes through a pipe / to a file", turns(
+            piped, lambda: process(PYTHON, "-c", script, f"{folder}/a.h5"), 3
+        ), 0.5
 
 
-LINES = {function.__name__: function for function in (extraction, folder_of_images, clusterings, start_up, pipes, wide_similarity)}
+LINES = {
+    function.__name__: function
+    for function in (extraction, folder_of_images, clusterings, start_up, pipes, wide_similarity)
+}
 
 
 def main(names):
@@ -175,9 +258,13 @@ def main(names):
     print(f"{os.cpu_count()} processors; each ratio: the other side's time / ours, median of turns [least, most]")
     for name in names or LINES:
         for text, (ratio, low, high), target in LINES[name]():
-            verdict = "" if target is None else f"  target {target:.2f}  {'reached' if ratio >= target else 'NOT reached'}"
+            verdict = (
+                "" if target is None else f"  target {target:.2f}  {'reached' if ratio >= target else 'NOT reached'}"
+            )
             print(f"{ratio:7.2f} x [{low:.2f}, {high:.2f}]{verdict}  {text}", flush=True)
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB; h5py {h5py.__version__}")
+    print(
+        f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB; h5py {h5py.__version__}"
+    )
 
 
 if __name__ == "__main__":

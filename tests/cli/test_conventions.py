@@ -18,8 +18,14 @@ READS_STORE = ["similarity", "cluster", "evaluate", "info"]
 def run(*arguments, **options):
     """A command in a process of its own, without a terminal."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
-    return subprocess.run([sys.executable, "-m", "gradtools", *map(str, arguments)], capture_output=True, env=environment,
-                          stdin=options.pop("stdin", subprocess.DEVNULL), timeout=300, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "gradtools", *map(str, arguments)],
+        capture_output=True,
+        env=environment,
+        stdin=options.pop("stdin", subprocess.DEVNULL),
+        timeout=300,
+        **options,
+    )
 
 
 def one_line(result, status):
@@ -41,18 +47,24 @@ def test_help_describes_every_option_and_ends_with_two_examples(name):
 
 
 def test_help_and_the_list_of_commands_import_nothing_heavy():
-    script = ("import sys; from gradtools.cli import main\n"
-              "for argv in [['--help']] + [[name, '--help'] for name in sys.argv[1:]]:\n"
-              "    main(argv)\n"
-              "print(sorted({'torch', 'numpy', 'h5py', 'rich', 'matplotlib', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)), file=sys.stderr)")
+    script = (
+        "import sys; from gradtools.cli import main\n"
+        "for argv in [['--help']] + [[name, '--help'] for name in sys.argv[1:]]:\n"
+        "    main(argv)\n"
+        "print(sorted({'torch', 'numpy', 'h5py', 'rich', 'matplotlib', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)), file=sys.stderr)"
+    )
     result = subprocess.run([sys.executable, "-c", script, *cli.COMMANDS], capture_output=True, text=True, cwd=ROOT)
     assert result.stderr.strip().splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name not in NEEDS_TORCH])
 def test_no_torch_where_none_is_needed(name, feature_store, tmp_path):
-    arguments = [name, str(feature_store)] + (["-o", str(tmp_path / "out.h5")] if name in ("similarity", "cluster") else [])
-    script = "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
+    arguments = [name, str(feature_store)] + (
+        ["-o", str(tmp_path / "out.h5")] if name in ("similarity", "cluster") else []
+    )
+    script = (
+        "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
+    )
     result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT)
     assert result.stderr.strip().splitlines()[-1] == "False", result.stderr
 
@@ -85,21 +97,34 @@ def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
 
 @pytest.mark.parametrize("name", ["similarity", "cluster"])
 def test_json_is_text_on_stdout(name, feature_store):
-    quick = ["--feature", "logits", "--no-intervals"] if name == "similarity" else ["--feature", "logits", "--repeats", "1", "--resamples", "10"]
+    quick = (
+        ["--feature", "logits", "--no-intervals"]
+        if name == "similarity"
+        else ["--feature", "logits", "--repeats", "1", "--resamples", "10"]
+    )
     result = run(name, feature_store, "--json", *quick)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["rows"]
 
 
 def test_environment_gives_options(feature_store):
-    result = run("similarity", feature_store, "--json", env={"GRADTOOLS_SIMILARITY_NO_INTERVALS": "1", "GRADTOOLS_SIMILARITY_FEATURES": "logits"})
+    result = run(
+        "similarity",
+        feature_store,
+        "--json",
+        env={"GRADTOOLS_SIMILARITY_NO_INTERVALS": "1", "GRADTOOLS_SIMILARITY_FEATURES": "logits"},
+    )
     assert {row["feature"] for row in json.loads(result.stdout)["rows"]} == {"logits", "weight"}
 
 
 def test_pipe_carries_everything_and_prints_the_table(feature_store):
-    line = ("{python} -m gradtools similarity {store} --resamples 50 --permutations 50 | "
-            "{python} -m gradtools cluster --repeats 2 --resamples 50 | {python} -m gradtools evaluate")
-    result = subprocess.run(line.format(python=sys.executable, store=feature_store), shell=True, capture_output=True, text=True, cwd=ROOT)
+    line = (
+        "{python} -m gradtools similarity {store} --resamples 50 --permutations 50 | "
+        "{python} -m gradtools cluster --repeats 2 --resamples 50 | {python} -m gradtools evaluate"
+    )
+    result = subprocess.run(
+        line.format(python=sys.executable, store=feature_store), shell=True, capture_output=True, text=True, cwd=ROOT
+    )
     assert result.returncode == 0, result.stderr
     for words in ("pair AUC by cosine", "kmeans: ARI", "gmm: ARI", "argmax itself", "class x prediction"):
         assert words in result.stdout
@@ -113,7 +138,13 @@ def test_reader_that_leaves_ends_a_text_command_silently(feature_store):
 
 def test_full_stdout_is_a_failure(feature_store):
     with open("/dev/full", "wb") as full:
-        result = subprocess.run([sys.executable, "-m", "gradtools", "info", str(feature_store)], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, text=True)
+        result = subprocess.run(
+            [sys.executable, "-m", "gradtools", "info", str(feature_store)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+        )
     assert result.returncode == 1 and len(result.stderr.strip().splitlines()) == 1
 
 

@@ -1,0 +1,212 @@
+"""
+Means over all pairs of maps within groups and between them, block by block, with their bootstrap over images (SPEC 6).
+
+Maps are taken group by group. A weighting of the images, all ones or a resample's counts c, weighs a pair by c_i c_j;
+copies of one image are not paired with each other.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from gradtools.math.map_metrics import METRICS, MapSettings, pair_block, prepare, rows_of
+from gradtools.math.pairs import PairMean, ratio
+
+STATISTICS = ("within", "within_macro", "between")
+
+# Bytes that prepared maps may take together, and the arrays as large as a map that one is prepared into.
+MEMORY, ARRAYS = 2 ** 30, 8
+
+# Beyond this many rows a block gains nothing.
+LARGEST_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class MapPairs:
+    """
+    One metric: means by name (`STATISTICS`), the groups' own values and pairs (G,), degenerate maps that were left out,
+    and replicates (B, 3) in the order of `STATISTICS`.
+    """
+
+    means: dict
+    group_values: np.ndarray
+    group_pairs: np.ndarray
+    degenerate: int
+    replicates: np.ndarray
+
+
+def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=None, between=False, block=None):
+    """
+    Mean of every metric over the unordered pairs of maps within groups.
+
+    Parameters
+    ----------
+    maps : (N, H, W) array, or anything that gives an array for maps[rows], rows an ascending int array
+        After `cams.read_maps`.
+    groups : (N,) int array
+        Classes; all zero for all pairs.
+    metrics : sequence of str
+    settings : MapSettings
+    counts : (B, N) int array, optional
+        From `bootstrap.resample_counts(groups, ...)`.
+    between : bool
+        Pairs of maps of two groups as well: all N (N - 1) / 2 pairs are computed.
+    block : int, optional
+        Maps a block: by default as many as four blocks fit into a gibibyte, at most 1,024. It changes no value beyond
+        rounding.
+
+    Returns
+    -------
+    dict of metric to MapPairs, KLD, AUC and NSS as the mean of both directions. within is the mean over pairs (micro),
+    within_macro the mean of the groups that have a pair; between is NaN where it was not asked for. NaN where a mean has
+    no pairs. Groups come in ascending order.
+
+    References
+    ----------
+    SPEC 1.2, 6.1-6.4, 6.6.
+    """
+    groups = np.asarray(groups)
+    order = np.argsort(groups, kind="stable")
+    _, codes = np.unique(groups[order], return_inverse=True)
+    weights = np.ones((1, len(groups)), dtype=np.uint16)
+    if counts is not None:
+        weights = np.concatenate([weights, np.asarray(counts)[:, order]])
+    block, cell = _prepared_cells(maps, order, metrics, settings, block)
+    sums = {metric: np.zeros((codes.max(initial=-1) + 2, len(weights))) for metric in metrics}
+    for rows, columns, shared in _tiles(codes, block, between):
+        a = _taken(cell, rows, block)
+        b = a if rows == columns else _taken(cell, columns, block)
+        for metric in metrics:
+            values = _unordered(pair_block(a, b, metric), rows == columns)
+            _add(sums[metric], values, weights[:, rows], weights[:, columns], shared, between)
+    usable = {metric: np.ones(len(codes), dtype=bool) for metric in metrics}
+    for start in range(0, len(codes), block):
+        for metric, useless in cell(start // block).degenerate.items():
+            usable[metric][start:start + block] = ~useless
+    return {metric: _summary(sums[metric], weights, codes, usable[metric], between) for metric in metrics}
+
+
+def pair_matrix(maps, metric, settings=MapSettings(), block=None):
+    """
+    The whole matrix of one metric.
+
+    Parameters as for `within_groups`.
+
+    Returns
+    -------
+    (N, N) float64 array, symmetric, NaN in the rows and columns of degenerate maps
+    """
+    n = len(maps)
+    block, cell = _prepared_cells(maps, np.arange(n), (metric,), settings, block)
+    matrix = np.empty((n, n))
+    for i in range(0, n, block):
+        for j in range(i, n, block):
+            values = pair_block(cell(i // block), cell(j // block), metric)
+            matrix[i:i + block, j:j + block], matrix[j:j + block, i:i + block] = values, values.T
+    return matrix
+
+
+def block_length(pixels, memory=MEMORY):
+    """Maps of so many pixels that four blocks of them, prepared, fit into memory (bytes)."""
+    return max(1, min(LARGEST_BLOCK, memory // (4 * ARRAYS * 8 * max(pixels, 1))))
+
+
+def _prepared_cells(maps, order, metrics, settings, block):
+    """The block length, and a function that gives block k of the maps in this order, prepared; the last few are kept."""
+    pixels = int(np.prod(np.shape(maps[:1])[1:]))
+    block = block or block_length(pixels)
+
+    @lru_cache(maxsize=max(2, MEMORY // (ARRAYS * 8 * max(pixels, 1) * block)))
+    def cell(k):
+        chosen = order[k * block:(k + 1) * block]
+        ascending = np.sort(chosen)
+        part = np.asarray(maps[ascending])[np.searchsorted(ascending, chosen)]
+        return prepare(part, metrics, settings, numbers=chosen)
+
+    return block, cell
+
+
+def _taken(cell, rows, block):
+    """The prepared maps of a slice that lies in one block."""
+    start = rows.start // block * block
+    return rows_of(cell(start // block), slice(rows.start - start, rows.stop - start))
+
+
+def _segments(codes, block):
+    """(group, slice) of every run of one group inside one block; codes ascend."""
+    cuts = np.flatnonzero(np.diff(codes, prepend=-1) != 0)
+    starts = np.union1d(cuts, np.arange(0, len(codes), block))
+    return [(codes[start], slice(int(start), int(stop))) for start, stop in zip(starts, [*starts[1:], len(codes)])]
+
+
+def _tiles(codes, block, between):
+    """
+    Yield rows, columns and what they share: (group, rows, columns) of the pairs within a group, counted inside the tile.
+
+    Only tiles on or above the diagonal; without between, only those of one group.
+    """
+    segments = _segments(codes, block)
+    whole = slice(None)
+    if not between:
+        by_group = {}
+        for group, rows in segments:
+            by_group.setdefault(group, []).append(rows)
+        for group, parts in by_group.items():
+            for k, rows in enumerate(parts):
+                yield from ((rows, columns, [(group, whole, whole)]) for columns in parts[k:])
+        return
+    cells = [slice(start, min(start + block, len(codes))) for start in range(0, len(codes), block)]
+    inside = [[(group, slice(s.start - c.start, s.stop - c.start)) for group, s in segments if c.start <= s.start < c.stop]
+              for c in cells]
+    for i, rows in enumerate(cells):
+        for j, columns in enumerate(cells[i:], i):
+            others = dict(inside[j])
+            yield rows, columns, [(group, own, others[group]) for group, own in inside[i] if group in others]
+
+
+def _unordered(values, diagonal):
+    """Pair values with 0 where there is no pair: below the diagonal, and at degenerate maps."""
+    values = np.triu(values, 1) if diagonal else values
+    values[np.isnan(values)] = 0
+    return values
+
+
+def _add(sums, values, left, right, shared, between):
+    """Add a tile to the sums within groups, sums[:-1] (G, 1 + B), and to the sum over all pairs, sums[-1]."""
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    for group, rows, columns in shared:
+        sums[group] += _weighted(values[rows, columns], left[:, rows], right[:, columns])
+    if between:
+        sums[-1] += _weighted(values, left, right)
+
+
+def _weighted(values, left, right):
+    """Sum of c_i v_ij c_j of every weighting: values (n, m), left (B, n), right (B, m) -> (B,)."""
+    return np.einsum("bm,bm->b", left @ values, right)
+
+
+def _summary(sums, weights, codes, usable, between):
+    """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates."""
+    within, n_groups = sums[:-1], len(sums) - 1
+    pairs = _pairs_of_groups(weights, codes, usable, n_groups)
+    values = ratio(within, pairs)
+    macro = ratio(np.where(pairs > 0, values, 0).sum(axis=0), (pairs > 0).sum(axis=0))
+    micro_sum, micro_pairs = within.sum(axis=0), pairs.sum(axis=0)
+    means, numbers = [ratio(micro_sum, micro_pairs), macro], [micro_pairs, micro_pairs]
+    between_pairs = _pairs_of_groups(weights, np.zeros_like(codes), usable, 1)[0] - micro_pairs if between else 0 * micro_pairs
+    means.append(ratio(sums[-1] - micro_sum if between else 0 * micro_sum, between_pairs))
+    numbers.append(between_pairs)
+    named = {name: PairMean(float(m[0]), int(p[0])) for name, m, p in zip(STATISTICS, means, numbers)}
+    return MapPairs(named, values[:, 0], pairs[:, 0].astype(np.int64), int(np.count_nonzero(~usable)),
+                    np.stack(means, axis=-1)[1:])
+
+
+def _pairs_of_groups(weights, codes, usable, n_groups):
+    """Weight of the pairs of usable maps of each group, ((sum c)^2 - sum c^2) / 2: (G, 1 + B) float64."""
+    ends = np.searchsorted(codes, np.arange(n_groups + 1))
+    pairs = np.zeros((n_groups, len(weights)))
+    for group, (start, stop) in enumerate(zip(ends, ends[1:])):
+        c = weights[:, start:stop][:, usable[start:stop]].astype(np.float64)
+        pairs[group] = (c.sum(axis=1) ** 2 - (c ** 2).sum(axis=1)) / 2
+    return pairs
