@@ -58,62 +58,68 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
     """
     begun = provenance.begin()
     if output is not None:
-        store.check_output(output, force)
+        store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
-    k = options.k or len(np.unique(groups.classes))
-    if k > len(groups.classes):
-        raise GradtoolsError(f"{source.name}: {k} clusters of {len(groups.classes)} samples: ask for fewer with --k")
+    k = _number_of_clusters(source, groups, options)
     chosen = features.resolve(source, options.features)
     results, projections = [], {}
-    controls = _controls(groups, options)
+    controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
     with (progress or interrupt.unwatched)(len(chosen) * len(options.methods), 0, "clusterings") as advance:
         for feature in chosen:
-            x, zero = _vectors(feature, groups.keep, options)
-            projections[feature.name] = _projection(x)
+            x, kept = _vectors(source, feature, groups.keep, options)
+            if len(x) < k:
+                raise GradtoolsError(
+                    f"{source.name}: {k} clusters of {len(x)} rows of {feature.name} that have a direction: ask for fewer with --k"
+                )
+            projections[feature.name] = _projection(x, kept)
             for method in options.methods:
-                results.append(_clustered(feature, method, x, k, groups, options, {**controls, "zero_rows": zero}))
+                results.append(_clustered(feature, method, x, kept, k, groups, options, controls))
                 advance(1)
-    if samples.target_leaks(source):
+    if controls["leaks"]:
         say(
             "target=label (leaks): the gradients were taken for the true label, so clusters of them are the labels by construction"
         )
     if output is not None:
-        with store.create(output, "clusters", force=force) as sink:
-            sink.carry(
-                source,
-                groups.keep,
-                carry,
-                [f"/clusters/{result.feature}/{result.method}" for result in results]
-                + [f"/projection/{name}" for name in projections],
-            )
-            _write(sink, results, projections)
-            sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())))
+        _write(source, output, groups, results, projections, carry, force, say, begun, options)
     return results, projections
 
 
-def _vectors(feature, keep, options):
-    """What is clustered, (n, D) float64, and how many rows are zero and have no direction."""
+def _number_of_clusters(source, groups, options):
+    """`--k`, or the number of classes."""
+    n_classes = len(np.unique(groups.classes))
+    if options.k is None and (not groups.labelled or n_classes < 2):
+        why = "all samples are of one class" if groups.labelled else "no sample has a label"
+        raise GradtoolsError(f"{source.name}: {why}, so the number of clusters is not known: give it with --k")
+    k = options.k or n_classes
+    if k > len(groups.classes):
+        raise GradtoolsError(f"{source.name}: {k} clusters of {len(groups.classes)} samples: ask for fewer with --k")
+    return k
+
+
+def _vectors(source, feature, keep, options):
+    """What is clustered, (m, D) float64, and which of the n kept samples it is of: rows of zeros have no direction."""
     x = features.read_rows(feature, keep).astype(np.float64)
-    try:
-        unit, zero = vectors.unit_rows(x)
-    except GradtoolsError as error:
-        raise GradtoolsError(f"{feature.name}: {error}") from error
-    x = unit if options.normalize == "unit" else x
-    if options.pca:
+    unit, zero = features.checked(lambda: vectors.unit_rows(x), feature, keep, source)
+    x = (unit if options.normalize == "unit" else x)[~zero]
+    if options.pca and len(x):
         x, _ = clusters.pca(x, min(options.pca, *x.shape), options.seed)
-    return x, int(zero.sum())
+    return x, ~zero
 
 
-def _projection(x):
-    """Coordinates of the picture, (n, 2), and their shares of the variance."""
+def _projection(x, kept):
+    """Coordinates of the picture, (n, 2), NaN for rows without a direction, and their shares of the variance."""
     n = min(PICTURE_COMPONENTS, *x.shape)
     coordinates, explained = clusters.pca(x, n)
     missing = PICTURE_COMPONENTS - n
-    return np.pad(coordinates, ((0, 0), (0, missing))), np.pad(explained, (0, missing))
+    placed = np.full((len(kept), PICTURE_COMPONENTS), np.nan)
+    placed[kept] = np.pad(coordinates, ((0, 0), (0, missing)))
+    return placed, np.pad(explained, (0, missing))
 
 
 def _controls(groups, options):
-    """Agreement of the argmax itself, and of random labels, with the classes."""
+    """Agreement of the argmax itself, and of random labels, with the classes; nothing where there are no two classes."""
+    if not _has_classes(groups):
+        return {}
     random = agreement.random_label_control(groups.classes, groups.classes, seed=options.seed)
     facts = {
         "random_ari": random.ari_mean,
@@ -129,24 +135,29 @@ def _controls(groups, options):
     return facts
 
 
-def _clustered(feature, method, x, k, groups, options, facts):
+def _has_classes(groups):
+    return groups.labelled and len(np.unique(groups.classes)) > 1
+
+
+def _clustered(feature, method, x, kept, k, groups, options, facts):
     """All repeats of one method on one feature."""
     repeats = 1 if method == "agglomerative" else options.repeats
     rows = [_once(method, x, k, options.seed + repeat, options) for repeat in range(repeats)]
-    labels = np.stack([found.labels for found in rows])
+    own, classes = np.stack([found.labels for found in rows]), groups.classes[kept]
     columns = {"seed": options.seed + np.arange(repeats), "inertia": np.array([found.inertia for found in rows])}
-    columns |= _agreements(x, labels, groups)
-    counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)
-    replicates = (
-        np.mean([agreement.bootstrap_ari(row, groups.classes, counts) for row in labels], axis=0)
-        if options.resamples
-        else np.empty(0)
+    columns |= _agreements(
+        x, own, classes if _has_classes(groups) else None, groups.predictions[kept] if groups.predicted else None
     )
+    replicates = np.empty(0)
+    if options.resamples and _has_classes(groups):
+        counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)[:, kept]
+        replicates = np.mean([agreement.bootstrap_ari(row, classes, counts) for row in own], axis=0)
     low, high = bootstrap.interval(replicates) if len(replicates) else (np.nan, np.nan)
     facts = {
         **facts,
         "k": k,
         "rows": len(x),
+        "degenerate": int((~kept).sum()),
         "dimension": x.shape[1],
         "normalize": options.normalize,
         "pca": options.pca,
@@ -154,10 +165,15 @@ def _clustered(feature, method, x, k, groups, options, facts):
         "ari_high": float(high),
         "n_init": options.n_init,
         "resamples": options.resamples,
+        "seed": options.seed,
+        "resampling": "multinomial",
         "left_out": int((~groups.keep).sum()),
+        "unlabelled": groups.unlabelled,
     }
     if method == "gmm":
         facts["covariance"] = _covariance(options)
+    labels = np.full((repeats, len(kept)), -1, np.int32)
+    labels[:, kept] = own
     return Result(feature.name, method, labels, columns, facts, replicates)
 
 
@@ -175,34 +191,51 @@ def _covariance(options):
     return options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
 
 
-def _agreements(x, labels, groups):
-    """Indices of every repeat, a column each."""
-    true = clusters.silhouette_euclidean(x, groups.classes)
-    nan = [np.nan] * len(labels)
+def _agreements(x, labels, classes, predictions):
+    """Indices of every repeat, a column each; NaN where there are no classes, or no predictions."""
+    nan = np.full(len(labels), np.nan)
+
+    def each(index, other):
+        return nan if other is None else np.array([index(row, other) for row in labels])
+
     return {
-        "ari": np.array([agreement.ari(row, groups.classes) for row in labels]),
-        "nmi": np.array([agreement.nmi(row, groups.classes) for row in labels]),
+        "ari": each(agreement.ari, classes),
+        "nmi": each(agreement.nmi, classes),
         "silhouette": np.array([clusters.silhouette_euclidean(x, row) for row in labels]),
-        "silhouette_true": np.full(len(labels), true),
-        "ari_argmax": np.array([agreement.ari(row, groups.predictions) for row in labels] if groups.predicted else nan),
-        "nmi_argmax": np.array([agreement.nmi(row, groups.predictions) for row in labels] if groups.predicted else nan),
+        "silhouette_true": nan if classes is None else np.full(len(labels), clusters.silhouette_euclidean(x, classes)),
+        "ari_argmax": each(agreement.ari, predictions),
+        "nmi_argmax": each(agreement.nmi, predictions),
     }
 
 
-def _write(sink, results, projections):
+def _write(source, output, groups, results, projections, carry, force, say, begun, options):
     """Clusterings and the coordinates of their picture."""
-    for result in results:
-        where = f"/clusters/{result.feature}/{result.method}"
-        sink.table(where, result.columns, f"{result.method} of {result.feature}", result.facts, row="repeat")
-        sink.put(f"{where}/label", result.labels, ["repeat", "/sample"], "cluster of each sample, one row a repeat")
-        sink.put(
-            f"{where}/replicate", result.replicates, ["resample"], "mean ARI over the repeats, of resampled images"
-        )
-    for name, (coordinates, explained) in projections.items():
-        sink.put(
-            f"/projection/{name}/pca",
-            coordinates,
-            ["/sample", "component"],
-            "principal components of what was clustered",
-        )
-        sink.put(f"/projection/{name}/explained", explained, ["component"], "share of the variance")
+    paths = store.paths
+    replacing = [paths.clusters(result.feature, result.method) for result in results] + [
+        paths.projection(name) for name in projections
+    ]
+    with store.create(output, "clusters", force=force) as sink:
+        behind = sink.carry(source, groups.keep, carry, replacing)
+        if behind:
+            say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+        for result in results:
+            where = paths.clusters(result.feature, result.method)
+            sink.table(where, result.columns, f"{result.method} of {result.feature}", result.facts, row="repeat")
+            sink.put(
+                f"{where}/label",
+                result.labels,
+                ["repeat", "/sample"],
+                "cluster of each sample, one row a repeat; -1: left out",
+            )
+            sink.put(
+                f"{where}/replicate", result.replicates, ["resample"], "mean ARI over the repeats, of resampled images"
+            )
+        for name, (coordinates, explained) in projections.items():
+            sink.put(
+                f"{paths.projection(name)}/pca",
+                coordinates,
+                ["/sample", "component"],
+                "principal components of what was clustered",
+            )
+            sink.put(f"{paths.projection(name)}/explained", explained, ["component"], "share of the variance")
+        sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.store import paths
 
 DEFAULTS = ("gradient", "activation", "logits", "probabilities")
 AT_TAPS = (
@@ -60,17 +61,17 @@ def resolve(store, requests=(), control=True):
     if not available:
         raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
     wanted = []
-    for request in requests or [name for name in DEFAULTS if _full_name(store, name) in available]:
+    for request in requests or _defaults(store, available):
         wanted += _matches(store, request, available)
-    if control and CONTROL in available:
-        wanted.append(CONTROL)
+    if control:
+        wanted += _control(store, available)
     return [load(store, name) for name in dict.fromkeys(wanted)]
 
 
 def names(store):
     """Every feature the store can give (list of str), in order of taps."""
-    found = [f"{kind}@{tap}" for tap in store.taps for kind in AT_TAPS if store.rows(_path(kind, tap)) is not None]
-    found += [name for name in ("logits", "embedding") if store.rows(f"/outputs/{name}") is not None]
+    found = [f"{kind}@{tap}" for tap in store.taps for kind in AT_TAPS if store.rows(paths.tap(tap, kind)) is not None]
+    found += [name for name, path in OUTPUTS.items() if store.rows(path) is not None]
     if "logits" in found:
         found.append("probabilities")
     if store.class_rows is not None and store.predicted is not None:
@@ -81,12 +82,12 @@ def names(store):
 def load(store, name):
     """The feature of a full name."""
     if name == "probabilities":
-        logits = store.rows("/outputs/logits")
+        logits = store.rows(paths.LOGITS)
         return Feature(name, logits.shape, lambda start, stop: softmax(logits.read(start, stop)))
     if name == CONTROL:
         rows, predicted = store.class_rows, store.predicted
         return Feature(name, (len(predicted), rows.shape[1]), lambda start, stop: rows[predicted[start:stop]])
-    rows = store.rows(_path(*name.split("@", 1)) if "@" in name else f"/outputs/{name}")
+    rows = store.rows(_path(name))
     return Feature(name, rows.shape, rows.read)
 
 
@@ -97,21 +98,35 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def block_output(store):
-    """Name of the gradient feature at the last block's output, where gradients are class rows; None if it is not stored."""
-    name = f"gradient@{store.attributes('/taps').get('default_activation')}"
-    return name if name in names(store) else None
+def _defaults(store, available):
+    """DEFAULTS, each at its tap; at every tap there is where that one was not extracted."""
+    return [
+        name if _full_name(store, name) in available else f"{name}@*"
+        for name in DEFAULTS
+        if _full_name(store, name) in available or any(other.startswith(f"{name}@") for other in available)
+    ]
 
 
-def _path(kind, tap):
-    return f"/taps/{tap}/{kind}"
+def _control(store, available):
+    """The class row of the prediction; where the head has no rows, the gradient at the last block's output."""
+    at_block = f"gradient@{store.attributes(paths.TAPS).get('default_activation')}"
+    return [CONTROL] if CONTROL in available else [at_block] if at_block in available else []
+
+
+OUTPUTS = {"logits": paths.LOGITS, "embedding": paths.EMBEDDING}
+
+
+def _path(name):
+    """Where a full name's rows lie."""
+    kind, at, tap = name.partition("@")
+    return paths.tap(tap, kind) if at else OUTPUTS[kind]
 
 
 def _full_name(store, request):
     """A name with its tap: `gradient` is at the last convolution, `activation` at the last block's output."""
     if "@" in request or request not in AT_TAPS:
         return request
-    attributes = store.attributes("/taps")
+    attributes = store.attributes(paths.TAPS)
     tap = attributes.get("default_activation" if request == "activation" else "default_gradient")
     return f"{request}@{tap}"
 
@@ -122,7 +137,9 @@ def _matches(store, request, available):
     found = [name] if name in available else [other for other in available if fnmatch.fnmatchcase(other, name)]
     if not found:
         near = difflib.get_close_matches(request, available, 3, 0.4) or available[:6]
-        if request.split("@", 1)[0] in AT_TAPS:
+        if request in AT_TAPS:
+            hint = "without a tap it is the last convolution's (an activation the last block's): extract --tap auto:last-conv --tap auto:last-block"
+        elif request.split("@", 1)[0] in AT_TAPS:
             hint = "gradtools extract --tap TAP (with --maps for the flattened ones) adds one"
         else:
             hint = "gradtools info lists them"
@@ -146,3 +163,33 @@ def blocks_of(feature, keep):
 def read_rows(feature, keep):
     """All kept rows of a feature, (n, D) of the stored type."""
     return np.concatenate([rows for rows, _ in blocks_of(feature, keep)])
+
+
+def checked(function, feature, keep, store):
+    """Call a function on rows; where it refuses one (NaN, infinity), name the feature and the image."""
+    try:
+        return function()
+    except GradtoolsError as error:
+        for rows, numbers in blocks_of(feature, keep):
+            bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+            if len(bad):
+                name = store.ids[np.flatnonzero(keep)[numbers[bad[0]]]]
+                raise GradtoolsError(
+                    f"{store.name}: {feature.name} of {name} holds NaN or infinity: "
+                    "leave that sample out (--where list=FILE), or extract it again"
+                ) from error
+        raise GradtoolsError(f"{feature.name}: {error}") from error
+
+
+class Slices:
+    """The kept rows of a feature as something that gives an array for `rows[start:stop]`."""
+
+    def __init__(self, feature, keep):
+        self.feature, self.places = feature, np.flatnonzero(keep)
+
+    def __getitem__(self, part):
+        places = self.places[part]
+        if not len(places):
+            return np.empty((0, self.feature.shape[1]))
+        first = places[0]
+        return self.feature.read(first, places[-1] + 1)[places - first]

@@ -6,6 +6,7 @@ An exception raised inside HDF5 can be swallowed and leave a file half written, 
 import contextlib
 import os
 import signal
+import threading
 
 
 class Interrupted(BaseException):
@@ -35,6 +36,9 @@ def deferred():
         if seen:
             raise Interrupted(seen[0])
 
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield check
+        return
     previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield check

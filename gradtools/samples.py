@@ -16,6 +16,7 @@ class Groups:
     classes: np.ndarray  # (n,) int
     predictions: np.ndarray  # (n,) int
     predicted: bool  # False where the network has no classes
+    labelled: bool  # False where no sample has a label
     unlabelled: int
 
 
@@ -25,7 +26,7 @@ def select(store, conditions=()):
     Parameters
     ----------
     conditions : sequence of str
-        `correct`, `wrong`, `class=A,B`, `list=FILE` (ids, one a line).
+        `correct`, `wrong`, `class=A,B`, `smallest=P%` (box area / image area), `list=FILE` (ids, one a line).
 
     Returns
     -------
@@ -48,7 +49,11 @@ def _meets(store, condition):
         return _of_classes(store, value.split(","))
     if name == "list" and value:
         return _listed(store, value)
-    raise UsageError(f"--where {condition}: write correct, wrong, class=A,B or list=FILE")
+    if name == "smallest" and value.endswith("%"):
+        return _smallest(store, value)
+    raise UsageError(
+        f"--where {condition}: write correct, wrong, class=A,B, smallest=25% or list=FILE; repeat the option for several"
+    )
 
 
 def correct(store):
@@ -66,38 +71,70 @@ def _of_classes(store, wanted):
     missing = [name for name in wanted if labels.normalise(name) not in known]
     if missing:
         raise UsageError(f"--where class={missing[0]}: the data's classes are {', '.join(store.class_names[:20])}")
-    return np.isin(store.labels, [known[labels.normalise(name)] for name in wanted])
+    wanted = [known[labels.normalise(name)] for name in wanted]
+    many = store.values("/samples/labels")
+    return (
+        np.isin(store.labels, wanted) | (many[:, wanted] != 0).any(axis=1)
+        if many is not None
+        else np.isin(store.labels, wanted)
+    )
 
 
 def _listed(store, path):
+    """Samples of a list of ids, one a line; every one must be there."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as lines:
             wanted = {line.strip() for line in lines if line.strip()}
     except OSError as error:
-        raise UsageError(f"--where list={path}: {error.strerror}") from error
-    return np.isin(np.array(store.ids, dtype=object), list(wanted))
+        raise UsageError(
+            f"--where list={path}: {error.strerror}: name a file of sample ids, one a line (gradtools info --ids)"
+        ) from error
+    unknown = sorted(wanted - set(store.ids))
+    if unknown:
+        raise UsageError(f"--where list={path}: {store.name} has no sample {unknown[0]!r} ({len(unknown)} such ids)")
+    return np.array([name in wanted for name in store.ids])
+
+
+def _smallest(store, value):
+    """Samples whose largest box takes the smallest shares of its image, at most the given percentile of those with boxes."""
+    boxes = {name: store.values(f"/boxes/{name}") for name in ("sample", "x0", "y0", "x1", "y1")}
+    if boxes["sample"] is None:
+        raise GradtoolsError(
+            f"{store.name} has no boxes for --where smallest={value}: extract from a manifest with x0,y0,x1,y1"
+        )
+    try:
+        percent = float(value[:-1])
+    except ValueError:
+        raise UsageError(f"--where smallest={value}: write a percentage, as in smallest=25%") from None
+    area = (boxes["x1"] - boxes["x0"]) * (boxes["y1"] - boxes["y0"])
+    share = np.full(store.n_samples, -1.0)
+    np.maximum.at(
+        share,
+        boxes["sample"],
+        area / (store.values("/samples/height") * store.values("/samples/width"))[boxes["sample"]],
+    )
+    return (share >= 0) & (share <= np.percentile(share[share >= 0], percent))
 
 
 def group(source, where, say=print):
     """The samples that are compared and their classes and predictions."""
-    keep = select(source, where)
-    labels = source.labels
-    if (labels[keep] >= 0).any():
-        unlabelled = int((labels[keep] < 0).sum())
-        keep &= labels >= 0
+    keep, unlabelled, own = select(source, where), 0, source.labels
+    labelled = bool((own[keep] >= 0).any())
+    if labelled:
+        unlabelled = int((own[keep] < 0).sum())
+        keep &= own >= 0
         if unlabelled:
-            say(f"{unlabelled} samples without a label are left out")
+            say(f"{unlabelled} samples without one label of their own are left out")
     else:
-        unlabelled = 0
         say(f"{source.name}: no sample has a label: means are over all pairs, and by prediction")
     if keep.sum() < 2:
         raise GradtoolsError(f"{source.name}: {int(keep.sum())} sample to compare, and a pair takes two")
-    classes = labels[keep].astype(np.int64)
-    if len(np.unique(classes)) == 1:
+    classes = own[keep].astype(np.int64)
+    if labelled and len(np.unique(classes)) == 1:
         say(f"{source.name}: all samples are of one class: nothing lies between classes")
     predicted = source.predicted is not None
     predictions = source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
-    return Groups(keep, classes, predictions, predicted, unlabelled)
+    return Groups(keep, classes, predictions, predicted, labelled, unlabelled)
 
 
 def target_leaks(source):

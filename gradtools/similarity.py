@@ -5,18 +5,18 @@ feature is the class row of the prediction, which knows nothing of an image but 
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
-from gradtools import features, interrupt, provenance, samples, store
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools import __version__, features, interrupt, provenance, samples, store
+from gradtools.errors import GradtoolsError
 from gradtools.math import bootstrap, cells, influence, pair_auc, pair_auc_bootstrap, pairs, permutation, vectors
 
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
 RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (SPEC 6.6)
 MATRIX_BLOCK = 256
 AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
-EFFECTS = ("label_effect", "prediction_effect")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Options:
     resamples: int = 1000
     permutations: int = 1000
     seed: int = 0
+    leaks: bool = False  # the gradients were taken for the true label: set by `similarity`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,44 +63,50 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
     """
     begun = provenance.begin()
     if output is not None:
-        store.check_output(output, force)
+        store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
+    options = dataclasses.replace(options, leaks=samples.target_leaks(source))
     chosen = features.resolve(source, options.features)
     with (progress or interrupt.unwatched)(len(chosen) * len(options.metrics), 0, "features") as advance:
         results = []
         for feature in chosen:
             for metric in options.metrics:
-                results.append(describe(feature, metric, groups, options))
+                results.append(describe(source, feature, metric, groups, options))
                 advance(1)
     if samples.target_leaks(source):
         say("target=label (leaks): the gradients were taken for the true label, so they tell it by construction")
     if output is not None:
-        _write(source, output, options, groups, chosen, results, begun, carry, force, restart, say, progress)
+        _write(
+            Writing(
+                source,
+                output,
+                options,
+                groups,
+                chosen,
+                results,
+                begun,
+                carry,
+                force,
+                restart,
+                say,
+                progress or interrupt.unwatched,
+            )
+        )
     return results
 
 
-def describe(feature, metric, groups, options):
+def describe(source, feature, metric, groups, options):
     """Statistics, intervals and tests of one feature under one metric."""
-    held = _held_rows(feature, metric, groups)
-    if held is not None:
-        return _described_in_memory(feature, metric, groups, options, *held)
-    if metric not in cells.PRODUCT_METRICS:
-        raise UsageError(
-            f"--metric {metric} of {feature.shape[0]} x {feature.shape[1]} values does not fit the memory: choose cosine, dot or correlation"
-        )
-    return _described_in_blocks(feature, metric, groups, options)
 
+    def work():
+        n = len(groups.classes)
+        limit = pair_auc.SORTED_ROWS if metric == "euclidean" else RESAMPLED_ROWS
+        if n <= limit and n * feature.shape[1] * 8 <= IN_MEMORY:
+            rows = vectors.prepared_rows(features.read_rows(feature, groups.keep), metric)
+            return _described_in_memory(feature, metric, groups, options, *rows)
+        return _described_in_blocks(feature, metric, groups, options)
 
-def _held_rows(feature, metric, groups):
-    """Prepared float64 rows and which of them have no direction, or None where they are too many to hold."""
-    n = len(groups.classes)
-    limit = pair_auc.SORTED_ROWS if metric == "euclidean" else RESAMPLED_ROWS
-    if n > limit or n * feature.shape[1] * 8 > IN_MEMORY:
-        return None
-    try:
-        return vectors.prepared_rows(features.read_rows(feature, groups.keep), metric)
-    except GradtoolsError as error:
-        raise GradtoolsError(f"{feature.name}: {error}") from error
+    return features.checked(work, feature, groups.keep, source)
 
 
 def _described_in_memory(feature, metric, groups, options, rows, degenerate):
@@ -127,7 +134,7 @@ def _described_in_memory(feature, metric, groups, options, rows, degenerate):
         table |= _auc_rows(pair_auc.pair_auc(rows, classes, predictions, metric))
         drawn, exact = pair_auc_bootstrap.bootstrap_pair_auc(rows, classes, predictions, counts, metric)
         replicates = np.hstack([replicates, drawn])
-        tests["auc_interval"] = "exact" if exact else "linear"
+        tests["auc_interval"] = "resampled" if exact else "linear"
     return _result(feature, metric, groups, options, table, replicates, int(degenerate.sum()), tests)
 
 
@@ -153,45 +160,72 @@ def _tests(rows, classes, predictions, options):
 
 
 def _described_in_blocks(feature, metric, groups, options):
-    """The same for rows that do not fit: two passes over the file, no permutation; pair AUC over a seeded draw of images."""
+    """The same for rows that do not fit: passes over the file, no permutation; pair AUC over a seeded draw of images."""
     cell, cell_class, cell_prediction = cells.cells(groups.classes, groups.predictions)
 
     def blocks():
         return ((rows, cell[numbers]) for rows, numbers in features.blocks_of(feature, groups.keep))
 
-    totals = cells.cell_sums(blocks(), len(cell_class), metric)
-    table = {
-        name: (mean.value, mean.pairs)
-        for name, mean in pairs.pair_statistics(totals, cell_class, cell_prediction, metric).items()
-    }
-    replicates = np.empty((0, len(table)))
-    if options.resamples:
-        replicates = influence.bootstrap_pair_statistics_streamed(
-            blocks(), totals, cell_class, cell_prediction, options.resamples, options.seed, metric
-        )
-    facts = {}
+    degenerate, replicates = 0, np.empty((0, len(pairs.STATISTICS)))
+    if metric in cells.PRODUCT_METRICS:
+        totals = cells.cell_sums(blocks(), len(cell_class), metric)
+        means, degenerate = pairs.pair_statistics(totals, cell_class, cell_prediction, metric), totals.degenerate
+        if options.resamples:
+            replicates = influence.bootstrap_pair_statistics_streamed(
+                blocks(), totals, cell_class, cell_prediction, options.resamples, options.seed, metric
+            )
+    else:
+        rows = features.Slices(feature, groups.keep)
+        means = pairs.pair_statistics_streamed(rows, groups.classes, groups.predictions, metric)
+    table, facts = {name: (mean.value, mean.pairs) for name, mean in means.items()}, {"resampling": "poisson"}
     if options.auc:
-        found, facts = _drawn_auc(feature, metric, groups, options)
+        found, drawn, count = _drawn_auc(feature, metric, groups, options)
         table |= found
-        replicates = np.hstack([replicates, np.full((len(replicates), 3), np.nan)])
-    return _result(feature, metric, groups, options, table, replicates, totals.degenerate, facts)
+        facts |= {"auc_rows": count, "auc_interval": "linear"}
+        length = max(len(replicates), len(drawn))
+        replicates = np.hstack([_padded(replicates, length), _padded(drawn, length)])
+    return _result(feature, metric, groups, options, table, replicates, degenerate, facts)
+
+
+def _padded(replicates, length):
+    """Replicates of a statistic that was not resampled are NaN."""
+    return replicates if len(replicates) == length else np.full((length, replicates.shape[1]), np.nan)
 
 
 def _drawn_auc(feature, metric, groups, options):
-    """Pair AUC of a draw of at most SORTED_ROWS images."""
+    """Pair AUC of a draw of at most RESAMPLED_ROWS images (SORTED_ROWS for distances), its replicates (B, 3), how many were drawn."""
+    most = pair_auc.SORTED_ROWS if metric == "euclidean" else RESAMPLED_ROWS
+    most = max(2, min(most, IN_MEMORY // (8 * feature.shape[1])))
     chosen = np.flatnonzero(groups.keep)
-    drawn = np.sort(np.random.default_rng(options.seed).permutation(len(chosen))[: pair_auc.SORTED_ROWS])
+    drawn = np.sort(np.random.default_rng(options.seed).permutation(len(chosen))[:most])
     mask = np.zeros(len(groups.keep), bool)
     mask[chosen[drawn]] = True
     rows, degenerate = vectors.prepared_rows(features.read_rows(feature, mask), metric)
-    found = pair_auc.pair_auc(
-        rows[~degenerate], groups.classes[drawn][~degenerate], groups.predictions[drawn][~degenerate], metric
-    )
-    return _auc_rows(found), {"auc_rows": len(drawn)}
+    classes, predictions = groups.classes[drawn], groups.predictions[drawn]
+    counts = bootstrap.resample_counts(classes, options.resamples, options.seed)[:, ~degenerate]
+    inside = rows[~degenerate], classes[~degenerate], predictions[~degenerate]
+    replicates, _ = pair_auc_bootstrap.bootstrap_pair_auc(*inside, counts, metric)
+    return _auc_rows(pair_auc.pair_auc(*inside, metric)), replicates, len(drawn)
+
+
+BY_CLASS = {"within", "within_macro", "between", "label_effect", *AUC}
+BY_PREDICTION = {"same_prediction", "label_effect", "prediction_effect", *AUC[1:]}
+
+
+def _unknown(name, groups):
+    """Whether a statistic asks for labels, or for predictions, that are not there."""
+    by_class = name in BY_CLASS or name == "prediction_effect" or "_class_" in name
+    by_prediction = name in BY_PREDICTION or name.endswith("_prediction")
+    return by_class and not groups.labelled or by_prediction and not groups.predicted
 
 
 def _result(feature, metric, groups, options, table, replicates, degenerate, facts):
     """Put values, intervals and counts together."""
+    hidden = np.array([_unknown(name, groups) for name in table])
+    table = {name: (np.nan, 0) if unknown else pair for (name, pair), unknown in zip(table.items(), hidden)}
+    replicates = np.where(hidden, np.nan, replicates)
+    if not (groups.labelled and groups.predicted):
+        facts = {key: value for key, value in facts.items() if not key.startswith("p_") and key != "movable"}
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
     columns = {
         "statistic": list(table),
@@ -207,39 +241,69 @@ def _result(feature, metric, groups, options, table, replicates, degenerate, fac
         "left_out": int((~groups.keep).sum()),
         "resamples": len(replicates),
         "seed": options.seed,
-        "predicted": int(groups.predicted),
+        "resampling": "multinomial",
+        "score_step": pair_auc.COSINE_STEP if metric in ("cosine", "correlation") else 0.0,
+        "leaks": int(options.leaks),
         "dimension": feature.shape[1],
         **facts,
     }
     return Result(feature.name, metric, columns, replicates, facts)
 
 
-def _write(source, output, options, groups, chosen, results, begun, carry, force, restart, say, progress):
+@dataclasses.dataclass(frozen=True)
+class Writing:
+    """What is written where: the input, its chosen samples and features, and how the output is made."""
+
+    source: store.Store
+    output: str
+    options: Options
+    groups: samples.Groups
+    chosen: list
+    results: list
+    begun: tuple
+    carry: bool
+    force: bool
+    restart: bool
+    say: Callable
+    progress: Callable
+
+
+def _write(job):
     """Write the results, and the matrices block by block where they were asked for."""
-
-    def fill(sink):
-        for result in results:
-            where = f"/similarity/{result.feature}/{result.metric}"
-            sink.table(where, result.columns, f"{result.metric} of {result.feature} over pairs", result.facts)
-            sink.put(f"{where}/replicate", result.replicates, ["resample", "row"], "statistics of resampled images")
-        sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())))
-
-    replacing = [f"/similarity/{result.feature}/{result.metric}" for result in results]
-    if options.matrix:
-        _write_matrices(source, output, options, groups, chosen, replacing, fill, carry, force, restart, say, progress)
+    if job.options.matrix:
+        _write_matrices(job)
         return
-    with store.create(output, "similarity", force=force) as sink:
-        sink.carry(source, groups.keep, carry, replacing)
-        fill(sink)
+    with store.create(job.output, "similarity", force=job.force) as sink:
+        _carry(sink, job)
+        _fill(sink, job)
 
 
-def _write_matrices(source, output, options, groups, chosen, replacing, fill, carry, force, restart, say, progress):
+def _carry(sink, job):
+    """What comes from the input; names the results that a subset leaves behind."""
+    replacing = [store.paths.similarity(result.feature, result.metric) for result in job.results]
+    behind = sink.carry(job.source, job.groups.keep, job.carry, replacing)
+    if behind:
+        job.say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+
+
+def _fill(sink, job):
+    """Tables, replicates and the step."""
+    for result in job.results:
+        where = store.paths.similarity(result.feature, result.metric)
+        sink.table(where, result.columns, f"{result.metric} of {result.feature} over pairs", result.facts)
+        sink.put(f"{where}/replicate", result.replicates, ["resample", "row"], "statistics of resampled images")
+    sink.history(
+        [job.source], provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum()))
+    )
+
+
+def _write_matrices(job):
     """The N x N matrices, a block of rows at a time; goes on after a kill."""
-    n = int(groups.keep.sum())
-    wanted = [(feature, metric) for feature in chosen for metric in options.metrics]
+    n = int(job.groups.keep.sum())
+    wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metrics]
     columns = [
         store.Column(
-            f"/similarity/{feature.name}/{metric}/matrix",
+            f"{store.paths.similarity(feature.name, metric)}/matrix",
             (n,),
             ["/other"],
             "f4",
@@ -248,28 +312,31 @@ def _write_matrices(source, output, options, groups, chosen, replacing, fill, ca
         for feature, metric in wanted
     ]
     command = {
-        **dataclasses.asdict(options),
-        "inputs": store.digests(source.file),
-        "features": [feature.name for feature in chosen],
+        **dataclasses.asdict(job.options),
+        "version": __version__,
+        "carry": job.carry,
+        "inputs": store.digests(job.source.file),
+        "features": [feature.name for feature in job.chosen],
     }
-
-    def begin(part):
-        part.carry(source, groups.keep, carry, replacing)
-
     with store.grow(
-        output, "similarity", columns, n, MATRIX_BLOCK, command, begin, force=force, restart=restart, say=say
-    ) as part, (progress or interrupt.unwatched)(n, part.committed, "rows") as advance:
+        job.output,
+        "similarity",
+        columns,
+        n,
+        MATRIX_BLOCK,
+        command,
+        lambda part: _carry(part, job),
+        force=job.force,
+        restart=job.restart,
+        say=job.say,
+    ) as part, job.progress(n, part.committed, "rows") as advance:
         for start in range(part.committed, n, MATRIX_BLOCK):
             stop = min(start + MATRIX_BLOCK, n)
-            part.append(
-                {
-                    column.path: _matrix_rows(feature, metric, groups.keep, start, stop)
-                    for column, (feature, metric) in zip(columns, wanted)
-                },
-                np.zeros(stop - start, bool),
-            )
+            rows = [_matrix_rows(feature, metric, job.groups.keep, start, stop) for feature, metric in wanted]
+            part.append({column.path: values for column, values in zip(columns, rows)}, np.zeros(stop - start, bool))
             advance(stop - start)
-        fill(part)
+        if not part.whole:
+            _fill(part, job)
 
 
 def _matrix_rows(feature, metric, keep, start, stop):

@@ -56,7 +56,7 @@ def plain(model, folder, score):
         with torch.enable_grad():
             middle = net.layer2(net.layer1(net.relu(net.bn1(net.conv1(x))))).detach().requires_grad_()
             logits = net.linear(net.layer3(middle).mean((2, 3)))
-            slope, = torch.autograd.grad(score(logits[0], int(listed.labels[index])), middle)
+            (slope,) = torch.autograd.grad(score(logits[0], int(listed.labels[index])), middle)
         found.append((middle.detach()[0].double().numpy(), slope[0].double().numpy(), logits[0].detach().numpy()))
     return [np.stack(part) for part in zip(*found)]
 
@@ -64,30 +64,42 @@ def plain(model, folder, score):
 def test_every_column_equals_the_definition(folder, model, tmp_path):
     path = write(folder, model, tmp_path / "a.h5", tap=("layer2",), batch_size=7, maps=("gradient", "activation"))
     activation, gradient, logits = plain(model, folder, lambda row, label: row.max())
-    expected = {"activation": activation.mean((2, 3)), "gradient": gradient.mean((2, 3)), "active_share": (activation > 0).mean((2, 3)),
-                "contribution": (activation * gradient).sum((2, 3)), "activation_map": activation, "gradient_map": gradient}
+    expected = {
+        "activation": activation.mean((2, 3)),
+        "gradient": gradient.mean((2, 3)),
+        "active_share": (activation > 0).mean((2, 3)),
+        "contribution": (activation * gradient).sum((2, 3)),
+        "activation_map": activation,
+        "gradient_map": gradient,
+    }
     for name, wanted in expected.items():
-        found, = values(path, f"/taps/layer2/{name}")
+        (found,) = values(path, f"/taps/layer2/{name}")
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=2e-5 * np.abs(wanted).max(), err_msg=name)
     found, predicted = values(path, "/outputs/logits", "/outputs/predicted")
     np.testing.assert_allclose(found, logits, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(predicted, logits.argmax(1))
 
 
-@pytest.mark.parametrize("options, score", [
-    ({"target": "label"}, lambda row, label: row[NAMES[label]]),
-    ({"target": "seven"}, lambda row, label: row[7]),
-    ({"target": "7"}, lambda row, label: row[7]),
-    ({"target": "diff:seven,one"}, lambda row, label: row[7] - row[1]),
-    ({"score": "prob"}, lambda row, label: row.softmax(0).max()),
-    ({"score": "logprob", "target": "label"}, lambda row, label: row.log_softmax(0)[NAMES[label]]),
-    ({"score": "sigmoid"}, lambda row, label: row.max().sigmoid()),
-    ({"score": "prob", "temperature": 3.0}, lambda row, label: (row / 3).softmax(0).max())])
+@pytest.mark.parametrize(
+    "options, score",
+    [
+        ({"target": "label"}, lambda row, label: row[NAMES[label]]),
+        ({"target": "seven"}, lambda row, label: row[7]),
+        ({"target": "7"}, lambda row, label: row[7]),
+        ({"target": "diff:seven,one"}, lambda row, label: row[7] - row[1]),
+        ({"score": "prob"}, lambda row, label: row.softmax(0).max()),
+        ({"score": "logprob", "target": "label"}, lambda row, label: row.log_softmax(0)[NAMES[label]]),
+        ({"score": "sigmoid"}, lambda row, label: row.max().sigmoid()),
+        ({"score": "prob", "temperature": 3.0}, lambda row, label: (row / 3).softmax(0).max()),
+    ],
+)
 def test_targets_and_scores(folder, model, tmp_path, options, score):
     path = write(folder, model, tmp_path / "a.h5", tap=("layer2",), **options)
     _, gradient, _ = plain(model, folder, score)
     wanted = gradient.mean((2, 3))
-    np.testing.assert_allclose(values(path, "/taps/layer2/gradient")[0], wanted, rtol=2e-3, atol=2e-4 * np.abs(wanted).max())
+    np.testing.assert_allclose(
+        values(path, "/taps/layer2/gradient")[0], wanted, rtol=2e-3, atol=2e-4 * np.abs(wanted).max()
+    )
 
 
 NAMES = [scenes.CLASSES.index(name) for name in sorted(scenes.CLASSES)]  # data classes are sorted folders
@@ -104,7 +116,7 @@ def test_cosine_score_is_that_of_the_embedding_with_the_class_row(folder, model,
         middle = net.layer2(net.layer1(net.relu(net.bn1(net.conv1(x))))).detach().requires_grad_()
         embedding = net.layer3(middle).mean((2, 3))[0]
         row = net.linear.weight[net.linear(embedding).argmax()]
-        slope, = torch.autograd.grad(torch.nn.functional.cosine_similarity(embedding, row, dim=0), middle)
+        (slope,) = torch.autograd.grad(torch.nn.functional.cosine_similarity(embedding, row, dim=0), middle)
     np.testing.assert_allclose(values(path, "/taps/layer2/gradient")[0][0], slope[0].mean((1, 2)), rtol=2e-3, atol=1e-7)
 
 
@@ -113,10 +125,13 @@ def test_label_of_several_model_classes_is_their_log_sum_exp(folder, model, tmp_
     label_map.write_text("".join(f"{name},{name}\n" for name in scenes.CLASSES) + "one,seven\n")
     path = write(folder, model, tmp_path / "a.h5", tap=("layer2",), target="label", label_map=str(label_map))
     both = torch.tensor([1, 7])
-    _, gradient, logits = plain(model, folder, lambda row, label: row[both].logsumexp(0) if NAMES[label] == 1 else row[NAMES[label]])
+    _, gradient, logits = plain(
+        model, folder, lambda row, label: row[both].logsumexp(0) if NAMES[label] == 1 else row[NAMES[label]]
+    )
     np.testing.assert_allclose(values(path, "/taps/layer2/gradient")[0], gradient.mean((2, 3)), rtol=2e-3, atol=1e-6)
     with store.read(str(path)) as source:
         from gradtools import samples
+
         argmax, names = logits.argmax(1), [source.class_names[label] for label in source.labels]
         wanted = [a in ((1, 7) if name == "one" else (scenes.CLASSES.index(name),)) for a, name in zip(argmax, names)]
         np.testing.assert_array_equal(samples.correct(source), wanted)
@@ -189,7 +204,9 @@ def test_nothing_readable_fails(folder, model, tmp_path):
         write(broken, model, tmp_path / "a.h5", max_skipped="100%")
 
 
-@pytest.mark.parametrize("text, total, allowed", [("1%", 10, 1), ("1%", 1000, 10), ("0", 50, 0), ("7", 50, 7), ("50%", 9, 4)])
+@pytest.mark.parametrize(
+    "text, total, allowed", [("1%", 10, 1), ("1%", 1000, 10), ("0", 50, 0), ("7", 50, 7), ("50%", 9, 4)]
+)
 def test_allowance(text, total, allowed):
     assert extract.allowance(text, total) == allowed
 
@@ -210,8 +227,24 @@ def test_labels_that_meet_no_class_stop_a_label_target(folder, model, tmp_path):
 
 
 def command(folder, path, *options):
-    return [sys.executable, "-m", "gradtools", "extract", str(folder), "--model", SPEC, "--weights", WEIGHTS, "--batch-size", "4",
-            "--tap", "auto:blocks", "-o", str(path), *options]
+    return [
+        sys.executable,
+        "-m",
+        "gradtools",
+        "extract",
+        str(folder),
+        "--model",
+        SPEC,
+        "--weights",
+        WEIGHTS,
+        "--batch-size",
+        "4",
+        "--tap",
+        "auto:blocks",
+        "-o",
+        str(path),
+        *options,
+    ]
 
 
 SLOWED = """
@@ -253,7 +286,8 @@ def test_killed_and_given_again_equals_undisturbed(folder, tmp_path, number, sta
         assert not path.exists() and os.path.exists(f"{path}.part")
     last = slowed(folder, path)
     assert "going on after" in last.communicate()[1] and last.returncode == 0
-    subprocess.run(slowed(folder, whole).args, cwd=ROOT, check=True, capture_output=True)
+    undisturbed = slowed(folder, whole)
+    assert undisturbed.communicate() and undisturbed.returncode == 0
     with store.read(str(path)) as a, store.read(str(whole)) as b:
         assert store.digests(a.file) == store.digests(b.file)
 
@@ -266,7 +300,9 @@ def test_another_command_does_not_go_on(folder, tmp_path):
     job.communicate()
     other = subprocess.run(command(folder, path, "--target", "label"), cwd=ROOT, capture_output=True, text=True)
     assert other.returncode == 1 and "target was 'argmax', is 'label'" in other.stderr
-    again = subprocess.run(command(folder, path, "--target", "label", "--restart"), cwd=ROOT, capture_output=True, text=True)
+    again = subprocess.run(
+        command(folder, path, "--target", "label", "--restart"), cwd=ROOT, capture_output=True, text=True
+    )
     assert again.returncode == 0, again.stderr
 
 
@@ -276,10 +312,19 @@ def one_line(result):
     return lines[0]
 
 
-@pytest.mark.parametrize("options, status, words", [
-    (["--tap", "layer9"], 2, "layer"), (["--target", "eleven"], 2, "eleven"), (["--weights", "nowhere.pth"], 2, "nowhere.pth"),
-    (["--weights", str(ROOT / "gradtools" / "bundled" / "scene_resnet14.pth")], 1, "layer1.1"), (["--model", "nowhere.py:make"], 2, "nowhere.py"),
-    (["--model", "gradtools.bundled.scene_resnet:resnet9"], 2, "resnet8"), (["--device", "cuda:99"], 1, "cuda"), (["--max-skipped", "x"], 2, "percentage")])
+@pytest.mark.parametrize(
+    "options, status, words",
+    [
+        (["--tap", "layer9"], 2, "layer"),
+        (["--target", "eleven"], 2, "eleven"),
+        (["--weights", "nowhere.pth"], 2, "nowhere.pth"),
+        (["--weights", str(ROOT / "gradtools" / "bundled" / "scene_resnet14.pth")], 1, "layer1.1"),
+        (["--model", "nowhere.py:make"], 2, "nowhere.py"),
+        (["--model", "gradtools.bundled.scene_resnet:resnet9"], 2, "resnet8"),
+        (["--device", "cuda:99"], 1, "cuda"),
+        (["--max-skipped", "x"], 2, "percentage"),
+    ],
+)
 def test_wrong_options_end_with_one_line(folder, tmp_path, options, status, words):
     result = subprocess.run(command(folder, tmp_path / "a.h5", *options), cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == status and words in one_line(result), result.stderr
@@ -294,7 +339,21 @@ def test_folder_without_images(tmp_path):
 
 def test_list_of_images_on_stdin(folder, tmp_path):
     paths = b"\0".join(os.fsencode(path) for path in sorted(folder.rglob("*.png"))[:5]) + b"\0"
-    line = [sys.executable, "-m", "gradtools", "extract", "--files-from", "-", "-0", "--model", SPEC, "--weights", WEIGHTS, "-o", str(tmp_path / "a.h5")]
+    line = [
+        sys.executable,
+        "-m",
+        "gradtools",
+        "extract",
+        "--files-from",
+        "-",
+        "-0",
+        "--model",
+        SPEC,
+        "--weights",
+        WEIGHTS,
+        "-o",
+        str(tmp_path / "a.h5"),
+    ]
     result = subprocess.run(line, cwd=ROOT, input=paths, capture_output=True)
     assert result.returncode == 0, result.stderr
     with store.read(str(tmp_path / "a.h5")) as source:

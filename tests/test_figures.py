@@ -45,7 +45,7 @@ def subject(name="resnet", last="layer4.conv", shift=0.):
     for feature, auc in FEATURES.items():
         feature = feature.replace("layer4.conv", last)
         made.similarity[feature, "cosine"] = measured(auc + shift)
-        made.projections[feature] = np.random.default_rng(0).normal(size=(30, 2)) + labels[:, None]
+        made.projections[feature] = np.random.default_rng(0).normal(size=(30, 2)) + labels[:, None], np.array([.5, .2])
         for method, ari in (("kmeans", auc + shift - .2), ("gmm", auc + shift - .3)):
             made.clusters[feature, method] = clustered(ari, (labels + 1) % 3)
     made.similarity["gradient@layer1", "cosine"] = measured(.55 + shift, .5)
@@ -203,7 +203,7 @@ def test_pictures_of_results(tmp_path):
     figures.class_by_prediction(found, str(tmp_path / "heat.svg"))
     found = [SimpleNamespace(feature=feature, method=method, labels=result.labels, columns=result.columns)
              for (feature, method), result in made.clusters.items()]
-    coordinates = {feature: (x, np.array([.5, .2])) for feature, x in made.projections.items()}
+    coordinates = made.projections
     figures.projections("net", made.labels, NAMES, found, coordinates, str(tmp_path / "planes.svg"))
     opened(tmp_path / "heat.svg")
     opened(tmp_path / "planes.svg")

@@ -15,7 +15,7 @@ ROOMS = {"cli", "store", "math", "images", "labels", "models", "taps", "errors",
 TORCH = {"models", "taps", "extract", "scores", "layers", "demo", "bundled"}
 MAY_IMPORT = {
     "math": {"math", "errors"},
-    "store": {"store", "errors"},
+    "store": {"store", "errors", "interrupt"},
     "images": {"images", "errors"},
     "labels": {"labels", "errors", "bundled"},
     "models": {"models", "taps", "errors"},

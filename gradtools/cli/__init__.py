@@ -88,8 +88,13 @@ def main(argv=None):
         status = gradtools.main(argv, prog_name="gradtools", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
-    except (BrokenPipeError, SystemExit):  # the second is what click makes of the first
+    except BrokenPipeError:
         return _reader_gone()
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # what click makes of it
+            return _reader_gone()
+        print(f"{_called(argv)}: code of the user's left with {leaving.code!r}", file=sys.stderr)
+        return 1
     except (GradtoolsError, click.ClickException, click.Abort, interrupt.Interrupted, OSError, MemoryError) as error:
         if verbose:
             import traceback
@@ -122,7 +127,7 @@ def _report(error, called):
     elif isinstance(error, MemoryError):
         message, status = "out of memory: ask for fewer taps or rows at once", 1
     else:
-        where = f"{error.filename}: " if getattr(error, "filename", None) else ""
+        where = f"{error.filename}: " if getattr(error, "filename", None) else "writing the output: "
         message, status = where + (error.strerror or str(error)), 1
     print(f"{called}: {' '.join(message.split())}", file=sys.stderr)
     return status

@@ -25,7 +25,6 @@ NOTES = (
 @options.feature
 @click.option(
     "--method",
-    "methods",
     multiple=True,
     type=click.Choice(["kmeans", "gmm", "agglomerative"]),
     default=("kmeans", "gmm"),
@@ -76,7 +75,8 @@ def command(console, path, output, force, carry, form, figure, **chosen):
     source_path = options.input_store(path)
     target = None if form and not output else options.output_store(output)
     source_path, asked = options.split_feature(source_path)
-    chosen["features"] = (*asked, *chosen["features"])
+    chosen["features"] = (*asked, *chosen.pop("feature"))
+    chosen["methods"] = chosen.pop("method")
     with store.read(source_path) as source:
         found, projections = cluster.cluster(
             source,
@@ -92,7 +92,7 @@ def command(console, path, output, force, carry, form, figure, **chosen):
             figures.projections(
                 source.model.get("model", source.name), classes, source.class_names, found, projections, figure
             )
-    stream = options.table_stream(target)
+    stream = options.table_stream(target, form)
     if stream is not None:
         rows = [row for result in found for row in ([_row(result)] if form is None else _repeats(result))]
         write_table(

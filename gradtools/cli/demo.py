@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import write_table
+from gradtools.cli.evaluate import write_tables
 
 
 @options.command("demo", ["gradtools demo", "gradtools demo elsewhere --force"])
@@ -18,11 +18,7 @@ def command(console, folder, force):
     from gradtools import demo, evaluate
 
     subjects, files = demo.run(folder, force=force, say=console.say, progress=console.progress)
-    for table in evaluate.evaluate(subjects):
-        rows = [
-            {key: str(value) if hasattr(value, "low") else value for key, value in row.items()} for row in table.rows
-        ]
-        write_table(rows, table.columns, "text", table.title, table.notes)
+    write_tables(evaluate.evaluate(subjects), "text")
     print("Stores and pictures:")
     for path in files:
         print(f"  {path}")

@@ -43,41 +43,52 @@ def command(console, paths, layout, published, form, figure, picture):
         figures.check(figure)
     subjects = evaluate.gather(paths or [options.input_store(None)])
     found = evaluate.evaluate(subjects, layout, published)
-    for table in found:
-        rows = [{key: _plain(value, form) for key, value in row.items()} for row in table.rows]
-        if form in ("json", "csv", "tsv"):
-            rows, columns = _spread_out(table)
-        else:
-            columns = table.columns
-        write_table(rows, columns, form, table.title, table.notes)
+    write_tables(found, form)
     for line in evaluate.missing(subjects):
         console.say(line)
     if figure:
         figures.evaluated(subjects, picture, figure)
 
 
-def _plain(value, form):
-    return str(value) if value is not None and not isinstance(value, (str, int, float)) else value
+def write_tables(tables, form):
+    """Tables for people one below the other; for programs as one table, a row a value."""
+    if form in ("json", "csv", "tsv"):
+        rows = [row for table in tables for row in _values(table)]
+        notes = [f"{table.title}: {note}" for table in tables for note in table.notes]
+        write_table(
+            rows, ["table", "model", "row", "column", "value", "low", "high", "spread", "note"], form, notes=notes
+        )
+        return
+    for table in tables:
+        rows = [
+            {key: str(value) if hasattr(value, "low") else value for key, value in row.items()} for row in table.rows
+        ]
+        write_table(rows, table.columns, form, table.title, table.notes)
 
 
-def _spread_out(table):
-    """One row a value, for programs."""
-    fixed = [column for column in table.columns if not any(hasattr(row.get(column), "low") for row in table.rows)]
-    rows = []
+def _values(table):
+    """One row a value: its table, model, the row's other name (feature, tap), column, and what it rests on."""
     for row in table.rows:
+        names = [str(value) for value in row.values() if isinstance(value, str)]
         for column in table.columns:
             cell = row.get(column)
             if hasattr(cell, "low"):
-                rows.append(
-                    {
-                        "table": table.title,
-                        **{name: row.get(name) for name in fixed},
-                        "column": column,
-                        "value": cell.value,
-                        "low": cell.low,
-                        "high": cell.high,
-                        "spread": cell.spread,
-                        "note": cell.extra,
-                    }
-                )
-    return rows, ["table", *fixed, "column", "value", "low", "high", "spread", "note"]
+                yield {
+                    "table": table.title,
+                    "model": names[0],
+                    "row": " ".join(names[1:]),
+                    "column": column,
+                    "value": cell.value,
+                    "low": cell.low,
+                    "high": cell.high,
+                    "spread": cell.spread,
+                    "note": cell.extra,
+                }
+            elif isinstance(cell, int):
+                yield {
+                    "table": table.title,
+                    "model": names[0],
+                    "row": " ".join(names[1:]),
+                    "column": column,
+                    "value": cell,
+                }

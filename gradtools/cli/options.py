@@ -51,14 +51,17 @@ carry = click.option(
 
 feature = click.option(
     "--feature",
-    "features",
+    "feature",
     multiple=True,
     metavar="NAME",
     help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
 )
 
 where = click.option(
-    "--where", multiple=True, metavar="COND", help="correct, wrong, class=A,B or list=FILE; several are joined by and."
+    "--where",
+    multiple=True,
+    metavar="COND",
+    help="correct, wrong, class=A,B, smallest=25% or list=FILE (repeat; all must hold).",
 )
 
 seed = click.option("--seed", type=int, default=0, help="Seed of everything random.")
@@ -131,8 +134,8 @@ def split_feature(path):
     return store, (name,) if separator else ()
 
 
-def table_stream(target):
-    """Where a table goes that a store was asked for too: stdout without a store, stderr where that is a terminal, else nowhere."""
-    if target is None:
+def table_stream(target, form):
+    """Where a table goes: stdout where a form is asked for or no store is written, else stderr where that is a terminal."""
+    if target is None or form:
         return sys.stdout
     return sys.stderr if sys.stderr.isatty() else None

@@ -37,7 +37,6 @@ NOTES = (
 @options.feature
 @click.option(
     "--metric",
-    "metrics",
     multiple=True,
     type=click.Choice(["cosine", "dot", "euclidean", "correlation"]),
     default=("cosine",),
@@ -69,7 +68,8 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     if no_intervals:
         chosen |= {"resamples": 0, "permutations": 0}
     source_path, asked = options.split_feature(source_path)
-    chosen["features"] = (*asked, *chosen["features"])
+    chosen["features"] = (*asked, *chosen.pop("feature"))
+    chosen["metrics"] = chosen.pop("metric")
     with store.read(source_path) as source:
         found = similarity.similarity(
             source,
@@ -83,7 +83,7 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
         )
     if figure:
         figures.class_by_prediction(found, figure)
-    stream = options.table_stream(target)
+    stream = options.table_stream(target, form)
     if stream is not None:
         show(found, form or "text", stream)
 

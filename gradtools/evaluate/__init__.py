@@ -1,18 +1,12 @@
 """Any stores -> the papers' tables. Never runs a model, opens an image or clusters: it reads what the other commands stored."""
 
 from gradtools.errors import GradtoolsError
-from gradtools.evaluate import seed, tables
+from gradtools.evaluate import clustering, seed, similarity
 from gradtools.evaluate.subjects import gather
-from gradtools.evaluate.tables import Cell, Table
+from gradtools.evaluate.tables import FILLED_BY, Cell, Table
 
 LAYOUTS = ("similarity", "clustering", "layers", "seed")
-FILLED_BY = {
-    "similarity": "gradtools similarity",
-    "clustering": "gradtools cluster",
-    "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'",
-}
-
-__all__ = ["LAYOUTS", "Cell", "Table", "evaluate", "gather"]
+__all__ = ["LAYOUTS", "FILLED_BY", "Cell", "Table", "evaluate", "gather"]
 
 
 def evaluate(subjects, layout=None, published=False):
@@ -32,25 +26,26 @@ def evaluate(subjects, layout=None, published=False):
     """
     if layout == "seed":
         return list(seed.tables(subjects, published))
-    makers = {"similarity": tables.similarity, "clustering": tables.clustering, "layers": tables.layers}
+    makers = {"similarity": similarity.make, "clustering": clustering.make, "layers": similarity.layers}
     made = {name: list(maker(subjects)) for name, maker in makers.items() if layout in (None, name)}
     if layout is None and made.get("layers") and len(made["layers"][0].rows) <= len(subjects) * 2:
         made["layers"] = []  # the two default taps are in the other tables
     found = [table for part in made.values() for table in part]
     if not found:
-        missing = " or ".join(FILLED_BY[name] for name in makers if layout in (None, name))
+        command = FILLED_BY[layout] if layout else f"{FILLED_BY['similarity']} or {FILLED_BY['clustering']}"
         raise GradtoolsError(
-            f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {missing} computes it"
+            f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {command} computes it"
         )
     return found
 
 
 def missing(subjects):
-    """Lines that name the command for what no store holds."""
+    """Lines that name the command for what no store holds, and what cannot be compared."""
     for subject in subjects:
         if not subject.similarity:
             yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
         if not subject.clusters:
             yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"
-        if subject.model.get("target") == "label":
-            yield f"{subject.name}: target=label (leaks): gradients were taken for the true label and tell it by construction"
+    others = [subject.name for subject in subjects[1:] if not subject.same_samples(subjects[0])]
+    if others:
+        yield f"{', '.join(others)}: other samples than {subjects[0].name}'s: not paired with it"

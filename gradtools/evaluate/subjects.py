@@ -1,12 +1,15 @@
 """What several stores say of the same images and the same model, put together (DESIGN 3, "What is carried on")."""
 
 import dataclasses
+import hashlib
+import json
 import os
 
 import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
+from gradtools.store import paths
 
 
 @dataclasses.dataclass
@@ -19,7 +22,9 @@ class Subject:
         The model's short name, told apart by its weights where two would be equal.
     similarity : dict of (feature, metric) to Measured
     clusters : dict of (feature, method) to Measured
-    projections : dict of feature to (n, 2) array
+    projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
+    skipped : int
+        Images that could not be read when the features were made.
     """
 
     name: str
@@ -33,6 +38,11 @@ class Subject:
     similarity: dict = dataclasses.field(default_factory=dict)
     clusters: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
+    skipped: int = 0
+
+    def same_samples(self, other):
+        """Whether two models saw the same images under the same labels."""
+        return (self.key[0], self.key[2]) == (other.key[0], other.key[2])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,23 +99,38 @@ def _subject(source):
     model = source.model
     subject = Subject(
         short_name(model.get("model", source.name)),
-        (*source.subject(), model.get("target"), model.get("score")),
+        _key(source),
         model,
-        source.attributes("/taps"),
+        source.attributes(paths.TAPS),
         source.taps,
         source.labels,
         source.class_names,
         source.predicted,
+        skipped=max((json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0),
     )
-    for feature in source.tree("/similarity"):
-        for metric in source.tree(f"/similarity/{feature}"):
-            subject.similarity[feature, metric] = _measured(source, f"/similarity/{feature}/{metric}")
-    for feature in source.tree("/clusters"):
-        for method in source.tree(f"/clusters/{feature}"):
-            subject.clusters[feature, method] = _measured(source, f"/clusters/{feature}/{method}")
-    for feature in source.tree("/projection"):
-        subject.projections[feature] = source.values(f"/projection/{feature}/pca")
+    for feature, metric in _pairs(source, paths.SIMILARITY):
+        subject.similarity[feature, metric] = _measured(source, paths.similarity(feature, metric))
+    for feature, method in _pairs(source, paths.CLUSTERS):
+        subject.clusters[feature, method] = _measured(source, paths.clusters(feature, method))
+    for feature in source.tree(paths.PROJECTION):
+        where = paths.projection(feature)
+        subject.projections[feature] = source.values(f"{where}/pca"), source.values(f"{where}/explained")
     return subject
+
+
+def _pairs(source, group):
+    """(feature, metric or method) of everything below a group of results."""
+    return [(feature, name) for feature in source.tree(group) for name in source.tree(f"{group}/{feature}")]
+
+
+def _key(source):
+    """What makes two stores speak of one subject: images, labels, network, and how it was asked."""
+    told = hashlib.sha256(
+        repr((source.labels.tolist(), source.class_names)).encode("utf-8", "surrogateescape")
+    ).hexdigest()
+    samples, weights = source.subject()
+    asked = tuple(str(source.model.get(key)) for key in ("target", "score", "temperature", "preprocess"))
+    return samples, weights, told, short_name(source.model.get("model", "")), *asked
 
 
 def _measured(source, path):
@@ -138,14 +163,17 @@ def short_name(spec):
 
 
 def _tell_apart(subjects):
-    """Give subjects of equal names their weights' or samples' digests."""
-    names = [subject.name for subject in subjects]
+    """Give subjects of equal names what differs between them; a target that leaks is always said."""
+    base = {id(subject): subject.name for subject in subjects}
     for subject in subjects:
-        if names.count(subject.name) > 1:
-            weights = {other.key[1] for other in subjects if other.name == subject.name}
-            subject.name += f" {subject.key[1][:6]}" if len(weights) > 1 else f" on {subject.key[0][:6]}"
-            if subject.key[2:] != ("argmax", "logit"):
-                subject.name += f" {subject.key[2]} {subject.key[3]}"
+        twins = [other for other in subjects if base[id(other)] == base[id(subject)] and other is not subject]
+        words = ("samples", "weights", "labels", "", "target", "score", "temperature", "preprocess")
+        for place, word in enumerate(words):
+            if word and any(other.key[place] != subject.key[place] for other in twins):
+                value = subject.key[place]
+                subject.name += f" {word} {value[:6] if place < 3 or word == 'preprocess' else value}"
+        if subject.model.get("target") == "label":
+            subject.name += " target=label (leaks)"
 
 
 def role(subject, feature):

@@ -80,7 +80,7 @@ def extract(
         compress=options.compress,
         say=say,
     ) as part:
-        skipped = _pass(job, part, block, workers, say, progress)
+        _pass(job, part, block, workers, say, progress)
         _judge_skipped(part, allowed)
         part.history(
             [],

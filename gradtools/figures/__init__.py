@@ -3,9 +3,9 @@
 from gradtools.errors import GradtoolsError
 from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
+from gradtools.evaluate.tables import by_role
 from gradtools.figures import bars, curves, heat, page, planes
 from gradtools.figures.page import check
-from gradtools.figures.roles import by_role
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
@@ -105,7 +105,7 @@ def _pca(subjects):
 def _planes(subject):
     """The stored projections of a model, in the order of the tables."""
     features = {tables.role(subject, feature): feature for feature in subject.projections}
-    return [planes.Plane(role, subject.projections[features[role]], None, _stored_repeats(subject, features[role]))
+    return [planes.Plane(role, *subject.projections[features[role]], _stored_repeats(subject, features[role]))
             for role in tables.headline([features]) if role in features]
 
 

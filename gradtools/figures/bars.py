@@ -6,8 +6,8 @@ from matplotlib.patches import Patch
 
 from gradtools.errors import GradtoolsError
 from gradtools.evaluate import FILLED_BY, tables
+from gradtools.evaluate.tables import by_role
 from gradtools.figures import page
-from gradtools.figures.roles import by_role
 
 CHANCE = .5
 SIDE_BY_SIDE = 30  # bars a panel, beyond which the panels stand one below the other

@@ -18,8 +18,8 @@ STATISTICS = ("within", "within_macro", "between")
 # Bytes that prepared maps may take together, and the arrays as large as a map that one is prepared into.
 MEMORY, ARRAYS = 2 ** 30, 8
 
-# Beyond this many rows a block gains nothing.
-LARGEST_BLOCK = 1024
+# The pair values of a block of this many rows stay in the cache.
+LARGEST_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
     between : bool
         Pairs of maps of two groups as well: all N (N - 1) / 2 pairs are computed.
     block : int, optional
-        Maps a block: by default as many as four blocks fit into a gibibyte, at most 1,024. It changes no value beyond
+        Maps a block: by default as many as four blocks fit into a gibibyte, at most 256. It changes no value beyond
         rounding.
 
     Returns

@@ -1,6 +1,8 @@
 """A network ready for use: built, loaded, frozen, with its preprocessing, class names, classifier and digest."""
 
+import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,7 +86,8 @@ def _build(source, kind, seed):
     """The network, made with a seed of its own so that random parts are the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return source.build(kind).float().eval().requires_grad_(False)
+        with contextlib.redirect_stdout(sys.stderr):  # a download says so on stdout, which belongs to the store
+            return source.build(kind).float().eval().requires_grad_(False)
 
 
 def _preprocess(source, spec, option):

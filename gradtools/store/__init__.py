@@ -3,6 +3,7 @@
 `read` opens one, `create` writes one in one go, `grow` block by block; `digests` tells whether two are equal.
 """
 
+from gradtools.store import paths
 from gradtools.store.hashing import dataset_digest, digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, read
@@ -20,6 +21,7 @@ __all__ = [
     "create",
     "dataset_digest",
     "datasets",
+    "paths",
     "digests",
     "grow",
     "read",

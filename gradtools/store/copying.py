@@ -29,8 +29,31 @@ def copy(source, target, path, keep=None, left=()):
             _copy_dataset(item, target, keep)
         return
     target.require_group(path).attrs.update(layout.own_attributes(item))
+    if keep is not None and _tells_samples(item):
+        _copy_table_of_samples(item, target, keep)
+        return
     for name in sorted(item):
         copy(source, target, f"{path}/{name}", keep, left)
+
+
+def _tells_samples(group):
+    """Whether a table's rows are about samples that its column `sample` numbers, as boxes are."""
+    return "row_dimension" in group.attrs and "sample" in group and not layout.is_scale(group["sample"])
+
+
+def _copy_table_of_samples(group, target, keep):
+    """Copy a table without the rows of samples that are left out, the others numbered anew."""
+    sample = group["sample"][:]
+    rows, number = keep[sample], np.cumsum(keep) - 1
+    for name in sorted(group):
+        if layout.is_scale(group[name]):
+            continue
+        values = number[sample[rows]].astype("i4") if name == "sample" else group[name][:][rows]
+        scales = layout.scales_of(group[name])
+        about = layout.plain_attributes(group[name])
+        layout.put(
+            target, group[name].name, values, scales, about.pop("long_name", name), about.pop("units", ""), about
+        )
 
 
 def _copy_dataset(dataset, target, keep):

@@ -5,7 +5,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /                       attrs: format, version, kind, uuid, created, source, root
     /samples/               id, label, digest (byte), height, width                 [sample]
     /classes/               name [label]   member [label, class]
-    /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, device, batch_size, threads
+    /boxes/                 a table: sample, class, x0, y0, x1, y1 in pixels of the original image, half-open [box]
+    /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, temperature, device, dtype, batch_size
                             class_name, bias [class]   weight [class, embedding]
     /outputs/               logits [sample, class]   predicted, target [sample]   embedding [sample, embedding]
     /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
@@ -51,6 +52,12 @@ def chunk_shape(row_shape, itemsize, block):
     row_bytes = max(int(np.prod(tail)) * itemsize, 1)
     rows = next(r for r in range(block, 0, -1) if block % r == 0 and (r * row_bytes <= CHUNK_BYTES or r == 1))
     return (rows, *tail)
+
+
+def whole_chunk(values):
+    """Chunk of a dataset that is written at once: as many rows as CHUNK_BYTES hold."""
+    _, *tail = chunk_shape(values.shape[1:], values.dtype.itemsize, 1)
+    return (max(1, min(len(values), CHUNK_BYTES // max(int(np.prod(tail)) * values.dtype.itemsize, 1))), *tail)
 
 
 def scale(file, path, length):
@@ -114,7 +121,7 @@ def put(file, path, values, dims, long_name, units="", attrs=None):
         scale(file, name, length)
     options = {}
     if values.size:
-        chunks = chunk_shape(values.shape[1:], values.dtype.itemsize, values.shape[0]) if values.ndim else None
+        chunks = whole_chunk(values) if values.ndim else None
         options = {"chunks": chunks, "fletcher32": True} if values.ndim else {}
         if values.dtype.kind == "S":
             options |= {"shuffle": True, "compression": "gzip"}

@@ -35,7 +35,7 @@ def _opened(path, name):
     except PermissionError as error:
         raise GradtoolsError(f"{name} cannot be read: no permission") from error
     except OSError as error:
-        if "lock" in str(error):
+        if "unable to lock" in str(error):
             reason = "is being written by another process"
         elif "truncated" in str(error):
             reason = "is truncated: make it again"
@@ -57,7 +57,7 @@ def _check(file, name):
             f"{name} is a store of version {file.attrs.get('version')}, this gradtools reads version {layout.VERSION}: "
             "use the gradtools that wrote it, or make the store again"
         )
-    if "part" in file:
+    if "part" in file or "command" in file.attrs and name.endswith(".part"):
         raise GradtoolsError(
             f"{name} is not finished: run the command that writes it again, it goes on where it stopped"
         )
@@ -67,8 +67,8 @@ def _check(file, name):
 def _check_links(group, name):
     """Refuse external links, external raw storage and virtual datasets, which read other files than the one named."""
     for key in group:
-        if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
-            raise GradtoolsError(f"{name} has an external link at {group.name}/{key}: refused")
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            raise GradtoolsError(f"{name} has a link to elsewhere at {group.name.rstrip('/')}/{key}: refused")
         item = group[key]
         if isinstance(item, h5py.Group):
             _check_links(item, name)
@@ -84,6 +84,12 @@ class Store:
 
     def _column(self, path):
         return self.file[path][:] if path in self.file else None
+
+    def _needed(self, path):
+        """Values of a dataset that every store has."""
+        if path not in self.file:
+            raise GradtoolsError(f"{self.name} has no {path}: it is damaged, make it again")
+        return self.file[path][:]
 
     @property
     def kind(self):
@@ -103,12 +109,12 @@ class Store:
     @functools.cached_property
     def ids(self):
         """Sample ids (list of str): paths below the root."""
-        return layout.decoded(self.file["/samples/id"][:])
+        return layout.decoded(self._needed("/samples/id"))
 
     @functools.cached_property
     def labels(self):
         """Data class of each sample, i32 (N,); -1 where there is none."""
-        return self.file["/samples/label"][:]
+        return self._needed("/samples/label")
 
     @functools.cached_property
     def class_names(self):
@@ -194,7 +200,8 @@ class Store:
     @functools.cached_property
     def sample_digest(self):
         """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images."""
-        return hashing.dataset_digest(self.file["/samples/digest"])
+        known = next((path for path in ("/samples/digest", "/samples/id") if path in self.file), None)
+        return hashing.dataset_digest(self.file[known]) if known else ""
 
     def subject(self):
         """(samples, model) digests: stores with equal ones are tables of the same subject."""

@@ -11,6 +11,7 @@ import uuid
 import h5py
 import numpy as np
 
+from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import layout, pipes
 from gradtools.store.copying import copy
@@ -19,15 +20,30 @@ RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tabl
 SPARE_BYTES = 1 << 20  # what HDF5's own metadata may need when a block is flushed
 
 
-def check_output(output, force=False):
-    """Refuse early what could not be written in the end: an existing file, a missing or read-only directory."""
+def check_output(output, force=False, inputs=()):
+    """Refuse early what could not be written in the end.
+
+    Parameters
+    ----------
+    output : str
+        Path, or '-'.
+    force : bool
+        Whether an existing file may be replaced.
+    inputs : iterable of Store
+        What is read: an output never replaces its input.
+    """
     if output == "-":
         return
-    folder = os.path.dirname(output) or "."
+    folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):
         raise UsageError(f"output {output} is a directory: name a file in it")
-    if os.path.exists(output) and not force:
-        raise GradtoolsError(f"output {output} exists: choose another name, or replace it with --force")
+    if os.path.exists(output):
+        if not os.path.isfile(output):
+            raise UsageError(f"output {output} is no regular file: name one, or '-' for standard output")
+        if any(os.path.exists(store.name) and os.path.samefile(output, store.name) for store in inputs):
+            raise UsageError(f"output {output} is the input, and inputs never change: choose another name")
+        if not force:
+            raise GradtoolsError(f"output {output} exists: choose another name, or replace it with --force")
     if not os.path.isdir(folder):
         raise GradtoolsError(f"output directory {folder} does not exist: make it first")
     if not os.access(folder, os.W_OK):
@@ -36,7 +52,7 @@ def check_output(output, force=False):
 
 @contextlib.contextmanager
 def create(output, kind, *, force=False, source="", root=""):
-    """Write a store in one go; yields the open `h5py.File`-backed `Sink`.
+    """Write a store in one go; yields a `Sink`. A signal waits until the file has its name or is gone.
 
     Parameters
     ----------
@@ -47,7 +63,10 @@ def create(output, kind, *, force=False, source="", root=""):
     """
     check_output(output, force)
     with contextlib.ExitStack() as stack:
-        path = stack.enter_context(pipes.spooled_output()) if output == "-" else output + ".part"
+        check = stack.enter_context(interrupt.deferred())
+        path = stack.enter_context(pipes.spooled_output()) if output == "-" else part_of(output)
+        if output != "-":
+            _refuse_unfinished(path)
         try:
             with disk_errors(path), h5py.File(path, "w") as file:
                 stamp(file, kind, source, root)
@@ -59,6 +78,30 @@ def create(output, kind, *, force=False, source="", root=""):
             raise
         if output != "-":
             publish(path, output)
+        check()
+
+
+def part_of(output):
+    """The name that an output has until it is whole; a link's is beside the file it points to."""
+    return os.path.realpath(output) + ".part"
+
+
+def _refuse_unfinished(path):
+    """Keep off a part that another process writes, or that a stopped job will go on with."""
+    if not os.path.exists(path):
+        return
+    unfinished = False
+    with disk_errors(path):
+        try:
+            with h5py.File(path, "r+") as file:
+                unfinished = "command" in file.attrs
+        except OSError as error:
+            if _is_held(error):
+                raise
+    if unfinished:
+        raise GradtoolsError(
+            f"{path} is what a stopped job left: finish that with its own command, or remove it, or choose another -o"
+        )
 
 
 def stamp(file, kind, source, root):
@@ -78,7 +121,7 @@ def publish(part, output):
     """Sync a finished file and give it its name; the final path is never opened for writing."""
     with disk_errors(part), open(part, "rb") as handle:
         os.fsync(handle.fileno())
-    os.replace(part, output)
+    os.replace(part, os.path.realpath(output))
     with contextlib.suppress(OSError):
         folder = os.open(os.path.dirname(output) or ".", os.O_RDONLY)
         os.fsync(folder)
@@ -95,13 +138,18 @@ def disk_errors(path):
             raise GradtoolsError(
                 f"no space left for {path}: free some, or write to another disk, then run the same command again"
             ) from error
-        if isinstance(error, BlockingIOError) or "unable to lock" in str(error):
+        if _is_held(error):
             raise GradtoolsError(
                 f"{path} is being written by another process: wait for it, or choose another -o"
             ) from error
         if isinstance(error, PermissionError):
             raise GradtoolsError(f"{path} cannot be written: no permission") from error
         raise
+
+
+def _is_held(error):
+    """Whether another process has the file open for writing."""
+    return isinstance(error, BlockingIOError) or "unable to lock" in str(error)
 
 
 def _chain(error):
@@ -140,8 +188,14 @@ class Sink:
             Everything, not only what is always there.
         replacing : sequence of str
             Paths that this step writes itself.
+
+        Returns
+        -------
+        list of str
+            Results that stay behind because they rest on samples that are left out.
         """
         subset = None if keep.all() else keep
+        behind = [name for name in RESULTS if name in store.file] if whole and subset is not None else []
         left = set(replacing) | ({f"/{name}" for name in RESULTS} if subset is not None else set())
         always = ["/samples", "/classes", "/model/class_name", "/outputs/predicted", "/outputs/target"]
         everything = ["/" + name for name in sorted(store.file) if name != "history"]
@@ -151,6 +205,7 @@ class Sink:
             self.attributes(path, **store.attributes(path))
         for key in ("source", "root"):
             self.file.attrs[key] = store.file.attrs[key]
+        return behind
 
     def attributes(self, path, **values):
         """Set attributes of a group, made where it is missing."""
@@ -206,6 +261,11 @@ class Part(Sink):
     def committed(self):
         """Rows (int) that are safe on disk."""
         return int(self.file["/part/committed"][0]) if "part" in self.file else self.rows
+
+    @property
+    def whole(self):
+        """Whether only the name is missing: nothing is left to be written."""
+        return "part" not in self.file
 
     @property
     def unreadable(self):
@@ -282,10 +342,11 @@ def grow(output, kind, columns, rows, block, command, begin, *, force=False, res
     """
     check_output(output, force)
     with contextlib.ExitStack() as stack:
-        path = stack.enter_context(pipes.spooled_output()) if output == "-" else output + ".part"
-        if os.path.exists(path) and (restart or output == "-"):
-            os.unlink(path)
+        check = stack.enter_context(interrupt.deferred())
+        path = stack.enter_context(pipes.spooled_output()) if output == "-" else part_of(output)
         stack.enter_context(disk_errors(path))
+        if os.path.exists(path) and (restart or output == "-"):
+            _drop(path)
         with _opened(path, command, say) as file:
             part = Part(file, columns, block, rows)
             if "command" not in file.attrs:
@@ -304,6 +365,17 @@ def grow(output, kind, columns, rows, block, command, begin, *, force=False, res
             _leave_out(path, path + ".kept", marked)
         if output != "-":
             publish(path, output)
+        check()
+
+
+def _drop(path):
+    """Remove a part, unless another process holds it."""
+    try:
+        h5py.File(path, "r+").close()
+    except OSError as error:
+        if _is_held(error):
+            raise
+    os.unlink(path)
 
 
 def _begin(part, kind, command, begin, compress):
@@ -356,7 +428,7 @@ def _opened(path, command, say):
     try:
         file = h5py.File(path, "r+")
     except OSError as error:
-        if isinstance(error, (BlockingIOError, PermissionError)) or "unable to lock" in str(error):
+        if _is_held(error) or isinstance(error, PermissionError):
             raise
         say(f"{path} cannot be read ({error}): beginning anew")
         return h5py.File(path, "w")
@@ -390,9 +462,13 @@ def difference(before, now):
 
 def _leave_out(path, kept, marked):
     """Replace an unfinished file by a finished copy without the marked rows."""
-    with disk_errors(kept), h5py.File(path, "r") as file, h5py.File(kept, "w") as target:
-        target.attrs.update(file.attrs)
-        for name in sorted(set(file) - {"part"}):
-            if isinstance(file[name], h5py.Group) or not layout.is_scale(file[name]):
-                copy(file, target, "/" + name, ~marked)
-    os.replace(kept, path)
+    try:
+        with disk_errors(kept), h5py.File(path, "r") as file, h5py.File(kept, "w") as target:
+            target.attrs.update(file.attrs)
+            for name in sorted(set(file) - {"part"}):
+                if isinstance(file[name], h5py.Group) or not layout.is_scale(file[name]):
+                    copy(file, target, "/" + name, ~marked)
+        os.replace(kept, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(kept)

@@ -1,0 +1,28 @@
+"""Where things lie in a store: the only place that spells its paths (`gradtools.store.layout` describes them)."""
+
+ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
+DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
+CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
+MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/weight", "/model/bias"
+LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
+TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
+
+
+def tap(name, kind=None):
+    """Group of a tap, or its dataset `kind`: activation, gradient, contribution, ..."""
+    return f"{TAPS}/{name}" + (f"/{kind}" if kind else "")
+
+
+def similarity(feature, metric):
+    """Group of one feature's similarities under one metric."""
+    return f"{SIMILARITY}/{feature}/{metric}"
+
+
+def clusters(feature, method):
+    """Group of one feature's clusterings by one method."""
+    return f"{CLUSTERS}/{feature}/{method}"
+
+
+def projection(feature):
+    """Group of one feature's principal components."""
+    return f"{PROJECTION}/{feature}"
