@@ -15,7 +15,7 @@ import pytest
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.store import layout
-from gradtools.store.writing import SPARE_BYTES
+from gradtools.store.growing import SPARE_BYTES
 
 COLUMNS = [("/taps/a/gradient", (5,), ("channel",)), ("/taps/a/gradient_map", (5, 3, 2), ("channel", "y", "x"))]
 ROWS, BLOCK = 37, 8

@@ -3,10 +3,11 @@
 `read` opens one, `create` writes one in one go, `grow` block by block; `digests` tells whether two are equal.
 """
 
+from gradtools.store.growing import Axis, Column, Part, grow
 from gradtools.store.hashing import dataset_digest, digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, read
-from gradtools.store.writing import Column, Part, Sink, check_output, create, grow
+from gradtools.store.writing import Sink, check_output, create
 
-__all__ = ["FORMAT", "VERSION", "Column", "Part", "Rows", "Sink", "Store", "check_output", "create", "dataset_digest", "datasets",
+__all__ = ["FORMAT", "VERSION", "Axis", "Column", "Part", "Rows", "Sink", "Store", "check_output", "create", "dataset_digest", "datasets",
            "digests", "grow", "read", "scales_of"]

@@ -16,8 +16,8 @@ def copy(source, target, path, keep=None, left=()):
 
     Parameters
     ----------
-    keep : (N,) bool array, optional
-        Samples to keep; datasets whose first dimension is `/sample` lose the other rows.
+    keep : dict of str to (n,) bool array, optional
+        Rows to keep, by the path of their dimension's scale (see `followed`): datasets whose first dimension it is lose the others.
     left : collection of str
         Groups that stay behind, with all below them.
     """
@@ -33,13 +33,33 @@ def copy(source, target, path, keep=None, left=()):
         copy(source, target, f"{path}/{name}", keep, left)
 
 
+def followed(file, keep):
+    """The rows to keep of every dimension: a map, a pair or a box stays where all the samples that it points to do.
+
+    Parameters
+    ----------
+    keep : dict of str to (n,) bool array
+        By the path of the dimension's scale, as in {"/sample": ...}.
+
+    Returns
+    -------
+    dict of str to (n,) bool array
+    """
+    keep = dict(keep)
+    for path, pointed in layout.POINTERS.items():
+        if path in file and pointed in keep:
+            values = file[path][:]
+            rows = layout.scales_of(file[path])[0]
+            keep[rows] = keep.get(rows, True) & ((values < 0) | keep[pointed][values])
+    return keep
+
+
 def _copy_dataset(dataset, target, keep):
     """Copy one dataset, its scales made or checked on the way."""
     if dataset.name in target:
         return
     scales = layout.scales_of(dataset)
-    by_sample = bool(scales) and scales[0] == "/sample"
-    if keep is None or not by_sample:
+    if keep is None or not scales or scales[0] not in keep:
         target.require_group(dataset.parent.name)
         h5py.h5o.copy(dataset.file.id, dataset.name.encode(), target.id, dataset.name.encode())
         made = target[dataset.name]
@@ -47,14 +67,14 @@ def _copy_dataset(dataset, target, keep):
             if key in made.attrs:
                 del made.attrs[key]
     else:
-        made = _copy_rows(dataset, target, keep)
+        made = _copy_rows(dataset, target, keep[scales[0]], keep.get(layout.POINTERS.get(dataset.name)))
     for length, path in zip(made.shape, scales):
         layout.scale(target, path, length)
     layout.attach(target, made, scales)
 
 
-def _copy_rows(dataset, target, keep):
-    """Copy the kept rows, a bounded number of bytes at a time."""
+def _copy_rows(dataset, target, keep, pointed=None):
+    """Copy the kept rows, a bounded number of bytes at a time; row numbers become those among the kept ones of `pointed`."""
     rows = np.flatnonzero(keep)
     chunks = dataset.chunks and (min(dataset.chunks[0], max(len(rows), 1)), *dataset.chunks[1:])
     made = target.create_dataset(dataset.name, shape=(len(rows), *dataset.shape[1:]), dtype=dataset.dtype, chunks=chunks,
@@ -64,6 +84,8 @@ def _copy_rows(dataset, target, keep):
     written = 0
     for start in range(0, dataset.shape[0], step):
         part = dataset[start:start + step][keep[start:start + step]]
+        if pointed is not None:
+            part = np.where(part < 0, part, (np.cumsum(pointed) - 1)[part]).astype(part.dtype)
         made[written:written + len(part)] = part
         written += len(part)
     return made
