@@ -8,7 +8,6 @@ import os
 import uuid
 
 import h5py
-import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import layout, pipes

@@ -6,29 +6,7 @@ import numpy as np
 import torch
 
 from gradtools import images, labels, models, scores, taps
-from gradtools.errors import GradtoolsError, UsageError
-
-DEFAULT_TAPS = ("auto:blocks", "auto:last-conv")
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What decides the values: every field is part of the command that may go on after a kill."""
-
-    tap: tuple = DEFAULT_TAPS
-    target: str = "argmax"
-    score: str = "logit"
-    temperature: float = 1.0
-    maps: tuple = ()            # "gradient", "activation": stored whole
-    map_dtype: str = "float32"  # of activation maps
-    label_map: str | None = None
-    labels_in_order: bool = False
-    unmapped: str = "stop"
-    batch_size: int = 32
-    device: str = "cpu"
-    dtype: str = "float32"
-    fold: bool = True
-    compress: bool = False
+from gradtools.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,32 +21,41 @@ class Job:
     target: scores.Target
     member: np.ndarray
     verdicts: dict
-    options: Options
+    options: object  # the command's own
     width: int  # of the network's output
 
 
-def prepare(image_list, model, options, say=print):
-    """Trace the network, find its taps and probe them; everything that can be wrong is found here."""
+def prepare(image_list, model, options, say=print, choose=None, probed=True):
+    """Trace the network, find its taps and probe them; everything that can be wrong is found here.
+
+    Parameters
+    ----------
+    options
+        With target, score, label_map, labels_in_order, unmapped, device, dtype, fold, and tap without `choose`.
+    choose : callable
+        Takes the trace, gives the taps; by default those that `options.tap` names.
+    probed : bool
+        Whether what gradients at the taps can know is found out and said.
+    """
     device = torch.device(options.device)
     network = model.module.to(device=device, dtype=getattr(torch, options.dtype))
-    example = inputs(np.array(images.first_readable(image_list, model.preprocess))[None], model).to(device=device, dtype=getattr(torch, options.dtype))
+    example = normalised(np.array(images.first_readable(image_list, model.preprocess))[None], model).to(
+        device=device, dtype=getattr(torch, options.dtype))
     trace = taps.trace(network, example)
-    chosen = taps.resolve(trace, list(options.tap))
+    chosen = choose(trace) if choose else taps.resolve(trace, list(options.tap))
     n_classes = trace.output_shape[-1]
     target, member = _classes(image_list, model, n_classes, options, say)
-    verdicts = {}
-    if target is not None:
-        verdicts = taps.probe(network, chosen, example.shape[1:], head=model.head)
-        for tap in chosen:
-            if verdicts[tap.name].sentence:
-                say(f"{tap.name}: {verdicts[tap.name].sentence}")
+    verdicts = taps.probe(network, chosen, example.shape[1:], head=model.head) if probed and target is not None else {}
+    for tap in chosen:
+        if tap.name in verdicts and verdicts[tap.name].sentence:
+            say(f"{tap.name}: {verdicts[tap.name].sentence}")
     if options.fold:
         network = taps.fold_batchnorm(network, example, chosen)
     network = network.to(memory_format=torch.channels_last)
     return Job(image_list, model, network, chosen, trace, target, member, verdicts, options, n_classes)
 
 
-def inputs(pixels, model):
+def normalised(pixels, model):
     """Pixels (B, 3, H, W), u8 or float, as normalised float32 in channels-last order."""
     x = torch.from_numpy(pixels)
     if x.dtype != torch.uint8:
@@ -82,7 +69,7 @@ def _classes(image_list, model, n_classes, options, say):
     """The target and which model classes each data class has; stops where the target cannot be met."""
     member = np.zeros((len(image_list.label_names), n_classes), "u1")
     if not model.has_classes:
-        if options.target != "argmax":
+        if options.target not in ("argmax", *scores.PAIR_KINDS):
             raise UsageError(f"--target {options.target}: {model.spec} has no class head")
         return None, member
     target = scores.parse_target(options.target, model.class_names or [], n_classes)
@@ -91,7 +78,9 @@ def _classes(image_list, model, n_classes, options, say):
                                in_order=options.labels_in_order)
         member = mapping.member
         _say_mapping(mapping, say)
-    if target.kind == "label":
+    if options.score == "cosine" and model.head is None:
+        raise UsageError(f"--score cosine: no classifier with a row for each class was found in {model.spec}")
+    if target.kind in ("label", "labels"):
         _check_label_target(image_list, member, options)
     return target, member
 
@@ -103,11 +92,11 @@ def _say_mapping(mapping, say):
 
 
 def _check_label_target(image_list, member, options):
-    """`--target label` needs a model class for every label; nothing is guessed."""
+    """`--target label` and `labels` need a model class for every label; nothing is guessed."""
     unmet = [name for name, row in zip(image_list.label_names, member) if not row.any()]
     ways = "--label-map CSV, --labels-in-order or --class-names FILE"
     if not image_list.label_names:
-        raise UsageError("--target label: the images have no labels; give a folder of class folders or a CSV manifest")
+        raise UsageError(f"--target {options.target}: the images have no labels; give a folder of class folders or a CSV manifest")
     if unmet and (options.unmapped != "skip" or len(unmet) == len(image_list.label_names)):
-        raise UsageError(f"--target label: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the model "
+        raise UsageError(f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the model "
                          f"({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip")
