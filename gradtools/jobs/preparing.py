@@ -25,7 +25,7 @@ class Job:
     width: int  # of the network's output
 
 
-def prepare(image_list, model, options, say=print, choose=None, probed=True):
+def prepare(image_list, model, options, say=print, choose=None, probed=True, member=None):
     """Trace the network, find its taps and probe them; everything that can be wrong is found here.
 
     Parameters
@@ -36,6 +36,8 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True):
         Takes the trace, gives the taps; by default those that `options.tap` names.
     probed : bool
         Whether what gradients at the taps can know is found out and said.
+    member : (G, K) u8 array, optional
+        Model classes of each data class, where a store knows them; by default they are found by name.
     """
     device = torch.device(options.device)
     network = model.module.to(device=device, dtype=getattr(torch, options.dtype))
@@ -44,7 +46,7 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True):
     trace = taps.trace(network, example)
     chosen = choose(trace) if choose else taps.resolve(trace, list(options.tap))
     n_classes = trace.output_shape[-1]
-    target, member = _classes(image_list, model, n_classes, options, say)
+    target, member = _classes(image_list, model, n_classes, options, say, member)
     verdicts = taps.probe(network, chosen, example.shape[1:], head=model.head) if probed and target is not None else {}
     for tap in chosen:
         if tap.name in verdicts and verdicts[tap.name].sentence:
@@ -65,7 +67,7 @@ def normalised(pixels, model):
     return x.mul_(torch.from_numpy(scale)[:, None, None]).add_(torch.from_numpy(shift)[:, None, None])
 
 
-def _classes(image_list, model, n_classes, options, say):
+def _classes(image_list, model, n_classes, options, say, known=None):
     """The target and which model classes each data class has; stops where the target cannot be met."""
     member = np.zeros((len(image_list.label_names), n_classes), "u1")
     if not model.has_classes:
@@ -73,7 +75,9 @@ def _classes(image_list, model, n_classes, options, say):
             raise UsageError(f"--target {options.target}: {model.spec} has no class head")
         return None, member
     target = scores.parse_target(options.target, model.class_names or [], n_classes)
-    if image_list.label_names:
+    if known is not None and known.shape == member.shape and options.label_map is None and not options.labels_in_order:
+        member = known
+    elif image_list.label_names:
         mapping = labels.match(image_list.label_names, model.class_names or [], n_classes=n_classes, label_map=options.label_map,
                                in_order=options.labels_in_order)
         member = mapping.member
@@ -98,5 +102,5 @@ def _check_label_target(image_list, member, options):
     if not image_list.label_names:
         raise UsageError(f"--target {options.target}: the images have no labels; give a folder of class folders or a CSV manifest")
     if unmet and (options.unmapped != "skip" or len(unmet) == len(image_list.label_names)):
-        raise UsageError(f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the model "
-                         f"({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip")
+        raise UsageError(f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the "
+                         f"model ({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip")
