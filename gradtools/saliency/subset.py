@@ -69,8 +69,7 @@ def _near_zero(text, value):
 
 def check(subset, tap):
     """Refuse a subset that a tap has not the channels for."""
-    most = max(subset.count, *(channel + 1 for channel in subset.channels), 0) if subset.channels else subset.count
-    if most > tap.channels:
+    if max(subset.count, *(channel + 1 for channel in subset.channels), 0) > tap.channels:
         raise UsageError(f"--channels {subset.text}: tap {tap.name} has {tap.channels} channels")
 
 
@@ -104,7 +103,7 @@ def mask(subset, A, G):
 
 def _smallest(size, share):
     """The given share of the channels, those with the smallest values, and what is equal to the largest of these."""
-    count = math.ceil(share * size.shape[1])
+    count = math.ceil(share * size.shape[1] - 1e-9)  # .1 * 70 is more than 7
     return size <= size.kthvalue(count, dim=1, keepdim=True).values if count else torch.zeros_like(size, dtype=torch.bool)
 
 
