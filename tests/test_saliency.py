@@ -117,7 +117,8 @@ def test_one_forward_and_one_backward_pass_for_all(model, folder, tmp_path, monk
     monkeypatch.setattr(taps, "gradients", lambda *arguments: passes.append("backward") or gradients(*arguments))
     for methods, expected in ((saliency.NAMES[:7], ["forward", "backward"]), (saliency.NAMES, 2 * ["forward", "backward"])):
         passes.clear()
-        make(folder, model, tmp_path / "a.h5", method=methods, tap=("stem", "body"), channels=("all", "negative"), batch_size=64, fold=False)
+        make(folder, model, tmp_path / "a.h5", method=methods, tap=("stem", "body"), channels=("all", "negative"), batch_size=64,
+             fold=False)
         assert passes == expected
 
 

@@ -25,7 +25,8 @@ computed = options.combine(
     click.option("--workers", type=click.IntRange(1), default=2, help="Threads that read and decode images."),
     click.option("--max-skipped", default="1%", metavar="N|P%", help="Unreadable images allowed, at least one for a percentage."),
     click.option("--strict", is_flag=True, help="Allow no unreadable image."),
-    click.option("--fold/--no-fold", default=True, help="Fold BatchNorm into convolutions that are no taps: faster, equal within rounding."),
+    click.option("--fold/--no-fold", default=True,
+                 help="Fold BatchNorm into convolutions that are no taps: faster, equal within rounding."),
     click.option("--compress", type=click.Choice(["none", "gzip"]), default="none",
                  help="gzip: smaller, and 30 to 90 times slower to write."))
 

@@ -63,4 +63,5 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
             layers=1 if layers is None and not chosen["tap"] else layers, target=target or ("cosine" if pairs else "argmax"), **chosen)
         saliency.saliency(listed, network, destination, asked, source=source, where=where, images_dir=images_dir,
                           carry=from_store and options.carried(carry, images[0], destination), threads=threads, workers=workers,
-                          max_skipped="0" if strict else max_skipped, force=force, restart=restart, say=console.say, progress=console.progress)
+                          max_skipped="0" if strict else max_skipped, force=force, restart=restart, say=console.say,
+                          progress=console.progress)

@@ -26,7 +26,8 @@ def command(job):
     """What must be the same for a stopped job to go on."""
     listed, model = job.images, job.model
     return {**dataclasses.asdict(job.options), "version": __version__, "model": model.spec, "weights": model.weights_sha256,
-            "preprocess": str(_preprocess_text(model)), "tap": [tap.name for tap in job.taps], "images": sha(listed.ids, listed.sizes.tolist()),
+            "preprocess": str(_preprocess_text(model)), "tap": [tap.name for tap in job.taps],
+            "images": sha(listed.ids, listed.sizes.tolist()),
             "image times": sha(listed.mtimes.tolist()), "root": str(listed.root), "labels": sha(listed.labels.tolist(), listed.label_names),
             "label mapping": hashlib.sha256(job.member.tobytes()).hexdigest()}
 
@@ -57,7 +58,8 @@ def begin(part, job):
     if listed.boxes is not None:
         part.table("/boxes", listed.boxes, "boxes in pixels of the original image, half-open", row="box")
     _begin_model(part, job)
-    part.attributes("/model", model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256, preprocess=_preprocess_text(model),
+    part.attributes("/model", model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256,
+                    preprocess=_preprocess_text(model),
                     score=options.score, target=options.target, temperature=options.temperature, device=options.device, dtype=options.dtype,
                     batch_size=options.batch_size, folded=int(options.fold))
 
@@ -68,5 +70,6 @@ def _begin_model(part, job):
     if job.target is not None and model.class_names:
         part.put("/model/class_name", list(model.class_names), ["/class"], "class of the model")
     if model.head is not None and job.target is not None:
-        part.put("/model/weight", model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer", attrs={"module": model.head.name})
+        part.put("/model/weight", model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
+                 attrs={"module": model.head.name})
         part.put("/model/bias", model.head.bias.astype("f4"), ["/class"], "bias of the last layer")

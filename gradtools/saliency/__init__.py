@@ -78,11 +78,11 @@ def saliency(images, model, output, options, *, source=None, where=(), images_di
         carry = carry and _same_network(source, model, say)
     plan = planning.make(images, model, options, say, None if source is None else source.member)
     columns = schema.columns(plan)
-    begin = functools.partial(_begin, plan=plan, source=source if carry else None, keep=keep, replacing=[column.path for column in columns])
+    begin = functools.partial(_begin, plan=plan, source=source if carry else None, keep=keep, replacing=[one.path for one in columns])
     command = schema.command(plan) | {"carried": store.digests(source.file) if carry else None}
     batch = options.batch_size if plan.pairs is None else 2 * max(1, options.batch_size // 2)
-    with store.grow(output, "maps", columns, schema.entries(plan), jobs.block(batch), command, begin, unused=schema.unused(plan), force=force,
-                    restart=restart, compress=options.compress, say=say) as part:
+    with store.grow(output, "maps", columns, schema.entries(plan), jobs.block(batch), command, begin, unused=schema.unused(plan),
+                    force=force, restart=restart, compress=options.compress, say=say) as part:
         _walk(plan, part, batch, max_skipped, workers=workers, say=say, progress=progress)
         skipped = int(part.unreadable[:len(images.ids)].sum())
         part.history([] if source is None else [source],

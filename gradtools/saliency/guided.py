@@ -28,7 +28,7 @@ def guided_relus(spec):
     with mode:
         yield
     if not mode.reached:
-        raise GradtoolsError(f"guided-backprop: no ReLU of {spec} can be reached (it has other rectifiers, or hides them in compiled code); "
+        raise GradtoolsError(f"guided-backprop: no ReLU of {spec} can be reached (it has others, or hides them in compiled code); "
                              "--method gradient reads the input's gradient of any network")
 
 

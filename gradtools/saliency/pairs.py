@@ -43,7 +43,8 @@ def choose(text, listed, seed):
 
 def _all(count):
     if count * (count - 1) // 2 > MOST:
-        raise UsageError(f"--pairs all: {count} images have {count * (count - 1) // 2} pairs, more than {MOST}; draw some with same-class:K")
+        raise UsageError(f"--pairs all: {count} images have {count * (count - 1) // 2} pairs, more than {MOST}; draw some with "
+                         "same-class:K")
     return np.stack(np.triu_indices(count, 1), axis=1)
 
 

@@ -27,7 +27,8 @@ def find(source, images_dir=None, where=()):
     """
     keep = samples.select(source, where)
     rows = np.flatnonzero(keep)
-    listed = images.find(source.attributes("/")["root"], [source.ids[row] for row in rows], source.values("/samples/digest")[keep], images_dir)
+    ids, digests = [source.ids[row] for row in rows], source.values("/samples/digest")[keep]
+    listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
     many = source.values("/samples/labels")
     return dataclasses.replace(listed, labels=source.labels[keep], label_names=source.class_names,
                                labels_many=None if many is None else many[keep], boxes=_boxes(source, keep)), keep

@@ -145,7 +145,7 @@ def grow(output, kind, columns, rows, block, command, begin, *, unused=None, for
                 _begin(part, kind, command, begin, compress)
             _rewind(part)
             if part.committed:
-                say(f"going on after {part.committed} of {rows} images in {path}")
+                say(f"going on after {part.committed} of {rows} in {path}")
             yield part
             if part.committed != rows:
                 raise GradtoolsError(f"{path}: {part.committed} of {rows} rows written")
@@ -224,7 +224,8 @@ def _opened(path, command, say):
     if file.attrs["command"] != fingerprint(command):
         reason = difference(json.loads(file["part/command"][()]), command) if "part" in file else "it is whole and waits for its name"
         file.close()
-        raise GradtoolsError(f"{path} belongs to another command: {reason}; give the same one to go on, another -o, or --restart to drop it")
+        raise GradtoolsError(f"{path} belongs to another command: {reason}; give the same one to go on, another -o, "
+                             "or --restart to drop it")
     return file
 
 
