@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from conftest import ROOT
-from gradtools import extract, images, models, store
+from gradtools import extract, images, jobs, models, store
 from gradtools.bundled import scenes
 from gradtools.errors import GradtoolsError, UsageError
 
@@ -208,12 +208,12 @@ def test_nothing_readable_fails(folder, model, tmp_path):
     "text, total, allowed", [("1%", 10, 1), ("1%", 1000, 10), ("0", 50, 0), ("7", 50, 7), ("50%", 9, 4)]
 )
 def test_allowance(text, total, allowed):
-    assert extract.allowance(text, total) == allowed
+    assert jobs.allowance(text, total) == allowed
 
 
 def test_allowance_in_other_words_is_refused():
     with pytest.raises(UsageError, match="number or a percentage"):
-        extract.allowance("some", 10)
+        jobs.allowance("some", 10)
 
 
 def test_labels_that_meet_no_class_stop_a_label_target(folder, model, tmp_path):
@@ -256,7 +256,8 @@ def slow(part, *values):
     print(part.committed, flush=True)
     time.sleep(.2)
 store.Part.append = slow
-extract.BLOCK = 4
+from gradtools.jobs import walking
+walking.BLOCK = 4
 from gradtools.cli import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -321,7 +322,7 @@ def one_line(result):
         (["--weights", str(ROOT / "gradtools" / "bundled" / "scene_resnet14.pth")], 1, "layer1.1"),
         (["--model", "nowhere.py:make"], 2, "nowhere.py"),
         (["--model", "gradtools.bundled.scene_resnet:resnet9"], 2, "resnet8"),
-        (["--device", "cuda:99"], 1, "cuda"),
+        (["--device", "cuda:99"], 2, "cuda"),
         (["--max-skipped", "x"], 2, "percentage"),
     ],
 )

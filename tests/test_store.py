@@ -15,7 +15,7 @@ import pytest
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.store import layout
-from gradtools.store.writing import SPARE_BYTES
+from gradtools.store.growing import SPARE_BYTES
 
 COLUMNS = [("/taps/a/gradient", (5,), ("channel",)), ("/taps/a/gradient_map", (5, 3, 2), ("channel", "y", "x"))]
 ROWS, BLOCK = 37, 8
@@ -24,20 +24,22 @@ ROWS, BLOCK = 37, 8
 def row_values(start, stop):
     """Values that tell their row and place."""
     rows = np.arange(start, stop, dtype="f4")
-    return {
-        "/taps/a/gradient": rows[:, None] + np.arange(5) / 8,
-        "/taps/a/gradient_map": rows[:, None, None, None] + np.arange(30).reshape(5, 3, 2) / 64,
-    }
+    return {"/taps/a/gradient": rows[:, None] + np.arange(5) / 8,
+            "/taps/a/gradient_map": rows[:, None, None, None] + np.arange(30).reshape(5, 3, 2) / 64,
+            "/maps/score": (rows[:, None] + np.arange(3) / 4).reshape(-1)}
 
 
 def begin(part):
     part.put("/samples/id", [f"image-{i}" for i in range(ROWS)], ["/sample"], "id")
     part.put("/samples/label", np.arange(ROWS, dtype="i4") % 3, ["/sample"], "label")
+    part.put("/maps/sample", np.repeat(np.arange(ROWS, dtype="i4"), 3), ["/map"], "row of the sample")
+    part.put("/maps/partner", np.repeat(np.roll(np.arange(ROWS, dtype="i4"), 1), 3), ["/map"], "row of the sample")
 
 
 def write(path, marked=(), stop_after=None, command=None, say=lambda line: None, **options):
     """The job of these tests; leaves early after a number of blocks."""
     columns = [store.Column(name, tail, dims, "f4", "test") for name, tail, dims in COLUMNS]
+    columns.append(store.Column("/maps/score", (), (), "f4", "test", axis=store.Axis("/map", 3)))
     with store.grow(path, "features", columns, ROWS, BLOCK, command or {"a": 1}, begin, say=say, **options) as part:
         for start in range(part.committed, ROWS, BLOCK):
             if stop_after is not None and start // BLOCK >= stop_after:
@@ -78,6 +80,19 @@ def test_marked_rows_are_left_out(tmp_path):
             source.rows("/taps/a/gradient_map").read(0, 99),
             row_values(0, ROWS)["/taps/a/gradient_map"][kept].reshape(len(kept), -1),
         )
+
+
+def test_maps_of_marked_rows_go_with_them(tmp_path):
+    """Three maps an image; a map stays where its image and its partner, the image before, do; row numbers are made anew."""
+    path, unused = str(tmp_path / "a.h5"), np.arange(3 * ROWS) == 3 * 20 + 1
+    write(path, marked=(0, 9), unused={"/map": unused})
+    expected = [(row, place) for row in range(ROWS) for place in range(3)
+                if row not in (0, 9, 1, 10) and (row, place) != (20, 1)]
+    with store.read(path) as source:
+        sample, partner, score = (source.values(f"/maps/{name}") for name in ("sample", "partner", "score"))
+        assert score.tolist() == [row + place / 4 for row, place in expected]
+        assert [source.ids[row] for row in sample] == [f"image-{row}" for row, _ in expected]
+        assert [source.ids[row] for row in partner] == [f"image-{row - 1}" for row, _ in expected]
 
 
 def test_another_command_is_refused_with_the_difference(tmp_path):
@@ -313,7 +328,7 @@ def test_chunks_divide_blocks_and_stay_small(shape, itemsize, block):
     assert np.prod(chunk) * itemsize <= layout.CHUNK_BYTES
 
 
-COMMITTED_ROOM = 20_000  # where a first block fits
+COMMITTED_ROOM = 26_000  # where a first block fits
 
 
 @pytest.mark.parametrize("room", [14_000, 24_000, 30_000])

@@ -3,42 +3,43 @@
 Each block of images is decoded while the one before is computed, and committed before the next begins; a killed job goes on.
 """
 
-import contextlib
+import dataclasses
 
-import numpy as np
 import torch
 
-from gradtools import images, interrupt, provenance, store
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools import jobs, provenance, scores, store
+from gradtools.errors import UsageError
 from gradtools.extract import schema
-from gradtools.extract.batch import halved_on_need, run_batch
-from gradtools.extract.job import DEFAULT_TAPS, Job, Options, prepare
+from gradtools.extract.batch import run_batch
+from gradtools.jobs import Job, TooManySkipped
 
-BLOCK = 256
+__all__ = ["DEFAULT_TAPS", "Job", "Options", "TooManySkipped", "extract", "prepare", "run_batch"]
 
-__all__ = ["DEFAULT_TAPS", "Job", "Options", "TooManySkipped", "allowance", "extract", "prepare", "run_batch"]
-
-
-class TooManySkipped(GradtoolsError):
-    """More inputs were skipped than allowed; the output stays as a part that a larger allowance finishes."""
-
-    exit_status = 3
+DEFAULT_TAPS = ("auto:blocks", "auto:last-conv")
 
 
-def extract(
-    image_list,
-    model,
-    output,
-    options,
-    *,
-    threads=None,
-    workers=2,
-    max_skipped="1%",
-    force=False,
-    restart=False,
-    say=print,
-    progress=None,
-):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the values: every field is part of the command that may go on after a kill."""
+
+    tap: tuple = DEFAULT_TAPS
+    target: str = "argmax"
+    score: str = "logit"
+    temperature: float = 1.0
+    maps: tuple = ()            # "gradient", "activation": stored whole
+    map_dtype: str = "float32"  # of activation maps
+    label_map: str | None = None
+    labels_in_order: bool = False
+    unmapped: str = "stop"
+    batch_size: int = 32
+    device: str = "cpu"
+    dtype: str = "float32"
+    fold: bool = True
+    compress: bool = False
+
+
+def extract(image_list, model, output, options, *, threads=None, workers=2, max_skipped="1%", force=False, restart=False,
+            say=print, progress=None):
     """Write the features of every image.
 
     Parameters
@@ -61,88 +62,25 @@ def extract(
     """
     begun = provenance.begin()
     store.check_output(output, force)
-    allowed = allowance(max_skipped, len(image_list.ids))
+    allowed = jobs.allowance(max_skipped, len(image_list.ids))
     if threads:
         torch.set_num_threads(threads)
     job = prepare(image_list, model, options, say)
-    columns = schema.columns(job)
-    block = options.batch_size * max(1, BLOCK // options.batch_size)
-    with store.grow(
-        output,
-        "features",
-        columns,
-        len(image_list.ids),
-        block,
-        schema.command(job),
-        lambda part: schema.begin(part, job),
-        force=force,
-        restart=restart,
-        compress=options.compress,
-        say=say,
-    ) as part:
-        _pass(job, part, block, workers, say, progress)
-        _judge_skipped(part, allowed)
-        part.history(
-            [],
-            provenance.step(
-                begun,
-                read=int(len(image_list.ids) - part.unreadable.sum()),
-                skipped=int(part.unreadable.sum()),
-                weights_sha256=model.weights_sha256,
-                threads=torch.get_num_threads(),
-            ),
-        )
+    total = len(job.images.ids)
+    with store.grow(output, "features", schema.columns(job), total, jobs.block(options.batch_size), jobs.schema.command(job),
+                    lambda part: schema.begin(part, job), force=force, restart=restart, compress=options.compress, say=say) as part:
+        if part.whole:
+            return
+        jobs.walk(part, job, lambda pixels, label: run_batch(job, pixels, label), workers=workers, say=say, progress=progress)
+        jobs.judge_skipped(part, total, allowed)
+        skipped = int(part.unreadable.sum())
+        part.history([], provenance.step(begun, read=total - skipped, skipped=skipped, batch_limit=part.batch_limit,
+                                         weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
 
 
-def _pass(job, part, block, workers, say, progress):
-    """Go over the images from the first that is not committed; returns {id: reason} of the unreadable ones met now."""
-    total, start = len(job.images.ids), part.committed
-    skipped, waiting = {}, []
-    stream = images.batches(job.images, job.model.preprocess, job.options.batch_size, start=start, workers=workers)
-    with contextlib.closing(stream), (progress or interrupt.unwatched)(total, start) as advance:
-        for batch in stream:
-            values = halved_on_need(job, batch, say)
-            values |= {
-                "/samples/digest": batch.digests,
-                "/samples/height": batch.heights,
-                "/samples/width": batch.widths,
-            }
-            waiting.append((values, batch.unreadable))
-            for index, reason in batch.reasons.items():
-                skipped[index] = reason
-                say(f"skipped {reason}")
-            if sum(len(marked) for _, marked in waiting) >= block:
-                _commit(part, waiting)
-            advance(len(batch.unreadable))
-        if waiting:
-            _commit(part, waiting)
-    return skipped
-
-
-def _commit(part, waiting):
-    """Write the waiting batches as one block."""
-    values = {path: np.concatenate([batch[path] for batch, _ in waiting]) for path in waiting[0][0]}
-    part.append(values, np.concatenate([marked for _, marked in waiting]))
-    waiting.clear()
-
-
-def _judge_skipped(part, allowed):
-    """Stop with the part kept where more images were unreadable than allowed."""
-    count, total = int(part.unreadable.sum()), part.rows
-    if count == total:
-        raise GradtoolsError(f"none of the {total} images could be read")
-    if count > allowed:
-        raise TooManySkipped(
-            f"{count} of {total} images could not be read, {allowed} allowed: {part.file.filename} is kept; "
-            "mend them, or finish it with a larger --max-skipped"
-        )
-
-
-def allowance(text, total):
-    """How many of `total` inputs `N` or `P%` allows; a percentage at least one."""
-    try:
-        if text.endswith("%"):
-            return max(1, int(float(text[:-1]) * total / 100))
-        return int(text)
-    except ValueError:
-        raise UsageError(f"--max-skipped {text}: write a number or a percentage, as in 10 or 1%") from None
+def prepare(image_list, model, options, say=print):
+    """The job of these options (see `jobs.prepare`); a target with several rows an image is refused."""
+    job = jobs.prepare(image_list, model, options, say)
+    if job.target is not None and job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
+        raise UsageError(f"--target {options.target}: extract has one row an image and one target; gradtools saliency takes this one")
+    return job

@@ -1,37 +1,11 @@
 """Features of one batch: one forward pass, one backward pass for all taps, reductions over positions."""
 
-import contextlib
-
-import numpy as np
 import torch
 
-from gradtools import scores, taps
-from gradtools.errors import GradtoolsError
-from gradtools.extract.job import inputs
+from gradtools import jobs, scores, taps
+from gradtools.jobs import array
 
 NUMPY = {"float16": "f2", "float32": "f4"}
-
-
-def halved_on_need(job, batch, say):
-    """One batch; in halves, and those again, where the device's memory does not hold it."""
-    parts, done = [(0, len(batch.pixels))], []
-    while parts:
-        start, stop = parts.pop(0)
-        try:
-            done.append(
-                run_batch(job, batch.pixels[start:stop], job.images.labels[batch.start + start : batch.start + stop])
-            )
-        except (torch.OutOfMemoryError, MemoryError):
-            if stop - start == 1:
-                raise GradtoolsError(
-                    f"one image does not fit the memory of {job.options.device} with these taps: ask for fewer"
-                ) from None
-            middle = (start + stop) // 2
-            parts[:0] = [(start, middle), (middle, stop)]
-            say(
-                f"a batch of {stop - start} does not fit the memory of {job.options.device}: halved, so values may differ in rounding"
-            )
-    return {path: np.concatenate([values[path] for values in done]) for path in done[0]}
 
 
 def run_batch(job, pixels, label):
@@ -46,40 +20,23 @@ def run_batch(job, pixels, label):
     -------
     dict of str to (B, ...) array, by path in the store
     """
-    options, dtype = job.options, getattr(torch, job.options.dtype)
-    x = inputs(pixels, job.model).to(options.device, dtype, memory_format=torch.channels_last)
-    with (
-        taps.head_inputs(job.network, job.model.head.name) if options.score == "cosine" else contextlib.nullcontext()
-    ) as read:
-        output, tapped = taps.forward(job.network, x, job.taps)
+    options = job.options
+    output, tapped, cosine = jobs.forward(job, jobs.inputs(pixels, job))
     if job.target is None:
-        values, gradients = {"/outputs/embedding": _array(output.detach())}, {}
+        values, gradients = jobs.outputs(job, output), {}
     else:
-        values, gradients = _scored(job, output, tapped, label, _cosine(job, read[0]) if read else None)
+        values, gradients = _scored(job, output, tapped, label, cosine)
     for tap in job.taps:
         values |= _tap_values(tap, tapped[tap.name].detach(), gradients.get(tap.name), options)
     return values
 
 
-def _cosine(job, embedding):
-    """Cosine of the head's input (B, D) with every class row, (B, K)."""
-    rows = torch.as_tensor(job.model.head.weight).to(embedding)
-    return torch.nn.functional.normalize(embedding, dim=1) @ torch.nn.functional.normalize(rows, dim=1).T
-
-
 def _scored(job, logits, tapped, label, cosine):
     """Outputs of a network with classes, and the score's gradients at every tap."""
     options = job.options
-    total, classes = scores.score(
-        logits / options.temperature, job.target, options.score, label=label, member=job.member, cosine=cosine
-    )
+    total, classes = scores.score(logits / options.temperature, job.target, options.score, label=label, member=job.member, cosine=cosine)
     gradients = taps.gradients(total, tapped)
-    detached = logits.detach()
-    return {
-        "/outputs/logits": _array(detached),
-        "/outputs/predicted": _array(detached.argmax(1), "i4"),
-        "/outputs/target": _array(classes, "i4"),
-    }, gradients
+    return jobs.outputs(job, logits) | {"/outputs/target": array(classes, "i4")}, gradients
 
 
 def _tap_values(tap, activation, gradient, options):
@@ -88,27 +45,20 @@ def _tap_values(tap, activation, gradient, options):
     maps, token = taps.to_chw(activation, tap)
     values = {f"{where}/activation": _mean(maps), f"{where}/active_share": _mean(maps > 0)}
     if "activation" in options.maps:
-        values[f"{where}/activation_map"] = _array(maps, NUMPY[options.map_dtype])
+        values[f"{where}/activation_map"] = array(maps, NUMPY[options.map_dtype])
     if token is not None:
-        values[f"{where}/token_activation"] = _array(token)
+        values[f"{where}/token_activation"] = array(token)
     if gradient is None:
         return values
     slopes, token = taps.to_chw(gradient, tap)
-    values |= {
-        f"{where}/gradient": _mean(slopes),
-        f"{where}/contribution": _array((slopes * maps).sum((2, 3), dtype=torch.float64)),
-    }
+    values |= {f"{where}/gradient": _mean(slopes), f"{where}/contribution": array((slopes * maps).sum((2, 3), dtype=torch.float64))}
     if "gradient" in options.maps:
-        values[f"{where}/gradient_map"] = _array(slopes)
+        values[f"{where}/gradient_map"] = array(slopes)
     if token is not None:
-        values[f"{where}/token_gradient"] = _array(token)
+        values[f"{where}/token_gradient"] = array(token)
     return values
 
 
 def _mean(maps):
     """Mean over positions, (B, C) float32 from float64 sums."""
-    return _array(maps.sum((2, 3), dtype=torch.float64) / (maps.shape[2] * maps.shape[3]))
-
-
-def _array(tensor, dtype="f4"):
-    return np.ascontiguousarray(tensor.cpu().numpy(), dtype=dtype)
+    return array(maps.sum((2, 3), dtype=torch.float64) / (maps.shape[2] * maps.shape[3]))

@@ -6,10 +6,10 @@
 """
 
 from gradtools.images.decoding import Unreadable, check_digest, read
-from gradtools.images.listing import ImageList, find, list_images
+from gradtools.images.listing import ImageList, find, list_images, subset
 from gradtools.images.loading import Batch, batches, first_readable
 from gradtools.images.preprocessing import normalisation, preprocess, transform_box
 from gradtools.images.sources import SUFFIXES
 
 __all__ = ["Batch", "ImageList", "SUFFIXES", "Unreadable", "batches", "check_digest", "find", "first_readable",
-           "list_images", "normalisation", "preprocess", "read", "transform_box"]
+           "list_images", "normalisation", "preprocess", "read", "subset", "transform_box"]

@@ -84,6 +84,27 @@ def list_images(paths=(), *, files_from=None, null=False):
     return _joined(found)
 
 
+def subset(listed, keep):
+    """The images of a list that are kept, their boxes numbered anew.
+
+    Parameters
+    ----------
+    listed : ImageList
+    keep : (N,) bool array
+    """
+    def rows(values):
+        return None if values is None else values[keep]
+
+    boxes = listed.boxes
+    if boxes is not None:
+        inside = keep[boxes["sample"]]
+        boxes = {name: values[inside] for name, values in boxes.items()}
+        boxes["sample"] = (np.cumsum(keep) - 1)[boxes["sample"]].astype(boxes["sample"].dtype)
+    return dataclasses.replace(
+        listed, ids=[name for name, kept in zip(listed.ids, keep) if kept], labels=listed.labels[keep], sizes=listed.sizes[keep],
+        mtimes=listed.mtimes[keep], labels_many=rows(listed.labels_many), boxes=boxes, digests=rows(listed.digests))
+
+
 def find(root, ids, digests, images_dir=None):
     """The images of a store, found again; a digest is checked when its image is read.
 

@@ -16,8 +16,8 @@ def copy(source, target, path, keep=None, left=()):
 
     Parameters
     ----------
-    keep : (N,) bool array, optional
-        Samples to keep; datasets whose first dimension is `/sample` lose the other rows.
+    keep : dict of str to (n,) bool array, optional
+        Rows to keep, by the path of their dimension's scale (see `followed`): datasets whose first dimension it is lose the others.
     left : collection of str
         Groups that stay behind, with all below them.
     """
@@ -29,31 +29,29 @@ def copy(source, target, path, keep=None, left=()):
             _copy_dataset(item, target, keep)
         return
     target.require_group(path).attrs.update(layout.own_attributes(item))
-    if keep is not None and _tells_samples(item):
-        _copy_table_of_samples(item, target, keep)
-        return
     for name in sorted(item):
         copy(source, target, f"{path}/{name}", keep, left)
 
 
-def _tells_samples(group):
-    """Whether a table's rows are about samples that its column `sample` numbers, as boxes are."""
-    return "row_dimension" in group.attrs and "sample" in group and not layout.is_scale(group["sample"])
+def followed(file, keep):
+    """The rows to keep of every dimension: a map, a pair or a box stays where all the samples that it points to do.
 
+    Parameters
+    ----------
+    keep : dict of str to (n,) bool array
+        By the path of the dimension's scale, as in {"/sample": ...}.
 
-def _copy_table_of_samples(group, target, keep):
-    """Copy a table without the rows of samples that are left out, the others numbered anew."""
-    sample = group["sample"][:]
-    rows, number = keep[sample], np.cumsum(keep) - 1
-    for name in sorted(group):
-        if layout.is_scale(group[name]):
-            continue
-        values = number[sample[rows]].astype("i4") if name == "sample" else group[name][:][rows]
-        scales = layout.scales_of(group[name])
-        about = layout.plain_attributes(group[name])
-        layout.put(
-            target, group[name].name, values, scales, about.pop("long_name", name), about.pop("units", ""), about
-        )
+    Returns
+    -------
+    dict of str to (n,) bool array
+    """
+    keep = dict(keep)
+    for path, pointed in layout.POINTERS.items():
+        if path in file and pointed in keep:
+            values = file[path][:]
+            rows = layout.scales_of(file[path])[0]
+            keep[rows] = keep.get(rows, True) & ((values < 0) | keep[pointed][values])
+    return keep
 
 
 def _copy_dataset(dataset, target, keep):
@@ -61,8 +59,7 @@ def _copy_dataset(dataset, target, keep):
     if dataset.name in target:
         return
     scales = layout.scales_of(dataset)
-    by_sample = bool(scales) and scales[0] == "/sample"
-    if keep is None or not by_sample:
+    if keep is None or not scales or scales[0] not in keep:
         target.require_group(dataset.parent.name)
         h5py.h5o.copy(dataset.file.id, dataset.name.encode(), target.id, dataset.name.encode())
         made = target[dataset.name]
@@ -70,30 +67,25 @@ def _copy_dataset(dataset, target, keep):
             if key in made.attrs:
                 del made.attrs[key]
     else:
-        made = _copy_rows(dataset, target, keep)
+        made = _copy_rows(dataset, target, keep[scales[0]], keep.get(layout.POINTERS.get(dataset.name)))
     for length, path in zip(made.shape, scales):
         layout.scale(target, path, length)
     layout.attach(target, made, scales)
 
 
-def _copy_rows(dataset, target, keep):
-    """Copy the kept rows, a bounded number of bytes at a time."""
+def _copy_rows(dataset, target, keep, pointed=None):
+    """Copy the kept rows, a bounded number of bytes at a time; row numbers become those among the kept ones of `pointed`."""
     rows = np.flatnonzero(keep)
     chunks = dataset.chunks and (min(dataset.chunks[0], max(len(rows), 1)), *dataset.chunks[1:])
-    made = target.create_dataset(
-        dataset.name,
-        shape=(len(rows), *dataset.shape[1:]),
-        dtype=dataset.dtype,
-        chunks=chunks,
-        fletcher32=dataset.fletcher32,
-        shuffle=dataset.shuffle,
-        compression=dataset.compression,
-    )
+    made = target.create_dataset(dataset.name, shape=(len(rows), *dataset.shape[1:]), dtype=dataset.dtype, chunks=chunks,
+                                 fletcher32=dataset.fletcher32, shuffle=dataset.shuffle, compression=dataset.compression)
     made.attrs.update(layout.own_attributes(dataset))
     step = max(1, COPY_BYTES // max(dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])), 1))
     written = 0
     for start in range(0, dataset.shape[0], step):
-        part = dataset[start : start + step][keep[start : start + step]]
-        made[written : written + len(part)] = part
+        part = dataset[start:start + step][keep[start:start + step]]
+        if pointed is not None:
+            part = np.where(part < 0, part, (np.cumsum(pointed) - 1)[part]).astype(part.dtype)
+        made[written:written + len(part)] = part
         written += len(part)
     return made

@@ -12,6 +12,11 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
     /taps/<tap>/            activation gradient contribution active_share [sample, channel]
                             gradient_map activation_map [sample, channel, y, x]   token_activation token_gradient [sample, channel]
+    /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
+                            sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
+    /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
+                            undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
+    /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
     /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
     /projection/<feature>/            pca [sample, component]   explained [component]
@@ -28,6 +33,13 @@ from gradtools.errors import GradtoolsError
 FORMAT, VERSION = "gradtools-store", 1
 CHUNK_BYTES = 4 << 20
 MOST_ATTACHMENTS = 4085  # a scale's REFERENCE_LIST is an attribute, and attributes end at 64 KiB
+POINTERS = {  # datasets of row numbers -> the dimension whose rows they are
+    "/maps/sample": "/sample",
+    "/maps/partner": "/sample",
+    "/pairs/a": "/sample",
+    "/pairs/b": "/sample",
+    "/boxes/sample": "/sample",
+}
 MACHINERY = ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates")
 
 

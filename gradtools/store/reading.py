@@ -24,6 +24,11 @@ def read(path):
         yield Store(file, name)
 
 
+def is_store(path):
+    """Whether a path is an HDF5 file, or '-' (bool)."""
+    return path == "-" or (os.path.isfile(path) and h5py.is_hdf5(path))
+
+
 def _opened(path, name):
     """The open file, or one line that says why not."""
     if not os.path.exists(path):
@@ -155,6 +160,11 @@ class Store:
     def taps(self):
         """Names of the taps (list of str) in order of execution."""
         return json.loads(self.attributes("/taps").get("order", "[]"))
+
+    @functools.cached_property
+    def maps(self):
+        """Names of the maps (list of str), `method@tap`, in the order in which they were made."""
+        return json.loads(self.attributes("/maps").get("order", "[]"))
 
     def attributes(self, path):
         """Attributes of a group (dict, texts as str), empty where it is missing."""

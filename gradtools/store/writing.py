@@ -1,23 +1,20 @@
-"""Outputs that appear whole or not at all: OUTPUT.part, synced, renamed; in blocks that survive a kill where the job is long."""
+"""Outputs that appear whole or not at all: OUTPUT.part, synced, renamed; `growing` has those of long jobs."""
 
 import contextlib
 import datetime
 import errno
-import hashlib
 import json
 import os
 import uuid
 
 import h5py
-import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import layout, pipes
-from gradtools.store.copying import copy
+from gradtools.store.copying import copy, followed
 
-RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables", "pairs", "maps")
-SPARE_BYTES = 1 << 20  # what HDF5's own metadata may need when a block is flushed
+RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables")
 
 
 def check_output(output, force=False, inputs=()):
@@ -96,7 +93,7 @@ def _refuse_unfinished(path):
             with h5py.File(path, "r+") as file:
                 unfinished = "command" in file.attrs
         except OSError as error:
-            if _is_held(error):
+            if is_held(error):
                 raise
     if unfinished:
         raise GradtoolsError(
@@ -134,11 +131,11 @@ def disk_errors(path):
     try:
         yield
     except (OSError, RuntimeError) as error:
-        if any(_tells_of_full_disk(link) for link in _chain(error)):
+        if any(tells_of_full_disk(link) for link in _chain(error)):
             raise GradtoolsError(
                 f"no space left for {path}: free some, or write to another disk, then run the same command again"
             ) from error
-        if _is_held(error):
+        if is_held(error):
             raise GradtoolsError(
                 f"{path} is being written by another process: wait for it, or choose another -o"
             ) from error
@@ -147,7 +144,7 @@ def disk_errors(path):
         raise
 
 
-def _is_held(error):
+def is_held(error):
     """Whether another process has the file open for writing."""
     return isinstance(error, BlockingIOError) or "unable to lock" in str(error)
 
@@ -159,7 +156,7 @@ def _chain(error):
         error = error.__cause__ or error.__context__
 
 
-def _tells_of_full_disk(error):
+def tells_of_full_disk(error):
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
         hint in str(error) for hint in ("No space left", "quota exceeded", "File too large")
     )
@@ -194,7 +191,7 @@ class Sink:
         list of str
             Results that stay behind because they rest on samples that are left out.
         """
-        subset = None if keep.all() else keep
+        subset = None if keep.all() else followed(store.file, {"/sample": keep})
         behind = [name for name in RESULTS if name in store.file] if whole and subset is not None else []
         left = set(replacing) | ({f"/{name}" for name in RESULTS} if subset is not None else set())
         always = ["/samples", "/classes", "/model/class_name", "/outputs/predicted", "/outputs/target"]
@@ -237,238 +234,3 @@ class Sink:
         for name, values in columns.items():
             self.put(f"{path}/{name}", values, [row], f"{long_name}: {name}")
         self.attributes(path, row_dimension=row, **(attrs or {}))
-
-
-class Column:
-    """A dataset that grows by rows: its path, the shape and dimensions of one row, its type and texts."""
-
-    def __init__(self, path, tail, dims, dtype, long_name, units=""):
-        self.path, self.tail, self.dims, self.dtype = path, tuple(tail), tuple(dims), np.dtype(dtype)
-        self.long_name, self.units = long_name, units
-
-
-class Part(Sink):
-    """An unfinished output that grows by whole blocks and goes on after a kill.
-
-    Each block is followed by a flush and the count of committed rows; reopening drops what came after the last count.
-    """
-
-    def __init__(self, file, columns, block, rows):
-        super().__init__(file)
-        self.columns, self.block, self.rows = columns, block, rows
-
-    @property
-    def committed(self):
-        """Rows (int) that are safe on disk."""
-        return int(self.file["/part/committed"][0]) if "part" in self.file else self.rows
-
-    @property
-    def whole(self):
-        """Whether only the name is missing: nothing is left to be written."""
-        return "part" not in self.file
-
-    @property
-    def unreadable(self):
-        """Which committed rows have no image, bool (rows,)."""
-        return (
-            self.file["/part/unreadable"][: self.committed] != 0 if "part" in self.file else np.zeros(self.rows, bool)
-        )
-
-    def append(self, values, unreadable):
-        """Commit the next rows.
-
-        Parameters
-        ----------
-        values : dict of str to (n, ...) array
-            One array a column, by path.
-        unreadable : (n,) bool array
-            Rows that keep their place until the end and are then left out.
-        """
-        start = self.committed
-        stop = start + len(unreadable)
-        self._try_room(sum(array.nbytes for array in values.values()))
-        for column in self.columns:
-            dataset = self.file[column.path]
-            dataset.resize(stop, axis=0)
-            dataset[start:stop] = values[column.path]
-        self.file["/part/unreadable"][start:stop] = unreadable
-        self.file.flush()
-        self.file["/part/committed"][0] = stop
-        self.file.flush()
-
-    def values(self, path):
-        """All committed values of a growing dataset."""
-        return self.file[path][: self.committed]
-
-    def _try_room(self, needed):
-        """Try whether the next block has room (quotas and limits count) before HDF5 writes it: it does not recover from a full disk."""
-        name = self.file.filename
-        with open(name, "r+b") as handle:
-            size = os.fstat(handle.fileno()).st_size
-            try:
-                os.posix_fallocate(handle.fileno(), size, needed + SPARE_BYTES * (1 + len(self.columns) // 64))
-            except OSError as error:
-                if not _tells_of_full_disk(error):
-                    return  # a file system that cannot reserve
-                raise GradtoolsError(
-                    f"no space left for {name}: the first {self.committed} rows are kept; "
-                    "free some and run the same command again"
-                ) from error
-            finally:
-                os.ftruncate(handle.fileno(), size)
-
-
-@contextlib.contextmanager
-def grow(output, kind, columns, rows, block, command, begin, *, force=False, restart=False, compress=False, say=print):
-    """Write a store block by block, going on where the same command was stopped.
-
-    Parameters
-    ----------
-    columns : list of Column
-    rows : int
-        How many rows there will be, unreadable ones counted in.
-    block : int
-        Rows committed at once; chunk lengths divide it.
-    command : dict
-        Everything that must be the same for the job to go on; the first difference is named.
-    begin : callable
-        Called with the new `Part`; writes what does not grow.
-    say : callable
-        Takes one line for the user.
-
-    Yields
-    ------
-    Part
-    """
-    check_output(output, force)
-    with contextlib.ExitStack() as stack:
-        check = stack.enter_context(interrupt.deferred())
-        path = stack.enter_context(pipes.spooled_output()) if output == "-" else part_of(output)
-        stack.enter_context(disk_errors(path))
-        if os.path.exists(path) and (restart or output == "-"):
-            _drop(path)
-        with _opened(path, command, say) as file:
-            part = Part(file, columns, block, rows)
-            if "command" not in file.attrs:
-                _begin(part, kind, command, begin, compress)
-            _rewind(part)
-            if part.committed:
-                say(f"going on after {part.committed} of {rows} images in {path}")
-            yield part
-            if part.committed != rows:
-                raise GradtoolsError(f"{path}: {part.committed} of {rows} rows written")
-            marked = part.unreadable
-            if not marked.any():
-                file.flush()
-                file.pop("part", None)
-        if marked.any():
-            _leave_out(path, path + ".kept", marked)
-        if output != "-":
-            publish(path, output)
-        check()
-
-
-def _drop(path):
-    """Remove a part, unless another process holds it."""
-    try:
-        h5py.File(path, "r+").close()
-    except OSError as error:
-        if _is_held(error):
-            raise
-    os.unlink(path)
-
-
-def _begin(part, kind, command, begin, compress):
-    """A new part: everything that does not grow, the empty columns, and at last the command that may go on with it."""
-    stamp(part.file, kind, "", "")
-    layout.scale(part.file, "/sample", part.rows)
-    begin(part)
-    for column in part.columns:
-        _make_column(part, column, compress)
-    group = part.file.create_group("part")
-    group["command"] = json.dumps(command, sort_keys=True)
-    group["committed"] = np.zeros(1, "i8")
-    group["unreadable"] = np.zeros(part.rows, "u1")
-    part.file.flush()
-    part.file.attrs["command"] = fingerprint(command)
-    part.file.flush()
-
-
-def _make_column(part, column, compress):
-    """Make one growing dataset, empty, with its dimensions."""
-    chunks = layout.chunk_shape(column.tail, column.dtype.itemsize, part.block)
-    dataset = part.file.create_dataset(
-        column.path,
-        shape=(0, *column.tail),
-        maxshape=(None, *column.tail),
-        dtype=column.dtype,
-        chunks=chunks,
-        fletcher32=True,
-        shuffle=compress,
-        compression="gzip" if compress else None,
-    )
-    layout.label(dataset, column.long_name, column.units)
-    dims = ["/sample"] + [layout.dimension(column.path, name) for name in column.dims]
-    for length, path in zip((part.rows, *column.tail), dims):
-        layout.scale(part.file, path, length)
-    layout.attach(part.file, dataset, dims)
-
-
-def _rewind(part):
-    """Drop the rows after the last committed one."""
-    for column in part.columns:
-        if part.file[column.path].shape[0] > part.committed:
-            part.file[column.path].resize(part.committed, axis=0)
-
-
-def _opened(path, command, say):
-    """Open a part that the same command left, or a new file where there is none that can be read."""
-    if not os.path.exists(path):
-        return h5py.File(path, "w")
-    try:
-        file = h5py.File(path, "r+")
-    except OSError as error:
-        if _is_held(error) or isinstance(error, PermissionError):
-            raise
-        say(f"{path} cannot be read ({error}): beginning anew")
-        return h5py.File(path, "w")
-    if "command" not in file.attrs:
-        file.close()
-        return h5py.File(path, "w")
-    if file.attrs["command"] != fingerprint(command):
-        reason = (
-            difference(json.loads(file["part/command"][()]), command)
-            if "part" in file
-            else "it is whole and waits for its name"
-        )
-        file.close()
-        raise GradtoolsError(
-            f"{path} belongs to another command: {reason}; give the same one to go on, another -o, or --restart to drop it"
-        )
-    return file
-
-
-def fingerprint(command):
-    """SHA-256 (hex) of a command's effective options and inputs."""
-    return hashlib.sha256(json.dumps(command, sort_keys=True).encode()).hexdigest()
-
-
-def difference(before, now):
-    """The first option in which two commands differ, in words."""
-    now = json.loads(json.dumps(now))
-    key = next(key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key))
-    return f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
-
-
-def _leave_out(path, kept, marked):
-    """Replace an unfinished file by a finished copy without the marked rows."""
-    try:
-        with disk_errors(kept), h5py.File(path, "r") as file, h5py.File(kept, "w") as target:
-            target.attrs.update(file.attrs)
-            for name in sorted(set(file) - {"part"}):
-                if isinstance(file[name], h5py.Group) or not layout.is_scale(file[name]):
-                    copy(file, target, "/" + name, ~marked)
-        os.replace(kept, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(kept)

@@ -55,7 +55,7 @@ def forward(module, x, taps):
     return output, {tap.name: kept[tap.name] for tap in taps}
 
 
-def gradients(scores, tapped):
+def gradients(scores, tapped, retain=False):
     """Gradient of the sum of the scores at each tap.
 
     In eval mode images do not meet, so this holds each image's own gradient.
@@ -65,6 +65,8 @@ def gradients(scores, tapped):
     scores : (N,) tensor
     tapped : dict of str to tensor
         From `forward`.
+    retain : bool
+        Keep the graph for other scores of the same pass.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def gradients(scores, tapped):
     """
     if not scores.requires_grad:
         raise GradtoolsError(f"the scores depend on none of the taps {', '.join(tapped)}: choose taps before the head")
-    found = torch.autograd.grad(scores.sum(), list(tapped.values()), allow_unused=True)
+    found = torch.autograd.grad(scores.sum(), list(tapped.values()), allow_unused=True, retain_graph=retain)
     return {name: torch.zeros_like(tensor) if gradient is None else gradient
             for (name, tensor), gradient in zip(tapped.items(), found)}
 

@@ -1,0 +1,48 @@
+"""Options of the commands that pass images through a network, and how their common ones become a model and a list."""
+
+import click
+
+from gradtools.cli import options
+from gradtools.errors import UsageError
+
+listing = options.combine(
+    click.option("--restart", is_flag=True, help="Drop what a stopped run of another command left, and begin anew."),
+    click.option("--files-from", metavar="FILE", help="Read the list of images from a file; '-' is stdin."),
+    click.option("-0", "--null", is_flag=True, help="The list of --files-from is separated by NUL, as of find -print0."))
+
+scored = options.combine(
+    click.option("--score", type=click.Choice(["logit", "prob", "logprob", "sigmoid", "cosine"]), default="logit",
+                 help="Form of the target's score."),
+    click.option("--temperature", type=click.FloatRange(0, min_open=True), default=1.0, help="Logits are divided by it before the score."),
+    click.option("--label-map", metavar="CSV", help="Data class, model class (name, index or WordNet id), one pair a line."),
+    click.option("--labels-in-order", is_flag=True, help="The data's classes are the model's, in sorted order."),
+    click.option("--unmapped", type=click.Choice(["stop", "skip"]), default="stop",
+                 help="With --target label: classes that meet none of the model's."))
+
+computed = options.combine(
+    click.option("--batch-size", type=click.IntRange(1), default=32, help="Images computed at once."),
+    options.device,
+    click.option("--workers", type=click.IntRange(1), default=2, help="Threads that read and decode images."),
+    click.option("--max-skipped", default="1%", metavar="N|P%", help="Unreadable images allowed, at least one for a percentage."),
+    click.option("--strict", is_flag=True, help="Allow no unreadable image."),
+    click.option("--fold/--no-fold", default=True,
+                 help="Fold BatchNorm into convolutions that are no taps: faster, equal within rounding."),
+    click.option("--compress", type=click.Choice(["none", "gzip"]), default="none",
+                 help="gzip: smaller, and 30 to 90 times slower to write."))
+
+
+def output(argument):
+    """Where the store goes, checked before anything heavy is imported: a file, or '-'."""
+    target = options.output_store(argument)
+    if target is None:
+        raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
+    return target
+
+
+def load(console, model, weights, trust_weights, preprocess, class_names, head):
+    """The network of the model options; its notes are said."""
+    from gradtools import models
+    network = models.load(model, weights, preprocess=preprocess, no_head=head == "none", class_names=class_names, trust=trust_weights)
+    for note in network.notes:
+        console.say(note)
+    return network

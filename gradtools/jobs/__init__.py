@@ -1,0 +1,15 @@
+"""What every pass of a network over images shares: preparation, one forward pass, the walk over blocks, the samples' columns.
+
+    job = jobs.prepare(image_list, model, options)
+    with store.grow(...) as part:
+        jobs.walk(part, job, run)           # run(pixels, label) gives the values of a batch
+        jobs.judge_skipped(part, len(image_list.ids), "1%")
+"""
+
+from gradtools.jobs import schema
+from gradtools.jobs.passing import array, forward, inputs, outputs
+from gradtools.jobs.preparing import Job, prepare
+from gradtools.jobs.walking import TooManySkipped, allowance, block, judge_skipped, walk
+
+__all__ = ["Job", "TooManySkipped", "allowance", "array", "block", "forward", "inputs", "judge_skipped", "outputs", "prepare", "schema",
+           "walk"]

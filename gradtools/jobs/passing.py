@@ -1,0 +1,57 @@
+"""One batch through the network of a job: its input, its forward pass, its outputs as the store has them."""
+
+import contextlib
+
+import numpy as np
+import torch
+
+from gradtools import taps
+from gradtools.jobs.preparing import normalised
+
+
+def inputs(pixels, job):
+    """Pixels (B, 3, H, W), u8 or float, as what the network reads: normalised, of the job's type, on its device."""
+    options = job.options
+    return normalised(pixels, job.model).to(options.device, getattr(torch, options.dtype), memory_format=torch.channels_last)
+
+
+def forward(job, x, chosen=None):
+    """Output, tensors at the taps, and with `--score cosine` the cosine of the head's input with every class row.
+
+    Parameters
+    ----------
+    x : (B, 3, H, W) tensor
+    chosen : sequence of Tap, optional
+        By default the job's.
+
+    Returns
+    -------
+    output : (B, K) tensor
+    tapped : dict of str to tensor
+        As `taps.forward` gives them.
+    cosine : (B, K) tensor or None
+    """
+    chosen = job.taps if chosen is None else chosen
+    by_cosine = job.target is not None and job.options.score == "cosine"
+    with taps.head_inputs(job.network, job.model.head.name) if by_cosine else contextlib.nullcontext() as read:
+        output, tapped = taps.forward(job.network, x, chosen)
+    return output, tapped, _cosine(job, read[0]) if by_cosine else None
+
+
+def _cosine(job, embedding):
+    """Cosine of the head's input (B, D) with every class row, (B, K)."""
+    rows = torch.as_tensor(job.model.head.weight).to(embedding)
+    return torch.nn.functional.normalize(embedding, dim=1) @ torch.nn.functional.normalize(rows, dim=1).T
+
+
+def outputs(job, output):
+    """What the store keeps of the network's output (B, K), by path."""
+    detached = output.detach()
+    if job.target is None:
+        return {"/outputs/embedding": array(detached)}
+    return {"/outputs/logits": array(detached), "/outputs/predicted": array(detached.argmax(1), "i4")}
+
+
+def array(tensor, dtype="f4"):
+    """A tensor as a contiguous numpy array."""
+    return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=dtype)

@@ -1,0 +1,86 @@
+"""How samples, classes, model and outputs lie in the store of any pass over images, and what must be equal for it to go on."""
+
+import dataclasses
+import hashlib
+import inspect
+import json
+
+from gradtools import __version__, store
+
+
+def columns(job, axis=store.Axis()):
+    """The datasets that grow by one row an image: what was read of it, and what the network answered."""
+    def column(*arguments):
+        return store.Column(*arguments, axis=axis)
+
+    found = [column("/samples/digest", (32,), ["/byte"], "u1", "SHA-256 of the image file", ""),
+             column("/samples/height", (), [], "i4", "height of the original image", "pixel"),
+             column("/samples/width", (), [], "i4", "width of the original image", "pixel")]
+    if job.target is None:
+        text = "output of a network without a class head"
+        return found + [column("/outputs/embedding", (job.width,), ["/embedding"], "f4", text)]
+    return found + [column("/outputs/logits", (job.width,), ["/class"], "f4", "logits"),
+                    column("/outputs/predicted", (), [], "i4", "class of the largest logit")]
+
+
+def command(job):
+    """What must be the same for a stopped job to go on."""
+    listed, model = job.images, job.model
+    return {**dataclasses.asdict(job.options), "version": __version__, "model": model.spec, "model's code": _code(model.module),
+            "head": job.target is not None, "target classes": repr(job.target), "class names": sha(list(model.class_names or [])), "weights": model.weights_sha256,
+            "preprocess": str(_preprocess_text(model)), "tap": [tap.name for tap in job.taps],
+            "images": sha(listed.ids, listed.sizes.tolist()),
+            "image times": sha(listed.mtimes.tolist()), "root": str(listed.root), "labels": sha(listed.labels.tolist(), listed.label_names),
+            "label mapping": hashlib.sha256(job.member.tobytes()).hexdigest()}
+
+
+def _code(module):
+    """SHA-256 (hex) of the file that defines a network, '' where it has none."""
+    try:
+        with open(inspect.getsourcefile(type(module)), "rb") as source:
+            return hashlib.sha256(source.read()).hexdigest()
+    except (TypeError, OSError):
+        return ""
+
+
+def sha(*values):
+    """SHA-256 (hex) of values as JSON."""
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def _preprocess_text(model):
+    """The preprocessing as JSON; a callable of the model's own by its name."""
+    own = model.preprocess
+    return json.dumps(own, sort_keys=True) if isinstance(own, dict) else getattr(own, "__qualname__", repr(type(own)))
+
+
+def begin(part, job):
+    """Write what does not grow: samples' names and labels, classes, model."""
+    listed, model, options = job.images, job.model, job.options
+    part.attributes("/", source=str(listed.root), root=str(listed.root))
+    part.put("/samples/id", list(listed.ids), ["/sample"], "path below the root")
+    part.put("/samples/label", listed.labels.astype("i4"), ["/sample"], "data class, -1 where none")
+    if listed.labels_many is not None:
+        part.put("/samples/labels", listed.labels_many.astype("u1"), ["/sample", "/label"], "data classes of images with several")
+    if listed.label_names:
+        part.put("/classes/name", list(listed.label_names), ["/label"], "data class")
+        if job.target is not None:
+            part.put("/classes/member", job.member, ["/label", "/class"], "model classes of each data class")
+    if listed.boxes is not None:
+        part.table("/boxes", listed.boxes, "boxes in pixels of the original image, half-open", row="box")
+    _begin_model(part, job)
+    part.attributes("/model", model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256,
+                    preprocess=_preprocess_text(model),
+                    score=options.score, target=options.target, temperature=options.temperature, device=options.device, dtype=options.dtype,
+                    batch_size=options.batch_size, folded=int(options.fold))
+
+
+def _begin_model(part, job):
+    """The model's classes and the rows of its last layer."""
+    model = job.model
+    if job.target is not None and model.class_names:
+        part.put("/model/class_name", list(model.class_names), ["/class"], "class of the model")
+    if model.head is not None and job.target is not None:
+        part.put("/model/weight", model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
+                 attrs={"module": model.head.name})
+        part.put("/model/bias", model.head.bias.astype("f4"), ["/class"], "bias of the last layer")

@@ -1,0 +1,117 @@
+"""The walk over a job's images: read ahead, computed batch by batch, committed block by block, from where it was stopped."""
+
+import contextlib
+import math
+
+import numpy as np
+import torch
+
+from gradtools import images, interrupt
+from gradtools.errors import GradtoolsError, UsageError
+
+BLOCK = 256  # entries committed at once, about
+
+
+class TooManySkipped(GradtoolsError):
+    """More inputs were skipped than allowed; the output stays as a part that a larger allowance finishes."""
+
+    exit_status = 3
+
+
+def block(batch_size):
+    """Entries committed at once: the multiple of the batch size that is nearest below BLOCK, at least one batch."""
+    return batch_size * max(1, BLOCK // batch_size)
+
+
+def walk(part, job, run, *, listed=None, first=0, width=1, batch_size=None, workers=2, say=print, progress=None):
+    """Go over the entries from the first that is not committed.
+
+    Parameters
+    ----------
+    part : store.Part
+    job : Job
+    run : callable
+        Takes pixels (width * n, 3, H, W) and label (width * n,), gives the values of n entries by path.
+    listed : images.ImageList, optional
+        By default the job's.
+    first : int
+        The job's entry that the list begins with.
+    width : int
+        Images of an entry.
+    batch_size : int, optional
+        Images computed at once, a multiple of the width; by default the job's.
+    say : callable
+        Takes one line for the user.
+    progress : callable
+        `progress(total, done)` gives a context manager that yields `advance(n)`.
+    """
+    listed, size = listed or job.images, batch_size or job.options.batch_size
+    total, start = len(listed.ids) // width, part.committed - first
+    waiting = []
+    stream = images.batches(listed, job.model.preprocess, size, start=start * width, workers=workers)
+    with contextlib.closing(stream), (progress or interrupt.unwatched)(total, start) as advance:
+        for batch in stream:
+            values = _halved_on_need(part, run, listed, batch, width, job.options.device, say)
+            if width == 1:
+                values |= {"/samples/digest": batch.digests, "/samples/height": batch.heights, "/samples/width": batch.widths}
+                for reason in batch.reasons.values():
+                    say(f"skipped {reason}")
+            marked = batch.unreadable.reshape(-1, width).any(axis=1)
+            waiting.append((values, marked))
+            if sum(len(entries) for _, entries in waiting) >= part.block:
+                _commit(part, waiting)
+            advance(len(marked))
+        if waiting:
+            _commit(part, waiting)
+
+
+def _halved_on_need(part, run, listed, batch, width, device, say):
+    """The values of one batch; in halves, and those again, where the device's memory does not hold it.
+
+    The size that fitted is kept in the part, for this run and those that go on with it: another size gives other rounding.
+    """
+    entries, done, start = len(batch.pixels) // width, [], 0
+    fits = min(entries, part.batch_limit or entries)
+    while start < entries:
+        rows = slice(start * width, min(start + fits, entries) * width)
+        try:
+            done.append(run(batch.pixels[rows], listed.labels[batch.start:][rows]))
+            start += fits
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "memory" not in str(error):
+                raise
+            if fits == 1:
+                raise GradtoolsError(f"one image does not fit the memory of {device} with these taps: ask for fewer") from None
+            if part.batch_limit is None:
+                say(f"a batch of {width * fits} does not fit the memory of {device}: halved, so values may differ in rounding")
+            fits = max(1, fits // 2)
+            part.limit_batches(fits)
+    return {path: np.concatenate([values[path] for values in done]) for path in done[0]}
+
+
+def _commit(part, waiting):
+    """Write the waiting batches as one block."""
+    values = {path: np.concatenate([batch[path] for batch, _ in waiting]) for path in waiting[0][0]}
+    part.append(values, np.concatenate([marked for _, marked in waiting]))
+    waiting.clear()
+
+
+def judge_skipped(part, total, allowed):
+    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `allowance`)."""
+    count = int(part.unreadable[:total].sum())
+    if count == total:
+        raise GradtoolsError(f"none of the {total} images could be read")
+    if count > allowed:
+        raise TooManySkipped(f"{count} of {total} images could not be read, {allowed} allowed: {part.file.filename} is kept; "
+                             "mend them, or finish it with a larger --max-skipped")
+
+
+def allowance(text, total):
+    """How many of `total` inputs `N` or `P%` allows; a percentage at least one."""
+    try:
+        number = float(text[:-1]) if text.endswith("%") else int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= (100 if text.endswith("%") else math.inf):
+        raise UsageError(f"--max-skipped {text}: write a number or a percentage, as in 10 or 1%")
+    return max(1, int(number * total / 100)) if text.endswith("%") else number

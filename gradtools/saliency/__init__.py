@@ -1,0 +1,141 @@
+"""images or features + model -> maps: Grad-CAM and its kin, for classes and for pairs of images.
+
+Maps are stored raw and signed, at the tap's own size; ReLU, resize, normalisation and fusion happen on reading.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+import torch
+
+from gradtools import jobs, provenance, store
+from gradtools.saliency import pairs, plan as planning, schema, sources
+from gradtools.saliency.batch import run_images, run_pairs
+from gradtools.saliency.methods import NAMES
+
+__all__ = ["NAMES", "Options", "run_images", "run_pairs", "saliency"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the values: every field is part of the command that may go on after a kill."""
+
+    method: tuple = ("gradcam",)
+    tap: tuple = ()
+    layers: int | None = None    # the last so many blocks, beside the taps
+    channels: tuple = ("all",)   # subsets, in the grammar of `subset`
+    target: str = "argmax"
+    score: str = "logit"
+    temperature: float = 1.0
+    pairs: str | None = None     # a CSV file, same-class:K, all
+    embedding: str = "pooled"    # pooled, output, or a tap
+    seed: int = 0
+    literal_exp: bool = False
+    map_dtype: str = "float32"
+    label_map: str | None = None
+    labels_in_order: bool = False
+    unmapped: str = "stop"
+    batch_size: int = 32
+    device: str = "cpu"
+    dtype: str = "float32"
+    fold: bool = True
+    compress: bool = False
+
+
+def saliency(images, model, output, options, *, source=None, where=(), images_dir=None, carry=False, threads=None, workers=2,
+             max_skipped="1%", force=False, restart=False, say=print, progress=None):
+    """Write the maps of every image, or of both images of every pair.
+
+    Parameters
+    ----------
+    images : images.ImageList or None
+        None where a store names them.
+    model : models.Model
+    output : str
+        Path of the store, or '-'.
+    options : Options
+    source : store.Store, optional
+        A store whose images are found again; `where` chooses among its samples, `images_dir` says where they are now, `carry` takes all
+        that it holds along.
+    max_skipped : str
+        Unreadable images allowed: a number or a percentage.
+    say : callable
+        Takes one line for the user.
+    progress : callable
+        `progress(total, done)` gives a context manager that yields `advance(n)`.
+
+    Raises
+    ------
+    TooManySkipped, GradtoolsError
+    """
+    begun = provenance.begin()
+    store.check_output(output, force, [] if source is None else [source])
+    if threads:
+        torch.set_num_threads(threads)
+    keep = None
+    if source is not None:
+        images, keep = sources.find(source, images_dir, where)
+        carry = carry and _same_network(source, model, say)
+    allowed = jobs.allowance(max_skipped, len(images.ids))
+    plan = planning.make(images, model, options, say, None if source is None else source.member)
+    images, keep = plan.job.images, _still_kept(keep, images, plan.job.images)
+    columns = schema.columns(plan)
+    begin = functools.partial(_begin, plan=plan, source=source if carry else None, keep=keep, replacing=[one.path for one in columns])
+    command = schema.command(plan) | {"carried": store.digests(source.file) if carry else None}
+    batch = options.batch_size if plan.pairs is None else 2 * max(1, options.batch_size // 2)
+    with store.grow(output, "maps", columns, schema.entries(plan), jobs.block(batch), command, begin, unused=schema.unused(plan),
+                    force=force, restart=restart, compress=options.compress, say=say) as part:
+        if part.whole:
+            return
+        _walk(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
+        skipped = int(part.unreadable[:len(images.ids)].sum())
+        part.history([] if source is None else [source],
+                     provenance.step(begun, [] if source is None else [source], read=len(images.ids) - skipped, skipped=skipped,
+                                     seed=options.seed, weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
+
+
+def _still_kept(keep, images, left):
+    """Samples of the store whose images still take part: a target can leave some out."""
+    if keep is None or len(left.ids) == len(images.ids):
+        return keep
+    keep = keep.copy()
+    keep[keep] = np.isin(np.array(images.ids, dtype=object), np.array(left.ids, dtype=object))
+    return keep
+
+
+def _walk(plan, part, batch, allowed, **how):
+    """Go over the images, then over the pairs."""
+    job, count = plan.job, len(plan.job.images.ids)
+    if plan.pairs is None:
+        listed = job.images if plan.slots is None else dataclasses.replace(job.images, labels=plan.slots)
+        jobs.walk(part, job, lambda pixels, classes: run_images(plan, pixels, classes), listed=listed, **how)
+        return jobs.judge_skipped(part, count, allowed)
+    if part.committed < count:
+        jobs.walk(part, job, lambda pixels, _: _outputs(job, pixels), batch_size=batch, **how)
+    jobs.judge_skipped(part, count, allowed)
+    listed = pairs.images_of(plan.pairs, job.images, part.values("/samples/digest"))
+    jobs.walk(part, job, lambda pixels, _: run_pairs(plan, pixels), listed=listed, first=count, width=2, batch_size=batch, **how)
+
+
+def _outputs(job, pixels):
+    """What the network answers, without maps."""
+    with torch.inference_mode():
+        return jobs.outputs(job, job.network(jobs.inputs(pixels, job)))
+
+
+def _begin(part, plan, source, keep, replacing):
+    """Carry what the input holds, then write what does not grow."""
+    if source is not None:
+        part.carry(source, keep, whole=True, replacing=(*replacing, "/maps", "/pairs"))
+    schema.begin(part, plan)
+    if source is not None:  # its gradients have their own target
+        part.attributes("/model", **source.model)
+
+
+def _same_network(source, model, say):
+    """Whether the features of a store are this network's; of another they are left behind."""
+    same = source.model.get("weights_sha256") == model.weights_sha256
+    if not same:
+        say(f"{source.name}: its features are of another network and are not carried on")
+    return same

@@ -1,0 +1,130 @@
+"""The equations: from activations and gradients at a tap to raw maps, before ReLU, resize and normalisation.
+
+Symbols as in SPEC 5: A (N, C, H, W) the activation of a tap, G the gradient of the score there, of the same shape. Maps are (N, H, W).
+"""
+
+import torch
+
+
+def gradcam(A, G):
+    """Grad-CAM: sum_k alpha_k A_k, alpha_k = mean_ij G_kij; signed.
+
+    References
+    ----------
+    Selvaraju et al. 2017, eq. 1 and 2 before the ReLU; SPEC 5 (3).
+    """
+    return _weighted(weights(G), A)
+
+
+def hirescam(A, G):
+    """HiResCAM: sum_k G_k o A_k; signed.
+
+    References
+    ----------
+    Draelos and Carin 2020, eq. 5.
+    """
+    return (G * A).sum(1)
+
+
+def gam(A, G):
+    """Gradient Activation Map of one layer: sum_k ReLU(G_k) o ReLU(A_k); never negative.
+
+    References
+    ----------
+    arXiv 2109.00951, eq. 1 before RSZ and NRM; SPEC 5 (1).
+    """
+    return (G.relu() * A.relu()).sum(1)
+
+
+def layercam(A, G):
+    """LayerCAM: sum_k ReLU(G_k) o A_k; negative only where activations are.
+
+    References
+    ----------
+    Jiang et al. 2021, eq. 5 and 6 before the ReLU.
+    """
+    return (G.relu() * A).sum(1)
+
+
+def activation(A, G):
+    """The sum of the activations, a control that knows no class."""
+    return A.sum(1)
+
+
+def gradcam_plus_plus(A, G):
+    """Grad-CAM++ without its factor exp(s): weight_k = sum_ij ReLU(G_kij) / (2 + G_kij S_k), S_k = sum_ab A_kab.
+
+    Y = exp(s) cancels in the alphas and scales the map by one number; where G is 0, so is the weight.
+
+    Returns
+    -------
+    maps : (N, H, W) tensor
+    undefined : (N,) int64 tensor
+        Entries with G > 0 whose denominator is not above 0 (at taps before a ReLU): their weight is taken as 0.
+
+    References
+    ----------
+    Chattopadhay et al. 2018, eq. 10 and 19; SPEC 5 (6) and 10.
+    """
+    denominators = 2 + G * A.sum((2, 3), keepdim=True)
+    rising, defined = G > 0, denominators > 0
+    alphas = torch.where(rising & defined, G / torch.where(defined, denominators, 1), 0)
+    return _weighted(_sum(alphas), A), (rising & ~defined).sum((1, 2, 3))
+
+
+def gradcam_plus_plus_literal(A, G, score):
+    """Grad-CAM++ as printed, with Y = exp(s) in the network's own precision: it overflows where s is large.
+
+    Parameters
+    ----------
+    score : (N,) tensor
+
+    Returns
+    -------
+    maps : (N, H, W) tensor
+        Zero for the images whose weights overflow.
+    undefined : (N,) int64 tensor
+        Entries whose weight is no number.
+
+    References
+    ----------
+    SPEC 5 (6): Y'' = e^s g^2, Y''' = e^s g^3, a = Y'' / (2 Y'' + sum A Y'''), weight_k = sum_ij a ReLU(e^s g).
+    """
+    Y = score.to(G).exp()[:, None, None, None]
+    second, third = Y * G**2, Y * G**3
+    a = torch.where(G == 0, 0, second / (2 * second + A.sum((2, 3), keepdim=True) * third))
+    alphas = a * (Y * G).relu()
+    undefined = (~alphas.isfinite()).sum((1, 2, 3))
+    maps = _weighted(_sum(alphas.nan_to_num(0, 0, 0)), A)
+    return torch.where((undefined == 0)[:, None, None] & maps.isfinite(), maps, 0), undefined
+
+
+def largest_channel(G):
+    """The gradient at the input: max_k |G_k|.
+
+    References
+    ----------
+    Simonyan et al. 2014, section 3.1.
+    """
+    return G.abs().amax(1)
+
+
+def weights(G):
+    """Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64."""
+    return (G.sum((2, 3), dtype=torch.float64) / (G.shape[2] * G.shape[3])).to(G.dtype)
+
+
+def _sum(values):
+    """Sum over positions, (N, C), in float64."""
+    return values.sum((2, 3), dtype=torch.float64).to(values.dtype)
+
+
+def _weighted(weight, A):
+    """sum_k weight_k A_k of weights (N, C)."""
+    return torch.einsum("nc,nchw->nhw", weight, A)
+
+
+AT_TAPS = {"gradcam": gradcam, "gam": gam, "layercam": layercam, "hirescam": hirescam, "activation": activation}
+PLUS_PLUS, LITERAL = "gradcam++", "gradcam++-literal"
+AT_INPUT = ("gradient", "guided-backprop")
+NAMES = ("gradcam", PLUS_PLUS, "gam", "layercam", "hirescam", "activation", *AT_INPUT)

@@ -1,0 +1,44 @@
+"""The images of a feature store, found again for another pass."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools import images, samples
+
+
+def find(source, images_dir=None, where=()):
+    """The images of a store that meet every condition, with their labels and boxes.
+
+    Parameters
+    ----------
+    source : store.Store
+    images_dir : str, optional
+        Where they are now; by default where they were.
+    where : sequence of str
+        As for `samples.select`.
+
+    Returns
+    -------
+    listed : images.ImageList
+        Each image's digest is checked when it is read.
+    keep : (N,) bool array
+        Which of the store's samples they are.
+    """
+    keep = samples.select(source, where)
+    rows = np.flatnonzero(keep)
+    ids, digests = [source.ids[row] for row in rows], source.values("/samples/digest")[keep]
+    listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
+    many = source.values("/samples/labels")
+    return dataclasses.replace(listed, labels=source.labels[keep], label_names=source.class_names,
+                               labels_many=None if many is None else many[keep], boxes=_boxes(source, keep)), keep
+
+
+def _boxes(source, keep):
+    """The boxes of the kept samples, as columns."""
+    if source.values("/boxes/sample") is None:
+        return None
+    columns, _ = source.table("/boxes")
+    inside = keep[columns["sample"]]
+    number = np.cumsum(keep) - 1
+    return {name: (number[values] if name == "sample" else values)[inside] for name, values in columns.items()} if inside.any() else None

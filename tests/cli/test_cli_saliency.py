@@ -1,0 +1,77 @@
+"""gradtools saliency in the shell: in a pipe, killed, and asked wrongly."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from gradtools import store
+from networks import TOY_SOURCE
+
+RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with a network and 600 images of two classes."""
+    from PIL import Image
+
+    folder, rng = tmp_path_factory.mktemp("workplace"), np.random.default_rng(0)
+    (folder / "toy.py").write_text(TOY_SOURCE + RULES)
+    for number in range(600):
+        path = folder / "photos" / ("ant", "bee")[number % 2] / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype="u1")).save(path)
+    return folder
+
+
+def run(folder, *arguments):
+    """The command in a process of its own."""
+    line = [sys.executable, "-m", "gradtools", "saliency", *arguments, "--model", "toy.py:Toy"]
+    return subprocess.run(line, capture_output=True, text=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL)
+
+
+def test_pipe_carries_the_features(workplace):
+    line = ("{python} -m gradtools extract photos --model toy.py:Toy --tap body | "
+            "{python} -m gradtools saliency --model toy.py:Toy --method gam > maps.h5")
+    subprocess.run(line.format(python=sys.executable), shell=True, check=True, cwd=workplace, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    with store.read(str(workplace / "maps.h5")) as source:
+        assert source.kind == "maps" and source.maps == ["gam@body"] and source.taps == ["body"]
+        assert source.values("/taps/body/gradient").shape == (600, 3) and len(source.history_lines()) == 2
+
+
+@pytest.mark.parametrize("options", [("--target", "top:2"), ("--target", "cosine", "--pairs", "same-class:300")])
+def test_killed_and_given_again(workplace, options):
+    """SIGKILL at many moments; what comes out equals what an undisturbed run wrote."""
+    command = ["photos", *options, "--method", "gradcam", "--method", "gradcam++", "--batch-size", "8", "--model", "toy.py:Toy"]
+    job = [sys.executable, "-m", "gradtools", "saliency", *command, "-o"]
+    where = dict(cwd=workplace, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    for name in ("whole.h5", "killed.h5"):
+        (workplace / name).unlink(missing_ok=True)
+    began = time.monotonic()
+    subprocess.run([*job, "whole.h5"], check=True, **where)
+    whole = time.monotonic() - began
+    for share in (0.8, 0.9, 0.95):
+        process = subprocess.Popen([*job, "killed.h5"], **where)
+        time.sleep(share * whole)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        (workplace / "killed.h5").unlink(missing_ok=True)
+    subprocess.run([*job, "killed.h5"], check=True, **where)
+    with store.read(str(workplace / "whole.h5")) as a, store.read(str(workplace / "killed.h5")) as b:
+        assert store.digests(a.file) == store.digests(b.file)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("photos", "-o", "a.h5", "--where", "correct"), "about the images of a store"), (("photos", "-o", "no/a.h5"), "does not exist"),
+    (("photos", "-o", "a.h5", "--target", "wasp"), "no class 'wasp'"), (("photos", "-o", "a.h5", "--channels", "best"), "--channels best"),
+    (("photos", "-o", "a.h5", "--layers", "9"), "--layers 9"), ((), "standard input was empty")])
+def test_mistakes_are_said_in_one_line(workplace, arguments, words):
+    result = run(workplace, "-q", *arguments)
+    assert result.returncode in (1, 2) and words in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert not (workplace / "a.h5").exists()
