@@ -291,7 +291,9 @@ def test_maps_of_half_precision_and_in_xarray(model, folder, tmp_path):
     ({"method": ("gradcamm",)}, "there are gradcam"), ({"target": "cosine"}, "need --pairs"), ({"pairs": "all"}, "cosine or dot"),
     ({"target": "top:3"}, "from 1 to 2"), ({"channels": ("top4",)}, "has 3 channels"), ({"channels": ("1", "2")}, "one list"),
     ({"target": "dot", "pairs": "same-class:x"}, "same-class:5"), ({"literal_exp": True}, "gradcam\\+\\+"),
-    ({"target": "dot", "pairs": "all", "score": "prob"}, "--score prob"), ({"target": "dot", "pairs": "missing.csv"}, "missing.csv")])
+    ({"target": "dot", "pairs": "all", "score": "prob"}, "--score prob"),
+    ({"target": "dot", "pairs": "all", "embedding": "stem"}, "body comes after it"),
+    ({"target": "dot", "pairs": "missing.csv"}, "missing.csv")])
 def test_what_does_not_go_together(model, folder, tmp_path, options, words):
     with pytest.raises(UsageError, match=words):
         make(folder, model, tmp_path / "a.h5", **options)

@@ -54,7 +54,7 @@ def make(image_list, model, options, say=print, member=None):
     ------
     UsageError, GradtoolsError
     """
-    _check(options, model)
+    _check(options)
     subsets = [subset.parse(text) for text in dict.fromkeys(options.channels)]
     if len({one.suffix for one in subsets}) < len(subsets):
         raise UsageError("--channels: one list at a time: two would have the same name")
@@ -69,13 +69,22 @@ def make(image_list, model, options, say=print, member=None):
     maps, guided = _maps(options, job.trace, subsets)
     shared = dict(job=job, maps=tuple(maps), guided=guided, taps=tuple(dict.fromkeys(one.tap for one in maps)))
     if options.pairs is not None:
-        tap = taps.resolve(job.trace, [embedding])[0] if embedding else None
+        tap = _embedding(job, embedding, shared["taps"]) if embedding else None
         return Plan(**shared, rows=2, pairs=pairs.choose(options.pairs, image_list, options.seed), embedding=tap)
     slots = targets.slots(job)
     return Plan(**shared, rows=targets.per_image(job, slots), slots=slots)
 
 
-def _check(options, model):
+def _embedding(job, name, before):
+    """The tap that pairs are compared at; the maps' taps must feed it."""
+    tap, order = taps.resolve(job.trace, [name])[0], [one.name for one in job.taps]
+    late = [one.name for one in before if order.index(one.name) > order.index(tap.name)]
+    if late:
+        raise UsageError(f"--embedding {name}: {late[0]} comes after it and has no part in it; choose maps of an earlier --tap")
+    return tap
+
+
+def _check(options):
     """Refuse options that do not go together."""
     unknown = [name for name in options.method if name not in methods.NAMES]
     if unknown:
