@@ -80,6 +80,7 @@ def main(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     if name.startswith("gradtools-"):
         argv.insert(0, name.removeprefix("gradtools-").removesuffix(".py"))
+    stdout = sys.stdout
     verbose = any(arg.startswith("-vv") for arg in argv)
     try:
         for stream in (sys.stdout, sys.stderr):  # names that are not UTF-8 are shown escaped
@@ -92,7 +93,7 @@ def main(argv=None):
     except BrokenPipeError:
         return _reader_gone()
     except SystemExit as leaving:
-        if isinstance(leaving.__context__, BrokenPipeError):  # what click makes of it
+        if sys.stdout is not stdout:  # what click makes of a broken pipe: it leaves with another stdout in place
             return _reader_gone()
         print(f"{_called(argv)}: code of the user's left with {leaving.code!r}", file=sys.stderr)
         return 1

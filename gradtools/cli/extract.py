@@ -14,7 +14,7 @@ from gradtools.errors import UsageError
 @options.output
 @passes.listing
 @click.option("--tap", multiple=True, default=("auto:blocks", "auto:last-conv"), metavar="TAP",
-              help="Module name, name#call, name@relu, glob, input, auto:blocks, auto:last-conv, auto:last-block, auto:convs, auto:relus (repeat).")
+              help="Module name, name#call, name@relu, glob, input, or auto:blocks, last-conv, last-block, convs, relus (repeat).")
 @click.option("--target", default="argmax", metavar="T", help="What is differentiated: argmax, label, a class NAME or ID, or diff:A,B.")
 @passes.scored
 @click.option("--maps", multiple=True, type=click.Choice(["gradient", "activation"]), help="Also store the maps themselves, every position (repeat).")

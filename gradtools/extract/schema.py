@@ -51,7 +51,8 @@ def _begin_taps(part, job):
     part.attributes("/taps", order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
     for tap in job.taps:
         verdict = job.verdicts.get(tap.name)
-        facts = {} if verdict is None else {"spatially_constant": int(verdict.spatially_constant), "input_independent": int(verdict.input_independent)}
+        facts = {} if verdict is None else {"spatially_constant": int(verdict.spatially_constant),
+                                            "input_independent": int(verdict.input_independent)}
         part.attributes(f"/taps/{tap.name}", shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
 
 

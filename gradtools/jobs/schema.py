@@ -27,8 +27,10 @@ def command(job):
     """What must be the same for a stopped job to go on."""
     listed, model = job.images, job.model
     return {**dataclasses.asdict(job.options), "version": __version__, "model": model.spec, "model's code": _code(model.module),
-            "head": job.target is not None, "target classes": repr(job.target), "class names": sha(list(model.class_names or [])), "weights": model.weights_sha256,
-            "preprocess": str(_preprocess_text(model)), "tap": [tap.name for tap in job.taps],
+            "head": job.target is not None, "target classes": repr(job.target), "class names": sha(list(model.class_names or [])),
+            "weights": model.weights_sha256,
+            "preprocess": str(_preprocess_text(model)),
+            "tap": [tap.name for tap in job.taps],
             "images": sha(listed.ids, listed.sizes.tolist()),
             "image times": sha(listed.mtimes.tolist()), "root": str(listed.root), "labels": sha(listed.labels.tolist(), listed.label_names),
             "label mapping": hashlib.sha256(job.member.tobytes()).hexdigest()}
