@@ -1,9 +1,14 @@
 """Options of the commands that pass images through a network, and how their common ones become a model and a list."""
 
+import contextlib
+import ctypes
+
 import click
 
 from gradtools.cli import options
 from gradtools.errors import UsageError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 listing = options.combine(
     click.option("--restart", is_flag=True, help="Drop what a stopped run of another command left, and begin anew."),
@@ -31,6 +36,17 @@ computed = options.combine(
                  help="gzip: smaller, and 30 to 90 times slower to write."))
 
 
+def keep_freed_memory():
+    """Let the allocator keep what a batch frees for the next one.
+
+    glibc hands large blocks back at once and zeroes them anew, page by page: a fifth of the time of a batch (measured, resnet50).
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        allocator = ctypes.CDLL("libc.so.6")
+        for parameter, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, 2 ** 31 - 1)):
+            allocator.mallopt(parameter, value)
+
+
 def output(argument):
     """Where the store goes, checked before anything heavy is imported: a file, or '-'."""
     target = options.output_store(argument)
@@ -41,6 +57,7 @@ def output(argument):
 
 def load(console, model, weights, trust_weights, preprocess, class_names, head):
     """The network of the model options; its notes are said."""
+    keep_freed_memory()
     from gradtools import models
     network = models.load(model, weights, preprocess=preprocess, no_head=head == "none", class_names=class_names, trust=trust_weights)
     for note in network.notes:
