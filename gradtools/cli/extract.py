@@ -33,8 +33,7 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
         raise UsageError("no images: name a folder, files or a manifest, or a list with --files-from")
     from gradtools import store
     store.check_output(target, force)
-    from gradtools import images as sources
-    listed = sources.list_images(images, files_from=files_from, null=null)
+    listed = passes.listed(console, images, files_from, null)
     network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
     from gradtools import extract
     chosen["compress"] = chosen["compress"] == "gzip"

@@ -31,7 +31,8 @@ computed = options.combine(
     click.option("--max-skipped", default="1%", metavar="N|P%", help="Unreadable images allowed, at least one for a percentage."),
     click.option("--strict", is_flag=True, help="Allow no unreadable image."),
     click.option("--fold/--no-fold", default=True,
-                 help="Fold BatchNorm into convolutions that are no taps: faster, equal within rounding."),
+                 help="Fold BatchNorm into convolutions that are no taps: faster; activations equal within rounding, "
+                      "a gradient differs where a ReLU's input is rounded across zero."),
     click.option("--compress", type=click.Choice(["none", "gzip"]), default="none",
                  help="gzip: smaller, and 30 to 90 times slower to write."))
 
@@ -53,6 +54,15 @@ def output(argument):
     if target is None:
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
     return target
+
+
+def listed(console, images, files_from, null):
+    """The images of the arguments; what was no image is said."""
+    from gradtools import images as sources
+    found = sources.list_images(images, files_from=files_from, null=null)
+    if found.left_out:
+        console.say("no images, left out: " + ", ".join(f"{count} {kind}" for kind, count in sorted(found.left_out.items())))
+    return found
 
 
 def load(console, model, weights, trust_weights, preprocess, class_names, head):
