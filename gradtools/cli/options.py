@@ -64,7 +64,7 @@ where = click.option(
     help="correct, wrong, class=A,B, smallest=25% or list=FILE (repeat; all must hold).",
 )
 
-seed = click.option("--seed", type=int, default=0, help="Seed of everything random.")
+seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random.")
 
 figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.png, .svg or .pdf).")
 
