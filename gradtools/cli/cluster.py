@@ -73,7 +73,7 @@ def command(console, path, output, force, carry, form, figure, **chosen):
 
         figures.check(figure)
     source_path = options.input_store(path)
-    target = None if form and not output else options.output_store(output)
+    target = options.output_store(output, form)
     source_path, asked = options.split_feature(source_path)
     chosen["features"] = (*asked, *chosen.pop("feature"))
     chosen["methods"] = chosen.pop("method")

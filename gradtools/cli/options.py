@@ -114,8 +114,12 @@ def input_store(argument):
     return "-"
 
 
-def output_store(argument):
+def output_store(argument, form=None):
     """Where the store goes: the option, or '-' where stdout is no terminal; None where only a table can be shown."""
+    if form and not argument:
+        return None
+    if form and argument == "-":
+        raise UsageError(f"--{form} is text on standard output, where -o - puts the store: leave one of them out")
     if argument == "-" and sys.stdout.isatty():
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
     if argument:

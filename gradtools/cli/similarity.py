@@ -64,7 +64,7 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
 
         figures.check(figure)
     source_path = options.input_store(path)
-    target = None if form and not output else options.output_store(output)
+    target = options.output_store(output, form)
     if no_intervals:
         chosen |= {"resamples": 0, "permutations": 0}
     source_path, asked = options.split_feature(source_path)
