@@ -124,7 +124,8 @@ def _markdown(rows, columns, title, notes):
 def _latex(rows, columns, title, notes):
     def escape(cell):
         return "".join(
-            {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\^{}"}.get(
+            {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\^{}",
+             "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}"}.get(
                 c, c
             )
             for c in cell
