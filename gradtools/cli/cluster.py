@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import number, write_table
+from gradtools.cli.console import left_out, number, write_table
 
 NOTES = (
     "ARI, NMI against the true classes, mean +- spread over the repeats; the interval is of resampled images.",
@@ -99,8 +99,8 @@ def command(console, path, output, force, carry, form, figure, **chosen):
             rows,
             list(rows[0]),
             form or "text",
-            f"{found[0].facts['k']} clusters of {found[0].facts['rows']} samples",
-            [*_controls(found[0].facts), *NOTES],
+            f"{found[0].facts['k']} clusters of {max(result.facts['rows'] for result in found)} samples",
+            [*_controls(found[0].facts), *dict.fromkeys(left_out(found)), *NOTES],
             stream,
         )
 

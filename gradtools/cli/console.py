@@ -79,6 +79,13 @@ def with_interval(value, low, high, digits=3):
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def left_out(found):
+    """A line for every feature of which some rows have no direction."""
+    for result in found:
+        if result.facts["degenerate"]:
+            yield f"{result.feature}: {result.facts['degenerate']} rows without a direction are left out"
+
+
 def write_table(rows, columns, form="text", title=None, notes=(), stream=None):
     """Write rows as aligned text, Markdown, LaTeX, CSV, TSV or JSON.
 

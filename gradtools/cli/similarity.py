@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import number, with_interval, write_table
+from gradtools.cli.console import left_out, number, with_interval, write_table
 
 SHOWN = {
     "within": "within class",
@@ -115,8 +115,8 @@ def show(found, form, stream):
         rows,
         list(rows[0]),
         form,
-        f"{', '.join(dict.fromkeys(result.metric for result in found))}, " f"{found[0].facts['rows']} samples",
-        NOTES,
+        f"{', '.join(dict.fromkeys(result.metric for result in found))}, {max(result.facts['rows'] for result in found)} samples",
+        (*dict.fromkeys(left_out(found)), *NOTES),
         stream,
     )
 
