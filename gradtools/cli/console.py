@@ -128,15 +128,17 @@ def _markdown(rows, columns, title, notes):
     return "\n".join([*lines, "", *(f"{note}  " for note in notes)]) + "\n\n"
 
 
+LATEX = {
+    **{c: f"\\{c}" for c in "&%_#${}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\^{}",
+    "\\": r"\textbackslash{}",
+}
+
+
 def _latex(rows, columns, title, notes):
     def escape(cell):
-        return "".join(
-            {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\^{}",
-             "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}"}.get(
-                c, c
-            )
-            for c in cell
-        )
+        return "".join(LATEX.get(c, c) for c in cell)
 
     lines = [rf"% {title}"] if title else []
     lines += [
