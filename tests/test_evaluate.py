@@ -11,7 +11,11 @@ from gradtools.evaluate import seed, tables
 from planted import plant, write
 
 DATA = plant(36)
-WORSE = dataclasses.replace(plant(36, effect=.2, accuracy=.5, seed=3), model={"model": "net.py:worse", "weights_sha256": "1" * 64, "target": "argmax"})
+WORSE = dataclasses.replace(
+    plant(36, effect=.2, accuracy=.5, seed=3), model={"model": "net.py:worse", "weights_sha256": "1" * 64, "target": "argmax"}
+)
+
+HEADS = {"gradient@last-conv": "gradient@conv", "activation@last-block": "activation@block", "logits": "logits", "weight": "weight"}
 
 
 def made(folder, name, data=DATA, *, clusters=True, **options):
@@ -66,7 +70,7 @@ def test_cells_are_the_stored_values(one):
         chosen = [made_ for made_ in found if words in made_.title][0]
         row, = chosen.rows
         assert row["model"] == "planted" and row["samples"] == 36
-        for head, feature in {"gradient@last-conv": "gradient@conv", "activation@last-block": "activation@block", "logits": "logits", "weight": "weight"}.items():
+        for head, feature in HEADS.items():
             assert (row[head].value, row[head].low, row[head].high) == pytest.approx(statistic(one[0], feature, name)[:3])
 
 
@@ -89,7 +93,7 @@ def test_class_by_prediction_holds_means_and_pairs(one):
 def test_differences_between_features_are_paired(one):
     found = table(evaluate.evaluate(evaluate.gather(one), "similarity"), "minus the others")
     own = statistic(one[0], "gradient@conv", "auc")
-    for head, feature in {"activation@last-block": "activation@block", "logits": "logits", "weight": "weight"}.items():
+    for head, feature in list(HEADS.items())[1:]:
         other, cell = statistic(one[0], feature, "auc"), found.rows[0][head]
         assert cell.value == own[0] - other[0]
         assert (cell.low, cell.high) == pytest.approx(tuple(np.quantile(own[3] - other[3], [.025, .975])))
@@ -203,9 +207,11 @@ def test_other_samples_are_said_and_not_paired(one, tmp_path):
 
 def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
     leaky = dataclasses.replace(DATA, model={"target": "label"})
-    found = evaluate.evaluate(evaluate.gather(made(tmp_path, "leaky", leaky))) + evaluate.evaluate(evaluate.gather(made(tmp_path, "again", leaky)), "seed")
+    subjects = evaluate.gather(made(tmp_path, "leaky", leaky))
+    found = evaluate.evaluate(subjects) + evaluate.evaluate(subjects, "seed")
     heads = [head for made_ in found for head in made_.columns if "ARI" in head and "planted" in head]
-    rows = [row["model"] for made_ in found for row in made_.rows if row.get("model", "models that agree") != "models that agree"]
+    names = [row.get("model", row.get("Model")) for made_ in found for row in made_.rows]
+    rows = [name for name in names if name not in (None, "models that agree")]
     assert rows and all("target=label (leaks)" in name for name in rows + heads)
     both = evaluate.gather(one + made(tmp_path, "third", leaky, clusters=False))
     assert ["(leaks)" in subject.name for subject in both] == [False, True]
