@@ -16,7 +16,7 @@ from gradtools.math import bootstrap
 from planted import plant, write
 
 DATA = plant(36)
-QUICK = {"repeats": 3, "resamples": 20, "n_init": 2, "features": ("gradient",)}
+QUICK = {"methods": ("kmeans",), "repeats": 2, "resamples": 20, "n_init": 2, "features": ("gradient",)}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def by_sklearn(method, x, seed):
 def test_every_index_by_scikit_learn(source, method):
     found, _ = computed(source, methods=(method,))
     result, x = found["gradient@conv", method], unit()
-    assert result.columns["seed"].tolist() == ([0] if method == "agglomerative" else [0, 1, 2])
+    assert result.columns["seed"].tolist() == ([0] if method == "agglomerative" else [0, 1])
     for repeat, labels in enumerate(result.labels):
         fitted = by_sklearn(method, x, repeat)
         np.testing.assert_array_equal(labels, getattr(fitted, "labels_", fitted))
@@ -85,7 +85,7 @@ def test_controls_are_the_argmax_itself_and_random_labels(source):
 
 
 def test_clusters_of_the_class_rows_are_the_predictions(source):
-    for result in computed(source, features=("gradient@block",))[0].values():
+    for result in computed(source, features=("gradient@block",), methods=cluster.METHODS)[0].values():
         assert (result.columns["ari_argmax"] == 1).all() and result.columns["ari"][0] == pytest.approx(result.facts["argmax_ari"])
 
 
@@ -97,7 +97,7 @@ def test_planted_classes_are_found_and_random_ones_are_not(tmp_path):
     aris = []
     for seed in range(4):
         labels = np.random.default_rng(seed).permutation(DATA.labels)
-        aris.append(of(tmp_path, dataclasses.replace(data, labels=labels), methods=("kmeans",))[0]["gradient@conv", "kmeans"].columns["ari"].mean())
+        aris.append(of(tmp_path, dataclasses.replace(data, labels=labels))[0]["gradient@conv", "kmeans"].columns["ari"].mean())
     assert abs(np.mean(aris)) < .1
 
 
@@ -112,7 +112,7 @@ def ari_of_copies(labels, classes, copies):
 
 
 def test_replicates_by_loops_and_their_interval(source):
-    result = computed(source, methods=("kmeans",))[0]["gradient@conv", "kmeans"]
+    result = computed(source)[0]["gradient@conv", "kmeans"]
     counts = bootstrap.resample_counts(DATA.labels, 20, 0)
     for copies, value in list(zip(counts, result.replicates))[:3]:
         assert value == pytest.approx(np.mean([ari_of_copies(labels, DATA.labels, copies) for labels in result.labels]), abs=1e-10)
@@ -142,10 +142,10 @@ def test_what_is_stored_is_what_is_returned(source, tmp_path):
 def test_the_same_seed_gives_the_same_store(source, tmp_path):
     digests = []
     for name, seed in (("a", 0), ("b", 0), ("c", 7)):
-        found, _ = computed(source, str(tmp_path / name), seed=seed)
+        found, _ = computed(source, str(tmp_path / name), seed=seed, methods=("kmeans", "gmm"))
         with store.read(str(tmp_path / name)) as opened:
             digests.append(store.digests(opened.file))
-    assert digests[0] == digests[1] != digests[2] and found["gradient@conv", "kmeans"].columns["seed"].tolist() == [7, 8, 9]
+    assert digests[0] == digests[1] != digests[2] and found["gradient@conv", "kmeans"].columns["seed"].tolist() == [7, 8]
 
 
 def test_the_plane_is_that_of_the_principal_components(source):

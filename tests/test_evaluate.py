@@ -182,7 +182,7 @@ def test_another_permutation_test_is_another_value(tmp_path):
 
 
 def test_equal_values_from_two_stores_are_one(one, tmp_path):
-    again = made(tmp_path, "planted", features=("gradient", "activation", "logits", "gradient@block"))
+    again = made(tmp_path, "planted", features=("gradient", "activation", "logits", "gradient@block"), clusters=False)
     assert len(evaluate.gather(one + again)) == 1
 
 
@@ -243,10 +243,10 @@ def test_the_sweep_has_one_row_a_tap_in_order_of_execution(one):
 def test_what_is_left_out_is_in_the_notes(tmp_path):
     taps = {**DATA.taps, "gradient@conv": np.where(np.arange(36)[:, None] == 7, 0, DATA.taps["gradient@conv"])}
     labels = np.where(np.arange(36) < 2, -1, DATA.labels).astype("i4")
-    paths = made(tmp_path, "planted", dataclasses.replace(DATA, taps=taps))
+    paths = made(tmp_path, "planted", dataclasses.replace(DATA, taps=taps), clusters=False)
     found = table(evaluate.evaluate(evaluate.gather(paths)), "does similarity tell")
     assert "planted, gradient@last-conv: 1 rows without a direction are left out" in found.notes
-    paths = made(tmp_path, "unlabelled", dataclasses.replace(DATA, labels=labels))
+    paths = made(tmp_path, "unlabelled", dataclasses.replace(DATA, labels=labels), clusters=False)
     found = table(evaluate.evaluate(evaluate.gather(paths)), "does similarity tell")
     assert "planted: 2 samples are left out (2 of them without one label)" in found.notes and found.rows[0]["samples"] == 34
 

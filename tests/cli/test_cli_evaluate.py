@@ -65,7 +65,8 @@ def test_markdown_has_as_many_cells_in_every_row(capsys, paths, layout):
         assert {len(line) for line in lines} == {len(table.columns)} and len(lines) == 2 + len(table.rows)
         assert [cell.strip().replace("\\|", "|") for cell in lines[0]] == table.columns
         for line, row in zip(lines[2:], table.rows):
-            assert [cell.strip().replace("\\|", "|") for cell in line] == [str(row.get(c)) if row.get(c) is not None else "-" for c in table.columns]
+            shown = [str(row.get(column)) if row.get(column) is not None else "-" for column in table.columns]
+            assert [cell.strip().replace("\\|", "|") for cell in line] == shown
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -106,7 +107,8 @@ def test_what_nobody_computed_is_named_below(capsys, paths):
 
 
 @pytest.mark.parametrize("arguments, status, words", [
-    (["--layout", "x"], 2, "clustering"), (["--format", "html"], 2, "markdown"), (["--figure", "a.gif"], 2, ".png"), (["missing.h5"], 1, "no such file"),
+    (["--layout", "x"], 2, "clustering"), (["--format", "html"], 2, "markdown"), (["--figure", "a.gif"], 2, ".png"),
+    (["missing.h5"], 1, "no such file"),
 ])
 def test_mistakes_are_one_line(capsys, paths, arguments, status, words):
     ended = call(capsys, "evaluate", *paths, *arguments)
