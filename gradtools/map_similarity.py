@@ -159,16 +159,17 @@ def settings_in_words(results):
     list of str
     """
     metrics = {metric for _, metric, _ in results}
-    sizes = {feature: (facts["size"] + (" (native)" if facts["native"] else ""), facts["sign"], facts.get("fuse")) for feature, _, facts in results}
+    sizes = {feature: (facts["size"] + (" (native)" if facts["native"] else ""), facts["sign"], facts.get("fuse"))
+             for feature, _, facts in results}
     lines = [f"{', '.join(feature for feature, other in sizes.items() if other == one)}: {_read_in_words(*one)}"
              for one in dict.fromkeys(sizes.values())]
-    lines += [f"{metric}: {text}" for metric, text in _metric_in_words(results[0][2]).items() if metric in metrics]
+    lines += dict.fromkeys(f"{metric}: {_metric_in_words(facts)[metric]}" for _, metric, facts in results if metric in _metric_in_words(facts))
     if metrics & set(ONE_WAY):
         lines.append(f"{', '.join(name for name in ONE_WAY if name in metrics)}: the mean of both directions")
     lost = {f"{feature} {metric}": facts["degenerate"] for feature, metric, facts in results if facts["degenerate"]}
     if lost:
         lines.append("degenerate maps (constant, empty) are in no pair: " + ", ".join(f"{name} {number}" for name, number in lost.items()))
-    if results[0][2]["leaks"]:
+    if any(facts["leaks"] for _, _, facts in results):
         lines.append("target=label (leaks): the maps are of the true label, so they can tell it by construction")
     return lines
 
