@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def write(path, raw, sample=None, partner=None, label=None, target="argmax", tap
         sink.put("/samples/id", [f"{i:02}.png" for i in range(COUNT)], ["/sample"], "id")
         sink.put("/samples/label", np.asarray(label, "i4"), ["/sample"], "label")
         sink.put("/classes/name", ["ant", "bee", "cat"], ["/label"], "class")
-        sink.put("/outputs/logits", np.zeros((COUNT, 3), "f4"), ["/sample", "/class"], "logits")
+        sink.put("/outputs/logits", np.random.default_rng(5).normal(size=(COUNT, 3)).astype("f4"), ["/sample", "/class"], "logits")
         sink.put("/outputs/predicted", (np.arange(COUNT) % 3).astype("i4"), ["/sample"], "predicted")
         sink.put("/maps/sample", np.asarray(sample, "i4"), ["/map"], "sample")
         sink.put("/maps/partner", np.asarray(-np.ones(len(sample)) if partner is None else partner, "i4"), ["/map"], "partner")
@@ -124,8 +125,9 @@ def by_loop(read, label, metric, image=None):
         others = [zeros[j] for j in range(len(read)) if label[j] == label[i] and image[j] != image[i]]
         if m is not None and others:
             mean.append(LOOPS[metric](m, np.mean(others, axis=0)))
-    y, x = ((np.arange(n) + 0.5) / n * 2 - 1 for n in zeros[0].shape)
-    gaussian = np.exp(-(y[:, None] ** 2 + x ** 2) / (2 * 0.5 ** 2))
+    height, width = zeros[0].shape
+    gaussian = np.array([[np.exp(-2 * ((abs(2 * y + 1 - height) / height) ** 2 + (abs(2 * x + 1 - width) / width) ** 2)) for x in range(width)]
+                         for y in range(height)])
     centre = [LOOPS[metric](m, gaussian) for m in read if m is not None]
     return {
         "within": (np.mean(inside), len(inside)),
@@ -382,8 +384,11 @@ def test_maps_of_a_real_network_equal_a_loop(tmp_path):
     """Grad-CAM of ResNet-20 on 40 photographs, four of each class."""
     from gradtools import images, models, saliency
 
-    folders = sorted(folder for folder in (DATA / "cifar10").iterdir() if folder.is_dir())
-    listed = images.list_images([str(path) for folder in folders for path in sorted(folder.iterdir())[:4]])
+    for folder in (folder for folder in (DATA / "cifar10").iterdir() if folder.is_dir()):
+        (tmp_path / "photos" / folder.name).mkdir(parents=True)
+        for path in sorted(folder.iterdir())[:4]:
+            shutil.copy(path, tmp_path / "photos" / folder.name)
+    listed = images.list_images([str(tmp_path / "photos")])
     model = models.load(f"{DATA / 'cifar_resnet.py'}:resnet20", str(DATA / "cifar10_resnet20.pth"))
     saliency.saliency(listed, model, str(tmp_path / "maps.h5"), saliency.Options(layers=1), say=quiet)
     with store.read(str(tmp_path / "maps.h5")) as source:

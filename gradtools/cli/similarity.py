@@ -102,7 +102,8 @@ of_maps = options.combine(
 def command(console, path, output, force, restart, carry, form, figure, no_intervals, **chosen):
     """How alike images are within and between classes, and within and between predictions.
 
-    Compares vectors (--metric) and, where the store has maps, these (--map-metric). Prints its table where stdout is
+    Compares vectors (--metric) and, where the store has maps, these (--map-metric; --feature map:gradcam, the last tap's, or
+    'map:*@layer3'). Prints its table where stdout is
     a terminal and no -o is given; through a pager, with --tsv. Means over all pairs need no N x N matrix.
     """
     from gradtools import similarity, store

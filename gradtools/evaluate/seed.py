@@ -83,7 +83,9 @@ def _cosines(subject):
 
 def _of_maps(found, columns):
     """Mean of class means of Grad-CAM's maps, a cell a column."""
-    return {head: Cell(found[metric].get("within_macro")[0] if metric in found else np.nan, digits=6) for head, metric in columns.items()}
+    return {
+        head: Cell(found[metric].get("within_macro")[0] if metric in found else np.nan, digits=6) for head, metric in columns.items()
+    }
 
 
 def _about_maps(subjects, found):

@@ -13,7 +13,7 @@ def pairs_of_maps():
     from gradtools.math.cams import read_maps
 
     rng = np.random.default_rng(0)
-    for n, side, looped, target in ((1000, 7, 200, 1000), (200, 224, 10, 50)):
+    for n, side, looped, target in ((1000, 7, 200, 1000), (400, 224, 20, 50)):
         maps, _ = read_maps([rng.normal(size=(n, side, side))])
         yield f"all pairs of {n} maps {side}x{side}: CC, SIM, KLD, AUC / a loop", against_loop(maps, looped), target
     maps, _ = read_maps([rng.normal(size=(10_000, 7, 7))])
