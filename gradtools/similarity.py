@@ -57,14 +57,14 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
         store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
     options = dataclasses.replace(options, leaks=samples.target_leaks(source))
-    chosen, seen = _chosen(source, options)
-    with (progress or interrupt.unwatched)(len(chosen) * len(options.metrics) + len(seen), 0, "features") as advance:
+    of_vectors, of_maps = chosen(source, options)
+    with (progress or interrupt.unwatched)(len(of_vectors) * len(options.metrics) + len(of_maps), 0, "features") as advance:
         results = []
-        for feature in chosen:
+        for feature in of_vectors:
             for metric in options.metrics:
                 results.append(describe(source, feature, metric, groups, options))
                 advance(1)
-        for feature in seen:
+        for feature in of_maps:
             results += map_similarity.describe(source, feature, groups, options.maps, options.resamples, options.seed)
             advance(1)
     if samples.target_leaks(source):
@@ -76,7 +76,7 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
                 output,
                 options,
                 groups,
-                chosen,
+                of_vectors,
                 results,
                 begun,
                 carry,
@@ -89,16 +89,22 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
     return results
 
 
-def _chosen(source, options):
-    """(vectors, maps) that are compared: what is asked for, or all maps and the default vectors of the taps that there are."""
-    of_maps = [name for name in options.features if maps.is_map(name)]
-    of_vectors = [name for name in options.features if not maps.is_map(name)]
-    seen = maps.resolve(source, of_maps, options.maps.reading) if of_maps or source.maps and not options.features else []
-    if seen and not of_vectors and (options.features or not source.taps):
-        if options.matrix:
-            raise UsageError("--matrix is of vectors: name one with --feature")
-        return [], seen
-    return features.resolve(source, of_vectors), seen
+def chosen(source, options):
+    """What is compared: what is asked for, or all maps and, where there are taps, the default vectors.
+
+    Returns
+    -------
+    vectors : list of features.Feature
+    of_maps : list of maps.Feature
+    """
+    requests = [name for name in options.features if maps.is_map(name)]
+    others = [name for name in options.features if not maps.is_map(name)]
+    of_maps = maps.resolve(source, requests, options.maps.reading) if requests or source.maps and not others else []
+    if not of_maps or others or source.taps and not requests:
+        return features.resolve(source, others), of_maps
+    if options.matrix:
+        raise UsageError("--matrix is of vectors, and only maps are compared here: add a --feature, such as logits")
+    return [], of_maps
 
 
 def describe(source, feature, metric, groups, options):

@@ -4,6 +4,7 @@ import click
 
 from gradtools.cli import options
 from gradtools.cli.console import number, with_interval, write_table
+from gradtools.errors import UsageError
 
 SHOWN = {
     "within": "within class",
@@ -102,9 +103,9 @@ of_maps = options.combine(
 def command(console, path, output, force, restart, carry, form, figure, no_intervals, **chosen):
     """How alike images are within and between classes, and within and between predictions.
 
-    Compares vectors (--metric) and, where the store has maps, these (--map-metric; --feature map:gradcam, the last tap's, or
-    'map:*@layer3'). Prints its table where stdout is
-    a terminal and no -o is given; through a pager, with --tsv. Means over all pairs need no N x N matrix.
+    Compares vectors (--metric) and, where the store has maps, these (--map-metric): --feature map:gradcam is the last
+    tap's, 'map:*@layer3' those of all methods there. Prints its table where stdout is a terminal and no -o is given;
+    through a pager, with --tsv. Means over all pairs of vectors need no N x N matrix.
     """
     from gradtools import similarity, store
 
@@ -116,15 +117,18 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     target = None if form and not output else options.output_store(output)
     if no_intervals:
         chosen |= {"resamples": 0, "permutations": 0}
-    source_path, asked = options.split_feature(source_path)
-    chosen["features"] = (*asked, *chosen.pop("feature"))
+    source_path, named = options.split_feature(source_path)
+    chosen["features"] = (*named, *chosen.pop("feature"))
     chosen["metrics"] = chosen.pop("metric")
     chosen["maps"] = map_options(chosen)
+    asked = similarity.Options(**chosen)
     with store.read(source_path) as source:
+        if figure and not similarity.chosen(source, asked)[0]:
+            raise UsageError("--figure is of vectors, and only maps are compared here: add a --feature, such as logits")
         found = similarity.similarity(
             source,
             target,
-            similarity.Options(**chosen),
+            asked,
             carry=options.carried(carry, source_path, target),
             force=force,
             restart=restart,

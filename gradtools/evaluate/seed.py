@@ -94,7 +94,8 @@ def _about_maps(subjects, found):
         computed = {metric for _, metric in measured}
         lacking = [head for head, metric in MAP_COLUMNS.items() if metric not in computed]
         if lacking:
-            yield f"{subject.name}: {', '.join(lacking)}: {FILLED_BY['maps']} computes them, of gradcam at {subject.taps.get('default_gradient', 'one tap')}"
+            tap = subject.taps.get("default_gradient", "one tap")
+            yield f"{subject.name}: {', '.join(lacking)}: {FILLED_BY['maps']} computes them, of gradcam at {tap}"
     yield from maps.settings(subjects, found)
     if any(found):
         yield "Grad_Cam_*: levels as well: maps of other classes and a centred Gaussian stand beside them in --layout maps."
