@@ -27,7 +27,7 @@ def run(folder, *, force=False, say=print, progress=None):
         )
     where = os.path.join(folder, "scenes")
     scenes.write_demo_scenes(where)
-    listed = images.list_images([where])
+    listed = images.list_images([os.path.join(where, "manifest.csv")])  # its boxes come along
     stores = []
     for network in NETWORKS:
         say(f"{network}: {len(listed.ids)} images -> features, similarity, clusters")

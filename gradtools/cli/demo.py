@@ -23,7 +23,7 @@ def command(console, folder, force):
     for path in files:
         print(f"  {path}")
     print(
-        f"The same by hand: gradtools extract {folder}/scenes --model gradtools.bundled.scene_resnet:resnet8 "
+        f"The same by hand: gradtools extract {folder}/scenes/manifest.csv --model gradtools.bundled.scene_resnet:resnet8 "
         f"--weights {_weights()} | gradtools similarity | gradtools cluster | gradtools evaluate"
     )
 

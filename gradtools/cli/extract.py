@@ -18,7 +18,8 @@ from gradtools.errors import UsageError
 @click.option("--target", default="argmax", metavar="T", help="What is differentiated: argmax, label, a class NAME or ID, or diff:A,B.")
 @passes.scored
 @click.option("--maps", multiple=True, type=click.Choice(["gradient", "activation"]), help="Also store the maps themselves, every position (repeat).")
-@click.option("--map-dtype", type=click.Choice(["float32", "float16"]), default="float32", help="Type of stored activation maps; gradients stay float32.")
+@click.option("--map-dtype", type=click.Choice(["float32", "float16"]), default="float32",
+              help="Type of stored activation maps; gradients stay float32.")
 @passes.computed
 def command(console, images, model, weights, trust_weights, preprocess, class_names, head, output, force, restart, files_from, null, threads,
             workers, max_skipped, strict, maps, **chosen):
@@ -32,8 +33,7 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
         raise UsageError("no images: name a folder, files or a manifest, or a list with --files-from")
     from gradtools import store
     store.check_output(target, force)
-    from gradtools import images as sources
-    listed = sources.list_images(images, files_from=files_from, null=null)
+    listed = passes.listed(console, images, files_from, null)
     network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
     from gradtools import extract
     chosen["compress"] = chosen["compress"] == "gzip"
