@@ -65,14 +65,13 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     SPEC 1.2, 6.1-6.4, 6.6.
     """
     rows, images = kept_maps(source, groups)
-    read = stored.Maps(source, feature, rows, options.reading)
-    maps, classes = stored.held(read), groups.classes[images]
+    maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
     counts = _counts(groups, images, resamples, seed)
     shared = dict(metrics=options.metrics, settings=options.settings, images=images)
     pairs = map_pairs.within_groups(maps, classes, counts=counts, between=options.between and groups.labelled, **shared)
     mean = map_controls.against_mean(maps, classes, **shared)
-    centre = map_controls.against(maps, map_controls.centred_gaussian(read.size), options.metrics, options.settings)
-    facts = _facts(source, read, groups, options, images, seed)
+    centre = map_controls.against(maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings)
+    facts = _facts(source, maps, groups, options, images, seed)
     return [_result(feature, metric, groups.labelled, pairs[metric], (mean[metric], centre[metric]), counts, facts)
             for metric in options.metrics]
 
@@ -99,15 +98,15 @@ def _counts(groups, images, resamples, seed):
     return bootstrap.resample_counts(groups.classes, min(resamples, max(most, 2)), seed)[:, images]
 
 
-def _facts(source, read, groups, options, images, seed):
+def _facts(source, maps, groups, options, images, seed):
     """What the values depend on, and how many samples they rest on."""
     settings, reading, about = options.settings, options.reading, source.attributes(paths.MAPS)
     facts = {"maps": len(images), "samples": len(np.unique(images)), "left_out": int((~groups.keep).sum()),
              "unlabelled": groups.unlabelled, "seed": seed, "resampling": "multinomial",
              "leaks": int(about.get("target") == "label"), "target": str(about.get("target", "")),
-             "size": "x".join(map(str, read.size)), "native": int(tuple(read.size) == tuple(read.native)), "sign": reading.sign,
+             "size": "x".join(map(str, maps.size)), "native": int(tuple(maps.size) == tuple(maps.native)), "sign": reading.sign,
              "eps": settings.eps, "log_base": settings.log_base, "mask": _mask(settings), "direction": "both", "ties": "half"}
-    return facts | ({"fuse": reading.fuse, "taps": len(read.feature.taps)} if len(read.feature.taps) > 1 else {})
+    return facts | ({"fuse": reading.fuse, "taps": len(maps.feature.taps)} if len(maps.feature.taps) > 1 else {})
 
 
 def _mask(settings):

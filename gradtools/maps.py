@@ -6,6 +6,8 @@ Stores keep raw maps of single taps. ReLU, resize, normalisation and fusion over
 import dataclasses
 import difflib
 import fnmatch
+import os
+import tempfile
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from gradtools.store import paths
 
 PREFIX = "map:"
 READ_BYTES = 8 << 20
-IN_MEMORY = 1 << 29  # bytes of maps after reading that are held; larger sets are read again, block by block
+IN_MEMORY = 1 << 29  # bytes of raw maps that are held; larger sets wait in a temporary file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,53 +107,66 @@ def _matches(store, request, available, reading):
 
 
 class Maps:
-    """Some of a feature's maps as something that gives (n, H, W) float64 for `maps[rows]`, read and normalised on demand.
+    """Some of a feature's maps as something that gives (n, H, W) float64 for `maps[rows]`, normalised on demand.
 
     Parameters
     ----------
     store : store.Store
     feature : Feature
     rows : (M,) ascending int array
-        Rows of the store's maps.
+        Rows of the store's maps; they are read once, into memory or, where they are large, into a temporary file.
     reading : Reading
+
+    Raises
+    ------
+    GradtoolsError
+        A map holds NaN or infinity; names its image.
     """
 
     def __init__(self, store, feature, rows, reading):
-        self.store, self.feature, self.rows, self.reading = store, feature, np.asarray(rows), reading
-        self.sources = [store.rows(paths.maps(f"{feature.method}@{tap}")) for tap in feature.taps]
-        self.native = max((source.tail for source in self.sources), key=np.prod)
-        self.size = reading.size or self.native
+        sources = [store.rows(paths.maps(f"{feature.method}@{tap}")) for tap in feature.taps]
+        self.native = max((source.tail for source in sources), key=np.prod)
+        self.feature, self.reading, self.size = feature, reading, reading.size or self.native
+        self.raw = [_loaded(store, feature, source, np.asarray(rows)) for source in sources]
 
     def __len__(self):
-        return len(self.rows)
+        return len(self.raw[0])
 
     def __getitem__(self, part):
-        rows = self.rows[part]
-        raw = [self._raw(source, rows) for source in self.sources]
-        return cams.read_maps(raw, self.size, self.reading.sign, self.reading.fuse or "mean")[0]
-
-    def _raw(self, source, rows):
-        """Stored maps of one tap, (n, h, w), a bounded number of bytes at a time."""
-        found = np.empty((len(rows), *source.tail), np.float32)
-        step = max(1, READ_BYTES // (4 * max(source.shape[1], 1)))
-        for piece in np.unique(rows // step):
-            inside = np.flatnonzero(rows // step == piece)
-            first, last = rows[inside[0]], rows[inside[-1]]
-            found[inside] = source.read(first, last + 1)[rows[inside] - first].reshape(-1, *source.tail)
-        bad = np.flatnonzero(~np.isfinite(found).all(axis=(1, 2)))
-        if len(bad):
-            name = self.store.ids[self.store.values(paths.MAP_SAMPLE)[rows[bad[0]]]]
-            raise GradtoolsError(f"{self.store.name}: {self.feature.name} of {name} holds NaN or infinity: "
-                                 "leave that sample out (--where list=FILE), or make its map again")
-        return found
+        return cams.read_maps([raw[part] for raw in self.raw], self.size, self.reading.sign, self.reading.fuse or "mean")[0]
 
 
-def held(maps):
-    """The same maps as one array where they fit into memory, so that each is read once."""
-    if len(maps) * int(np.prod(maps.size)) * 8 > IN_MEMORY:
-        return maps
-    step = max(1, READ_BYTES // (8 * int(np.prod(maps.size))))
-    found = np.empty((len(maps), *maps.size))
-    for start in range(0, len(maps), step):
-        found[start:start + step] = maps[start:start + step]
+def _loaded(store, feature, source, rows):
+    """Raw maps of one tap, (M, h, w) float32, read a bounded number of bytes at a time."""
+    found = _room((len(rows), *source.tail))
+    step = max(1, READ_BYTES // (4 * max(source.shape[1], 1)))
+    for start in range(0, source.shape[0], step):
+        first, last = np.searchsorted(rows, [start, start + step])
+        if last > first:
+            places = rows[first:last]
+            part = source.read(places[0], places[-1] + 1)[places - places[0]]
+            _check(store, feature, part, places)
+            found[first:last] = part.reshape(-1, *source.tail)
     return found
+
+
+def _room(shape):
+    """An empty float32 array, in a temporary file where it is large: classes lie scattered, and chunks would be read many times."""
+    length = 4 * int(np.prod(shape))
+    if length <= IN_MEMORY:
+        return np.empty(shape, np.float32)
+    with tempfile.TemporaryFile() as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, length)  # a mapped file on a full disk would kill the process
+        except OSError as error:
+            raise GradtoolsError(f"no room for {length >> 20} MiB of maps in {tempfile.gettempdir()}: free some, or set TMPDIR") from error
+        return np.memmap(file, np.float32, "r+", shape=shape)
+
+
+def _check(store, feature, part, places):
+    """Refuse maps that are no numbers."""
+    bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
+    if len(bad):
+        name = store.ids[store.values(paths.MAP_SAMPLE)[places[bad[0]]]]
+        raise GradtoolsError(f"{store.name}: {feature.name} of {name} holds NaN or infinity: "
+                             "leave that sample out (--where list=FILE), or make its map again")

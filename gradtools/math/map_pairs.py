@@ -79,18 +79,16 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
         weights = np.concatenate([weights, np.asarray(counts)[:, order]])
     block, cell = _prepared_cells(maps, order, metrics, settings, block)
     sums = {metric: np.zeros((codes.max(initial=-1) + 2, len(weights))) for metric in metrics}
+    usable = {metric: np.ones(len(codes), dtype=bool) for metric in metrics}
     for rows, columns, shared in _tiles(codes, block, between):
         a = _taken(cell, rows, block)
         b = a if rows == columns else _taken(cell, columns, block)
         for metric in metrics:
+            usable[metric][rows] = ~a.degenerate[metric]
             values = _unordered(pair_block(a, b, metric), rows == columns)
             if several:
                 values[images[rows][:, None] == images[columns]] = 0
             _add(sums[metric], values, weights[:, rows], weights[:, columns], shared, between)
-    usable = {metric: np.ones(len(codes), dtype=bool) for metric in metrics}
-    for start in range(0, len(codes), block):
-        for metric, useless in cell(start // block).degenerate.items():
-            usable[metric][start:start + block] = ~useless
     return {metric: _summary(sums[metric], weights, codes, images, usable[metric], between) for metric in metrics}
 
 
