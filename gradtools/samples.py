@@ -98,14 +98,11 @@ def _listed(store, path):
 def _smallest(store, value):
     """Samples whose largest box takes the smallest shares of its image, at most the given percentile of those with boxes."""
     boxes = {name: store.values(f"/boxes/{name}") for name in ("sample", "x0", "y0", "x1", "y1")}
-    if boxes["sample"] is None:
+    if boxes["sample"] is None or not len(boxes["sample"]):
         raise GradtoolsError(
             f"{store.name} has no boxes for --where smallest={value}: extract from a manifest with x0,y0,x1,y1"
         )
-    try:
-        percent = float(value[:-1])
-    except ValueError:
-        raise UsageError(f"--where smallest={value}: write a percentage, as in smallest=25%") from None
+    percent = _percent(value)
     area = (boxes["x1"] - boxes["x0"]) * (boxes["y1"] - boxes["y0"])
     share = np.full(store.n_samples, -1.0)
     np.maximum.at(
@@ -114,6 +111,17 @@ def _smallest(store, value):
         area / (store.values("/samples/height") * store.values("/samples/width"))[boxes["sample"]],
     )
     return (share >= 0) & (share <= np.percentile(share[share >= 0], percent))
+
+
+def _percent(value):
+    """A percentage as a number (float)."""
+    try:
+        percent = float(value[:-1])
+    except ValueError:
+        percent = -1
+    if not 0 <= percent <= 100:
+        raise UsageError(f"--where smallest={value}: write a percentage from 0 to 100, as in smallest=25%")
+    return percent
 
 
 def group(source, where, say=print):

@@ -127,7 +127,7 @@ def _described_in_memory(feature, metric, groups, options, rows, degenerate):
     rows, classes, predictions = rows[~degenerate], groups.classes[~degenerate], groups.predictions[~degenerate]
     if len(rows) < 2:
         raise GradtoolsError(
-            f"{feature.name}: only {len(rows)} of {len(degenerate)} rows are not constant zero: nothing to compare"
+            f"only {len(rows)} of {len(degenerate)} rows have a direction, and a pair takes two: leave the feature out"
         )
     cell, cell_class, cell_prediction = cells.cells(classes, predictions)
     if metric in cells.PRODUCT_METRICS:

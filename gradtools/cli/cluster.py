@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import number, write_table
+from gradtools.cli.console import left_out, number, write_table
 
 NOTES = (
     "ARI, NMI against the true classes, mean +- spread over the repeats; the interval is of resampled images.",
@@ -73,7 +73,7 @@ def command(console, path, output, force, carry, form, figure, **chosen):
 
         figures.check(figure)
     source_path = options.input_store(path)
-    target = None if form and not output else options.output_store(output)
+    target = options.output_store(output, form)
     source_path, asked = options.split_feature(source_path)
     chosen["features"] = (*asked, *chosen.pop("feature"))
     chosen["methods"] = chosen.pop("method")
@@ -99,8 +99,8 @@ def command(console, path, output, force, carry, form, figure, **chosen):
             rows,
             list(rows[0]),
             form or "text",
-            f"{found[0].facts['k']} clusters of {found[0].facts['rows']} samples",
-            [*_controls(found[0].facts), *NOTES],
+            f"{found[0].facts['k']} clusters of {max(result.facts['rows'] for result in found)} samples",
+            [*_controls(found[0].facts), *dict.fromkeys(left_out(found)), *NOTES],
             stream,
         )
 
@@ -145,6 +145,6 @@ def _controls(facts):
     """The control rows in words."""
     if "argmax_ari" in facts:
         yield f"argmax itself: ARI {facts['argmax_ari']:.3f}, NMI {facts['argmax_nmi']:.3f}"
-    yield (
-        f"random labels: ARI {facts['random_ari']:.3f} ±{facts['random_ari_sd']:.3f}, NMI {facts['random_nmi']:.3f} ±{facts['random_nmi_sd']:.3f}"
-    )
+    if "random_ari" in facts:
+        ari, nmi = (f"{facts[f'random_{index}']:.3f} ±{facts[f'random_{index}_sd']:.3f}" for index in ("ari", "nmi"))
+        yield f"random labels: ARI {ari}, NMI {nmi}"

@@ -79,6 +79,13 @@ def with_interval(value, low, high, digits=3):
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def left_out(found):
+    """A line for every feature of which some rows have no direction."""
+    for result in found:
+        if result.facts["degenerate"]:
+            yield f"{result.feature}: {result.facts['degenerate']} rows without a direction are left out"
+
+
 def write_table(rows, columns, form="text", title=None, notes=(), stream=None):
     """Write rows as aligned text, Markdown, LaTeX, CSV, TSV or JSON.
 
@@ -121,14 +128,17 @@ def _markdown(rows, columns, title, notes):
     return "\n".join([*lines, "", *(f"{note}  " for note in notes)]) + "\n\n"
 
 
+LATEX = {
+    **{c: f"\\{c}" for c in "&%_#${}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\^{}",
+    "\\": r"\textbackslash{}",
+}
+
+
 def _latex(rows, columns, title, notes):
     def escape(cell):
-        return "".join(
-            {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\^{}"}.get(
-                c, c
-            )
-            for c in cell
-        )
+        return "".join(LATEX.get(c, c) for c in cell)
 
     lines = [rf"% {title}"] if title else []
     lines += [

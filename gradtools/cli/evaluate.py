@@ -69,14 +69,15 @@ def write_tables(tables, form):
 def _values(table):
     """One row a value: its table, model, the row's other name (feature, tap), column, and what it rests on."""
     for row in table.rows:
-        names = [str(value) for value in row.values() if isinstance(value, str)]
+        model = row.get("model", row.get("Model", ""))
+        rest = " ".join(value for key, value in row.items() if isinstance(value, str) and key.lower() != "model")
         for column in table.columns:
             cell = row.get(column)
             if hasattr(cell, "low"):
                 yield {
                     "table": table.title,
-                    "model": names[0],
-                    "row": " ".join(names[1:]),
+                    "model": model,
+                    "row": rest,
                     "column": column,
                     "value": cell.value,
                     "low": cell.low,
@@ -87,8 +88,8 @@ def _values(table):
             elif isinstance(cell, int):
                 yield {
                     "table": table.title,
-                    "model": names[0],
-                    "row": " ".join(names[1:]),
+                    "model": model,
+                    "row": rest,
                     "column": column,
                     "value": cell,
                 }

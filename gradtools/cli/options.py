@@ -64,7 +64,7 @@ where = click.option(
     help="correct, wrong, class=A,B, smallest=25% or list=FILE (repeat; all must hold).",
 )
 
-seed = click.option("--seed", type=int, default=0, help="Seed of everything random.")
+seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random.")
 
 figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.png, .svg or .pdf).")
 
@@ -114,8 +114,12 @@ def input_store(argument):
     return "-"
 
 
-def output_store(argument):
+def output_store(argument, form=None):
     """Where the store goes: the option, or '-' where stdout is no terminal; None where only a table can be shown."""
+    if form and not argument:
+        return None
+    if form and argument == "-":
+        raise UsageError(f"--{form} is text on standard output, where -o - puts the store: leave one of them out")
     if argument == "-" and sys.stdout.isatty():
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
     if argument:

@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import number, with_interval, write_table
+from gradtools.cli.console import left_out, number, with_interval, write_table
 from gradtools.errors import UsageError
 
 SHOWN = {
@@ -114,7 +114,7 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
 
         figures.check(figure)
     source_path = options.input_store(path)
-    target = None if form and not output else options.output_store(output)
+    target = options.output_store(output, form)
     if no_intervals:
         chosen |= {"resamples": 0, "permutations": 0}
     source_path, named = options.split_feature(source_path)
@@ -181,9 +181,9 @@ def show(found, form, stream):
         return
     vectors, of_maps = _vectors(found), [result for result in found if result.metric in OF_MAPS]
     if vectors:
-        title = f"{', '.join(dict.fromkeys(result.metric for result in vectors))}, {vectors[0].facts['rows']} samples"
+        title = f"{', '.join(dict.fromkeys(result.metric for result in vectors))}, {max(result.facts['rows'] for result in vectors)} samples"
         rows = [_row(result) for result in vectors]
-        write_table(rows, list(rows[0]), form, title, NOTES, stream)
+        write_table(rows, list(rows[0]), form, title, (*dict.fromkeys(left_out(vectors)), *NOTES), stream)
     if of_maps:
         facts = of_maps[0].facts
         title = f"{', '.join(dict.fromkeys(result.metric for result in of_maps))} of maps, {facts['maps']} maps of {facts['samples']} samples"

@@ -43,8 +43,12 @@ def make(subjects):
 
 def _settings(found):
     """What the clusterings of a table were made with."""
-    facts = next(measured.facts for results in found for measured in results.values())
-    repeats = max(len(measured.columns["seed"]) for results in found for measured in results.values())
+    return " or ".join(dict.fromkeys(_setting(measured) for results in found for measured in results.values()))
+
+
+def _setting(measured):
+    """What one of them was made with."""
+    facts, repeats = measured.facts, len(measured.columns["seed"])
     space = f"PCA {facts['pca']}" if facts["pca"] else "full space"
     rows = "unit rows" if facts["normalize"] == "unit" else "raw rows"
     return f"k = {facts['k']}, {rows}, {space}, {repeats} seed{'s, mean ± spread' if repeats > 1 else ''}"

@@ -148,12 +148,17 @@ def _measured(source, path):
 def _join(kept, new):
     """Take over what is new; the same thing twice must have the same values."""
     for key, value in new.items():
-        if key in kept and isinstance(value, Measured) and not _equal(kept[key].columns, value.columns):
+        if key in kept and isinstance(value, Measured) and not _equal(_values(kept[key]), _values(value)):
             raise GradtoolsError(
                 f"{kept[key].source} and {value.source} have different values for {' '.join(key)}: "
                 "made with other options; give one of them"
             )
         kept.setdefault(key, value)
+
+
+def _values(measured):
+    """What a result says: its columns and the p of its tests."""
+    return measured.columns | {name: fact for name, fact in measured.facts.items() if name.startswith("p_")}
 
 
 def _equal(a, b):

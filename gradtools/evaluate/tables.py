@@ -141,7 +141,7 @@ def paired(a, b, values, replicates):
         return Cell(np.nan)
     first, second = replicates(a), replicates(b)
     n = min(len(first), len(second))
-    same = all(a.facts.get(key) == b.facts.get(key) for key in ("seed", "resampling", "left_out"))
+    same = all(a.facts.get(key) == b.facts.get(key) for key in ("seed", "resampling", "left_out", "auc_rows"))
     low, high = bootstrap.interval(first[:n] - second[:n]) if n and same else (np.nan, np.nan)
     return Cell(values(a) - values(b), float(low), float(high))
 

@@ -159,15 +159,20 @@ def _tiles(codes, block, between):
             by_group.setdefault(group, []).append(rows)
         for group, parts in by_group.items():
             for k, rows in enumerate(parts):
-                yield from ((rows, columns, [(group, whole, whole)]) for columns in parts[k:])
+                yield from ((rows, columns, [(group, whole, whole)]) for columns in _turning(parts, k))
         return
     cells = [slice(start, min(start + block, len(codes))) for start in range(0, len(codes), block)]
     inside = [[(group, slice(s.start - c.start, s.stop - c.start)) for group, s in segments if c.start <= s.start < c.stop]
               for c in cells]
     for i, rows in enumerate(cells):
-        for j, columns in enumerate(cells[i:], i):
-            others = dict(inside[j])
+        for j in _turning(range(len(cells)), i):
+            columns, others = cells[j], dict(inside[j])
             yield rows, columns, [(group, own, others[group]) for group, own in inside[i] if group in others]
+
+
+def _turning(parts, k):
+    """The parts from k, to and fro: the blocks that were used last are the ones that are still prepared."""
+    return parts[k:] if k % 2 == 0 else parts[k:][::-1]
 
 
 def _unordered(values, diagonal):

@@ -1,0 +1,121 @@
+"""gradtools evaluate in the shell: every format says the same and is read back."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from gradtools import cluster, evaluate, similarity, store
+from gradtools.cli import console
+from planted import plant, write
+from shell import call
+
+LAYOUTS = (None, "similarity", "clustering", "layers", "seed")
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shell")
+    found = [str(folder / "similarity.h5"), str(folder / "clusters.h5")]
+    with store.read(write(folder / "a.h5", plant())) as source:
+        similarity.similarity(source, found[0], similarity.Options(resamples=20, permutations=20), say=print)
+        cluster.cluster(source, found[1], cluster.Options(repeats=2, n_init=1, resamples=20), say=print)
+    return found
+
+
+def tables(paths, layout):
+    return evaluate.evaluate(evaluate.gather(paths), layout)
+
+
+def asked(layout):
+    return ("--layout", layout) if layout else ()
+
+
+def values(paths, layout):
+    """Every (table, column, value) of the tables."""
+    return [(table.title, column, float(getattr(row[column], "value", row[column])))
+            for table in tables(paths, layout) for row in table.rows for column in table.columns
+            if hasattr(row.get(column), "value") or isinstance(row.get(column), int)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_json_csv_and_tsv_hold_every_value(capsys, paths, layout):
+    expected = values(paths, layout)
+    rows = json.loads(call(capsys, "evaluate", *paths, "--json", *asked(layout)).out)["rows"]
+    read = {"json": rows}
+    for form, delimiter in (("csv", ","), ("tsv", "\t")):
+        text = call(capsys, "evaluate", *paths, "--format", form, *asked(layout)).out
+        read[form] = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+    for rows in read.values():
+        assert [(row["table"], row["column"]) for row in rows] == [(title, column) for title, column, _ in expected]
+        numbers = [float("nan") if row["value"] is None else float(row["value"]) for row in rows]
+        assert numbers == pytest.approx([value for *_, value in expected], nan_ok=True)
+        assert {row["model"] for row in rows} <= {"planted", ""}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_markdown_has_as_many_cells_in_every_row(capsys, paths, layout):
+    text = call(capsys, "evaluate", *paths, "--format", "markdown", *asked(layout)).out
+    made = tables(paths, layout)
+    blocks = re.findall(r"(?:^\|.*\n)+", text, re.M)
+    assert len(blocks) == len(made)
+    for block, table in zip(blocks, made):
+        lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in block.splitlines()]
+        assert {len(line) for line in lines} == {len(table.columns)} and len(lines) == 2 + len(table.rows)
+        assert [cell.strip().replace("\\|", "|") for cell in lines[0]] == table.columns
+        for line, row in zip(lines[2:], table.rows):
+            shown = [str(row.get(column)) if row.get(column) is not None else "-" for column in table.columns]
+            assert [cell.strip().replace("\\|", "|") for cell in line] == shown
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_latex_has_as_many_cells_in_every_row(capsys, paths, layout):
+    text = call(capsys, "evaluate", *paths, "--format", "latex", *asked(layout)).out
+    made = tables(paths, layout)
+    blocks = re.findall(r"\\begin\{tabular\}\{(lr*)\}\n(.*?)\\end\{tabular\}", text, re.S)
+    assert len(blocks) == len(made)
+    for (columns, body), table in zip(blocks, made):
+        lines = [line for line in body.splitlines() if line != r"\hline"]
+        assert len(columns) == len(table.columns) and len(lines) == 1 + len(table.rows)
+        assert all(line.endswith(r" \\") and len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1 for line in lines)
+        assert not any(re.search(r"(?<!\\)[%#$_]", line) for line in lines)
+
+
+def test_latex_escapes_what_it_would_take_for_its_own():
+    text = console.FORMS["latex"]([{"a_{b}": r"50 % \x & #~^$"}], ["a_{b}"], None, ())
+    assert r"a\_\{b\} \\" in text and r"50 \% \textbackslash{}x \& \#\textasciitilde{}\^{}\$ \\" in text
+
+
+def test_text_shows_every_table_and_note(capsys, paths):
+    ended = call(capsys, "evaluate", *paths)
+    assert ended.status == 0 and ended.err == ""
+    for table in tables(paths, None):
+        assert table.title in ended.out and all(note in ended.out for note in table.notes)
+        assert all(str(cell) in ended.out for row in table.rows for cell in row.values())
+
+
+def test_the_published_values_are_shown_where_asked(capsys, paths):
+    assert "0.970702" in call(capsys, "evaluate", *paths, "--layout", "seed", "--published").out
+    assert "0.970702" not in call(capsys, "evaluate", *paths, "--layout", "seed").out
+
+
+def test_what_nobody_computed_is_named_below(capsys, paths):
+    ended = call(capsys, "evaluate", paths[0])
+    assert ended.status == 0 and ended.err == "planted: no clusters: gradtools cluster computes them\n"
+    assert call(capsys, "evaluate", "-q", paths[0]).err == ""
+
+
+@pytest.mark.parametrize("arguments, status, words", [
+    (["--layout", "x"], 2, "clustering"), (["--format", "html"], 2, "markdown"), (["--figure", "a.gif"], 2, ".png"),
+    (["missing.h5"], 1, "no such file"),
+])
+def test_mistakes_are_one_line(capsys, paths, arguments, status, words):
+    ended = call(capsys, "evaluate", *paths, *arguments)
+    assert ended.status == status and words in ended.line
+
+
+@pytest.mark.parametrize("picture", ["bars", "heat", "pca"])
+def test_a_picture_beside_the_tables(capsys, paths, tmp_path, picture):
+    ended = call(capsys, "evaluate", *paths, "--figure", tmp_path / "a.png", "--picture", picture)
+    assert ended.status == 0 and (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
