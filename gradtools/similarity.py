@@ -1,7 +1,7 @@
-"""features -> similarity: how alike images are within and between classes, and within and between predictions.
+"""features or maps -> similarity: how alike images are within and between classes, and within and between predictions.
 
 Means over pairs come from sums of rows (SPEC 6.5), intervals from resampled images (SPEC 6.6). The control beside every
-feature is the class row of the prediction, which knows nothing of an image but its argmax.
+feature is the class row of the prediction, which knows nothing of an image but its argmax. Maps are `map_similarity`'s.
 """
 
 import dataclasses
@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradtools import __version__, features, interrupt, provenance, samples, store
-from gradtools.errors import GradtoolsError
+from gradtools import __version__, features, interrupt, map_similarity, maps, provenance, samples, store
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import bootstrap, cells, influence, pair_auc, pair_auc_bootstrap, pairs, permutation, vectors
+from gradtools.results import Result
 
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
 RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (SPEC 6.6)
@@ -32,17 +33,7 @@ class Options:
     permutations: int = 1000
     seed: int = 0
     leaks: bool = False  # the gradients were taken for the true label: set by `similarity`
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """Statistics of one feature under one metric: a table, its bootstrap replicates (B, S) and facts."""
-
-    feature: str
-    metric: str
-    columns: dict
-    replicates: np.ndarray
-    facts: dict
+    maps: map_similarity.Options = map_similarity.Options()
 
 
 def similarity(source, output, options, *, carry=False, force=False, restart=False, say=print, progress=None):
@@ -66,13 +57,16 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
         store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
     options = dataclasses.replace(options, leaks=samples.target_leaks(source))
-    chosen = features.resolve(source, options.features)
-    with (progress or interrupt.unwatched)(len(chosen) * len(options.metrics), 0, "features") as advance:
+    of_vectors, of_maps = chosen(source, options)
+    with (progress or interrupt.unwatched)(len(of_vectors) * len(options.metrics) + len(of_maps), 0, "features") as advance:
         results = []
-        for feature in chosen:
+        for feature in of_vectors:
             for metric in options.metrics:
                 results.append(describe(source, feature, metric, groups, options))
                 advance(1)
+        for feature in of_maps:
+            results += map_similarity.describe(source, feature, groups, options.maps, options.resamples, options.seed)
+            advance(1)
     if samples.target_leaks(source):
         say("target=label (leaks): the gradients were taken for the true label, so they tell it by construction")
     if output is not None:
@@ -82,7 +76,7 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
                 output,
                 options,
                 groups,
-                chosen,
+                of_vectors,
                 results,
                 begun,
                 carry,
@@ -93,6 +87,24 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
             )
         )
     return results
+
+
+def chosen(source, options):
+    """What is compared: what is asked for, or all maps and, where there are taps, the default vectors.
+
+    Returns
+    -------
+    vectors : list of features.Feature
+    of_maps : list of maps.Feature
+    """
+    requests = [name for name in options.features if maps.is_map(name)]
+    others = [name for name in options.features if not maps.is_map(name)]
+    of_maps = maps.resolve(source, requests, options.maps.reading) if requests or source.maps and not others else []
+    if not of_maps or others or source.taps and not requests:
+        return features.resolve(source, others), of_maps
+    if options.matrix:
+        raise UsageError("--matrix is of vectors, and only maps are compared here: add a --feature, such as logits")
+    return [], of_maps
 
 
 def describe(source, feature, metric, groups, options):

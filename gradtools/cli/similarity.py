@@ -4,6 +4,7 @@ import click
 
 from gradtools.cli import options
 from gradtools.cli.console import left_out, number, with_interval, write_table
+from gradtools.errors import UsageError
 
 SHOWN = {
     "within": "within class",
@@ -15,6 +16,20 @@ SHOWN = {
     "auc_same_prediction": "AUC | same pred",
     "auc_other_prediction": "AUC | other pred",
 }
+SHOWN_OF_MAPS = {
+    "all": "all pairs",
+    "within": "within class",
+    "within_macro": "mean of classes",
+    "between": "between",
+    "within_minus_between": "within - between",
+    "class_mean": "class's mean map",
+    "centre": "centred Gaussian",
+}
+OF_MAPS = ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM")
+NOTES_OF_MAPS = (
+    "between: pairs of maps of two classes, the control of within class; class's mean map: each map against that of the other images.",
+    "centred Gaussian: what a map that knows only where photographs have their subject would reach.",
+)
 NOTES = (
     "within class: mean over all pairs of one class; it ignores the level between classes, so compare spaces by pair AUC.",
     "label effect | pred: same class minus other class among pairs of equal prediction; p shuffles labels within predictions.",
@@ -23,11 +38,44 @@ NOTES = (
 )
 
 
+of_maps = options.combine(
+    click.option(
+        "--map-metric",
+        "map_metrics",
+        multiple=True,
+        type=click.Choice(OF_MAPS),
+        default=("CC", "SIM", "KLD", "AUC"),
+        help="How alike two maps are (repeat).",
+    ),
+    click.option(
+        "--sign",
+        type=click.Choice(["for", "against", "signed"]),
+        default="for",
+        help="Of maps: what speaks for the target, against it, or both on one scale.",
+    ),
+    click.option("--size", metavar="N|HxW", help="Resize maps to so many pixels.  [default: the tap's own]"),
+    click.option("--layers", type=click.IntRange(1), help="Of maps: the last so many taps of each method."),
+    click.option(
+        "--fuse",
+        metavar="F",
+        help="Make one map of a method's taps: mean, max, product, or a weight each, as in 0.3,0.7.  [default: each by itself]",
+    ),
+    click.option("--eps", type=float, default=2.2204e-16, help="What KLD adds inside its logarithm (its value depends on it)."),
+    click.option("--log-base", type=float, help="Of KLD and JSD.  [default: e]"),
+    click.option(
+        "--top-share", type=float, help="AUC's and NSS's mask is this share of the pixels.  [default: those above the map's mean]"
+    ),
+    click.option(
+        "--between/--no-between", default=True, help="Also compare maps of two classes: the control, which takes all N squared pairs."
+    ),
+)
+
+
 @options.command(
     "similarity",
     [
         "gradtools similarity photos.h5",
-        "gradtools similarity photos.h5 --feature 'gradient@*' --where correct -o similarity.h5",
+        "gradtools similarity maps.h5 --feature map:gradcam --feature map:gam --where correct -o similarity.h5",
     ],
 )
 @click.argument("path", required=False, metavar="STORE")
@@ -43,7 +91,8 @@ NOTES = (
     help="How alike two vectors are (repeat).",
 )
 @options.where
-@click.option("--matrix", is_flag=True, help="Also store the similarity of every pair.")
+@of_maps
+@click.option("--matrix", is_flag=True, help="Also store the similarity of every pair of vectors.")
 @click.option("--auc/--no-auc", default=True, help="Pair AUC: does similarity tell that two images are of one class?")
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the intervals.")
 @click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")
@@ -54,8 +103,9 @@ NOTES = (
 def command(console, path, output, force, restart, carry, form, figure, no_intervals, **chosen):
     """How alike images are within and between classes, and within and between predictions.
 
-    Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv. Means over all pairs
-    need no N x N matrix.
+    Compares vectors (--metric) and, where the store has maps, these (--map-metric): --feature map:gradcam is the last
+    tap's, 'map:*@layer3' those of all methods there. Prints its table where stdout is a terminal and no -o is given;
+    through a pager, with --tsv. Means over all pairs of vectors need no N x N matrix.
     """
     from gradtools import similarity, store
 
@@ -67,14 +117,18 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     target = options.output_store(output, form)
     if no_intervals:
         chosen |= {"resamples": 0, "permutations": 0}
-    source_path, asked = options.split_feature(source_path)
-    chosen["features"] = (*asked, *chosen.pop("feature"))
+    source_path, named = options.split_feature(source_path)
+    chosen["features"] = (*named, *chosen.pop("feature"))
     chosen["metrics"] = chosen.pop("metric")
+    chosen["maps"] = map_options(chosen)
+    asked = similarity.Options(**chosen)
     with store.read(source_path) as source:
+        if figure and not similarity.chosen(source, asked)[0]:
+            raise UsageError("--figure is of vectors, and only maps are compared here: add a --feature, such as logits")
         found = similarity.similarity(
             source,
             target,
-            similarity.Options(**chosen),
+            asked,
             carry=options.carried(carry, source_path, target),
             force=force,
             restart=restart,
@@ -82,10 +136,25 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
             progress=console.progress,
         )
     if figure:
-        figures.class_by_prediction(found, figure)
+        figures.class_by_prediction(_vectors(found), figure)
     stream = options.table_stream(target, form)
     if stream is not None:
         show(found, form or "text", stream)
+
+
+def map_options(chosen):
+    """Take the options about maps out of all (dict); returns them as `map_similarity.Options`."""
+    from gradtools import map_similarity, maps
+
+    reading = maps.Reading(chosen.pop("sign"), maps.parse_size(chosen.pop("size")), chosen.pop("fuse"), chosen.pop("layers"))
+    base = chosen.pop("log_base")
+    own = {name: chosen.pop(name) for name in ("eps", "top_share", "between")} | ({"log_base": base} if base is not None else {})
+    return map_similarity.Options(tuple(dict.fromkeys(chosen.pop("map_metrics"))), reading, **own)
+
+
+def _vectors(found):
+    """The results that are no maps'."""
+    return [result for result in found if result.metric not in OF_MAPS]
 
 
 def show(found, form, stream):
@@ -110,15 +179,32 @@ def show(found, form, stream):
             rows, ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
         )
         return
-    rows = [_row(result) for result in found]
-    write_table(
-        rows,
-        list(rows[0]),
-        form,
-        f"{', '.join(dict.fromkeys(result.metric for result in found))}, {max(result.facts['rows'] for result in found)} samples",
-        (*dict.fromkeys(left_out(found)), *NOTES),
-        stream,
-    )
+    vectors, of_maps = _vectors(found), [result for result in found if result.metric in OF_MAPS]
+    if vectors:
+        title = f"{', '.join(dict.fromkeys(result.metric for result in vectors))}, {max(result.facts['rows'] for result in vectors)} samples"
+        rows = [_row(result) for result in vectors]
+        write_table(rows, list(rows[0]), form, title, (*dict.fromkeys(left_out(vectors)), *NOTES), stream)
+    if of_maps:
+        facts = of_maps[0].facts
+        title = f"{', '.join(dict.fromkeys(result.metric for result in of_maps))} of maps, {facts['maps']} maps of {facts['samples']} samples"
+        rows = [_map_row(result) for result in of_maps]
+        write_table(rows, list(rows[0]), form, title, [*NOTES_OF_MAPS, *map_notes(of_maps), NOTES[-1]], stream)
+
+
+def _map_row(result):
+    """One metric's row of a feature that is maps."""
+    row = {"feature": result.feature, "metric": result.metric}
+    for name, value, low, high in zip(*(result.columns[key] for key in ("statistic", "value", "low", "high"))):
+        row[SHOWN_OF_MAPS[name]] = with_interval(float(value), float(low), float(high))
+    at = result.columns["statistic"].index("within" if "within" in result.columns["statistic"] else "all")
+    return row | {"pairs": int(result.columns["pairs"][at]), "degenerate": result.facts["degenerate"]}
+
+
+def map_notes(results):
+    """What the values of maps depend on, and what was left out."""
+    from gradtools import map_similarity
+
+    return map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
 
 
 def _row(result):

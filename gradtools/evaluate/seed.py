@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from gradtools.evaluate import maps
 from gradtools.evaluate.subjects import role
-from gradtools.evaluate.tables import Cell, Table
+from gradtools.evaluate.tables import FILLED_BY, Cell, Table
 
 COLUMNS = {"Cos_Sim_GW": "gradient@last-conv", "Cos_Sim_P": "logits", "Cos_Sim_FM": "activation@last-block"}
-MAP_COLUMNS = ("Grad_Cam_CC", "Grad_Cam_KLD", "Grad_Cam_SIM", "Grad_Cam_AUC")
+MAP_COLUMNS = {f"Grad_Cam_{metric}": metric for metric in ("CC", "KLD", "SIM", "AUC")}
+SSIM = {"Grad_Cam_SSIM": "SSIM"}  # an earlier draft of the post heads the SIM column so
 FEATURES = {
     "Gradient Weights": "gradient@last-conv",
     "Final Predictions": "logits",
@@ -51,23 +53,14 @@ def tables(subjects, published=False):
 
 def _similarity(subjects, published):
     """Model x (cosine similarities, Grad-CAM similarities)."""
-    rows = []
-    for subject in subjects:
-        found = {
-            role(subject, feature): measured
-            for (feature, metric), measured in subject.similarity.items()
-            if metric == "cosine"
-        }
-        rows.append(
-            {
-                "Model": subject.name,
-                **{
-                    head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6)
-                    for head, name in COLUMNS.items()
-                },
-            }
-        )
+    of_maps = [maps.grad_cam(subject) for subject in subjects]
+    by_metric = [{metric: measured for (_, metric), measured in found.items()} for found in of_maps]
     heads = [*COLUMNS, *MAP_COLUMNS]
+    extra = SSIM if any("SSIM" in found for found in by_metric) else {}
+    rows = [
+        {"Model": subject.name, **_cosines(subject), **_of_maps(found, MAP_COLUMNS | extra)}
+        for subject, found in zip(subjects, by_metric)
+    ]
     if published:
         rows += [
             {
@@ -76,8 +69,36 @@ def _similarity(subjects, published):
             }
             for model, values in PUBLISHED_SIMILARITY.items()
         ]
-    notes = [NOT_RECOVERABLE, CONTROL, "Grad_Cam_*: maps are not computed by this version."]
-    return Table("Model\\Matrices", ["Model", *heads], rows, tuple(notes))
+    notes = (NOT_RECOVERABLE, CONTROL, *_about_maps(subjects, of_maps))
+    return Table("Model\\Matrices", ["Model", *heads, *extra], rows, notes)
+
+
+def _cosines(subject):
+    """Mean of class means of the cosines, a cell a column."""
+    found = {role(subject, feature): measured for (feature, metric), measured in subject.similarity.items() if metric == "cosine"}
+    return {
+        head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6) for head, name in COLUMNS.items()
+    }
+
+
+def _of_maps(found, columns):
+    """Mean of class means of Grad-CAM's maps, a cell a column."""
+    return {
+        head: Cell(found[metric].get("within_macro")[0] if metric in found else np.nan, digits=6) for head, metric in columns.items()
+    }
+
+
+def _about_maps(subjects, found):
+    """Which maps the Grad-CAM columns are of, or what computes them."""
+    for subject, measured in zip(subjects, found):
+        computed = {metric for _, metric in measured}
+        lacking = [head for head, metric in MAP_COLUMNS.items() if metric not in computed]
+        if lacking:
+            tap = subject.taps.get("default_gradient", "one tap")
+            yield f"{subject.name}: {', '.join(lacking)}: {FILLED_BY['maps']} computes them, of gradcam at {tap}"
+    yield from maps.settings(subjects, found)
+    if any(found):
+        yield "Grad_Cam_*: levels as well: maps of other classes and a centred Gaussian stand beside them in --layout maps."
 
 
 def _clustering(subjects, method, title, published):

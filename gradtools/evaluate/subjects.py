@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from gradtools import store
+from gradtools import maps, store
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths
 
@@ -21,6 +21,9 @@ class Subject:
     name : str
         The model's short name, told apart by its weights where two would be equal.
     similarity : dict of (feature, metric) to Measured
+        Of vectors.
+    maps : dict of (feature, metric) to Measured
+        Of maps.
     clusters : dict of (feature, method) to Measured
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
@@ -36,6 +39,7 @@ class Subject:
     class_names: list
     predicted: np.ndarray | None
     similarity: dict = dataclasses.field(default_factory=dict)
+    maps: dict = dataclasses.field(default_factory=dict)
     clusters: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
@@ -87,8 +91,9 @@ def gather(paths):
             found = _subject(source)
             subject = subjects.setdefault(found.key, found)
             if subject is not found:
-                for part in ("similarity", "clusters", "projections"):
+                for part in ("similarity", "maps", "clusters", "projections"):
                     _join(getattr(subject, part), getattr(found, part))
+                subject.taps, subject.order = subject.taps or found.taps, subject.order or found.order
     named = list(subjects.values())
     _tell_apart(named)
     return named
@@ -109,7 +114,8 @@ def _subject(source):
         skipped=max((json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0),
     )
     for feature, metric in _pairs(source, paths.SIMILARITY):
-        subject.similarity[feature, metric] = _measured(source, paths.similarity(feature, metric))
+        part = subject.maps if maps.is_map(feature) else subject.similarity
+        part[feature, metric] = _measured(source, paths.similarity(feature, metric))
     for feature, method in _pairs(source, paths.CLUSTERS):
         subject.clusters[feature, method] = _measured(source, paths.clusters(feature, method))
     for feature in source.tree(paths.PROJECTION):

@@ -15,6 +15,7 @@ FILLED_BY = {
     "similarity": "gradtools similarity",
     "clustering": "gradtools cluster",
     "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'",
+    "maps": "gradtools saliency | gradtools similarity",
 }
 
 

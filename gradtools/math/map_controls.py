@@ -28,7 +28,8 @@ def centred_gaussian(size, sd=.5):
     ----------
     SPEC 5 (control masks).
     """
-    y, x = ((np.arange(n) + .5) * (2 / n) - 1 for n in size)
+    # Of integers, so that mirrored pixels are equal to the last bit: AUC counts them as ties.
+    y, x = ((2 * np.arange(n) + 1 - n) / n for n in size)
     return np.exp(-.5 * (y[:, None] ** 2 + x ** 2) / sd ** 2)
 
 
@@ -61,9 +62,9 @@ def against(maps, reference, metrics=METRICS, settings=MapSettings(), direction=
     return values
 
 
-def against_mean(maps, groups, metrics=METRICS, settings=MapSettings(), direction="both", block=None):
+def against_mean(maps, groups, metrics=METRICS, settings=MapSettings(), direction="both", block=None, images=None):
     """
-    Every map against the mean of the other maps of its group.
+    Every map against the mean of the maps of its group's other images.
 
     Parameters
     ----------
@@ -71,32 +72,49 @@ def against_mean(maps, groups, metrics=METRICS, settings=MapSettings(), directio
     groups : (N,) int array
     metrics, settings, direction, block
         As for `against`.
+    images : (N,) int array, optional
+        The image that each map is of, where images have several.
 
     Returns
     -------
-    dict of metric to (N,) float64 array, NaN for degenerate maps or means, and for the only map of a group
+    dict of metric to (N,) float64 array, NaN for degenerate maps or means, and for the only image of a group
     """
     groups = np.asarray(groups)
+    images = np.arange(len(groups)) if images is None else np.asarray(images)
     values = {metric: np.full(len(groups), np.nan) for metric in metrics}
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        if len(members) > 1:
-            for rows, found in _against_others(maps, members, metrics, settings, direction, block):
+        if len(np.unique(images[members])) > 1:
+            for rows, found in _against_others(maps, members, images, metrics, settings, direction, block):
                 for metric in metrics:
                     values[metric][rows] = found[metric]
     return values
 
 
-def _against_others(maps, members, metrics, settings, direction, block):
+def _against_others(maps, members, images, metrics, settings, direction, block):
     """Yield members of one group, block by block, and their values."""
     block = block or block_length(int(np.prod(np.shape(maps[members[:1]]))))
-    blocks = [members[start:start + block] for start in range(0, len(members), block)]
+    blocks = list(_blocks_of_images(members, images, block))
     total = sum(np.sum(maps[rows], axis=0, dtype=np.float64) for rows in blocks)
     for rows in blocks:
         part = np.asarray(maps[rows], dtype=np.float64)
-        others = (total - part) / (len(members) - 1)
+        _, own, sizes = np.unique(images[rows], return_inverse=True, return_counts=True)
+        sums = np.zeros((len(sizes), *part.shape[1:]))
+        np.add.at(sums, own, part)
+        others = (total - sums[own]) / (len(members) - sizes[own])[:, None, None]
         prepared = (prepare(m, metrics, settings, numbers=rows) for m in (part, others))
         yield rows, aligned_values(*prepared, metrics, direction)
+
+
+def _blocks_of_images(members, images, block):
+    """Ascending members in blocks that hold all maps of an image; longer than `block` only where one image has more."""
+    members = members[np.argsort(images[members], kind="stable")]
+    ends = np.flatnonzero(np.diff(images[members], append=-1)) + 1
+    start = 0
+    while start < len(members):
+        stop = ends[max(np.searchsorted(ends, start + block, "right") - 1, np.searchsorted(ends, start, "right"))]
+        yield np.sort(members[start:stop])
+        start = stop
 
 
 def aligned_values(a, b, metrics, direction="both"):

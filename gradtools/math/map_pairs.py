@@ -36,7 +36,7 @@ class MapPairs:
     replicates: np.ndarray
 
 
-def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=None, between=False, block=None):
+def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=None, between=False, block=None, images=None):
     """
     Mean of every metric over the unordered pairs of maps within groups.
 
@@ -55,6 +55,9 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
     block : int, optional
         Maps a block: by default as many as four blocks fit into a gibibyte, at most 256. It changes no value beyond
         rounding.
+    images : (N,) int array, optional
+        The image that each map is of, where images have several: two maps of one image are no pair. Maps of one image
+        have one group and the same counts.
 
     Returns
     -------
@@ -69,22 +72,24 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
     groups = np.asarray(groups)
     order = np.argsort(groups, kind="stable")
     _, codes = np.unique(groups[order], return_inverse=True)
+    images = (np.arange(len(groups)) if images is None else np.asarray(images))[order]
+    several = len(np.unique(images)) < len(images)
     weights = np.ones((1, len(groups)), dtype=np.uint16)
     if counts is not None:
         weights = np.concatenate([weights, np.asarray(counts)[:, order]])
     block, cell = _prepared_cells(maps, order, metrics, settings, block)
     sums = {metric: np.zeros((codes.max(initial=-1) + 2, len(weights))) for metric in metrics}
+    usable = {metric: np.ones(len(codes), dtype=bool) for metric in metrics}
     for rows, columns, shared in _tiles(codes, block, between):
         a = _taken(cell, rows, block)
         b = a if rows == columns else _taken(cell, columns, block)
         for metric in metrics:
+            usable[metric][rows] = ~a.degenerate[metric]
             values = _unordered(pair_block(a, b, metric), rows == columns)
+            if several:
+                values[images[rows][:, None] == images[columns]] = 0
             _add(sums[metric], values, weights[:, rows], weights[:, columns], shared, between)
-    usable = {metric: np.ones(len(codes), dtype=bool) for metric in metrics}
-    for start in range(0, len(codes), block):
-        for metric, useless in cell(start // block).degenerate.items():
-            usable[metric][start:start + block] = ~useless
-    return {metric: _summary(sums[metric], weights, codes, usable[metric], between) for metric in metrics}
+    return {metric: _summary(sums[metric], weights, codes, images, usable[metric], between) for metric in metrics}
 
 
 def pair_matrix(maps, metric, settings=MapSettings(), block=None):
@@ -154,15 +159,20 @@ def _tiles(codes, block, between):
             by_group.setdefault(group, []).append(rows)
         for group, parts in by_group.items():
             for k, rows in enumerate(parts):
-                yield from ((rows, columns, [(group, whole, whole)]) for columns in parts[k:])
+                yield from ((rows, columns, [(group, whole, whole)]) for columns in _turning(parts, k))
         return
     cells = [slice(start, min(start + block, len(codes))) for start in range(0, len(codes), block)]
     inside = [[(group, slice(s.start - c.start, s.stop - c.start)) for group, s in segments if c.start <= s.start < c.stop]
               for c in cells]
     for i, rows in enumerate(cells):
-        for j, columns in enumerate(cells[i:], i):
-            others = dict(inside[j])
+        for j in _turning(range(len(cells)), i):
+            columns, others = cells[j], dict(inside[j])
             yield rows, columns, [(group, own, others[group]) for group, own in inside[i] if group in others]
+
+
+def _turning(parts, k):
+    """The parts from k, to and fro: the blocks that were used last are the ones that are still prepared."""
+    return parts[k:] if k % 2 == 0 else parts[k:][::-1]
 
 
 def _unordered(values, diagonal):
@@ -186,15 +196,16 @@ def _weighted(values, left, right):
     return np.einsum("bm,bm->b", left @ values, right)
 
 
-def _summary(sums, weights, codes, usable, between):
+def _summary(sums, weights, codes, images, usable, between):
     """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates."""
     within, n_groups = sums[:-1], len(sums) - 1
-    pairs = _pairs_of_groups(weights, codes, usable, n_groups)
+    pairs = _pairs_of_groups(weights, codes, images, usable, n_groups)
     values = ratio(within, pairs)
     macro = ratio(np.where(pairs > 0, values, 0).sum(axis=0), (pairs > 0).sum(axis=0))
     micro_sum, micro_pairs = within.sum(axis=0), pairs.sum(axis=0)
     means, numbers = [ratio(micro_sum, micro_pairs), macro], [micro_pairs, micro_pairs]
-    between_pairs = _pairs_of_groups(weights, np.zeros_like(codes), usable, 1)[0] - micro_pairs if between else 0 * micro_pairs
+    all_pairs = _pairs_of_groups(weights, np.zeros_like(codes), images, usable, 1)[0] if between else micro_pairs
+    between_pairs = all_pairs - micro_pairs
     means.append(ratio(sums[-1] - micro_sum if between else 0 * micro_sum, between_pairs))
     numbers.append(between_pairs)
     named = {name: PairMean(float(m[0]), int(p[0])) for name, m, p in zip(STATISTICS, means, numbers)}
@@ -202,11 +213,19 @@ def _summary(sums, weights, codes, usable, between):
                     np.stack(means, axis=-1)[1:])
 
 
-def _pairs_of_groups(weights, codes, usable, n_groups):
-    """Weight of the pairs of usable maps of each group, ((sum c)^2 - sum c^2) / 2: (G, 1 + B) float64."""
+def _pairs_of_groups(weights, codes, images, usable, n_groups):
+    """Weight of the pairs of usable maps of two images of each group, ((sum c)^2 - sum of (sum c of an image)^2) / 2: (G, 1 + B)."""
     ends = np.searchsorted(codes, np.arange(n_groups + 1))
     pairs = np.zeros((n_groups, len(weights)))
     for group, (start, stop) in enumerate(zip(ends, ends[1:])):
-        c = weights[:, start:stop][:, usable[start:stop]].astype(np.float64)
+        chosen = usable[start:stop]
+        c = _of_images(weights[:, start:stop][:, chosen].astype(np.float64), images[start:stop][chosen])
         pairs[group] = (c.sum(axis=1) ** 2 - (c ** 2).sum(axis=1)) / 2
     return pairs
+
+
+def _of_images(c, images):
+    """Sums of the columns of c (B, n) over equal images (n,)."""
+    order = np.argsort(images, kind="stable")
+    starts = np.flatnonzero(np.diff(images[order], prepend=-1))
+    return c if len(starts) == len(images) else np.add.reduceat(c[:, order], starts, axis=1)

@@ -17,7 +17,7 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
                             undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
     /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
-    /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]
+    /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]; of maps, map:gradcam@layer4/CC
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
     /projection/<feature>/            pca [sample, component]   explained [component]
     /tables/<name>/         a table: one dataset a column, all of them [row]

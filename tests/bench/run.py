@@ -16,6 +16,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+import map_lines
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
 WIDE = (1_000_000, 512)
@@ -251,7 +253,7 @@ def pipes():
 
 LINES = {
     function.__name__: function
-    for function in (extraction, folder_of_images, clusterings, start_up, pipes, wide_similarity)
+    for function in (extraction, folder_of_images, clusterings, start_up, pipes, wide_similarity, map_lines.pairs_of_maps)
 }
 
 

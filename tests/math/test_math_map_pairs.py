@@ -153,6 +153,27 @@ def test_each_map_against_the_mean_of_its_groups_others():
             np.testing.assert_allclose(found[metric], expected, rtol=1e-9, atol=1e-12, err_msg=metric)
 
 
+@pytest.mark.parametrize("block", [None, 1, 4])
+def test_maps_of_one_image_are_no_pair_and_not_in_its_own_mean(block):
+    """Images with one to four maps, in no order."""
+    maps, _ = example(40)
+    images = np.random.default_rng(3).integers(15, size=40)
+    groups, counts = images % 3, np.random.default_rng(4).integers(3, size=(5, 15))[:, images]
+    found = within_groups(maps, groups, ["SIM"], counts=counts, between=True, block=block, images=images)["SIM"]
+    mean = against_mean(maps, groups, ["SIM"], direction="forward", block=block, images=images)["SIM"]
+    matrix = matrix_of(maps, "SIM")
+    matrix[images[:, None] == images] = np.nan
+    for c, row in zip([np.ones(40), *counts], [[found.means[name].value for name in STATISTICS], *found.replicates]):
+        weight = np.triu(np.outer(c, c) * ~np.isnan(matrix), 1)
+        same = groups[:, None] == groups
+        assert row[0] == pytest.approx(np.nansum((weight * matrix)[same]) / weight[same].sum(), rel=1e-9)
+        assert row[2] == pytest.approx(np.nansum((weight * matrix)[~same]) / weight[~same].sum(), rel=1e-9)
+    for i in range(40):
+        others = maps[(groups == groups[i]) & (images != images[i])].mean(axis=0)
+        expected = pair_block(prepare(maps[i][None], ["SIM"]), prepare(others[None], ["SIM"]), "SIM")[0, 0]
+        np.testing.assert_allclose(mean[i], expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("size", [(7, 7), (40, 50)])
 def test_aligned_values_are_a_diagonal(size):
     (a, _), (b, _) = example(size=size), example(size=size, seed=1)
@@ -179,3 +200,9 @@ def test_the_centred_gaussian():
     expected = np.outer(*(norm.pdf(axis, scale=.7) / norm.pdf(0, scale=.7) for axis in (y, x)))
     np.testing.assert_allclose(gaussian, expected, rtol=1e-12)
     np.testing.assert_allclose(gaussian, gaussian[::-1, ::-1])
+
+
+@pytest.mark.parametrize("size", [(5, 5), (7, 9), (14, 14), (224, 224)])
+def test_mirrored_pixels_of_the_centred_gaussian_are_equal_to_the_last_bit(size):
+    found = centred_gaussian(size)
+    assert (found == found[::-1]).all() and (found == found[:, ::-1]).all()

@@ -1,0 +1,186 @@
+"""maps -> similarity: how alike the maps of two images of a class are, and what a map that knows nothing of the class would reach.
+
+Beside the pairs within classes stand the pairs of maps of two classes, every map against the mean map of its class's other
+images, and against a centred Gaussian (SPEC 5, 6). Intervals resample images; two maps of one image are no pair.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools import maps as stored
+from gradtools.errors import GradtoolsError
+from gradtools.math import bootstrap, map_controls, map_metrics, map_pairs
+from gradtools.results import Result
+from gradtools.store import paths
+
+METRICS = ("CC", "SIM", "KLD", "AUC")
+ONE_WAY = tuple(map_metrics.ONE_WAY)
+COUNT_BYTES = 1 << 28  # what the counts of the resamples may take; fewer are drawn where they would take more
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the values beside the samples, the resamples and the seed."""
+
+    metrics: tuple = METRICS
+    reading: stored.Reading = stored.Reading()
+    eps: float = map_metrics.MIT_EPS
+    log_base: float = np.e
+    top_share: float | None = None
+    between: bool = True
+
+    @property
+    def settings(self):
+        """The metrics' own settings (MapSettings); signed maps span twice the range."""
+        return map_metrics.MapSettings(self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0)
+
+
+def describe(source, feature, groups, options, resamples=1000, seed=0):
+    """Statistics of one feature's maps under every metric.
+
+    Parameters
+    ----------
+    source : store.Store
+    feature : maps.Feature
+    groups : samples.Groups
+        A map counts where its sample and, of a pair, its partner are kept.
+    options : Options
+    resamples, seed : int
+        Of images, within their classes.
+
+    Returns
+    -------
+    list of Result, one a metric. Statistics with labels: within (mean over the pairs of a class), within_macro (mean of the
+    class means), between, within_minus_between, class_mean (each map against the mean map of its class's other images),
+    centre (each against a centred Gaussian); without: all, class_mean (of all other images) and centre. KLD, AUC and NSS are
+    the mean of both directions.
+
+    Raises
+    ------
+    GradtoolsError, UsageError
+
+    References
+    ----------
+    SPEC 1.2, 6.1-6.4, 6.6.
+    """
+    rows, images = kept_maps(source, groups)
+    maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
+    counts = _counts(groups, images, resamples, seed)
+    shared = dict(metrics=options.metrics, settings=options.settings, images=images)
+    pairs = map_pairs.within_groups(maps, classes, counts=counts, between=options.between and groups.labelled, **shared)
+    mean = map_controls.against_mean(maps, classes, **shared)
+    centre = map_controls.against(maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings)
+    facts = _facts(source, maps, groups, options, images, seed)
+    return [_result(feature, metric, groups.labelled, pairs[metric], (mean[metric], centre[metric]), counts, facts)
+            for metric in options.metrics]
+
+
+def kept_maps(source, groups):
+    """Rows of the store's maps that count, and the kept sample that each is of.
+
+    Returns
+    -------
+    rows, images : (M,) int arrays
+        Rows ascend; images are places among the kept samples.
+    """
+    sample, partner = source.values(paths.MAP_SAMPLE), source.values(paths.MAP_PARTNER)
+    keep = groups.keep[sample] & ((partner < 0) | groups.keep[partner])
+    rows = np.flatnonzero(keep)
+    if len(rows) < 2:
+        raise GradtoolsError(f"{source.name}: {len(rows)} maps of the samples to compare, and a pair takes two")
+    return rows, (np.cumsum(groups.keep) - 1)[sample[rows]]
+
+
+def _counts(groups, images, resamples, seed):
+    """Copies of the image of every map in every resample, (B, M): the counts of the vectors' intervals, so that both can be paired."""
+    most = COUNT_BYTES // (2 * (len(groups.classes) + len(images)))
+    return bootstrap.resample_counts(groups.classes, min(resamples, max(most, 2)), seed)[:, images]
+
+
+def _facts(source, maps, groups, options, images, seed):
+    """What the values depend on, and how many samples they rest on."""
+    settings, reading, about = options.settings, options.reading, source.attributes(paths.MAPS)
+    facts = {"maps": len(images), "samples": len(np.unique(images)), "left_out": int((~groups.keep).sum()),
+             "unlabelled": groups.unlabelled, "seed": seed, "resampling": "multinomial",
+             "leaks": int(about.get("target") == "label"), "target": str(about.get("target", "")),
+             "size": "x".join(map(str, maps.size)), "native": int(tuple(maps.size) == tuple(maps.native)), "sign": reading.sign,
+             "eps": settings.eps, "log_base": settings.log_base, "mask": _mask(settings), "direction": "both", "ties": "half"}
+    return facts | ({"fuse": reading.fuse, "taps": len(maps.feature.taps)} if len(maps.feature.taps) > 1 else {})
+
+
+def _mask(settings):
+    """The mask of AUC and NSS in words."""
+    return "above the mean" if settings.top_share is None else f"top {settings.top_share:g}"
+
+
+def _result(feature, metric, labelled, pairs, controls, counts, facts):
+    """Values, intervals and counts of one metric."""
+    table, replicates = _of_pairs(pairs, labelled)
+    for name, values in zip(("class_mean", "centre"), controls):
+        present = ~np.isnan(values)
+        table[name] = (float(values[present].mean()) if present.any() else np.nan, int(present.sum()))
+        replicates = np.column_stack([replicates, _resampled_mean(values[present], counts[:, present])])
+    bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
+    columns = {"statistic": list(table), "value": np.array([value for value, _ in table.values()]), "low": bounds[:, 0],
+               "high": bounds[:, 1], "pairs": np.array([number for _, number in table.values()], "i8")}
+    facts = {"rows": facts["maps"] - pairs.degenerate, "degenerate": pairs.degenerate, "resamples": len(counts), **facts}
+    return Result(feature.name, metric, columns, replicates, facts)
+
+
+def _of_pairs(pairs, labelled):
+    """{statistic: (value, pairs)} and replicates (B, S) of the means over pairs."""
+    if not labelled:
+        mean = pairs.means["within"]
+        return {"all": (mean.value, mean.pairs)}, pairs.replicates[:, :1]
+    within, between = pairs.means["within"], pairs.means["between"]
+    table = {name: (mean.value, mean.pairs) for name, mean in pairs.means.items()}
+    table["within_minus_between"] = within.value - between.value, min(within.pairs, between.pairs)
+    drawn = pairs.replicates
+    return table, np.column_stack([drawn, drawn[:, 0] - drawn[:, 2]])
+
+
+def _resampled_mean(values, counts):
+    """Mean of (M,) values under counts (B, M): (B,), NaN where a resample has none of them."""
+    total = counts.sum(axis=1, dtype=np.float64)
+    return np.divide(counts @ values, total, out=np.full(len(counts), np.nan), where=total > 0)
+
+
+def settings_in_words(results):
+    """What the values depend on besides the maps, one line each.
+
+    Parameters
+    ----------
+    results : list of (feature, metric, facts)
+
+    Returns
+    -------
+    list of str
+    """
+    metrics = {metric for _, metric, _ in results}
+    sizes = {feature: (facts["size"] + (" (native)" if facts["native"] else ""), facts["sign"], facts.get("fuse"))
+             for feature, _, facts in results}
+    lines = [f"{', '.join(feature for feature, other in sizes.items() if other == one)}: {_read_in_words(*one)}"
+             for one in dict.fromkeys(sizes.values())]
+    lines += dict.fromkeys(f"{metric}: {_metric_in_words(facts)[metric]}" for _, metric, facts in results if metric in _metric_in_words(facts))
+    if metrics & set(ONE_WAY):
+        lines.append(f"{', '.join(name for name in ONE_WAY if name in metrics)}: the mean of both directions")
+    lost = {f"{feature} {metric}": facts["degenerate"] for feature, metric, facts in results if facts["degenerate"]}
+    if lost:
+        lines.append("degenerate maps (constant, empty) are in no pair: " + ", ".join(f"{name} {number}" for name, number in lost.items()))
+    if any(facts["leaks"] for _, _, facts in results):
+        lines.append("target=label (leaks): the maps are of the true label, so they can tell it by construction")
+    return lines
+
+
+def _read_in_words(size, sign, fuse):
+    """How maps were read."""
+    words = {"for": "ReLU", "against": "ReLU of what speaks against the target", "signed": "signed, on one scale"}[sign]
+    return f"maps of {size}, {words}, min-max" + (f", taps fused by {fuse}" if fuse else "")
+
+
+def _metric_in_words(facts):
+    """{metric: what its value depends on}."""
+    base = "e" if np.isclose(facts["log_base"], np.e) else f"{facts['log_base']:g}"
+    mask = f"mask: pixels {facts['mask']}"
+    return {"KLD": f"eps {facts['eps']:g}, log base {base}", "JSD": f"log base {base}", "AUC": f"{mask}; ties count half", "NSS": mask}
