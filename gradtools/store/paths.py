@@ -5,12 +5,19 @@ DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
 CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/weight", "/model/bias"
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
+MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
+MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
 
 
 def tap(name, kind=None):
     """Group of a tap, or its dataset `kind`: activation, gradient, contribution, ..."""
     return f"{TAPS}/{name}" + (f"/{kind}" if kind else "")
+
+
+def maps(name):
+    """Dataset of the maps of one name, as in gradcam@layer4."""
+    return f"{MAPS}/{name}/map"
 
 
 def similarity(feature, metric):

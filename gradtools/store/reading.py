@@ -223,7 +223,8 @@ class Rows:
 
     def __init__(self, dataset):
         self.dataset = dataset
-        self.shape = (dataset.shape[0], int(np.prod(dataset.shape[1:])))
+        self.tail = dataset.shape[1:]
+        self.shape = (dataset.shape[0], int(np.prod(self.tail)))
         self.nbytes = dataset.dtype.itemsize * self.shape[0] * self.shape[1]
 
     def read(self, start, stop):
