@@ -67,7 +67,7 @@ def pictures(album):
                    lambda name=name, groups=groups, number=number: pages.class_sheet(album, name, groups, number))
     kinds = _kinds(album)
     for group in album.groups:
-        stem = f"{group[0]:06}-{file_name(album.store.ids[int(album.sample[group[0]])])}"
+        stem = f"{group[0]:06}-{file_name(os.path.splitext(album.store.ids[int(album.sample[group[0]])])[0])}"
         for kind, make in kinds.items():
             yield f"{kind}-{stem}.png", lambda make=make, group=group: make(album, group)
 

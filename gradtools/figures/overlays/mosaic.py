@@ -7,7 +7,9 @@ from matplotlib.colors import Normalize
 
 from gradtools.figures import page
 
-GAP, LINE, LEFT, BAR, LETTER = .06, .14, .95, .62, .052  # inches
+GAP, LINE, LEFT, BAR, LETTER = .06, .14, 1.1, .62, .056  # inches; LETTER is a mean one of 6.5 points
+
+NARROWEST = 3.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,36 +43,39 @@ def draw(title, heads, rows, bars, side=None, notes=None):
     -------
     Figure
     """
-    columns, notes = len(heads), notes or {}
-    named = any(name for name, _ in rows)
-    left = LEFT if named else GAP
-    right = BAR * len(bars) + GAP
+    notes, columns = notes or {}, len(heads)
+    left, right = LEFT if any(name for name, _ in rows) else GAP, BAR * len(bars) + GAP
     side = side or min(1.6, (page.WIDTH - left - right) / columns - GAP)
     first = next(picture for _, pictures in rows for picture in pictures if picture is not None)
     tall = side * first.shape[0] / first.shape[1]
-    below = LINE if notes else 0
-    top = GAP + LINE * (1 + title.count("\n")) + GAP + LINE * max(1 + head.count("\n") for head in heads)
-    width = max(left + columns * (side + GAP) + right, 2.4)
-    height = max(top + len(rows) * (tall + GAP + below) + GAP, top + .9)
+    step = tall + GAP + (LINE if notes else 0)
+    top = 2 * GAP + LINE * (1 + title.count("\n") + max(1 + head.count("\n") for head in heads))
+    width, height = max(left + columns * (side + GAP) + right, NARROWEST), top + max(len(rows) * step, 1.) + GAP
     figure = page.sheet(width, height)
     figure.set_layout_engine("none")
-    figure.text(GAP / width, 1 - GAP / height, title, ha="left", va="top", size=8, linespacing=1.25)
+
+    def write(text, x, y, size, ha="left", va="top"):
+        figure.text(x / width, y / height, text, size=size, ha=ha, va=va, linespacing=1.25)
+
+    write(title, GAP, height - GAP, 8)
+    for column, head in enumerate(heads):
+        write(head, left + column * (side + GAP) + side / 2, height - top + .03, 7, "center", "bottom")
     for row, (name, pictures) in enumerate(rows):
-        bottom = height - top - row * (tall + GAP + below) - tall
-        if name:
-            figure.text((left - GAP) / width, (bottom + tall / 2) / height, name, ha="right", va="center", size=6.5)
+        bottom = height - top - row * step - tall
+        write(name, left - GAP, bottom + tall / 2, 6.5, "right", "center")
         for column, picture in enumerate(pictures):
             at = left + column * (side + GAP)
             if picture is not None:
-                panel = figure.add_axes((at / width, bottom / height, side / width, tall / height))
-                panel.imshow(picture)
-                panel.set_axis_off()
-            if row == 0:
-                figure.text((at + side / 2) / width, (bottom + tall + .03) / height, heads[column], ha="center", va="bottom", size=7)
-            if (row, column) in notes:
-                figure.text((at + side / 2) / width, (bottom - .02) / height, notes[row, column], ha="center", va="top", size=6)
+                _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
+            write(notes.get((row, column), ""), at, bottom - .02, 6)
     _bars(figure, bars, (width, height), width - right + GAP, top, min(height - top - GAP, max(tall, 1.6)))
     return figure
+
+
+def _show(figure, picture, place):
+    panel = figure.add_axes(place)
+    panel.imshow(picture)
+    panel.set_axis_off()
 
 
 def _bars(figure, bars, size, start, top, long):
@@ -85,5 +90,5 @@ def _bars(figure, bars, size, start, top, long):
 
 
 def fitted(name, inches):
-    """A name cut to a width."""
+    """A name of at most so many inches; its end tells more than its beginning."""
     return page.shortened(name, max(int(inches / LETTER), 4))

@@ -1,12 +1,16 @@
 """The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (SPEC 5)."""
 
+import os
+
 import numpy as np
 
 from gradtools.figures import page
 from gradtools.figures.overlays import album as albums, blending
-from gradtools.figures.overlays.mosaic import Bar, draw
+from gradtools.figures.overlays.mosaic import Bar, draw, fitted
 
 ROWS = 6         # of a grid's page
+NAME = 1.0       # inches of a row's name
+SMALL = .82      # inches of a grid's pictures
 ACROSS = 8       # pictures in a row of a class's sheet
 UNIT = Bar(blending.FOR, 0., "map, 0 to 1 in each")
 JET = Bar("jet", 0., "map, 0 to 1 in each")
@@ -34,7 +38,7 @@ def signed(album, group):
             both = albums.fused(album, row, method, "signed")[0]
             parts = [np.maximum(both, 0), np.minimum(both, 0), both]
             shown = [blending.over(_frame(album, row), part, blending.SIGNED, -1.) for part in parts]
-            rows.append((_named(album, row, method), [_frame(album, row), *shown]))
+            rows.append((_named(album, group, row, method), [_frame(album, row), *shown]))
     return draw(_title(album, group, _taps_line(album)), heads, rows, [BOTH_WAYS], side=1.3)
 
 
@@ -61,7 +65,7 @@ def layered(album, group):
         for tap in [*taps, None]:
             found = [albums.at_tap(album, row, f"{method}@{tap}") if tap else albums.fused(album, row, method) for method in LAYERS]
             _note_constant(notes, len(rows), found)
-            name = page.shortened(tap, 18) if tap else f"{album.fuse} of {len(taps)} taps"
+            name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
             rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
     return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, notes=notes)
 
@@ -72,7 +76,7 @@ def class_sheet(album, name, groups, number):
     cells = []
     for row in (row for group in groups for row in group):
         shown = [_frame(album, row), *(_shown(album, row, albums.fused(album, row, method)[0]) for method in methods)]
-        cells.append((_caption(album, row), shown))
+        cells.append((_caption(album, row, len(shown) * .7), shown))
     per_row = across(album)
     heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
     rows, notes = [], {}
@@ -88,13 +92,14 @@ def class_sheet(album, name, groups, number):
 def grid(album, groups, number):
     """Images x (methods x taps), each tap's own map; both images of a pair one below the other."""
     names = [name for method in album.methods.values() for name in method]
-    heads = ["image", *(f"{_head(albums.split(name)[0])}\n{page.shortened(albums.split(name)[1], 13)}" for name in names)]
+    heads = ["image", *(f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}" for name in names)]
     rows, notes = [], {}
     for row in (row for group in groups for row in group):
         found = [albums.at_tap(album, row, name) for name in names]
         _note_constant(notes, len(rows), found)
-        rows.append((_caption(album, row, "\n"), [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
-    return draw(f"page {number}", heads, rows, [_bar(album)], notes=notes)
+        rows.append((_caption(album, row, NAME, "\n"), [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+    title = f"every method at every tap, page {number}" + (f", as --compat {album.compat}" if album.compat else "")
+    return draw(title, heads, rows, [_bar(album)], side=SMALL, notes=notes)
 
 
 def across(album):
@@ -119,7 +124,7 @@ def _rows_of(album, group, heads, makers, below):
     for row in group:
         found = [make(row) for make in makers]
         _note_constant(notes, len(rows), found)
-        name = page.shortened(_stem(album, row), 18) if len(group) > 1 else ""
+        name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
         rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
     return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], notes=notes, side=1.15 if len(heads) > 3 else 1.5)
 
@@ -145,18 +150,22 @@ def _head(method):
     return SHORT.get(method, page.shortened(method, 16))
 
 
-def _named(album, row, method):
-    return f"{_head(method)}\n{page.shortened(_stem(album, row), 18)}"
+def _named(album, group, row, method):
+    return _head(method) if len(group) == 1 else f"{_head(method)}\n{fitted(_stem(album, row), NAME)}"
 
 
 def _stem(album, row):
-    """The last part of an image's name."""
-    return page.shown(album.store.ids[int(album.sample[row])].rsplit("/", 1)[-1])
+    """The last part of an image's name, without suffix."""
+    return page.shown(os.path.splitext(os.path.basename(album.store.ids[int(album.sample[row])]))[0])
 
 
-def _caption(album, row, between=": "):
-    """An image's name, target and score in few letters."""
-    return f"{page.shortened(_stem(album, row), 18)}{between}{page.shortened(albums.target_name(album, row), 18)} {album.score[row]:.3g}"
+def _caption(album, row, inches, between=": "):
+    """An image's name, target and score in a width."""
+    name, score = _stem(album, row), f" {album.score[row]:.3g}"
+    about = page.shown(albums.target_name(album, row))
+    if between == "\n":
+        return f"{fitted(name, inches)}\n{fitted(about + score, inches)}"
+    return f"{fitted(name, inches / 2)}{between}{fitted(about + score, inches / 2)}"
 
 
 def _title(album, group, below):
