@@ -55,7 +55,7 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
     drawing = {"limit": overlay_limit, "fuse": fuse, "compat": compat}
     if overlay is not None:
         from gradtools import figures
-        figures.overlays.check_folder(overlay)
+        figures.overlays.check(overlay, fuse, compat)
     if model is None:
         return _draw_alone(console, images, images_dir, where, overlay, drawing)
     destination = passes.output(output)

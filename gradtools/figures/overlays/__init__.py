@@ -10,9 +10,9 @@ import re
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
 from gradtools.figures.overlays import pages
-from gradtools.figures.overlays.album import class_of, open_album, signed_methods
+from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 
-__all__ = ["check_folder", "draw", "open_album", "pictures"]
+__all__ = ["check", "draw", "open_album", "pictures"]
 
 LONGEST = 80  # letters of a sample's id in a file's name
 
@@ -42,7 +42,7 @@ def draw(album, folder, limit=100, say=print, advance=lambda done: None):
     GradtoolsError
         A foreign file has a picture's name, an image is not there, or a file cannot be written.
     """
-    check_folder(folder)
+    check(folder, album.fuse, album.compat)
     os.makedirs(folder, exist_ok=True)
     chosen, written = list(itertools.islice(pictures(album), limit)), []
     total = len(chosen) if len(chosen) < limit else sum(1 for _ in pictures(album))
@@ -77,24 +77,26 @@ def file_name(text):
     return re.sub(r"[^A-Za-z0-9._-]+", "-", page.shown(text).replace("/", "-"))[-LONGEST:].strip(".-") or "unnamed"
 
 
-def check_folder(folder):
-    """Refuse what cannot be a folder of pictures, before the work for it is done.
+def check(folder, fuse="mean", compat=None):
+    """Refuse what cannot be drawn, before the work for it is done.
 
     Raises
     ------
     UsageError
+        The folder cannot be one, or the maps cannot be read in this way.
     """
     above = os.path.dirname(os.path.abspath(folder))
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise UsageError(f"--overlay {folder}: it exists and is no folder: name another")
     if not os.path.isdir(above):
         raise UsageError(f"--overlay {folder}: the folder {above} does not exist: make it first")
+    check_reading(1 + fuse.count(","), fuse, compat)
 
 
 def _kinds(album):
     """The pictures of each group: {kind: function}, those that the store has the maps for."""
     kinds = {"overlay": pages.overlay}
-    if signed_methods(album) and album.compat is None:
+    if signed_methods(album) and album.compat is None and album.fuse != "product":  # two values against would count as one for
         kinds["signed"] = pages.signed
     if pages.last_tap(album, pages.COMPARED):
         kinds["figure2"] = pages.compared

@@ -74,10 +74,17 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
     methods = {}
     for name in store.maps:
         methods.setdefault(split(name)[0], []).append(name)
+    for names in methods.values():
+        check_reading(len(names), fuse if len(names) > 1 else "mean", compat)
     used = sorted({int(sample[row]) for group in groups for row in group})
     frame = _frames(store, used, images_dir, rules or _rules(store))
     return Album(store, frame, sample, store.values(paths.MAP_TARGET), store.values(paths.MAP_SCORE), methods,
                  _spread(store, groups, sample), fuse, compat)
+
+
+def check_reading(n_taps, fuse, compat):
+    """Refuse a fusion or compat mode that maps of so many taps cannot be read with."""
+    read_maps(n_taps * [np.zeros((1, 1, 1))], fuse=fuse, compat=compat)
 
 
 def split(name):
