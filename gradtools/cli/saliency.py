@@ -12,9 +12,8 @@ DRAWING = ("images", "images_dir", "where", "overlay", "overlay_limit", "fuse", 
 
 
 @options.command("saliency", [
-    "gradtools saliency photos/ --model resnet50 --method gradcam --method gam --layers 2 -o maps.h5",
-    "gradtools saliency photos.h5 --model resnet50 --where correct --target cosine --pairs same-class:5 --method gam -o pairs.h5",
-    "gradtools saliency maps.h5 --overlay pictures/ --where wrong"])
+    "gradtools saliency photos/ --model resnet50 --method gradcam --method gam --layers 2 --overlay pictures/ -o maps.h5",
+    "gradtools saliency photos.h5 --model resnet50 --where correct --target cosine --pairs same-class:5 --method gam -o pairs.h5"])
 @click.argument("images", nargs=-1, metavar="IMAGES...|STORE")
 @options.model_or_none
 @options.output
