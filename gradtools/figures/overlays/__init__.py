@@ -3,6 +3,7 @@
 Every array shown is `gradtools.math.cams.read_maps` of stored maps at the size of the frame that the network saw.
 """
 
+import functools
 import itertools
 import os
 import re
@@ -18,7 +19,7 @@ LONGEST = 80  # letters of a sample's id in a file's name
 
 
 def draw(album, folder, limit=100, say=print, advance=lambda done: None):
-    """Write the pictures of an album, sheets first, then those of each image or pair, classes in turn.
+    """Write the pictures of an album, in the order of `pictures`.
 
     Parameters
     ----------
@@ -58,18 +59,33 @@ def draw(album, folder, limit=100, say=print, advance=lambda done: None):
 
 
 def pictures(album):
-    """(file name, function that makes the Figure) of every picture, in the order in which they are written."""
+    """(file name, function that makes the Figure) of every picture: a grid's page, a class's sheet and an image's or pair's own in turn.
+
+    So a limit leaves some of each kind.
+    """
+    for turn in itertools.zip_longest(_grids(album), _sheets(album), _own(album), fillvalue=()):
+        yield from itertools.chain.from_iterable(turn)
+
+
+def _grids(album):
     for number, groups in enumerate(_chunks(album.groups, pages.ROWS // len(album.groups[0])), 1):
-        yield f"grid-{number:03}.png", lambda groups=groups, number=number: pages.grid(album, groups, number)
+        yield [(f"grid-{number:03}.png", functools.partial(pages.grid, album, groups, number))]
+
+
+def _sheets(album):
+    """Sheets of every class, six rows a page."""
+    size = max(1, 6 * pages.across(album) // len(album.groups[0]))
     for index, (name, members) in enumerate(sorted(_classes(album).items())):
-        for number, groups in enumerate(_chunks(members, 6 * pages.across(album) // len(album.groups[0]) or 1), 1):
-            yield (f"class-{index:04}-{file_name(name)}-{number:03}.png",
-                   lambda name=name, groups=groups, number=number: pages.class_sheet(album, name, groups, number))
+        for number, groups in enumerate(_chunks(members, size), 1):
+            yield [(f"class-{index:04}-{file_name(name)}-{number:03}.png", functools.partial(pages.class_sheet, album, name, groups, number))]
+
+
+def _own(album):
+    """The pictures of each image or pair."""
     kinds = _kinds(album)
     for group in album.groups:
         stem = f"{group[0]:06}-{file_name(os.path.splitext(album.store.ids[int(album.sample[group[0]])])[0])}"
-        for kind, make in kinds.items():
-            yield f"{kind}-{stem}.png", lambda make=make, group=group: make(album, group)
+        yield [(f"{kind}-{stem}.png", functools.partial(make, album, group)) for kind, make in kinds.items()]
 
 
 def file_name(text):
