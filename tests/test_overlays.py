@@ -101,6 +101,12 @@ def test_what_is_shown_is_read_maps(maps, shown, fuse):
     assert sum(picture is not None for picture in shown[1][2][0][1]) == 1 + len(raw)
 
 
+@pytest.mark.parametrize("method, head", [("gradcam-negative", "Grad-CAM\nnegative"), ("gradcam++-literal", "Grad-CAM++\nas printed"),
+                                          ("gam-top32-abs", "GAM\ntop32-abs"), ("guided-backprop", "guided-backprop")])
+def test_heads_say_method_and_channels(method, head):
+    assert pages._head(method) == head
+
+
 def test_for_and_against_share_one_scale(maps, monkeypatch):
     given = []
     monkeypatch.setattr(blending, "over", lambda frame, values, *_: given.append(values) or np.zeros((*values.shape, 3)))

@@ -147,7 +147,12 @@ def _bar(album):
 
 
 def _head(method):
-    return SHORT.get(method, page.shortened(method, 16))
+    """A method's name in the field, its channels below."""
+    known = max((name for name in SHORT if method == name or method.startswith(f"{name}-")), key=len, default=None)
+    if known is None:
+        return page.shortened(method, 16)
+    channels = method[len(known) + 1:]
+    return SHORT[known] + (f"\n{page.shortened(channels, 14)}" if channels else "")
 
 
 def _named(album, group, row, method):
