@@ -2,12 +2,12 @@
 
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
+MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
 CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/weight", "/model/bias"
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
-MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
 
 
 def tap(name, kind=None):
