@@ -47,6 +47,8 @@ TERMS = {
     "gam": lambda A, G: lambda n, k, i, j: relu(G[n, k, i, j]) * relu(A[n, k, i, j]),
     "layercam": lambda A, G: lambda n, k, i, j: relu(G[n, k, i, j]) * float(A[n, k, i, j]),
     "activation": lambda A, G: lambda n, k, i, j: float(A[n, k, i, j]),
+    "positive-gradients": lambda A, G: lambda n, k, i, j: relu(G[n, k, i, j]),
+    "negative-gradients": lambda A, G: lambda n, k, i, j: relu(-G[n, k, i, j]),
 }
 
 

@@ -73,13 +73,8 @@ text_forms = combine(
     click.option("--tsv", "form", flag_value="tsv", help="The table as tab-separated text on stdout."),
 )
 
-model = combine(
-    click.option(
-        "--model",
-        required=True,
-        metavar="SPEC",
-        help="resnet50, torchvision:NAME, file.py:callable or package.module:callable.",
-    ),
+_spec = {"metavar": "SPEC", "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable."}
+model_setup = combine(
     click.option("--weights", default="default", metavar="W", help="default, random, or the path of a state dict."),
     click.option(
         "--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened."
@@ -95,6 +90,9 @@ model = combine(
         help="none: the network has no classes; its output is an embedding.",
     ),
 )
+
+model = combine(click.option("--model", required=True, **_spec), model_setup)
+model_or_none = combine(click.option("--model", **_spec), model_setup)
 
 device = combine(
     click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),

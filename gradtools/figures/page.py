@@ -12,6 +12,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 WIDTH = 7.2  # inches: both columns of a paper
 DPI = 200
 GREY = "#8c8c8c"
+MAKER = "gradtools"  # PNG files say who made them
 
 # Ten colours that stay apart for colour-blind readers (Petroff 2021, arXiv:2107.02270).
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
@@ -29,9 +30,9 @@ STYLE = {"font.family": "DejaVu Sans", "font.size": 7, "axes.titlesize": 7, "axe
 
 def styled(draw):
     """A function that makes a Figure, in the style of the house whatever the user's matplotlibrc says."""
-    def drawn(*arguments):
+    def drawn(*arguments, **options):
         with style():
-            return draw(*arguments)
+            return draw(*arguments, **options)
     drawn.__doc__ = draw.__doc__
     return drawn
 
@@ -63,7 +64,7 @@ def check(path):
         raise UsageError(f"--figure {path}: the folder {folder} does not exist: make it first")
 
 
-def save(figure, path):
+def save(figure, path, option="--figure"):
     """Write a Figure under its final name only when it is whole; the same Figure gives the same bytes.
 
     Raises
@@ -76,14 +77,14 @@ def save(figure, path):
     check(path)
     stem, suffix = os.path.splitext(path)
     part = f"{stem}.part{suffix}"
-    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix.lower()]
+    undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix.lower()]
     try:
         with style():
             figure.savefig(part, dpi=DPI, metadata=undated)
         os.replace(part, path)
     except OSError as error:
         reason = error.strerror or error
-        raise GradtoolsError(f"--figure {path} cannot be written: {reason}; choose another place") from error
+        raise GradtoolsError(f"{option} {path} cannot be written: {reason}; choose another place") from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(part)

@@ -16,11 +16,13 @@ FUSIONS = ("mean", "max", "product")
 # million times more.
 ROUNDING = 1e-13
 
+COMPATS = ("cam", "ones")
+
 # What pytorch-grad-cam adds to a maximum before it divides by it.
 PEER_EPS = 1e-7
 
 
-def read_maps(taps, size=None, sign="for", fuse="mean", renorm=True, compat=False):
+def read_maps(taps, size=None, sign="for", fuse="mean", renorm=True, compat=None):
     """
     ReLU, RSZ, NRM and fusion of stored maps.
 
@@ -37,13 +39,14 @@ def read_maps(taps, size=None, sign="for", fuse="mean", renorm=True, compat=Fals
         largest magnitude.
     renorm : bool
         A final NRM, so that the maps of any number of taps have equal range; False is GAM's literal eq. 2.
-    compat : bool
-        pytorch-grad-cam's order: ReLU, min-max with 1e-7, bilinear, mean over taps, min-max with 1e-7.
+    compat : str, optional
+        cam: pytorch-grad-cam's order: ReLU, min-max with 1e-7, bilinear, mean over taps, min-max with 1e-7. ones: ReLU(1 + m), the
+        maps of pytorch-cnn-visualizations, which starts its sum from ones and so draws what speaks against as dark, not as nothing.
 
     Returns
     -------
     maps : (M, height, width) float64 array in [0, 1], signed ones in [-1, 1]
-    degenerate : (M,) bool array, True where a map is constant and NRM gave zeros (in compat mode: gave no range)
+    degenerate : (M,) bool array, True where a map is constant and NRM gave zeros (cam: gave no range)
 
     Raises
     ------
@@ -54,16 +57,18 @@ def read_maps(taps, size=None, sign="for", fuse="mean", renorm=True, compat=Fals
 
     References
     ----------
-    SPEC 0 (NRM, RSZ), 3 (P and Q), 5 (eq. 1, 2); jacobgil/pytorch-grad-cam, base_cam.py and utils/image.py.
+    SPEC 0 (NRM, RSZ), 3 (P and Q, ones), 5 (eq. 1, 2); jacobgil/pytorch-grad-cam, base_cam.py and utils/image.py.
     """
     weights = _fusion(fuse, len(taps), sign)
     taps = [np.asarray(maps) for maps in taps]
     _check(taps)
     size = size or max((maps.shape[1:] for maps in taps), key=np.prod)
-    if compat:
-        if (sign, fuse) != ("for", "mean"):
-            raise UsageError("the compat mode is ReLU and the mean over taps: leave sign and fusion at their defaults")
+    if compat is not None:
+        _check_compat(compat, sign, fuse)
+    if compat == "cam":
         return _peer_maps(taps, size)
+    if compat == "ones":
+        taps = [1 + maps.astype(np.float64) for maps in taps]
     normalised = signed_unit if sign == "signed" else unit_range
     parts = [normalised(resize(_rectified(maps, sign), size))[0] for maps in taps]
     fused = _fused(parts, fuse, weights)
@@ -121,6 +126,13 @@ def _check(taps):
         bad = np.flatnonzero(~np.isfinite(maps).all(axis=(1, 2)))
         if len(bad):
             raise GradtoolsError(f"map {bad[0]} of tap {tap} holds NaN or infinity: leave that row out, or compute it again")
+
+
+def _check_compat(compat, sign, fuse):
+    if compat not in COMPATS:
+        raise UsageError(f"unknown compat mode {compat!r}: use one of {', '.join(COMPATS)}")
+    if (sign, fuse) != ("for", "mean"):
+        raise UsageError(f"the compat mode {compat} is ReLU and the mean over taps: leave sign and fusion at their defaults")
 
 
 def _fusion(fuse, n_taps, sign):

@@ -51,6 +51,16 @@ def activation(A, G):
     return A.sum(1)
 
 
+def positive_gradients(A, G):
+    """The accumulated positive gradients, sum_k ReLU(G_k): GAM without the activations (figure 2 of the paper)."""
+    return G.relu().sum(1)
+
+
+def negative_gradients(A, G):
+    """The accumulated sizes of the negative gradients, sum_k ReLU(-G_k): what GAM's ReLU leaves out (figure 2 of the paper)."""
+    return (-G).relu().sum(1)
+
+
 def gradcam_plus_plus(A, G):
     """Grad-CAM++ without its factor exp(s): weight_k = sum_ij ReLU(G_kij) / (2 + G_kij S_k), S_k = sum_ab A_kab.
 
@@ -124,7 +134,8 @@ def _weighted(weight, A):
     return torch.einsum("nc,nchw->nhw", weight, A)
 
 
-AT_TAPS = {"gradcam": gradcam, "gam": gam, "layercam": layercam, "hirescam": hirescam, "activation": activation}
+AT_TAPS = {"gradcam": gradcam, "gam": gam, "layercam": layercam, "hirescam": hirescam, "activation": activation,
+           "positive-gradients": positive_gradients, "negative-gradients": negative_gradients}
 PLUS_PLUS, LITERAL = "gradcam++", "gradcam++-literal"
 AT_INPUT = ("gradient", "guided-backprop")
-NAMES = ("gradcam", PLUS_PLUS, "gam", "layercam", "hirescam", "activation", *AT_INPUT)
+NAMES = ("gradcam", PLUS_PLUS, "gam", "layercam", "hirescam", "activation", *AT_INPUT, "positive-gradients", "negative-gradients")

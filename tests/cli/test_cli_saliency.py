@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from gradtools import store
+from gradtools import cli, store
+from gradtools.errors import GradtoolsError
 from networks import TOY_SOURCE
 
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
@@ -76,3 +77,36 @@ def test_mistakes_are_said_in_one_line(workplace, arguments, words):
     result = run(workplace, "-q", *arguments)
     assert result.returncode in (1, 2) and words in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert not (workplace / "a.h5").exists()
+
+
+def test_maps_are_drawn_when_made_and_from_their_store(workplace, monkeypatch, capsys):
+    """The same pictures both ways, byte for byte."""
+    monkeypatch.chdir(workplace)
+    (workplace / "few.txt").write_text("photos/ant/000.png\nphotos/bee/001.png\n")
+    here("--files-from", "few.txt", "--model", "toy.py:Toy", "--target", "0", "--method", "gam", "--overlay", "made", "-o", "few.h5")
+    assert {path.name.split("-")[0] for path in (workplace / "made").iterdir()} == {"grid", "class", "overlay"}
+    here("few.h5", "--overlay", "drawn")
+    assert "drawn: 4 pictures" in capsys.readouterr().err
+    for path in (workplace / "made").iterdir():
+        assert path.read_bytes() == (workplace / "drawn" / path.name).read_bytes()
+    here("few.h5", "--overlay", "peer", "--compat", "cam", "--overlay-limit", "1", "-q")
+    assert os.listdir(workplace / "peer") == ["grid-001.png"] and not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("few.h5",), "Missing option '--model'"), (("few.h5", "--overlay", "new", "--method", "gam"), "--method is about making maps"),
+    (("few.h5", "--overlay", "no/where"), "make it first"), (("few.h5", "--overlay", "new", "--fuse", "most"), "unknown fusion"),
+    (("few.h5", "--overlay", "new", "--fuse", "max", "--compat", "cam"), "compat mode cam"),
+    (("a.h5", "b.h5", "--overlay", "new"), "one store"), (("no.h5", "--overlay", "new"), "no such file"),
+    (("photos", "--model", "toy.py:Toy", "-o", "-", "--overlay", "new"), "with -o"),
+    (("photos", "--model", "toy.py:Toy", "-o", "a.h5", "--compat", "ones"), "add --overlay DIR")])
+def test_mistakes_in_drawing_are_said(workplace, monkeypatch, arguments, words):
+    monkeypatch.chdir(workplace)
+    with pytest.raises(GradtoolsError) as error:
+        here("-q", *arguments)
+    assert words in str(error.value) and "\n" not in str(error.value) and not (workplace / "new").exists()
+
+
+def here(*arguments):
+    """The command in this process."""
+    cli.gradtools.main(["saliency", *arguments], standalone_mode=False)

@@ -62,7 +62,7 @@ def test_without_a_size_the_largest_tap_gives_it():
     np.testing.assert_allclose(read_maps(TAPS[:1])[0], gam(TAPS[:1], (7, 7)), atol=1e-14)
 
 
-@pytest.mark.parametrize("compat", [False, True])
+@pytest.mark.parametrize("compat", [None, "cam"])
 @pytest.mark.parametrize("value", [-1.5, 0, .3, 1e6])
 def test_constant_and_all_negative_maps_become_zeros_and_are_counted(value, compat):
     maps = np.concatenate([TAPS[0], np.full((1, 7, 7), value), -np.abs(TAPS[0][:1])])
@@ -101,13 +101,13 @@ def test_the_compat_mode_is_pytorch_grad_cams(size):
         return cam
 
     expected = [scale(np.maximum([scale(np.maximum(m, 0), size) for m in maps], 0).mean(axis=0)) for maps in zip(*TAPS)]
-    np.testing.assert_allclose(read_maps(TAPS, size, compat=True)[0], expected, atol=1e-6)
+    np.testing.assert_allclose(read_maps(TAPS, size, compat="cam")[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("options, words", [
     ({"fuse": "median"}, "unknown fusion"), ({"fuse": "1,2,3"}, "one weight a tap"), ({"fuse": "1,-1"}, "none negative"),
     ({"fuse": "0,0"}, "not all zero"), ({"fuse": "1,nan"}, "one weight"), ({"sign": "both"}, "unknown sign"),
-    ({"sign": "signed", "fuse": "product"}, "two values against"), ({"compat": True, "fuse": "max"}, "compat mode")])
+    ({"sign": "signed", "fuse": "product"}, "two values against"), ({"compat": "cam", "fuse": "max"}, "compat mode")])
 def test_what_cannot_be_read_so_is_a_usage_error(options, words):
     with pytest.raises(UsageError, match=words):
         read_maps(TAPS, **options)

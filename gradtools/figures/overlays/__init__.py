@@ -1,0 +1,150 @@
+"""Maps as pictures: `draw` fills a folder with overlays, contact sheets and the panels of the GAM paper.
+
+Every array shown is `gradtools.math.cams.read_maps` of stored maps at the size of the frame that the network saw.
+"""
+
+import functools
+import itertools
+import os
+import re
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.figures import page
+from gradtools.figures.overlays import pages
+from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
+
+__all__ = ["check", "draw", "open_album", "pictures"]
+
+LONGEST = 80  # letters of a sample's id in a file's name
+
+
+def draw(album, folder, limit=100, say=print, advance=lambda done: None):
+    """Write the pictures of an album, in the order of `pictures`.
+
+    Parameters
+    ----------
+    album : Album
+    folder : str
+        Made where it is missing; a picture there of the same name is replaced if gradtools made it.
+    limit : int
+        Files at most.
+    say : callable
+        Takes one line for the user.
+    advance : callable
+        Called after every file.
+
+    Returns
+    -------
+    list of str
+        The files' paths.
+
+    Raises
+    ------
+    GradtoolsError
+        A foreign file has a picture's name, an image is not there, or a file cannot be written.
+    """
+    check(folder, album.fuse, album.compat)
+    os.makedirs(folder, exist_ok=True)
+    chosen, written = list(itertools.islice(pictures(album), limit)), []
+    total = len(chosen) if len(chosen) < limit else sum(1 for _ in pictures(album))
+    for name, _ in chosen:
+        _refuse_foreign(os.path.join(folder, name))
+    for name, make in chosen:
+        written.append(os.path.join(folder, name))
+        page.save(make(), written[-1], "--overlay")
+        advance(1)
+    cut = f" of {total}: --overlay-limit {total} draws all" if total > len(written) else ""
+    say(f"{folder}: {len(written)} pictures{cut}")
+    return written
+
+
+def pictures(album):
+    """(file name, function that makes the Figure) of every picture: a grid's page, a class's sheet and an image's or pair's own in turn.
+
+    So a limit leaves some of each kind.
+    """
+    for turn in itertools.zip_longest(_grids(album), _sheets(album), _own(album), fillvalue=()):
+        yield from itertools.chain.from_iterable(turn)
+
+
+def _grids(album):
+    for number, groups in enumerate(_chunks(album.groups, pages.ROWS // len(album.groups[0])), 1):
+        yield [(f"grid-{number:03}.png", functools.partial(pages.grid, album, groups, number))]
+
+
+def _sheets(album):
+    """Sheets of every class, six rows a page."""
+    size = max(1, 6 * pages.across(album) // len(album.groups[0]))
+    for index, (name, members) in enumerate(sorted(_classes(album).items())):
+        for number, groups in enumerate(_chunks(members, size), 1):
+            yield [(f"class-{index:04}-{file_name(name)}-{number:03}.png", functools.partial(pages.class_sheet, album, name, groups, number))]
+
+
+def _own(album):
+    """The pictures of each image or pair."""
+    kinds = _kinds(album)
+    for group in album.groups:
+        stem = f"{group[0]:06}-{file_name(os.path.splitext(album.store.ids[int(album.sample[group[0]])])[0])}"
+        yield [(f"{kind}-{stem}.png", functools.partial(make, album, group)) for kind, make in kinds.items()]
+
+
+def file_name(text):
+    """A sample's id or a class's name as part of a file's name: letters, digits, dots, hyphens; its end where it is long."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", page.shown(text).replace("/", "-"))[-LONGEST:].strip(".-") or "unnamed"
+
+
+def check(folder, fuse="mean", compat=None):
+    """Refuse what cannot be drawn, before the work for it is done.
+
+    Raises
+    ------
+    UsageError
+        The folder cannot be one, or the maps cannot be read in this way.
+    """
+    above = os.path.dirname(os.path.abspath(folder))
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"--overlay {folder}: it exists and is no folder: name another")
+    if not os.path.isdir(above):
+        raise UsageError(f"--overlay {folder}: the folder {above} does not exist: make it first")
+    check_reading(1 + fuse.count(","), fuse, compat)
+
+
+def _kinds(album):
+    """The pictures of each group: {kind: function}, those that the store has the maps for."""
+    kinds = {"overlay": pages.overlay}
+    if signed_methods(album) and album.compat is None and album.fuse != "product":  # two values against would count as one for
+        kinds["signed"] = pages.signed
+    if pages.last_tap(album, pages.COMPARED):
+        kinds["figure2"] = pages.compared
+    dot = album.store.attributes("/maps").get("target") == "dot"
+    if dot and pages.last_tap(album, ("gradcam++", "gam")):
+        kinds["figure3"] = pages.overflowing
+    if len(pages.shared_taps(album, pages.LAYERS)) > 1:
+        kinds["layers"] = pages.layered
+    return kinds
+
+
+def _classes(album):
+    """{class: its groups}."""
+    found = {}
+    for group in album.groups:
+        found.setdefault(class_of(album, group), []).append(group)
+    return found
+
+
+def _chunks(items, size):
+    return (items[start:start + size] for start in range(0, len(items), size))
+
+
+def _refuse_foreign(path):
+    """Stop where a file of this name was not made here."""
+    if not os.path.lexists(path):
+        return
+    from PIL import Image
+    try:
+        with Image.open(path) as image:
+            ours = image.info.get("Software") == page.MAKER
+    except OSError:
+        ours = False
+    if not ours or os.path.islink(path):
+        raise GradtoolsError(f"--overlay: {path} exists and was not drawn by gradtools: move it, or choose another folder")

@@ -1,0 +1,191 @@
+"""What the pictures of a maps store show: which rows stand together, their frames as the network saw them, their maps, their titles."""
+
+import dataclasses
+import functools
+import json
+
+import numpy as np
+
+from gradtools import images
+from gradtools.errors import GradtoolsError
+from gradtools.math.cams import read_maps
+from gradtools.store import paths
+
+SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
+KEPT = 64  # frames held, so that the pictures of a group read each image once
+
+
+@dataclasses.dataclass(frozen=True)
+class Album:
+    """The maps of a store and the images they are of.
+
+    Attributes
+    ----------
+    store : store.Store
+    frame : callable
+        Row of a sample -> (H, W, 3) uint8 array, the image as the network saw it, before normalisation.
+    sample, target, score : (M,) arrays
+        Of each map: row of its sample, class the score is about or -1, and the score.
+    methods : dict of str to list of str
+        The maps of each method, `method@tap`, in order of taps.
+    groups : list of tuple of int
+        Rows of maps that stand together: one each, or the two of a pair.
+    fuse, compat
+        As for `read_maps`.
+    """
+
+    store: object
+    frame: object
+    sample: np.ndarray
+    target: np.ndarray
+    score: np.ndarray
+    methods: dict
+    groups: list
+    fuse: str = "mean"
+    compat: str | None = None
+
+
+def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", compat=None):
+    """The album of a maps store.
+
+    Parameters
+    ----------
+    store : store.Store
+    images_dir : str, optional
+        Where the images have gone.
+    where : (N,) bool array, optional
+        Samples that are drawn; a pair where both are.
+    rules : dict or callable, optional
+        The preprocessing; by default the store's.
+
+    Raises
+    ------
+    GradtoolsError
+        No maps, no images, or a preprocessing that only the model's code knows.
+    """
+    if not store.maps:
+        raise GradtoolsError(f"{store.name} holds no maps to draw: gradtools saliency makes them")
+    groups = _groups(store.values(paths.MAP_PARTNER))
+    sample = store.values(paths.MAP_SAMPLE)
+    if where is not None:
+        groups = [group for group in groups if where[sample[list(group)]].all()]
+    if not groups:
+        raise GradtoolsError(f"{store.name}: no map is left to draw")
+    methods = {}
+    for name in store.maps:
+        methods.setdefault(split(name)[0], []).append(name)
+    for names in methods.values():
+        check_reading(len(names), fuse if len(names) > 1 else "mean", compat)
+    used = sorted({int(sample[row]) for group in groups for row in group})
+    frame = _frames(store, used, images_dir, rules or _rules(store))
+    return Album(store, frame, sample, store.values(paths.MAP_TARGET), store.values(paths.MAP_SCORE), methods,
+                 _spread(store, groups, sample), fuse, compat)
+
+
+def check_reading(n_taps, fuse, compat):
+    """Refuse a fusion or compat mode that maps of so many taps cannot be read with."""
+    read_maps(n_taps * [np.zeros((1, 1, 1))], fuse=fuse, compat=compat)
+
+
+def split(name):
+    """(method, tap) of a map's name."""
+    method, _, tap = name.partition("@")
+    return method, tap
+
+
+def fused(album, row, method, sign="for"):
+    """The map of a method over its taps, (H, W) float64 at the size of the frame, and whether it is constant (bool)."""
+    return _read(album, row, album.methods[method], sign)
+
+
+def at_tap(album, row, name, sign="for"):
+    """The same of one tap."""
+    return _read(album, row, [name], sign)
+
+
+def raw(album, row, name):
+    """The stored map, (1, h, w)."""
+    rows = album.store.rows(paths.maps(name))
+    return rows.read(row, row + 1).reshape(1, *rows.tail)
+
+
+def target_name(album, row):
+    """What the score is about (str): a class, the target as asked, or the likeness of a pair."""
+    store, target = album.store, int(album.target[row])
+    if target < 0:
+        return store.attributes(paths.MAPS).get("target", "")
+    names = store.model_class_names
+    return names[target] if target < len(names) else f"class {target}"
+
+
+def class_of(album, group):
+    """What a group's contact sheet is called (str): the data class of its first image, or its target without labels."""
+    label = int(album.store.labels[album.sample[group[0]]])
+    return album.store.class_names[label] if label >= 0 and album.store.class_names else target_name(album, group[0])
+
+
+def signed_methods(album):
+    """Methods with evidence for and against."""
+    return [name for name in album.methods if any(name == known or name.startswith(f"{known}-") for known in SIGNED)]
+
+
+def _read(album, row, names, sign):
+    size = album.frame(int(album.sample[row])).shape[:2]
+    fuse = album.fuse if len(names) > 1 else "mean"
+    compat = album.compat if sign == "for" else None
+    maps, flat = read_maps([raw(album, row, name) for name in names], size, sign, fuse, compat=compat)
+    return maps[0], bool(flat[0])
+
+
+def _groups(partner):
+    """Rows one by one, or two by two where they are the images of pairs."""
+    if len(partner) and partner[0] >= 0:
+        return [(row, row + 1) for row in range(0, len(partner), 2)]
+    return [(row,) for row in range(len(partner))]
+
+
+def _spread(store, groups, sample):
+    """Groups in turn from every class, so that a limit leaves out no class."""
+    labels = store.labels[sample[[group[0] for group in groups]]]
+    rank = np.zeros(len(groups), int)
+    for label in np.unique(labels):
+        rank[labels == label] = np.arange((labels == label).sum())
+    return [groups[index] for index in np.argsort(rank, kind="stable")]
+
+
+def _rules(store):
+    """The preprocessing that the store tells."""
+    text = store.model.get("preprocess", "")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise GradtoolsError(f"{store.name}: its images went through {text or 'a preprocessing'} of the model's own code: "
+                             "name the --model again, so that the same frames can be drawn") from None
+
+
+def _frames(store, used, images_dir, rules):
+    """Row of a sample -> the image as the network saw it."""
+    ids, digests = [store.ids[row] for row in used], store.values(paths.DIGEST)[used]
+    listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
+    place = {row: index for index, row in enumerate(used)}
+
+    @functools.lru_cache(KEPT)
+    def frame(row):
+        path = listed.path(place[row])
+        try:
+            image, digest = images.read(path)
+        except images.Unreadable as error:
+            raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
+        images.check_digest(path, digest, listed.digests[place[row]])
+        if callable(rules):
+            return _visible(np.asarray(rules(image)))
+        return images.preprocess(image, rules).transpose(1, 2, 0)
+
+    return frame
+
+
+def _visible(pixels):
+    """Pixels of a callable, (C, H, W) of unknown normalisation, on the scale of a screen: (H, W, 3) uint8."""
+    low, high = pixels.min(), pixels.max()
+    shown = ((pixels - low) / (high - low if high > low else 1) * 255).round().astype("u1")
+    return np.broadcast_to(shown, (3, *shown.shape[1:])).transpose(1, 2, 0)

@@ -1,0 +1,188 @@
+"""The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (SPEC 5)."""
+
+import os
+
+import numpy as np
+
+from gradtools.figures import page
+from gradtools.figures.overlays import album as albums, blending
+from gradtools.figures.overlays.mosaic import Bar, draw, fitted
+
+ROWS = 6         # of a grid's page
+NAME = 1.0       # inches of a row's name
+SMALL = .82      # inches of a grid's pictures
+ACROSS = 8       # pictures in a row of a class's sheet
+UNIT = Bar(blending.FOR, 0., "map, 0 to 1 in each")
+JET = Bar("jet", 0., "map, 0 to 1 in each")
+BOTH_WAYS = Bar(blending.SIGNED, -1., "against (-1) to for (+1)")
+SHORT = {"positive-gradients": "positive\ngradients", "negative-gradients": "negative\ngradients", "activation": "activations",
+         "gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++", "gam": "GAM", "layercam": "LayerCAM", "hirescam": "HiResCAM",
+         "gradcam++-literal": "Grad-CAM++\nas printed"}
+LAYERS = ("activation", "positive-gradients", "gam")
+COMPARED = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
+OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
+
+
+def overlay(album, group):
+    """Every method's map over its image, fused over the taps."""
+    methods = list(album.methods)
+    return _rows_of(album, group, [_head(method) for method in methods], [lambda row, m=method: albums.fused(album, row, m) for method in methods],
+                    _taps_line(album))
+
+
+def signed(album, group):
+    """For, against and both of every method that has them, in one scale: m / max|m|."""
+    methods, heads, rows = albums.signed_methods(album), ["image", "for", "against", "for - against"], []
+    for row in group:
+        for number, method in enumerate(methods):
+            both = albums.fused(album, row, method, "signed")[0]
+            parts = [np.maximum(both, 0), np.minimum(both, 0), both]
+            shown = [blending.over(_frame(album, row), part, blending.SIGNED, -1.) for part in parts]
+            rows.append((_named(album, group, row, method), [_frame(album, row), *shown]))
+    return draw(_title(album, group, _taps_line(album)), heads, rows, [BOTH_WAYS], side=1.3)
+
+
+def compared(album, group):
+    """Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap."""
+    tap = last_tap(album, COMPARED)
+    return _rows_of(album, group, [_head(method) for method in COMPARED],
+                    [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in COMPARED], f"at {tap}")
+
+
+def overflowing(album, group):
+    """Figure 3: Grad-CAM++ (also as printed, where it was made) beside GAM on the dot product, at the last tap."""
+    methods = [method for method in OVERFLOWING if method in album.methods]
+    tap = last_tap(album, methods)
+    return _rows_of(album, group, [_head(method) for method in methods],
+                    [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in methods], f"at {tap}")
+
+
+def layered(album, group):
+    """Figures 8 to 11: activation, gradient and map of every tap, and below them those of all taps together."""
+    taps = shared_taps(album, LAYERS)
+    rows, notes = [], {}
+    for row in group:
+        for tap in [*taps, None]:
+            found = [albums.at_tap(album, row, f"{method}@{tap}") if tap else albums.fused(album, row, method) for method in LAYERS]
+            _note_constant(notes, len(rows), found)
+            name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
+            rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, notes=notes)
+
+
+def class_sheet(album, name, groups, number):
+    """Images of a class, each with every method's map, several in a row."""
+    methods = list(album.methods)
+    cells = []
+    for row in (row for group in groups for row in group):
+        shown = [_frame(album, row), *(_shown(album, row, albums.fused(album, row, method)[0]) for method in methods)]
+        cells.append((_caption(album, row, len(shown) * .7), shown))
+    per_row = across(album)
+    heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
+    rows, notes = [], {}
+    for start in range(0, len(cells), per_row):
+        line = cells[start:start + per_row]
+        for index, (caption, shown) in enumerate(line):
+            notes[len(rows), index * len(shown)] = caption
+        rows.append(("", [picture for _, shown in line for picture in shown]))
+    title = f"{page.shown(name)}, page {number}: {_taps_line(album)}"
+    return draw(title, heads, rows, [_bar(album)], notes=notes)
+
+
+def grid(album, groups, number):
+    """Images x (methods x taps), each tap's own map; both images of a pair one below the other."""
+    names = [name for method in album.methods.values() for name in method]
+    heads = ["image", *(f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}" for name in names)]
+    rows, notes = [], {}
+    for row in (row for group in groups for row in group):
+        found = [albums.at_tap(album, row, name) for name in names]
+        _note_constant(notes, len(rows), found)
+        rows.append((_caption(album, row, NAME, "\n"), [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+    title = f"every method at every tap, page {number}" + (f", as --compat {album.compat}" if album.compat else "")
+    return draw(title, heads, rows, [_bar(album)], side=SMALL, notes=notes)
+
+
+def across(album):
+    """Images (int) in a row of a class's sheet."""
+    return max(1, ACROSS // (1 + len(album.methods)))
+
+
+def shared_taps(album, methods):
+    """Taps (list of str) that all of the methods have maps at."""
+    taps = [[albums.split(name)[1] for name in album.methods.get(method, [])] for method in methods]
+    return [tap for tap in taps[0] if all(tap in others for others in taps)]
+
+
+def last_tap(album, methods):
+    """The last of them, None without any."""
+    return next(reversed(shared_taps(album, methods)), None)
+
+
+def _rows_of(album, group, heads, makers, below):
+    """One row an image: the image, and what each maker gives."""
+    rows, notes = [], {}
+    for row in group:
+        found = [make(row) for make in makers]
+        _note_constant(notes, len(rows), found)
+        name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
+        rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], notes=notes, side=1.15 if len(heads) > 3 else 1.5)
+
+
+def _note_constant(notes, line, found):
+    """Say of constant maps that they are."""
+    notes.update({(line, 1 + index): "constant" for index, (_, flat) in enumerate(found) if flat})
+
+
+def _frame(album, row):
+    return album.frame(int(album.sample[row]))
+
+
+def _shown(album, row, values):
+    return blending.peer(_frame(album, row), values) if album.compat == "cam" else blending.over(_frame(album, row), values)
+
+
+def _bar(album):
+    return JET if album.compat == "cam" else UNIT
+
+
+def _head(method):
+    """A method's name in the field, its channels below."""
+    known = max((name for name in SHORT if method == name or method.startswith(f"{name}-")), key=len, default=None)
+    if known is None:
+        return page.shortened(method, 16)
+    channels = method[len(known) + 1:]
+    return SHORT[known] + (f"\n{page.shortened(channels, 14)}" if channels else "")
+
+
+def _named(album, group, row, method):
+    return _head(method) if len(group) == 1 else f"{_head(method)}\n{fitted(_stem(album, row), NAME)}"
+
+
+def _stem(album, row):
+    """The last part of an image's name, without suffix."""
+    return page.shown(os.path.splitext(os.path.basename(album.store.ids[int(album.sample[row])]))[0])
+
+
+def _caption(album, row, inches, between=": "):
+    """An image's name, target and score in a width."""
+    name, score = _stem(album, row), f" {album.score[row]:.3g}"
+    about = page.shown(albums.target_name(album, row))
+    if between == "\n":
+        return f"{fitted(name, inches)}\n{fitted(about + score, inches)}"
+    return f"{fitted(name, inches / 2)}{between}{fitted(about + score, inches / 2)}"
+
+
+def _title(album, group, below):
+    """Which image or pair, the class or likeness, its score; the taps below."""
+    names = " and ".join(page.shortened(album.store.ids[int(album.sample[row])], 34) for row in group)
+    form = album.store.attributes("/maps").get("score", "score") if len(group) == 1 else "score"
+    first = f"{names}\n{page.shown(albums.target_name(album, group[0]))}: {form} {album.score[group[0]]:.4g}"
+    return f"{first}; {below}" if below else first
+
+
+def _taps_line(album):
+    """Which taps, and how they became one."""
+    taps = list(dict.fromkeys(albums.split(name)[1] for names in album.methods.values() for name in names))
+    line = f"at {taps[0]}" if len(taps) == 1 else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
+    return line + (f", as --compat {album.compat}" if album.compat else "")
