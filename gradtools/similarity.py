@@ -238,7 +238,7 @@ def _result(feature, metric, groups, options, table, replicates, degenerate, fac
         "rows": len(groups.classes) - degenerate,
         "degenerate": degenerate,
         "unlabelled": groups.unlabelled,
-        "left_out": int((~groups.keep).sum()),
+        "left_out": groups.left_out,
         "resamples": len(replicates),
         "seed": options.seed,
         "resampling": "multinomial",

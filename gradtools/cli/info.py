@@ -39,6 +39,8 @@ def _lines(name, facts):
     if "classes" in facts:
         names = facts["classes"]
         yield f"classes  {len(names)}: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
+    if "versions" in facts:
+        yield "versions " + ", ".join(f"{count} by {kind}" for kind, count in facts["versions"].items())
     for key, value in facts.get("model", {}).items():
         yield f"model    {key}: {value}"
     for tap, about in facts.get("taps", {}).items():

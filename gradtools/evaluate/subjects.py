@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from gradtools import store
+from gradtools import samples, store
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths
 
@@ -21,6 +21,7 @@ class Subject:
     name : str
         The model's short name, told apart by its weights where two would be equal.
     similarity : dict of (feature, metric) to Measured
+    augmentation, decoding : dict of (feature, 'cosine' or 'logistic') to Measured
     clusters : dict of (feature, method) to Measured
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
@@ -36,6 +37,8 @@ class Subject:
     class_names: list
     predicted: np.ndarray | None
     similarity: dict = dataclasses.field(default_factory=dict)
+    augmentation: dict = dataclasses.field(default_factory=dict)
+    decoding: dict = dataclasses.field(default_factory=dict)
     clusters: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
@@ -87,7 +90,7 @@ def gather(paths):
             found = _subject(source)
             subject = subjects.setdefault(found.key, found)
             if subject is not found:
-                for part in ("similarity", "clusters", "projections"):
+                for part in ("similarity", "augmentation", "decoding", "clusters", "projections"):
                     _join(getattr(subject, part), getattr(found, part))
     named = list(subjects.values())
     _tell_apart(named)
@@ -96,20 +99,24 @@ def gather(paths):
 
 def _subject(source):
     """What one store holds."""
-    model = source.model
+    model, own = source.model, samples.originals(source)
     subject = Subject(
         short_name(model.get("model", source.name)),
         _key(source),
         model,
         source.attributes(paths.TAPS),
         source.taps,
-        source.labels,
+        source.labels[own],
         source.class_names,
-        source.predicted,
+        None if source.predicted is None else source.predicted[own],
         skipped=max((json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0),
     )
     for feature, metric in _pairs(source, paths.SIMILARITY):
         subject.similarity[feature, metric] = _measured(source, paths.similarity(feature, metric))
+    for feature, metric in _pairs(source, paths.AUGMENTATION):
+        subject.augmentation[feature, metric] = _measured(source, paths.augmentation(feature))
+    for feature, probe in _pairs(source, paths.DECODING):
+        subject.decoding[feature, probe] = _measured(source, paths.decoding(feature))
     for feature, method in _pairs(source, paths.CLUSTERS):
         subject.clusters[feature, method] = _measured(source, paths.clusters(feature, method))
     for feature in source.tree(paths.PROJECTION):
@@ -126,11 +133,11 @@ def _pairs(source, group):
 def _key(source):
     """What makes two stores speak of one subject: images, labels, network, and how it was asked."""
     told = hashlib.sha256(
-        repr((source.labels.tolist(), source.class_names)).encode("utf-8", "surrogateescape")
+        repr((source.labels[samples.originals(source)].tolist(), source.class_names)).encode("utf-8", "surrogateescape")
     ).hexdigest()
-    samples, weights = source.subject()
+    images, weights = source.subject()
     asked = tuple(str(source.model.get(key)) for key in ("target", "score", "temperature", "preprocess"))
-    return samples, weights, told, short_name(source.model.get("model", "")), *asked
+    return images, weights, told, short_name(source.model.get("model", "")), *asked
 
 
 def _measured(source, path):
