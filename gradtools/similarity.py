@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradtools import __version__, features, interrupt, provenance, samples, store
+from gradtools import __version__, features, interrupt, outcomes, provenance, samples, store
 from gradtools.errors import GradtoolsError
 from gradtools.math import bootstrap, cells, influence, pair_auc, pair_auc_bootstrap, pairs, permutation, vectors
 
@@ -35,17 +35,13 @@ class Options:
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
-    """Statistics of one feature under one metric: a table, its bootstrap replicates (B, S) and facts."""
+class Result(outcomes.Outcome):
+    """Statistics of one feature under one metric."""
 
-    feature: str
-    metric: str
-    columns: dict
-    replicates: np.ndarray
-    facts: dict
+    metric: str = ""
 
 
-def similarity(source, output, options, *, carry=False, force=False, restart=False, say=print, progress=None):
+def similarity(source, output, options, *, beside=(), carry=False, force=False, restart=False, say=print, progress=None):
     """Compute and, where there is an output, write the similarities of an open store.
 
     Parameters
@@ -54,6 +50,8 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
     output : str or None
         Path or '-'; None computes only.
     options : Options
+    beside : sequence of outcomes.Outcome
+        Written into the output beside the similarities: `augmentation.describe`, `decodability.describe`.
     carry : bool
         Copy everything of the input.
 
@@ -83,7 +81,7 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
                 options,
                 groups,
                 chosen,
-                results,
+                [*results, *beside],
                 begun,
                 carry,
                 force,
@@ -247,7 +245,8 @@ def _result(feature, metric, groups, options, table, replicates, degenerate, fac
         "dimension": feature.shape[1],
         **facts,
     }
-    return Result(feature.name, metric, columns, replicates, facts)
+    where, title = store.paths.similarity(feature.name, metric), f"{metric} of {feature.name} over pairs"
+    return Result(feature.name, where, columns, facts, title, replicates, metric)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,7 +279,7 @@ def _write(job):
 
 def _carry(sink, job):
     """What comes from the input; names the results that a subset leaves behind."""
-    replacing = [store.paths.similarity(result.feature, result.metric) for result in job.results]
+    replacing = [result.path for result in job.results]
     behind = sink.carry(job.source, job.groups.keep, job.carry, replacing)
     if behind:
         job.say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
@@ -289,9 +288,7 @@ def _carry(sink, job):
 def _fill(sink, job):
     """Tables, replicates and the step."""
     for result in job.results:
-        where = store.paths.similarity(result.feature, result.metric)
-        sink.table(where, result.columns, f"{result.metric} of {result.feature} over pairs", result.facts)
-        sink.put(f"{where}/replicate", result.replicates, ["resample", "row"], "statistics of resampled images")
+        result.write(sink)
     sink.history(
         [job.source], provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum()))
     )

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, outcomes
 from gradtools.cli.console import number, with_interval, write_table
 
 SHOWN = {
@@ -48,16 +48,18 @@ NOTES = (
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the intervals.")
 @click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")
 @click.option("--permutations", type=click.IntRange(0), default=1000, help="Shuffles of the labels for the tests.")
+@click.option("--decode", is_flag=True, help="Also probe how well the label can be read, with and without the class row: minutes, not seconds.")
 @options.seed
 @options.figure
 @options.text_forms
-def command(console, path, output, force, restart, carry, form, figure, no_intervals, **chosen):
+def command(console, path, output, force, restart, carry, form, figure, no_intervals, decode, **chosen):
     """How alike images are within and between classes, and within and between predictions.
 
     Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv. Means over all pairs
-    need no N x N matrix.
+    need no N x N matrix. Where the store has versions of its images (extract --augment), a second table says how
+    alike these are to their image.
     """
-    from gradtools import similarity, store
+    from gradtools import augmentation, decodability, similarity, store
 
     if figure:
         from gradtools import figures
@@ -70,26 +72,33 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     source_path, asked = options.split_feature(source_path)
     chosen["features"] = (*asked, *chosen.pop("feature"))
     chosen["metrics"] = chosen.pop("metric")
+    settings, how = similarity.Options(**chosen), {"say": console.say, "progress": console.progress}
     with store.read(source_path) as source:
+        if target is not None:
+            store.check_output(target, force, [source])
+        versions = augmentation.describe(source, settings, **how)
+        probes = decodability.describe(source, settings, **how) if decode else []
         found = similarity.similarity(
             source,
             target,
-            similarity.Options(**chosen),
+            settings,
+            beside=[*versions, *probes],
             carry=options.carried(carry, source_path, target),
             force=force,
             restart=restart,
-            say=console.say,
-            progress=console.progress,
+            **how,
         )
     if figure:
         figures.class_by_prediction(found, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        show(found, form or "text", stream)
+        show(found, form or "text", stream, outcomes.program_rows(versions, probes))
+        if not form:
+            outcomes.show(versions, probes, stream)
 
 
-def show(found, form, stream):
-    """One row a feature for people, one row a statistic for programs."""
+def show(found, form, stream, further=()):
+    """One row a feature for people; for programs one row a statistic, and further ones."""
     if form in ("json", "tsv"):
         rows = [
             {
@@ -107,7 +116,7 @@ def show(found, form, stream):
             )
         ]
         write_table(
-            rows, ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
+            [*rows, *further], ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
         )
         return
     rows = [_row(result) for result in found]

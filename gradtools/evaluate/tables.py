@@ -15,6 +15,8 @@ FILLED_BY = {
     "similarity": "gradtools similarity",
     "clustering": "gradtools cluster",
     "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'",
+    "augmentation": "gradtools extract --augment 2, then gradtools similarity,",
+    "decoding": "gradtools similarity --decode",
 }
 
 

@@ -75,7 +75,8 @@ def extract(image_list, model, output, options, *, threads=None, workers=2, max_
         jobs.walk(part, job, lambda pixels, label: run_batch(job, pixels, label), workers=workers, say=say, progress=progress)
         jobs.judge_skipped(part, int(own.sum()), allowed)  # the images come first, and their versions are as readable
         skipped = int(part.unreadable[own].sum())
-        part.history([], provenance.step(begun, read=int(own.sum()) - skipped, skipped=skipped, versions=int((~own).sum()), batch_limit=part.batch_limit,
+        part.history([], provenance.step(begun, read=int(own.sum()) - skipped, skipped=skipped, versions=int((~own).sum()),
+                                         batch_limit=part.batch_limit,
                                          weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
 
 
