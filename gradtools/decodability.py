@@ -12,7 +12,7 @@ from gradtools.math import decoding
 from gradtools.outcomes import Outcome
 from gradtools.store import paths
 
-SHUFFLES = 10  # of the labels; each costs as much as the probe itself
+SHUFFLES = 20  # of the labels; each costs as much as the probe itself
 WITHOUT, GIVEN = ":without-row", "same-prediction"
 
 

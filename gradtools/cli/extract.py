@@ -41,9 +41,9 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
         raise UsageError("--augment-kind: say with --augment N how many versions of each kind")
     from gradtools import store
     store.check_output(target, force)
-    from gradtools import images as sources
-    chosen["augment"] = sources.versions.parse(augment_kind, augment, seed) if augment else None
-    listed = sources.list_images(images, files_from=files_from, null=null)
+    from gradtools.images import versions
+    chosen["augment"] = versions.parse(augment_kind, augment, seed) if augment else None
+    listed = passes.listed(console, images, files_from, null)
     network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
     from gradtools import extract
     chosen["compress"] = chosen["compress"] == "gzip"

@@ -14,8 +14,9 @@ from gradtools.cli import options
 )
 @click.option("--check", is_flag=True, help="Read every value and test its checksum; says nothing when all is well.")
 @click.option("--history", is_flag=True, help="The steps that made the store, one JSON line each.")
+@click.option("--ids", is_flag=True, help="The samples' ids, one a line, as --where list=FILE takes them.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
-def command(console, path, digest, check, history, as_json):
+def command(console, path, digest, check, history, ids, as_json):
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
     from gradtools import info, store
 
@@ -25,6 +26,8 @@ def command(console, path, digest, check, history, as_json):
         elif digest:
             found = store.digests(source.file)
             print(json.dumps(found) if as_json else "\n".join(f"{sha}  {name}" for name, sha in found.items()))
+        elif ids:
+            print("\n".join(source.ids))
         elif history:
             print("\n".join(source.history_lines()))
         elif as_json:

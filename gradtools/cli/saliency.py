@@ -54,8 +54,7 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
         if from_store:
             source = stack.enter_context(store.read(images[0]))
         else:
-            from gradtools import images as sources
-            listed = sources.list_images(images, files_from=files_from, null=null)
+            listed = passes.listed(console, images, files_from, null)
         network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
         from gradtools import saliency
         asked = saliency.Options(

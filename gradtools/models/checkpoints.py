@@ -80,8 +80,9 @@ def _open(path, trust):
                              "instead, or give --trust-weights if you know who made it, for that runs the code in it"
                              ) from error
     except (OSError, RuntimeError, EOFError, ValueError, ImportError, AttributeError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise GradtoolsError(f"{path} is no checkpoint that torch.load reads: {reason}") from error
+        reason = (str(error).splitlines() or [""])[0]
+        why = f" ({reason})" if len(reason) > 8 else ""  # shorter ones are torch's own insides
+        raise GradtoolsError(f"{path} is no checkpoint that torch.load reads{why}: give the file of a state dict") from error
 
 
 def _unwrap(loaded, path):

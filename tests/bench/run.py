@@ -55,7 +55,9 @@ def extraction():
     """resnet50, random weights, decoded images of 224 x 224, batch 16, against the eager forward pass alone."""
     import torch
     from gradtools import extract, images, models
+    from gradtools.cli import passes
 
+    passes.keep_freed_memory()
     model = models.load("resnet50", "random")
     with tempfile.TemporaryDirectory() as folder:
         from PIL import Image
