@@ -27,7 +27,7 @@ def command(console, path, digest, check, history, ids, as_json):
             found = store.digests(source.file)
             print(json.dumps(found) if as_json else "\n".join(f"{sha}  {name}" for name, sha in found.items()))
         elif ids:
-            print("\n".join(source.ids))
+            print("\n".join(dict.fromkeys(source.ids)))  # versions have the id of their image
         elif history:
             print("\n".join(source.history_lines()))
         elif as_json:
