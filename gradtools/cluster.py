@@ -167,7 +167,7 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
         "resamples": options.resamples,
         "seed": options.seed,
         "resampling": "multinomial",
-        "left_out": int((~groups.keep).sum()),
+        "left_out": groups.left_out,
         "unlabelled": groups.unlabelled,
     }
     if method == "gmm":

@@ -1,5 +1,6 @@
 """What a store holds, whether it is whole, its digests and its history."""
 
+import collections
 import json
 
 from gradtools import store
@@ -14,6 +15,9 @@ def describe(source):
         "created": source.attributes("/").get("created"),
         "samples": source.n_samples,
     }
+    versions = source.values(store.paths.CHANGED_BY)
+    if versions is not None and any(versions):
+        facts["versions"] = dict(collections.Counter(kind for kind in versions if kind))
     if source.class_names:
         facts["classes"] = source.class_names
     if source.model:

@@ -9,9 +9,9 @@ import dataclasses
 import numpy as np
 
 from gradtools import maps as stored
+from gradtools import outcomes
 from gradtools.errors import GradtoolsError
 from gradtools.math import bootstrap, map_controls, map_metrics, map_pairs
-from gradtools.results import Result
 from gradtools.store import paths
 
 METRICS = ("CC", "SIM", "KLD", "AUC")
@@ -125,7 +125,7 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
     columns = {"statistic": list(table), "value": np.array([value for value, _ in table.values()]), "low": bounds[:, 0],
                "high": bounds[:, 1], "pairs": np.array([number for _, number in table.values()], "i8")}
     facts = {"rows": facts["maps"] - pairs.degenerate, "degenerate": pairs.degenerate, "resamples": len(counts), **facts}
-    return Result(feature.name, metric, columns, replicates, facts)
+    return outcomes.result(feature.name, metric, columns, replicates, facts)
 
 
 def _of_pairs(pairs, labelled):

@@ -6,6 +6,7 @@ import numpy as np
 
 from gradtools import labels
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.store import paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,10 +19,17 @@ class Groups:
     predicted: bool  # False where the network has no classes
     labelled: bool  # False where no sample has a label
     unlabelled: int
+    left_out: int  # images that are not kept
+
+
+def originals(store):
+    """Samples that are images themselves and no changed versions of one (`extract --augment`), (N,) bool."""
+    known = store.values(paths.ORIGINAL)
+    return np.ones(store.n_samples, dtype=bool) if known is None else known < 0
 
 
 def select(store, conditions=()):
-    """Samples that meet every condition.
+    """Samples that meet every condition; versions of images never do.
 
     Parameters
     ----------
@@ -32,7 +40,7 @@ def select(store, conditions=()):
     -------
     keep : (N,) bool array
     """
-    keep = np.ones(store.n_samples, dtype=bool)
+    keep = originals(store)
     for condition in conditions:
         keep &= _meets(store, condition)
     if conditions and not keep.any():
@@ -127,6 +135,9 @@ def _percent(value):
 def group(source, where, say=print):
     """The samples that are compared and their classes and predictions."""
     keep, unlabelled, own = select(source, where), 0, source.labels
+    versions = int((~originals(source)).sum())
+    if versions:
+        say(f"{source.name}: {versions} changed versions of images are no samples of their own and are left out here")
     labelled = bool((own[keep] >= 0).any())
     if labelled:
         unlabelled = int((own[keep] < 0).sum())
@@ -142,7 +153,8 @@ def group(source, where, say=print):
         say(f"{source.name}: all samples are of one class: nothing lies between classes")
     predicted = source.predicted is not None
     predictions = source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
-    return Groups(keep, classes, predictions, predicted, labelled, unlabelled)
+    left_out = int((originals(source) & ~keep).sum())
+    return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)
 
 
 def target_leaks(source):

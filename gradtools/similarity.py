@@ -9,10 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradtools import __version__, features, interrupt, map_similarity, maps, provenance, samples, store
+from gradtools import __version__, features, interrupt, map_similarity, maps, outcomes, provenance, samples, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import bootstrap, cells, influence, pair_auc, pair_auc_bootstrap, pairs, permutation, vectors
-from gradtools.results import Result
 
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
 RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (SPEC 6.6)
@@ -36,7 +35,7 @@ class Options:
     maps: map_similarity.Options = map_similarity.Options()
 
 
-def similarity(source, output, options, *, carry=False, force=False, restart=False, say=print, progress=None):
+def similarity(source, output, options, *, beside=(), carry=False, force=False, restart=False, say=print, progress=None):
     """Compute and, where there is an output, write the similarities of an open store.
 
     Parameters
@@ -45,12 +44,14 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
     output : str or None
         Path or '-'; None computes only.
     options : Options
+    beside : sequence of outcomes.Outcome
+        Written into the output beside the similarities: `augmentation.describe`, `decodability.describe`.
     carry : bool
         Copy everything of the input.
 
     Returns
     -------
-    list of Result
+    list of outcomes.Result
     """
     begun = provenance.begin()
     if output is not None:
@@ -77,7 +78,7 @@ def similarity(source, output, options, *, carry=False, force=False, restart=Fal
                 options,
                 groups,
                 of_vectors,
-                results,
+                [*results, *beside],
                 begun,
                 carry,
                 force,
@@ -250,7 +251,7 @@ def _result(feature, metric, groups, options, table, replicates, degenerate, fac
         "rows": len(groups.classes) - degenerate,
         "degenerate": degenerate,
         "unlabelled": groups.unlabelled,
-        "left_out": int((~groups.keep).sum()),
+        "left_out": groups.left_out,
         "resamples": len(replicates),
         "seed": options.seed,
         "resampling": "multinomial",
@@ -259,7 +260,7 @@ def _result(feature, metric, groups, options, table, replicates, degenerate, fac
         "dimension": feature.shape[1],
         **facts,
     }
-    return Result(feature.name, metric, columns, replicates, facts)
+    return outcomes.result(feature.name, metric, columns, replicates, facts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -292,7 +293,7 @@ def _write(job):
 
 def _carry(sink, job):
     """What comes from the input; names the results that a subset leaves behind."""
-    replacing = [store.paths.similarity(result.feature, result.metric) for result in job.results]
+    replacing = [result.path for result in job.results]
     behind = sink.carry(job.source, job.groups.keep, job.carry, replacing)
     if behind:
         job.say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
@@ -301,9 +302,7 @@ def _carry(sink, job):
 def _fill(sink, job):
     """Tables, replicates and the step."""
     for result in job.results:
-        where = store.paths.similarity(result.feature, result.metric)
-        sink.table(where, result.columns, f"{result.metric} of {result.feature} over pairs", result.facts)
-        sink.put(f"{where}/replicate", result.replicates, ["resample", "row"], "statistics of resampled images")
+        result.write(sink)
     sink.history(
         [job.source], provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum()))
     )

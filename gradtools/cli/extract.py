@@ -20,19 +20,29 @@ from gradtools.errors import UsageError
 @click.option("--maps", multiple=True, type=click.Choice(["gradient", "activation"]), help="Also store the maps themselves, every position (repeat).")
 @click.option("--map-dtype", type=click.Choice(["float32", "float16"]), default="float32",
               help="Type of stored activation maps; gradients stay float32.")
+@click.option("--augment", type=click.IntRange(0), default=0, metavar="N", help="Also N changed versions of every image of each kind (a flip: 1).")
+@click.option("--augment-kind", multiple=True, metavar="KIND[=S]",
+              help="crop=0.2, rotation=15, perspective=0.2, colour=0.3 or flip, with strength (repeat).  [default: each of these]")
+@options.seed
 @passes.computed
 def command(console, images, model, weights, trust_weights, preprocess, class_names, head, output, force, restart, files_from, null, threads,
-            workers, max_skipped, strict, maps, **chosen):
+            workers, max_skipped, strict, maps, augment, augment_kind, seed, **chosen):
     """One pass over the images: logits, and at every tap activation, gradient, contribution and active share.
 
     IMAGES is a folder of class folders, a flat folder, files, or a CSV manifest (path,label[,x0,y0,x1,y1]). All taps
     come from one forward and one backward pass. A job that was killed goes on when the same command is given again.
+    With --augment, versions of the images lie behind them as samples that know their original: gradtools similarity
+    says how alike they are, and every other table is of the images alone.
     """
     target = passes.output(output)
     if not images and files_from is None:
         raise UsageError("no images: name a folder, files or a manifest, or a list with --files-from")
+    if augment_kind and not augment:
+        raise UsageError("--augment-kind: say with --augment N how many versions of each kind")
     from gradtools import store
     store.check_output(target, force)
+    from gradtools.images import versions
+    chosen["augment"] = versions.parse(augment_kind, augment, seed) if augment else None
     listed = passes.listed(console, images, files_from, null)
     network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
     from gradtools import extract

@@ -27,7 +27,7 @@ def command(console, path, digest, check, history, ids, as_json):
             found = store.digests(source.file)
             print(json.dumps(found) if as_json else "\n".join(f"{sha}  {name}" for name, sha in found.items()))
         elif ids:
-            print("\n".join(source.ids))
+            print("\n".join(dict.fromkeys(source.ids)))  # versions have the id of their image
         elif history:
             print("\n".join(source.history_lines()))
         elif as_json:
@@ -42,6 +42,8 @@ def _lines(name, facts):
     if "classes" in facts:
         names = facts["classes"]
         yield f"classes  {len(names)}: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
+    if "versions" in facts:
+        yield "versions " + ", ".join(f"{count} by {kind}" for kind, count in facts["versions"].items())
     for key, value in facts.get("model", {}).items():
         yield f"model    {key}: {value}"
     for tap, about in facts.get("taps", {}).items():

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, outcomes
 from gradtools.cli.console import left_out, number, with_interval, write_table
 from gradtools.errors import UsageError
 
@@ -97,17 +97,19 @@ of_maps = options.combine(
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the intervals.")
 @click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")
 @click.option("--permutations", type=click.IntRange(0), default=1000, help="Shuffles of the labels for the tests.")
+@click.option("--decode", is_flag=True, help="Also probe how well the label can be read, with and without the class row: minutes, not seconds.")
 @options.seed
 @options.figure
 @options.text_forms
-def command(console, path, output, force, restart, carry, form, figure, no_intervals, **chosen):
+def command(console, path, output, force, restart, carry, form, figure, no_intervals, decode, **chosen):
     """How alike images are within and between classes, and within and between predictions.
 
     Compares vectors (--metric) and, where the store has maps, these (--map-metric): --feature map:gradcam is the last
     tap's, 'map:*@layer3' those of all methods there. Prints its table where stdout is a terminal and no -o is given;
-    through a pager, with --tsv. Means over all pairs of vectors need no N x N matrix.
+    through a pager, with --tsv. Means over all pairs of vectors need no N x N matrix. Where the store has versions of
+    its images (extract --augment), a second table says how alike these are to their image.
     """
-    from gradtools import similarity, store
+    from gradtools import augmentation, decodability, similarity, store
 
     if figure:
         from gradtools import figures
@@ -121,25 +123,31 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     chosen["features"] = (*named, *chosen.pop("feature"))
     chosen["metrics"] = chosen.pop("metric")
     chosen["maps"] = map_options(chosen)
-    asked = similarity.Options(**chosen)
+    asked, how = similarity.Options(**chosen), {"say": console.say, "progress": console.progress}
     with store.read(source_path) as source:
+        if target is not None:
+            store.check_output(target, force, [source])
         if figure and not similarity.chosen(source, asked)[0]:
             raise UsageError("--figure is of vectors, and only maps are compared here: add a --feature, such as logits")
+        versions = augmentation.describe(source, asked, **how)
+        probes = decodability.describe(source, asked, **how) if decode else []
         found = similarity.similarity(
             source,
             target,
             asked,
+            beside=[*versions, *probes],
             carry=options.carried(carry, source_path, target),
             force=force,
             restart=restart,
-            say=console.say,
-            progress=console.progress,
+            **how,
         )
     if figure:
         figures.class_by_prediction(_vectors(found), figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        show(found, form or "text", stream)
+        show(found, form or "text", stream, outcomes.program_rows(versions, probes))
+        if not form:
+            outcomes.show(versions, probes, stream)
 
 
 def map_options(chosen):
@@ -157,8 +165,8 @@ def _vectors(found):
     return [result for result in found if result.metric not in OF_MAPS]
 
 
-def show(found, form, stream):
-    """One row a feature for people, one row a statistic for programs."""
+def show(found, form, stream, further=()):
+    """One row a feature for people; for programs one row a statistic, and further ones."""
     if form in ("json", "tsv"):
         rows = [
             {
@@ -176,7 +184,7 @@ def show(found, form, stream):
             )
         ]
         write_table(
-            rows, ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
+            [*rows, *further], ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
         )
         return
     vectors, of_maps = _vectors(found), [result for result in found if result.metric in OF_MAPS]

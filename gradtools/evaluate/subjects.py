@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from gradtools import maps, store
+from gradtools import maps, samples, store
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths
 
@@ -24,6 +24,7 @@ class Subject:
         Of vectors.
     maps : dict of (feature, metric) to Measured
         Of maps.
+    augmentation, decoding : dict of (feature, 'cosine' or 'logistic') to Measured
     clusters : dict of (feature, method) to Measured
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
@@ -40,6 +41,8 @@ class Subject:
     predicted: np.ndarray | None
     similarity: dict = dataclasses.field(default_factory=dict)
     maps: dict = dataclasses.field(default_factory=dict)
+    augmentation: dict = dataclasses.field(default_factory=dict)
+    decoding: dict = dataclasses.field(default_factory=dict)
     clusters: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
@@ -91,7 +94,7 @@ def gather(paths):
             found = _subject(source)
             subject = subjects.setdefault(found.key, found)
             if subject is not found:
-                for part in ("similarity", "maps", "clusters", "projections"):
+                for part in ("similarity", "maps", "augmentation", "decoding", "clusters", "projections"):
                     _join(getattr(subject, part), getattr(found, part))
                 subject.taps, subject.order = subject.taps or found.taps, subject.order or found.order
     named = list(subjects.values())
@@ -101,21 +104,25 @@ def gather(paths):
 
 def _subject(source):
     """What one store holds."""
-    model = source.model
+    model, own = source.model, samples.originals(source)
     subject = Subject(
         short_name(model.get("model", source.name)),
         _key(source),
         model,
         source.attributes(paths.TAPS),
         source.taps,
-        source.labels,
+        source.labels[own],
         source.class_names,
-        source.predicted,
+        None if source.predicted is None else source.predicted[own],
         skipped=max((json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0),
     )
     for feature, metric in _pairs(source, paths.SIMILARITY):
         part = subject.maps if maps.is_map(feature) else subject.similarity
         part[feature, metric] = _measured(source, paths.similarity(feature, metric))
+    for feature, metric in _pairs(source, paths.AUGMENTATION):
+        subject.augmentation[feature, metric] = _measured(source, paths.augmentation(feature))
+    for feature, probe in _pairs(source, paths.DECODING):
+        subject.decoding[feature, probe] = _measured(source, paths.decoding(feature))
     for feature, method in _pairs(source, paths.CLUSTERS):
         subject.clusters[feature, method] = _measured(source, paths.clusters(feature, method))
     for feature in source.tree(paths.PROJECTION):
@@ -132,11 +139,11 @@ def _pairs(source, group):
 def _key(source):
     """What makes two stores speak of one subject: images, labels, network, and how it was asked."""
     told = hashlib.sha256(
-        repr((source.labels.tolist(), source.class_names)).encode("utf-8", "surrogateescape")
+        repr((source.labels[samples.originals(source)].tolist(), source.class_names)).encode("utf-8", "surrogateescape")
     ).hexdigest()
-    samples, weights = source.subject()
+    images, weights = source.subject()
     asked = tuple(str(source.model.get(key)) for key in ("target", "score", "temperature", "preprocess"))
-    return samples, weights, told, short_name(source.model.get("model", "")), *asked
+    return images, weights, told, short_name(source.model.get("model", "")), *asked
 
 
 def _measured(source, path):

@@ -16,6 +16,8 @@ FILLED_BY = {
     "clustering": "gradtools cluster",
     "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'",
     "maps": "gradtools saliency | gradtools similarity",
+    "augmentation": "gradtools extract --augment 2, then gradtools similarity,",
+    "decoding": "gradtools similarity --decode",
 }
 
 

@@ -7,7 +7,7 @@ import dataclasses
 
 import torch
 
-from gradtools import jobs, provenance, scores, store
+from gradtools import images, jobs, provenance, scores, store
 from gradtools.errors import UsageError
 from gradtools.extract import schema
 from gradtools.extract.batch import run_batch
@@ -36,6 +36,7 @@ class Options:
     dtype: str = "float32"
     fold: bool = True
     compress: bool = False
+    augment: images.Augmentation | None = None  # the changed versions that every image gets
 
 
 def extract(image_list, model, output, options, *, threads=None, workers=2, max_skipped="1%", force=False, restart=False,
@@ -62,25 +63,28 @@ def extract(image_list, model, output, options, *, threads=None, workers=2, max_
     """
     begun = provenance.begin()
     store.check_output(output, force)
-    allowed = jobs.allowance(max_skipped, len(image_list.ids))
     if threads:
         torch.set_num_threads(threads)
     job = prepare(image_list, model, options, say)
-    total = len(job.images.ids)
+    total, own = len(job.images.ids), job.images.images
+    allowed = jobs.allowance(max_skipped, int(own.sum()))
     with store.grow(output, "features", schema.columns(job), total, jobs.block(options.batch_size), jobs.schema.command(job),
                     lambda part: schema.begin(part, job), force=force, restart=restart, compress=options.compress, say=say) as part:
         if part.whole:
             return
         jobs.walk(part, job, lambda pixels, label: run_batch(job, pixels, label), workers=workers, say=say, progress=progress)
-        jobs.judge_skipped(part, total, allowed)
-        skipped = int(part.unreadable.sum())
-        part.history([], provenance.step(begun, read=total - skipped, skipped=skipped, batch_limit=part.batch_limit,
+        jobs.judge_skipped(part, int(own.sum()), allowed)  # the images come first, and their versions are as readable
+        skipped = int(part.unreadable[own].sum())
+        part.history([], provenance.step(begun, read=int(own.sum()) - skipped, skipped=skipped, versions=int((~own).sum()),
+                                         batch_limit=part.batch_limit,
                                          weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
 
 
 def prepare(image_list, model, options, say=print):
-    """The job of these options (see `jobs.prepare`); a target with several rows an image is refused."""
+    """The job of these options (see `jobs.prepare`), versions included; a target with several rows an image is refused."""
     job = jobs.prepare(image_list, model, options, say)
     if job.target is not None and job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
         raise UsageError(f"--target {options.target}: extract has one row an image and one target; gradtools saliency takes this one")
-    return job
+    if options.augment is None:
+        return job
+    return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))

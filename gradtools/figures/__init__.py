@@ -50,7 +50,7 @@ def class_by_prediction(results, path):
 
     Parameters
     ----------
-    results : list of similarity.Result
+    results : list of outcomes.Result
     path : str
         As for `projections`, and the errors too.
     """

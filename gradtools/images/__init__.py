@@ -10,6 +10,7 @@ from gradtools.images.listing import ImageList, find, list_images, subset
 from gradtools.images.loading import Batch, batches, first_readable
 from gradtools.images.preprocessing import normalisation, preprocess, transform_box
 from gradtools.images.sources import SUFFIXES
+from gradtools.images.versions import Augmentation, with_versions
 
-__all__ = ["Batch", "ImageList", "SUFFIXES", "Unreadable", "batches", "check_digest", "find", "first_readable",
-           "list_images", "normalisation", "preprocess", "read", "subset", "transform_box"]
+__all__ = ["Augmentation", "Batch", "ImageList", "SUFFIXES", "Unreadable", "batches", "check_digest", "find", "first_readable",
+           "list_images", "normalisation", "preprocess", "read", "subset", "transform_box", "with_versions"]

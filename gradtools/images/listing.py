@@ -35,6 +35,11 @@ class ImageList:
         Files of the folders that are no images, by suffix or reason.
     digests : (N, 32) uint8 array or None
         SHA-256 that each file must have: reading another one is an error.
+    original : (N,) int32 array or None
+        Place of the image that an entry is a version of, -1 for an image itself (see `versions`).
+    versions : list of Version or None, N
+    seed : int
+        Of the versions.
     """
 
     root: str
@@ -47,6 +52,14 @@ class ImageList:
     boxes: dict | None = None
     left_out: dict = dataclasses.field(default_factory=dict)
     digests: np.ndarray | None = None
+    original: np.ndarray | None = None
+    versions: list | None = None
+    seed: int = 0
+
+    @property
+    def images(self):
+        """Which entries are images themselves, (N,) bool."""
+        return np.ones(len(self.ids), bool) if self.original is None else self.original < 0
 
     def path(self, index):
         """Absolute path of one image."""

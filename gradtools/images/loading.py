@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.images import decoding, preprocessing
+from gradtools.images import decoding, preprocessing, versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +82,7 @@ def batches(listed, preprocess, batch_size, start=0, stop=None, workers=2, prefe
     with concurrent.futures.ThreadPoolExecutor(workers, "decode") as pool:
         try:
             for first, last in itertools.pairwise(edges):
-                waiting.append((first, [pool.submit(_item, listed, index, preprocess) for index in range(first, last)]))
+                waiting.append((first, last - first, [pool.submit(_items, listed, run, preprocess) for run in _runs(listed, first, last)]))
                 if len(waiting) > prefetch:
                     yield _gathered(listed, like, *waiting.popleft())
             while waiting:
@@ -105,22 +105,38 @@ def first_readable(listed, preprocess):
     """
     reason = None
     for index in range(len(listed.ids)):
-        item = _item(listed, index, preprocess)
+        (item,) = _items(listed, [index], preprocess)
         if item.reason is None:
             return item.pixels
         reason = reason or item.reason
     raise GradtoolsError(f"none of the {len(listed.ids)} images in {listed.root} can be read; the first: {reason}")
 
 
-def _item(listed, index, preprocess):
-    """Read, check and preprocess one image; runs in a thread."""
-    path = listed.path(index)
+def _runs(listed, first, last):
+    """Places first..last, those of one image and its versions that follow one another together (iterator of lists)."""
+    return (list(run) for _, run in itertools.groupby(range(first, last), key=listed.ids.__getitem__))
+
+
+def _items(listed, places, preprocess):
+    """Read and check one file, and preprocess every version of it that is at these places; runs in a thread."""
+    path = listed.path(places[0])
     try:
         image, digest = decoding.read(path)
     except decoding.Unreadable as error:
-        return Item(str(error))
+        return [Item(str(error))] * len(places)
     if listed.digests is not None:
-        decoding.check_digest(path, digest, listed.digests[index])
+        decoding.check_digest(path, digest, listed.digests[places[0]])
+    return [_item(_version(listed, image, place), digest, preprocess, path) for place in places]
+
+
+def _version(listed, image, place):
+    """The version of an image that stands at a place of the list; the image itself where that is no version."""
+    version = listed.versions[place] if listed.versions else None
+    return image if version is None else versions.change(image, version, listed.ids[place], listed.seed)
+
+
+def _item(image, digest, preprocess, path):
+    """One image preprocessed."""
     if callable(preprocess):
         return Item(None, _called(preprocess, image, path), digest, image.height, image.width)
     try:
@@ -142,14 +158,13 @@ def _called(preprocess, image, path):
     return pixels.astype("f4", copy=False)
 
 
-def _gathered(listed, like, start, futures):
+def _gathered(listed, like, start, count, futures):
     """A batch of the items; raises what went wrong in a thread."""
-    count, (channels, height, width) = len(futures), like.shape
+    channels, height, width = like.shape
     # Channels-last in memory: so decoders write and convolutions read.
     pixels = np.zeros((count, height, width, channels), like.dtype).transpose(0, 3, 1, 2)
     batch = Batch(start, pixels, np.zeros((count, 32), "u1"), *np.zeros((2, count), "i4"), np.zeros(count, bool), {})
-    for row, future in enumerate(futures):
-        item = future.result()
+    for row, item in enumerate(item for future in futures for item in future.result()):
         if item.reason is not None:
             batch.unreadable[row], batch.reasons[start + row] = True, item.reason
             continue

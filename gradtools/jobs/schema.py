@@ -5,6 +5,8 @@ import hashlib
 import inspect
 import json
 
+import numpy as np
+
 from gradtools import __version__, store
 
 
@@ -70,11 +72,24 @@ def begin(part, job):
             part.put("/classes/member", job.member, ["/label", "/class"], "model classes of each data class")
     if listed.boxes is not None:
         part.table("/boxes", listed.boxes, "boxes in pixels of the original image, half-open", row="box")
+    _begin_versions(part, listed)
     _begin_model(part, job)
     part.attributes("/model", model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256,
                     preprocess=_preprocess_text(model),
                     score=options.score, target=options.target, temperature=options.temperature, device=options.device, dtype=options.dtype,
                     batch_size=options.batch_size, folded=int(options.fold))
+
+
+def _begin_versions(part, listed):
+    """Which samples are versions of which image."""
+    if listed.original is None:
+        return
+    facts = [("", 0, 0) if version is None else dataclasses.astuple(version) for version in listed.versions]
+    kinds, strengths, numbers = zip(*facts)
+    part.put(store.paths.ORIGINAL, listed.original, ["/sample"], "row of the image that this is a version of, -1 for images")
+    part.put(store.paths.CHANGED_BY, list(kinds), ["/sample"], "kind of the change, empty for images")
+    part.put(store.paths.STRENGTH, np.array(strengths, "f4"), ["/sample"], "strength of the change")
+    part.put(store.paths.VERSION, np.array(numbers, "i4"), ["/sample"], "number among the versions of this kind and strength")
 
 
 def _begin_model(part, job):

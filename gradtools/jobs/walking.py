@@ -54,8 +54,9 @@ def walk(part, job, run, *, listed=None, first=0, width=1, batch_size=None, work
             values = _halved_on_need(part, run, listed, batch, width, job.options.device, say)
             if width == 1:
                 values |= {"/samples/digest": batch.digests, "/samples/height": batch.heights, "/samples/width": batch.widths}
-                for reason in batch.reasons.values():
-                    say(f"skipped {reason}")
+                for place, reason in batch.reasons.items():
+                    if listed.images[place]:
+                        say(f"skipped {reason}")
             marked = batch.unreadable.reshape(-1, width).any(axis=1)
             waiting.append((values, marked))
             if sum(len(entries) for _, entries in waiting) >= part.block:

@@ -11,17 +11,20 @@ NOT_RESULTS = {"uuid", "created", "source", "root", "command", "model", "weights
 READ_BYTES = 16 << 20
 
 
-def dataset_digest(dataset):
-    """SHA-256 (hex) of one dataset; reads a bounded number of bytes at a time."""
+def dataset_digest(dataset, rows=None):
+    """SHA-256 (hex) of one dataset, or of the rows (N,) bool of it as if it held no others; reads a bounded number of bytes at a time."""
     kind = dataset.dtype.newbyteorder("<") if dataset.dtype.byteorder not in "|<" else dataset.dtype
-    sha = hashlib.sha256(f"{kind.str} {dataset.shape} ".encode())
+    shape = dataset.shape if rows is None else (int(rows.sum()), *dataset.shape[1:])
+    sha = hashlib.sha256(f"{kind.str} {shape} ".encode())
     sha.update(_attributes(dataset))
     if dataset.shape == ():
         sha.update(np.asarray(dataset[()], dtype=kind).tobytes())
         return sha.hexdigest()
     step = max(1, READ_BYTES // max(kind.itemsize * int(np.prod(dataset.shape[1:])), 1))
     for start in range(0, dataset.shape[0], step):
-        sha.update(np.ascontiguousarray(dataset[start : start + step], dtype=kind).tobytes())
+        part = dataset[start : start + step]
+        part = part if rows is None else part[rows[start : start + step]]
+        sha.update(np.ascontiguousarray(part, dtype=kind).tobytes())
     return sha.hexdigest()
 
 

@@ -4,6 +4,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
 
     /                       attrs: format, version, kind, uuid, created, source, root
     /samples/               id, label, digest (byte), height, width                 [sample]
+                            with `extract --augment` also, after the images, their changed versions, of the same id, label and digest:
+                            original (row of the image, -1 for images), augmentation (kind, '' for images), strength, version [sample]
     /classes/               name [label]   member [label, class]
     /boxes/                 a table: sample, class, x0, y0, x1, y1 in pixels of the original image, half-open [box]
     /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, temperature, device, dtype, batch_size
@@ -18,6 +20,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
     /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
     /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]; of maps, map:gradcam@layer4/CC
+    /augmentation/<feature>/cosine/   a table; replicate [resample, row]: how alike images and their own versions are
+    /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
     /projection/<feature>/            pca [sample, component]   explained [component]
     /tables/<name>/         a table: one dataset a column, all of them [row]
@@ -39,6 +43,7 @@ POINTERS = {  # datasets of row numbers -> the dimension whose rows they are
     "/pairs/a": "/sample",
     "/pairs/b": "/sample",
     "/boxes/sample": "/sample",
+    "/samples/original": "/sample",
 }
 MACHINERY = ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates")
 

@@ -8,6 +8,8 @@ MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/w
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
+AUGMENTATION, DECODING = "/augmentation", "/decoding"
+ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
 
 
 def tap(name, kind=None):
@@ -33,3 +35,13 @@ def clusters(feature, method):
 def projection(feature):
     """Group of one feature's principal components."""
     return f"{PROJECTION}/{feature}"
+
+
+def augmentation(feature):
+    """Group of how alike images and their own versions are."""
+    return f"{AUGMENTATION}/{feature}/cosine"
+
+
+def decoding(feature):
+    """Group of how well a linear probe reads the label from a feature."""
+    return f"{DECODING}/{feature}/logistic"

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.store import hashing, layout, pipes
+from gradtools.store import hashing, layout, paths, pipes
 
 
 @contextlib.contextmanager
@@ -209,9 +209,11 @@ class Store:
 
     @functools.cached_property
     def sample_digest(self):
-        """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images."""
+        """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images, with versions or without."""
         known = next((path for path in ("/samples/digest", "/samples/id") if path in self.file), None)
-        return hashing.dataset_digest(self.file[known]) if known else ""
+        original = self._column(paths.ORIGINAL)
+        rows = None if original is None else original < 0
+        return hashing.dataset_digest(self.file[known], rows) if known else ""
 
     def subject(self):
         """(samples, model) digests: stores with equal ones are tables of the same subject."""

@@ -14,7 +14,7 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import layout, pipes
 from gradtools.store.copying import copy, followed
 
-RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables")
+RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables", "augmentation", "decoding")
 
 
 def check_output(output, force=False, inputs=()):

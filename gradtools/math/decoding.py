@@ -1,0 +1,144 @@
+"""
+Whether a linear probe reads the label from rows: cross-validated, beside the same probe on shuffled labels.
+
+Given the same prediction, labels are shuffled among images of equal prediction: a probe of rows that know the
+prediction and nothing else is then exactly as good on shuffled labels as on true ones.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+
+FOLDS, ITERATIONS = 5, 1000
+ROUNDING = 1e-5  # of float32 rows: standardised, the rounding of a row that is its direction would tell which one
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Accuracies over the folds (F,), plain and balanced; means of the same on shuffled labels (R,)."""
+
+    accuracy: np.ndarray
+    balanced: np.ndarray
+    shuffled_accuracy: np.ndarray
+    shuffled_balanced: np.ndarray
+
+    @property
+    def p(self):
+        """(1 + number of shuffles at least as balanced-accurate) / (1 + R), float."""
+        reached = np.count_nonzero(self.shuffled_balanced >= self.balanced.mean() - 1e-12)
+        return (1 + reached) / (1 + len(self.shuffled_balanced))
+
+
+def without_direction(rows, directions):
+    """
+    Rows less their projection on a direction each.
+
+    Parameters
+    ----------
+    rows, directions : (n, D) arrays
+        Of any length; a direction of zeros takes nothing away.
+
+    Returns
+    -------
+    (n, D) float64 array, orthogonal to the directions row by row; zeros where only rounding noise is left.
+    """
+    rows, directions = np.asarray(rows, dtype=np.float64), np.asarray(directions, dtype=np.float64)
+    squares = np.einsum("nd,nd->n", directions, directions)
+    along = np.einsum("nd,nd->n", rows, directions) / np.where(squares > 0, squares, 1)
+    rest = rows - along[:, None] * directions
+    rest[np.linalg.norm(rest, axis=1) <= ROUNDING * np.linalg.norm(rows, axis=1)] = 0
+    return rest
+
+
+def decodable(labels, folds=FOLDS):
+    """Images of labels that every fold has one of, (n,) bool."""
+    names, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    return (sizes >= folds)[codes] if len(names) else np.zeros(0, bool)
+
+
+def contested(labels, predictions, folds=FOLDS):
+    """Images whose prediction has at least two labels, among labels that every fold has one of, (n,) bool."""
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    keep = np.ones(len(labels), bool)
+    while True:
+        kept = keep.copy()
+        kept[keep] = decodable(labels[keep], folds)
+        for prediction in np.unique(predictions[kept]):
+            inside = kept & (predictions == prediction)
+            if len(np.unique(labels[inside])) < 2:
+                kept &= ~inside
+        if np.array_equal(kept, keep):
+            return keep
+        keep = kept
+
+
+def decode(rows, labels, strata=None, shuffles=10, seed=0, folds=FOLDS):
+    """
+    Cross-validated accuracy of a logistic regression on standardised rows.
+
+    Parameters
+    ----------
+    rows : (n, D) array
+    labels : (n,) int array
+        At least two, each of at least `folds` rows.
+    strata : (n,) int array, optional
+        Labels are shuffled among rows of equal stratum only.
+    shuffles : int
+        R.
+    seed : int
+        Of folds and shuffles.
+
+    Returns
+    -------
+    Decoding
+
+    Raises
+    ------
+    GradtoolsError
+        Too few labels or rows.
+
+    References
+    ----------
+    SPEC 8.3. The folds are stratified by label and shuffled with the seed; standardisation is learned on the training
+    rows alone; an L2 penalty of C = 1.
+    """
+    labels = np.asarray(labels)
+    if len(labels) == 0 or len(np.unique(labels)) < 2 or not decodable(labels, folds).all():
+        raise GradtoolsError(f"a probe of {folds} folds takes at least two labels with {folds} images each")
+    rng = np.random.default_rng(seed)
+    found = _folds(rows, labels, seed, folds)
+    shuffled = [_folds(rows, _shuffled(labels, strata, rng), seed, folds).mean(axis=1) for _ in range(shuffles)]
+    shuffled = np.array(shuffled).reshape(shuffles, 2)
+    return Decoding(found[0], found[1], shuffled[:, 0], shuffled[:, 1])
+
+
+def _shuffled(labels, strata, rng):
+    """Labels in another order, each within its stratum."""
+    if strata is None:
+        return rng.permutation(labels)
+    made = labels.copy()
+    for stratum in np.unique(strata):
+        inside = np.flatnonzero(strata == stratum)
+        made[inside] = rng.permutation(labels[inside])
+    return made
+
+
+def _folds(rows, labels, seed, folds):
+    """Accuracy and balanced accuracy of every fold, (2, F)."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    found = []
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(rows, labels):
+        probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            told = probe.fit(rows[train], labels[train]).predict(rows[test])
+        found.append((np.mean(told == labels[test]), balanced_accuracy_score(labels[test], told)))
+    return np.array(found).T
