@@ -16,6 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+import cam_lines
 import map_lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -253,7 +254,7 @@ def pipes():
 
 LINES = {
     function.__name__: function
-    for function in (extraction, folder_of_images, clusterings, start_up, pipes, wide_similarity, map_lines.pairs_of_maps)
+    for function in (extraction, folder_of_images, clusterings, start_up, pipes, wide_similarity, map_lines.pairs_of_maps, cam_lines.cams)
 }
 
 
