@@ -11,7 +11,6 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "gradtools"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = {"cli", "store", "math", "images", "labels", "models", "taps", "errors", "interrupt", "bundled"}
 TORCH = {"models", "taps", "extract", "scores", "layers", "demo", "bundled", "jobs", "saliency"}
 MAY_IMPORT = {
     "math": {"math", "errors"},

@@ -403,3 +403,10 @@ def test_pictures_and_matrices_are_of_vectors(path, tmp_path):
     for option in (["--matrix"], ["--figure", str(tmp_path / "a.png")]):
         found = CliRunner().invoke(command.command, [str(path), "-o", str(tmp_path / "s.h5"), *option])
         assert isinstance(found.exception, UsageError) and "of vectors" in str(found.exception) and not (tmp_path / "s.h5").exists()
+
+
+def test_the_shells_words_are_the_mathematics_own():
+    from gradtools.math import map_metrics
+    from gradtools.vocabulary import MAP_METRICS
+
+    assert set(MAP_METRICS) == set(map_metrics.METRICS)

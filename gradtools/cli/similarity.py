@@ -5,6 +5,7 @@ import click
 from gradtools.cli import options, outcomes
 from gradtools.cli.console import left_out, number, with_interval, write_table
 from gradtools.errors import UsageError
+from gradtools.vocabulary import MAP_METRICS, MAP_STATISTICS
 
 SHOWN = {
     "within": "within class",
@@ -16,16 +17,6 @@ SHOWN = {
     "auc_same_prediction": "AUC | same pred",
     "auc_other_prediction": "AUC | other pred",
 }
-SHOWN_OF_MAPS = {
-    "all": "all pairs",
-    "within": "within class",
-    "within_macro": "mean of classes",
-    "between": "between",
-    "within_minus_between": "within - between",
-    "class_mean": "class's mean map",
-    "centre": "centred Gaussian",
-}
-OF_MAPS = ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM")
 NOTES_OF_MAPS = (
     "between: pairs of maps of two classes, the control of within class; class's mean map: each map against that of the other images.",
     "centred Gaussian: what a map that knows only where photographs have their subject would reach.",
@@ -43,7 +34,7 @@ of_maps = options.combine(
         "--map-metric",
         "map_metrics",
         multiple=True,
-        type=click.Choice(OF_MAPS),
+        type=click.Choice(MAP_METRICS),
         default=("CC", "SIM", "KLD", "AUC"),
         help="How alike two maps are (repeat).",
     ),
@@ -162,7 +153,7 @@ def map_options(chosen):
 
 def _vectors(found):
     """The results that are no maps'."""
-    return [result for result in found if result.metric not in OF_MAPS]
+    return [result for result in found if result.metric not in MAP_METRICS]
 
 
 def show(found, form, stream, further=()):
@@ -187,7 +178,7 @@ def show(found, form, stream, further=()):
             [*rows, *further], ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
         )
         return
-    vectors, of_maps = _vectors(found), [result for result in found if result.metric in OF_MAPS]
+    vectors, of_maps = _vectors(found), [result for result in found if result.metric in MAP_METRICS]
     if vectors:
         title = f"{', '.join(dict.fromkeys(result.metric for result in vectors))}, {max(result.facts['rows'] for result in vectors)} samples"
         rows = [_row(result) for result in vectors]
@@ -203,7 +194,7 @@ def _map_row(result):
     """One metric's row of a feature that is maps."""
     row = {"feature": result.feature, "metric": result.metric}
     for name, value, low, high in zip(*(result.columns[key] for key in ("statistic", "value", "low", "high"))):
-        row[SHOWN_OF_MAPS[name]] = with_interval(float(value), float(low), float(high))
+        row[MAP_STATISTICS[name]] = with_interval(float(value), float(low), float(high))
     at = result.columns["statistic"].index("within" if "within" in result.columns["statistic"] else "all")
     return row | {"pairs": int(result.columns["pairs"][at]), "degenerate": result.facts["degenerate"]}
 

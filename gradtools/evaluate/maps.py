@@ -3,27 +3,18 @@
 from gradtools import map_similarity
 from gradtools.evaluate import tables
 from gradtools.evaluate.tables import Cell, Table
+from gradtools.vocabulary import MAP_METRICS, MAP_STATISTICS
 
-METRICS = ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM")
-COLUMNS = {
-    "all": "all pairs",
-    "within": "within class",
-    "within_macro": "mean of classes",
-    "between": "between",
-    "within_minus_between": "within - between",
-    "class_mean": "class's mean map",
-    "centre": "centred Gaussian",
-}
 GRAD_CAM = "map:gradcam@"
 
 
 def make(subjects):
     """One table a metric, one row a model and kind of map; then paired differences between models."""
-    for metric in METRICS:
+    for metric in MAP_METRICS:
         found = [{feature: measured for (feature, name), measured in subject.maps.items() if name == metric} for subject in subjects]
         rows = [_row(subject, feature, measured) for subject, results in zip(subjects, found) for feature, measured in results.items()]
         if rows:
-            heads = [head for head in COLUMNS.values() if any(head in row for row in rows)]
+            heads = [head for head in MAP_STATISTICS.values() if any(head in row for row in rows)]
             keyed = [{(feature, metric): measured for feature, measured in results.items()} for results in found]
             notes = (*settings(subjects, keyed), *_left_out(subjects, found))
             lacking = [f"{subject.name}: -: {tables.FILLED_BY['maps']} --map-metric {metric} computes it"
@@ -34,7 +25,7 @@ def make(subjects):
 
 def _row(subject, feature, measured):
     """One model's maps beside their controls."""
-    cells = {head: Cell(*measured.get(name)[:3]) for name, head in COLUMNS.items() if name in measured.columns["statistic"]}
+    cells = {head: Cell(*measured.get(name)[:3]) for name, head in MAP_STATISTICS.items() if name in measured.columns["statistic"]}
     pairs = measured.get("within")[3] or measured.get("all")[3]
     return {"model": subject.name, "maps": feature.removeprefix("map:"), **cells, "pairs": pairs, "samples": measured.facts["samples"]}
 
