@@ -73,7 +73,8 @@ def begin(part, job):
     if listed.boxes is not None:
         part.table("/boxes", listed.boxes, "boxes in pixels of the original image, half-open", row="box")
     _begin_versions(part, listed)
-    _begin_model(part, job)
+    if job.target is not None:
+        begin_model(part, model)
     part.attributes("/model", model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256,
                     preprocess=_preprocess_text(model),
                     score=options.score, target=options.target, temperature=options.temperature, device=options.device, dtype=options.dtype,
@@ -92,12 +93,11 @@ def _begin_versions(part, listed):
     part.put(store.paths.VERSION, np.array(numbers, "i4"), ["/sample"], "number among the versions of this kind and strength")
 
 
-def _begin_model(part, job):
+def begin_model(part, model):
     """The model's classes and the rows of its last layer."""
-    model = job.model
-    if job.target is not None and model.class_names:
+    if model.class_names:
         part.put("/model/class_name", list(model.class_names), ["/class"], "class of the model")
-    if model.head is not None and job.target is not None:
+    if model.head is not None:
         part.put("/model/weight", model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
                  attrs={"module": model.head.name})
         part.put("/model/bias", model.head.bias.astype("f4"), ["/class"], "bias of the last layer")

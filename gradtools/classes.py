@@ -1,0 +1,57 @@
+"""model -> features whose samples are the classes: the last layer's row of each (SPEC 2).
+
+The rows are stored as they are; commands that compare them normalise (`math.class_rows`).
+"""
+
+import collections
+import hashlib
+
+import numpy as np
+
+from gradtools import jobs, provenance, store
+from gradtools.errors import GradtoolsError
+
+
+def classes(model, output, *, force=False):
+    """Write a store whose samples are the classes of a network.
+
+    Parameters
+    ----------
+    model : models.Model
+    output : str
+        Path of the store, or '-'.
+    force : bool
+        Replace an output that exists.
+
+    Raises
+    ------
+    GradtoolsError
+        The network has no classifier with a row for each class.
+    """
+    begun = provenance.begin()
+    if model.head is None:
+        raise GradtoolsError(f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights")
+    count = len(model.head.weight)
+    with store.create(output, "classes", force=force, source=model.spec) as sink:
+        sink.attributes("/samples", unit="class")
+        sink.put(store.paths.ID, sample_ids(model.class_names, count), ["/sample"], "class of the model")
+        sink.put(store.paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
+        sink.put(store.paths.DIGEST, digests(model.weights_sha256, model.head.name, count), ["/sample", "/byte"],
+                 "SHA-256 of weights' digest, tap and index")
+        sink.put(store.paths.PREDICTED, np.arange(count, dtype="i4"), ["/sample"], "the class itself, which picks its row of weights")
+        jobs.schema.begin_model(sink, model)
+        sink.attributes(store.paths.MODEL, model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256)
+        sink.history([], provenance.step(begun, classes=count, weights_sha256=model.weights_sha256))
+
+
+def sample_ids(names, count):
+    """Names of the classes as ids, each once: where several classes share a name, it is followed by the index (list of str)."""
+    names = names or [str(index) for index in range(count)]
+    times = collections.Counter(names)
+    return [name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(names)]
+
+
+def digests(weights_sha256, tap, count):
+    """Digest of each class or channel of a tap, u8 (count, 32): SHA-256 of the weights' digest, the tap and the index (DESIGN 3)."""
+    found = [hashlib.sha256(f"{weights_sha256}/{tap}/{index}".encode()).digest() for index in range(count)]
+    return np.frombuffer(b"".join(found), dtype="u1").reshape(count, 32)
