@@ -107,8 +107,14 @@ of_maps = options.combine(
 @click.option("--decode", is_flag=True, help="Also probe how well the label can be read, with and without the class row: minutes, not seconds.")
 @options.seed
 @options.figure
+@click.option(
+    "--order",
+    type=click.Choice(["class", "leaf"]),
+    help="Of --figure: every pair as a cosine and a euclidean matrix, in this order, also of labelled samples.  "
+    "[default: the class x prediction table; without labels: class]",
+)
 @options.text_forms
-def command(console, path, output, force, restart, carry, form, figure, no_intervals, decode, **chosen):
+def command(console, path, output, force, restart, carry, form, figure, order, no_intervals, decode, **chosen):
     """How alike images are within and between classes, and within and between predictions.
 
     Compares vectors (--metric) and, where the store has maps, these (--map-metric): --feature map:gradcam is the last
@@ -118,6 +124,8 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     """
     from gradtools import augmentation, decodability, similarity, store
 
+    if order and not figure:
+        raise UsageError("--order is that of the picture: add --figure FILE")
     if figure:
         from gradtools import figures
 
@@ -134,7 +142,8 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
     with store.read(source_path) as source:
         if target is not None:
             store.check_output(target, force, [source])
-        if figure and not similarity.chosen(source, asked)[0]:
+        of_vectors = similarity.chosen(source, asked)[0] if figure else []
+        if figure and not of_vectors:
             raise UsageError("--figure is of vectors, and only maps are compared here: add a --feature, such as logits")
         versions = augmentation.describe(source, asked, **how)
         probes = decodability.describe(source, asked, **how) if decode else []
@@ -148,8 +157,10 @@ def command(console, path, output, force, restart, carry, form, figure, no_inter
             restart=restart,
             **how,
         )
-    if figure:
-        figures.class_by_prediction(_vectors(found), figure)
+        if figure and (order or _unlabelled(found)):
+            figures.every_pair(similarity.matrices(source, of_vectors, asked), order or "class", figure)
+        elif figure:
+            figures.class_by_prediction(_vectors(found), figure)
     stream = options.table_stream(target, form)
     if stream is not None:
         show(found, form or "text", stream, outcomes.program_rows(versions, probes))
@@ -165,6 +176,11 @@ def map_options(chosen):
     base = chosen.pop("log_base")
     own = {name: chosen.pop(name) for name in ("eps", "top_share", "between")} | ({"log_base": base} if base is not None else {})
     return map_similarity.Options(tuple(dict.fromkeys(chosen.pop("map_metrics"))), reading, **own)
+
+
+def _unlabelled(found):
+    """Whether the vectors' samples had no labels."""
+    return any("most_alike" in result.columns["statistic"] for result in found)
 
 
 def _vectors(found):
@@ -195,7 +211,7 @@ def show(found, form, stream, further=()):
         )
         return
     vectors, of_maps = _vectors(found), [result for result in found if result.metric in MAP_METRICS]
-    if vectors and "most_alike" in vectors[0].columns["statistic"]:
+    if _unlabelled(vectors):
         _show_unlabelled(vectors, stream)
     elif vectors:
         title = f"{', '.join(dict.fromkeys(result.metric for result in vectors))}, {max(result.facts['rows'] for result in vectors)} samples"

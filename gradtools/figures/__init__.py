@@ -4,12 +4,12 @@ from gradtools.errors import GradtoolsError
 from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
 from gradtools.evaluate.tables import by_role
-from gradtools.figures import bars, curves, heat, overlays, page, planes, rankings
+from gradtools.figures import bars, curves, heat, matrices, overlays, page, planes, rankings
 from gradtools.figures.page import check
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
-__all__ = ["PICTURES", "check", "class_by_prediction", "evaluated", "neighbours", "overlays", "projections"]
+__all__ = ["PICTURES", "check", "class_by_prediction", "evaluated", "every_pair", "neighbours", "overlays", "projections"]
 
 
 def projections(name, classes, class_names, results, projections, path):
@@ -58,6 +58,20 @@ def class_by_prediction(results, path):
     maps = {metric: [("", {result.feature: result for result in results if result.metric == metric})]
             for metric in metrics}
     page.save(heat.draw(maps), path)
+
+
+def every_pair(found, order, path):
+    """Draw cosine and euclidean matrices side by side, a row a feature.
+
+    Parameters
+    ----------
+    found : list of similarity.Matrices
+    order : str
+        class or leaf.
+    path : str
+        As for `projections`, and the errors too.
+    """
+    page.save(matrices.draw(found, order), path)
 
 
 def neighbours(found, names, path):

@@ -10,9 +10,10 @@ from gradtools import features, interrupt, map_similarity, maps, provenance, sam
 from gradtools.errors import UsageError
 from gradtools.math import vectors
 from gradtools.similarity import in_blocks, in_memory, unlabelled, writing
+from gradtools.similarity.matrices import Matrices, matrices
 from gradtools.similarity.options import Options
 
-__all__ = ["Options", "chosen", "describe", "similarity"]
+__all__ = ["Matrices", "Options", "chosen", "describe", "matrices", "similarity"]
 
 
 def similarity(source, output, options, *, beside=(), carry=False, force=False, restart=False, say=print, progress=None):
