@@ -10,3 +10,14 @@ MAP_STATISTICS = {
     "class_mean": "class's mean map",
     "centre": "centred Gaussian",
 }
+SPREAD = {
+    "all": "all pairs",
+    "same_prediction": "same pred",
+    "quantile_05": "5 %",
+    "median": "median",
+    "quantile_95": "95 %",
+    "most_alike": "most alike",
+    "shuffled_all": "all, shuffled",
+    "shuffled_most_alike": "most alike, shuffled",
+    "mean_row_share": "mean row",
+}

@@ -5,7 +5,7 @@ import click
 from gradtools.cli import options, outcomes
 from gradtools.cli.console import left_out, number, with_interval, write_table
 from gradtools.errors import UsageError
-from gradtools.vocabulary import MAP_METRICS, MAP_STATISTICS
+from gradtools.vocabulary import MAP_METRICS, MAP_STATISTICS, SPREAD
 
 SHOWN = {
     "within": "within class",
@@ -16,16 +16,6 @@ SHOWN = {
     "auc": "pair AUC",
     "auc_same_prediction": "AUC | same pred",
     "auc_other_prediction": "AUC | other pred",
-}
-SHOWN_UNLABELLED = {
-    "all": "all pairs",
-    "quantile_05": "5 %",
-    "median": "median",
-    "quantile_95": "95 %",
-    "most_alike": "most alike",
-    "shuffled_all": "all, shuffled",
-    "shuffled_most_alike": "most alike, shuffled",
-    "mean_row_share": "mean row",
 }
 NOTES_UNLABELLED = (
     "no labels: the pairs as a whole. shuffled: the same after the dimensions of every row are shuffled, what chance gives such values.",
@@ -227,17 +217,16 @@ def show(found, form, stream, further=()):
 def _show_unlabelled(found, stream):
     """How the pairs of samples without labels spread, and what else is known of them."""
     title = f"{', '.join(dict.fromkeys(result.metric for result in found))}, {max(result.facts['rows'] for result in found)} samples"
-    rows = [_unlabelled_row(result) for result in found]
+    heads = [name for name in SPREAD if any(value == value for value, *_ in (_statistic(result, name) for result in found))]
+    rows = [_unlabelled_row(result, heads) for result in found]
     notes = (*_most_alike(found), *dict.fromkeys(left_out(found)), *NOTES_UNLABELLED)
     write_table(rows, list(rows[0]), "text", title, notes, stream)
 
 
-def _unlabelled_row(result):
+def _unlabelled_row(result, names):
     """One feature's row of samples without labels."""
-    row = {"feature": result.feature, "metric": result.metric, "rows": result.facts["normalised"]}
-    for name, head in SHOWN_UNLABELLED.items():
-        row[head] = with_interval(*_statistic(result, name), 3) if name == "all" else number(_statistic(result, name)[0], 3)
-    return row
+    cells = {SPREAD[name]: with_interval(*_statistic(result, name)) for name in names}
+    return {"feature": result.feature, "metric": result.metric, "rows": result.facts["normalised"], **cells}
 
 
 def _statistic(result, name):

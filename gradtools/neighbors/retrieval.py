@@ -11,7 +11,7 @@ from gradtools.math import bootstrap, retrieval, vectors
 from gradtools.outcomes import Outcome
 from gradtools.store import paths
 
-HELD = 1 << 29  # bytes of float64 rows
+HELD = 1 << 28  # bytes of float64 rows
 CANDIDATES, QUERIES = 20_000, 5000  # of more images so many are drawn
 BLOCK_ENTRIES = 1 << 22  # of a block of similarities that is sorted
 NAMES = {"recall_1": "recall@1", "recall_5": "recall@5", "average_precision": "mAP", "knn": "kNN accuracy"}
