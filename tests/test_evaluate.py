@@ -288,3 +288,18 @@ def test_models_of_other_numbers_of_clusters_say_theirs(one, tmp_path):
 ])
 def test_cells_as_text(cell, text):
     assert str(cell) == text
+
+
+def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path, one):
+    data = dataclasses.replace(DATA, labels=np.full(36, -1, "i4"), model={"model": "net.py:bare", "weights_sha256": "2" * 64, "target": "argmax"})
+    bare, = made(tmp_path, "bare", data, clusters=False, features=("gradient", "logits"))
+    found = evaluate.evaluate(evaluate.gather([bare]))
+    spread, = found
+    assert [row["feature"] for row in spread.rows] == ["gradient@last-conv", "logits", "weight"]
+    for row, feature in zip(spread.rows, ("gradient@conv", "logits", "weight")):
+        for head, name in {"all pairs": "all", "same pred": "same_prediction", "median": "median", "mean row": "mean_row_share"}.items():
+            assert row[head].value == pytest.approx(statistic(bare, feature, name)[0])
+        assert "-" not in [str(row[head]) for head in spread.columns]
+    both = evaluate.evaluate(evaluate.gather([bare, *one]))
+    assert table(both, "without labels").rows[0]["model"] == "bare"
+    assert [row["model"] for row in table(both, "does similarity tell").rows] == ["planted"]

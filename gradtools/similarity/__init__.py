@@ -10,8 +10,8 @@ from gradtools import features, interrupt, map_similarity, maps, provenance, sam
 from gradtools.errors import UsageError
 from gradtools.math import vectors
 from gradtools.similarity import in_blocks, in_memory, unlabelled, writing
-from gradtools.similarity.matrices import Matrices, matrices
 from gradtools.similarity.options import Options
+from gradtools.similarity.pictured import Matrices, matrices
 
 __all__ = ["Matrices", "Options", "chosen", "describe", "matrices", "similarity"]
 
