@@ -7,26 +7,28 @@ import dataclasses
 import fnmatch
 
 from gradtools import interrupt, provenance, samples, store
-from gradtools.channels import groups as grouping, tables
+from gradtools.channels import groups as grouping, profiles, tables
+from gradtools.channels.activating import Activating, check_maps, most_activating
 from gradtools.channels.measuring import Measured, measure
-from gradtools.channels.top import top
+from gradtools.channels.top import Top, top
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import paths
 
-__all__ = ["Found", "Measured", "Options", "channels", "describe", "taps_of", "top"]
+__all__ = ["Activating", "Found", "Measured", "Options", "Top", "channels", "check_maps", "describe", "most_activating", "taps_of", "top"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What decides the values."""
 
-    tap: tuple = ()          # names and globs of the store's taps; all without any
+    tap: tuple = ()          # names and globs of the store's taps; without any all, of one class the last convolution
     by: str = "target"       # what a class is: target, label
     of: str | None = None    # one class or image instead of all
     where: tuple = ()
     bins: int = 61
     resamples: int = 1000
     seed: int = 0
+    profiles: bool = False   # the output's samples are the channels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,9 @@ def channels(source, output, options, *, carry=False, force=False, say=print, pr
     if output is not None:
         store.check_output(output, force, [source])
     found = describe(source, options, say=say, progress=progress)
-    if output is not None:
+    if options.profiles and output is not None:
+        profiles.write(source, output, found, options, force=force, begun=begun)
+    elif output is not None:
         with store.create(output, "channels", force=force) as sink:
             behind = sink.carry(source, found.groups.keep, carry, [outcome.path for outcome in found.outcomes])
             if behind:
@@ -76,7 +80,7 @@ def describe(source, options, *, say=print, progress=None):
     -------
     Found
     """
-    chosen = taps_of(source, options.tap)
+    chosen = taps_of(source, options.tap, options.of is not None)
     groups = (grouping.of_one(source, options.by, options.of, options.where) if options.of
               else grouping.of_every_class(source, options.by, options.where))
     if samples.target_leaks(source):
@@ -93,13 +97,15 @@ def describe(source, options, *, say=print, progress=None):
     return Found(groups, found, outcomes)
 
 
-def taps_of(source, requests=()):
+def taps_of(source, requests=(), one=False):
     """Taps (list of str) of a store that the requests name, in order of execution; all without a request.
 
     Parameters
     ----------
     requests : sequence of str
         Names and globs, auto:last-conv, auto:last-block, auto:blocks.
+    one : bool
+        Whether no request means the last convolution (or where that was not extracted the last tap), not all of them.
 
     Raises
     ------
@@ -107,6 +113,8 @@ def taps_of(source, requests=()):
     """
     if not source.taps:
         raise GradtoolsError(f"{source.name} has no taps: gradtools extract makes a store of features")
+    if one and not requests:
+        return _automatic(source, "auto:last-conv") or source.taps[-1:]
     wanted = set()
     for request in requests or ("*",):
         named = _automatic(source, request) if request.startswith("auto:") else fnmatch.filter(source.taps, request)

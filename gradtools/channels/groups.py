@@ -32,6 +32,11 @@ class Groups:
     first: str = ALL
 
     @property
+    def whole(self):
+        """Whether the first group is all images (bool)."""
+        return self.first == ALL
+
+    @property
     def every_name(self):
         """Names (list of str) of all groups."""
         return [self.first, *self.names]

@@ -45,7 +45,7 @@ def show(found, tops, form, stream):
 def _whose(found):
     """Which images the tables for people are about."""
     name, count = found.groups.first, len(found.groups.code)
-    return f"{count} image{'s' if count > 1 else ''}" + (f" of {name}" if name != "all" else "")
+    return f"{count} image{'s' if count > 1 else ''}" + ("" if found.groups.whole else f" of {name}")
 
 
 def _classes_note(found):

@@ -77,7 +77,7 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
     for names in methods.values():
         check_reading(len(names), fuse if len(names) > 1 else "mean", compat)
     used = sorted({int(sample[row]) for group in groups for row in group})
-    frame = _frames(store, used, images_dir, rules or _rules(store))
+    frame = frames(store, used, images_dir, rules)
     return Album(store, frame, sample, store.values(paths.MAP_TARGET), store.values(paths.MAP_SCORE), methods,
                  _spread(store, groups, sample), fuse, compat)
 
@@ -163,8 +163,28 @@ def _rules(store):
                              "name the --model again, so that the same frames can be drawn") from None
 
 
-def _frames(store, used, images_dir, rules):
-    """Row of a sample -> the image as the network saw it."""
+def frames(store, used, images_dir=None, rules=None):
+    """Row of a sample -> the image as the network saw it.
+
+    Parameters
+    ----------
+    store : store.Store
+    used : list of int
+        The rows that are asked for.
+    images_dir, rules
+        As for `open_album`.
+
+    Returns
+    -------
+    callable
+        Row (int) to (H, W, 3) uint8 array.
+
+    Raises
+    ------
+    GradtoolsError
+        An image is not there, or the preprocessing is one that only the model's code knows.
+    """
+    rules = rules or _rules(store)
     ids, digests = [store.ids[row] for row in used], store.values(paths.DIGEST)[used]
     listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
     place = {row: index for index, row in enumerate(used)}
