@@ -25,6 +25,7 @@ class Options:
 
     features: tuple = ()
     metrics: tuple = ("cosine",)
+    rows: str | None = None  # how rows are normalised: post, raw, gauge; by default features.row_default
     where: tuple = ()
     matrix: bool = False
     auc: bool = True
@@ -57,7 +58,7 @@ def similarity(source, output, options, *, beside=(), carry=False, force=False, 
     if output is not None:
         store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
-    options = dataclasses.replace(options, leaks=samples.target_leaks(source))
+    options = dataclasses.replace(options, leaks=samples.target_leaks(source), rows=options.rows or features.row_default(source))
     of_vectors, of_maps = chosen(source, options)
     with (progress or interrupt.unwatched)(len(of_vectors) * len(options.metrics) + len(of_maps), 0, "features") as advance:
         results = []
@@ -102,7 +103,7 @@ def chosen(source, options):
     others = [name for name in options.features if not maps.is_map(name)]
     of_maps = maps.resolve(source, requests, options.maps.reading) if requests or source.maps and not others else []
     if not of_maps or others or source.taps and not requests:
-        return features.resolve(source, others), of_maps
+        return [features.normalised(source, feature, options.rows) for feature in features.resolve(source, others)], of_maps
     if options.matrix:
         raise UsageError("--matrix is of vectors, and only maps are compared here: add a --feature, such as logits")
     return [], of_maps
@@ -258,6 +259,7 @@ def _result(feature, metric, groups, options, table, replicates, degenerate, fac
         "score_step": pair_auc.COSINE_STEP if metric in ("cosine", "correlation") else 0.0,
         "leaks": int(options.leaks),
         "dimension": feature.shape[1],
+        "normalised": options.rows,
         **facts,
     }
     return outcomes.result(feature.name, metric, columns, replicates, facts)

@@ -111,6 +111,9 @@ def taps_of(source, requests=(), one=False):
     ------
     UsageError, GradtoolsError
     """
+    if source.unit != "image":
+        raise GradtoolsError(f"{source.name}: its samples are of the kind {source.unit}, and channels are of images: "
+                             "gradtools extract makes a store of these")
     if not source.taps:
         raise GradtoolsError(f"{source.name} has no taps: gradtools extract makes a store of features")
     if one and not requests:

@@ -47,6 +47,7 @@ def write(source, output, found, options, *, force=False, begun=None):
 def _samples(sink, source, found):
     """The channels: `features.12/17`, and the tap of each as its class."""
     taps = [(one.tap, one.values["gradient"].shape[1]) for one in found.taps]
+    sink.attributes(paths.SAMPLES, unit="channel")
     sink.put(paths.ID, [f"{tap}/{channel}" for tap, count in taps for channel in range(count)], ["/sample"], "tap and number of the channel")
     sink.put(paths.LABEL, np.repeat(np.arange(len(taps), dtype="i4"), [count for _, count in taps]), ["/sample"], "tap")
     weights = source.model.get("weights_sha256", "")

@@ -81,6 +81,7 @@ of_maps = options.combine(
     default=("cosine",),
     help="How alike two vectors are (repeat).",
 )
+@options.rows
 @options.where
 @of_maps
 @click.option("--matrix", is_flag=True, help="Also store the similarity of every pair of vectors.")

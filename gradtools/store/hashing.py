@@ -29,7 +29,7 @@ def dataset_digest(dataset, rows=None):
 
 
 def unit_digests(weights, tap, count):
-    """SHA-256 of the units of a layer, which are no files: of the weights' digest, the layer's name and the unit's index.
+    """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (DESIGN 3).
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def unit_digests(weights, tap, count):
     -------
     (count, 32) u8 array
     """
-    made = [hashlib.sha256(f"{weights} {tap} {index}".encode("utf-8", "surrogateescape")).digest() for index in range(count)]
+    made = [hashlib.sha256(f"{weights}/{tap}/{index}".encode("utf-8", "surrogateescape")).digest() for index in range(count)]
     return np.frombuffer(b"".join(made), "u1").reshape(count, 32)
 
 

@@ -1,5 +1,6 @@
 """Where things lie in a store: the only place that spells its paths (`gradtools.store.layout` describes them)."""
 
+SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
 MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
