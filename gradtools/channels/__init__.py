@@ -7,7 +7,7 @@ import dataclasses
 import fnmatch
 
 from gradtools import interrupt, provenance, samples, store
-from gradtools.channels import groups as grouping, profiles, tables
+from gradtools.channels import groups as grouping, pictures, profiles, tables
 from gradtools.channels.activating import Activating, check_maps, most_activating
 from gradtools.channels.measuring import Measured, measure
 from gradtools.channels.top import Top, top
@@ -36,7 +36,8 @@ class Found:
     """What was measured, over which groups of images."""
 
     groups: grouping.Groups
-    taps: list
+    taps: list      # of Measured
+    pictures: list  # of Pictures: taps that the store has maps of
     outcomes: list
 
 
@@ -80,9 +81,9 @@ def describe(source, options, *, say=print, progress=None):
     -------
     Found
     """
-    chosen = taps_of(source, options.tap, options.of is not None)
-    groups = (grouping.of_one(source, options.by, options.of, options.where) if options.of
-              else grouping.of_every_class(source, options.by, options.where))
+    only_maps = not source.taps and not options.of and pictures.taps_of(source, options.tap)
+    chosen = [] if only_maps else taps_of(source, options.tap, options.of is not None)
+    groups = _groups(source, options, only_maps)
     if samples.target_leaks(source):
         say("target=label (leaks): the gradients were taken for the true label, so they tell it by construction")
     found = []
@@ -90,11 +91,27 @@ def describe(source, options, *, say=print, progress=None):
         for tap in chosen:
             found.append(measure(source, tap, groups, options))
             advance(1)
+    drawn = pictures.describe(source, groups.keep, options)
+    return Found(groups, found, drawn, _outcomes(source, found, drawn, groups, options))
+
+
+def _groups(source, options, only_maps):
+    """Which images, and their classes."""
+    if only_maps:
+        return grouping.of_all(source, options.where)
+    if options.of:
+        return grouping.of_one(source, options.by, options.of, options.where)
+    return grouping.of_every_class(source, options.by, options.where)
+
+
+def _outcomes(source, found, drawn, groups, options):
+    """What goes into the output."""
     facts = {"by": options.by, "resamples": options.resamples, "seed": options.seed, "bins": options.bins,
              "left_out": int((samples.originals(source) & ~groups.keep).sum())}
-    outcomes = [*(tables.Values(one, groups) for one in found), tables.distribution(found, groups, facts),
-                tables.agreement(found, groups, facts)]
-    return Found(groups, found, outcomes)
+    outcomes = [tables.Values(one, groups) for one in found]
+    if found:
+        outcomes += [tables.distribution(found, groups, facts), tables.agreement(found, groups, facts)]
+    return outcomes + ([pictures.outcome(drawn, facts)] if drawn else [])
 
 
 def taps_of(source, requests=(), one=False):

@@ -66,6 +66,12 @@ def of_every_class(source, by, where=()):
     return Groups(keep, code, [class_name(source, by, index) for index in present])
 
 
+def of_all(source, where=()):
+    """All images, of no class."""
+    keep = samples.select(source, where)
+    return Groups(keep, np.full(int(keep.sum()), -1), [])
+
+
 def of_one(source, by, name, where=()):
     """The images of one class, or one image.
 

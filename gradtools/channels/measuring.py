@@ -85,14 +85,15 @@ def measure(source, tap, groups, options):
         for kind in DESCRIBED:
             of_images[kind].append(channels.describe(rows[kind]))
             _add(counts[kind], np.stack([channels.histogram(row, edges[kind]) for row in rows[kind]]), groups.code[numbers])
-        of_images["agreement"].append(np.stack([channels.spearman(values, ranked["contribution"]) for values in ranked.values()], axis=1))
+        ranks = {name: channels.ranks(values) for name, values in ranked.items()}
+        of_images["agreement"].append(np.stack([channels.correlation(own, ranks["contribution"]) for own in ranks.values()], axis=1))
         of_images["tied"].append(np.stack([channels.tied(values) for values in ranked.values()], axis=1))
     found = {name: np.concatenate(parts) for name, parts in of_images.items()}
     images = np.array([len(chosen) for chosen in members])
     return Measured(
         tap, images, {name: total / images[:, None] for name, total in sums.items()},
-        {kind: _means(found[kind], members, options) for kind in DESCRIBED},
-        {kind: (edges[kind], counts[kind]) for kind in DESCRIBED}, _means(found["agreement"], members, options),
+        {kind: means_over_images(found[kind], members, options) for kind in DESCRIBED},
+        {kind: (edges[kind], counts[kind]) for kind in DESCRIBED}, means_over_images(found["agreement"], members, options),
         np.stack([found["tied"][chosen].mean(axis=0) for chosen in members]))
 
 
@@ -135,8 +136,8 @@ def _add(totals, values, code):
     np.add.at(totals, 1 + code[code >= 0], values[code >= 0])
 
 
-def _means(values, members, options):
-    """`Means` of values (n, S) over each group's images."""
+def means_over_images(values, members, options):
+    """`Means` of values (n, S) over the images of each group, whose numbers are `members`; NaN entries are left out."""
     bounds = np.full((len(members), values.shape[1], 2), np.nan)
     means = np.full(bounds.shape[:2], np.nan)
     for number, chosen in enumerate(members):

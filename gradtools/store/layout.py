@@ -28,7 +28,7 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
                             nearzero random [group, channel]   class, images [group]; the first group is all images
     /channels/<tap>/gradient_histogram/, contribution_histogram/   count [group, bin]   low, high [bin]
-    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement
+    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement, channel_pictures
     /history                one JSON line a step [step]
     /part/                  only in an unfinished file: committed rows, unreadable ones, and the command that goes on with it
 """

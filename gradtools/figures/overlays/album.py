@@ -12,6 +12,7 @@ from gradtools.math.cams import read_maps
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
+CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
 KEPT = 64  # frames held, so that the pictures of a group read each image once
 
 
@@ -94,7 +95,7 @@ def split(name):
 
 
 def fused(album, row, method, sign="for"):
-    """The map of a method over its taps, (H, W) float64 at the size of the frame, and whether it is constant (bool)."""
+    """The map of a method over its taps, (H, W) float64 at the size of the frame, and what it lacks (str): '', CONSTANT or NOTHING."""
     return _read(album, row, album.methods[method], sign)
 
 
@@ -133,8 +134,10 @@ def _read(album, row, names, sign):
     size = album.frame(int(album.sample[row])).shape[:2]
     fuse = album.fuse if len(names) > 1 else "mean"
     compat = album.compat if sign == "for" else None
-    maps, flat = read_maps([raw(album, row, name) for name in names], size, sign, fuse, compat=compat)
-    return maps[0], bool(flat[0])
+    stored = [raw(album, row, name) for name in names]
+    maps, flat = read_maps(stored, size, sign, fuse, compat=compat)
+    nothing = sign == "for" and compat != "ones" and all(values.max() <= 0 for values in stored)
+    return maps[0], "" if not flat[0] else NOTHING if nothing else CONSTANT
 
 
 def _groups(partner):
