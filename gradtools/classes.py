@@ -4,7 +4,6 @@ The rows are stored as they are; commands that compare them normalise (`math.cla
 """
 
 import collections
-import hashlib
 
 import numpy as np
 
@@ -37,7 +36,7 @@ def classes(model, output, *, force=False):
         sink.attributes(paths.SAMPLES, unit="class")
         sink.put(paths.ID, sample_ids(model.class_names, count), ["/sample"], "class of the model")
         sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
-        sink.put(paths.DIGEST, digests(model.weights_sha256, model.head.name, count), ["/sample", "/byte"],
+        sink.put(paths.DIGEST, store.unit_digests(model.weights_sha256, model.head.name, count), ["/sample", "/byte"],
                  "SHA-256 of weights' digest, tap and index")
         sink.put(paths.PREDICTED, np.arange(count, dtype="i4"), ["/sample"], "the class itself, which picks its row of weights")
         jobs.schema.begin_model(sink, model)
@@ -50,9 +49,3 @@ def sample_ids(names, count):
     names = names or [str(index) for index in range(count)]
     times = collections.Counter(names)
     return [name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(names)]
-
-
-def digests(weights_sha256, tap, count):
-    """Digest of each class or channel of a tap, u8 (count, 32): SHA-256 of the weights' digest, the tap and the index (DESIGN 3)."""
-    found = [hashlib.sha256(f"{weights_sha256}/{tap}/{index}".encode()).digest() for index in range(count)]
-    return np.frombuffer(b"".join(found), dtype="u1").reshape(count, 32)
