@@ -21,3 +21,12 @@ SPREAD = {
     "shuffled_most_alike": "most alike, shuffled",
     "mean_row_share": "mean row",
 }
+RANKINGS_OF_CHANNELS = {
+    "contribution": "contribution",
+    "gxa": "gradient x mean activation",
+    "abs": "|gradient|",
+    "gradient": "gradient",
+    "nearzero": "near zero first",
+    "activation": "mean activation",
+    "random": "random",
+}
