@@ -229,6 +229,22 @@ def test_an_unknown_sample_names_near_ones(source):
         near_to(source, "04.png")
 
 
+@pytest.mark.parametrize("how", ["post", "raw", "gauge"])
+def test_another_order_of_the_classes_gives_the_same_neighbours(tmp_path, how):
+    rows, order = np.random.default_rng(6).standard_normal((30, 20)).astype("f4"), np.random.default_rng(8).permutation(30)
+    found_in = {}
+    for name, weight in (("a", rows), ("b", rows[order])):
+        data = dataclasses.replace(plant(30, n_classes=3), labels=np.full(30, -1, "i4"), predicted=np.arange(30, dtype="i4"),
+                                   class_rows=weight, taps={}, logits=None, member=np.zeros((3, 30), "u1"))
+        with store.read(write(tmp_path / f"{name}.h5", data)) as opened:
+            near, _ = found(opened, rows=how, features=("weight",))
+            found_in[name] = near["weight"], near_to(opened, str(order.tolist().index(4) if name == "b" else 4), features=("weight",), rows=how)[0]
+    (first, of_first), (second, of_second) = found_in["a"], found_in["b"]
+    np.testing.assert_array_equal(order[second.index], first.index[order])
+    np.testing.assert_array_equal(order[of_second.index], of_first.index)
+    assert of_second.floor == pytest.approx(of_first.floor, abs=1e-12)
+
+
 @pytest.fixture(scope="module")
 def squeezenet(tmp_path_factory):
     """SqueezeNet's 1,000 classes."""

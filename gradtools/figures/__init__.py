@@ -9,7 +9,8 @@ from gradtools.figures.page import check
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
-__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "evaluated", "every_pair", "neighbours", "overlays", "projections"]
+__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "evaluated", "every_pair", "neighbours", "overlays",
+           "projections"]
 
 
 def projections(name, classes, class_names, results, projections, path):

@@ -34,6 +34,16 @@ def neighbors(feature):
     return f"{NEIGHBORS}/{feature}"
 
 
+def retrieval(feature):
+    """Group of how well the nearest samples tell the class."""
+    return f"{neighbors(feature)}/retrieval"
+
+
+def nearest_of(feature):
+    """Group of the nearest samples of one sample."""
+    return f"{neighbors(feature)}/of"
+
+
 def clusters(feature, method):
     """Group of one feature's clusterings by one method."""
     return f"{CLUSTERS}/{feature}/{method}"
