@@ -14,7 +14,7 @@ from gradtools.vocabulary import GIVEN_PREDICTION
 
 HELD = 1 << 28  # bytes of float64 rows
 CANDIDATES, QUERIES = 20_000, 5000  # of more images so many are drawn
-BLOCK_ENTRIES = 1 << 22  # of a block of similarities that is sorted
+BLOCK_ENTRIES = 1 << 20  # of a block of similarities that is sorted; each takes some 100 bytes
 
 
 def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched):
