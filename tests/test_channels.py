@@ -218,8 +218,8 @@ def test_channels_as_samples(path, tmp_path):
 
 
 @pytest.mark.parametrize("options, words", [
-    ({"tap": ("nothing",)}, "--tap nothing: .* has early, late"), ({"tap": ("auto:convs",)}, "auto:convs"),
-    ({"of": "cow"}, "no class 'cow'"), ({"of": "even"}, "even is a class of the data .*--by label"), ({"of": "cat", "by": "label"}, "no class 'cat'")])
+    ({"tap": ("nothing",)}, "--tap nothing: .* has early, late"), ({"tap": ("auto:convs",)}, "auto:convs"), ({"of": "cow"}, "no class 'cow'"),
+    ({"of": "even"}, "even is a class of the data .*--by label"), ({"of": "cat", "by": "label"}, "no class 'cat'")])
 def test_what_is_not_there(path, options, words):
     with pytest.raises(UsageError, match=words):
         run(path, **options)
