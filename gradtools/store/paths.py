@@ -8,7 +8,7 @@ CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/weight", "/model/bias"
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
-TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
+TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = "/taps", "/similarity", "/neighbors", "/clusters", "/projection"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
@@ -27,6 +27,11 @@ def maps(name):
 def similarity(feature, metric):
     """Group of one feature's similarities under one metric."""
     return f"{SIMILARITY}/{feature}/{metric}"
+
+
+def neighbors(feature):
+    """Group of the samples that are nearest by one feature."""
+    return f"{NEIGHBORS}/{feature}"
 
 
 def clusters(feature, method):
