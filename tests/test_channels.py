@@ -257,14 +257,12 @@ def test_gradients_of_the_label_are_said_to_leak(tmp_path):
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    """A network whose gradients are known, and stores of its features with and without stored maps."""
+def toy_stores(folder):
+    """A network whose gradients are known, in toy.py, and stores of its features with and without stored maps; returns the model."""
     from PIL import Image
 
     from gradtools import extract
 
-    folder = tmp_path_factory.mktemp("real")
     (folder / "toy.py").write_text(TOY_SOURCE + RULES)
     rng = np.random.default_rng(0)
     for number in range(9):
@@ -275,7 +273,13 @@ def real(tmp_path_factory):
     for name, kept in (("maps", ("activation",)), ("plain", ())):
         options = extract.Options(tap=("body", "stem"), maps=kept)
         extract.extract(images.list_images([str(folder / "photos")]), model, str(folder / f"{name}.h5"), options, say=lambda line: None)
-    return folder, model
+    return model
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("real")
+    return folder, toy_stores(folder)
 
 
 def test_the_images_that_activate_a_channel_most_and_its_maps_on_them(real):

@@ -9,7 +9,7 @@ import pytest
 
 from gradtools import channels, store
 from shell import call
-from test_channels import C, N, QUICK, TARGET, write
+from test_channels import C, N, QUICK, TARGET, toy_stores, write
 
 FEW = ("--resamples", 40, "--bins", 9)
 
@@ -73,6 +73,8 @@ def test_stores_and_profiles(path, tmp_path, capsys, monkeypatch):
     (("--of", "cat", "--figure", "a.png"), "has no activation maps of late: name its --model"),
     (("--of", "cat", "--figure", "a.png", "--tap", "*"), "--picture sheet is of one tap, and --tap names early, late"),
     (("--of", "cat", "--figure", "a.gif"), "end its name in .png"), (("--json", "-o", "-"), "--json is text"),
+    (("--top", 3, "--json"), "--top is about the top channels"), (("--of", "cat", "--model", "resnet18"), "--model is about the images of a sheet"),
+    (("--json", "--picture", "gradient"), "add that"), (("--json", "--images", "x"), "--images is about"),
     (("--of", "cow"), "no class 'cow' in the model; it has ant, bee"), (("--tap", "x", "--json"), "--tap x")])
 def test_what_is_refused(path, arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -104,4 +106,27 @@ def test_pictures_of_a_store_of_maps_alone(tmp_path, capsys):
     rows = rows_of(call(capsys, "channels", maps, "--json", *FEW).out, "json")
     assert [row["value"] for row in rows] == pytest.approx(np.concatenate([part.mean(axis=0) for part in values]))
     assert "negative ~ all" in call(capsys, "channels", maps, "--format", "text", "--tap", "low", *FEW).out
-    assert "has no taps" in call(capsys, "channels", maps, "--of", "fly").line
+    for arguments in (("--of", "fly"), ("--json", "--figure", tmp_path / "a.png")):
+        assert "has no taps" in call(capsys, "channels", maps, *arguments).line
+
+
+def test_a_sheet_is_drawn_from_stored_maps_and_from_the_model(tmp_path, capsys):
+    toy_stores(tmp_path)
+    asked = ("--of", "ant/0.png", "--tap", "stem", "--top", 2, "--figure")
+    for name, more in (("maps", ()), ("plain", ("--model", f"{tmp_path / 'toy.py'}:Toy"))):
+        ended = call(capsys, "channels", tmp_path / f"{name}.h5", *asked, tmp_path / f"{name}.png", *more)
+        assert ended.status == 0 and "the first 2 of 4 channels of stem" in ended.out
+        assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+    moved = call(capsys, "channels", tmp_path / "maps.h5", *asked, tmp_path / "a.png", "--images", tmp_path)
+    assert moved.status == 1 and "--images" in moved.line
+
+
+def test_evaluate_shows_the_tables_a_row_a_tap(path, found, tmp_path, capsys):
+    call(capsys, "channels", path, "-o", tmp_path / "t.h5", *FEW)
+    rows = rows_of(call(capsys, "evaluate", tmp_path / "t.h5", "--layout", "channels", "--json").out, "json")
+    means = found.taps[1].distribution["contribution"]
+    cell = [row for row in rows if row["table"].startswith("contribution") and row["row"].startswith("late") and row["column"] == "Gini"]
+    assert [cell[0][key] for key in ("value", "low", "high")] == pytest.approx([means.value[0, 3], *means.bounds[0, 3]])
+    one = call(capsys, "channels", path, "--of", "cat", "-o", tmp_path / "cat.h5", *FEW)
+    assert one.status == 0 and "cat" in call(capsys, "evaluate", tmp_path / "cat.h5").out
+    assert "gradtools channels computes it" in call(capsys, "evaluate", path, "--layout", "channels").line
