@@ -37,7 +37,7 @@ def planted(seed=0):
 TAPS, TARGET, LABEL = planted()
 
 
-def write(path, taps=TAPS, **more):
+def write(path, taps=TAPS, **model):
     with store.create(str(path), "features", force=True, root="nowhere") as sink:
         sink.put("/samples/id", [f"{i:02}.png" for i in range(N)], ["/sample"], "id")
         sink.put("/samples/label", LABEL, ["/sample"], "label")
@@ -49,7 +49,7 @@ def write(path, taps=TAPS, **more):
         for tap, kinds in taps.items():
             for kind, rows in kinds.items():
                 sink.put(f"/taps/{tap}/{kind}", rows, ["/sample", "channel"], kind)
-        sink.attributes("/model", model="planted", weights_sha256="ab" * 32, target=more.get("target", "argmax"), score="logit")
+        sink.attributes("/model", model="planted", weights_sha256="ab" * 32, **{"target": "argmax", "score": "logit", **model})
         sink.attributes("/taps", order='["early", "late"]', blocks='["late"]', default_gradient="late")
         sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
     return str(path)
@@ -248,10 +248,11 @@ def test_rows_that_are_no_numbers_and_taps_without_gradients(tmp_path):
         run(path, tap=("early",))
 
 
-def test_gradients_of_the_label_are_said_to_leak(tmp_path):
+@pytest.mark.parametrize("model, words", [({"target": "label"}, "leaks"), ({"weights": "random"}, "nothing of a trained network")])
+def test_what_the_values_do_not_mean_is_said(tmp_path, model, words):
     said = []
-    run(write(tmp_path / "l.h5", target="label"), say=said.append)
-    assert any("leaks" in line for line in said)
+    found = run(write(tmp_path / "l.h5", **model), say=said.append)
+    assert [words in line for line in said] == [True] and list(found.warnings) == said
 
 
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'

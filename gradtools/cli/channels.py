@@ -65,7 +65,7 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
                                   progress=console.progress)
         tops = [channels.top(source, one, found.groups, ranking, top, asked) for one in found.taps] if asked.of else []
         if picture == "sheet":
-            _draw_sheet(source, tops[0], asked.where, network, images_dir, figure)
+            _draw_sheet(source, tops[0], asked.where, network, images_dir, figure, found.warnings)
         elif figure:
             figures.channels(source.model.get("model", source.name), found, picture, figure)
     stream = options.table_stream(target, form)
@@ -98,8 +98,8 @@ def _check_figure(source, taps, picture, model):
         channels.check_maps(source, taps[0], model)
 
 
-def _draw_sheet(source, top, where, network, images_dir, figure):
+def _draw_sheet(source, top, where, network, images_dir, figure, warnings):
     """The images that activate the top channels most, among all that meet --where."""
     from gradtools import channels, figures, samples
     found = channels.most_activating(source, top.tap, top.channels, samples.select(source, where), model=network, images_dir=images_dir)
-    figures.channel_sheet(source, top, found, figure, images_dir, network.preprocess if network else None)
+    figures.channel_sheet(source, top, found, figure, images_dir, network.preprocess if network else None, warnings)
