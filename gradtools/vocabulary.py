@@ -32,3 +32,5 @@ RANKINGS_OF_CHANNELS = {
 }
 RETRIEVAL = {"recall_1": "recall@1", "recall_5": "recall@5", "average_precision": "mAP", "knn": "kNN accuracy"}
 GIVEN_PREDICTION = "_same_prediction"  # what follows the name of a measure among images of one prediction
+
+LAYOUTS = ("similarity", "clustering", "layers", "maps", "augmentation", "decoding", "retrieval", "channels", "seed")

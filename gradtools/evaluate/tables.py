@@ -19,6 +19,7 @@ FILLED_BY = {
     "augmentation": "gradtools extract --augment 2, then gradtools similarity,",
     "decoding": "gradtools similarity --decode",
     "retrieval": "gradtools neighbors",
+    "channels": "gradtools channels",
 }
 
 

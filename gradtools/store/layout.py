@@ -15,6 +15,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
     /taps/<tap>/            activation gradient contribution active_share [sample, channel]
                             gradient_map activation_map [sample, channel, y, x]   token_activation token_gradient [sample, channel]
+                            where samples are channels, the tap `profile`: contribution gradient activation [sample, channel], its channels
+                            being classes of images: class, images [channel]
     /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
                             sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
