@@ -7,9 +7,11 @@ import numpy as np
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import vectors
 
+METRICS = ("euclidean", "cosine", "correlation")  # of rows; a matrix may hold others
 METHODS = ("ward", "average", "complete", "single", "weighted")  # heights never fall from a cluster to one that holds it
 COMPATIBLE = ("rows", "seed", "intent")
 ORDERS = ("optimal", "none")
+ROUNDING = 1e-5  # of stored float32: eigenvalues, asymmetry, and what a similarity may exceed 1 by
 
 
 def distances(rows, metric="euclidean", method="ward", on="rows"):
@@ -20,7 +22,7 @@ def distances(rows, metric="euclidean", method="ward", on="rows"):
     ----------
     rows : (N, D) array
     metric : str
-        euclidean | cosine | correlation; the seed's two variants take cosine.
+        One of METRICS; the seed's two variants take cosine.
     method, on : str
         As for `distances_from_matrix`.
 
@@ -33,17 +35,17 @@ def distances(rows, metric="euclidean", method="ward", on="rows"):
 
 def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
     """
-    The same from a matrix of similarities.
+    The same from the matrix of all pairs.
 
     Parameters
     ----------
     matrix : (N, N) array
-        Of cosine, correlation or dot; or of euclidean distances.
+        Euclidean distances, inner products (dot), or similarities of at most 1.
     metric : str
-        What the matrix holds.
+        What the matrix holds: euclidean, dot, cosine, correlation or any other similarity.
     method : str
-        One of METHODS. Ward assumes Euclidean distances, so it takes sqrt(2 (1 - s)), the distance of the unit rows; the others
-        take 1 - s.
+        One of METHODS. Ward assumes Euclidean distances, so it takes sqrt(2 (1 - s)), for cosines the distance of the unit rows;
+        the others take 1 - s.
     on : str
         rows; or the seed's, of cosines: `seed` as written, whose uncondensed (1 - s)/2 linkage reads as N observations in R^N,
         and `intent` as meant, (1 - s)/2 less its minimum (SPEC 2).
@@ -55,25 +57,29 @@ def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
     Raises
     ------
     UsageError
-        An unknown name, or `seed` or `intent` of a metric without an upper bound of 1.
+        An unknown name, `seed` or `intent` of anything but cosines, or Ward of similarities that are not Euclidean.
     GradtoolsError
-        Fewer than two samples, or NaN.
+        Fewer than two samples, NaN, an asymmetric matrix, or similarities above 1.
     """
     matrix = np.array(matrix, dtype=np.float64)
     _check(matrix, metric, method, on)
     if on == "seed":
         return _between_rows(matrix)
-    above = matrix[np.triu_indices(len(matrix), 1)]
+    first, second = np.triu_indices(len(matrix), 1)
+    above = matrix[first, second]
     if on == "intent":
         return (1 - above) / 2 - ((1 - above) / 2).min()
     if metric == "euclidean":
         return above
     if metric == "dot":
         squares = np.diagonal(matrix)
-        first, second = np.triu_indices(len(matrix), 1)
         return np.sqrt(np.maximum(squares[first] + squares[second] - 2 * above, 0))
     apart = np.maximum(1 - above, 0)
-    return np.sqrt(2 * apart) if method == "ward" else apart
+    if method != "ward":
+        return apart
+    if metric not in METRICS and not _is_euclidean(matrix):
+        raise UsageError(f"Ward assumes Euclidean distances, and no vectors have these similarities by {metric}: take --linkage average")
+    return np.sqrt(2 * apart)
 
 
 def _between_rows(cosines):
@@ -85,16 +91,28 @@ def _between_rows(cosines):
     return pdist(half)
 
 
+def _is_euclidean(similarities):
+    """Whether there are points at the distances sqrt(2 (1 - s)): their centred Gram matrix has no negative eigenvalue (Gower 1966)."""
+    centred = similarities - similarities.mean(axis=0)
+    values = np.linalg.eigvalsh(centred - centred.mean(axis=1)[:, None])
+    return values[0] >= -ROUNDING * values[-1]
+
+
 def _check(matrix, metric, method, on):
-    for value, known, name in ((metric, vectors.METRICS, "metric"), (method, METHODS, "linkage"), (on, COMPATIBLE, "linkage-on")):
+    for value, known, name in ((method, METHODS, "linkage"), (on, COMPATIBLE, "linkage-on")):
         if value not in known:
             raise UsageError(f"--{name} {value}: write one of {', '.join(known)}")
     if on != "rows" and metric not in ("cosine", "correlation"):
-        raise UsageError(f"--linkage-on {on} is the seed's, of cosines: leave --metric {metric} out")
+        raise UsageError(f"--linkage-on {on} is the seed's, of cosines: it takes no --metric {metric}")
     if len(matrix) < 2:
         raise GradtoolsError(f"{len(matrix)} sample makes no tree: it takes two")
     if not np.isfinite(matrix).all():
-        raise GradtoolsError("the similarities hold NaN or infinity: leave those samples out")
+        raise GradtoolsError(f"the {metric} matrix holds NaN or infinity: leave those samples out")
+    scale = np.abs(matrix).max()
+    if np.abs(matrix - matrix.T).max() > ROUNDING * scale:
+        raise GradtoolsError(f"the {metric} matrix is not symmetric, and a tree needs one number a pair")
+    if metric not in ("euclidean", "dot") and matrix.max() > 1 + ROUNDING:
+        raise GradtoolsError(f"similarities by {metric} reach {matrix.max():.4g}: only those of at most 1 become distances")
 
 
 def linkage(condensed, method="ward", order="optimal"):
