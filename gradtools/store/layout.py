@@ -24,6 +24,7 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /augmentation/<feature>/cosine/   a table; replicate [resample, row]: how alike images and their own versions are
     /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
+    /linkage/<feature>/               merges [merge, field]   order, label [sample]; a table of one row a cluster
     /projection/<feature>/            pca [sample, component]   explained [component]
     /tables/<name>/         a table: one dataset a column, all of them [row]
     /history                one JSON line a step [step]

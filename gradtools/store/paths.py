@@ -8,6 +8,7 @@ MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/w
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
+LINKAGE = "/linkage"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
 
@@ -30,6 +31,11 @@ def similarity(feature, metric):
 def clusters(feature, method):
     """Group of one feature's clusterings by one method."""
     return f"{CLUSTERS}/{feature}/{method}"
+
+
+def linkage(feature):
+    """Group of one feature's tree."""
+    return f"{LINKAGE}/{feature}"
 
 
 def projection(feature):
