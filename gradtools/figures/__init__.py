@@ -4,12 +4,12 @@ from gradtools.errors import GradtoolsError
 from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
 from gradtools.evaluate.tables import by_role
-from gradtools.figures import bars, curves, heat, overlays, page, planes
+from gradtools.figures import bars, curves, heat, overlays, page, planes, trees
 from gradtools.figures.page import check
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
-__all__ = ["PICTURES", "check", "class_by_prediction", "evaluated", "overlays", "projections"]
+__all__ = ["PICTURES", "check", "class_by_prediction", "evaluated", "overlays", "projections", "tree"]
 
 
 def projections(name, classes, class_names, results, projections, path):
@@ -58,6 +58,22 @@ def class_by_prediction(results, path):
     maps = {metric: [("", {result.feature: result for result in results if result.metric == metric})]
             for metric in metrics}
     page.save(heat.draw(maps), path)
+
+
+def tree(name, found, orientation, path):
+    """Draw what `dendrogram` found.
+
+    Parameters
+    ----------
+    name : str
+        The model's specification, for the title.
+    found : dendrogram.Tree
+    orientation : str or None
+        As for `trees.draw`.
+    path : str
+        As for `projections`, and the errors too.
+    """
+    page.save(trees.draw(short_name(name), found, orientation), path)
 
 
 def evaluated(subjects, picture, path):

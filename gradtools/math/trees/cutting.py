@@ -33,6 +33,19 @@ def leaves(merges, node=None):
     return np.array(found)
 
 
+def joins(merges):
+    """Height at which each leaf and the next one in leaf order join, (N-1,) float64; with the order they are the whole tree."""
+    n = len(merges) + 1
+    first = np.zeros(2 * n - 1, int)
+    first[leaves(merges)] = np.arange(n)
+    heights, sizes = np.empty(n - 1), np.append(np.ones(n, int), merges[:, 3].astype(int))
+    for place, (left, _, height, _) in enumerate(merges):
+        left = int(left)
+        first[n + place] = first[left]
+        heights[first[left] + sizes[left] - 1] = height
+    return heights
+
+
 def cut(merges, k=None, height=None):
     """
     Clusters of a tree.

@@ -18,6 +18,7 @@ class Stability:
     control_ari: np.ndarray  # (B,) the same of rows whose values are permuted, each with a resample of its own
     control_jaccard: np.ndarray  # (B, k)
     control_cophenetic: np.ndarray  # (B,) of the trees of permuted rows
+    control_lowest: np.ndarray  # (B,) height of their first merge
 
 
 def stability(rows, distances_of, labels, method="ward", resamples=10, seed=0, advance=lambda n: None):
@@ -52,11 +53,11 @@ def stability(rows, distances_of, labels, method="ward", resamples=10, seed=0, a
         merges = linkage(condensed, method, "none")
         null, null_again = cut(merges, k), cut(linkage(distances_of(shuffled[:, columns]), method, "none"), k)
         found.append((agreement.ari(labels, again), jaccard(labels, again), agreement.ari(null, null_again),
-                      jaccard(null, null_again), cophenetic(merges, condensed)))
+                      jaccard(null, null_again), cophenetic(merges, condensed), merges[0, 2]))
         advance(1)
-    aris, alike, control_aris, control_alike, cophenetics = zip(*found) if found else ((),) * 5
+    aris, alike, control_aris, control_alike, *others = zip(*found) if found else ((),) * 6
     return Stability(np.array(aris), np.array(alike).reshape(-1, k), np.array(control_aris),
-                     np.array(control_alike).reshape(-1, k), np.array(cophenetics))
+                     np.array(control_alike).reshape(-1, k), *map(np.array, others))
 
 
 def shuffled_cophenetic(condensed, method="ward", repeats=10, seed=0):
