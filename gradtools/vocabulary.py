@@ -10,3 +10,10 @@ MAP_STATISTICS = {
     "class_mean": "class's mean map",
     "centre": "centred Gaussian",
 }
+LINKAGES = {
+    "ward": "Ward",
+    "average": "average linkage",
+    "complete": "complete linkage",
+    "single": "single linkage",
+    "weighted": "weighted linkage",
+}

@@ -2,7 +2,8 @@
 
 import click
 
-from gradtools.cli import options, trees
+from gradtools.cli import options
+from gradtools.vocabulary import LINKAGES
 
 compatible = click.option(
     "--linkage-on",
@@ -26,9 +27,7 @@ compatible = click.option(
 @options.feature
 @options.rows
 @click.option("--metric", metavar="M", help="euclidean, cosine or correlation.  [default: euclidean of --rows post, else cosine]")
-@click.option(
-    "--linkage", type=click.Choice(["ward", "average", "complete", "single", "weighted"]), default="ward", help="How far two clusters are apart."
-)
+@click.option("--linkage", type=click.Choice(list(LINKAGES)), default="ward", help="How far apart two clusters are.")
 @compatible
 @options.where
 @click.option("--k", type=click.IntRange(1), help="Cut into so many clusters.")
@@ -37,14 +36,24 @@ compatible = click.option(
     "--color-threshold",
     type=click.FloatRange(0),
     metavar="T",
-    help="Height below which clusters have colours.  [default: those of the cut; without one .7 of the largest height, 2 with --linkage-on seed or intent]",
+    help="Height below which clusters have colours.  [default: the cut; without one .7 of the way from the lowest merge to the highest, "
+    "2 with --linkage-on seed or intent]",
 )
 @click.option("--order", type=click.Choice(["optimal", "none"]), help="Of the leaves.  [default: optimal up to 2,000]")
-@click.option("--find", multiple=True, metavar="NAME", help="The smallest cluster around a sample: its id, index, class name or WordNet id (repeat).")
-@click.option("--resamples", type=click.IntRange(0), default=10, help="Trees of resampled dimensions for the stability, and as many controls; 0: none.")
+@click.option(
+    "--find", multiple=True, metavar="NAME", help="The smallest cluster around a sample: its id, index, class name or WordNet id (repeat)."
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(0),
+    default=10,
+    help="Trees of resampled dimensions for the stability of the cut, and of permuted rows for the controls; 0: none.",
+)
 @options.seed
 @options.figure
-@click.option("--orientation", type=click.Choice(["left", "top", "right", "bottom"]), help="Where the root is.  [default: top up to 40 leaves, else left]")
+@click.option(
+    "--orientation", type=click.Choice(["left", "top", "right", "bottom"]), help="Where the root is.  [default: top up to 40 leaves, else left]"
+)
 @click.option("--newick", metavar="FILE", help="Also write the tree for programs that draw trees; '-' is stdout.")
 @options.text_forms
 def command(console, path, output, force, carry, form, figure, orientation, newick, find, **chosen):
@@ -55,6 +64,7 @@ def command(console, path, output, force, carry, form, figure, orientation, newi
     Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted.
     """
     from gradtools import dendrogram, store
+    from gradtools.cli import trees
 
     if figure:
         from gradtools import figures

@@ -7,12 +7,12 @@ from gradtools.cli import text_tree
 from gradtools.cli.console import number, write_table
 from gradtools.errors import UsageError
 from gradtools.math import trees
+from gradtools.vocabulary import LINKAGES
 
 SMALL = 60  # leaves of a tree, or clusters of a cut, that are shown each
 TOP = 40  # branches that are shown of more
 MEMBERS = 6  # names of a cluster's members in the text
 WIDER = 4  # clusters around the smallest one of --find
-LINKAGES = {"ward": "Ward", "average": "average linkage", "complete": "complete linkage", "single": "single linkage", "weighted": "weighted linkage"}
 
 
 def one_text(form, newick):
@@ -103,7 +103,8 @@ def _notes(facts):
         return f"{number(facts[name], 3)} ±{number(facts[name + '_sd'], 3)}"
 
     control = "rows with their values permuted" if facts["dimension"] else "the same distances between other pairs"
-    yield f"cophenetic correlation {number(facts['cophenetic'], 3)}; of {control}: {spread('cophenetic_control')}"
+    beside = f"; of {control}: {spread('cophenetic_control')}" if facts["cophenetic_control"] == facts["cophenetic_control"] else ""
+    yield f"cophenetic correlation {number(facts['cophenetic'], 3)}{beside}"
     if facts["ari"] == facts["ari"]:
         yield f"cut against {facts['resamples']} trees of resampled dimensions: ARI {spread('ari')}; of permuted rows: {spread('ari_control')}"
         yield f"stability: mean Jaccard index with the likest cluster there, all {spread('jaccard')}; of permuted rows: {spread('jaccard_control')}"

@@ -5,6 +5,7 @@ from matplotlib.collections import LineCollection
 
 from gradtools.figures import page
 from gradtools.math import trees
+from gradtools.vocabulary import LINKAGES
 
 ORIENTATIONS = ("left", "top", "right", "bottom")  # where the root is
 UPRIGHT = 40  # leaves up to which the root is on top
@@ -15,7 +16,7 @@ LINE = 1.25 / 72  # inches a point of type
 CHARACTER = .56 / 72  # mean width
 NAME = 44  # characters
 DEPTH = 5.  # inches from root to leaves, where the page is longer than wide
-LINKAGES = {"ward": "Ward", "average": "average", "complete": "complete", "single": "single", "weighted": "weighted"}
+COLOURS = tuple(colour for colour in page.COLOURS if colour not in ("#94a4a2", "#717581"))  # grey is what lies above the colours
 
 
 @page.styled
@@ -81,18 +82,20 @@ def _branches(panel, tree, sideways):
             clusters[node] = clusters[first]
         corners = [(at[first], heights[first]), (at[first], height), (at[second], height), (at[second], heights[second])]
         lines.append([corner[::-1] for corner in corners] if sideways else corners)
-        colours.append(page.GREY if clusters[node] < 0 else page.COLOURS[clusters[node] % len(page.COLOURS)])
+        colours.append(page.GREY if clusters[node] < 0 else COLOURS[clusters[node] % len(COLOURS)])
     panel.add_collection(LineCollection(lines, colors=colours, linewidths=.7, capstyle="projecting"))
 
 
 def _cut(panel, tree, sideways):
-    """Where the cut goes through, and the number of each cluster on its branch."""
+    """Where the cut goes through, and the number of each cluster of two or more on its branch."""
     facts = tree.facts
     if facts["k"] in (1, len(tree.names)):
         return
     height = (facts["cut_low"] + facts["cut_high"]) / 2
     (panel.axvline if sideways else panel.axhline)(height, color="black", linewidth=.5, linestyle=(0, (4, 3)))
     for cluster, at in _middles(tree).items():
+        if tree.clusters["size"][cluster] == 1:
+            continue
         corner = (height, at) if sideways else (at, height)
         panel.annotate(str(cluster), corner, (0, 0), textcoords="offset points", size=5.5, ha="center", va="center",
                        bbox={"boxstyle": "round,pad=.15", "facecolor": "white", "edgecolor": "none"})
@@ -144,5 +147,6 @@ def _title(name, facts):
     rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
     on = f", linkage on {facts['linkage_on']}" if facts["linkage_on"] != "rows" else ""
     yield f"{name}: {facts['rows']} {facts['samples']}"
-    yield f"{LINKAGES[facts['method']]} linkage of {facts['feature']}{rows}, {facts['metric']}{on}; {facts['k']} clusters"
-    yield f"cophenetic correlation {facts['cophenetic']:.3f} (permuted: {facts['cophenetic_control']:.3f})"
+    yield f"{LINKAGES[facts['method']]} on {facts['feature']}{rows}, {facts['metric']}{on}; {facts['k']} clusters"
+    control = facts["cophenetic_control"]
+    yield f"cophenetic correlation {facts['cophenetic']:.3f}" + (f" (permuted rows: {control:.3f})" if control == control else "")

@@ -4,7 +4,7 @@ import numpy as np
 
 from gradtools.errors import UsageError
 
-COLOURED_SHARE = .7  # of the largest height: scipy's default threshold of the colours
+COLOURED_SHARE = .7  # scipy's default threshold of the colours, as a share of the largest height
 SEED_THRESHOLD = 2.  # the seed's
 
 
@@ -95,8 +95,21 @@ def cluster_nodes(merges, k):
 
 
 def threshold(merges, on="rows"):
-    """Height below which clusters have colours unless one is asked for: scipy's share of the largest, or the seed's 2 (float)."""
-    return COLOURED_SHARE * float(merges[-1, 2]) if on == "rows" else SEED_THRESHOLD
+    """
+    Height below which clusters have colours, and which cuts, unless one is asked for.
+
+    Parameters
+    ----------
+    on : str
+        rows: scipy's share of the way from the lowest merge to the highest (scipy starts at 0, where long rows never merge);
+        seed, intent: the seed's 2.
+
+    Returns
+    -------
+    float
+    """
+    lowest, highest = float(merges[0, 2]), float(merges[-1, 2])
+    return lowest + COLOURED_SHARE * (highest - lowest) if on == "rows" else SEED_THRESHOLD
 
 
 def around(merges, leaf, least=2):
