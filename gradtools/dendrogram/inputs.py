@@ -59,7 +59,8 @@ def _rows(source, keep, options):
     found = features.resolve(source, options.features, control=not options.features)
     if options.features and len(found) > 1:
         raise UsageError(f"--feature names {', '.join(feature.name for feature in found)}: a tree is of one, so give one")
-    feature, how = found[0], options.rows or features.row_default(source)
+    feature = next((feature for feature in found if feature.kind == "activation"), found[0])
+    how = options.rows or features.row_default(source)
     metric = options.metric or ("euclidean" if how == "post" and options.linkage_on == "rows" else "cosine")
     if metric not in trees.METRICS:
         raise UsageError(f"--metric {metric}: write one of {', '.join(trees.METRICS)}")
