@@ -39,7 +39,7 @@ compatible = click.option(
     help="Height below which clusters have colours.  [default: the cut; without one .7 of the way from the lowest merge to the highest, "
     "2 with --linkage-on seed or intent]",
 )
-@click.option("--order", type=click.Choice(["optimal", "none"]), help="Of the leaves.  [default: optimal up to 2,000]")
+@click.option("--order", type=click.Choice(["optimal", "none"]), help="Of the leaves.  [default: optimal up to 4,000]")
 @click.option(
     "--find", multiple=True, metavar="NAME", help="The smallest cluster around a sample: its id, index, class name or WordNet id (repeat)."
 )

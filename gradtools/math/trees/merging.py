@@ -6,6 +6,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import vectors
+from gradtools.math.trees.ordering import arranged, optimal_order
 
 METRICS = ("euclidean", "cosine", "correlation")  # of rows; a matrix may hold others
 METHODS = ("ward", "average", "complete", "single", "weighted")  # heights never fall from a cluster to one that holds it
@@ -126,31 +127,18 @@ def linkage(condensed, method="ward", order="optimal"):
     method : str
         One of METHODS.
     order : str
-        optimal: neighbouring leaves are as near as the tree allows (Bar-Joseph, Gifford, Jaakkola 2001), in O(N^3) time; none: as
-        scipy has them.
+        optimal: neighbouring leaves are as near as the tree allows (`ordering.optimal_order`); none: as scipy has them.
 
     Returns
     -------
-    (N-1, 4) float64 array of merges, heights ascending. Children stand in leaf order; at the root the larger comes first, so
-    that an order and its reverse are one.
+    (N-1, 4) float64 array of merges, heights ascending, children in leaf order.
     """
     from scipy.cluster import hierarchy
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", hierarchy.ClusterWarning)
         merges = hierarchy.linkage(condensed, method)
-        if order == "optimal" and len(merges) > 1:
-            merges = hierarchy.optimal_leaf_ordering(merges, condensed)
-    first, second = (_size(merges, node) for node in merges[-1, :2])
-    if first < second:
-        merges[:, :2] = merges[:, 1::-1]
-    return merges
-
-
-def _size(merges, node):
-    """Number of leaves of a cluster."""
-    place = int(node) - len(merges) - 1
-    return 1 if place < 0 else int(merges[place, 3])
+    return arranged(merges, optimal_order(merges, condensed)) if order == "optimal" else merges
 
 
 def cophenetic(merges, condensed):
