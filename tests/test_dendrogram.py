@@ -29,7 +29,7 @@ def write_classes(path, rows, names=NAMES):
         sink.put("/model/class_name", [name.removesuffix(" (0)").removesuffix(" (1)") for name in names[:count]], ["/class"], "name")
         sink.put("/model/weight", rows.astype("f8"), ["/class", "/embedding"], "row")
         sink.attributes("/model", model="planted", weights_sha256="0" * 64)
-        sink.history([], {"command": "planted"})
+        sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
     return str(path)
 
 
