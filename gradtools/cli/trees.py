@@ -58,7 +58,7 @@ def _show_text(tree, found, stream):
     stream.write(title(tree) + "\n")
     stream.write("\n".join([*_drawn(tree, encoding), ""]))
     rows = [_cluster_row(tree, number, facts["rows"] <= SMALL) for number in range(facts["k"])]
-    write_table(rows, list(rows[0]), "text", f"\n{facts['k']} clusters{_between(facts)}", list(_notes(facts)), stream)
+    write_table(rows, list(rows[0]), "text", f"\n{facts['k']} cluster{'s' if facts['k'] > 1 else ''}{_between(facts)}", list(_notes(facts)), stream)
     for text, (members, height) in found.items():
         _show_around(tree, text, members, height, stream)
 
@@ -108,7 +108,7 @@ def _notes(facts):
     if facts["ari"] == facts["ari"]:
         yield f"cut against {facts['resamples']} trees of resampled dimensions: ARI {spread('ari')}; of permuted rows: {spread('ari_control')}"
         yield f"stability: mean Jaccard index with the likest cluster there, all {spread('jaccard')}; of permuted rows: {spread('jaccard_control')}"
-    if facts["floor"] == facts["floor"]:
+    if facts["floor"] > 0:  # NaN without controls; intent begins at 0 by construction
         yield f"{facts['below_floor']} of {facts['rows'] - 1} merges are below {number(facts['floor'], 3)}, where trees of permuted rows begin"
     yield from compat_notes(facts)
     if facts["degenerate"]:
