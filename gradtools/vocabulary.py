@@ -34,3 +34,10 @@ RETRIEVAL = {"recall_1": "recall@1", "recall_5": "recall@5", "average_precision"
 GIVEN_PREDICTION = "_same_prediction"  # what follows the name of a measure among images of one prediction
 
 LAYOUTS = ("similarity", "clustering", "layers", "maps", "augmentation", "decoding", "retrieval", "channels", "seed")
+LINKAGES = {
+    "ward": "Ward",
+    "average": "average linkage",
+    "complete": "complete linkage",
+    "single": "single linkage",
+    "weighted": "weighted linkage",
+}
