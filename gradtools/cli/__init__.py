@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",
+    "recipe": "A ready Makefile for an experiment.",
     "demo": "Run the whole way on the bundled example: images, stores, table, pictures.",
 }
 
