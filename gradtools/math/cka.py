@@ -69,50 +69,49 @@ def bootstrap_debiased(k, l, counts):  # noqa: E741
 
     Returns
     -------
-    (B,) float64 array. Every mean of the unbiased HSIC runs over distinct samples, each with its number of copies as
-    weight: a copy is paired with no copy of the same sample (SPEC 6.6).
+    (B,) float64 array. The unbiased HSIC is a mean over quadruples of different samples, each counted as often as copies of
+    its samples make it: a copy is never paired with another of the same sample (SPEC 6.6).
     """
     return _aligned(*_unbiased(_centred(k), _centred(l), np.asarray(counts, dtype=np.float64)))
 
 
 def _unbiased(k, l, counts):  # noqa: E741
     """
-    Unbiased HSIC of (K, L), (K, K), (L, L) under weights c, (..., n) -> 3 x (...).
+    Unbiased HSIC of (K, L), (K, K), (L, L) under copies c, (..., n) -> 3 x (...).
 
-    Song's eq. 5 is mean K_ij L_ij + mean K_ij L_qr - 2 mean K_ij L_iq over distinct indices; with weights each tuple counts
-    the product of its samples' c, and sums over distinct indices come from the free ones by inclusion and exclusion.
+    Song's eq. 5 is the mean of K_ij L_ij + K_ij L_qr - 2 K_ij L_iq over quadruples of different samples; with copies each
+    quadruple counts c_i c_j c_q c_r. Sums over different indices come from the free ones by inclusion and exclusion.
     """
     (k, in_k), (l, in_l) = (_weighted_rows(gram, counts) for gram in (k, l))
-    norms = _tuple_weights(counts)
-    return [_hsic(_products(one * other, counts), a, b, counts, norms)
+    return [_hsic(_products(one * other, counts), a, b, counts)
             for one, other, a, b in ((k, l, in_k, in_l), (k, k, in_k, in_k), (l, l, in_l, in_l))]
 
 
 def _weighted_rows(gram, counts):
-    """A Gram matrix without its diagonal, and sum_j c_j K_ij of every row."""
+    """A Gram matrix without its diagonal, and sum_j c_j K_ij, sum_j c_j^2 K_ij of every row."""
     gram = gram.copy()
     np.fill_diagonal(gram, 0)
-    return gram, counts @ gram
+    return gram, (counts @ gram, counts ** 2 @ gram)
 
 
 def _products(products, counts):
-    """Sums of c_i c_j M_ij, c_i c_j^2 M_ij and c_i^2 c_j^2 M_ij for M = K o L."""
-    squared = counts ** 2
-    once, twice = counts @ products, squared @ products
-    return np.sum(once * counts, axis=-1), np.sum(twice * counts, axis=-1), np.sum(twice * squared, axis=-1)
+    """Sums of c_i^a c_j^b M_ij for M = K o L, by exponents (a, b)."""
+    once, squared = counts @ products, counts ** 2 @ products
+    return {(a, b): np.sum(counts ** a * row, axis=-1) for (a, b, row) in ((1, 1, once), (2, 1, once), (3, 1, once), (2, 2, squared))}
 
 
-def _tuple_weights(counts):
-    """Sums of c_i c_j, c_i c_j c_q and c_i c_j c_q c_r over distinct indices (Newton's identities)."""
+def _hsic(products, in_k, in_l, counts):
+    """Unbiased HSIC from `_products` and both sides' `_weighted_rows`."""
+    (once_k, twice_k), (once_l, twice_l) = in_k, in_l
     p1, p2, p3, p4 = (np.sum(counts ** power, axis=-1) for power in (1, 2, 3, 4))
-    return p1 ** 2 - p2, p1 ** 3 - 3 * p1 * p2 + 2 * p3, p1 ** 4 - 6 * p1 ** 2 * p2 + 8 * p1 * p3 + 3 * p2 ** 2 - 6 * p4
 
+    def summed(*factors):
+        return np.sum(np.prod(np.broadcast_arrays(*factors), axis=0), axis=-1)
 
-def _hsic(products, in_k, in_l, counts, norms):
-    """Unbiased HSIC from the sums above and sum_j c_j K_ij, sum_j c_j L_ij."""
-    pairs, mixed, squares = products
-    triples = np.sum(counts * in_k * in_l, axis=-1) - mixed
-    crossed = np.sum(counts ** 2 * in_k * in_l, axis=-1)
-    totals = np.sum(counts * in_k, axis=-1) * np.sum(counts * in_l, axis=-1)
-    quadruples = totals - 4 * crossed + 2 * squares
-    return ratio(pairs, norms[0]) + ratio(quadruples, norms[2]) - 2 * ratio(triples, norms[1])
+    crossed = summed(counts ** 2, once_k, once_l)
+    pairs = (p1 ** 2 - p2) * products[1, 1] - 4 * p1 * products[2, 1] + 4 * products[3, 1] + 2 * products[2, 2]
+    triples = (p1 * (summed(counts, once_k, once_l) - products[2, 1]) - (crossed - products[2, 2])
+               - summed(counts, twice_k, once_l) - summed(counts, once_k, twice_l) + 2 * products[3, 1])
+    quadruples = summed(counts, once_k) * summed(counts, once_l) - 4 * crossed + 2 * products[2, 2]
+    weight = p1 ** 4 - 6 * p1 ** 2 * p2 + 8 * p1 * p3 + 3 * p2 ** 2 - 6 * p4  # of the quadruples: Newton's identities
+    return ratio(pairs + quadruples - 2 * triples, weight)

@@ -89,7 +89,7 @@ def _hsic(cross, blocks):
     """Unbiased HSIC of K and L, and its derivatives by the copies c_k of every sample, (n,), where all are 1."""
     p, q, ones = cross.p, cross.q, np.ones(len(cross.p))
     pairs = np.sum(cross.product ** 2) - p @ q
-    value = cka._hsic([pairs] * 3, -p, -q, ones, cka._tuple_weights(ones))
+    value = cka._hsic(dict.fromkeys(((1, 1), (2, 1), (3, 1), (2, 2)), pairs), (-p, -p), (-q, -q), ones)
     # Of each sample: sum_j K_kj L_kj, sum_j K_kj (L 1)_j and sum_j L_kj (K 1)_j, over j != k, where L 1 = -q and K 1 = -p.
     parts = [(np.einsum("nd,nd->n", x @ cross.product, y), x @ cross.x_by_q, y @ cross.y_by_p) for x, y in blocks]
     together, by_q, by_p = (np.concatenate(part) for part in zip(*parts))
@@ -98,14 +98,13 @@ def _hsic(cross, blocks):
 
 
 def _slopes(together, along, p, q, pairs):
-    """Derivatives of the three means of the unbiased HSIC: sums' derivatives, less the mean's share of the weights' derivatives."""
+    """Sum over the quadruples that hold each sample, less their share of the whole: derivatives of a mean over quadruples."""
     n = len(p)
     triples = p @ q - pairs
-    quadruples = p.sum() * q.sum() - 4 * (p @ q) + 2 * pairs
     of_triples = p * q + along - 3 * together
+    quadruples = p.sum() * q.sum() - 4 * (p @ q) + 2 * pairs
     of_quadruples = 2 * (p * q.sum() + q * p.sum()) - 4 * (2 * p * q + along) + 8 * together
-    slopes = 0
-    for sign, order, total, slope in ((1, 2, pairs, 2 * together), (-2, 3, triples, of_triples), (1, 4, quadruples, of_quadruples)):
-        tuples = np.prod(np.arange(n, n - order, -1.))  # n (n - 1) ...; each c_k is in `order` of every n of them
-        slopes = slopes + sign * (slope - order * total / n) / tuples
-    return slopes
+    total = (n - 2) * (n - 3) * pairs + quadruples - 2 * (n - 3) * triples
+    slope = (2 * (n - 3) * ((n - 2) * together + pairs - 2 * together) + of_quadruples
+             - 2 * ((n - 3) * of_triples + triples - of_triples))
+    return (slope - 4 * total / n) / np.prod(np.arange(n, n - 4, -1.))

@@ -22,16 +22,12 @@ def kornblith(x, y):
 
 
 def hsic_by_loops(k, l, copies):  # noqa: E741
-    """Means over ordered tuples of different samples, each as often as it has copies."""
-    samples = range(len(k))
-    means = []
-    for order, value in ((2, lambda i, j: k[i, j] * l[i, j]), (4, lambda i, j, q, r: k[i, j] * l[q, r]), (3, lambda i, j, q: k[i, j] * l[i, q])):
-        total = weight = 0.
-        for chosen in itertools.permutations(samples, order):
-            many = np.prod([copies[i] for i in chosen])
-            total, weight = total + many * value(*chosen), weight + many
-        means.append(total / weight)
-    return means[0] + means[1] - 2 * means[2]
+    """Mean over ordered quadruples of different samples, each as often as it has copies."""
+    total = weight = 0.
+    for i, j, q, r in itertools.permutations(range(len(k)), 4):
+        many = copies[i] * copies[j] * copies[q] * copies[r]
+        total, weight = total + many * (k[i, j] * l[i, j] + k[i, j] * l[q, r] - 2 * k[i, j] * l[i, q]), weight + many
+    return total / weight
 
 
 def song(k, l):  # noqa: E741
