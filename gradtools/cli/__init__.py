@@ -21,6 +21,7 @@ COMMANDS = {
     "saliency": "Images or features + model -> maps: Grad-CAM and its kin, for classes and for pairs of images.",
     "similarity": "Features or maps -> how alike images are within and between classes and predictions.",
     "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",
+    "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",

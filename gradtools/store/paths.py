@@ -8,7 +8,7 @@ MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/w
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
-AUGMENTATION, DECODING = "/augmentation", "/decoding"
+AUGMENTATION, DECODING, TABLES = "/augmentation", "/decoding", "/tables"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
 
 
@@ -45,3 +45,8 @@ def augmentation(feature):
 def decoding(feature):
     """Group of how well a linear probe reads the label from a feature."""
     return f"{DECODING}/{feature}/logistic"
+
+
+def table(name):
+    """Group of a table that is of no single feature."""
+    return f"{TABLES}/{name}"
