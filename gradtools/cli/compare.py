@@ -8,12 +8,12 @@ from gradtools.errors import UsageError
 
 SHOWN_MOVED = 10
 HEADS = {"rsa_pearson": "RSA", "rsa_spearman": "RSA, ranks", "cka": "CKA", "cka_debiased": "CKA debiased", "cophenetic": "trees"}
-NOTES = (
-    "RSA: correlation of the two similarity matrices over all pairs; p: Mantel's, samples of one side permuted; floor: their 95 % quantile.",
-    "CKA: linear; shuffled: its mean over rows in random order, which it is biased by. debiased: 0 where nothing is in common.",
-    "trees: correlation of the heights at which two samples join (of a taxonomy: path lengths). ARI@k: cuts into k clusters, 0 by chance.",
-    "[low, high]: 95 % of resampled samples, pairs of copies left out; the trees are not made anew.",
-)
+NOTES = {
+    "RSA": "RSA: correlation of the two similarity matrices over all pairs; p: Mantel's, samples of one side permuted; floor: their 95 % quantile.",
+    "CKA": "CKA: linear; shuffled: its mean over rows in random order, which it is biased by. debiased: 0 where nothing is in common.",
+    "trees": "trees: correlation of the heights at which two samples join (of a taxonomy: path lengths). ARI@k: cuts into k clusters, 0 by chance.",
+}
+NOTE_OF_INTERVALS = "[low, high]: 95 % of resampled samples, pairs of copies left out; the trees are not made anew."
 NOTES_OF_MOVED = ("moved: 1 - correlation of its similarities to all others in a and in b; 0: unchanged, about 1: nothing in common.",)
 NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamples."
 
@@ -39,7 +39,7 @@ NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamp
     help="A taxonomy, lines class,parent or class,group, or a matrix of similarities or distances with names in its first line and column (repeat).",
 )
 @click.option("--against", type=click.Choice(["each-other", "first", "last"]), default="each-other", help="Which pairs of stores, or of one store's features.")
-@click.option("--k", multiple=True, type=click.IntRange(2), help="Clusters of the trees' cuts (repeat).  [default: about the square root of the samples]")
+@click.option("--k", multiple=True, type=click.IntRange(2), help="Clusters of the trees' cuts (repeat).  [default: number of classes, or the square root of the samples]")
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of samples for the intervals.")
 @click.option("--permutations", type=click.IntRange(0), default=1000, help="Permutations of the samples for Mantel's test.")
 @click.option("--quick", is_flag=True, help="The same as --resamples 0 --permutations 0.")
@@ -75,8 +75,7 @@ def command(console, stores, output, force, form, quick, figure, picture, at, by
     asked = compare.Options(**chosen)
     found = compare.compare(list(stores) or [options.input_store(None)], target, asked, force=force, say=console.say, progress=console.progress)
     if figure:
-        kind = picture or default_picture(found, asked)
-        figures.compared(found, kind, figure, by=by, at=numbers(at))
+        figures.compared(found, picture or default_picture(found, asked), figure, by, compare.positions(found.stores, numbers(at)))
     stream = options.table_stream(target, form)
     if stream is not None:
         show(found, form, stream)
@@ -112,8 +111,10 @@ def show(found, form, stream):
         return
     rows = [_row(table, comparison) for comparison in found.comparisons]
     title = f"{found.facts['samples']} {'classes' if found.unit == 'class' else found.unit + 's'}, {found.facts['metric']}"
-    write_table(rows, list(dict.fromkeys(head for row in rows for head in row)), "text", title, NOTES, stream)
-    if len(rows) > 2:
+    heads = list(dict.fromkeys(head for row in rows for head in row))
+    notes = [note for head, note in NOTES.items() if head in heads]
+    write_table(rows, heads, "text", title, [*notes, NOTE_OF_INTERVALS], stream)
+    if len(rows) > 1 and found.facts["resamples"]:
         write_table([_difference(table, comparison) for comparison in found.comparisons[1:]],
                     ["a", "b", "RSA", "RSA, ranks", "CKA debiased", "trees"], "text", f"difference from {rows[0]['a']}, {rows[0]['b']}",
                     (NOTE_OF_DIFFERENCES,), stream)

@@ -11,9 +11,12 @@ import numpy as np
 
 from gradtools import features, interrupt, provenance, samples, store
 from gradtools.compare import measuring, references, spaces
+from gradtools.compare.spaces import positions
 from gradtools.math import bootstrap
 from gradtools.outcomes import Outcome
 from gradtools.store import paths
+
+__all__ = ["Compared", "Comparison", "Options", "compare", "moved", "positions", "table"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Options:
     where: tuple = ()
     references: tuple = ()
     against: str = "each-other"
-    k: tuple = ()  # clusters of the cuts; by default the square root of the number of samples
+    k: tuple = ()  # clusters of the cuts; by default `clusters_of`
     resamples: int = 1000
     permutations: int = 1000
     seed: int = 0
@@ -52,12 +55,8 @@ class Compared:
     unit: str
     spaces: list
     trees: dict  # {place of a space: merges}, empty beyond measuring.HELD samples
+    stores: list  # paths of the stores
     facts: dict
-
-    @property
-    def names(self):
-        """Name of every space (list of str)."""
-        return [space.name for space in self.spaces]
 
 
 def compare(arguments, output, options, *, force=False, say=print, progress=None):
@@ -96,7 +95,9 @@ def _compared(stores, named, options, say, progress):
     spaces.align(chosen, stores, options.where, say)
     spaces.leave_out_degenerate(chosen, options.metric, say)
     places = chosen[0].places
-    counts = bootstrap.resample_counts(stores[0].labels[places], options.resamples, options.seed)
+    labels = stores[0].labels[places]
+    counts = bootstrap.resample_counts(labels, options.resamples, options.seed)
+    options = dataclasses.replace(options, k=options.k or (clusters_of(labels),))
     with progress(len(pairs), 0, "comparisons") as advance:
         comparisons, merges = [], {}
         for i, j in pairs:
@@ -104,7 +105,13 @@ def _compared(stores, named, options, say, progress):
             advance(1)
     facts = {"samples": len(places), "unit": stores[0].unit, "metric": options.metric, "seed": options.seed, "resamples": len(counts),
              "normalised": options.rows or features.row_default(stores[0]), "leaks": int(any(map(samples.target_leaks, stores)))}
-    return Compared(comparisons, [stores[0].ids[place] for place in places], stores[0].unit, chosen, merges, facts)
+    return Compared(comparisons, [stores[0].ids[place] for place in places], stores[0].unit, chosen, merges, [source.name for source in stores], facts)
+
+
+def clusters_of(labels):
+    """Number of clusters that trees are cut into: of the samples' classes, or the square root of the samples where they have none."""
+    classes = len(np.unique(labels))
+    return classes if classes > 1 else round(np.sqrt(len(labels)))
 
 
 def _comparison(chosen, i, j, counts, options, merges):

@@ -61,7 +61,7 @@ def tree(relations, order="none"):
 
 
 def measure(a, b, counts, options, merges=None):
-    """Everything about a pair.
+    """Everything about a pair of spaces.
 
     Parameters
     ----------
@@ -95,15 +95,18 @@ def _of_matrices(first, second, counts):
     replicates = rsa.pearson(drawn, counts) if len(counts) else None
     moved = 1 - rsa.row_pearson(value)
     bounds = bootstrap.interval(1 - rsa.row_pearson(drawn)) if len(counts) else np.full((len(first), 2), np.nan)
-    found = Moved(moved, *bounds.T, *(_nearest(matrix) for matrix in (first, second)))
+    found = Moved(moved, *bounds.T, *_nearest(first.copy(), second.copy()))
     return {"rsa_pearson": Statistic(float(rsa.pearson(value)), replicates)}, found
 
 
-def _nearest(matrix):
-    """Row of each sample's nearest other (n,)."""
-    matrix = matrix.copy()
-    np.fill_diagonal(matrix, -np.inf)
-    return matrix.argmax(axis=1)
+def _nearest(first, second, start=0):
+    """Row of each sample's nearest other in both spaces, (r,) each; of several equally near ones that nearer in the other space.
+
+    Rows start, start + 1, ... of two matrices, (r, n) each, which are changed.
+    """
+    own = np.arange(len(first))
+    first[own, start + own] = second[own, start + own] = -np.inf
+    return [np.where(one == one.max(axis=1, keepdims=True), other, -np.inf).argmax(axis=1) for one, other in ((first, second), (second, first))]
 
 
 def _of_ranks(first, second, counts):
@@ -148,15 +151,14 @@ def _heights(side, merges):
     return rsa.off_diagonal(-side.matrix) if side.taxonomy else squareform(cophenet(merges))
 
 
-def cuts(a, b, merges, k=()):
+def cuts(a, b, merges, k):
     """{number of clusters: (labels of a, labels of b), (n,) each}.
 
-    Where nothing is asked for it is the square root of the number of samples; a taxonomy has cuts at its own levels alone, where
-    no two merges of one height are told apart: the level with the number of groups nearest to that.
+    A taxonomy is cut at its own levels alone, where no two merges of one height are told apart: the one with the number of
+    groups nearest to each k.
     """
     levels = [_levels(tree) for side, tree in zip((a, b), merges) if side.taxonomy]
-    wanted = k or (round(np.sqrt(a.n)),)
-    chosen = [min(levels[0], key=lambda level: abs(np.log(level / clusters))) if levels and levels[0] else clusters for clusters in wanted]
+    chosen = [min(levels[0], key=lambda level: abs(np.log(level / clusters))) if levels and levels[0] else clusters for clusters in k]
     return {clusters: tuple(trees.cut(tree, clusters) for tree in merges) for clusters in dict.fromkeys(chosen) if clusters <= a.n}
 
 
@@ -206,8 +208,5 @@ def _pairs_of_blocks(a, b, nearest):
     step = max(1, BLOCK_ENTRIES // a.n)
     for start in range(0, a.n, step):
         pair = tuple(side.similarities(start, min(start + step, a.n)) for side in (a, b))
-        own = np.arange(len(pair[0]))
-        for matrix in pair:
-            matrix[own, start + own] = -np.inf
-        nearest.append([matrix.argmax(axis=1) for matrix in pair])
+        nearest.append(_nearest(*pair, start))
         yield pair

@@ -82,8 +82,8 @@ def _name(spaces, stores):
     files = [os.path.splitext(os.path.basename(source.name))[0] for source in stores]
     whole = [source.name for source in stores]
     names = next((names for names in (models, files, whole) if len(set(names)) == len(names)), [f"{name} ({i})" for i, name in enumerate(whole)])
-    several = len(stores) > 1
     alone = len({space.role for space in spaces}) == 1
+    several = len(stores) > 1 or alone
     for space in spaces:
         space.name = " ".join([names[space.source]] * several + [space.feature.name] * (not several or not alone))
 
@@ -184,7 +184,7 @@ def load(space, metric):
 
 
 def positions(stores, at=None):
-    """Where the stores stand on the axis of a curve: given, or a number of their file names, or their order.
+    """Where stores (list of their paths) stand on the axis of a curve: given, or a number of their file names, or their order.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def positions(stores, at=None):
         if len(at) != len(stores):
             raise UsageError(f"--at has {len(at)} numbers for {len(stores)} stores: give one each")
         return np.array(at, dtype=float), "--at"
-    found = [re.findall(r"\d+(?:\.\d+)?", os.path.splitext(os.path.basename(source.name))[0]) for source in stores]
+    found = [re.findall(r"\d+(?:\.\d+)?", os.path.splitext(os.path.basename(path))[0]) for path in stores]
     if len({len(numbers) for numbers in found}) == 1 and found[0]:
         for column in reversed(list(zip(*found))):
             values = np.array(column, dtype=float)

@@ -5,11 +5,12 @@ from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
 from gradtools.evaluate.tables import by_role
 from gradtools.figures import bars, curves, heat, overlays, page, planes
+from gradtools.figures.comparisons import compared
 from gradtools.figures.page import check
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
-__all__ = ["PICTURES", "check", "class_by_prediction", "evaluated", "overlays", "projections"]
+__all__ = ["PICTURES", "check", "class_by_prediction", "compared", "evaluated", "overlays", "projections"]
 
 
 def projections(name, classes, class_names, results, projections, path):

@@ -12,7 +12,7 @@ from conftest import ROOT
 from gradtools import cli
 
 NEEDS_TORCH = {"extract", "classes", "saliency", "layers", "demo"}
-READS_STORE = ["similarity", "cluster", "evaluate", "info"]
+READS_STORE = ["similarity", "cluster", "compare", "evaluate", "info"]
 
 
 def run(*arguments, **options):
@@ -60,7 +60,7 @@ def test_help_and_the_list_of_commands_import_nothing_heavy():
 @pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name not in NEEDS_TORCH])
 def test_no_torch_where_none_is_needed(name, feature_store, tmp_path):
     arguments = [name, str(feature_store)] + (
-        ["-o", str(tmp_path / "out.h5")] if name in ("similarity", "cluster") else []
+        ["-o", str(tmp_path / "out.h5")] if name in ("similarity", "cluster", "compare") else []
     )
     script = (
         "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
@@ -86,7 +86,7 @@ def test_unknown_command_and_option_suggest():
     assert "--nonsense" in one_line(run("info", "--nonsense"), 2)
 
 
-@pytest.mark.parametrize("name", ["similarity", "cluster"])
+@pytest.mark.parametrize("name", ["similarity", "cluster", "compare"])
 def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
     out = tmp_path / "out.h5"
     out.write_text("precious")
