@@ -36,10 +36,14 @@ NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamp
     "references",
     multiple=True,
     metavar="CSV",
-    help="A taxonomy, lines class,parent or class,group, or a matrix of similarities or distances with names in its first line and column (repeat).",
+    help="A taxonomy, lines class,parent or class,group, or a matrix with names in its first line and column (repeat).",
 )
-@click.option("--against", type=click.Choice(["each-other", "first", "last"]), default="each-other", help="Which pairs of stores, or of one store's features.")
-@click.option("--k", multiple=True, type=click.IntRange(2), help="Clusters of the trees' cuts (repeat).  [default: number of classes, or the square root of the samples]")
+@click.option(
+    "--against", type=click.Choice(["each-other", "first", "last"]), default="each-other", help="Which pairs of stores, or of one store's features."
+)
+@click.option(
+    "--k", multiple=True, type=click.IntRange(2), help="Clusters of the trees' cuts (repeat).  [default: as many as classes, or the samples' root]"
+)
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of samples for the intervals.")
 @click.option("--permutations", type=click.IntRange(0), default=1000, help="Permutations of the samples for Mantel's test.")
 @click.option("--quick", is_flag=True, help="The same as --resamples 0 --permutations 0.")
@@ -51,7 +55,9 @@ NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamp
     help="Of --figure.  [default: tanglegram for one pair, curve for --against first or last, else matrix]",
 )
 @click.option("--at", metavar="X,Y,...", help="Where each store stands on the curve.  [default: the number in its file's name]")
-@click.option("--by", default="cka_debiased", type=click.Choice(["cka_debiased", "cka", "rsa_pearson", "rsa_spearman"]), help="Of matrix: what it shows.")
+@click.option(
+    "--by", default="cka_debiased", type=click.Choice(["cka_debiased", "cka", "rsa_pearson", "rsa_spearman"]), help="What a matrix shows."
+)
 @options.text_forms
 def command(console, stores, output, force, form, quick, figure, picture, at, by, **chosen):
     """How alike features, models or checkpoints are, sample by sample and whatever their dimensions; and what moved.
@@ -113,17 +119,33 @@ def show(found, form, stream):
     title = f"{found.facts['samples']} {'classes' if found.unit == 'class' else found.unit + 's'}, {found.facts['metric']}"
     heads = list(dict.fromkeys(head for row in rows for head in row))
     notes = [note for head, note in NOTES.items() if head in heads]
-    write_table(rows, heads, "text", title, [*notes, NOTE_OF_INTERVALS], stream)
+    write_table(rows, heads, "text", title, [*notes, NOTE_OF_INTERVALS, *limits(found)], stream)
     if len(rows) > 1 and found.facts["resamples"]:
         write_table([_difference(table, comparison) for comparison in found.comparisons[1:]],
                     ["a", "b", "RSA", "RSA, ranks", "CKA debiased", "trees"], "text", f"difference from {rows[0]['a']}, {rows[0]['b']}",
                     (NOTE_OF_DIFFERENCES,), stream)
     if len(rows) == 1:
         top = [{name: _plain(column[place]) for name, column in moved.items()} for place in range(min(SHOWN_MOVED, len(moved["sample"])))]
-        write_table([{found.unit: row["sample"], "moved": with_interval(row["moved"], row["low"], row["high"]), f"nearest in {row['a']}": row["nearest_a"],
-                      f"nearest in {row['b']}": row["nearest_b"]} for row in top],
-                    [found.unit, "moved", f"nearest in {moved['a'][0]}", f"nearest in {moved['b'][0]}"], "text",
-                    f"the {len(top)} most moved of {len(moved['sample'])}", NOTES_OF_MOVED, stream)
+        heads = [found.unit, "moved", f"nearest in {moved['a'][0]}", f"nearest in {moved['b'][0]}"]
+        rows = [dict(zip(heads, (row["sample"], with_interval(row["moved"], row["low"], row["high"]), row["nearest_a"], row["nearest_b"])))
+                for row in top]
+        write_table(rows, heads, "text", f"the {len(top)} most moved of {len(moved['sample'])}", NOTES_OF_MOVED, stream)
+
+
+def limits(found):
+    """Lines that say what the number of samples left undone."""
+    from gradtools.compare import HELD
+
+    if found.facts["samples"] > HELD:
+        yield (f"more than {HELD} samples: no ranks, tests or trees (--where list=FILE takes fewer), and intervals of first order")
+    for name, head in HEADS.items():
+        done = {comparison.measured.statistics[name].permutations for comparison in found.comparisons if name in comparison.measured.statistics}
+        if done - {0, found.facts["permutations"]}:
+            yield f"{head}: {min(done - {0})} permutations, as many as its pairs of samples allow"
+    drawn = {len(comparison.measured.statistics["rsa_spearman"].replicates) for comparison in found.comparisons
+             if comparison.measured.statistics["rsa_spearman"].replicates is not None}
+    if drawn - {found.facts["resamples"]}:
+        yield f"RSA, ranks: {min(drawn)} resamples"
 
 
 def _plain(value):

@@ -11,12 +11,13 @@ import numpy as np
 
 from gradtools import features, interrupt, provenance, samples, store
 from gradtools.compare import measuring, references, spaces
+from gradtools.compare.measuring import HELD
 from gradtools.compare.spaces import positions
 from gradtools.math import bootstrap
 from gradtools.outcomes import Outcome
 from gradtools.store import paths
 
-__all__ = ["Compared", "Comparison", "Options", "compare", "moved", "positions", "table"]
+__all__ = ["HELD", "Compared", "Comparison", "Options", "compare", "moved", "positions", "table"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,9 +104,11 @@ def _compared(stores, named, options, say, progress):
         for i, j in pairs:
             comparisons.append(_comparison(chosen, i, j, counts, options, merges))
             advance(1)
-    facts = {"samples": len(places), "unit": stores[0].unit, "metric": options.metric, "seed": options.seed, "resamples": len(counts),
+    facts = {"samples": len(places), "unit": stores[0].unit, "metric": options.metric, "seed": options.seed,
+             "resamples": len(counts), "permutations": options.permutations,
              "normalised": options.rows or features.row_default(stores[0]), "leaks": int(any(map(samples.target_leaks, stores)))}
-    return Compared(comparisons, [stores[0].ids[place] for place in places], stores[0].unit, chosen, merges, [source.name for source in stores], facts)
+    ids, names = [stores[0].ids[place] for place in places], [source.name for source in stores]
+    return Compared(comparisons, ids, stores[0].unit, chosen, merges, names, facts)
 
 
 def clusters_of(labels):
@@ -136,8 +139,9 @@ def table(compared):
             if before is not None and before is not statistic:
                 difference, apart = statistic.value - before.value, _interval(_paired(statistic.replicates, before.replicates))
             rows.append((comparison.a, comparison.b, name, statistic.value, *bounds, statistic.p, statistic.floor, statistic.shuffled,
-                         difference, *apart))
-    heads = ("a", "b", "statistic", "value", "low", "high", "p", "floor", "shuffled", "difference", "difference_low", "difference_high")
+                         difference, *apart, statistic.permutations, 0 if statistic.replicates is None else len(statistic.replicates)))
+    heads = ("a", "b", "statistic", "value", "low", "high", "p", "floor", "shuffled", "difference", "difference_low", "difference_high",
+             "permutations", "resamples")
     return {head: list(column) if isinstance(column[0], str) else np.array(column) for head, column in zip(heads, zip(*rows))}
 
 
@@ -170,8 +174,8 @@ def _write(compared, output, options, stores, begun, whole, force):
     """The tables, with the samples as the first store has them, and all of that where a pipe is in it."""
     keep = np.zeros(stores[0].n_samples, dtype=bool)
     keep[compared.spaces[0].places] = True
-    inputs = json.dumps([{"store": source.name, "model": source.model.get("model", ""), "weights_sha256": source.model.get("weights_sha256", "")}
-                         for source in stores] + [{"reference": path} for path in options.references])
+    inputs = [{"store": source.name, **{key: source.model.get(key, "") for key in ("model", "weights_sha256")}} for source in stores]
+    inputs = json.dumps(inputs + [{"reference": path} for path in options.references])
     with store.create(output, "compare", force=force) as sink:
         written = {paths.table("compare"): ("how alike two spaces are", table(compared)),
                    paths.table("moved"): ("how far samples moved", moved(compared))}

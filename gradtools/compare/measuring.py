@@ -189,12 +189,13 @@ def _measured_in_blocks(a, b, counts):
     sums = rsa.row_sums(_pairs_of_blocks(a, b, nearest), a.n)
     value = float(rsa.pearson(sums))
     moved = 1 - rsa.row_pearson(sums)
-    unknown = np.full(a.n, np.nan)
-    found = {"rsa_pearson": Statistic(value, _linear(value, rsa.influence(sums), counts))}
+    found = {"rsa_pearson": Statistic(value, _linear(value, rsa.influence(sums), counts)), "rsa_spearman": Statistic(np.nan)}
     if a.matrix is None and b.matrix is None and 8 * max(side.rows[:1].shape[1] for side in (a, b)) ** 2 <= HELD_BYTES:
         aligned, slopes = cka_features.of_rows(lambda: zip(a.blocks(), b.blocks()))
         found["cka"] = Statistic(aligned.plain, shuffled=aligned.shuffled)
         found["cka_debiased"] = Statistic(aligned.debiased, _linear(aligned.debiased, slopes, counts), shuffled=0.)
+    found["cophenetic"] = Statistic(np.nan)
+    unknown = np.full(a.n, np.nan)
     return Measured(found, Moved(moved, unknown, unknown, *(np.concatenate(part) for part in zip(*nearest))))
 
 

@@ -81,7 +81,7 @@ def _taxonomy(path, name, lines, say):
         try:
             return taxonomy.path_lengths(edges, [nodes[place] for place in places])
         except ValueError as error:
-            raise GradtoolsError(f"--reference {path}: {shown[error.args[0]]!r} is its own ancestor: mend its lines") from error
+            raise GradtoolsError(f"--reference {path}: {shown[error.args[0]]!r} leads round in a circle: mend its lines") from error
 
     return Reference(name, list(shown.values()), leaves, True, distances)
 

@@ -22,7 +22,7 @@ def path_lengths(edges, wanted):
     Raises
     ------
     ValueError
-        A node is its own ancestor; args[0] is that node.
+        A node leads round in a circle, or to nothing but one; args[0] is that node.
 
     References
     ----------
@@ -63,4 +63,6 @@ def _ancestors(node, parents):
                     above.append(parent)
                     parents.setdefault(ROOT, ())
         edge = above
+    if ROOT not in steps:
+        raise ValueError(node)
     return steps

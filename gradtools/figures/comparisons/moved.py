@@ -52,7 +52,8 @@ def _nearest(panel, found, comparison, rows, at):
     """Nearest sample in a and in b, right of the bars; one where it is the same."""
     right = 1.02
     panel.annotate("nearest in a   →   in b", (right, 1), (0, 1), "axes fraction", "offset points", size=6.5, weight="bold")
+    moved = comparison.measured.moved
     for place, row in zip(at, rows):
-        pair = [page.shortened(found.ids[near[row]], 24) for near in (comparison.measured.moved.nearest_a, comparison.measured.moved.nearest_b)]
-        text = f"{pair[0]}   →   {pair[1]}" if pair[0] != pair[1] else f"{pair[0]} (in both)"
-        panel.annotate(text, (right, place), xycoords=("axes fraction", "data"), va="center", size=6, color="black" if pair[0] != pair[1] else page.GREY)
+        one, other = (page.shortened(found.ids[near[row]], 24) for near in (moved.nearest_a, moved.nearest_b))
+        text, colour = (f"{one}   →   {other}", "black") if one != other else (f"{one} (in both)", page.GREY)
+        panel.annotate(text, (right, place), xycoords=("axes fraction", "data"), va="center", size=6, color=colour)

@@ -55,7 +55,8 @@ def draw(found, comparison):
 def _title(comparison, crossed, n):
     """How alike the trees are, and how many lines cross beside how many would by chance."""
     agreement = comparison.measured.statistics["cophenetic"].value
-    return f"correlation of the trees' heights {agreement:.3f}; {crossed} of {n * (n - 1) // 2} pairs of lines cross (random order: {n * (n - 1) // 4})"
+    pairs = n * (n - 1) // 2
+    return f"correlation of the trees' heights {agreement:.3f}; {crossed} of {pairs} pairs of lines cross (random order: {pairs // 2})"
 
 
 def _colours(merges, order, comparison):
