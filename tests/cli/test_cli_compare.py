@@ -85,7 +85,8 @@ def class_store(folder, spec, weights, name):
 
 @needs_data
 def test_real_networks_agree_with_each_other_and_with_a_taxonomy_and_random_weights_do_not(tmp_path):
-    cifar = [class_store(tmp_path, f"{DATA}/cifar_resnet.py:resnet{depth}", str(DATA / f"cifar10_resnet{depth}.pth"), f"r{depth}") for depth in (20, 56)]
+    cifar = [class_store(tmp_path, f"{DATA}/cifar_resnet.py:resnet{depth}", str(DATA / f"cifar10_resnet{depth}.pth"), f"r{depth}")
+             for depth in (20, 56)]
     statistics = found(cifar).comparisons[0].measured.statistics
     assert statistics["cka_debiased"].value > .9 and statistics["cka"].shuffled > .9  # ten rows: plain CKA says nothing
     squeezenet = class_store(tmp_path, "squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"), "sq")
