@@ -4,12 +4,12 @@ The rows are stored as they are; commands that compare them normalise (`math.cla
 """
 
 import collections
-import hashlib
 
 import numpy as np
 
 from gradtools import jobs, provenance, store
 from gradtools.errors import GradtoolsError
+from gradtools.store import paths
 
 
 def classes(model, output, *, force=False):
@@ -33,14 +33,14 @@ def classes(model, output, *, force=False):
         raise GradtoolsError(f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights")
     count = len(model.head.weight)
     with store.create(output, "classes", force=force, source=model.spec) as sink:
-        sink.attributes("/samples", unit="class")
-        sink.put(store.paths.ID, sample_ids(model.class_names, count), ["/sample"], "class of the model")
-        sink.put(store.paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
-        sink.put(store.paths.DIGEST, digests(model.weights_sha256, model.head.name, count), ["/sample", "/byte"],
+        sink.attributes(paths.SAMPLES, unit="class")
+        sink.put(paths.ID, sample_ids(model.class_names, count), ["/sample"], "class of the model")
+        sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
+        sink.put(paths.DIGEST, store.unit_digests(model.weights_sha256, model.head.name, count), ["/sample", "/byte"],
                  "SHA-256 of weights' digest, tap and index")
-        sink.put(store.paths.PREDICTED, np.arange(count, dtype="i4"), ["/sample"], "the class itself, which picks its row of weights")
+        sink.put(paths.PREDICTED, np.arange(count, dtype="i4"), ["/sample"], "the class itself, which picks its row of weights")
         jobs.schema.begin_model(sink, model)
-        sink.attributes(store.paths.MODEL, model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256)
+        sink.attributes(paths.MODEL, model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256)
         sink.history([], provenance.step(begun, classes=count, weights_sha256=model.weights_sha256))
 
 
@@ -49,9 +49,3 @@ def sample_ids(names, count):
     names = names or [str(index) for index in range(count)]
     times = collections.Counter(names)
     return [name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(names)]
-
-
-def digests(weights_sha256, tap, count):
-    """Digest of each class or channel of a tap, u8 (count, 32): SHA-256 of the weights' digest, the tap and the index (DESIGN 3)."""
-    found = [hashlib.sha256(f"{weights_sha256}/{tap}/{index}".encode()).digest() for index in range(count)]
-    return np.frombuffer(b"".join(found), dtype="u1").reshape(count, 32)

@@ -190,14 +190,14 @@ def group(source, where, say=print):
         keep &= own >= 0
         if unlabelled:
             say(f"{unlabelled} samples without one label of their own are left out")
-    else:
+    elif source.unit == "image":
         say(f"{source.name}: no sample has a label: means are over all pairs, and by prediction")
     if keep.sum() < 2:
         raise GradtoolsError(f"{source.name}: {int(keep.sum())} sample to compare, and a pair takes two")
     classes = own[keep].astype(np.int64)
     if labelled and len(np.unique(classes)) == 1:
         say(f"{source.name}: all samples are of one class: nothing lies between classes")
-    predicted = source.predicted is not None
+    predicted = source.predicted is not None and source.unit == "image"  # a class is its own prediction, and no pair shares one
     predictions = source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
     left_out = int((originals(source) & ~keep).sum())
     return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)

@@ -21,11 +21,17 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
     /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
     /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]; of maps, map:gradcam@layer4/CC
+    /neighbors/<feature>/   index (rows of the k nearest others, -1 none), similarity or distance [sample, neighbor]   attrs: metric, k, normalised
+    /neighbors/<feature>/retrieval/   a table: how often they are of the sample's class; replicate [resample, row]
+    /neighbors/<feature>/of/          a table: the nearest of one sample, itself first   attrs: sample, floor, above
     /augmentation/<feature>/cosine/   a table; replicate [resample, row]: how alike images and their own versions are
     /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
     /projection/<feature>/            pca [sample, component]   explained [component]
-    /tables/<name>/         a table: one dataset a column, all of them [row]
+    /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
+                            nearzero random [group, channel]   class, images [group]; the first group is all images
+    /channels/<tap>/gradient_histogram/, contribution_histogram/   count [group, bin]   low, high [bin]
+    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement, channel_pictures
     /tables/compare/        a, b (spaces), statistic, value, low, high; p, floor (95 %) and shuffled (mean) of samples in random order;
                             difference, difference_low, difference_high: from the first pair, under the same resamples; permutations, resamples
     /tables/moved/          a, b, sample, moved (1 - correlation of its similarities in a and b), low, high, nearest_a, nearest_b
