@@ -73,8 +73,6 @@ def command(console, stores, output, force, form, quick, figure, picture, at, by
 
         figures.check(figure)
     target = options.output_store(output, form)
-    if figure and not output:
-        target = None
     if quick:
         chosen |= {"resamples": 0, "permutations": 0}
     chosen["features"] = chosen.pop("feature")
