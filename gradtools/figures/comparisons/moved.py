@@ -43,9 +43,11 @@ def draw(found, comparison):
 
 def _marks(panel, moved):
     """The median of all, and where nothing is in common."""
-    for value, text, look in ((float(np.nanmedian(moved.value)), "median", ":"), (1., "nothing in common", "--")):
-        panel.axvline(value, color="black", linestyle=look, linewidth=.8)
-        panel.annotate(text, (value, 1), (2, 1), ("data", "axes fraction"), "offset points", size=6)
+    median = float(np.nanmedian(moved.value))
+    panel.axvline(median, color="black", linestyle=":", linewidth=.8)
+    panel.annotate("median", (median, 1), (-2, 1), ("data", "axes fraction"), "offset points", size=6, ha="right")
+    panel.axvline(1, color="black", linestyle="--", linewidth=.8)
+    panel.annotate("nothing in common", (1, 0), (2, 3), ("data", "axes fraction"), "offset points", size=6, rotation=90)
 
 
 def _nearest(panel, found, comparison, rows, at):
