@@ -46,7 +46,7 @@ NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamp
 )
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of samples for the intervals.")
 @click.option("--permutations", type=click.IntRange(0), default=1000, help="Permutations of the samples for Mantel's test.")
-@click.option("--quick", is_flag=True, help="The same as --resamples 0 --permutations 0.")
+@click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")
 @options.seed
 @options.figure
 @click.option(
@@ -59,7 +59,7 @@ NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamp
     "--by", default="cka_debiased", type=click.Choice(["cka_debiased", "cka", "rsa_pearson", "rsa_spearman"]), help="What a matrix shows."
 )
 @options.text_forms
-def command(console, stores, output, force, form, quick, figure, picture, at, by, **chosen):
+def command(console, stores, output, force, form, no_intervals, figure, picture, at, by, **chosen):
     """How alike features, models or checkpoints are, sample by sample and whatever their dimensions; and what moved.
 
     Between stores, features of one role are compared (the last convolution's with the last convolution's), or those named
@@ -73,7 +73,7 @@ def command(console, stores, output, force, form, quick, figure, picture, at, by
 
         figures.check(figure)
     target = options.output_store(output, form)
-    if quick:
+    if no_intervals:
         chosen |= {"resamples": 0, "permutations": 0}
     chosen["features"] = chosen.pop("feature")
     asked = compare.Options(**chosen)

@@ -48,7 +48,7 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, paths, monkeypatch):
 @pytest.mark.parametrize("stores, options", [(2, []), (2, ["--picture", "moved"]), (3, ["--against", "first"]), (3, []),
                                              (3, ["--against", "last", "--at", "1,2,4"])])
 def test_pictures(capsys, paths, tmp_path, stores, options):
-    ended = call(capsys, "compare", *paths[:stores], "--feature", "logits", "--quick", "--figure", tmp_path / "a.svg", "--tsv", *options)
+    ended = call(capsys, "compare", *paths[:stores], "--feature", "logits", "--no-intervals", "--figure", tmp_path / "a.svg", "--tsv", *options)
     assert ended.status == 0 and ended.out and (tmp_path / "a.svg").read_text().startswith("<?xml"), ended.err
 
 
@@ -60,7 +60,7 @@ def test_pictures(capsys, paths, tmp_path, stores, options):
 def test_mistakes_are_one_line(capsys, paths, tmp_path, monkeypatch, options, status, words):
     monkeypatch.chdir(tmp_path)
     options = options if "--feature" in options else [*options, "--feature", "logits"]
-    ended = call(capsys, "compare", *paths, "--quick", "--json", *options, *(["--figure", "a.svg"] if "--at" in options else []))
+    ended = call(capsys, "compare", *paths, "--no-intervals", "--json", *options, *(["--figure", "a.svg"] if "--at" in options else []))
     assert ended.status == status and words in ended.line
 
 
@@ -71,7 +71,7 @@ def test_a_store_through_a_pipe_is_carried_whole(paths, tmp_path):
     from conftest import ROOT
     from gradtools import store
 
-    line = f"{sys.executable} -m gradtools compare --feature logits --feature gradient --quick < {paths[0]} > {tmp_path}/out.h5"
+    line = f"{sys.executable} -m gradtools compare --feature logits --feature gradient --no-intervals < {paths[0]} > {tmp_path}/out.h5"
     ended = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     with store.read(f"{tmp_path}/out.h5") as made:

@@ -99,7 +99,7 @@ def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
 def test_json_is_text_on_stdout(name, feature_store):
     quick = {
         "channels": ["--resamples", "10"],
-        "compare": ["--feature", "logits", "--feature", "gradient", "--quick"],
+        "compare": ["--feature", "logits", "--feature", "gradient", "--no-intervals"],
         "similarity": ["--feature", "logits", "--no-intervals"],
         "cluster": ["--feature", "logits", "--repeats", "1", "--resamples", "10"],
     }[name]

@@ -52,10 +52,10 @@ $(OUT)/compare.tsv: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
 	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --tsv > $@
 
 $(OUT)/tanglegram.svg: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
-	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --quick --picture tanglegram --figure $@ --tsv > /dev/null
+	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture tanglegram --figure $@ --tsv > /dev/null
 
 $(OUT)/moved.png: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
-	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --quick --picture moved --figure $@ --tsv > /dev/null
+	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture moved --figure $@ --tsv > /dev/null
 
 # What a target depends on beside files: each text is written anew only where it says something else, also under make -n.
 $(OUT)/model.txt: SAYS = "$$MODEL" "$$WEIGHTS"

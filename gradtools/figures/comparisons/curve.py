@@ -8,6 +8,7 @@ from gradtools.math.bootstrap import interval
 
 LINES = {"cka_debiased": "CKA, debiased", "rsa_pearson": "RSA", "cophenetic": "trees"}
 MARKERS = "osD"
+SHIFT = .008  # of the axis, between lines at one store, so that their intervals can be told apart
 
 
 @page.styled
@@ -68,5 +69,6 @@ def _line(panel, found, comparisons, values, name, text, index):
             points.append((values[found.spaces[comparison.second].source], statistic.value, *bounds))
     if points:
         at, value, low, high = np.array(sorted(points)).T
+        at = at + (index - 1) * SHIFT * np.ptp(values)
         panel.errorbar(at, value, np.clip(np.nan_to_num([value - low, high - value]), 0, None), elinewidth=.7, capsize=1.5, markersize=3,
                        marker=MARKERS[index], color=page.COLOURS[index], label=text)
