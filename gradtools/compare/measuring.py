@@ -12,7 +12,7 @@ from gradtools.compare.spaces import HELD_BYTES
 from gradtools.math import agreement, bootstrap, cka, cka_features, rsa, trees
 from gradtools.math.influence import linear_replicates
 
-HELD = 3000  # samples whose matrices (72 MB each) are held
+HELD = 2000  # samples whose matrices (32 MB each, some 900 MB in all) are held
 BLOCK_ENTRIES = 1 << 24  # of a block of rows of a matrix that is not
 WORK = 5 * 10 ** 8  # pairs x permutations, beyond which there are fewer permutations; of Spearman's resamples a third
 LEAST_REPLICATES = 50  # resamples or permutations that say something

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from gradtools.compare import HELD
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.math import tangle, trees
@@ -11,7 +12,6 @@ from gradtools.math import tangle, trees
 SIZES = ((60, .13, 6.5, .7), (200, .1, 5., .6), (10 ** 9, .06, 3.2, .35))
 TREE, LINES = 1.7, 1.6  # inches
 LETTER = .0076  # inches a letter and point of its size
-MOST = 3000  # leaves: beyond, no page is long enough
 
 
 @page.styled
@@ -28,7 +28,7 @@ def draw(found, comparison):
     Figure
     """
     if comparison.first not in found.trees:
-        raise GradtoolsError(f"{len(found.ids)} samples make no tanglegram: choose at most {MOST} with --where list=FILE")
+        raise GradtoolsError(f"{len(found.ids)} samples make no tanglegram: choose at most {HELD} with --where list=FILE")
     merges = [found.trees[place] for place in (comparison.first, comparison.second)]
     one, other, crossed = tangle.untangle(*merges)
     n = len(found.ids)
