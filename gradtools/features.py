@@ -161,6 +161,28 @@ def _full_name(store, request):
     return f"{request}@{tap}"
 
 
+def role(taps, feature):
+    """A feature's name that means the same in every model: at the last convolution, at the last block's output, or at its tap.
+
+    Parameters
+    ----------
+    taps : dict
+        The store's attributes of its taps.
+    feature : str
+        A full name.
+    """
+    kind, at, tap = feature.partition("@")
+    if not at:
+        return feature
+    if tap == taps.get("default_gradient") and kind != "activation":
+        return f"{kind}@last-conv"
+    if tap == taps.get("default_activation"):
+        return f"{kind}@last-block"
+    if tap == taps.get("default_gradient"):
+        return f"{kind}@last-conv"
+    return feature
+
+
 def _matches(store, request, available):
     """Full names that one request stands for."""
     name = _full_name(store, request)

@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from gradtools import maps, samples, store
+from gradtools import features, maps, samples, store
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths
 
@@ -204,14 +204,5 @@ def _tell_apart(subjects):
 
 
 def role(subject, feature):
-    """A feature's name that means the same in every model: at the last convolution, at the last block's output, or at its tap."""
-    kind, at, tap = feature.partition("@")
-    if not at:
-        return feature
-    if tap == subject.taps.get("default_gradient") and kind != "activation":
-        return f"{kind}@last-conv"
-    if tap == subject.taps.get("default_activation"):
-        return f"{kind}@last-block"
-    if tap == subject.taps.get("default_gradient"):
-        return f"{kind}@last-conv"
-    return feature
+    """A feature's name that means the same in every model (`features.role`)."""
+    return features.role(subject.taps, feature)

@@ -5,12 +5,13 @@ from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
 from gradtools.evaluate.tables import by_role
 from gradtools.figures import activating, bars, curves, heat, histograms, matrices, overlays, page, planes, rankings, trees
+from gradtools.figures.comparisons import compared
 from gradtools.figures.page import check
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
-__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "evaluated", "every_pair", "neighbours", "overlays",
-           "projections", "tree"]
+__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "compared", "evaluated", "every_pair", "neighbours",
+           "overlays", "projections", "tree"]
 
 
 def projections(name, classes, class_names, results, projections, path):

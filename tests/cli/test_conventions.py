@@ -12,7 +12,7 @@ from conftest import ROOT
 from gradtools import cli
 
 NEEDS_TORCH = {"extract", "classes", "saliency", "layers", "demo"}
-MAKES_STORE = ["channels", "similarity", "neighbors", "cluster", "dendrogram"]
+MAKES_STORE = ["channels", "similarity", "neighbors", "cluster", "dendrogram", "compare"]
 READS_STORE = [*MAKES_STORE, "evaluate", "info"]
 
 
@@ -100,6 +100,7 @@ def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
 def test_json_is_text_on_stdout(name, feature_store):
     quick = {
         "channels": ["--resamples", "10"],
+        "compare": ["--feature", "logits", "--feature", "gradient", "--no-intervals"],
         "similarity": ["--feature", "logits", "--no-intervals"],
         "neighbors": ["--feature", "logits", "--resamples", "10"],
         "cluster": ["--feature", "logits", "--repeats", "1", "--resamples", "10"],

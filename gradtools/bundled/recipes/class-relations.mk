@@ -1,0 +1,70 @@
+# class-relations: how a network's last layer relates its classes: similarities, neighbours, dendrogram, and a second network beside it
+#
+#   make -f class-relations.mk                                       everything below, in the folder OUT
+#   make -f class-relations.mk MODEL=resnet18 OF='king crab' K=10
+#   make -f class-relations.mk MODEL=net.py:make WEIGHTS=best.pth OTHER=net.py:make OTHER_WEIGHTS=first.pth
+#
+# The pictures are those of the post "Quantifying class relationships by training DNN classifiers". Its dendrogram is drawn twice:
+# on the rows of weights, and as the post's own lines compute it (--linkage-on seed).
+
+MODEL ?= resnet50
+WEIGHTS ?= default
+OTHER ?= resnet18
+OTHER_WEIGHTS ?= default
+OF ?= Dungeness crab
+K ?= 25
+ROWS ?= post
+OUT ?= class-relations
+GRADTOOLS ?= gradtools
+
+export MODEL WEIGHTS OTHER OTHER_WEIGHTS OF K ROWS
+
+.PHONY: all
+all: $(addprefix $(OUT)/,similarity.png neighbors.png neighbors.tsv dendrogram.svg dendrogram.nwk dendrogram-seed.svg \
+                         compare.tsv tanglegram.svg moved.png)
+
+$(OUT)/classes.h5: $(OUT)/model.txt $(wildcard $(WEIGHTS))
+	$(GRADTOOLS) classes "$$MODEL" --weights "$$WEIGHTS" -o $@ --force
+
+$(OUT)/other.h5: $(OUT)/other.txt $(wildcard $(OTHER_WEIGHTS))
+	$(GRADTOOLS) classes "$$OTHER" --weights "$$OTHER_WEIGHTS" -o $@ --force
+
+# Cosine and euclidean, side by side, in the order of the leaves.
+$(OUT)/similarity.png: $(OUT)/classes.h5 $(OUT)/rows.txt
+	$(GRADTOOLS) similarity $< --rows "$$ROWS" --metric cosine --metric euclidean --order leaf --figure $@ --tsv > $(OUT)/similarity.tsv
+
+$(OUT)/neighbors.tsv: $(OUT)/classes.h5 $(OUT)/focal.txt
+	$(GRADTOOLS) neighbors $< --rows "$$ROWS" --of "$$OF" -k "$$K" --tsv > $@
+
+$(OUT)/neighbors.png: $(OUT)/classes.h5 $(OUT)/focal.txt
+	$(GRADTOOLS) neighbors $< --rows "$$ROWS" --of "$$OF" -k "$$K" --figure $@ --tsv > /dev/null
+
+$(OUT)/dendrogram.svg: $(OUT)/classes.h5 $(OUT)/rows.txt
+	$(GRADTOOLS) dendrogram $< --rows "$$ROWS" --figure $@ --tsv > $(OUT)/dendrogram.tsv
+
+$(OUT)/dendrogram.nwk: $(OUT)/classes.h5 $(OUT)/rows.txt
+	$(GRADTOOLS) dendrogram $< --rows "$$ROWS" --resamples 0 --newick - > $@
+
+$(OUT)/dendrogram-seed.svg: $(OUT)/classes.h5
+	$(GRADTOOLS) dendrogram $< --linkage-on seed --figure $@ --tsv > $(OUT)/dendrogram-seed.tsv
+
+$(OUT)/compare.tsv: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
+	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --tsv > $@
+
+$(OUT)/tanglegram.svg: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
+	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture tanglegram --figure $@ --tsv > /dev/null
+
+$(OUT)/moved.png: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
+	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture moved --figure $@ --tsv > /dev/null
+
+# What a target depends on beside files: each text is written anew only where it says something else, also under make -n.
+$(OUT)/model.txt: SAYS = "$$MODEL" "$$WEIGHTS"
+$(OUT)/other.txt: SAYS = "$$OTHER" "$$OTHER_WEIGHTS"
+$(OUT)/focal.txt: SAYS = "$$OF" "$$K" "$$ROWS"
+$(OUT)/rows.txt: SAYS = "$$ROWS"
+$(addprefix $(OUT)/,model.txt other.txt focal.txt rows.txt): FORCE
+	+@mkdir -p $(OUT); printf '%s\n' $(SAYS) | cmp -s - $@ || printf '%s\n' $(SAYS) > $@
+.PHONY: FORCE
+FORCE:
+
+.DELETE_ON_ERROR:

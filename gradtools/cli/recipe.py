@@ -1,0 +1,40 @@
+"""gradtools recipe"""
+
+import os
+import sys
+
+import click
+
+from gradtools.cli import options
+from gradtools.cli.console import write_table
+
+
+@options.command("recipe", ["gradtools recipe", "gradtools recipe class-relations > class-relations.mk"])
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("-o", "--output", metavar="FILE", help="Where the Makefile goes.  [default: standard output]")
+@click.option("-f", "--force", is_flag=True, help="Replace an output that exists.")
+def command(console, name, output, force):
+    """A ready Makefile for an experiment, or the list of those there are.
+
+    Change the variables at its top, there or as in: make -f class-relations.mk MODEL=resnet18. Needs no input.
+    """
+    from gradtools import recipes
+
+    if name is None:
+        write_table([{"recipe": known, "what it makes": recipes.summary(known)} for known in recipes.names()],
+                    ["recipe", "what it makes"], stream=sys.stdout)
+    elif output in (None, "-"):
+        sys.stdout.write(recipes.text(name))
+    else:
+        _write(output, recipes.text(name), force)
+
+
+def _write(path, text, force):
+    """The file appears whole or not at all, and no existing one is replaced by accident."""
+    from gradtools import store
+
+    store.check_output(path, force)
+    part = f"{path}.part"
+    with open(part, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(part, path)

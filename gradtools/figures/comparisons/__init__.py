@@ -1,0 +1,42 @@
+"""The pictures of `compare`: two trees face to face, what moved, a matrix of comparisons, a curve over checkpoints."""
+
+from gradtools.errors import GradtoolsError
+from gradtools.figures import page
+from gradtools.figures.comparisons import curve, matrix, moved, tanglegram
+
+PICTURES = ("tanglegram", "moved", "matrix", "curve")
+SHOWN = {"cka_debiased": "debiased linear CKA", "cka": "linear CKA", "rsa_pearson": "RSA (Pearson)", "rsa_spearman": "RSA (Spearman)"}
+
+
+def compared(found, picture, path, by="cka_debiased", positions=None):
+    """Draw what `compare` found.
+
+    Parameters
+    ----------
+    found : compare.Compared
+    picture : one of PICTURES
+    path : str
+        Where the picture goes: .png, .svg or .pdf; replaced where it exists.
+    by : one of SHOWN
+        What the matrix shows.
+    positions : (values (m,), label), optional
+        Where each store stands on the curve: `compare.positions`.
+
+    Raises
+    ------
+    UsageError
+        Another suffix.
+    GradtoolsError
+        There is nothing for the picture, or the file cannot be written.
+    """
+    page.check(path)
+    page.save({"tanglegram": lambda: tanglegram.draw(found, _pair(found)), "moved": lambda: moved.draw(found, _pair(found)),
+               "matrix": lambda: matrix.draw(found, by, SHOWN[by]), "curve": lambda: curve.draw(found, *positions)}[picture](), path)
+
+
+def _pair(found):
+    """The comparison that a picture of one is of."""
+    if len(found.comparisons) > 1:
+        raise GradtoolsError(f"this picture is of one pair, and {len(found.comparisons)} are compared: name two stores and one --feature, "
+                             "or take --picture matrix")
+    return found.comparisons[0]

@@ -1,0 +1,59 @@
+"""A matrix of comparisons: every space with every other, such as a network's taps."""
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+from gradtools.figures import page
+
+CELL = .42  # inches
+DARK = .55  # share of the scale from which on text is dark
+
+
+@page.styled
+def draw(found, by, title):
+    """One statistic of every pair; what was not compared is empty.
+
+    Parameters
+    ----------
+    found : compare.Compared
+    by : str
+        Name of the statistic.
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
+    places = sorted({place for comparison in found.comparisons for place in (comparison.first, comparison.second)})
+    values = np.full((len(places),) * 2, np.nan)
+    for comparison in found.comparisons:
+        statistic = comparison.measured.statistics.get(by)
+        if statistic is not None:
+            pair = places.index(comparison.first), places.index(comparison.second)
+            values[pair] = values[pair[::-1]] = statistic.value
+    if np.isnan(values).all():
+        raise GradtoolsError(f"no pair has {title}: choose another --by")
+    np.fill_diagonal(values, 1)
+    names = [page.shortened(found.spaces[place].name, 34) for place in places]
+    side = CELL * len(places)
+    figure = page.sheet(side + 1.2 + .055 * max(map(len, names)), side + .8 + .04 * max(map(len, names)))
+    panel = figure.subplots()
+    image = panel.imshow(values, cmap="viridis", vmin=min(0, np.nanmin(values)), vmax=1)
+    _numbers(panel, values)
+    panel.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
+    panel.set_yticks(range(len(names)), names)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    figure.colorbar(image, ax=panel, shrink=.8, aspect=25, pad=.02).outline.set_visible(False)
+    figure.suptitle(f"{title}, {page.samples([found.facts['samples']])}")
+    return figure
+
+
+def _numbers(panel, values):
+    """The values, where there is room for them."""
+    if len(values) > 16:
+        return
+    for row, column in np.ndindex(*values.shape):
+        value = values[row, column]
+        if value == value:
+            panel.text(column, row, f"{value:.2f}", ha="center", va="center", size=6, color="black" if value > DARK else "white")

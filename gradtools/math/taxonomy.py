@@ -1,0 +1,68 @@
+"""Path lengths between the nodes of a taxonomy, and how well a tree of samples keeps to them (SPEC 8.8)."""
+
+import numpy as np
+
+
+def path_lengths(edges, wanted):
+    """
+    Number of edges on the shortest way between nodes that goes up to a common ancestor and down again.
+
+    Parameters
+    ----------
+    edges : sequence of (child, parent)
+        Hashable nodes, at most some thousands; a node may have several parents (WordNet). Nodes without a parent are put
+        below one more node, the root of all.
+    wanted : sequence of nodes
+        n of them.
+
+    Returns
+    -------
+    (n, n) float64 array
+
+    Raises
+    ------
+    ValueError
+        A node leads round in a circle, or to nothing but one; args[0] is that node.
+
+    References
+    ----------
+    WordNet's path length: T. Pedersen et al., WordNet::Similarity, 2004.
+    """
+    parents = {}
+    for child, parent in edges:
+        parents.setdefault(child, set()).add(parent)
+        parents.setdefault(parent, set())
+    above = [_ancestors(node, parents) for node in wanted]
+    members = {}
+    for place, found in enumerate(above):
+        for node, steps in found.items():
+            members.setdefault(node, []).append((place, steps))
+    lengths = np.full((len(wanted), len(wanted)), np.inf)
+    for found in members.values():
+        places, steps = np.array(found).T
+        inside = np.ix_(places, places)
+        lengths[inside] = np.minimum(lengths[inside], steps[:, None] + steps)
+    np.fill_diagonal(lengths, 0)
+    return lengths
+
+
+ROOT = object()
+
+
+def _ancestors(node, parents):
+    """{ancestor: fewest steps up to it}, the node itself with 0 and the root of all included."""
+    steps, edge = {node: 0}, [node]
+    while edge:
+        above = []
+        for one in edge:
+            for parent in parents[one] or ((ROOT,) if one is not ROOT else ()):
+                if parent == node:
+                    raise ValueError(node)
+                if parent not in steps:
+                    steps[parent] = steps[one] + 1
+                    above.append(parent)
+                    parents.setdefault(ROOT, ())
+        edge = above
+    if ROOT not in steps:
+        raise ValueError(node)
+    return steps

@@ -1,0 +1,35 @@
+"""Ready Makefiles that come with the package: `gradtools/bundled/recipes/NAME.mk`, whose first line is `# NAME: what it makes`."""
+
+import difflib
+import importlib.resources
+
+from gradtools.errors import UsageError
+
+
+def names():
+    """Names of the recipes (list of str), in order."""
+    return sorted(item.name.removesuffix(".mk") for item in _folder().iterdir() if item.name.endswith(".mk"))
+
+
+def text(name):
+    """The Makefile of a recipe (str).
+
+    Raises
+    ------
+    UsageError
+        There is no such recipe; names those there are.
+    """
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        raise UsageError(f"no recipe {name!r}" + (f"; did you mean {near[0]}?" if near else f": there are {', '.join(known)}"))
+    return (_folder() / f"{name}.mk").read_text("utf-8")
+
+
+def summary(name):
+    """What a recipe makes, one line (str)."""
+    return text(name).splitlines()[0].removeprefix(f"# {name}: ")
+
+
+def _folder():
+    return importlib.resources.files("gradtools.bundled").joinpath("recipes")
