@@ -12,6 +12,7 @@ from gradtools.math.cams import read_maps
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
+AT_INPUT, SHARE = ("gradient", "guided-backprop"), .99  # shown up to the value that this share of the pixels has at most
 KEPT = 64  # frames held, so that the pictures of a group read each image once
 
 
@@ -94,7 +95,10 @@ def split(name):
 
 
 def fused(album, row, method, sign="for"):
-    """The map of a method over its taps, (H, W) float64 at the size of the frame, and whether it is constant (bool)."""
+    """The map of a method over its taps, (H, W) float64 at the size of the frame, and why it has no range (str, empty where it has one).
+
+    Those of the input's gradient are brighter: see `_clipped`.
+    """
     return _read(album, row, album.methods[method], sign)
 
 
@@ -133,8 +137,17 @@ def _read(album, row, names, sign):
     size = album.frame(int(album.sample[row])).shape[:2]
     fuse = album.fuse if len(names) > 1 else "mean"
     compat = album.compat if sign == "for" else None
-    maps, flat = read_maps([raw(album, row, name) for name in names], size, sign, fuse, compat=compat)
-    return maps[0], bool(flat[0])
+    taps = [raw(album, row, name) for name in names]
+    maps, flat = read_maps(taps, size, sign, fuse, compat=compat)
+    if not flat[0]:
+        return (_clipped(maps[0]) if split(names[0])[0] in AT_INPUT else maps[0]), ""
+    return maps[0], "all ≤ 0" if sign == "for" and min(tap.min() for tap in taps) < 0 else "constant"
+
+
+def _clipped(values):
+    """Pixels of the input's gradient: one of them is often many times all others, and would leave these dark."""
+    bright = np.quantile(values, SHARE)
+    return np.minimum(values / bright, 1) if bright > 0 else values
 
 
 def _groups(partner):

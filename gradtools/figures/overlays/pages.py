@@ -17,7 +17,7 @@ JET = Bar("jet", 0., "map, 0 to 1 in each")
 BOTH_WAYS = Bar(blending.SIGNED, -1., "against (-1) to for (+1)")
 SHORT = {"positive-gradients": "positive\ngradients", "negative-gradients": "negative\ngradients", "activation": "activations",
          "gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++", "gam": "GAM", "layercam": "LayerCAM", "hirescam": "HiResCAM",
-         "gradcam++-literal": "Grad-CAM++\nas printed"}
+         "gradcam++-literal": "Grad-CAM++\nas printed", "gradient": "gradient,\nto its 99 %", "guided-backprop": "guided BP,\nto its 99 %"}
 LAYERS = ("activation", "positive-gradients", "gam")
 COMPARED = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
 OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
@@ -32,14 +32,15 @@ def overlay(album, group):
 
 def signed(album, group):
     """For, against and both of every method that has them, in one scale: m / max|m|."""
-    methods, heads, rows = albums.signed_methods(album), ["image", "for", "against", "for - against"], []
+    methods, heads, rows, marks = albums.signed_methods(album), ["image", "for", "against", "for - against"], [], {}
     for row in group:
-        for number, method in enumerate(methods):
-            both = albums.fused(album, row, method, "signed")[0]
+        for method in methods:
+            both, remark = albums.fused(album, row, method, "signed")
+            _mark(marks, len(rows), 3 * [(both, remark)])
             parts = [np.maximum(both, 0), np.minimum(both, 0), both]
             shown = [blending.over(_frame(album, row), part, blending.SIGNED, -1.) for part in parts]
             rows.append((_named(album, group, row, method), [_frame(album, row), *shown]))
-    return draw(_title(album, group, _taps_line(album)), heads, rows, [BOTH_WAYS], side=1.3)
+    return draw(_title(album, group, _taps_line(album, methods)), heads, rows, [BOTH_WAYS], side=1.3, marks=marks)
 
 
 def compared(album, group):
@@ -60,14 +61,14 @@ def overflowing(album, group):
 def layered(album, group):
     """Figures 8 to 11: activation, gradient and map of every tap, and below them those of all taps together."""
     taps = shared_taps(album, LAYERS)
-    rows, notes = [], {}
+    rows, marks = [], {}
     for row in group:
         for tap in [*taps, None]:
             found = [albums.at_tap(album, row, f"{method}@{tap}") if tap else albums.fused(album, row, method) for method in LAYERS]
-            _note_constant(notes, len(rows), found)
+            _mark(marks, len(rows), found)
             name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
             rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
-    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, notes=notes)
+    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, marks=marks)
 
 
 def class_sheet(album, name, groups, number):
@@ -75,31 +76,33 @@ def class_sheet(album, name, groups, number):
     methods = list(album.methods)
     cells = []
     for row in (row for group in groups for row in group):
-        shown = [_frame(album, row), *(_shown(album, row, albums.fused(album, row, method)[0]) for method in methods)]
-        cells.append((_caption(album, row, len(shown) * .7), shown))
+        found = [albums.fused(album, row, method) for method in methods]
+        shown = [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]
+        cells.append((_caption(album, row, len(shown) * .7), shown, found))
     per_row = across(album)
     heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
-    rows, notes = [], {}
+    rows, notes, marks = [], {}, {}
     for start in range(0, len(cells), per_row):
         line = cells[start:start + per_row]
-        for index, (caption, shown) in enumerate(line):
+        for index, (caption, shown, found) in enumerate(line):
             notes[len(rows), index * len(shown)] = caption
-        rows.append(("", [picture for _, shown in line for picture in shown]))
+            _mark(marks, len(rows), found, index * len(shown) + 1)
+        rows.append(("", [picture for _, shown, _ in line for picture in shown]))
     title = f"{page.shown(name)}, page {number}: {_taps_line(album)}"
-    return draw(title, heads, rows, [_bar(album)], notes=notes)
+    return draw(title, heads, rows, [_bar(album)], notes=notes, marks=marks)
 
 
 def grid(album, groups, number):
     """Images x (methods x taps), each tap's own map; both images of a pair one below the other."""
     names = [name for method in album.methods.values() for name in method]
     heads = ["image", *(f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}" for name in names)]
-    rows, notes = [], {}
+    rows, marks = [], {}
     for row in (row for group in groups for row in group):
         found = [albums.at_tap(album, row, name) for name in names]
-        _note_constant(notes, len(rows), found)
+        _mark(marks, len(rows), found)
         rows.append((_caption(album, row, NAME, "\n"), [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
     title = f"every method at every tap, page {number}" + (f", as --compat {album.compat}" if album.compat else "")
-    return draw(title, heads, rows, [_bar(album)], side=SMALL, notes=notes)
+    return draw(title, heads, rows, [_bar(album)], side=SMALL, marks=marks)
 
 
 def across(album):
@@ -120,18 +123,18 @@ def last_tap(album, methods):
 
 def _rows_of(album, group, heads, makers, below):
     """One row an image: the image, and what each maker gives."""
-    rows, notes = [], {}
+    rows, marks = [], {}
     for row in group:
         found = [make(row) for make in makers]
-        _note_constant(notes, len(rows), found)
+        _mark(marks, len(rows), found)
         name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
         rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
-    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], notes=notes, side=1.15 if len(heads) > 3 else 1.5)
+    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], marks=marks, side=1.15 if len(heads) > 3 else 1.5)
 
 
-def _note_constant(notes, line, found):
-    """Say of constant maps that they are."""
-    notes.update({(line, 1 + index): "constant" for index, (_, flat) in enumerate(found) if flat})
+def _mark(marks, line, found, first=1):
+    """Say of maps without a range why they have none, on their pictures from column `first` on."""
+    marks.update({(line, first + index): remark for index, (_, remark) in enumerate(found) if remark})
 
 
 def _frame(album, row):
@@ -181,8 +184,15 @@ def _title(album, group, below):
     return f"{first}; {below}" if below else first
 
 
-def _taps_line(album):
-    """Which taps, and how they became one."""
-    taps = list(dict.fromkeys(albums.split(name)[1] for names in album.methods.values() for name in names))
-    line = f"at {taps[0]}" if len(taps) == 1 else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
+def _taps_line(album, methods=None):
+    """Which taps, and how each method's became one; a method whose taps are others than most is named with its own."""
+    taps = {method: [albums.split(name)[1] for name in album.methods[method]] for method in methods or album.methods}
+    shared = max(taps.values(), key=lambda one: sum(one == other for other in taps.values()))
+    others = {tuple(own): [name for name, one in taps.items() if one == own] for own in taps.values() if own != shared}
+    line = _fused_in_words(album, shared) + "".join(f"; {', '.join(names)} {_fused_in_words(album, own)}" for own, names in others.items())
     return line + (f", as --compat {album.compat}" if album.compat else "")
+
+
+def _fused_in_words(album, taps):
+    """`at layer4`, or `mean of layer3 and layer4`."""
+    return f"at {taps[0]}" if len(taps) == 1 else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
