@@ -165,12 +165,25 @@ def settings_in_words(results):
     lines += dict.fromkeys(f"{metric}: {_metric_in_words(facts)[metric]}" for _, metric, facts in results if metric in _metric_in_words(facts))
     if metrics & set(ONE_WAY):
         lines.append(f"{', '.join(name for name in ONE_WAY if name in metrics)}: the mean of both directions")
-    lost = {f"{feature} {metric}": facts["degenerate"] for feature, metric, facts in results if facts["degenerate"]}
-    if lost:
-        lines.append("degenerate maps (constant, empty) are in no pair: " + ", ".join(f"{name} {number}" for name, number in lost.items()))
+    lines += _degenerate_in_words(results)
     if any(facts["leaks"] for _, _, facts in results):
         lines.append("target=label (leaks): the maps are of the true label, so they can tell it by construction")
     return lines
+
+
+def _degenerate_in_words(results):
+    """How many maps are in no pair, by feature, and by metric where these differ; what it means where all are."""
+    lost = {}
+    for feature, metric, facts in results:
+        lost.setdefault(feature, {})[metric] = facts["degenerate"]
+    said = [f"{feature} {next(iter(counts.values()))}" if len(set(counts.values())) == 1 else
+            f"{feature} " + " ".join(f"{metric} {number}" for metric, number in counts.items() if number)
+            for feature, counts in lost.items() if any(counts.values())]
+    if said:
+        yield f"degenerate maps (constant, empty) are in no pair: {', '.join(said)}"
+    against = " after ReLU; where nothing speaks for the target, --sign against or signed reads what speaks against it"
+    for feature, sign in dict.fromkeys((feature, facts["sign"]) for feature, _, facts in results if not facts["rows"]):
+        yield f"{feature}: every map is constant{against if sign == 'for' else ''}"
 
 
 def _read_in_words(size, sign, fuse):

@@ -272,6 +272,8 @@ def test_only_degenerate_maps_give_no_value_and_no_warning(tmp_path):
     results = run(write(tmp_path / "a.h5", {"gam@block2": np.ones((COUNT, SIDE, SIDE))}), resamples=5, metrics=map_similarity.map_metrics.METRICS)
     for result in results:
         assert np.isnan(result.columns["value"]).all() and result.facts["degenerate"] == COUNT and not result.columns["pairs"].any()
+    words = map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
+    assert sum("every map is constant after ReLU" in line for line in words) == 1 and any("--sign against" in line for line in words)
 
 
 def test_blocks_and_pieces_change_nothing(path, monkeypatch):
@@ -318,7 +320,7 @@ def test_command_writes_a_store_that_evaluate_reads(path, tmp_path):
     assert (row["within class"].value, row["between"].value, row["centred Gaussian"].value) == pytest.approx(
         tuple(expected[name][0] for name in ("within", "between", "centre")))
     assert row["within class"].low <= row["within class"].value <= row["within class"].high and row["pairs"] == expected["within"][1]
-    assert any("degenerate" in note and "CC 2" in note for note in layout[0].notes)
+    assert any("degenerate" in note and "map:gradcam@block2 2" in note for note in layout[0].notes)
 
 
 def test_json_and_text_say_what_the_numbers_depend_on(path):
@@ -327,7 +329,7 @@ def test_json_and_text_say_what_the_numbers_depend_on(path):
     assert {row["metric"] for row in rows} == {"CC", "SIM", "KLD", "AUC"} and {row["feature"] for row in rows} == {"map:gam@block2"}
     lines = map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in run(path, eps=1e-7)])
     text = "\n".join(lines)
-    for words in ("5x5 (native)", "eps 1e-07", "log base e", "both directions", "ties count half", "map:gradcam@block2 CC 2"):
+    for words in ("5x5 (native)", "eps 1e-07", "log base e", "both directions", "ties count half", "no pair: map:gradcam@block2 2"):
         assert words in text
 
 
