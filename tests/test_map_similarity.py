@@ -194,8 +194,10 @@ def test_names_globs_layers_and_fusion(path):
     assert named("map:gradcam@block1") == ["map:gradcam@block1"]
     assert named("map:*@block1") == ["map:gradcam@block1", "map:gam@block1"]
     assert named() == [f"map:{name}" for name in raw_maps()]
-    assert named(layers=1) == ["map:gradcam@block2", "map:gam@block2"]
+    assert named(layers=(1,)) == ["map:gradcam@block2", "map:gam@block2"]
     assert named("map:gam", fuse="mean") == ["map:gam@block1+block2"]
+    assert named("map:gam", fuse="mean", layers=(1, 2, 7)) == ["map:gam@block2", "map:gam@block1+block2"]  # 7 of two are both
+    assert named("map:gam", layers=(1, 2)) == ["map:gam@block1", "map:gam@block2"]
     with pytest.raises(UsageError, match="map:gradcam@block1"):
         named("map:gradcam@block3")
 

@@ -45,7 +45,7 @@ of_maps = options.combine(
         help="Of maps: what speaks for the target, against it, or both on one scale.",
     ),
     click.option("--size", metavar="N|HxW", help="Resize maps to so many pixels.  [default: the tap's own]"),
-    click.option("--layers", type=click.IntRange(1), help="Of maps: the last so many taps of each method."),
+    options.layers("Of maps: the last so many taps of each method; with --fuse, each number of 1,2,4 makes a map of its own."),
     click.option(
         "--fuse",
         metavar="F",
