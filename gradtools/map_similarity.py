@@ -13,8 +13,10 @@ from gradtools import outcomes
 from gradtools.errors import GradtoolsError
 from gradtools.math import bootstrap, map_controls, map_metrics, map_pairs
 from gradtools.store import paths
+from gradtools.vocabulary import CLASS_BY_PREDICTION
 
 METRICS = ("CC", "SIM", "KLD", "AUC")
+BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
 ONE_WAY = tuple(map_metrics.ONE_WAY)
 COUNT_BYTES = 1 << 28  # what the counts of the resamples may take; fewer are drawn where they would take more
 
@@ -52,9 +54,9 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     Returns
     -------
     list of Result, one a metric. Statistics with labels: within (mean over the pairs of a class), within_macro (mean of the
-    class means), between, within_minus_between, class_mean (each map against the mean map of its class's other images),
-    centre (each against a centred Gaussian); without: all, class_mean (of all other images) and centre. KLD, AUC and NSS are
-    the mean of both directions.
+    class means), between, within_minus_between, where predictions are known `BY_PREDICTION`, class_mean (each map against the mean
+    map of its class's other images), centre (each against a centred Gaussian); without: all, class_mean (of all other images) and
+    centre. KLD, AUC and NSS are the mean of both directions.
 
     Raises
     ------
@@ -68,7 +70,9 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
     counts = _counts(groups, images, resamples, seed)
     shared = dict(metrics=options.metrics, settings=options.settings, images=images)
-    pairs = map_pairs.within_groups(maps, classes, counts=counts, between=options.between and groups.labelled, **shared)
+    between = options.between and groups.labelled
+    predictions = groups.predictions[images] if between and groups.predicted else None
+    pairs = map_pairs.within_groups(maps, classes, counts=counts, between=between, predictions=predictions, **shared)
     mean = map_controls.against_mean(maps, classes, **shared)
     centre = map_controls.against(maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings)
     facts = _facts(source, maps, groups, options, images, seed)
@@ -133,11 +137,15 @@ def _of_pairs(pairs, labelled):
     if not labelled:
         mean = pairs.means["within"]
         return {"all": (mean.value, mean.pairs)}, pairs.replicates[:, :1]
+    at = {name: place for place, name in enumerate(pairs.means)}
     within, between = pairs.means["within"], pairs.means["between"]
-    table = {name: (mean.value, mean.pairs) for name, mean in pairs.means.items()}
-    table["within_minus_between"] = within.value - between.value, min(within.pairs, between.pairs)
-    drawn = pairs.replicates
-    return table, np.column_stack([drawn, drawn[:, 0] - drawn[:, 2]])
+    gap = within.value - between.value, min(within.pairs, between.pairs)
+    first, kinds = [name for name in map_pairs.STATISTICS if name in at], [name for name in BY_PREDICTION if name in at]
+    means = {name: (pairs.means[name].value, pairs.means[name].pairs) for name in (*first, *kinds)}
+    table = {name: means[name] for name in first} | {"within_minus_between": gap} | {name: means[name] for name in kinds}
+    drawn = {name: pairs.replicates[:, place] for name, place in at.items()}
+    drawn["within_minus_between"] = drawn["within"] - drawn["between"]
+    return table, np.column_stack([drawn[name] for name in table])
 
 
 def _resampled_mean(values, counts):

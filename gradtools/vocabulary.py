@@ -10,3 +10,9 @@ MAP_STATISTICS = {
     "class_mean": "class's mean map",
     "centre": "centred Gaussian",
 }
+CLASS_BY_PREDICTION = {
+    "same_class_same_prediction": "same class, same pred",
+    "same_class_other_prediction": "same class, other pred",
+    "other_class_same_prediction": "other class, same pred",
+    "other_class_other_prediction": "other class, other pred",
+}

@@ -5,7 +5,7 @@ import click
 from gradtools.cli import options, outcomes
 from gradtools.cli.console import left_out, number, with_interval, write_table
 from gradtools.errors import UsageError
-from gradtools.vocabulary import MAP_METRICS, MAP_STATISTICS
+from gradtools.vocabulary import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS
 
 SHOWN = {
     "within": "within class",
@@ -188,15 +188,33 @@ def show(found, form, stream, further=()):
         title = f"{', '.join(dict.fromkeys(result.metric for result in of_maps))} of maps, {facts['maps']} maps of {facts['samples']} samples"
         rows = [_map_row(result) for result in of_maps]
         write_table(rows, list(rows[0]), form, title, [*NOTES_OF_MAPS, *map_notes(of_maps), NOTES[-1]], stream)
+    rows = [_kinds_row(result) for result in of_maps if "label_effect" in result.columns["statistic"]]
+    if rows:
+        write_table(rows, list(rows[0]), form, "class x prediction: means over pairs of maps (pairs)", [NOTES[1].partition(";")[0] + "."], stream)
 
 
 def _map_row(result):
     """One metric's row of a feature that is maps."""
     row = {"feature": result.feature, "metric": result.metric}
-    for name, value, low, high in zip(*(result.columns[key] for key in ("statistic", "value", "low", "high"))):
-        row[MAP_STATISTICS[name]] = with_interval(float(value), float(low), float(high))
+    for name, (value, low, high, _) in _statistics(result).items():
+        if name in MAP_STATISTICS:
+            row[MAP_STATISTICS[name]] = with_interval(value, low, high)
     at = result.columns["statistic"].index("within" if "within" in result.columns["statistic"] else "all")
     return row | {"pairs": int(result.columns["pairs"][at]), "degenerate": result.facts["degenerate"]}
+
+
+def _kinds_row(result):
+    """One metric's means of the four kinds of pairs, with their numbers, and the label effect."""
+    found, row = _statistics(result), {"feature": result.feature, "metric": result.metric}
+    for name, head in CLASS_BY_PREDICTION.items():
+        row[head] = f"{with_interval(*found[name][:3])} ({found[name][3]})"
+    return row | {SHOWN["label_effect"]: with_interval(*found["label_effect"][:3])}
+
+
+def _statistics(result):
+    """{statistic: (value, low, high, pairs)} of a result."""
+    columns = (result.columns[key] for key in ("value", "low", "high", "pairs"))
+    return {name: (float(value), float(low), float(high), int(pairs)) for name, value, low, high, pairs in zip(result.columns["statistic"], *columns)}
 
 
 def map_notes(results):

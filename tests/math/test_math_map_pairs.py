@@ -69,6 +69,41 @@ def test_replicates_agree_with_the_bootstrap_of_a_matrix():
     np.testing.assert_allclose(found, expected[:, chosen], rtol=1e-10)
 
 
+KINDS = {"same_class_same_prediction": (True, True), "same_class_other_prediction": (True, False),
+         "other_class_same_prediction": (False, True), "other_class_other_prediction": (False, False)}
+
+
+@pytest.mark.parametrize("block", [1, 4, 100])
+def test_means_by_class_and_prediction_equal_lists_of_pairs(block):
+    """With two maps of some images, which are no pair, and degenerate maps."""
+    maps, groups = example()
+    images = np.arange(len(maps))
+    images[[2, 6]] = np.flatnonzero(groups == groups[2])[0], np.flatnonzero(groups == groups[6])[0]
+    predictions = np.random.default_rng(4).integers(0, 3, len(maps))[images]
+    found = within_groups(maps, groups, ["CC", "KLD"], between=True, block=block, images=images, predictions=predictions)
+    for metric in found:
+        matrix, means = matrix_of(maps, metric), found[metric].means
+        for name, kind in KINDS.items():
+            pairs = [matrix[i, j] for i, j in combinations(range(len(maps)), 2) if not np.isnan(matrix[i, j]) and images[i] != images[j]
+                     and (groups[i] == groups[j], predictions[i] == predictions[j]) == kind]
+            assert means[name].pairs == len(pairs) > 0
+            np.testing.assert_allclose(means[name].value, np.mean(pairs), rtol=1e-9)
+        effect = means["same_class_same_prediction"].value - means["other_class_same_prediction"].value
+        assert means["label_effect"].value == pytest.approx(effect)
+        plain = within_groups(maps, groups, [metric], between=True, block=block, images=images)[metric].means
+        np.testing.assert_allclose([means[name].value for name in STATISTICS], [plain[name].value for name in STATISTICS], rtol=1e-9)
+
+
+def test_replicates_by_class_and_prediction_agree_with_the_bootstrap_of_a_matrix():
+    maps, groups = example()
+    maps, groups = np.delete(maps, [4, 9, 12], axis=0), np.delete(groups, [4, 9, 12])
+    counts, predictions = resample_counts(groups, 20), groups[::-1]
+    found = within_groups(maps, groups, ["CC"], counts=counts, between=True, block=5, predictions=predictions)["CC"]
+    assert list(found.means) == list(ALL_STATISTICS)
+    expected = bootstrap_matrix_statistics(matrix_of(maps, "CC"), groups, predictions, counts)
+    np.testing.assert_allclose(found.replicates, expected, rtol=1e-8, atol=1e-12)
+
+
 def test_groups_come_in_ascending_order_with_their_own_means():
     maps, groups = example()
     found = within_groups(maps, groups, ["CC"], block=3)["CC"]
