@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from gradtools import maps as stored
-from gradtools import outcomes
+from gradtools import outcomes, store
 from gradtools.errors import GradtoolsError
 from gradtools.math import bootstrap, map_controls, map_metrics, map_pairs
 from gradtools.store import paths
@@ -78,6 +78,51 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     facts = _facts(source, maps, groups, options, images, seed)
     return [_result(feature, metric, groups.labelled, pairs[metric], (mean[metric], centre[metric]), counts, facts)
             for metric in options.metrics]
+
+
+def matrices(source, features, groups, options, first):
+    """The matrices of every pair of maps, and what makes their rows.
+
+    Parameters
+    ----------
+    features : list of maps.Feature
+    first : int
+        Entries of the job before the maps' own.
+
+    Returns
+    -------
+    columns : list of store.Column
+        (M, M) float32 each, NaN at degenerate maps; KLD, AUC and NSS are the mean of both directions.
+    rows : callable
+        start, stop -> {path: (stop - start, M) float32 array}
+    count : int
+        M
+    """
+    kept, _ = kept_maps(source, groups)
+    axis, columns, makers = store.Axis("/map", first=first), [], []
+    for feature in features:
+        path = {metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics}
+        columns += [store.Column(path[metric], (len(kept),), ["/other_map"], "f4", f"{metric} of {feature.name}, every pair", axis=axis)
+                    for metric in options.metrics]
+        maps = stored.Maps(source, feature, kept, options.reading)
+        makers.append((path, map_pairs.matrix_rows(maps, options.metrics, options.settings)))
+
+    def rows(start, stop):
+        return {path[metric]: values.astype("f4") for path, maker in makers for metric, values in maker(start, stop).items()}
+
+    return columns, rows, len(kept)
+
+
+def tell_maps(sink, source, groups):
+    """Write which sample, partner and target each row of a matrix is of, where the maps themselves are not carried on."""
+    kept, _ = kept_maps(source, groups)
+    place = np.append(np.cumsum(groups.keep) - 1, -1)  # the last for no partner
+    for path, text in ((paths.MAP_SAMPLE, "row of the sample"), (paths.MAP_PARTNER, "row of the pair's other sample, -1 none")):
+        sink.put(path, place[source.values(path)[kept]].astype("i4"), ["/map"], text)
+    if source.values(paths.MAP_TARGET) is not None:
+        sink.put(paths.MAP_TARGET, source.values(paths.MAP_TARGET)[kept], ["/map"], "class that the score is about, -1 none")
+    about = source.attributes(paths.MAPS)
+    sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})
 
 
 def kept_maps(source, groups):

@@ -83,7 +83,7 @@ of_maps = options.combine(
 )
 @options.where
 @of_maps
-@click.option("--matrix", is_flag=True, help="Also store the similarity of every pair of vectors.")
+@click.option("--matrix", is_flag=True, help="Also store the similarity of every pair of vectors, and of every pair of maps.")
 @click.option("--auc/--no-auc", default=True, help="Pair AUC: does similarity tell that two images are of one class?")
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the intervals.")
 @click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")

@@ -101,24 +101,30 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
             for metric in metrics}
 
 
-def pair_matrix(maps, metric, settings=MapSettings(), block=None):
+def matrix_rows(maps, metrics=METRICS, settings=MapSettings(), block=None):
     """
-    The whole matrix of one metric.
+    The whole matrix of every metric, some rows at a time.
 
     Parameters as for `within_groups`.
 
     Returns
     -------
-    (N, N) float64 array, symmetric, NaN in the rows and columns of degenerate maps
+    A function of start and stop that gives {metric: (stop - start, N) float64 array}, NaN in the rows and columns of degenerate maps
     """
     n = len(maps)
-    block, cell = _prepared_cells(maps, np.arange(n), (metric,), settings, block)
-    matrix = np.empty((n, n))
-    for i in range(0, n, block):
-        for j in range(i, n, block):
-            values = pair_block(cell(i // block), cell(j // block), metric)
-            matrix[i:i + block, j:j + block], matrix[j:j + block, i:i + block] = values, values.T
-    return matrix
+    block, cell = _prepared_cells(maps, np.arange(n), metrics, settings, block)
+
+    def rows(start, stop):
+        found = {metric: np.empty((stop - start, n)) for metric in metrics}
+        for first in range(start, stop, block):
+            numbers = np.arange(first, min(first + block, stop))
+            own = prepare(np.asarray(maps[numbers]), metrics, settings, numbers=numbers)
+            for column in range(0, n, block):
+                for metric in metrics:
+                    found[metric][numbers - start, column:column + block] = pair_block(own, cell(column // block), metric)
+        return found
+
+    return rows
 
 
 def block_length(pixels, memory=MEMORY):
