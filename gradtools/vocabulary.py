@@ -16,3 +16,12 @@ CLASS_BY_PREDICTION = {
     "other_class_same_prediction": "other class, same pred",
     "other_class_other_prediction": "other class, other pred",
 }
+RANKINGS_OF_CHANNELS = {
+    "contribution": "contribution",
+    "gxa": "gradient x mean activation",
+    "abs": "|gradient|",
+    "gradient": "gradient",
+    "nearzero": "near zero first",
+    "activation": "mean activation",
+    "random": "random",
+}

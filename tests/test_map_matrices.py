@@ -5,6 +5,7 @@ import pytest
 
 from gradtools import map_similarity, similarity, store
 from gradtools.math import map_pairs
+from gradtools.similarity import writing
 from test_map_similarity import COUNT, LOOPS, normalised, quiet, raw_maps, write
 
 PAIR = [(0, 4), (4, 0), (2, 7), (7, 2), (2, 9), (9, 2)]  # the two maps of a pair stand together
@@ -26,7 +27,7 @@ def by_hand(raw, metric):
 @pytest.mark.parametrize("block", [5, 256])
 def test_matrices_hold_every_pair(tmp_path, monkeypatch, block):
     """Beside those of vectors, which have another number of rows."""
-    monkeypatch.setattr(similarity, "MATRIX_BLOCK", block)
+    monkeypatch.setattr(writing, "MATRIX_BLOCK", block)
     raw = {name: values[[0, 1, 2, 3, 5, 5]] for name, values in raw_maps().items()}
     sample, partner = np.array(PAIR).T
     path = write(tmp_path / "maps.h5", raw, sample=sample, partner=partner)
@@ -64,7 +65,7 @@ def test_rows_are_those_of_the_samples_that_are_kept(tmp_path, carry):
 
 
 def test_matrices_go_on_after_a_kill(tmp_path, monkeypatch):
-    monkeypatch.setattr(similarity, "MATRIX_BLOCK", 5)
+    monkeypatch.setattr(writing, "MATRIX_BLOCK", 5)
     path = write(tmp_path / "maps.h5", raw_maps())
     job = {"features": ("map:gam", "logits")}
     computed(path, tmp_path / "whole.h5", **job)

@@ -127,19 +127,27 @@ def test_maps_without_a_range_say_why_on_every_page(tmp_path, monkeypatch):
     with h5py.File(path, "r+") as file:
         for tap in SIZES:
             file[f"maps/gradcam@{tap}/map"][:] = -1 - np.abs(file[f"maps/gradcam@{tap}/map"][:])
-            file[f"maps/hirescam@{tap}/map"][1] = 0
-    marks, draw = [], pages.draw
-    monkeypatch.setattr(pages, "draw", lambda *given, **more: marks.append(more.get("marks")) or draw(*given, **more))
+            file[f"maps/hirescam@{tap}/map"][1] = .5
+    given, draw = [], pages.draw
+
+    def keep(title, heads, rows, bars, **more):
+        words = more.get("marks", {}) | {place: text for place, text in more.get("notes", {}).items() if text == albums.NOTHING}
+        given.append((words, {(line, column) for line, (_, shown) in enumerate(rows) for column, picture in enumerate(shown) if picture is None}))
+        return draw(title, heads, rows, bars, **more)
+    monkeypatch.setattr(pages, "draw", keep)
     with store.read(path) as source:
         album = overlays.open_album(source)
         pages.overlay(album, (0,))
         pages.class_sheet(album, "all", album.groups, 1)
         pages.signed(album, (1,))
         pages.grid(album, album.groups, 1)
-    assert marks[0] == {(0, 1): "all ≤ 0"}
-    assert marks[1] == {(0, 1): "all ≤ 0", (0, 4): "all ≤ 0", (0, 5): "constant"}  # two images in a row, three pictures each
-    assert marks[2] == {(1, column): "constant" for column in (1, 2, 3)}
-    assert marks[3] == {(row, column): "all ≤ 0" for row in (0, 1) for column in (1, 2)} | {(1, 3): "constant", (1, 4): "constant"}
+    nothing, constant = albums.NOTHING, albums.CONSTANT
+    words = [text for text, _ in given]
+    assert words[0] == {(0, 1): nothing}
+    assert words[1] == {(0, 1): nothing, (0, 4): nothing, (0, 5): constant}  # two images in a row, three pictures each
+    assert words[2] == {(1, column): constant for column in (1, 2, 3)}
+    assert words[3] == {(row, column): nothing for row in (0, 1) for column in (1, 2)} | {(1, 3): constant, (1, 4): constant}
+    assert all(gone == {place for place, text in told.items() if text == nothing} for told, gone in given)
 
 
 def test_titles_name_the_taps_of_each_method(tmp_path, shown):

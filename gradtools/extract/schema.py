@@ -6,13 +6,14 @@ import numpy as np
 
 from gradtools import jobs, store, taps
 from gradtools.errors import GradtoolsError
+from gradtools.store import paths
 
 
 def columns(job):
     """The datasets that grow, one row an image."""
     found = jobs.schema.columns(job)
     if job.target is not None:
-        found.append(store.Column("/outputs/target", (), [], "i4", "class the gradients are about"))
+        found.append(store.Column(paths.TARGET, (), [], "i4", "class the gradients are about"))
     for tap in job.taps:
         found += _tap_columns(tap, job)
     return found
@@ -21,7 +22,7 @@ def columns(job):
 def _tap_columns(tap, job):
     """The datasets of one tap."""
     channels, height, width = tap.shape
-    where, options = f"/taps/{tap.name}", job.options
+    where, options = paths.tap(tap.name), job.options
     texts = {"activation": "mean activation over positions", "active_share": "share of positions with activation above zero"}
     if job.target is not None:
         texts |= {"gradient": "mean over positions of the score's gradient (Grad-CAM's weight)",
@@ -48,12 +49,12 @@ def _begin_taps(part, job):
     blocks = [name for name in _automatic(job, "blocks") if name in chosen]
     defaults = {key: name for key, part_of in (("default_gradient", "last-conv"), ("default_activation", "last-block"))
                 for name in _automatic(job, part_of) if name in chosen}
-    part.attributes("/taps", order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
+    part.attributes(paths.TAPS, order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
     for tap in job.taps:
         verdict = job.verdicts.get(tap.name)
         facts = {} if verdict is None else {"spatially_constant": int(verdict.spatially_constant),
                                             "input_independent": int(verdict.input_independent)}
-        part.attributes(f"/taps/{tap.name}", shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
+        part.attributes(paths.tap(tap.name), shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
 
 
 def _automatic(job, name):

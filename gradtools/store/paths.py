@@ -1,5 +1,6 @@
 """Where things lie in a store: the only place that spells its paths (`gradtools.store.layout` describes them)."""
 
+SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
 MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
@@ -7,8 +8,9 @@ CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/weight", "/model/bias"
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
-TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
+TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = "/taps", "/similarity", "/neighbors", "/clusters", "/projection"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
+CHANNELS, TABLES = "/channels", "/tables"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
 
 
@@ -25,6 +27,11 @@ def maps(name):
 def similarity(feature, metric):
     """Group of one feature's similarities under one metric."""
     return f"{SIMILARITY}/{feature}/{metric}"
+
+
+def neighbors(feature):
+    """Group of the samples that are nearest by one feature."""
+    return f"{NEIGHBORS}/{feature}"
 
 
 def clusters(feature, method):
@@ -45,3 +52,13 @@ def augmentation(feature):
 def decoding(feature):
     """Group of how well a linear probe reads the label from a feature."""
     return f"{DECODING}/{feature}/logistic"
+
+
+def channels(tap, kind=None):
+    """Group of what the channels of a tap have in the mean over classes, or of the histogram of a `kind` of their values."""
+    return f"{CHANNELS}/{tap}" + (f"/{kind}" if kind else "")
+
+
+def table(name):
+    """Group of a table."""
+    return f"{TABLES}/{name}"

@@ -38,7 +38,7 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
     side : float, optional
         Width of a picture in inches; by default what a page holds.
     notes : dict of (int, int) to str, optional
-        What is written below the picture at a row and column.
+        What is written below the picture at a row and column, or in its place where there is none.
     marks : dict of (int, int) to str, optional
         What is written on it.
 
@@ -68,11 +68,14 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
         write(name, left - GAP, bottom + tall / 2, 6.5, "right", "center")
         for column, picture in enumerate(pictures):
             at = left + column * (side + GAP)
-            if picture is not None:
-                _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
-            write(notes.get((row, column), ""), at, bottom - .02, 6)
-            if (row, column) in marks:
-                write(marks[row, column], at + side / 2, bottom + .04, 6, "center", "bottom", bbox=PLATE)
+            note, mark = (words.get((row, column), "") for words in (notes, marks))
+            if picture is None:
+                write(note, at + side / 2, bottom + tall / 2, 6, "center", "center")
+                continue
+            _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
+            write(note, at, bottom - .02, 6)
+            if mark:
+                write(mark, at + side / 2, bottom + .04, 6, "center", "bottom", bbox=PLATE)
     _bars(figure, bars, (width, height), width - right + GAP, top, min(height - top - GAP, max(tall, 1.6)))
     return figure
 

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from gradtools.figures import page
-from gradtools.figures.overlays import album as albums, blending
+from gradtools.figures.overlays import album as albums, blending, ones
 from gradtools.figures.overlays.mosaic import Bar, draw, fitted
 
 ROWS = 6         # of a grid's page
@@ -35,12 +35,17 @@ def signed(album, group):
     methods, heads, rows, marks = albums.signed_methods(album), ["image", "for", "against", "for - against"], [], {}
     for row in group:
         for method in methods:
-            both, remark = albums.fused(album, row, method, "signed")
-            _mark(marks, len(rows), 3 * [(both, remark)])
+            both, lacks = albums.fused(album, row, method, "signed")
+            marks |= {(len(rows), column): lacks for column in (1, 2, 3) if lacks}
             parts = [np.maximum(both, 0), np.minimum(both, 0), both]
             shown = [blending.over(_frame(album, row), part, blending.SIGNED, -1.) for part in parts]
             rows.append((_named(album, group, row, method), [_frame(album, row), *shown]))
     return draw(_title(album, group, _taps_line(album, methods)), heads, rows, [BOTH_WAYS], side=1.3, marks=marks)
+
+
+def explained(tap, album, group):
+    """The pictures of pytorch-cnn-visualizations beside the right ones, with the sentences that explain them."""
+    return ones.beside(album, tap, group, lambda below: _title(album, group, below))
 
 
 def compared(album, group):
@@ -61,48 +66,42 @@ def overflowing(album, group):
 def layered(album, group):
     """Figures 8 to 11: activation, gradient and map of every tap, and below them those of all taps together."""
     taps = shared_taps(album, LAYERS)
-    rows, marks = [], {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for row in group:
         for tap in [*taps, None]:
             found = [albums.at_tap(album, row, f"{method}@{tap}") if tap else albums.fused(album, row, method) for method in LAYERS]
-            _mark(marks, len(rows), found)
             name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
-            rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
-    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, marks=marks)
+            rows.append((name, _line(album, row, found, words, len(rows))))
+    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, **words)
 
 
 def class_sheet(album, name, groups, number):
     """Images of a class, each with every method's map, several in a row."""
     methods = list(album.methods)
-    cells = []
-    for row in (row for group in groups for row in group):
-        found = [albums.fused(album, row, method) for method in methods]
-        shown = [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]
-        cells.append((_caption(album, row, len(shown) * .7), shown, found))
-    per_row = across(album)
+    cells, per_row, width = [row for group in groups for row in group], across(album), 1 + len(methods)
     heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
-    rows, notes, marks = [], {}, {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for start in range(0, len(cells), per_row):
-        line = cells[start:start + per_row]
-        for index, (caption, shown, found) in enumerate(line):
-            notes[len(rows), index * len(shown)] = caption
-            _mark(marks, len(rows), found, index * len(shown) + 1)
-        rows.append(("", [picture for _, shown, _ in line for picture in shown]))
+        pictures = []
+        for row in cells[start:start + per_row]:
+            found = [albums.fused(album, row, method) for method in methods]
+            words["notes"][len(rows), len(pictures)] = _caption(album, row, width * .7)
+            pictures += _line(album, row, found, words, len(rows), len(pictures))
+        rows.append(("", pictures))
     title = f"{page.shown(name)}, page {number}: {_taps_line(album)}"
-    return draw(title, heads, rows, [_bar(album)], notes=notes, marks=marks)
+    return draw(title, heads, rows, [_bar(album)], **words)
 
 
 def grid(album, groups, number):
     """Images x (methods x taps), each tap's own map; both images of a pair one below the other."""
     names = [name for method in album.methods.values() for name in method]
     heads = ["image", *(f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}" for name in names)]
-    rows, marks = [], {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for row in (row for group in groups for row in group):
         found = [albums.at_tap(album, row, name) for name in names]
-        _mark(marks, len(rows), found)
-        rows.append((_caption(album, row, NAME, "\n"), [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+        rows.append((_caption(album, row, NAME, "\n"), _line(album, row, found, words, len(rows))))
     title = f"every method at every tap, page {number}" + (f", as --compat {album.compat}" if album.compat else "")
-    return draw(title, heads, rows, [_bar(album)], side=SMALL, marks=marks)
+    return draw(title, heads, rows, [_bar(album)], side=SMALL, **words)
 
 
 def across(album):
@@ -123,18 +122,20 @@ def last_tap(album, methods):
 
 def _rows_of(album, group, heads, makers, below):
     """One row an image: the image, and what each maker gives."""
-    rows, marks = [], {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for row in group:
         found = [make(row) for make in makers]
-        _mark(marks, len(rows), found)
         name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
-        rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
-    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], marks=marks, side=1.15 if len(heads) > 3 else 1.5)
+        rows.append((name, _line(album, row, found, words, len(rows))))
+    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], side=1.15 if len(heads) > 3 else 1.5, **words)
 
 
-def _mark(marks, line, found, first=1):
-    """Say of maps without a range why they have none, on their pictures from column `first` on."""
-    marks.update({(line, first + index): remark for index, (_, remark) in enumerate(found) if remark})
+def _line(album, row, found, words, line, first=0):
+    """An image and its maps from column `first` on; a constant one is marked, and one that is zero everywhere gives way to words."""
+    for place, (_, lacks) in enumerate(found, first + 1):
+        if lacks:
+            words["notes" if lacks == albums.NOTHING else "marks"][line, place] = lacks
+    return [_frame(album, row), *(None if lacks == albums.NOTHING else _shown(album, row, values) for values, lacks in found)]
 
 
 def _frame(album, row):
