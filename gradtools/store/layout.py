@@ -15,6 +15,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
     /taps/<tap>/            activation gradient contribution active_share [sample, channel]
                             gradient_map activation_map [sample, channel, y, x]   token_activation token_gradient [sample, channel]
+                            where samples are channels, the tap `profile`: contribution gradient activation [sample, channel], its channels
+                            being classes of images: class, images [channel]
     /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
                             sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
@@ -28,6 +30,7 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /augmentation/<feature>/cosine/   a table; replicate [resample, row]: how alike images and their own versions are
     /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
+    /linkage/<feature>/               merges [merge, field]   order, label [sample]; a table of one row a cluster
     /projection/<feature>/            pca [sample, component]   explained [component]
     /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
                             nearzero random [group, channel]   class, images [group]; the first group is all images
