@@ -7,6 +7,7 @@ from scipy.spatial.distance import squareform
 
 from gradtools import similarity, store
 from gradtools.figures import matrices, rankings
+from gradtools.math import trees
 from gradtools.neighbors import Near
 from gradtools.similarity import pictured
 from planted import alike, plant, write
@@ -58,7 +59,7 @@ def test_matrices_stand_side_by_side_sorted_by_class(found):
 
 def test_leaves_are_in_an_order_of_the_tree_as_near_as_any(found):
     distances = found[0].values["euclidean"]
-    order = matrices.leaf_order(distances)
+    order = trees.leaves(trees.linkage(squareform(distances, checks=False)))
     assert sorted(order) == list(range(24))
     plain = np.arange(24)
     path = [distances[np.ix_(places, places)].diagonal(1).sum() for places in (order, plain)]

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from gradtools.figures import page
+from gradtools.math import trees
 
 NAMED = 60  # samples or classes beyond which no names are drawn
 MIDDLE = .995  # share of the pairs inside the colour scale, so that a few extreme ones do not bleach the rest
@@ -28,7 +29,7 @@ def draw(found, order):
     figure = page.sheet(page.WIDTH, len(found) * size + .3)
     parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
     for part, one in zip(parts, found):
-        places = leaf_order(one.values["euclidean"]) if order == "leaf" else np.arange(len(one.names))
+        places = _leaf_order(one.values["euclidean"]) if order == "leaf" else np.arange(len(one.names))
         panels = part.subplots(1, len(one.values), squeeze=False)[0]
         for panel, (metric, matrix) in zip(panels, one.values.items()):
             _matrix(part, panel, metric, matrix[np.ix_(places, places)])
@@ -38,12 +39,9 @@ def draw(found, order):
     return figure
 
 
-def leaf_order(distances):
-    """Leaves of Ward's tree in optimal order, (n,) int: neighbours are as near as the tree allows ((n, n) distances)."""
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
-
-    return leaves_list(linkage(squareform(distances, checks=False), "ward", optimal_ordering=True))
+def _leaf_order(distances):
+    """Leaves of Ward's tree in optimal order, (n,) int ((n, n) distances)."""
+    return trees.leaves(trees.linkage(trees.distances_from_matrix(distances, "euclidean")))
 
 
 def _matrix(part, panel, metric, matrix):

@@ -18,6 +18,7 @@ import numpy as np
 
 import cam_lines
 import map_lines
+import sides
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
@@ -25,12 +26,16 @@ WIDE = (1_000_000, 512)
 
 
 def turns(own, other, repeats=5):
-    """Median over turns of other's time / own's time: how many times as fast the first is."""
+    """Median over turns of other's time / own's time: how many times as fast the first is.
+
+    Every second turn begins with the other side, so neither always runs in the other's wake.
+    """
     own(), other()
     ratios = []
-    for _ in range(repeats):
-        first = seconds(own)
-        ratios.append(seconds(other) / first)
+    for turn in range(repeats):
+        sides = [own, other] if turn % 2 == 0 else [other, own]
+        taken = {side: seconds(side) for side in sides}
+        ratios.append(taken[other] / taken[own])
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
@@ -57,31 +62,20 @@ def process(*command, **options):
 def extraction():
     """resnet50, random weights, decoded images of 224 x 224, batch 16, against the eager forward pass alone.
 
-    First with the C library's default allocator, then with the command's setting of it, for both sides.
+    First as each is run: in a process of its own, ours with the command's setting of the allocator, eager with the C library's
+    default. Then both in one process that keeps freed memory: what is left is the arithmetic, of which the gradients at all blocks
+    need twice the forward pass's.
     """
-    import torch
-    from PIL import Image
-    from gradtools import extract, images, models
+    lines = {"last": ("auto:last-conv + auto:last-block", 1.4), "blocks": ("auto:blocks + auto:last-conv", 0.8)}
+    for name, (taps, target) in lines.items():
+        with sides.apart(name) as own, sides.apart("eager") as other:
+            yield f"extract, {taps} / eager forward (each in its process)", turns(own, other), target
     from gradtools.cli import passes
 
-    model, eager = (models.load("resnet50", "random") for _ in range(2))
-    pixels = np.random.default_rng(0).integers(0, 256, (16, 3, 224, 224), dtype="u1")
-    x = torch.randn(16, 3, 224, 224)
-
-    def forward():
-        with torch.inference_mode():
-            eager.module(x)
-
-    chosen = {("auto:last-conv", "auto:last-block"): 1.4, ("auto:blocks", "auto:last-conv"): 0.8}
-    with tempfile.TemporaryDirectory() as folder:
-        Image.fromarray(pixels[0].transpose(1, 2, 0)).save(f"{folder}/a.png")
-        listed = images.list_images([folder])
-        jobs = {taps: extract.prepare(listed, model, extract.Options(tap=taps), say=lambda line: None) for taps in chosen}
-    for allocator in ("default allocator", "freed memory kept, both sides"):
-        for taps, target in chosen.items():
-            ratio = turns(lambda: extract.run_batch(jobs[taps], pixels, np.zeros(16, int)), forward)
-            yield f"extract, {' + '.join(taps)} / eager forward ({allocator})", ratio, target
-        passes.keep_freed_memory()
+    passes.keep_freed_memory()
+    other = sides.eager()
+    for name, (taps, target) in lines.items():
+        yield f"extract, {taps} / eager forward (freed memory kept, both sides)", turns(sides.SIDES[name](), other), target
 
 
 def folder_of_images():
