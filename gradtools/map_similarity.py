@@ -9,12 +9,14 @@ import dataclasses
 import numpy as np
 
 from gradtools import maps as stored
-from gradtools import outcomes
+from gradtools import outcomes, store
 from gradtools.errors import GradtoolsError
 from gradtools.math import bootstrap, map_controls, map_metrics, map_pairs
 from gradtools.store import paths
+from gradtools.vocabulary import CLASS_BY_PREDICTION
 
 METRICS = ("CC", "SIM", "KLD", "AUC")
+BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
 ONE_WAY = tuple(map_metrics.ONE_WAY)
 COUNT_BYTES = 1 << 28  # what the counts of the resamples may take; fewer are drawn where they would take more
 
@@ -52,9 +54,9 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     Returns
     -------
     list of Result, one a metric. Statistics with labels: within (mean over the pairs of a class), within_macro (mean of the
-    class means), between, within_minus_between, class_mean (each map against the mean map of its class's other images),
-    centre (each against a centred Gaussian); without: all, class_mean (of all other images) and centre. KLD, AUC and NSS are
-    the mean of both directions.
+    class means), between, within_minus_between, where predictions are known `BY_PREDICTION`, class_mean (each map against the mean
+    map of its class's other images), centre (each against a centred Gaussian); without: all, class_mean (of all other images) and
+    centre. KLD, AUC and NSS are the mean of both directions.
 
     Raises
     ------
@@ -68,12 +70,59 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
     counts = _counts(groups, images, resamples, seed)
     shared = dict(metrics=options.metrics, settings=options.settings, images=images)
-    pairs = map_pairs.within_groups(maps, classes, counts=counts, between=options.between and groups.labelled, **shared)
+    between = options.between and groups.labelled
+    predictions = groups.predictions[images] if between and groups.predicted else None
+    pairs = map_pairs.within_groups(maps, classes, counts=counts, between=between, predictions=predictions, **shared)
     mean = map_controls.against_mean(maps, classes, **shared)
     centre = map_controls.against(maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings)
     facts = _facts(source, maps, groups, options, images, seed)
     return [_result(feature, metric, groups.labelled, pairs[metric], (mean[metric], centre[metric]), counts, facts)
             for metric in options.metrics]
+
+
+def matrices(source, features, groups, options, first):
+    """The matrices of every pair of maps, and what makes their rows.
+
+    Parameters
+    ----------
+    features : list of maps.Feature
+    first : int
+        Entries of the job before the maps' own.
+
+    Returns
+    -------
+    columns : list of store.Column
+        (M, M) float32 each, NaN at degenerate maps; KLD, AUC and NSS are the mean of both directions.
+    rows : callable
+        start, stop -> {path: (stop - start, M) float32 array}
+    count : int
+        M
+    """
+    kept, _ = kept_maps(source, groups)
+    axis, columns, makers = store.Axis("/map", first=first), [], []
+    for feature in features:
+        path = {metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics}
+        columns += [store.Column(path[metric], (len(kept),), ["/other_map"], "f4", f"{metric} of {feature.name}, every pair", axis=axis)
+                    for metric in options.metrics]
+        maps = stored.Maps(source, feature, kept, options.reading)
+        makers.append((path, map_pairs.matrix_rows(maps, options.metrics, options.settings)))
+
+    def rows(start, stop):
+        return {path[metric]: values.astype("f4") for path, maker in makers for metric, values in maker(start, stop).items()}
+
+    return columns, rows, len(kept)
+
+
+def tell_maps(sink, source, groups):
+    """Write which sample, partner and target each row of a matrix is of, where the maps themselves are not carried on."""
+    kept, _ = kept_maps(source, groups)
+    place = np.append(np.cumsum(groups.keep) - 1, -1)  # the last for no partner
+    for path, text in ((paths.MAP_SAMPLE, "row of the sample"), (paths.MAP_PARTNER, "row of the pair's other sample, -1 none")):
+        sink.put(path, place[source.values(path)[kept]].astype("i4"), ["/map"], text)
+    if source.values(paths.MAP_TARGET) is not None:
+        sink.put(paths.MAP_TARGET, source.values(paths.MAP_TARGET)[kept], ["/map"], "class that the score is about, -1 none")
+    about = source.attributes(paths.MAPS)
+    sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})
 
 
 def kept_maps(source, groups):
@@ -133,11 +182,15 @@ def _of_pairs(pairs, labelled):
     if not labelled:
         mean = pairs.means["within"]
         return {"all": (mean.value, mean.pairs)}, pairs.replicates[:, :1]
+    at = {name: place for place, name in enumerate(pairs.means)}
     within, between = pairs.means["within"], pairs.means["between"]
-    table = {name: (mean.value, mean.pairs) for name, mean in pairs.means.items()}
-    table["within_minus_between"] = within.value - between.value, min(within.pairs, between.pairs)
-    drawn = pairs.replicates
-    return table, np.column_stack([drawn, drawn[:, 0] - drawn[:, 2]])
+    gap = within.value - between.value, min(within.pairs, between.pairs)
+    first, kinds = [name for name in map_pairs.STATISTICS if name in at], [name for name in BY_PREDICTION if name in at]
+    means = {name: (pairs.means[name].value, pairs.means[name].pairs) for name in (*first, *kinds)}
+    table = {name: means[name] for name in first} | {"within_minus_between": gap} | {name: means[name] for name in kinds}
+    drawn = {name: pairs.replicates[:, place] for name, place in at.items()}
+    drawn["within_minus_between"] = drawn["within"] - drawn["between"]
+    return table, np.column_stack([drawn[name] for name in table])
 
 
 def _resampled_mean(values, counts):
@@ -165,12 +218,25 @@ def settings_in_words(results):
     lines += dict.fromkeys(f"{metric}: {_metric_in_words(facts)[metric]}" for _, metric, facts in results if metric in _metric_in_words(facts))
     if metrics & set(ONE_WAY):
         lines.append(f"{', '.join(name for name in ONE_WAY if name in metrics)}: the mean of both directions")
-    lost = {f"{feature} {metric}": facts["degenerate"] for feature, metric, facts in results if facts["degenerate"]}
-    if lost:
-        lines.append("degenerate maps (constant, empty) are in no pair: " + ", ".join(f"{name} {number}" for name, number in lost.items()))
+    lines += _degenerate_in_words(results)
     if any(facts["leaks"] for _, _, facts in results):
         lines.append("target=label (leaks): the maps are of the true label, so they can tell it by construction")
     return lines
+
+
+def _degenerate_in_words(results):
+    """How many maps are in no pair, by feature, and by metric where these differ; what it means where all are."""
+    lost = {}
+    for feature, metric, facts in results:
+        lost.setdefault(feature, {})[metric] = facts["degenerate"]
+    said = [f"{feature} {next(iter(counts.values()))}" if len(set(counts.values())) == 1 else
+            f"{feature} " + " ".join(f"{metric} {number}" for metric, number in counts.items() if number)
+            for feature, counts in lost.items() if any(counts.values())]
+    if said:
+        yield f"degenerate maps (constant, empty) are in no pair: {', '.join(said)}"
+    against = " after ReLU; where nothing speaks for the target, --sign against or signed reads what speaks against it"
+    for feature, sign in dict.fromkeys((feature, facts["sign"]) for feature, _, facts in results if not facts["rows"]):
+        yield f"{feature}: every map is constant{against if sign == 'for' else ''}"
 
 
 def _read_in_words(size, sign, fuse):

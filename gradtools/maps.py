@@ -24,13 +24,14 @@ IN_MEMORY = 1 << 29  # bytes of raw maps that are held; larger sets wait in a te
 class Reading:
     """What makes maps of raw ones: `sign` and `fuse` as in `cams.read_maps`, `size` (height, width), None for the largest tap's own.
 
-    Without `fuse` every tap is a feature of its own; `layers` takes the last so many taps of each method.
+    Without `fuse` every tap is a feature of its own; `layers` takes the last so many taps of each method, and with `fuse` each of
+    its numbers is a feature, the fusion of so many.
     """
 
     sign: str = "for"
     size: tuple | None = None
     fuse: str | None = None
-    layers: int | None = None
+    layers: tuple | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +90,11 @@ def resolve(store, requests=(), reading=Reading()):
 
 def _features(method, taps, reading):
     """The features of one method: one a tap, or one of all."""
-    taps = taps[-reading.layers:] if reading.layers else taps
-    groups = [tuple(taps)] if reading.fuse else [(tap,) for tap in taps]
+    counts = reading.layers or (len(taps),)
+    if reading.fuse:
+        groups = dict.fromkeys(tuple(taps[-count:]) for count in counts)
+    else:
+        groups = [(tap,) for tap in taps[-max(counts):]]
     return [Feature(f"{PREFIX}{method}@{'+'.join(group)}", method, group) for group in groups]
 
 

@@ -10,6 +10,12 @@ MAP_STATISTICS = {
     "class_mean": "class's mean map",
     "centre": "centred Gaussian",
 }
+CLASS_BY_PREDICTION = {
+    "same_class_same_prediction": "same class, same pred",
+    "same_class_other_prediction": "same class, other pred",
+    "other_class_same_prediction": "other class, same pred",
+    "other_class_other_prediction": "other class, other pred",
+}
 SPREAD = {
     "all": "all pairs",
     "same_prediction": "same pred",

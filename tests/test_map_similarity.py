@@ -17,6 +17,9 @@ from gradtools.errors import GradtoolsError, UsageError
 EPS = 2.2204e-16
 COUNT, SIDE = 12, 5
 TAPS = {"block1": 6, "block2": SIDE}
+PREDICTED = np.array([0, 1, 1, 0, 2, 2, 0, 1, 2, 1, 1, 2])
+KINDS = {"same_class_same_prediction": (True, True), "same_class_other_prediction": (True, False),
+         "other_class_same_prediction": (False, True), "other_class_other_prediction": (False, False)}
 
 
 def quiet(line):
@@ -32,7 +35,7 @@ def write(path, raw, sample=None, partner=None, label=None, target="argmax", tap
         sink.put("/samples/label", np.asarray(label, "i4"), ["/sample"], "label")
         sink.put("/classes/name", ["ant", "bee", "cat"], ["/label"], "class")
         sink.put("/outputs/logits", np.random.default_rng(5).normal(size=(COUNT, 3)).astype("f4"), ["/sample", "/class"], "logits")
-        sink.put("/outputs/predicted", (np.arange(COUNT) % 3).astype("i4"), ["/sample"], "predicted")
+        sink.put("/outputs/predicted", PREDICTED.astype("i4"), ["/sample"], "predicted")
         sink.put("/maps/sample", np.asarray(sample, "i4"), ["/map"], "sample")
         sink.put("/maps/partner", np.asarray(-np.ones(len(sample)) if partner is None else partner, "i4"), ["/map"], "partner")
         for name, values in raw.items():
@@ -110,7 +113,7 @@ LOOPS = {
 }
 
 
-def by_loop(read, label, metric, image=None):
+def by_loop(read, label, metric, image=None, predicted=PREDICTED):
     """Every statistic over lists of pairs of maps of two images; maps that are None are in no pair."""
     image = np.arange(len(read)) if image is None else image
     pairs = [(i, j) for i, j in itertools.combinations(range(len(read)), 2)
@@ -119,6 +122,9 @@ def by_loop(read, label, metric, image=None):
     within = {g: [value[i, j] for i, j in pairs if label[i] == label[j] == g] for g in np.unique(label)}
     inside = list(itertools.chain(*within.values()))
     between = [value[i, j] for i, j in pairs if label[i] != label[j]]
+    kinds = {name: [value[i, j] for i, j in pairs if (label[i] == label[j], predicted[image[i]] == predicted[image[j]]) == kind]
+             for name, kind in KINDS.items()}
+    effect = [kinds["same_class_same_prediction"], kinds["other_class_same_prediction"]]
     zeros = [np.zeros_like(next(m for m in read if m is not None)) if m is None else m for m in read]
     mean = []
     for i, m in enumerate(read):
@@ -134,6 +140,8 @@ def by_loop(read, label, metric, image=None):
         "within_macro": (np.mean([np.mean(values) for values in within.values() if values]), len(inside)),
         "between": (np.mean(between), len(between)),
         "within_minus_between": (np.mean(inside) - np.mean(between), min(len(inside), len(between))),
+        **{name: (np.mean(values), len(values)) for name, values in kinds.items()},
+        "label_effect": (np.mean(effect[0]) - np.mean(effect[1]), min(map(len, effect))),
         "class_mean": (np.mean(mean), len(mean)),
         "centre": (np.mean(centre), len(centre)),
     }
@@ -194,8 +202,10 @@ def test_names_globs_layers_and_fusion(path):
     assert named("map:gradcam@block1") == ["map:gradcam@block1"]
     assert named("map:*@block1") == ["map:gradcam@block1", "map:gam@block1"]
     assert named() == [f"map:{name}" for name in raw_maps()]
-    assert named(layers=1) == ["map:gradcam@block2", "map:gam@block2"]
+    assert named(layers=(1,)) == ["map:gradcam@block2", "map:gam@block2"]
     assert named("map:gam", fuse="mean") == ["map:gam@block1+block2"]
+    assert named("map:gam", fuse="mean", layers=(1, 2, 7)) == ["map:gam@block2", "map:gam@block1+block2"]  # 7 of two are both
+    assert named("map:gam", layers=(1, 2)) == ["map:gam@block1", "map:gam@block2"]
     with pytest.raises(UsageError, match="map:gradcam@block1"):
         named("map:gradcam@block3")
 
@@ -272,6 +282,8 @@ def test_only_degenerate_maps_give_no_value_and_no_warning(tmp_path):
     results = run(write(tmp_path / "a.h5", {"gam@block2": np.ones((COUNT, SIDE, SIDE))}), resamples=5, metrics=map_similarity.map_metrics.METRICS)
     for result in results:
         assert np.isnan(result.columns["value"]).all() and result.facts["degenerate"] == COUNT and not result.columns["pairs"].any()
+    words = map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
+    assert sum("every map is constant after ReLU" in line for line in words) == 1 and any("--sign against" in line for line in words)
 
 
 def test_blocks_and_pieces_change_nothing(path, monkeypatch):
@@ -312,13 +324,17 @@ def test_command_writes_a_store_that_evaluate_reads(path, tmp_path):
     assert found.exit_code == 0, found.output
     subjects = evaluate.gather([str(out)])
     layout = evaluate.evaluate(subjects, "maps")
-    assert [one.title for one in layout] == ["CC of maps", "SSIM of maps"]
+    assert [one.title for one in layout[::2]] == ["CC of maps", "SSIM of maps"]
     row = next(row for row in layout[0].rows if row["maps"] == "gradcam@block2")
     expected = by_loop(normalised(raw_maps()["gradcam@block2"]), np.arange(COUNT) % 3, "CC")
     assert (row["within class"].value, row["between"].value, row["centred Gaussian"].value) == pytest.approx(
         tuple(expected[name][0] for name in ("within", "between", "centre")))
     assert row["within class"].low <= row["within class"].value <= row["within class"].high and row["pairs"] == expected["within"][1]
-    assert any("degenerate" in note and "CC 2" in note for note in layout[0].notes)
+    assert any("degenerate" in note and "map:gradcam@block2 2" in note for note in layout[0].notes)
+    assert [one.title for one in layout[1::2]] == [f"class x prediction: mean {metric} of maps (pairs)" for metric in ("CC", "SSIM")]
+    cell = next(row for row in layout[1].rows if row["maps"] == "gradcam@block2")["same class, other pred"]
+    value, pairs = expected["same_class_other_prediction"]
+    assert cell.value == pytest.approx(value) and cell.extra == f"({pairs})" and cell.low <= cell.value <= cell.high
 
 
 def test_json_and_text_say_what_the_numbers_depend_on(path):
@@ -327,7 +343,7 @@ def test_json_and_text_say_what_the_numbers_depend_on(path):
     assert {row["metric"] for row in rows} == {"CC", "SIM", "KLD", "AUC"} and {row["feature"] for row in rows} == {"map:gam@block2"}
     lines = map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in run(path, eps=1e-7)])
     text = "\n".join(lines)
-    for words in ("5x5 (native)", "eps 1e-07", "log base e", "both directions", "ties count half", "map:gradcam@block2 CC 2"):
+    for words in ("5x5 (native)", "eps 1e-07", "log base e", "both directions", "ties count half", "no pair: map:gradcam@block2 2"):
         assert words in text
 
 
@@ -396,13 +412,12 @@ def test_maps_of_a_real_network_equal_a_loop(tmp_path):
         raw = source.values("/maps/gradcam@layer3/map").astype("f8")
         assert len(raw) == 40
     for result in run(tmp_path / "maps.h5", metrics=tuple(LOOPS)):
-        assert_equal(result, by_loop(normalised(raw), groups.classes, result.metric))
+        assert_equal(result, by_loop(normalised(raw), groups.classes, result.metric, predicted=groups.predictions))
 
 
-def test_pictures_and_matrices_are_of_vectors(path, tmp_path):
-    for option in (["--matrix"], ["--figure", str(tmp_path / "a.png")]):
-        found = CliRunner().invoke(command.command, [str(path), "-o", str(tmp_path / "s.h5"), *option])
-        assert isinstance(found.exception, UsageError) and "of vectors" in str(found.exception) and not (tmp_path / "s.h5").exists()
+def test_pictures_are_of_vectors(path, tmp_path):
+    found = CliRunner().invoke(command.command, [str(path), "-o", str(tmp_path / "s.h5"), "--figure", str(tmp_path / "a.png")])
+    assert isinstance(found.exception, UsageError) and "of vectors" in str(found.exception) and not (tmp_path / "s.h5").exists()
 
 
 def test_the_shells_words_are_the_mathematics_own():

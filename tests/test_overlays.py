@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -102,7 +103,7 @@ def test_what_is_shown_is_read_maps(maps, shown, fuse):
 
 
 @pytest.mark.parametrize("method, head", [("gradcam-negative", "Grad-CAM\nnegative"), ("gradcam++-literal", "Grad-CAM++\nas printed"),
-                                          ("gam-top32-abs", "GAM\ntop32-abs"), ("guided-backprop", "guided-backprop")])
+                                          ("gam-top32-abs", "GAM\ntop32-abs"), ("guided-backprop", "guided BP,\nto its 99 %")])
 def test_heads_say_method_and_channels(method, head):
     assert pages._head(method) == head
 
@@ -118,6 +119,57 @@ def test_for_and_against_share_one_scale(maps, monkeypatch):
     np.testing.assert_array_equal(given[0] + given[1], given[2])
     np.testing.assert_array_equal(given[2], both)
     assert given[0].min() == 0 and given[1].max() == 0
+
+
+def test_maps_without_a_range_say_why_on_every_page(tmp_path, monkeypatch):
+    """All negative: nothing is left after the ReLU, and the signed page still has it; all equal: neither has."""
+    path = planted(tmp_path, ids=["ant/a.png", "bee/b.png"], methods=("gradcam", "hirescam"))
+    with h5py.File(path, "r+") as file:
+        for tap in SIZES:
+            file[f"maps/gradcam@{tap}/map"][:] = -1 - np.abs(file[f"maps/gradcam@{tap}/map"][:])
+            file[f"maps/hirescam@{tap}/map"][1] = .5
+    given, draw = [], pages.draw
+
+    def keep(title, heads, rows, bars, **more):
+        words = more.get("marks", {}) | {place: text for place, text in more.get("notes", {}).items() if text == albums.NOTHING}
+        given.append((words, {(line, column) for line, (_, shown) in enumerate(rows) for column, picture in enumerate(shown) if picture is None}))
+        return draw(title, heads, rows, bars, **more)
+    monkeypatch.setattr(pages, "draw", keep)
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        pages.overlay(album, (0,))
+        pages.class_sheet(album, "all", album.groups, 1)
+        pages.signed(album, (1,))
+        pages.grid(album, album.groups, 1)
+    nothing, constant = albums.NOTHING, albums.CONSTANT
+    words = [text for text, _ in given]
+    assert words[0] == {(0, 1): nothing}
+    assert words[1] == {(0, 1): nothing, (0, 4): nothing, (0, 5): constant}  # two images in a row, three pictures each
+    assert words[2] == {(1, column): constant for column in (1, 2, 3)}
+    assert words[3] == {(row, column): nothing for row in (0, 1) for column in (1, 2)} | {(1, 3): constant, (1, 4): constant}
+    assert all(gone == {place for place, text in told.items() if text == nothing} for told, gone in given)
+
+
+def test_titles_name_the_taps_of_each_method(tmp_path, shown):
+    """A gradient at the input has no part in the mean over the other taps, and is drawn up to its 99 %."""
+    path = planted(tmp_path, ids=["ant/a.png"], methods=("gradcam", "gradient"))
+    with h5py.File(path, "r+") as file:
+        del file["maps/gradient@low"]
+        file.move("maps/gradient@high", "maps/gradient@input")
+        file["maps"].attrs["order"] = json.dumps(["gradcam@low", "gradcam@high", "gradient@input"])
+        values = np.zeros((1, 10, 10), "f4")
+        values[0, 0, :5] = 1000, 4, 2, 1, 1
+        del file["maps/gradient@input/map"]
+        file["maps/gradient@input"].create_dataset("map", data=values)
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        pages.overlay(album, (0,))
+        pages.signed(album, (0,))
+        drawn, remark = albums.fused(album, 0, "gradient")
+    assert "mean of low and high; gradient at input" in shown[0][0] and shown[1][0].endswith("mean of low and high")
+    bright = np.quantile(values, .99)
+    np.testing.assert_allclose(drawn, np.minimum(values[0] / bright, 1), atol=1e-7)
+    assert 0 < drawn[0, 2] < 1 and not remark
 
 
 def test_files_and_their_names(maps, tmp_path):

@@ -221,9 +221,10 @@ def test_pairs_of_a_file(model, folder, tmp_path):
     listed.write_text("a,b\nant/02.png,bee/07.png\nbee/08.png,ant/02.png\n")
     path = make(folder, model, tmp_path / "a.h5", target="cosine", pairs=str(listed))
     assert read(path, "/pairs/a").tolist() == [2, 8] and read(path, "/pairs/b").tolist() == [7, 2]
-    listed.write_text("a,b\nant/02.png,bee/77.png\n")
-    with pytest.raises(UsageError, match="line 2.*no bee/77.png"):
-        make(folder, model, tmp_path / "a.h5", target="cosine", pairs=str(listed))
+    for line, words in (("ant/02.png,bee/77.png", "line 2.*no bee/77.png"), ("ant/02.png,ant/02.png", "line 2.*paired with itself")):
+        listed.write_text(f"a,b\n{line}\n")
+        with pytest.raises(UsageError, match=words):
+            make(folder, model, tmp_path / "a.h5", target="cosine", pairs=str(listed))
 
 
 def test_a_network_without_classes(folder, tmp_path, model):

@@ -1,6 +1,8 @@
 """Every equation against explicit float64 loops; captum; the identities of SPEC 5."""
 
+import contextlib
 import copy
+import itertools
 import math
 
 import numpy as np
@@ -266,7 +268,36 @@ def test_guided_backpropagation(way):
 
 def test_guided_backpropagation_without_relus_is_refused():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval().requires_grad_(False)
-    with pytest.raises(GradtoolsError, match="no ReLU of it can be reached"), guided.guided_relus("it"):
+    with pytest.raises(GradtoolsError, match="it rectifies by Gelu"), guided.guided_relus("it"):
+        at(network, images(1, 8), "input", lambda output, _: output[:, 0])
+
+
+OTHERS = {"LeakyRelu": nn.LeakyReLU(), "Hardswish": nn.Hardswish(inplace=True), "Silu": nn.SiLU(), "Gelu": nn.functional.gelu,
+          "Prelu": nn.PReLU(), "Threshold": lambda x: nn.functional.threshold(x, 0, 0), "Hardtanh": nn.Hardtanh(), "Elu": nn.SELU()}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_guided_backpropagation_in_part_is_refused(name):
+    """A network of ReLUs and of something else, at the beginning or at the end."""
+    for order in ((nn.ReLU(), OTHERS[name]), (OTHERS[name], nn.ReLU())):
+        relus = itertools.cycle(order)
+        network = Rectified(lambda x: next(relus)(x)).eval().requires_grad_(False)
+        with pytest.raises(GradtoolsError, match=f"(?i)guided-backprop: it rectifies by {name}"), guided.guided_relus("it"):
+            at(network, images(1, 8), "input", lambda output, _: output[:, 0])
+
+
+@pytest.mark.parametrize("name, refused", [("mobilenet_v2", False), ("vgg11", False), ("densenet121", False), ("mobilenet_v3_small", True),
+                                           ("efficientnet_b0", True)])
+def test_guided_backpropagation_of_architectures(name, refused):
+    with pytest.raises(GradtoolsError, match="in part only") if refused else contextlib.nullcontext(), guided.guided_relus(name):
+        at(torchvision_network(name), images(1, 64), "input", lambda output, _: output[:, 0])
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_a_relu_in_compiled_code_is_not_passed_over():
+    relus = itertools.cycle((torch.relu, torch.jit.script(nn.ReLU())))
+    network = Rectified(lambda x: next(relus)(x)).eval().requires_grad_(False)
+    with pytest.raises(GradtoolsError, match="by Relu where no ReLU can be reached"), guided.guided_relus("it"):
         at(network, images(1, 8), "input", lambda output, _: output[:, 0])
 
 

@@ -45,7 +45,7 @@ def command(console, paths, layout, published, form, figure, picture):
     subjects = evaluate.gather(paths or [options.input_store(None)])
     found = evaluate.evaluate(subjects, layout, published)
     write_tables(found, form)
-    for line in evaluate.missing(subjects):
+    for line in evaluate.missing(subjects, layout):
         console.say(line)
     if figure:
         figures.evaluated(subjects, picture, figure)

@@ -113,6 +113,21 @@ device = combine(
 )
 
 
+def layers(text):
+    """--layers with a command's own help: one number of taps, or several."""
+    return click.option("--layers", metavar="N[,N...]", callback=_counts, help=text)
+
+
+def _counts(_context, _parameter, text):
+    """The numbers of `2` or `1,2,4`, each once, as they stand (tuple of int); None without the option."""
+    if text is None:
+        return None
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number.isdecimal() and int(number) for number in numbers):
+        raise UsageError(f"--layers {text}: write how many of the last taps, as in 2, or several such numbers, as in 1,2,4")
+    return tuple(dict.fromkeys(int(number) for number in numbers))
+
+
 def input_store(argument):
     """The store to read: the argument, or '-' where stdin is no terminal."""
     if argument:

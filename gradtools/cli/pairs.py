@@ -1,7 +1,7 @@
 """The tables of `similarity`: one row a feature for people, one row a statistic for programs."""
 
 from gradtools.cli.console import left_out, number, with_interval, write_table
-from gradtools.vocabulary import MAP_METRICS, MAP_STATISTICS, SPREAD
+from gradtools.vocabulary import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS, SPREAD
 
 SHOWN = {
     "within": "within class",
@@ -74,6 +74,9 @@ def show(found, form, stream, further=()):
         title = f"{', '.join(dict.fromkeys(result.metric for result in of_maps))} of maps, {facts['maps']} maps of {facts['samples']} samples"
         rows = [_map_row(result) for result in of_maps]
         write_table(rows, list(rows[0]), form, title, [*NOTES_OF_MAPS, *map_notes(of_maps), NOTES[-1]], stream)
+    rows = [_kinds_row(result) for result in of_maps if "label_effect" in result.columns["statistic"]]
+    if rows:
+        write_table(rows, list(rows[0]), form, "class x prediction: means over pairs of maps (pairs)", [NOTES[1].partition(";")[0] + "."], stream)
 
 
 def _show_unlabelled(found, stream):
@@ -112,10 +115,19 @@ def _most_alike(found):
 def _map_row(result):
     """One metric's row of a feature that is maps."""
     row = {"feature": result.feature, "metric": result.metric}
-    for name, value, low, high in zip(*(result.columns[key] for key in ("statistic", "value", "low", "high"))):
-        row[MAP_STATISTICS[name]] = with_interval(float(value), float(low), float(high))
+    for name in result.columns["statistic"]:
+        if name in MAP_STATISTICS:
+            row[MAP_STATISTICS[name]] = with_interval(*_statistic(result, name))
     at = result.columns["statistic"].index("within" if "within" in result.columns["statistic"] else "all")
     return row | {"pairs": int(result.columns["pairs"][at]), "degenerate": result.facts["degenerate"]}
+
+
+def _kinds_row(result):
+    """One metric's means of the four kinds of pairs, with their numbers, and the label effect."""
+    pairs, row = dict(zip(result.columns["statistic"], result.columns["pairs"])), {"feature": result.feature, "metric": result.metric}
+    for name, head in CLASS_BY_PREDICTION.items():
+        row[head] = f"{with_interval(*_statistic(result, name))} ({int(pairs[name])})"
+    return row | {SHOWN["label_effect"]: with_interval(*_statistic(result, "label_effect"))}
 
 
 def map_notes(results):

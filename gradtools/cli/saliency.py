@@ -25,7 +25,7 @@ DRAWING = ("images", "images_dir", "where", "overlay", "overlay_limit", "fuse", 
               help="gradcam, gradcam++, gam, layercam, hirescam; the sums activation, positive-gradients, negative-gradients; at the input "
                    "gradient, guided-backprop (repeat).")
 @click.option("--tap", multiple=True, metavar="TAP", help="Module name, name#call, name@relu, glob, input or an auto: name (repeat).")
-@click.option("--layers", type=click.IntRange(1), help="The last so many of auto:blocks.  [default: 1 without --tap]")
+@options.layers("The last so many of auto:blocks; of several numbers, as in 1,2,4, the largest holds the taps of all.  [default: 1 without --tap]")
 @click.option("--channels", multiple=True, default=("all",), metavar="C",
               help="all, positive, negative, nearzero[:TAU|:P%], topK[:contribution|:gxa|:abs|:gradient|:nearzero|:activation], "
                    "or a list 3,17 (repeat).")
@@ -77,7 +77,7 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
         from gradtools import saliency
         asked = saliency.Options(
             method=tuple(dict.fromkeys(method)), channels=tuple(dict.fromkeys(channels)), pairs=pairs, compress=compress == "gzip",
-            layers=1 if layers is None and not chosen["tap"] else layers, target=target or ("cosine" if pairs else "argmax"), **chosen)
+            layers=max(layers) if layers else None if chosen["tap"] else 1, target=target or ("cosine" if pairs else "argmax"), **chosen)
         saliency.saliency(listed, network, destination, asked, source=source, where=where, images_dir=images_dir,
                           carry=from_store and options.carried(carry, images[0], destination), threads=threads, workers=workers,
                           max_skipped="0" if strict else max_skipped, force=force, restart=restart, say=console.say,

@@ -22,7 +22,7 @@ of_maps = options.combine(
         help="Of maps: what speaks for the target, against it, or both on one scale.",
     ),
     click.option("--size", metavar="N|HxW", help="Resize maps to so many pixels.  [default: the tap's own]"),
-    click.option("--layers", type=click.IntRange(1), help="Of maps: the last so many taps of each method."),
+    options.layers("Of maps: the last so many taps of each method; with --fuse, each number of 1,2,4 makes a map of its own."),
     click.option(
         "--fuse",
         metavar="F",
@@ -61,7 +61,7 @@ of_maps = options.combine(
 @options.rows
 @options.where
 @of_maps
-@click.option("--matrix", is_flag=True, help="Also store the similarity of every pair of vectors.")
+@click.option("--matrix", is_flag=True, help="Also store the similarity of every pair of vectors, and of every pair of maps.")
 @click.option("--auc/--no-auc", default=True, help="Pair AUC: does similarity tell that two images are of one class?")
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the intervals.")
 @click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")

@@ -41,14 +41,14 @@ def evaluate(subjects, layout=None, published=False):
     return found
 
 
-def missing(subjects):
-    """Lines that name the command for what no store holds, and what cannot be compared."""
+def missing(subjects, layout=None):
+    """Lines that name the command for what no store holds and the layout shows, and what cannot be compared."""
     for subject in subjects:
         if subject.channels and not (subject.similarity or subject.clusters):
             continue  # they answer another question
-        if not subject.similarity and not subject.maps:
+        if not subject.similarity and not subject.maps and layout in (None, "similarity", "layers", "maps", "seed"):
             yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
-        if not subject.clusters:
+        if not subject.clusters and layout in (None, "clustering", "seed"):
             yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"
     others = [subject.name for subject in subjects[1:] if not subject.same_samples(subjects[0])]
     if others:

@@ -3,8 +3,9 @@
 from gradtools import map_similarity
 from gradtools.evaluate import tables
 from gradtools.evaluate.tables import Cell, Table
-from gradtools.vocabulary import MAP_METRICS, MAP_STATISTICS
+from gradtools.vocabulary import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS
 
+EFFECT = "label effect | pred"
 GRAD_CAM = "map:gradcam@"
 
 
@@ -20,6 +21,7 @@ def make(subjects):
             lacking = [f"{subject.name}: -: {tables.FILLED_BY['maps']} --map-metric {metric} computes it"
                        for subject, results in zip(subjects, found) if not results]
             yield Table(f"{metric} of maps", ["model", "maps", *heads, "pairs", "samples"], rows, (*lacking, *notes))
+            yield from _class_by_prediction(subjects, found, metric)
             yield from tables.between_models(subjects, found, f"{metric} of maps, within classes", _value, _replicates)
 
 
@@ -28,6 +30,21 @@ def _row(subject, feature, measured):
     cells = {head: Cell(*measured.get(name)[:3]) for name, head in MAP_STATISTICS.items() if name in measured.columns["statistic"]}
     pairs = measured.get("within")[3] or measured.get("all")[3]
     return {"model": subject.name, "maps": feature.removeprefix("map:"), **cells, "pairs": pairs, "samples": measured.facts["samples"]}
+
+
+def _class_by_prediction(subjects, found, metric):
+    """Mean of the pairs of same or other class and same or other prediction, with their numbers; where predictions are known."""
+    rows = []
+    for subject, results in zip(subjects, found):
+        for feature, measured in results.items():
+            if "label_effect" in measured.columns["statistic"]:
+                cells = {head: measured.get(name) for name, head in CLASS_BY_PREDICTION.items()}
+                rows.append({"model": subject.name, "maps": feature.removeprefix("map:")}
+                            | {head: Cell(*cell[:3], extra=f"({cell[3]})") for head, cell in cells.items()}
+                            | {EFFECT: Cell(*measured.get("label_effect")[:3])})
+    if rows:
+        yield Table(f"class x prediction: mean {metric} of maps (pairs)", ["model", "maps", *CLASS_BY_PREDICTION.values(), EFFECT], rows,
+                    (f"{EFFECT}: same class minus other class among pairs of equal prediction",))
 
 
 def _value(measured):

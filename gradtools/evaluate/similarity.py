@@ -4,13 +4,8 @@ import functools
 
 from gradtools.evaluate import tables, unlabelled
 from gradtools.evaluate.tables import Cell, Table
+from gradtools.vocabulary import CLASS_BY_PREDICTION
 
-CELLS = {
-    "same_class_same_prediction": "same class, same pred",
-    "same_class_other_prediction": "same class, other pred",
-    "other_class_same_prediction": "other class, same pred",
-    "other_class_other_prediction": "other class, other pred",
-}
 OVER_TAPS = {
     "within": "within",
     "same_class_same_prediction": "same class, same pred",
@@ -120,12 +115,12 @@ def _class_by_prediction(subjects, found, metric):
     rows = []
     for subject, results in zip(subjects, found):
         for name in tables.ordered(results):
-            cells = {head: results[name].get(statistic) for statistic, head in CELLS.items()}
+            cells = {head: results[name].get(statistic) for statistic, head in CLASS_BY_PREDICTION.items()}
             rows.append(
                 {"model": subject.name, "feature": name}
                 | {head: Cell(cell[0], extra=f"({cell[3]})") for head, cell in cells.items()}
             )
-    return Table(f"class x prediction: mean {metric} (pairs)", ["model", "feature", *CELLS.values()], rows)
+    return Table(f"class x prediction: mean {metric} (pairs)", ["model", "feature", *CLASS_BY_PREDICTION.values()], rows)
 
 
 def _tap_row(subject, tap, metric):

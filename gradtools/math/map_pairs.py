@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from gradtools.math.map_metrics import METRICS, MapSettings, pair_block, prepare, rows_of
-from gradtools.math.pairs import PairMean, ratio
+from gradtools.math.pairs import PairMean, named, ratio, table_of_groupings
 
 STATISTICS = ("within", "within_macro", "between")
 
@@ -25,8 +25,8 @@ LARGEST_BLOCK = 256
 @dataclass(frozen=True)
 class MapPairs:
     """
-    One metric: means by name (`STATISTICS`), the groups' own values and pairs (G,), degenerate maps that were left out,
-    and replicates (B, 3) in the order of `STATISTICS`.
+    One metric: means by name (`STATISTICS`, or those of `pairs` where predictions were given), the groups' own values and
+    pairs (G,), degenerate maps that were left out, and replicates (B, S) in the order of the means.
     """
 
     means: dict
@@ -36,7 +36,8 @@ class MapPairs:
     replicates: np.ndarray
 
 
-def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=None, between=False, block=None, images=None):
+def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=None, between=False, block=None, images=None,
+                  predictions=None):
     """
     Mean of every metric over the unordered pairs of maps within groups.
 
@@ -58,6 +59,8 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
     images : (N,) int array, optional
         The image that each map is of, where images have several: two maps of one image are no pair. Maps of one image
         have one group and the same counts.
+    predictions : (N,) int array, optional
+        Of the images; with between, the means by class and prediction too (`pairs.STATISTICS`).
 
     Returns
     -------
@@ -70,8 +73,9 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
     SPEC 1.2, 6.1-6.4, 6.6.
     """
     groups = np.asarray(groups)
-    order = np.argsort(groups, kind="stable")
+    order = np.argsort(groups, kind="stable") if predictions is None else np.lexsort((predictions, groups))
     _, codes = np.unique(groups[order], return_inverse=True)
+    predicted = None if predictions is None or not between else np.unique(np.asarray(predictions)[order], return_inverse=True)[1]
     images = (np.arange(len(groups)) if images is None else np.asarray(images))[order]
     several = len(np.unique(images)) < len(images)
     weights = np.ones((1, len(groups)), dtype=np.uint16)
@@ -79,37 +83,48 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
         weights = np.concatenate([weights, np.asarray(counts)[:, order]])
     block, cell = _prepared_cells(maps, order, metrics, settings, block)
     sums = {metric: np.zeros((codes.max(initial=-1) + 2, len(weights))) for metric in metrics}
+    equal = {metric: np.zeros((2, len(weights))) for metric in metrics}
     usable = {metric: np.ones(len(codes), dtype=bool) for metric in metrics}
     for rows, columns, shared in _tiles(codes, block, between):
         a = _taken(cell, rows, block)
         b = a if rows == columns else _taken(cell, columns, block)
+        left, right = weights[:, rows].astype(np.float64), weights[:, columns].astype(np.float64)
         for metric in metrics:
             usable[metric][rows] = ~a.degenerate[metric]
             values = _unordered(pair_block(a, b, metric), rows == columns)
             if several:
                 values[images[rows][:, None] == images[columns]] = 0
-            _add(sums[metric], values, weights[:, rows], weights[:, columns], shared, between)
-    return {metric: _summary(sums[metric], weights, codes, images, usable[metric], between) for metric in metrics}
+            _add(sums[metric], values, left, right, shared, between)
+            if predicted is not None:
+                _add_equal(equal[metric], values * (predicted[rows][:, None] == predicted[columns]), left, right, shared)
+    return {metric: _summary(sums[metric], weights, codes, images, usable[metric], between, predicted, equal[metric])
+            for metric in metrics}
 
 
-def pair_matrix(maps, metric, settings=MapSettings(), block=None):
+def matrix_rows(maps, metrics=METRICS, settings=MapSettings(), block=None):
     """
-    The whole matrix of one metric.
+    The whole matrix of every metric, some rows at a time.
 
     Parameters as for `within_groups`.
 
     Returns
     -------
-    (N, N) float64 array, symmetric, NaN in the rows and columns of degenerate maps
+    A function of start and stop that gives {metric: (stop - start, N) float64 array}, NaN in the rows and columns of degenerate maps
     """
     n = len(maps)
-    block, cell = _prepared_cells(maps, np.arange(n), (metric,), settings, block)
-    matrix = np.empty((n, n))
-    for i in range(0, n, block):
-        for j in range(i, n, block):
-            values = pair_block(cell(i // block), cell(j // block), metric)
-            matrix[i:i + block, j:j + block], matrix[j:j + block, i:i + block] = values, values.T
-    return matrix
+    block, cell = _prepared_cells(maps, np.arange(n), metrics, settings, block)
+
+    def rows(start, stop):
+        found = {metric: np.empty((stop - start, n)) for metric in metrics}
+        for first in range(start, stop, block):
+            numbers = np.arange(first, min(first + block, stop))
+            own = prepare(np.asarray(maps[numbers]), metrics, settings, numbers=numbers)
+            for column in range(0, n, block):
+                for metric in metrics:
+                    found[metric][numbers - start, column:column + block] = pair_block(own, cell(column // block), metric)
+        return found
+
+    return rows
 
 
 def block_length(pixels, memory=MEMORY):
@@ -184,11 +199,18 @@ def _unordered(values, diagonal):
 
 def _add(sums, values, left, right, shared, between):
     """Add a tile to the sums within groups, sums[:-1] (G, 1 + B), and to the sum over all pairs, sums[-1]."""
-    left, right = left.astype(np.float64), right.astype(np.float64)
     for group, rows, columns in shared:
         sums[group] += _weighted(values[rows, columns], left[:, rows], right[:, columns])
     if between:
         sums[-1] += _weighted(values, left, right)
+
+
+def _add_equal(equal, values, left, right, shared):
+    """Add a tile's pairs of equal prediction, the others being 0, to the sum over all and to that over one class, (2, 1 + B)."""
+    if values.any():
+        equal[0] += _weighted(values, left, right)
+        for _, rows, columns in shared:
+            equal[1] += _weighted(values[rows, columns], left[:, rows], right[:, columns])
 
 
 def _weighted(values, left, right):
@@ -196,21 +218,36 @@ def _weighted(values, left, right):
     return np.einsum("bm,bm->b", left @ values, right)
 
 
-def _summary(sums, weights, codes, images, usable, between):
+def _summary(sums, weights, codes, images, usable, between, predicted, equal):
     """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates."""
     within, n_groups = sums[:-1], len(sums) - 1
     pairs = _pairs_of_groups(weights, codes, images, usable, n_groups)
-    values = ratio(within, pairs)
-    macro = ratio(np.where(pairs > 0, values, 0).sum(axis=0), (pairs > 0).sum(axis=0))
+    all_pairs = _pairs_of_groups(weights, np.zeros_like(codes), images, usable, 1)[0] if between else pairs.sum(axis=0)
+    over_all = sums[-1] if between else within.sum(axis=0)
+    if predicted is None:
+        means, numbers = _of_groups(within, pairs, over_all, all_pairs)
+        found = {name: PairMean(float(m), int(p)) for name, m, p in zip(STATISTICS, means[0], numbers[0])}
+    else:
+        same = [(equal[k], _equal_pairs(weights, keys, images, usable)) for k, keys in enumerate((predicted, codes * len(codes) + predicted))]
+        means, numbers = table_of_groupings((within, pairs), *same, (over_all, all_pairs))
+        found = named(means[0], numbers[0])
+    return MapPairs(found, ratio(within, pairs)[:, 0], pairs[:, 0].astype(np.int64), int(np.count_nonzero(~usable)), means[1:])
+
+
+def _of_groups(within, pairs, over_all, all_pairs):
+    """`STATISTICS` and their pairs, (1 + B, 3) each, from sums over the pairs of groups (G, 1 + B) and over all (1 + B,)."""
+    macro = ratio(np.where(pairs > 0, ratio(within, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
     micro_sum, micro_pairs = within.sum(axis=0), pairs.sum(axis=0)
-    means, numbers = [ratio(micro_sum, micro_pairs), macro], [micro_pairs, micro_pairs]
-    all_pairs = _pairs_of_groups(weights, np.zeros_like(codes), images, usable, 1)[0] if between else micro_pairs
     between_pairs = all_pairs - micro_pairs
-    means.append(ratio(sums[-1] - micro_sum if between else 0 * micro_sum, between_pairs))
-    numbers.append(between_pairs)
-    named = {name: PairMean(float(m[0]), int(p[0])) for name, m, p in zip(STATISTICS, means, numbers)}
-    return MapPairs(named, values[:, 0], pairs[:, 0].astype(np.int64), int(np.count_nonzero(~usable)),
-                    np.stack(means, axis=-1)[1:])
+    means = [ratio(micro_sum, micro_pairs), macro, ratio(over_all - micro_sum, between_pairs)]
+    return np.stack(means, axis=-1), np.stack([micro_pairs, micro_pairs, between_pairs], axis=-1)
+
+
+def _equal_pairs(weights, keys, images, usable):
+    """Weight of the pairs of usable maps of two images of equal keys (N,), in any order: (1 + B,)."""
+    order = np.argsort(keys, kind="stable")
+    _, codes = np.unique(keys[order], return_inverse=True)
+    return _pairs_of_groups(weights[:, order], codes, images[order], usable[order], codes.max(initial=-1) + 1).sum(axis=0)
 
 
 def _pairs_of_groups(weights, codes, images, usable, n_groups):

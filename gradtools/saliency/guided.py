@@ -7,6 +7,9 @@ from torch.overrides import TorchFunctionMode
 from gradtools.errors import GradtoolsError
 
 RECTIFIERS = ("relu", "relu_", "relu6", "relu6_")
+# What else rectifies, and what hides it, as autograd names them: a network that is guided in part only has no name.
+RECTIFYING = ("Relu", "Hardtanh", "Threshold", "LeakyRelu", "Prelu", "Rrelu", "Elu", "Gelu", "Silu", "Hardswish", "Mish", "Softplus",
+              "CompiledFunction", "DifferentiableGraph")
 BOUNDED = ("clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_", "hardtanh", "hardtanh_")  # nn.ReLU6 is a hardtanh from 0
 
 
@@ -22,11 +25,15 @@ def guided_relus(spec):
     Raises
     ------
     GradtoolsError
-        At the end, where no ReLU was reached.
+        At the end, where no ReLU was reached, or something else rectifies as well.
     """
     mode = _Guided()
     with mode:
         yield
+    others = _unreached(mode.last, mode.nodes)
+    if others:
+        raise GradtoolsError(f"guided-backprop: {spec} rectifies by {', '.join(others)} where no ReLU can be reached, and would be guided in "
+                             "part only; --method gradient reads the input's gradient of any network")
     if not mode.reached:
         raise GradtoolsError(f"guided-backprop: no ReLU of {spec} can be reached (it has others, or hides them in compiled code); "
                              "--method gradient reads the input's gradient of any network")
@@ -37,14 +44,30 @@ class _Guided(TorchFunctionMode):
 
     def __init__(self):
         super().__init__()
-        self.reached = 0
+        self.reached, self.nodes, self.last = 0, set(), None
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         output = function(*args, **(kwargs or {}))
         if _rectifies(getattr(function, "__name__", ""), args, kwargs or {}) and output.requires_grad:
             self.reached += 1
+            self.nodes.add(output.grad_fn)
             output.register_hook(lambda gradient: gradient.clamp(min=0))
+        self.last = getattr(output, "grad_fn", None) or self.last
         return output
+
+
+def _unreached(last, reached):
+    """What rectifies in the graph that ends in a node, beside the nodes that were reached (sorted list of str)."""
+    found, seen, waiting = set(), {last}, [last] if last is not None else []
+    while waiting:
+        node = waiting.pop()
+        name = node.name().removeprefix("torch::autograd::")
+        if node not in reached:
+            found |= {known for known in RECTIFYING if name.startswith(known)}
+        new = {before for before, _ in node.next_functions if before is not None} - seen
+        seen |= new
+        waiting += new
+    return sorted(found)
 
 
 def _rectifies(name, args, kwargs):

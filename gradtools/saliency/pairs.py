@@ -85,6 +85,9 @@ def _read(path, ids):
             unknown = next((cell for cell in cells if cell not in place), "")
             raise UsageError(f"--pairs {path}, line {number}: write two images by their path below the folder, as in {ids[0]},{ids[-1]}"
                              + (f"; there is no {unknown}" if unknown else ""))
+        if cells[0] == cells[1]:
+            raise UsageError(f"--pairs {path}, line {number}: {cells[0]} is paired with itself, and says nothing: its cosine is 1 "
+                             "wherever one looks; write two images")
     return np.array([[place[a], place[b]] for _, (a, b) in lines], dtype=int).reshape(-1, 2)
 
 

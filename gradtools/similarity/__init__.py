@@ -7,7 +7,6 @@ feature is the class row of the prediction, which knows nothing of an image but 
 import dataclasses
 
 from gradtools import features, interrupt, map_similarity, maps, provenance, samples, store
-from gradtools.errors import UsageError
 from gradtools.math import vectors
 from gradtools.similarity import in_blocks, in_memory, unlabelled, writing
 from gradtools.similarity.options import Options
@@ -60,6 +59,7 @@ def similarity(source, output, options, *, beside=(), carry=False, force=False, 
                 options,
                 groups,
                 of_vectors,
+                of_maps,
                 [*results, *beside],
                 begun,
                 carry,
@@ -85,8 +85,6 @@ def chosen(source, options):
     of_maps = maps.resolve(source, requests, options.maps.reading) if requests or source.maps and not others else []
     if not of_maps or others or source.taps and not requests:
         return [features.normalised(source, feature, options.rows) for feature in features.resolve(source, others)], of_maps
-    if options.matrix:
-        raise UsageError("--matrix is of vectors, and only maps are compared here: add a --feature, such as logits")
     return [], of_maps
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradtools import __version__, features, provenance, samples, store
+from gradtools import __version__, features, map_similarity, provenance, samples, store
 from gradtools.math import vectors
 from gradtools.similarity.options import Options
 
@@ -21,6 +21,7 @@ class Writing:
     options: Options
     groups: samples.Groups
     chosen: list
+    of_maps: list
     results: list
     begun: tuple
     carry: bool
@@ -58,45 +59,65 @@ def _fill(sink, job):
 
 
 def _write_matrices(job):
-    """The N x N matrices, a block of rows at a time; goes on after a kill."""
-    n = int(job.groups.keep.sum())
+    """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time; goes on after a kill."""
+    n = int(job.groups.keep.sum()) if job.chosen else 0
     wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metrics]
-    columns = [
-        store.Column(
-            f"{store.paths.similarity(feature.name, metric)}/matrix",
-            (n,),
-            ["/other"],
-            "f4",
-            f"{metric} of {feature.name}, every pair",
-        )
-        for feature, metric in wanted
-    ]
+    columns, of_maps, total = [_matrix_column(feature, metric, n) for feature, metric in wanted], None, n
+    if job.of_maps:
+        further, of_maps, count = map_similarity.matrices(job.source, job.of_maps, job.groups, job.options.maps, n)
+        columns, total = columns + further, n + count
+
+    def rows(start, stop):
+        if start >= n:
+            return of_maps(start - n, stop - n)
+        paths = (column.path for column in columns)
+        return {path: _matrix_rows(feature, metric, job.groups.keep, start, stop) for path, (feature, metric) in zip(paths, wanted)}
+
     command = {
         **dataclasses.asdict(job.options),
         "version": __version__,
         "carry": job.carry,
         "inputs": store.digests(job.source.file),
-        "features": [feature.name for feature in job.chosen],
+        "features": [feature.name for feature in (*job.chosen, *job.of_maps)],
     }
     with store.grow(
         job.output,
         "similarity",
         columns,
-        n,
+        total,
         MATRIX_BLOCK,
         command,
-        lambda part: _carry(part, job),
+        lambda part: _begin_matrices(part, job),
         force=job.force,
         restart=job.restart,
         say=job.say,
-    ) as part, job.progress(n, part.committed, "rows") as advance:
-        for start in range(part.committed, n, MATRIX_BLOCK):
-            stop = min(start + MATRIX_BLOCK, n)
-            rows = [_matrix_rows(feature, metric, job.groups.keep, start, stop) for feature, metric in wanted]
-            part.append({column.path: values for column, values in zip(columns, rows)}, np.zeros(stop - start, bool))
+    ) as part, job.progress(total, part.committed, "rows") as advance:
+        for start, stop in _matrix_blocks(part.committed, n, total):
+            part.append(rows(start, stop), np.zeros(stop - start, bool))
             advance(stop - start)
         if not part.whole:
             _fill(part, job)
+
+
+def _matrix_column(feature, metric, n):
+    """The growing matrix of one feature under one metric."""
+    path = f"{store.paths.similarity(feature.name, metric)}/matrix"
+    return store.Column(path, (n,), ["/other"], "f4", f"{metric} of {feature.name}, every pair", axis=store.Axis(last=n))
+
+
+def _begin_matrices(part, job):
+    """What does not grow: what is carried on, and which maps the rows are."""
+    _carry(part, job)
+    if job.of_maps and not job.carry:
+        map_similarity.tell_maps(part, job.source, job.groups)
+
+
+def _matrix_blocks(committed, n, total):
+    """(start, stop) of the blocks that are left: those of vectors, before n, and those of maps."""
+    for first, last in ((0, n), (n, total)):
+        for start in range(first, last, MATRIX_BLOCK):
+            if start >= committed:
+                yield start, min(start + MATRIX_BLOCK, last)
 
 
 def _matrix_rows(feature, metric, keep, start, stop):

@@ -22,7 +22,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
                             undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
     /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
-    /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]; of maps, map:gradcam@layer4/CC
+    /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]; of maps, map:gradcam@layer4/CC,
+                            matrix [map, other_map], whose rows /maps/sample, partner and target tell
     /neighbors/<feature>/   index (rows of the k nearest others, -1 none), similarity or distance [sample, neighbor]   attrs: metric, k, normalised
     /neighbors/<feature>/retrieval/   a table: how often they are of the sample's class; replicate [resample, row]
     /neighbors/<feature>/of/          a table: the nearest of one sample, itself first   attrs: sample, floor, above

@@ -122,3 +122,10 @@ def test_mistakes_are_one_line(capsys, paths, arguments, status, words):
 def test_a_picture_beside_the_tables(capsys, paths, tmp_path, picture):
     ended = call(capsys, "evaluate", *paths, "--figure", tmp_path / "a.png", "--picture", picture)
     assert ended.status == 0 and (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_only_what_the_layout_shows_is_missed(capsys, paths):
+    """Similarities alone: clusters are missed by the layouts that show them."""
+    for layout, missed in ((None, True), ("clustering", False), ("similarity", False), ("layers", False), ("seed", True)):
+        path = paths[1] if layout == "clustering" else paths[0]
+        assert ("no clusters" in call(capsys, "evaluate", path, *asked(layout)).err) == missed

@@ -72,7 +72,9 @@ def test_killed_and_given_again(workplace, options):
 @pytest.mark.parametrize("arguments, words", [
     (("photos", "-o", "a.h5", "--where", "correct"), "about the images of a store"), (("photos", "-o", "no/a.h5"), "does not exist"),
     (("photos", "-o", "a.h5", "--target", "wasp"), "no class 'wasp'"), (("photos", "-o", "a.h5", "--channels", "best"), "--channels best"),
-    (("photos", "-o", "a.h5", "--layers", "9"), "--layers 9"), ((), "standard input was empty")])
+    (("photos", "-o", "a.h5", "--layers", "9"), "--layers 9"),
+    (("photos", "-o", "a.h5", "--layers", "1,9"), "--layers 9: this network has 1 block"),
+    (("photos", "-o", "a.h5", "--layers", "2;3"), "as in 1,2,4"), ((), "standard input was empty")])
 def test_mistakes_are_said_in_one_line(workplace, arguments, words):
     result = run(workplace, "-q", *arguments)
     assert result.returncode in (1, 2) and words in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr

@@ -11,7 +11,7 @@ from gradtools.math.bootstrap import bootstrap_matrix_statistics, resample_count
 from gradtools.math.cams import read_maps
 from gradtools.math.map_controls import aligned_values, against, against_mean, centred_gaussian
 from gradtools.math.map_metrics import METRICS, MapSettings, pair_block, prepare
-from gradtools.math.map_pairs import STATISTICS, block_length, pair_matrix, within_groups
+from gradtools.math.map_pairs import STATISTICS, block_length, matrix_rows, within_groups
 from gradtools.math.pairs import STATISTICS as ALL_STATISTICS
 
 
@@ -69,6 +69,41 @@ def test_replicates_agree_with_the_bootstrap_of_a_matrix():
     np.testing.assert_allclose(found, expected[:, chosen], rtol=1e-10)
 
 
+KINDS = {"same_class_same_prediction": (True, True), "same_class_other_prediction": (True, False),
+         "other_class_same_prediction": (False, True), "other_class_other_prediction": (False, False)}
+
+
+@pytest.mark.parametrize("block", [1, 4, 100])
+def test_means_by_class_and_prediction_equal_lists_of_pairs(block):
+    """With two maps of some images, which are no pair, and degenerate maps."""
+    maps, groups = example()
+    images = np.arange(len(maps))
+    images[[2, 6]] = np.flatnonzero(groups == groups[2])[0], np.flatnonzero(groups == groups[6])[0]
+    predictions = np.random.default_rng(4).integers(0, 3, len(maps))[images]
+    found = within_groups(maps, groups, ["CC", "KLD"], between=True, block=block, images=images, predictions=predictions)
+    for metric in found:
+        matrix, means = matrix_of(maps, metric), found[metric].means
+        for name, kind in KINDS.items():
+            pairs = [matrix[i, j] for i, j in combinations(range(len(maps)), 2) if not np.isnan(matrix[i, j]) and images[i] != images[j]
+                     and (groups[i] == groups[j], predictions[i] == predictions[j]) == kind]
+            assert means[name].pairs == len(pairs) > 0
+            np.testing.assert_allclose(means[name].value, np.mean(pairs), rtol=1e-9)
+        effect = means["same_class_same_prediction"].value - means["other_class_same_prediction"].value
+        assert means["label_effect"].value == pytest.approx(effect)
+        plain = within_groups(maps, groups, [metric], between=True, block=block, images=images)[metric].means
+        np.testing.assert_allclose([means[name].value for name in STATISTICS], [plain[name].value for name in STATISTICS], rtol=1e-9)
+
+
+def test_replicates_by_class_and_prediction_agree_with_the_bootstrap_of_a_matrix():
+    maps, groups = example()
+    maps, groups = np.delete(maps, [4, 9, 12], axis=0), np.delete(groups, [4, 9, 12])
+    counts, predictions = resample_counts(groups, 20), groups[::-1]
+    found = within_groups(maps, groups, ["CC"], counts=counts, between=True, block=5, predictions=predictions)["CC"]
+    assert list(found.means) == list(ALL_STATISTICS)
+    expected = bootstrap_matrix_statistics(matrix_of(maps, "CC"), groups, predictions, counts)
+    np.testing.assert_allclose(found.replicates, expected, rtol=1e-8, atol=1e-12)
+
+
 def test_groups_come_in_ascending_order_with_their_own_means():
     maps, groups = example()
     found = within_groups(maps, groups, ["CC"], block=3)["CC"]
@@ -124,8 +159,11 @@ def test_stored_rows_are_asked_for_in_ascending_order_and_blocks_are_kept_or_mad
 
 def test_the_whole_matrix_and_the_length_of_its_blocks():
     maps, _ = example()
+    rows = matrix_rows(maps, block=6)
+    parts = [rows(0, 9), rows(9, 10), rows(10, len(maps))]
     for metric in METRICS:
-        np.testing.assert_allclose(pair_matrix(maps, metric, block=6), matrix_of(maps, metric), rtol=1e-10, atol=1e-12)
+        whole = np.vstack([part[metric] for part in parts])
+        np.testing.assert_allclose(whole, matrix_of(maps, metric), rtol=1e-10, atol=1e-12)
     assert block_length(49) == 256 and 1 <= block_length(224 * 224) * 224 * 224 * 8 * 8 * 4 <= 2 ** 30
     assert block_length(10 ** 9) == 1
 

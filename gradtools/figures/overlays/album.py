@@ -12,6 +12,7 @@ from gradtools.math.cams import read_maps
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
+AT_INPUT, SHARE = ("gradient", "guided-backprop"), .99  # shown up to the value that this share of the pixels has at most
 CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
 KEPT = 64  # frames held, so that the pictures of a group read each image once
 
@@ -95,7 +96,10 @@ def split(name):
 
 
 def fused(album, row, method, sign="for"):
-    """The map of a method over its taps, (H, W) float64 at the size of the frame, and what it lacks (str): '', CONSTANT or NOTHING."""
+    """The map of a method over its taps, (H, W) float64 at the size of the frame, and what it lacks (str): '', CONSTANT or NOTHING.
+
+    Those of the input's gradient are brighter: see `_clipped`.
+    """
     return _read(album, row, album.methods[method], sign)
 
 
@@ -136,8 +140,16 @@ def _read(album, row, names, sign):
     compat = album.compat if sign == "for" else None
     stored = [raw(album, row, name) for name in names]
     maps, flat = read_maps(stored, size, sign, fuse, compat=compat)
-    nothing = sign == "for" and compat != "ones" and all(values.max() <= 0 for values in stored)
-    return maps[0], "" if not flat[0] else NOTHING if nothing else CONSTANT
+    if flat[0]:
+        nothing = sign == "for" and compat != "ones" and all(values.max() <= 0 for values in stored)
+        return maps[0], NOTHING if nothing else CONSTANT
+    return _clipped(maps[0]) if split(names[0])[0] in AT_INPUT else maps[0], ""
+
+
+def _clipped(values):
+    """Pixels of the input's gradient: one of them is often many times all others, and would leave these dark."""
+    bright = np.quantile(values, SHARE)
+    return np.minimum(values / bright, 1) if bright > 0 else values
 
 
 def _groups(partner):

@@ -10,6 +10,7 @@ from gradtools.figures import page
 GAP, LINE, LEFT, BAR, LETTER = .06, .14, 1.1, .62, .056  # inches; LETTER is a mean one of 6.5 points
 
 NARROWEST = 3.2
+PLATE = {"boxstyle": "round,pad=.2", "facecolor": "white", "alpha": .75, "linewidth": 0}  # behind what is written on a picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Bar:
 
 
 @page.styled
-def draw(title, heads, rows, bars, side=None, notes=None):
+def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
     """Lay out pictures.
 
     Parameters
@@ -38,12 +39,14 @@ def draw(title, heads, rows, bars, side=None, notes=None):
         Width of a picture in inches; by default what a page holds.
     notes : dict of (int, int) to str, optional
         What is written below the picture at a row and column, or in its place where there is none.
+    marks : dict of (int, int) to str, optional
+        What is written on it.
 
     Returns
     -------
     Figure
     """
-    notes, columns = notes or {}, len(heads)
+    notes, marks, columns = notes or {}, marks or {}, len(heads)
     left, right = LEFT if any(name for name, _ in rows) else GAP, BAR * len(bars) + GAP
     side = side or min(1.6, (page.WIDTH - left - right) / columns - GAP)
     first = next(picture for _, pictures in rows for picture in pictures if picture is not None)
@@ -54,8 +57,8 @@ def draw(title, heads, rows, bars, side=None, notes=None):
     figure = page.sheet(width, height)
     figure.set_layout_engine("none")
 
-    def write(text, x, y, size, ha="left", va="top"):
-        figure.text(x / width, y / height, text, size=size, ha=ha, va=va, linespacing=1.25)
+    def write(text, x, y, size, ha="left", va="top", **more):
+        figure.text(x / width, y / height, text, size=size, ha=ha, va=va, linespacing=1.25, **more)
 
     write(title, GAP, height - GAP, 8)
     for column, head in enumerate(heads):
@@ -65,12 +68,14 @@ def draw(title, heads, rows, bars, side=None, notes=None):
         write(name, left - GAP, bottom + tall / 2, 6.5, "right", "center")
         for column, picture in enumerate(pictures):
             at = left + column * (side + GAP)
-            note = notes.get((row, column), "")
+            note, mark = (words.get((row, column), "") for words in (notes, marks))
             if picture is None:
                 write(note, at + side / 2, bottom + tall / 2, 6, "center", "center")
                 continue
             _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
             write(note, at, bottom - .02, 6)
+            if mark:
+                write(mark, at + side / 2, bottom + .04, 6, "center", "bottom", bbox=PLATE)
     _bars(figure, bars, (width, height), width - right + GAP, top, min(height - top - GAP, max(tall, 1.6)))
     return figure
 

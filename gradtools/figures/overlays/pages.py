@@ -17,7 +17,7 @@ JET = Bar("jet", 0., "map, 0 to 1 in each")
 BOTH_WAYS = Bar(blending.SIGNED, -1., "against (-1) to for (+1)")
 SHORT = {"positive-gradients": "positive\ngradients", "negative-gradients": "negative\ngradients", "activation": "activations",
          "gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++", "gam": "GAM", "layercam": "LayerCAM", "hirescam": "HiResCAM",
-         "gradcam++-literal": "Grad-CAM++\nas printed"}
+         "gradcam++-literal": "Grad-CAM++\nas printed", "gradient": "gradient,\nto its 99 %", "guided-backprop": "guided BP,\nto its 99 %"}
 LAYERS = ("activation", "positive-gradients", "gam")
 COMPARED = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
 OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
@@ -32,14 +32,15 @@ def overlay(album, group):
 
 def signed(album, group):
     """For, against and both of every method that has them, in one scale: m / max|m|."""
-    methods, heads, rows = albums.signed_methods(album), ["image", "for", "against", "for - against"], []
+    methods, heads, rows, marks = albums.signed_methods(album), ["image", "for", "against", "for - against"], [], {}
     for row in group:
-        for number, method in enumerate(methods):
-            both = albums.fused(album, row, method, "signed")[0]
+        for method in methods:
+            both, lacks = albums.fused(album, row, method, "signed")
+            marks |= {(len(rows), column): lacks for column in (1, 2, 3) if lacks}
             parts = [np.maximum(both, 0), np.minimum(both, 0), both]
             shown = [blending.over(_frame(album, row), part, blending.SIGNED, -1.) for part in parts]
             rows.append((_named(album, group, row, method), [_frame(album, row), *shown]))
-    return draw(_title(album, group, _taps_line(album)), heads, rows, [BOTH_WAYS], side=1.3)
+    return draw(_title(album, group, _taps_line(album, methods)), heads, rows, [BOTH_WAYS], side=1.3, marks=marks)
 
 
 def explained(tap, album, group):
@@ -65,45 +66,42 @@ def overflowing(album, group):
 def layered(album, group):
     """Figures 8 to 11: activation, gradient and map of every tap, and below them those of all taps together."""
     taps = shared_taps(album, LAYERS)
-    rows, notes = [], {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for row in group:
         for tap in [*taps, None]:
             found = [albums.at_tap(album, row, f"{method}@{tap}") if tap else albums.fused(album, row, method) for method in LAYERS]
             name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
-            rows.append((name, _line(album, row, found, notes, len(rows))))
-    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, notes=notes)
+            rows.append((name, _line(album, row, found, words, len(rows))))
+    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, **words)
 
 
 def class_sheet(album, name, groups, number):
     """Images of a class, each with every method's map, several in a row."""
     methods = list(album.methods)
-    cells = []
-    for row in (row for group in groups for row in group):
-        shown = _line(album, row, [albums.fused(album, row, method) for method in methods], {}, 0)
-        cells.append((_caption(album, row, len(shown) * .7), shown))
-    per_row = across(album)
+    cells, per_row, width = [row for group in groups for row in group], across(album), 1 + len(methods)
     heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
-    rows, notes = [], {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for start in range(0, len(cells), per_row):
-        line = cells[start:start + per_row]
-        for index, (caption, shown) in enumerate(line):
-            notes |= {(len(rows), index * len(shown) + place): albums.NOTHING for place, picture in enumerate(shown) if picture is None}
-            notes[len(rows), index * len(shown)] = caption
-        rows.append(("", [picture for _, shown in line for picture in shown]))
+        pictures = []
+        for row in cells[start:start + per_row]:
+            found = [albums.fused(album, row, method) for method in methods]
+            words["notes"][len(rows), len(pictures)] = _caption(album, row, width * .7)
+            pictures += _line(album, row, found, words, len(rows), len(pictures))
+        rows.append(("", pictures))
     title = f"{page.shown(name)}, page {number}: {_taps_line(album)}"
-    return draw(title, heads, rows, [_bar(album)], notes=notes)
+    return draw(title, heads, rows, [_bar(album)], **words)
 
 
 def grid(album, groups, number):
     """Images x (methods x taps), each tap's own map; both images of a pair one below the other."""
     names = [name for method in album.methods.values() for name in method]
     heads = ["image", *(f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}" for name in names)]
-    rows, notes = [], {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for row in (row for group in groups for row in group):
         found = [albums.at_tap(album, row, name) for name in names]
-        rows.append((_caption(album, row, NAME, "\n"), _line(album, row, found, notes, len(rows))))
+        rows.append((_caption(album, row, NAME, "\n"), _line(album, row, found, words, len(rows))))
     title = f"every method at every tap, page {number}" + (f", as --compat {album.compat}" if album.compat else "")
-    return draw(title, heads, rows, [_bar(album)], side=SMALL, notes=notes)
+    return draw(title, heads, rows, [_bar(album)], side=SMALL, **words)
 
 
 def across(album):
@@ -124,17 +122,19 @@ def last_tap(album, methods):
 
 def _rows_of(album, group, heads, makers, below):
     """One row an image: the image, and what each maker gives."""
-    rows, notes = [], {}
+    rows, words = [], {"notes": {}, "marks": {}}
     for row in group:
         found = [make(row) for make in makers]
         name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
-        rows.append((name, _line(album, row, found, notes, len(rows))))
-    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], notes=notes, side=1.15 if len(heads) > 3 else 1.5)
+        rows.append((name, _line(album, row, found, words, len(rows))))
+    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], side=1.15 if len(heads) > 3 else 1.5, **words)
 
 
-def _line(album, row, found, notes, line):
-    """An image and its maps; where one is constant, a note says so, and in the place of one that is zero everywhere there are words alone."""
-    notes.update({(line, 1 + index): lacks for index, (_, lacks) in enumerate(found) if lacks})
+def _line(album, row, found, words, line, first=0):
+    """An image and its maps from column `first` on; a constant one is marked, and one that is zero everywhere gives way to words."""
+    for place, (_, lacks) in enumerate(found, first + 1):
+        if lacks:
+            words["notes" if lacks == albums.NOTHING else "marks"][line, place] = lacks
     return [_frame(album, row), *(None if lacks == albums.NOTHING else _shown(album, row, values) for values, lacks in found)]
 
 
@@ -185,8 +185,15 @@ def _title(album, group, below):
     return f"{first}; {below}" if below else first
 
 
-def _taps_line(album):
-    """Which taps, and how they became one."""
-    taps = list(dict.fromkeys(albums.split(name)[1] for names in album.methods.values() for name in names))
-    line = f"at {taps[0]}" if len(taps) == 1 else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
+def _taps_line(album, methods=None):
+    """Which taps, and how each method's became one; a method whose taps are others than most is named with its own."""
+    taps = {method: [albums.split(name)[1] for name in album.methods[method]] for method in methods or album.methods}
+    shared = max(taps.values(), key=lambda one: sum(one == other for other in taps.values()))
+    others = {tuple(own): [name for name, one in taps.items() if one == own] for own in taps.values() if own != shared}
+    line = _fused_in_words(album, shared) + "".join(f"; {', '.join(names)} {_fused_in_words(album, own)}" for own, names in others.items())
     return line + (f", as --compat {album.compat}" if album.compat else "")
+
+
+def _fused_in_words(album, taps):
+    """`at layer4`, or `mean of layer3 and layer4`."""
+    return f"at {taps[0]}" if len(taps) == 1 else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
