@@ -10,3 +10,12 @@ MAP_STATISTICS = {
     "class_mean": "class's mean map",
     "centre": "centred Gaussian",
 }
+RANKINGS_OF_CHANNELS = {
+    "contribution": "contribution",
+    "gxa": "gradient x mean activation",
+    "abs": "|gradient|",
+    "gradient": "gradient",
+    "nearzero": "near zero first",
+    "activation": "mean activation",
+    "random": "random",
+}

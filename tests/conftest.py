@@ -29,6 +29,7 @@ def feature_store(tmp_path_factory):
         "gradient": rows + 0.1 * rng.standard_normal((60, 8)),
         "activation": np.abs(rows + 0.3 * rng.standard_normal((60, 8))),
     }
+    values["contribution"] = values["gradient"] * values["activation"]
     with store.create(str(path), "features", root="nowhere") as sink:
         sink.put("/samples/id", [f"{i:02}.png" for i in range(60)], ["/sample"], "id")
         sink.put("/samples/label", label.astype("i4"), ["/sample"], "label")
@@ -42,7 +43,8 @@ def feature_store(tmp_path_factory):
             ["/sample", "/class"],
             "logits",
         )
-        sink.put("/outputs/predicted", predicted, ["/sample"], "predicted")
+        for name in ("predicted", "target"):
+            sink.put(f"/outputs/{name}", predicted, ["/sample"], name)
         for name, array in values.items():
             sink.put(f"/taps/block/{name}", array.astype("f4"), ["/sample", "channel"], name)
         sink.attributes("/model", model="planted", weights_sha256="0" * 64, target="argmax", score="logit")

@@ -11,7 +11,7 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "gradtools"
 FILES = sorted(PACKAGE.rglob("*.py"))
-TORCH = {"models", "taps", "extract", "scores", "layers", "demo", "bundled", "jobs", "saliency"}
+TORCH = {"models", "taps", "extract", "scores", "layers", "demo", "bundled", "jobs", "saliency", "channels"}
 MAY_IMPORT = {
     "math": {"math", "errors"},
     "store": {"store", "errors", "interrupt"},

@@ -18,6 +18,7 @@ from gradtools.errors import GradtoolsError
 COMMANDS = {
     "extract": "Images + model -> features: logits, and at every tap activation, gradient, contribution.",
     "saliency": "Images or features + model -> maps: Grad-CAM and its kin, for classes and for pairs of images.",
+    "channels": "Features -> which feature maps matter: distribution and rankings of channels, for every class.",
     "similarity": "Features or maps -> how alike images are within and between classes and predictions.",
     "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",

@@ -20,6 +20,9 @@ POISSON_OF = np.searchsorted(np.cumsum(np.exp(-1) / np.cumprod([1, *range(1, 9)]
 # Beyond this many images, factoring the Gram matrix costs more than resampling long rows.
 FACTORED_ROWS = 2000
 
+# Beyond this many images the counts of all resamples are not held at once (SPEC 6.6).
+COUNTED_ROWS = 20_000
+
 
 def resample_counts(classes, resamples=1000, seed=0):
     """
@@ -171,6 +174,40 @@ def _matrix_sums(matrix, codes, weights):
         sums.append(np.einsum("bn,bn->b", c @ matrix[np.ix_(members, members)], c) / 2)
         pairs.append((c.sum(axis=1) ** 2 - (c ** 2).sum(axis=1)) / 2)
     return np.stack(sums), np.stack(pairs)
+
+
+def bootstrap_means(values, resamples=1000, seed=0):
+    """
+    Replicates of the mean over images of every column.
+
+    Parameters
+    ----------
+    values : (N, S) float array
+        NaN where an image has no value; it is left out of that column.
+    resamples : int
+        B.
+    seed : int
+
+    Returns
+    -------
+    (B, S) float64 array, NaN where a resample has no value; beyond COUNTED_ROWS images counts are Poisson(1), block by block.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    sums = np.zeros((2, resamples, values.shape[1]))
+    for rows, counts in _blocks_of_counts(len(values), resamples, seed):
+        counts, part = counts.astype(np.float64), values[rows]
+        sums += counts @ np.nan_to_num(part), counts @ ~np.isnan(part)
+    return np.divide(sums[0], sums[1], out=np.full(sums[0].shape, np.nan), where=sums[1] > 0)
+
+
+def _blocks_of_counts(n, resamples, seed):
+    """(rows, counts (B, n)) that make up one bootstrap of n images: whole where they are few."""
+    if n <= COUNTED_ROWS:
+        yield slice(0, n), resample_counts(np.zeros(n, int), resamples, seed)
+        return
+    for start in range(0, n, 8 * POISSON_UNIT):
+        stop = min(start + 8 * POISSON_UNIT, n)
+        yield slice(start, stop), poisson_counts(start, stop, resamples, seed)
 
 
 def interval(replicates, level=.95):

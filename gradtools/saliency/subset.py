@@ -10,10 +10,10 @@ import re
 import torch
 
 from gradtools.errors import UsageError
+from gradtools.math.channels import RANKINGS
 from gradtools.saliency.methods import weights
 
-RANKINGS = ("contribution", "gradient", "|gradient|", "activation")
-GRAMMAR = "all, positive, negative, nearzero[:TAU|:P%], topK[:contribution|:gradient|:abs|:activation] or a list 3,17,40"
+GRAMMAR = f"all, positive, negative, nearzero[:TAU|:P%], topK[:{'|:'.join(RANKINGS)}] or a list 3,17,40"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +46,9 @@ def parse(text):
     if name == "nearzero":
         return _near_zero(text, value)
     if re.fullmatch(r"top[1-9]\d*", name):
-        ranking = {"abs": "|gradient|", "": "contribution"}.get(value, value)
-        if ranking not in RANKINGS:
-            raise UsageError(f"--channels {text}: rank by contribution, gradient, abs (the size of the gradient) or activation")
-        return Subset("top", f"-{name}" + (f"-{value}" if value else ""), text, count=int(name[3:]), ranking=ranking)
+        if value not in ("", *RANKINGS):
+            raise UsageError(f"--channels {text}: rank by {', '.join(RANKINGS)} (abs is the size of the gradient, gxa gradient x activation)")
+        return Subset("top", f"-{name}" + (f"-{value}" if value else ""), text, count=int(name[3:]), ranking=value or "contribution")
     if re.fullmatch(r"\d+(,\d+)*", text):
         return Subset("list", "-list", text, channels=tuple(sorted({int(item) for item in text.split(",")})))
     raise UsageError(f"--channels {text}: write {GRAMMAR}")
@@ -109,8 +108,5 @@ def _smallest(size, share):
 
 def _ranked(ranking, A, G, alpha):
     """What channels are ranked by, (N, C)."""
-    if ranking == "contribution":
-        return (G * A).sum((2, 3), dtype=torch.float64)
-    if ranking == "activation":
-        return A.sum((2, 3), dtype=torch.float64)
-    return alpha.abs() if ranking == "|gradient|" else alpha
+    mean = A.sum((2, 3), dtype=torch.float64) / (A.shape[2] * A.shape[3])
+    return RANKINGS[ranking](alpha, mean, (G * A).sum((2, 3), dtype=torch.float64))

@@ -24,7 +24,10 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
     /projection/<feature>/            pca [sample, component]   explained [component]
-    /tables/<name>/         a table: one dataset a column, all of them [row]
+    /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
+                            nearzero random [group, channel]   class, images [group]; the first group is all images
+    /channels/<tap>/<kind>/ histogram of gradient, contribution: count [group, bin]   low, high [bin]
+    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement
     /history                one JSON line a step [step]
     /part/                  only in an unfinished file: committed rows, unreadable ones, and the command that goes on with it
 """

@@ -9,6 +9,7 @@ LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", 
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
+CHANNELS, TABLES = "/channels", "/tables"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
 
 
@@ -45,3 +46,13 @@ def augmentation(feature):
 def decoding(feature):
     """Group of how well a linear probe reads the label from a feature."""
     return f"{DECODING}/{feature}/logistic"
+
+
+def channels(tap, kind=None):
+    """Group of what the channels of a tap have in the mean over classes, or of the histogram of a `kind` of their values."""
+    return f"{CHANNELS}/{tap}" + (f"/{kind}" if kind else "")
+
+
+def table(name):
+    """Group of a table."""
+    return f"{TABLES}/{name}"

@@ -14,7 +14,7 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import layout, pipes
 from gradtools.store.copying import copy, followed
 
-RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables", "augmentation", "decoding")
+RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables", "augmentation", "decoding", "channels")
 
 
 def check_output(output, force=False, inputs=()):
