@@ -56,7 +56,7 @@ def distribution(found, groups, facts):
             for one in found for number, name in enumerate(groups.every_name)
             for kind, means in one.distribution.items() for place, statistic in enumerate(STATISTICS)]
     names = ("tap", "class", "images", "feature", "statistic", "value", "low", "high")
-    return _table("channel_distribution", "distribution over an image's channels, mean over images", names, rows, facts)
+    return table("channel_distribution", "distribution over an image's channels, mean over images", names, rows, facts)
 
 
 def agreement(found, groups, facts):
@@ -65,10 +65,10 @@ def agreement(found, groups, facts):
              one.tied[number, place])
             for one in found for number, name in enumerate(groups.every_name) for place, ranking in enumerate(RANKINGS_OF_CHANNELS)]
     names = ("tap", "class", "images", "ranking", "value", "low", "high", "tied")
-    return _table("channel_agreement", "Spearman with the contribution over an image's channels, mean over images", names, rows, facts)
+    return table("channel_agreement", "Spearman with the contribution over an image's channels, mean over images", names, rows, facts)
 
 
-def _table(name, title, names, rows, facts):
-    """An `Outcome` of rows."""
+def table(name, title, names, rows, facts):
+    """The `Outcome` of a table: rows (list of tuple), a value for each of its columns' names."""
     columns = {key: list(values) if isinstance(values[0], str) else np.array(values) for key, values in zip(names, zip(*rows))}
     return Outcome("channels", paths.table(name), columns, facts, title)

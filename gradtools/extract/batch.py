@@ -1,7 +1,5 @@
 """Features of one batch: one forward pass, one backward pass for all taps, reductions over positions."""
 
-import torch
-
 from gradtools import jobs, scores, taps
 from gradtools.jobs import array
 
@@ -40,25 +38,19 @@ def _scored(job, logits, tapped, label, cosine):
 
 
 def _tap_values(tap, activation, gradient, options):
-    """Reductions over positions of one tap, in float64 (SPEC 0), and the maps that were asked for."""
+    """Reductions over positions of one tap, and the maps that were asked for."""
     where = f"/taps/{tap.name}"
     maps, token = taps.to_chw(activation, tap)
-    values = {f"{where}/activation": _mean(maps), f"{where}/active_share": _mean(maps > 0)}
+    slopes, token_slopes = (None, None) if gradient is None else taps.to_chw(gradient, tap)
+    values = {f"{where}/{name}": rows for name, rows in jobs.reductions(maps, slopes).items()}
     if "activation" in options.maps:
         values[f"{where}/activation_map"] = array(maps, NUMPY[options.map_dtype])
     if token is not None:
         values[f"{where}/token_activation"] = array(token)
     if gradient is None:
         return values
-    slopes, token = taps.to_chw(gradient, tap)
-    values |= {f"{where}/gradient": _mean(slopes), f"{where}/contribution": array((slopes * maps).sum((2, 3), dtype=torch.float64))}
     if "gradient" in options.maps:
         values[f"{where}/gradient_map"] = array(slopes)
-    if token is not None:
-        values[f"{where}/token_gradient"] = array(token)
+    if token_slopes is not None:
+        values[f"{where}/token_gradient"] = array(token_slopes)
     return values
-
-
-def _mean(maps):
-    """Mean over positions, (B, C) float32 from float64 sums."""
-    return array(maps.sum((2, 3), dtype=torch.float64) / (maps.shape[2] * maps.shape[3]))

@@ -31,11 +31,16 @@ def forward(job, x, chosen=None):
         As `taps.forward` gives them.
     cosine : (B, K) tensor or None
     """
-    chosen = job.taps if chosen is None else chosen
+    (output, tapped), cosine = with_cosine(job, lambda: taps.forward(job.network, x, job.taps if chosen is None else chosen))
+    return output, tapped, cosine
+
+
+def with_cosine(job, run):
+    """What a pass of the job's network gives, `run()`, and with `--score cosine` the cosines (B, K) as `forward` has them."""
     by_cosine = job.target is not None and job.options.score == "cosine"
     with taps.head_inputs(job.network, job.model.head.name) if by_cosine else contextlib.nullcontext() as read:
-        output, tapped = taps.forward(job.network, x, chosen)
-    return output, tapped, _cosine(job, read[0]) if by_cosine else None
+        found = run()
+    return found, _cosine(job, read[0]) if by_cosine else None
 
 
 def _cosine(job, embedding):
@@ -50,6 +55,19 @@ def outputs(job, output):
     if job.target is None:
         return {"/outputs/embedding": array(detached)}
     return {"/outputs/logits": array(detached), "/outputs/predicted": array(detached.argmax(1), "i4")}
+
+
+def reductions(maps, slopes=None):
+    """Reductions over positions of a tap's maps and gradients (B, C, H, W), in float64 (SPEC 0), by name: (B, C) float32 arrays."""
+    found = {"activation": _mean(maps), "active_share": _mean(maps > 0)}
+    if slopes is None:
+        return found
+    return found | {"gradient": _mean(slopes), "contribution": array((slopes * maps).sum((2, 3), dtype=torch.float64))}
+
+
+def _mean(maps):
+    """Mean over positions, (B, C) float32 from float64 sums."""
+    return array(maps.sum((2, 3), dtype=torch.float64) / (maps.shape[2] * maps.shape[3]))
 
 
 def array(tensor, dtype="f4"):

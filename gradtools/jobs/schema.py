@@ -7,7 +7,12 @@ import json
 
 import numpy as np
 
-from gradtools import __version__, store
+from gradtools import __version__, store, taps
+from gradtools.errors import GradtoolsError
+
+REDUCTIONS = {"activation": "mean activation over positions", "active_share": "share of positions with activation above zero",
+              "gradient": "mean over positions of the score's gradient (Grad-CAM's weight)",
+              "contribution": "sum over positions of gradient times activation"}
 
 
 def columns(job, axis=store.Axis()):
@@ -23,6 +28,12 @@ def columns(job, axis=store.Axis()):
         return found + [column("/outputs/embedding", (job.width,), ["/embedding"], "f4", text)]
     return found + [column("/outputs/logits", (job.width,), ["/class"], "f4", "logits"),
                     column("/outputs/predicted", (), [], "i4", "class of the largest logit")]
+
+
+def tap_columns(tap, job):
+    """The datasets of a tap's reductions (see `passing.reductions`): without a class head none of gradients."""
+    names = list(REDUCTIONS)[:2 if job.target is None else 4]
+    return [store.Column(store.paths.tap(tap.name, name), (tap.channels,), ["channel"], "f4", REDUCTIONS[name]) for name in names]
 
 
 def command(job):
@@ -101,3 +112,25 @@ def _begin_model(part, job):
         part.put("/model/weight", model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
                  attrs={"module": model.head.name})
         part.put("/model/bias", model.head.bias.astype("f4"), ["/class"], "bias of the last layer")
+
+
+def begin_taps(part, job):
+    """Order, defaults and verdicts of the taps."""
+    chosen = [tap.name for tap in job.taps]
+    blocks = [name for name in _automatic(job, "blocks") if name in chosen]
+    defaults = {key: name for key, part_of in (("default_gradient", "last-conv"), ("default_activation", "last-block"))
+                for name in _automatic(job, part_of) if name in chosen}
+    part.attributes("/taps", order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
+    for tap in job.taps:
+        verdict = job.verdicts.get(tap.name)
+        facts = {} if verdict is None else {"spatially_constant": int(verdict.spatially_constant),
+                                            "input_independent": int(verdict.input_independent)}
+        part.attributes(f"/taps/{tap.name}", shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
+
+
+def _automatic(job, name):
+    """Names of the taps that an auto: name stands for; none in a network without maps."""
+    try:
+        return [tap.name for tap in taps.resolve(job.trace, [f"auto:{name}"])]
+    except GradtoolsError:
+        return []

@@ -10,10 +10,14 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /boxes/                 a table: sample, class, x0, y0, x1, y1 in pixels of the original image, half-open [box]
     /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, temperature, device, dtype, batch_size
                             class_name, bias [class]   weight [class, embedding]
-    /outputs/               logits [sample, class]   predicted, target [sample]   embedding [sample, embedding]
+    /outputs/               logits [sample, class]   predicted, target, score [sample]   embedding [sample, embedding]
     /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
     /taps/<tap>/            activation gradient contribution active_share [sample, channel]
                             gradient_map activation_map [sample, channel, y, x]   token_activation token_gradient [sample, channel]
+                            of an ablation: ablation_zero ablation_mean ablation_dataset kernel_gradient [sample, channel]
+                            subset_channels subset_contribution [sample, subset]   subset_score subset_unchanged [sample, subset, side]
+                            deletion insertion [sample, ranking, step]   step_channels [step]   attrs: subsets, sides (stay, go), rankings
+                            (their names), linear, tail, kernels (convolutions that make the channels)
     /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
                             sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
@@ -27,7 +31,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
                             nearzero random [group, channel]   class, images [group]; the first group is all images
     /channels/<tap>/<kind>/ histogram of gradient, contribution: count [group, bin]   low, high [bin]
-    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement
+    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement,
+                            channel_ablation, channel_subsets, channel_curves, channel_differences, channel_steps
     /history                one JSON line a step [step]
     /part/                  only in an unfinished file: committed rows, unreadable ones, and the command that goes on with it
 """

@@ -1,0 +1,140 @@
+"""What was measured of channels, as tables: which ranking knows the effect, what subsets do, areas under curves, training steps."""
+
+import numpy as np
+
+from gradtools.channels import subsets
+from gradtools.channels.tables import table
+from gradtools.math import bootstrap, channels, deletion
+from gradtools.store import paths
+from gradtools.vocabulary import RANKINGS_OF_CHANNELS
+
+READ_ROWS = 256
+INPUTS = ("gradient", "activation", "contribution")
+
+
+def tables(part, plan):
+    """Every table of a finished pass.
+
+    Parameters
+    ----------
+    part : store.Part
+        With all rows committed; those of unreadable images are left out.
+    plan : plan.Plan
+
+    Returns
+    -------
+    list of outcomes.Outcome
+        channel_ablation, channel_subsets, channel_curves, channel_differences, channel_steps: those that have rows.
+    """
+    keep, options = ~part.unreadable, plan.job.options
+    rows = {name: [] for name in ("ablation", "subsets", "curves", "differences", "steps")}
+    for place in plan.places:
+        measured = _spearman(part, place, keep, options)
+        for name, found in (("ablation", _rankings), ("steps", _steps)):
+            rows[name] += found(place, measured, options)
+        rows["subsets"] += _subsets(part, plan, place, keep)
+        curves, compared = _curves(part, plan, place, keep)
+        rows["curves"] += curves
+        rows["differences"] += compared
+    facts = {"score": options.score, "target": options.target, "resamples": options.resamples, "seed": options.seed,
+             "images": int(keep.sum()), "left_out": int((~keep).sum())}
+    return [table(f"channel_{name}", *TEXTS[name], found, facts) for name, found in rows.items() if found]
+
+
+TEXTS = {
+    "ablation": ("Spearman of each ranking with the ablation effect over an image's channels, mean over images",
+                 ("tap", "fill", "ranking", "images", "value", "low", "high")),
+    "subsets": ("subsets of channels when only they stay and when they go, as shares of the whole",
+                ("tap", "subset", "quantity", "images", "value", "low", "high")),
+    "curves": ("areas under deletion and insertion curves, as shares of the full score",
+               ("tap", "curve", "ranking", "images", "value", "low", "high")),
+    "differences": ("areas of one ranking minus those of another, paired over images",
+                    ("tap", "curve", "ranking", "other", "images", "value", "low", "high")),
+    "steps": ("Spearman of kernel gradients, gradients and ablation effects over an image's channels, mean over images",
+              ("tap", "first", "second", "images", "value", "low", "high")),
+}
+
+
+def _blocks(part, tap, names, keep):
+    """(numbers of images, {name: (n, ...) float64}) of the readable images, a bounded number of rows at a time."""
+    for start in range(0, len(keep), READ_ROWS):
+        inside = np.flatnonzero(keep[start:start + READ_ROWS])
+        if len(inside):
+            yield start + inside, {name: part.read(paths.tap(tap, name), start, start + READ_ROWS)[inside].astype("f8") for name in names}
+
+
+def _spearman(part, place, keep, options):
+    """Spearman of pairs of values over the channels of each image, {(first, second): (n,)}."""
+    effects = [f"ablation_{fill}" for fill in options.fill]
+    trained = ["kernel_gradient"] if place.kernels else []
+    pairs = [(ranking, effect) for effect in effects for ranking in RANKINGS_OF_CHANNELS]
+    pairs += [(kernel, other) for kernel in trained for other in ("abs", *effects)]
+    found = {pair: [] for pair in pairs}
+    for numbers, rows in _blocks(part, place.tap.name, [*INPUTS, *effects, *trained], keep):
+        inputs = {name: rows[name] for name in INPUTS}
+        values = rows | {name: rule(**inputs) for name, rule in channels.RANKINGS.items()}
+        values["random"] = channels.random_values(numbers, place.tap.channels, options.seed)
+        for first, second in pairs:
+            found[first, second].append(channels.spearman(values[first], values[second]))
+    return {pair: np.concatenate(parts) for pair, parts in found.items()}
+
+
+def _rows(values, replicates):
+    """(value, low, high) of every column."""
+    return [(value, *bounds) for value, bounds in zip(values, bootstrap.interval(replicates))]
+
+
+def _means(columns, options):
+    """(images, value, low, high) of the mean of every column (n,) over the images that have a value."""
+    columns = np.column_stack(columns)
+    return [(int(number), *row) for number, row in
+            zip((~np.isnan(columns)).sum(axis=0), _rows(*deletion.means(columns, options.resamples, options.seed)))]
+
+
+def _rankings(place, measured, options):
+    """Rows of how each ranking agrees with the ablation."""
+    pairs = [(f"ablation_{fill}", fill, ranking) for fill in options.fill for ranking in RANKINGS_OF_CHANNELS]
+    found = _means([measured[ranking, effect] for effect, _, ranking in pairs], options)
+    return [(place.tap.name, fill, ranking, *row) for (_, fill, ranking), row in zip(pairs, found)]
+
+
+def _steps(place, measured, options):
+    """Rows of training steps beside gradients and effects."""
+    if not place.kernels:
+        return []
+    effects = [f"ablation_{fill}" for fill in options.fill]
+    pairs = [("kernel_gradient", other) for other in ("abs", *effects)] + [("abs", effect) for effect in effects]
+    return [(place.tap.name, *pair, *row) for pair, row in zip(pairs, _means([measured[pair] for pair in pairs], options))]
+
+
+def _subsets(part, plan, place, keep):
+    """Rows of the subset table: shares of channels and contribution, score and unchanged answers on both sides."""
+    if not plan.subsets:
+        return []
+    tap, options = place.tap.name, plan.job.options
+    whole = part.values(paths.SCORE)[keep]
+    names, n_images = subsets.names(plan.subsets), int(keep.sum())
+    read = {name: part.values(paths.tap(tap, f"subset_{name}"))[keep].astype("f8") for name in ("channels", "contribution", "score", "unchanged")}
+    total = np.concatenate([rows["contribution"].sum(axis=1) for _, rows in _blocks(part, tap, ["contribution"], keep)])
+    found = {"channels": deletion.means(read["channels"] / place.tap.channels, options.resamples, options.seed),
+             "contribution": deletion.share_of_mean(read["contribution"], total, options.resamples, options.seed)}
+    for side, name in enumerate(("stay", "go")):
+        found[f"{name}_score"] = deletion.share_of_mean(read["score"][:, :, side], whole, options.resamples, options.seed)
+        found[f"{name}_unchanged"] = deletion.means(read["unchanged"][:, :, side], options.resamples, options.seed)
+    by_quantity = {quantity: _rows(*both) for quantity, both in found.items()}
+    return [(tap, name, quantity, n_images, *by_quantity[quantity][number]) for number, name in enumerate(names) for quantity in by_quantity]
+
+
+def _curves(part, plan, place, keep):
+    """Rows of the areas under the curves, and of their paired differences."""
+    if not plan.rankings:
+        return [], []
+    options, n_images, rows, compared = plan.job.options, int(keep.sum()), [], []
+    whole = part.values(paths.SCORE)[keep]
+    for curve in ("deletion", "insertion"):
+        areas = deletion.areas(part.values(paths.tap(place.tap.name, curve))[keep], place.counts)
+        values, replicates = deletion.share_of_mean(areas, whole, options.resamples, options.seed)
+        rows += [(place.tap.name, curve, ranking, n_images, *row) for ranking, row in zip(plan.rankings, _rows(values, replicates))]
+        compared += [(place.tap.name, curve, plan.rankings[first], plan.rankings[second], n_images, value, *bounds)
+                     for (first, second), value, bounds in zip(*deletion.differences(values, replicates))]
+    return rows, compared
