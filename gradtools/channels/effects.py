@@ -37,7 +37,8 @@ def tables(part, plan):
         rows["curves"] += curves
         rows["differences"] += compared
     facts = {"score": options.score, "target": options.target, "resamples": options.resamples, "seed": options.seed,
-             "images": int(keep.sum()), "left_out": int((~keep).sum())}
+             "images": int(keep.sum()), "left_out": int((~keep).sum()),
+             "not_above_zero": int((part.values(paths.SCORE)[keep] <= 0).sum())}
     return [table(f"channel_{name}", *TEXTS[name], found, facts) for name, found in rows.items() if found]
 
 
@@ -79,22 +80,19 @@ def _spearman(part, place, keep, options):
     return {pair: np.concatenate(parts) for pair, parts in found.items()}
 
 
-def _rows(values, replicates):
-    """(value, low, high) of every column."""
-    return [(value, *bounds) for value, bounds in zip(values, bootstrap.interval(replicates))]
-
-
-def _means(columns, options):
-    """(images, value, low, high) of the mean of every column (n,) over the images that have a value."""
-    columns = np.column_stack(columns)
-    return [(int(number), *row) for number, row in
-            zip((~np.isnan(columns)).sum(axis=0), _rows(*deletion.means(columns, options.resamples, options.seed)))]
+def _means(values, options):
+    """(images, value, low, high) of the mean of every column (n, S) over the images that have a value."""
+    mean, replicates = deletion.means(values, options.resamples, options.seed)
+    counts = (~np.isnan(values)).sum(axis=0)
+    return [(int(count), value, *bounds) for count, value, bounds in zip(counts, mean, bootstrap.interval(replicates))]
 
 
 def _rankings(place, measured, options):
     """Rows of how each ranking agrees with the ablation."""
+    if not options.fill:
+        return []
     pairs = [(f"ablation_{fill}", fill, ranking) for fill in options.fill for ranking in RANKINGS_OF_CHANNELS]
-    found = _means([measured[ranking, effect] for effect, _, ranking in pairs], options)
+    found = _means(np.column_stack([measured[ranking, effect] for effect, _, ranking in pairs]), options)
     return [(place.tap.name, fill, ranking, *row) for (_, fill, ranking), row in zip(pairs, found)]
 
 
@@ -104,37 +102,34 @@ def _steps(place, measured, options):
         return []
     effects = [f"ablation_{fill}" for fill in options.fill]
     pairs = [("kernel_gradient", other) for other in ("abs", *effects)] + [("abs", effect) for effect in effects]
-    return [(place.tap.name, *pair, *row) for pair, row in zip(pairs, _means([measured[pair] for pair in pairs], options))]
+    return [(place.tap.name, *pair, *row) for pair, row in zip(pairs, _means(np.column_stack([measured[pair] for pair in pairs]), options))]
 
 
 def _subsets(part, plan, place, keep):
     """Rows of the subset table: shares of channels and contribution, score and unchanged answers on both sides."""
     if not plan.subsets:
         return []
-    tap, options = place.tap.name, plan.job.options
+    tap = place.tap.name
     whole = part.values(paths.SCORE)[keep]
-    names, n_images = subsets.names(plan.subsets), int(keep.sum())
     read = {name: part.values(paths.tap(tap, f"subset_{name}"))[keep].astype("f8") for name in ("channels", "contribution", "score", "unchanged")}
     total = np.concatenate([rows["contribution"].sum(axis=1) for _, rows in _blocks(part, tap, ["contribution"], keep)])
-    found = {"channels": deletion.means(read["channels"] / place.tap.channels, options.resamples, options.seed),
-             "contribution": deletion.share_of_mean(read["contribution"], total, options.resamples, options.seed)}
+    values = {"channels": read["channels"] / place.tap.channels, "contribution": deletion.shares(read["contribution"], total)}
     for side, name in enumerate(("stay", "go")):
-        found[f"{name}_score"] = deletion.share_of_mean(read["score"][:, :, side], whole, options.resamples, options.seed)
-        found[f"{name}_unchanged"] = deletion.means(read["unchanged"][:, :, side], options.resamples, options.seed)
-    by_quantity = {quantity: _rows(*both) for quantity, both in found.items()}
-    return [(tap, name, quantity, n_images, *by_quantity[quantity][number]) for number, name in enumerate(names) for quantity in by_quantity]
+        values[f"{name}_score"] = deletion.shares(read["score"][:, :, side], whole)
+        values[f"{name}_unchanged"] = read["unchanged"][:, :, side]
+    found = {quantity: _means(columns, plan.job.options) for quantity, columns in values.items()}
+    return [(tap, name, quantity, *rows[number]) for number, name in enumerate(subsets.names(plan.subsets)) for quantity, rows in found.items()]
 
 
 def _curves(part, plan, place, keep):
     """Rows of the areas under the curves, and of their paired differences."""
     if not plan.rankings:
         return [], []
-    options, n_images, rows, compared = plan.job.options, int(keep.sum()), [], []
+    options, rows, compared = plan.job.options, [], []
     whole = part.values(paths.SCORE)[keep]
     for curve in ("deletion", "insertion"):
-        areas = deletion.areas(part.values(paths.tap(place.tap.name, curve))[keep], place.counts)
-        values, replicates = deletion.share_of_mean(areas, whole, options.resamples, options.seed)
-        rows += [(place.tap.name, curve, ranking, n_images, *row) for ranking, row in zip(plan.rankings, _rows(values, replicates))]
-        compared += [(place.tap.name, curve, plan.rankings[first], plan.rankings[second], n_images, value, *bounds)
-                     for (first, second), value, bounds in zip(*deletion.differences(values, replicates))]
+        areas = deletion.shares(deletion.areas(part.values(paths.tap(place.tap.name, curve))[keep], place.counts), whole)
+        rows += [(place.tap.name, curve, ranking, *row) for ranking, row in zip(plan.rankings, _means(areas, options))]
+        compared += [(place.tap.name, curve, plan.rankings[first], plan.rankings[second], int((whole > 0).sum()), value, *bounds)
+                     for (first, second), value, bounds in zip(*deletion.differences(*deletion.means(areas, options.resamples, options.seed)))]
     return rows, compared

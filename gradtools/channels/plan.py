@@ -93,7 +93,9 @@ def make(image_list, model, options, say=print, source=None, keep=None):
 
 
 def _check(options):
-    """Refuse fills that are none."""
+    """Refuse fills that are none, and a score that nothing can be a share of."""
+    if options.score == "logprob":
+        raise UsageError("--score logprob is never above 0, and subsets and curves are shares of the full score: take logit or prob")
     unknown = [fill for fill in options.fill if fill not in FILLS]
     if unknown:
         raise UsageError(f"--fill {unknown[0]}: there are {', '.join(FILLS)}")
@@ -133,9 +135,11 @@ def _dataset_mean(source, keep, tap, model, options):
 
 
 def _place(job, tap, example, kernel_taps, dataset_mean, say):
-    """The plan of one tap, with what is to be known of its cost."""
+    """The plan of one tap; what its gradients can know is said, and what an ablation costs."""
     tail = taps.tail.prepare(job.network, tap, example)
     verdict = job.verdicts.get(tap.name)
+    if verdict is not None and verdict.sentence:
+        say(f"{tap.name}: {verdict.sentence}")
     place = Place(tap, tail, False, dataset_mean, deletion.step_counts(tap.channels, job.options.steps) if job.options.steps else np.empty(0, int),
                   kernel_taps)
     constant = verdict is not None and verdict.spatially_constant and verdict.input_independent

@@ -66,42 +66,44 @@ def areas(curves, counts):
     return ((curves[..., 1:] + curves[..., :-1]) / 2) @ width
 
 
-def share_of_mean(values, whole, resamples=1000, seed=0):
+def shares(values, whole):
     """
-    Mean of values over images as a share of the mean of another, and its bootstrap over images.
+    Scores of every image as shares of its full score.
 
     Parameters
     ----------
     values : (N, S) float array
-        Scores or areas; NaN where an image has none.
     whole : (N,) float array
-        The full score. A ratio of means, not a mean of ratios: one image whose score is near 0 would decide the latter.
-    resamples, seed : int
 
     Returns
     -------
-    share : (S,) float64 array, NaN where the mean of `whole` is 0
-    replicates : (B, S) float64 array
-        The same resamples of images for every column, and for every call with as many images: differences of two are paired.
+    (N, S) float64 array, NaN where the full score is not above 0: there is nothing to have a share of.
     """
-    columns = np.column_stack([values, whole]).astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means, replicates = _means(columns), bootstrap_means(columns, resamples, seed)
-        return means[:-1] / means[-1], replicates[:, :-1] / replicates[:, -1:]
-
-
-def _means(columns):
-    """Mean of every column over the rows that have a value; NaN of none."""
-    known = ~np.isnan(columns)
-    return np.divide(np.nansum(columns, axis=0), known.sum(axis=0), out=np.full(columns.shape[1], np.nan), where=known.any(axis=0))
+    whole = np.asarray(whole, dtype=np.float64)
+    values = np.asarray(values, dtype=np.float64)
+    return np.divide(values, whole[:, None], out=np.full(values.shape, np.nan), where=whole[:, None] > 0)
 
 
 def means(values, resamples=1000, seed=0):
     """
-    Mean over images of every column and its bootstrap, (S,) and (B, S) float64; parameters and pairing as for `share_of_mean`.
+    Mean over images of every column, and its bootstrap over images.
+
+    Parameters
+    ----------
+    values : (N, S) float array
+        NaN where an image has no value; it is left out of that column.
+    resamples, seed : int
+
+    Returns
+    -------
+    mean : (S,) float64 array, NaN where no image has a value
+    replicates : (B, S) float64 array
+        The same resamples of images for every column, and for every call with as many images: differences of two are paired.
     """
     values = np.asarray(values, dtype=np.float64)
-    return _means(values), bootstrap_means(values, resamples, seed)
+    known = ~np.isnan(values)
+    mean = np.divide(np.nansum(values, axis=0), known.sum(axis=0), out=np.full(values.shape[1], np.nan), where=known.any(axis=0))
+    return mean, bootstrap_means(values, resamples, seed)
 
 
 def differences(values, replicates):

@@ -14,12 +14,11 @@ import contextlib
 import dataclasses
 
 import torch
-from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradtools.errors import GradtoolsError
 from gradtools.taps.capture import forward
-from gradtools.taps.tracing import RELUS
+from gradtools.taps.tail.crossing import Crossing, mapped
+from gradtools.taps.tail.watching import finished
 
 TOLERANCE = 1e-4      # of the largest logit: float32 rounding in another batch
 MEMORY = 2 ** 28      # bytes that the tensors of one run may take, about
@@ -104,13 +103,13 @@ def _with_half(activation, tap):
 
 def _shortened(whole, example, both, expected, limit):
     """The tail that starts at the tap, where it gives what the whole network gives; and bytes of its largest tensor an image."""
-    tail = dataclasses.replace(whole, earlier=_earlier(whole.network, whole.tap, example), short=True)
+    tail = dataclasses.replace(whole, earlier=tuple(Earlier(*key) for key in finished(whole.network, whole.tap, example)), short=True)
     try:
         with recorded(tail, example) as trunk:
             whole.network(example)
         found, crossing = _replayed(tail, trunk, 0, both.clone())
         if found.shape == expected.shape and float((found - expected).abs().max()) <= limit:
-            unread = {key: _mapped(lambda tensor: tensor.new_empty(1, 0), output) for key, output in trunk.outputs.items()
+            unread = {key: mapped(lambda tensor: tensor.new_empty(1, 0), output) for key, output in trunk.outputs.items()
                       if key not in crossing.read}
             earlier = tuple(dataclasses.replace(one, stand_in=unread.get(one.key)) for one in tail.earlier)
             return dataclasses.replace(tail, earlier=earlier), crossing.largest // len(both)
@@ -139,8 +138,8 @@ def _recorder(name, wanted, outputs):
         calls[name] += 1
         if key not in wanted:
             return None
-        outputs[key] = _mapped(torch.Tensor.detach, output)
-        return _mapped(torch.clone, output)
+        outputs[key] = mapped(torch.Tensor.detach, output)
+        return mapped(torch.clone, output)
 
     return hook
 
@@ -165,16 +164,15 @@ def run(tail, trunk, image, activations):
 
 
 def _replayed(tail, trunk, image, activations):
-    """The answer (M, K), and the `_Crossing` that saw it."""
+    """The answer (M, K), and the `Crossing` that saw it."""
     own = slice(image, image + 1)
-    crossing = _Crossing(activations, len(activations) if tail.short else 1)
+    crossing = Crossing(activations, len(activations) if tail.short else 1)
     modules = dict(tail.network.named_modules())
     if not tail.tap.module:
         return tail.network(activations), crossing
     with contextlib.ExitStack() as stack, crossing:
         for name, answers in _answers(tail, trunk, own, crossing).items():
-            modules[name].forward = _answering(modules[name].forward, iter(answers))
-            stack.callback(delattr, modules[name], "forward")
+            stack.enter_context(_answering(modules[name], iter(answers)))
         output = tail.network(trunk.x[own] if tail.short else torch.cat([trunk.x[own]] * len(activations)))
     if not crossing.reached:
         raise GradtoolsError(f"tap {tail.tap.name} was not reached in this pass: the network took another way than with its example image")
@@ -196,131 +194,19 @@ def _answers(tail, trunk, own, crossing):
     return answers
 
 
-def _answering(own, answers):
-    """A module's forward that gives the answers in turn, and then runs as ever."""
+@contextlib.contextmanager
+def _answering(module, answers):
+    """Within it, a module gives the answers in turn, and then runs as ever."""
+    before, own = dict(vars(module)), module.forward
+
     def answered(*args, **kwargs):
         answer = next(answers, None)
         return own(*args, **kwargs) if answer is None else answer(lambda: own(*args, **kwargs))
 
-    return answered
-
-
-class _Crossing(TorchFunctionMode):
-    """Sees every function: before the tap tensors have one image, after it `count`; what crosses is repeated, once each."""
-
-    def __init__(self, activations, count):
-        super().__init__()
-        self.activations, self.count = activations, count
-        self.reached = False
-        self.expected = None
-        self.before = WeakTensorKeyDictionary()  # tensor -> itself repeated, None as long as nobody has asked
-        self.keys = WeakTensorKeyDictionary()    # output of an earlier call -> its key
-        self.read = set()
-        self.largest = activations.nbytes
-
-    def cross(self):
-        """The tap is reached: its activations."""
-        self.reached = True
-        return self.activations
-
-    def expect(self, tensor):
-        """The tap is the ReLU that is next applied to this tensor."""
-        self.expected = tensor
-        return tensor
-
-    def earlier(self, one, outputs, own):
-        """The recorded output of an earlier call, of one image."""
-        if one.stand_in is not None:
-            return one.stand_in
-        given = _mapped(lambda tensor: tensor[own].clone(), outputs[one.key])
-        _mapped(lambda tensor: self.keys.__setitem__(tensor, one.key), given)
-        return given
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        name = getattr(function, "__name__", "")
-        if name in RELUS and args and args[0] is self.expected:
-            return self.cross()
-        if self.reached:
-            args, kwargs = _mapped(self._repeated, args), _mapped(self._repeated, kwargs or {})
-        else:
-            _mapped(self._note, (args, kwargs or {}))
-        output = function(*args, **(kwargs or {}))
-        _mapped(self._measure if self.reached else self._mark, output)
-        return output
-
-    def _mark(self, tensor):
-        self.before.setdefault(tensor, None)
-
-    def _measure(self, tensor):
-        self.largest = max(self.largest, tensor.nbytes)
-
-    def _note(self, tensor):
-        if tensor in self.keys:
-            self.read.add(self.keys[tensor])
-
-    def _repeated(self, tensor):
-        """A tensor from before the tap once for every activation."""
-        self._note(tensor)
-        if self.count == 1 or tensor not in self.before or tensor.shape[:1] != (1,):
-            return tensor
-        if self.before[tensor] is None:
-            self.before[tensor] = torch.cat([tensor] * self.count)
-        return self.before[tensor]
-
-
-def _mapped(function, value):
-    """A function of every tensor in nested lists, tuples and dictionaries."""
-    if torch.is_tensor(value):
-        return function(value)
-    if type(value) in (list, tuple):
-        return type(value)([_mapped(function, item) for item in value])
-    if type(value) is dict:
-        return {key: _mapped(function, item) for key, item in value.items()}
-    return value
-
-
-def _earlier(network, tap, example):
-    """The outermost calls that have finished when the tap is reached, in that order."""
-    watch = _Watching(tap)
-    with contextlib.ExitStack() as stack, watch:
-        for name, module in network.named_modules():
-            if name:
-                stack.callback(module.register_forward_pre_hook(lambda _module, _inputs, name=name: watch.enter(name)).remove)
-                stack.callback(module.register_forward_hook(lambda _module, _inputs, output: watch.leave(output)).remove)
-        network(example)
-    return tuple(Earlier(name, call) for name, call in watch.found or ())
-
-
-class _Watching(TorchFunctionMode):
-    """Follows which calls are open and which have finished, until the tap is reached."""
-
-    def __init__(self, tap):
-        super().__init__()
-        self.tap = tap
-        self.open = [[]]  # of every open call what has finished directly within it; the first is the network's own
-        self.names = []
-        self.calls = collections.Counter()
-        self.expected = None
-        self.found = None
-
-    def enter(self, name):
-        self.names.append((name, self.calls[name]))
-        self.calls[name] += 1
-        self.open.append([])
-
-    def leave(self, output):
-        key = self.names.pop()
-        self.open.pop()
-        if key == (self.tap.module, self.tap.call) and not self.tap.relu:
-            self._reach()
-        elif key == (self.tap.module, self.tap.call):
-            self.expected = output
-        self.open[-1].append(key)
-
-    def _reach(self):
-        self.found = self.found or [key for finished in self.open for key in finished]
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if getattr(function, "__name__", "") in RELUS and args and args[0] is self.expected and self.found is None:
-            self._reach()
-        return function(*args, **(kwargs or {}))
+    module.forward = answered
+    try:
+        yield
+    finally:
+        del module.forward
+        if "forward" in before:
+            module.forward = own
