@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math import class_rows
 from gradtools.store import paths
 
 DEFAULTS = ("gradient", "activation", "logits", "probabilities")
@@ -93,6 +94,35 @@ def load(store, name):
         return Feature(name, (len(predicted), rows.shape[1]), lambda start, stop: rows[predicted[start:stop]])
     rows = store.rows(_path(name))
     return Feature(name, rows.shape, rows.read)
+
+
+def normalised(store, feature, how=None):
+    """The feature with its rows normalised (SPEC 2).
+
+    Parameters
+    ----------
+    how : str, optional
+        One of `class_rows.NORMALISATIONS`; by default `row_default`. For `gauge` the mean row is that of all the model's
+        classes where the feature is their rows, else that of all the store's samples.
+    """
+    how = how or row_default(store)
+    if how == "raw":
+        return feature
+    mean_row = _mean_row(store, feature) if how == "gauge" else None
+    return dataclasses.replace(feature, read=lambda start, stop: class_rows.normalised(feature.read(start, stop), how, mean_row))
+
+
+def row_default(store):
+    """How rows are normalised unless something is asked for: classes are row-standardised as in the seed, images are not."""
+    return "post" if store.unit == "class" else "raw"
+
+
+def _mean_row(store, feature):
+    """Mean row (D,) float64."""
+    if feature.name == CONTROL:
+        return store.class_rows.mean(axis=0, dtype=np.float64)
+    blocks = (rows for rows, _ in blocks_of(feature, np.ones(feature.shape[0], dtype=bool)))
+    return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / feature.shape[0]
 
 
 def softmax(logits):

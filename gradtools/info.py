@@ -5,6 +5,7 @@ import json
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
+from gradtools.store import paths
 
 
 def describe(source):
@@ -15,7 +16,7 @@ def describe(source):
         "created": source.attributes("/").get("created"),
         "samples": source.n_samples,
     }
-    versions = source.values(store.paths.CHANGED_BY)
+    versions = source.values(paths.CHANGED_BY)
     if versions is not None and any(versions):
         facts["versions"] = dict(collections.Counter(kind for kind in versions if kind))
     if source.class_names:
@@ -23,7 +24,7 @@ def describe(source):
     if source.model:
         facts["model"] = source.model
     if source.taps:
-        facts["taps"] = {tap: source.attributes(f"/taps/{tap}") for tap in source.taps}
+        facts["taps"] = {tap: source.attributes(paths.tap(tap)) for tap in source.taps}
     facts["datasets"] = {
         path: {
             "shape": list(dataset.shape),

@@ -124,7 +124,8 @@ def class_index(text, names, wnids=None, *, n_classes=None):
     n_classes, wnids = n_classes or len(names), wnids or _wnids(names)
     found = _named(text, names)
     if len(found) > 1:
-        raise UsageError(f"{text!r} names several classes: give one of the indices {', '.join(map(str, found))}")
+        several = ", ".join(f"{index} ({wnids[index]})" if wnids else str(index) for index in found)
+        raise UsageError(f"{text!r} names several classes: give one of the indices {several}")
     if found:
         return found[0]
     if re.fullmatch(r"[0-9]+", text):
@@ -163,8 +164,14 @@ def _wnids(model_names):
     if model_names and all(re.fullmatch(r"n\d{8}", name) for name in model_names):
         return list(model_names)
     table = imagenet_classes() if len(model_names) == 1000 else None
-    same = table and all(normalise(a) == normalise(b) for a, b in zip(table.name, model_names))
+    same = table and all(_begins(name, known) for name, known in zip(model_names, table.name))
     return table.wnid if same else None
+
+
+def _begins(name, known):
+    """Whether a name, or the first of its synonyms, is how ImageNet's begins: many label files say crane for crane bird."""
+    first = normalise(name.split(",")[0])
+    return bool(first) and normalise(known).startswith(first)
 
 
 def _met(name, model_names, wnids):
@@ -199,12 +206,15 @@ def _nearest(text, names, n_classes):
     if not names:
         return (f"its class names are not known: give an index from 0 to {n_classes - 1}, "
                 "or the names with --class-names FILE")
-    shown = {normalise(name): name for name in names}
-    wanted = normalise(text)
-    near = [key for key in shown if wanted and wanted in key][:SHOWN] or difflib.get_close_matches(wanted, shown, SHOWN)
-    if near:
-        return "near: " + ", ".join(shown[key] for key in near)
-    return f"it has {_some(names)}"
+    found = near(text, names)
+    return "near: " + ", ".join(found) if found else f"it has {_some(names)}"
+
+
+def near(text, names):
+    """At most SHOWN names (list of str) that hold the text, or else resemble it."""
+    shown, wanted = {normalise(name): name for name in names}, normalise(text)
+    found = [key for key in shown if wanted and wanted in key][:SHOWN]
+    return [shown[key] for key in found or difflib.get_close_matches(wanted, shown, SHOWN)]
 
 
 def _in_order(data_names, model_names, n_classes, label_map):

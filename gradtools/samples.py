@@ -1,6 +1,7 @@
 """Which samples of a store a command works on: `--where`, joined by and (DESIGN 5); and what their pairs are grouped by."""
 
 import dataclasses
+import re
 
 import numpy as np
 
@@ -132,6 +133,51 @@ def _percent(value):
     return percent
 
 
+def find(store, text):
+    """Row of the sample that a text names: `--of`, `--find`.
+
+    Parameters
+    ----------
+    store : store.Store
+    text : str
+        A sample's id, or the end of a path that no other sample's id has; its index (of a class: the model's); of a class
+        also its name or WordNet id.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UsageError
+        Where it names none (near names are given), or several (they are listed with their indices).
+    """
+    known = np.flatnonzero(originals(store))
+    found = [row for row in known if store.ids[row] == text]
+    found = found or [row for row in known if store.unit == "image" and store.ids[row].endswith(f"/{text}")]
+    if len(found) > 1:
+        several = ", ".join(f"{store.ids[row]} ({row})" for row in found[:labels.SHOWN])
+        raise UsageError(f"{store.name}: {text!r} names {len(found)} samples: give the index or the whole id of one: {several}")
+    if found:
+        return int(found[0])
+    if store.unit == "class":
+        return _class_row(store, text)
+    if re.fullmatch(r"[0-9]+", text) and int(text) in known:
+        return int(text)
+    names = labels.near(text, store.ids) or store.ids[:labels.SHOWN]
+    raise UsageError(f"{store.name} has no sample {text!r}; it has {', '.join(names)}; gradtools info --ids lists them")
+
+
+def _class_row(store, text):
+    """Row of a class among the samples, which may be some of the model's classes only."""
+    names = store.model_class_names
+    index = labels.class_index(text, names, n_classes=len(names) or int(store.predicted.max()) + 1)
+    rows = np.flatnonzero(store.predicted == index)
+    if not len(rows):
+        raise UsageError(f"{store.name} has no row of class {index} ({text}): it was left out of this store")
+    return int(rows[0])
+
+
 def group(source, where, say=print):
     """The samples that are compared and their classes and predictions."""
     keep, unlabelled, own = select(source, where), 0, source.labels
@@ -144,14 +190,14 @@ def group(source, where, say=print):
         keep &= own >= 0
         if unlabelled:
             say(f"{unlabelled} samples without one label of their own are left out")
-    else:
+    elif source.unit == "image":
         say(f"{source.name}: no sample has a label: means are over all pairs, and by prediction")
     if keep.sum() < 2:
         raise GradtoolsError(f"{source.name}: {int(keep.sum())} sample to compare, and a pair takes two")
     classes = own[keep].astype(np.int64)
     if labelled and len(np.unique(classes)) == 1:
         say(f"{source.name}: all samples are of one class: nothing lies between classes")
-    predicted = source.predicted is not None
+    predicted = source.predicted is not None and source.unit == "image"  # a class is its own prediction, and no pair shares one
     predictions = source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
     left_out = int((originals(source) & ~keep).sum())
     return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)

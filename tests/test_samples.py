@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gradtools import samples, store
+from gradtools import classes, labels, samples, store
 from gradtools.errors import GradtoolsError, UsageError
 from planted import plant, write
 
@@ -137,3 +137,64 @@ def test_one_class_is_said_and_one_sample_is_refused(source, tmp_path):
     (tmp_path / "ids").write_text("003.png")
     with pytest.raises(GradtoolsError, match="1 sample to compare"):
         samples.group(source, [f"list={tmp_path / 'ids'}"], lines.append)
+
+
+@pytest.fixture(scope="module")
+def classes_store(tmp_path_factory):
+    """A store of the 1,000 classes of ImageNet under the names of label files that have crane and maillot twice."""
+    shorter = {"crane bird": "crane", "maillot tank suit": "maillot"}
+    names = [shorter.get(name, name) for name in labels.imagenet_classes().name]
+    path = str(tmp_path_factory.mktemp("classes") / "c.h5")
+    with store.create(path, "classes") as sink:
+        sink.attributes("/samples", unit="class")
+        sink.put("/samples/id", classes.sample_ids(names, 1000), ["/sample"], "id")
+        sink.put("/outputs/predicted", np.arange(1000, dtype="i4"), ["/sample"], "class")
+        sink.put("/model/class_name", names, ["/class"], "name")
+        sink.history([], {})
+    with store.read(path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("text, row", [
+    ("118", 118), ("n01978287", 118), ("Dungeness crab", 118), ("dungeness_CRAB", 118), ("crane (517)", 517), ("n02012849", 134),
+])
+def test_a_class_is_found_by_name_index_wordnet_id_and_sample_id(classes_store, text, row):
+    assert samples.find(classes_store, text) == row
+
+
+def test_a_name_of_several_classes_lists_them(classes_store):
+    for name, first, second in (("crane", "134 (n02012849)", "517 (n03126707)"), ("maillot", "638 (n03710637)", "639 (n03710721)")):
+        with pytest.raises(UsageError, match="several classes") as refused:
+            samples.find(classes_store, name)
+        assert first in str(refused.value) and second in str(refused.value)
+
+
+@pytest.mark.parametrize("text, words", [("mushrom", "mushroom"), ("crab", "rock crab, fiddler crab"), ("1000", "0 to 999")])
+def test_a_class_that_is_not_there_names_near_ones(classes_store, text, words):
+    with pytest.raises(UsageError, match=words):
+        samples.find(classes_store, text)
+
+
+def test_rows_of_a_store_of_some_classes(classes_store, tmp_path):
+    keep = np.isin(np.arange(1000), (118, 517))
+    with store.create(str(tmp_path / "some.h5"), "classes") as sink:
+        sink.carry(classes_store, keep, False)
+        sink.history([classes_store], {})
+    with store.read(str(tmp_path / "some.h5")) as some:
+        assert samples.find(some, "n03126707") == samples.find(some, "517") == 1
+        with pytest.raises(UsageError, match="no row of class 134"):
+            samples.find(some, "134")
+        with pytest.raises(UsageError, match="no row of class 121"):
+            samples.find(some, "king crab")
+
+
+def test_images_are_found_by_id_end_of_path_and_index(tmp_path):
+    ids = ["ant/1.png", "bee/1.png", "bee/22.png"]
+    data = dataclasses.replace(DATA.take(slice(3)), ids=ids)
+    with store.read(write(tmp_path / "a.h5", data)) as opened:
+        assert [samples.find(opened, text) for text in ("bee/1.png", "22.png", "0")] == [1, 2, 0]
+        with pytest.raises(UsageError, match=r"names 2 samples.*ant/1.png \(0\), bee/1.png \(1\)"):
+            samples.find(opened, "1.png")
+        for text in ("3", "bee/2.png"):
+            with pytest.raises(UsageError, match="no sample"):
+                samples.find(opened, text)

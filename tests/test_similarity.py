@@ -1,7 +1,10 @@
 """Similarities, store in and results out, against loops over the pairs in float64."""
 
 import dataclasses
+import itertools
+import math
 import os
+import statistics
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from gradtools import features, similarity, store
 from gradtools.errors import GradtoolsError
 from gradtools.math import bootstrap, pair_auc
+from gradtools.similarity import in_blocks, results, writing
 from planted import alike, by_loops, plant, write
 
 DATA = plant()
@@ -150,11 +154,40 @@ def test_samples_without_a_label_are_left_out_and_counted(tmp_path):
 def test_without_labels_means_are_over_all_pairs_and_by_prediction(tmp_path):
     found = of(tmp_path, dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))["gradient@conv", "cosine"]
     expected = by_loops(DATA.of("gradient@conv"), DATA.labels, DATA.predicted)
+    expected = {name: pair for name, pair in expected.items() if name not in results.AUC}
     known = {"all", "same_prediction"}
-    holds(found, {name: pair if name in known else (np.nan, 0) for name, pair in expected.items()})
+    alone = dataclasses.replace(found, columns={name: column[:len(expected)] for name, column in found.columns.items()})
+    holds(alone, {name: pair if name in known else (np.nan, 0) for name, pair in expected.items()})
     low = values(found, "low")
     assert {name for name, value in low.items() if value == value} == known
     assert "p_label_effect" not in found.facts and "p_within" not in found.facts
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_without_labels_all_pairs_are_spread_out(tmp_path, metric):
+    data = dataclasses.replace(zeroed([2]), labels=np.full(30, -1, "i4"))
+    found = of(tmp_path, data, metrics=(metric,), features=("gradient",))["gradient@conv", metric]
+    rows = [i for i in range(30) if i != 2 or metric in ("dot", "euclidean")]
+    x = data.of("gradient@conv")
+    pairs = {(i, j): alike(x[i], x[j], metric) for i, j in itertools.combinations(rows, 2)}
+    best = (min if metric == "euclidean" else max)(pairs, key=pairs.get)
+    got = values(found)
+    assert (found.facts["most_alike_first"], found.facts["most_alike_second"]) == tuple(data.ids[i] for i in best)
+    assert got["most_alike"] == pytest.approx(pairs[best]) and values(found, "pairs")["median"] == len(pairs)
+    assert got["median"] == pytest.approx(statistics.median(pairs.values()))
+    assert sum(value < got["quantile_05"] for value in pairs.values()) == math.ceil(.05 * (len(pairs) - 1))
+    length = math.hypot(*x.mean(0)) / np.mean([math.hypot(*row) for row in x])
+    assert got["mean_row_share"] == pytest.approx(length)
+    assert not any(name.startswith("spearman") for name in got)
+
+
+def test_shuffled_dimensions_leave_of_planted_rows_what_chance_gives(tmp_path):
+    """Equal rows of independent values: every pair is alike, and shuffled by themselves none is."""
+    row = np.random.default_rng(3).standard_normal(4000).astype("f4")
+    data = dataclasses.replace(DATA, labels=np.full(30, -1, "i4"), taps={"gradient@conv": np.tile(row, (30, 1))})
+    got = values(of(tmp_path, data, features=("gradient",))["gradient@conv", "cosine"])
+    assert got["quantile_05"] == pytest.approx(1) and abs(got["shuffled_all"]) < 5 / math.sqrt(4000 * 435 * 10)
+    assert 2 / math.sqrt(4000) < got["shuffled_most_alike"] < 4.5 / math.sqrt(4000)  # of 435 normal pairs
 
 
 def test_without_predictions_only_classes_are_told(tmp_path):
@@ -181,7 +214,7 @@ def test_one_sample_and_no_sample_are_refused(tmp_path):
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("memory", [1 << 29, 100])
 def test_a_row_that_is_no_number_names_its_image(tmp_path, metric, memory, monkeypatch):
-    monkeypatch.setattr(similarity, "IN_MEMORY", memory)
+    monkeypatch.setattr(in_blocks, "IN_MEMORY", memory)
     taps = {"gradient@conv": DATA.taps["gradient@conv"].copy()}
     taps["gradient@conv"][11, 3] = np.nan
     with pytest.raises(GradtoolsError, match="gradient@conv of 011.png holds NaN"):
@@ -221,7 +254,7 @@ def test_nothing_but_zeros_names_the_feature_once(tmp_path):
 @pytest.mark.parametrize("metric", METRICS)
 def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
     whole = computed(source, features=("gradient",), metrics=(metric,))["gradient@conv", metric]
-    monkeypatch.setattr(similarity, "IN_MEMORY", 30 * 6 * 8 - 1)
+    monkeypatch.setattr(in_blocks, "IN_MEMORY", 30 * 6 * 8 - 1)
     monkeypatch.setattr(features, "READ_BYTES", 4 * 6 * 7)
     found = computed(source, features=("gradient",), metrics=(metric,), resamples=400)["gradient@conv", metric]
     assert found.facts["resampling"] == "poisson" and found.facts["auc_rows"] == 29 and "p_within" not in found.facts
@@ -233,7 +266,7 @@ def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
 
 def test_block_by_block_intervals_are_about_as_wide(source, monkeypatch):
     whole = computed(source, features=("gradient",), resamples=600)["gradient@conv", "cosine"]
-    monkeypatch.setattr(similarity, "RESAMPLED_ROWS", 29)
+    monkeypatch.setattr(in_blocks, "RESAMPLED_ROWS", 29)
     found = computed(source, features=("gradient",), resamples=600)["gradient@conv", "cosine"]
     for name in ("within", "between", "label_effect", "auc"):
         width = [values(result, "high")[name] - values(result, "low")[name] for result in (whole, found)]
@@ -242,7 +275,7 @@ def test_block_by_block_intervals_are_about_as_wide(source, monkeypatch):
 
 def test_zeros_block_by_block(tmp_path, monkeypatch):
     whole = of(tmp_path, zeroed([2, 3]))["gradient@conv", "cosine"]
-    monkeypatch.setattr(similarity, "RESAMPLED_ROWS", 29)
+    monkeypatch.setattr(in_blocks, "RESAMPLED_ROWS", 29)
     found = of(tmp_path, zeroed([2, 3]))["gradient@conv", "cosine"]
     assert found.facts["degenerate"] == 2 and found.facts["rows"] == 28
     for name, value in values(whole).items():
@@ -286,7 +319,7 @@ def full(data, feature, metric, rows):
 
 @pytest.mark.parametrize("where, rows", [((), range(30)), (("wrong",), np.flatnonzero(DATA.labels != DATA.predicted))])
 def test_matrices_hold_every_pair(source, tmp_path, where, rows, monkeypatch):
-    monkeypatch.setattr(similarity, "MATRIX_BLOCK", 4)
+    monkeypatch.setattr(writing, "MATRIX_BLOCK", 4)
     monkeypatch.setattr(features, "READ_BYTES", 4 * 6 * 7)
     out = str(tmp_path / "out.h5")
     found = computed(source, out, matrix=True, features=("gradient",), metrics=METRICS, where=where)
@@ -301,10 +334,10 @@ def test_matrices_hold_every_pair(source, tmp_path, where, rows, monkeypatch):
 
 
 def test_a_matrix_goes_on_after_a_kill(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(similarity, "MATRIX_BLOCK", 8)
+    monkeypatch.setattr(writing, "MATRIX_BLOCK", 8)
     job = {"matrix": True, "features": ("gradient", "logits")}
     computed(source, str(tmp_path / "whole.h5"), **job)
-    made, rows_of = [], similarity._matrix_rows
+    made, rows_of = [], writing._matrix_rows
 
     def dies(feature, metric, keep, start, stop):
         made.append((feature.name, start))
@@ -313,7 +346,7 @@ def test_a_matrix_goes_on_after_a_kill(source, tmp_path, monkeypatch):
         return rows_of(feature, metric, keep, start, stop)
 
     out = str(tmp_path / "out.h5")
-    monkeypatch.setattr(similarity, "_matrix_rows", dies)
+    monkeypatch.setattr(writing, "_matrix_rows", dies)
     with pytest.raises(KeyboardInterrupt):
         computed(source, out, **job)
     assert not os.path.exists(out) and os.path.exists(out + ".part")
@@ -321,7 +354,7 @@ def test_a_matrix_goes_on_after_a_kill(source, tmp_path, monkeypatch):
         pass
     with pytest.raises(GradtoolsError, match="another command: seed was 0, is 1.*--restart"):
         computed(source, out, **job, seed=1)
-    monkeypatch.setattr(similarity, "_matrix_rows", rows_of)
+    monkeypatch.setattr(writing, "_matrix_rows", rows_of)
     computed(source, out, lines := [], **job)
     assert any("going on after 16 of 30" in line for line in lines)
     with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
@@ -335,7 +368,7 @@ def test_restart_drops_what_another_command_left(source, tmp_path, monkeypatch):
 
     out = str(tmp_path / "out.h5")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(similarity, "_matrix_rows", dies)
+        patched.setattr(writing, "_matrix_rows", dies)
         computed(source, out, matrix=True)
     computed(source, out, matrix=True, seed=1, restart=True)
     assert os.path.exists(out) and not os.path.exists(out + ".part")
@@ -376,7 +409,7 @@ def test_another_metric_joins_what_is_carried(source, tmp_path):
 
 def test_auc_may_be_left_out(source):
     result = computed(source, features=("logits",), auc=False)["logits", "cosine"]
-    assert not set(similarity.AUC) & set(values(result)) and result.replicates.shape == (20, 11)
+    assert not set(results.AUC) & set(values(result)) and result.replicates.shape == (20, 11)
 
 
 def test_the_output_is_refused_before_the_work(source, tmp_path):

@@ -7,26 +7,28 @@ import dataclasses
 import fnmatch
 
 from gradtools import interrupt, provenance, samples, store
-from gradtools.channels import groups as grouping, tables
+from gradtools.channels import groups as grouping, pictures, profiles, tables
+from gradtools.channels.activating import Activating, check_maps, most_activating
 from gradtools.channels.measuring import Measured, measure
-from gradtools.channels.top import top
+from gradtools.channels.top import Top, top
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import paths
 
-__all__ = ["Found", "Measured", "Options", "channels", "describe", "taps_of", "top"]
+__all__ = ["Activating", "Found", "Measured", "Options", "Top", "channels", "check_maps", "describe", "most_activating", "taps_of", "top"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What decides the values."""
 
-    tap: tuple = ()          # names and globs of the store's taps; all without any
+    tap: tuple = ()          # names and globs of the store's taps; without any all, of one class the last convolution
     by: str = "target"       # what a class is: target, label
     of: str | None = None    # one class or image instead of all
     where: tuple = ()
     bins: int = 61
     resamples: int = 1000
     seed: int = 0
+    profiles: bool = False   # the output's samples are the channels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Found:
     """What was measured, over which groups of images."""
 
     groups: grouping.Groups
-    taps: list
+    taps: list      # of Measured
+    pictures: list  # of Pictures: taps that the store has maps of
     outcomes: list
 
 
@@ -58,7 +61,9 @@ def channels(source, output, options, *, carry=False, force=False, say=print, pr
     if output is not None:
         store.check_output(output, force, [source])
     found = describe(source, options, say=say, progress=progress)
-    if output is not None:
+    if options.profiles and output is not None:
+        profiles.write(source, output, found, options, force=force, begun=begun)
+    elif output is not None:
         with store.create(output, "channels", force=force) as sink:
             behind = sink.carry(source, found.groups.keep, carry, [outcome.path for outcome in found.outcomes])
             if behind:
@@ -76,9 +81,9 @@ def describe(source, options, *, say=print, progress=None):
     -------
     Found
     """
-    chosen = taps_of(source, options.tap)
-    groups = (grouping.of_one(source, options.by, options.of, options.where) if options.of
-              else grouping.of_every_class(source, options.by, options.where))
+    only_maps = not source.taps and not options.of and pictures.taps_of(source, options.tap)
+    chosen = [] if only_maps else taps_of(source, options.tap, options.of is not None)
+    groups = _groups(source, options, only_maps)
     if samples.target_leaks(source):
         say("target=label (leaks): the gradients were taken for the true label, so they tell it by construction")
     found = []
@@ -86,27 +91,50 @@ def describe(source, options, *, say=print, progress=None):
         for tap in chosen:
             found.append(measure(source, tap, groups, options))
             advance(1)
+    drawn = pictures.describe(source, groups.keep, options)
+    return Found(groups, found, drawn, _outcomes(source, found, drawn, groups, options))
+
+
+def _groups(source, options, only_maps):
+    """Which images, and their classes."""
+    if only_maps:
+        return grouping.of_all(source, options.where)
+    if options.of:
+        return grouping.of_one(source, options.by, options.of, options.where)
+    return grouping.of_every_class(source, options.by, options.where)
+
+
+def _outcomes(source, found, drawn, groups, options):
+    """What goes into the output."""
     facts = {"by": options.by, "resamples": options.resamples, "seed": options.seed, "bins": options.bins,
              "left_out": int((samples.originals(source) & ~groups.keep).sum())}
-    outcomes = [*(tables.Values(one, groups) for one in found), tables.distribution(found, groups, facts),
-                tables.agreement(found, groups, facts)]
-    return Found(groups, found, outcomes)
+    outcomes = [tables.Values(one, groups) for one in found]
+    if found:
+        outcomes += [tables.distribution(found, groups, facts), tables.agreement(found, groups, facts)]
+    return outcomes + ([pictures.outcome(drawn, facts)] if drawn else [])
 
 
-def taps_of(source, requests=()):
+def taps_of(source, requests=(), one=False):
     """Taps (list of str) of a store that the requests name, in order of execution; all without a request.
 
     Parameters
     ----------
     requests : sequence of str
         Names and globs, auto:last-conv, auto:last-block, auto:blocks.
+    one : bool
+        Whether no request means the last convolution (or where that was not extracted the last tap), not all of them.
 
     Raises
     ------
     UsageError, GradtoolsError
     """
+    if source.unit != "image":
+        raise GradtoolsError(f"{source.name}: its samples are of the kind {source.unit}, and channels are of images: "
+                             "gradtools extract makes a store of these")
     if not source.taps:
         raise GradtoolsError(f"{source.name} has no taps: gradtools extract makes a store of features")
+    if one and not requests:
+        return _automatic(source, "auto:last-conv") or source.taps[-1:]
     wanted = set()
     for request in requests or ("*",):
         named = _automatic(source, request) if request.startswith("auto:") else fnmatch.filter(source.taps, request)

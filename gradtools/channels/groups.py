@@ -32,6 +32,11 @@ class Groups:
     first: str = ALL
 
     @property
+    def whole(self):
+        """Whether the first group is all images (bool)."""
+        return self.first == ALL
+
+    @property
     def every_name(self):
         """Names (list of str) of all groups."""
         return [self.first, *self.names]
@@ -59,6 +64,12 @@ def of_every_class(source, by, where=()):
     present = np.unique(own[own >= 0])
     code = np.where(own >= 0, np.searchsorted(present, own), -1)
     return Groups(keep, code, [class_name(source, by, index) for index in present])
+
+
+def of_all(source, where=()):
+    """All images, of no class."""
+    keep = samples.select(source, where)
+    return Groups(keep, np.full(int(keep.sum()), -1), [])
 
 
 def of_one(source, by, name, where=()):

@@ -74,26 +74,36 @@ def measure(source, tap, groups, options):
     """
     edges = {kind: channels.bin_edges(_largest(source, _feature(source, kind, tap), groups.keep), options.bins) for kind in DESCRIBED}
     members = list(groups.members())
-    n_channels, n_groups = _feature(source, "gradient", tap).shape[1], len(members)
+    images = np.array([len(chosen) for chosen in members])
+    sums, counts, of_images = _summed(source, tap, groups, edges, options.seed)
+    return Measured(
+        tap, images, {name: total / images[:, None] for name, total in sums.items()},
+        {kind: means_over_images(of_images[kind], members, options) for kind in DESCRIBED},
+        {kind: (edges[kind], counts[kind]) for kind in DESCRIBED}, means_over_images(of_images["agreement"], members, options),
+        np.stack([of_images["tied"][chosen].mean(axis=0) for chosen in members]))
+
+
+def _summed(source, tap, groups, edges, seed):
+    """One pass: values summed over each group's images, histogram counts of each group, and statistics of every image."""
+    n_channels, n_groups = _feature(source, "gradient", tap).shape[1], len(groups.every_name)
     sums = {name: np.zeros((n_groups, n_channels)) for name in RANKINGS_OF_CHANNELS}
-    counts = {kind: np.zeros((n_groups, options.bins), np.int64) for kind in DESCRIBED}
-    of_images = {name: [] for name in (*DESCRIBED, "agreement", "tied")}
+    counts = {kind: np.zeros((n_groups, len(edges[kind]) - 1), np.int64) for kind in DESCRIBED}
+    of_images = []
     for numbers, rows in _blocks(source, tap, groups.keep):
-        ranked = _ranked(rows, np.flatnonzero(groups.keep)[numbers], options.seed)
+        ranked = _ranked(rows, np.flatnonzero(groups.keep)[numbers], seed)
         for name, values in ranked.items():
             _add(sums[name], values, groups.code[numbers])
         for kind in DESCRIBED:
-            of_images[kind].append(channels.describe(rows[kind]))
             _add(counts[kind], np.stack([channels.histogram(row, edges[kind]) for row in rows[kind]]), groups.code[numbers])
-        of_images["agreement"].append(np.stack([channels.spearman(values, ranked["contribution"]) for values in ranked.values()], axis=1))
-        of_images["tied"].append(np.stack([channels.tied(values) for values in ranked.values()], axis=1))
-    found = {name: np.concatenate(parts) for name, parts in of_images.items()}
-    images = np.array([len(chosen) for chosen in members])
-    return Measured(
-        tap, images, {name: total / images[:, None] for name, total in sums.items()},
-        {kind: _means(found[kind], members, options) for kind in DESCRIBED},
-        {kind: (edges[kind], counts[kind]) for kind in DESCRIBED}, _means(found["agreement"], members, options),
-        np.stack([found["tied"][chosen].mean(axis=0) for chosen in members]))
+        of_images.append({kind: channels.describe(rows[kind]) for kind in DESCRIBED} | _ranking_statistics(ranked))
+    return sums, counts, {name: np.concatenate([part[name] for part in of_images]) for name in of_images[0]}
+
+
+def _ranking_statistics(ranked):
+    """Of every image: Spearman of each ranking with the contribution and its share of tied channels, (n, R) each."""
+    first = channels.ranks(ranked["contribution"])
+    return {"agreement": np.stack([channels.correlation(channels.ranks(values), first) for values in ranked.values()], axis=1),
+            "tied": np.stack([channels.tied(values) for values in ranked.values()], axis=1)}
 
 
 def _feature(source, kind, tap):
@@ -135,8 +145,8 @@ def _add(totals, values, code):
     np.add.at(totals, 1 + code[code >= 0], values[code >= 0])
 
 
-def _means(values, members, options):
-    """`Means` of values (n, S) over each group's images."""
+def means_over_images(values, members, options):
+    """`Means` of values (n, S) over the images of each group, whose numbers are `members`; NaN entries are left out."""
     bounds = np.full((len(members), values.shape[1], 2), np.nan)
     means = np.full(bounds.shape[:2], np.nan)
     for number, chosen in enumerate(members):

@@ -69,6 +69,6 @@ def agreement(found, groups, facts):
 
 
 def table(name, title, names, rows, facts):
-    """The `Outcome` of a table: rows (list of tuple), a value for each of its columns' names."""
+    """An `Outcome` of rows (tuples) under column names."""
     columns = {key: list(values) if isinstance(values[0], str) else np.array(values) for key, values in zip(names, zip(*rows))}
     return Outcome("channels", paths.table(name), columns, facts, title)

@@ -17,9 +17,11 @@ from gradtools.errors import GradtoolsError
 
 COMMANDS = {
     "extract": "Images + model -> features: logits, and at every tap activation, gradient, contribution.",
+    "classes": "Model -> features whose samples are its classes: the last layer's row of each.",
     "saliency": "Images or features + model -> maps: Grad-CAM and its kin, for classes and for pairs of images.",
     "channels": "Features -> which feature maps matter: distribution and rankings of channels, for every class.",
     "similarity": "Features or maps -> how alike images are within and between classes and predictions.",
+    "neighbors": "Features -> the nearest samples of one or of all, and how well they tell the class.",
     "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",

@@ -15,6 +15,14 @@ ON_AGREEMENT = (
     "near zero first is |gradient| turned round. Channels of equal value share the mean of their ranks; tied: share of the channels of which "
     "another has the same gradient.",
 )
+ON_PICTURES = (
+    "pytorch-cnn-visualizations begins its sum over channels with ones and draws ReLU(1 + map). Where 1 + map is nowhere below 0 the ReLU never "
+    "acts,",
+    "and every picture is a signed map: that of the negative channels is bright where nothing speaks against the class (Spearman -1), whatever",
+    "speaks for it. Grad-CAM of these channels, ReLU(map), is zero everywhere where activations are not negative.",
+)
+PICTURES = {"negative_with_all": "negative ~ all", "positive_with_all": "positive ~ all", "negative_with_against": "negative ~ evidence against",
+            "below_zero": "pixels with 1 + map < 0", "gradcam_zero": "Grad-CAM of negative is zero"}
 ON_TOP = ("(n): rank by that column among all channels of the tap, =n where other channels have the same value.",)
 
 
@@ -29,12 +37,22 @@ def show(found, tops, form, stream):
     form : key of console.FORMS
     """
     if form in ("json", "csv", "tsv"):
-        rows = [row for one in tops for row in _top_values(one)] if tops else list(_values(found))
+        rows = [row for one in tops for row in _top_values(one)] if tops else [*_values(found), *_picture_values(found)]
         write_table(rows, list(rows[0]), form, "channels", (), stream)
         return
     for one in tops:
         rows = list(_top_rows(one))
         write_table(rows, list(rows[0]), form, _top_title(one), (*_top_notes(one), *ON_TOP), stream)
+    if found.taps:
+        _show_taps(found, form, stream)
+    if found.pictures:
+        rows = list(_picture_rows(found))
+        write_table(rows, list(rows[0]), form, "pictures of ReLU(1 + map) of all, positive and negative channels: Spearman over pixels, mean over "
+                    "images", ON_PICTURES, stream)
+
+
+def _show_taps(found, form, stream):
+    """Distributions and rankings."""
     rows = list(_distribution_rows(found))
     write_table(rows, list(rows[0]), form, f"{_whose(found)}: distribution over an image's channels, mean over images",
                 (*ON_DISTRIBUTION, *_classes_note(found)), stream)
@@ -45,7 +63,7 @@ def show(found, tops, form, stream):
 def _whose(found):
     """Which images the tables for people are about."""
     name, count = found.groups.first, len(found.groups.code)
-    return f"{count} image{'s' if count > 1 else ''}" + (f" of {name}" if name != "all" else "")
+    return f"{count} image{'s' if count > 1 else ''}" + ("" if found.groups.whole else f" of {name}")
 
 
 def _classes_note(found):
@@ -73,6 +91,14 @@ def _agreement_rows(found):
             words: interval(one.agreement.value[0, place], *one.agreement.bounds[0, place], share)
             for place, (name, words) in enumerate(RANKINGS_OF_CHANNELS.items()) if name != "contribution"
         } | {"tied": share(one.tied[0, list(RANKINGS_OF_CHANNELS).index("gradient")])}
+
+
+def _picture_rows(found):
+    """One row a tap."""
+    for one in found.pictures:
+        yield {"tap": one.tap, "images": one.images} | {
+            head: interval(one.means.value[0, place], *one.means.bounds[0, place], share)
+            for place, head in enumerate(PICTURES.values())}
 
 
 def _top_title(one):
@@ -125,6 +151,14 @@ def _values(found):
             for place, ranking in enumerate(RANKINGS_OF_CHANNELS):
                 yield about | {"of": ranking, "statistic": "spearman_with_contribution"} | _cell(one.agreement, number, place)
                 yield about | {"of": ranking, "statistic": "tied", "value": float(one.tied[number, place]), "low": None, "high": None}
+
+
+def _picture_values(found):
+    """The same for the pictures."""
+    for one in found.pictures:
+        for place, name in enumerate(PICTURES):
+            about = {"tap": one.tap, "class": found.groups.first, "images": one.images}
+            yield about | {"of": "pictures", "statistic": name} | _cell(one.means, 0, place)
 
 
 def _cell(means, number, place):

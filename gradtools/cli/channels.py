@@ -2,15 +2,15 @@
 
 import click
 
-from gradtools.cli import channel_tables, options
+from gradtools.cli import channel_tables, options, passes
 from gradtools.cli.console import FORMS
 from gradtools.errors import UsageError
 from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 
 
 @options.command("channels", [
-    "gradtools channels photos.h5 -o channels.h5",
-    "gradtools channels photos.h5 --of tench --top 12"])
+    "gradtools channels photos.h5 -o channels.h5 --figure histograms.png",
+    "gradtools channels photos.h5 --of tench --top 12 --figure tench.png --model resnet50"])
 @click.argument("path", required=False, metavar="STORE")
 @options.output
 @options.carry
@@ -22,31 +22,68 @@ from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 @click.option("--of", metavar="CLASS|IMAGE", help="One class, or the id of one image: print its top channels.")
 @click.option("--top", type=click.IntRange(1), default=12, help="With --of: so many channels.")
 @click.option("--ranking", type=click.Choice(list(RANKINGS_OF_CHANNELS)), default="contribution", help="With --of: what comes first.")
+@click.option("--profiles", is_flag=True,
+              help="The output's samples are the channels, with what each is worth to every class: for similarity, cluster, ...")
 @click.option("--bins", type=click.IntRange(3), default=61, help="Bins of the histograms, an odd number: zero lies in the middle one.")
 @click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the intervals.")
 @options.seed
+@options.figure
+@click.option("--picture", type=click.Choice(["gradient", "contribution", "sheet"]),
+              help="gradient, contribution: a histogram a tap; sheet: the images that activate the top channels most.  "
+                   "[default: gradient; with --of sheet]")
+@click.option("--images", "images_dir", metavar="DIR", help="Where the images of the store have gone.")
+@options.model_or_none
 @click.option("--format", "form", type=click.Choice(list(FORMS)), help="Print the tables in this form.")
 @options.text_forms
-def command(console, path, output, force, carry, form, top, ranking, **chosen):
+def command(console, path, output, force, carry, form, top, ranking, figure, picture, images_dir, model, weights, trust_weights, preprocess,
+            class_names, head, **chosen):
     """Which feature maps matter: how the channels of each tap are distributed and ranked, for every class and over all.
 
     Reads the gradients, activations and contributions of extract. The tables are in the output; --of prints the top channels of one
-    class or image.
+    class or image. The maps of a sheet are those of extract --maps activation, or come from the --model, for its images alone.
     """
     if chosen["bins"] % 2 == 0:
         raise UsageError(f"--bins {chosen['bins']}: give an odd number, so that zero lies in the middle of a bin")
+    if chosen["profiles"] and (chosen["of"] or carry):
+        raise UsageError("--profiles is over all classes, and its samples are other ones: leave out --of and --carry")
+    picture = (picture or ("sheet" if chosen["of"] else "gradient")) if figure else None
+    if picture == "sheet" and not chosen["of"]:
+        raise UsageError("--picture sheet shows the top channels of one class or image: name it with --of")
     form = form or ("text" if chosen["of"] and not output else None)
     source_path, target = options.input_store(path), options.output_store(output, form)
     if target is None and form is None:
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o, or see the tables with --format text")
+    if figure:
+        from gradtools import figures
+        figures.check(figure)
     from gradtools import channels, store
-    if chosen["of"] and not chosen["tap"]:
-        chosen["tap"] = ("auto:last-conv",)
     asked = channels.Options(**chosen)
     with store.read(source_path) as source:
+        if picture == "sheet":
+            _check_sheet(source, channels.taps_of(source, asked.tap, one=True), model)
         found = channels.channels(source, target, asked, carry=options.carried(carry, source_path, target), force=force, say=console.say,
                                   progress=console.progress)
         tops = [channels.top(source, one, found.groups, ranking, top, asked) for one in found.taps] if asked.of else []
+        if picture == "sheet":
+            network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head) if model else None
+            _draw_sheet(source, tops[0], asked.where, network, images_dir, figure)
+        elif figure:
+            figures.channels(source.model.get("model", source.name), found, picture, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
         channel_tables.show(found, tops, form or "text", stream)
+
+
+def _check_sheet(source, taps, model):
+    """Refuse a sheet that could not be drawn."""
+    from gradtools import channels
+    if len(taps) > 1:
+        raise UsageError(f"--picture sheet is of one tap, and --tap names {', '.join(taps)}")
+    channels.check_maps(source, taps[0], model)
+
+
+def _draw_sheet(source, top, where, network, images_dir, figure):
+    """The images that activate the top channels most, among all that meet --where."""
+    from gradtools import channels, figures, samples
+    found = channels.most_activating(source, top.tap, top.channels, samples.select(source, where), model=network, images_dir=images_dir)
+    figures.channel_sheet(source, top, found, figure, images_dir, network.preprocess if network else None)

@@ -11,8 +11,7 @@ from gradtools.cli.console import write_table
     ["gradtools layers resnet50 --weights random", "gradtools layers net.py:make --weights best.pth --size 32"],
 )
 @click.argument("model", metavar="MODEL")
-@click.option("--weights", default="default", metavar="W", help="default, random, or the path of a state dict.")
-@click.option("--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened.")
+@options.weights
 @click.option("--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here.")
 @click.option(
     "--size", type=click.IntRange(1), help="Side of the square input.  [default: the preprocessing's, or 224]"

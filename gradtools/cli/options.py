@@ -57,6 +57,12 @@ feature = click.option(
     help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
 )
 
+rows = click.option(
+    "--rows",
+    type=click.Choice(["post", "raw", "gauge"]),
+    help="Of vectors: less their own mean and over their deviation, as they are, or less the mean row.  [default: post for classes, else raw]",
+)
+
 where = click.option(
     "--where",
     multiple=True,
@@ -73,12 +79,16 @@ text_forms = combine(
     click.option("--tsv", "form", flag_value="tsv", help="The table as tab-separated text on stdout."),
 )
 
-_spec = {"metavar": "SPEC", "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable."}
-model_setup = combine(
+weights = combine(
     click.option("--weights", default="default", metavar="W", help="default, random, or the path of a state dict."),
     click.option(
         "--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened."
     ),
+)
+
+_spec = {"metavar": "SPEC", "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable."}
+model_setup = combine(
+    weights,
     click.option(
         "--preprocess", metavar="P", help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c."
     ),

@@ -17,6 +17,21 @@ SHOWN = {
     "auc_same_prediction": "AUC | same pred",
     "auc_other_prediction": "AUC | other pred",
 }
+SHOWN_UNLABELLED = {
+    "all": "all pairs",
+    "quantile_05": "5 %",
+    "median": "median",
+    "quantile_95": "95 %",
+    "most_alike": "most alike",
+    "shuffled_all": "all, shuffled",
+    "shuffled_most_alike": "most alike, shuffled",
+    "mean_row_share": "mean row",
+}
+NOTES_UNLABELLED = (
+    "no labels: the pairs as a whole. shuffled: the same after the dimensions of every row are shuffled, what chance gives such values.",
+    "mean row: its length over the rows' mean length, as stored; --rows gauge takes it away.",
+    "[low, high]: 95 % of resampled samples.",
+)
 NOTES_OF_MAPS = (
     "between: pairs of maps of two classes, the control of within class; class's mean map: each map against that of the other images.",
     "centred Gaussian: what a map that knows only where photographs have their subject would reach.",
@@ -81,6 +96,7 @@ of_maps = options.combine(
     default=("cosine",),
     help="How alike two vectors are (repeat).",
 )
+@options.rows
 @options.where
 @of_maps
 @click.option("--matrix", is_flag=True, help="Also store the similarity of every pair of vectors.")
@@ -179,7 +195,9 @@ def show(found, form, stream, further=()):
         )
         return
     vectors, of_maps = _vectors(found), [result for result in found if result.metric in MAP_METRICS]
-    if vectors:
+    if vectors and "most_alike" in vectors[0].columns["statistic"]:
+        _show_unlabelled(vectors, stream)
+    elif vectors:
         title = f"{', '.join(dict.fromkeys(result.metric for result in vectors))}, {max(result.facts['rows'] for result in vectors)} samples"
         rows = [_row(result) for result in vectors]
         write_table(rows, list(rows[0]), form, title, (*dict.fromkeys(left_out(vectors)), *NOTES), stream)
@@ -188,6 +206,40 @@ def show(found, form, stream, further=()):
         title = f"{', '.join(dict.fromkeys(result.metric for result in of_maps))} of maps, {facts['maps']} maps of {facts['samples']} samples"
         rows = [_map_row(result) for result in of_maps]
         write_table(rows, list(rows[0]), form, title, [*NOTES_OF_MAPS, *map_notes(of_maps), NOTES[-1]], stream)
+
+
+def _show_unlabelled(found, stream):
+    """How the pairs of samples without labels spread, and what else is known of them."""
+    title = f"{', '.join(dict.fromkeys(result.metric for result in found))}, {max(result.facts['rows'] for result in found)} samples"
+    rows = [_unlabelled_row(result) for result in found]
+    notes = (*_most_alike(found), *dict.fromkeys(left_out(found)), *NOTES_UNLABELLED)
+    write_table(rows, list(rows[0]), "text", title, notes, stream)
+
+
+def _unlabelled_row(result):
+    """One feature's row of samples without labels."""
+    row = {"feature": result.feature, "metric": result.metric, "rows": result.facts["normalised"]}
+    for name, head in SHOWN_UNLABELLED.items():
+        row[head] = with_interval(*_statistic(result, name), 3) if name == "all" else number(_statistic(result, name)[0], 3)
+    return row
+
+
+def _statistic(result, name):
+    """Value, low and high of a statistic."""
+    at = result.columns["statistic"].index(name)
+    return tuple(float(result.columns[key][at]) for key in ("value", "low", "high"))
+
+
+def _most_alike(found):
+    """A line a feature: its most alike pair, of how many samples, and how the normalisations agree."""
+    for result in found:
+        first, second = result.facts["most_alike_first"], result.facts["most_alike_second"]
+        drawn = f" (of {result.facts['pair_rows']} drawn samples)" if result.facts["pair_rows"] < result.facts["rows"] else ""
+        yield f"{result.feature}, {result.metric}: most alike are {first} and {second}{drawn}"
+        agreements = [name for name in result.columns["statistic"] if name.startswith("spearman_")]
+        if agreements:
+            words = (f"{name.removeprefix('spearman_').replace('_', '-')} {number(_statistic(result, name)[0], 3)}" for name in agreements)
+            yield f"Spearman between ways to normalise rows, over pairs: {', '.join(words)}"
 
 
 def _map_row(result):

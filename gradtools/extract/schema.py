@@ -1,13 +1,14 @@
 """How the features of a job lie in its store: the columns that grow, and what does not."""
 
 from gradtools import jobs, store
+from gradtools.store import paths
 
 
 def columns(job):
     """The datasets that grow, one row an image."""
     found = jobs.schema.columns(job)
     if job.target is not None:
-        found.append(store.Column("/outputs/target", (), [], "i4", "class the gradients are about"))
+        found.append(store.Column(paths.TARGET, (), [], "i4", "class the gradients are about"))
     for tap in job.taps:
         found += _tap_columns(tap, job)
     return found
@@ -15,7 +16,7 @@ def columns(job):
 
 def _tap_columns(tap, job):
     """The datasets of one tap."""
-    where, options = f"/taps/{tap.name}", job.options
+    where, options = paths.tap(tap.name), job.options
     found = jobs.schema.tap_columns(tap, job)
     for name in options.maps:
         dtype = {"float16": "f2", "float32": "f4"}[options.map_dtype] if name == "activation" else "f4"

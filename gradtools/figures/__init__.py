@@ -4,12 +4,12 @@ from gradtools.errors import GradtoolsError
 from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
 from gradtools.evaluate.tables import by_role
-from gradtools.figures import bars, curves, heat, overlays, page, planes
+from gradtools.figures import activating, bars, curves, heat, histograms, overlays, page, planes, rankings
 from gradtools.figures.page import check
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
-__all__ = ["PICTURES", "check", "class_by_prediction", "evaluated", "overlays", "projections"]
+__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "evaluated", "neighbours", "overlays", "projections"]
 
 
 def projections(name, classes, class_names, results, projections, path):
@@ -58,6 +58,55 @@ def class_by_prediction(results, path):
     maps = {metric: [("", {result.feature: result for result in results if result.metric == metric})]
             for metric in metrics}
     page.save(heat.draw(maps), path)
+
+
+def neighbours(found, names, path):
+    """Draw the nearest samples of one as bars, and the floor under which they say nothing.
+
+    Parameters
+    ----------
+    found : list of neighbors.Near
+        One panel each.
+    names : list of str
+        Of all samples of the store.
+    path : str
+        As for `projections`, and the errors too.
+    """
+    page.save(rankings.draw(found, names), path)
+
+
+def channels(name, found, kind, path):
+    """Draw what `channels` found: the distribution of the channels' values, one histogram a tap.
+
+    Parameters
+    ----------
+    name : str
+        The model's specification, for the title.
+    found : channels.Found
+    kind : str
+        gradient or contribution.
+    path : str
+        As for `projections`, and the errors too.
+    """
+    groups, count = found.groups, len(found.groups.code)
+    whose = f"{count} image{'s' if count > 1 else ''}" + ("" if groups.whole else f" of {groups.first}")
+    page.save(histograms.draw(found.taps, kind, f"{short_name(name)}, {whose}: {kind} of every channel"), path)
+
+
+def channel_sheet(source, top, found, path, images_dir=None, rules=None):
+    """Draw the first channels of a class or image on the images that activate them most.
+
+    Parameters
+    ----------
+    source : store.Store
+    top : channels.Top
+    found : channels.Activating
+    path : str
+        As for `projections`, and the errors too.
+    images_dir, rules
+        As for `overlays.open_album`.
+    """
+    page.save(activating.sheet(source, top, found, images_dir, rules), path)
 
 
 def evaluated(subjects, picture, path):

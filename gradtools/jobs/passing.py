@@ -7,6 +7,7 @@ import torch
 
 from gradtools import taps
 from gradtools.jobs.preparing import normalised
+from gradtools.store import paths
 
 
 def inputs(pixels, job):
@@ -53,8 +54,8 @@ def outputs(job, output):
     """What the store keeps of the network's output (B, K), by path."""
     detached = output.detach()
     if job.target is None:
-        return {"/outputs/embedding": array(detached)}
-    return {"/outputs/logits": array(detached), "/outputs/predicted": array(detached.argmax(1), "i4")}
+        return {paths.EMBEDDING: array(detached)}
+    return {paths.LOGITS: array(detached), paths.PREDICTED: array(detached.argmax(1), "i4")}
 
 
 def reductions(maps, slopes=None):

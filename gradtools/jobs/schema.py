@@ -9,6 +9,7 @@ import numpy as np
 
 from gradtools import __version__, store, taps
 from gradtools.errors import GradtoolsError
+from gradtools.store import paths
 
 REDUCTIONS = {"activation": "mean activation over positions", "active_share": "share of positions with activation above zero",
               "gradient": "mean over positions of the score's gradient (Grad-CAM's weight)",
@@ -20,20 +21,20 @@ def columns(job, axis=store.Axis()):
     def column(*arguments):
         return store.Column(*arguments, axis=axis)
 
-    found = [column("/samples/digest", (32,), ["/byte"], "u1", "SHA-256 of the image file", ""),
-             column("/samples/height", (), [], "i4", "height of the original image", "pixel"),
-             column("/samples/width", (), [], "i4", "width of the original image", "pixel")]
+    found = [column(paths.DIGEST, (32,), ["/byte"], "u1", "SHA-256 of the image file", ""),
+             column(paths.HEIGHT, (), [], "i4", "height of the original image", "pixel"),
+             column(paths.WIDTH, (), [], "i4", "width of the original image", "pixel")]
     if job.target is None:
         text = "output of a network without a class head"
-        return found + [column("/outputs/embedding", (job.width,), ["/embedding"], "f4", text)]
-    return found + [column("/outputs/logits", (job.width,), ["/class"], "f4", "logits"),
-                    column("/outputs/predicted", (), [], "i4", "class of the largest logit")]
+        return found + [column(paths.EMBEDDING, (job.width,), ["/embedding"], "f4", text)]
+    return found + [column(paths.LOGITS, (job.width,), ["/class"], "f4", "logits"),
+                    column(paths.PREDICTED, (), [], "i4", "class of the largest logit")]
 
 
 def tap_columns(tap, job):
     """The datasets of a tap's reductions (see `passing.reductions`): without a class head none of gradients."""
     names = list(REDUCTIONS)[:2 if job.target is None else 4]
-    return [store.Column(store.paths.tap(tap.name, name), (tap.channels,), ["channel"], "f4", REDUCTIONS[name]) for name in names]
+    return [store.Column(paths.tap(tap.name, name), (tap.channels,), ["channel"], "f4", REDUCTIONS[name]) for name in names]
 
 
 def command(job):
@@ -73,19 +74,20 @@ def begin(part, job):
     """Write what does not grow: samples' names and labels, classes, model."""
     listed, model, options = job.images, job.model, job.options
     part.attributes("/", source=str(listed.root), root=str(listed.root))
-    part.put("/samples/id", list(listed.ids), ["/sample"], "path below the root")
-    part.put("/samples/label", listed.labels.astype("i4"), ["/sample"], "data class, -1 where none")
+    part.put(paths.ID, list(listed.ids), ["/sample"], "path below the root")
+    part.put(paths.LABEL, listed.labels.astype("i4"), ["/sample"], "data class, -1 where none")
     if listed.labels_many is not None:
-        part.put("/samples/labels", listed.labels_many.astype("u1"), ["/sample", "/label"], "data classes of images with several")
+        part.put(paths.LABELS, listed.labels_many.astype("u1"), ["/sample", "/label"], "data classes of images with several")
     if listed.label_names:
-        part.put("/classes/name", list(listed.label_names), ["/label"], "data class")
+        part.put(paths.CLASS_NAME, list(listed.label_names), ["/label"], "data class")
         if job.target is not None:
-            part.put("/classes/member", job.member, ["/label", "/class"], "model classes of each data class")
+            part.put(paths.MEMBER, job.member, ["/label", "/class"], "model classes of each data class")
     if listed.boxes is not None:
-        part.table("/boxes", listed.boxes, "boxes in pixels of the original image, half-open", row="box")
+        part.table(paths.BOXES, listed.boxes, "boxes in pixels of the original image, half-open", row="box")
     _begin_versions(part, listed)
-    _begin_model(part, job)
-    part.attributes("/model", model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256,
+    if job.target is not None:
+        begin_model(part, model)
+    part.attributes(paths.MODEL, model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256,
                     preprocess=_preprocess_text(model),
                     score=options.score, target=options.target, temperature=options.temperature, device=options.device, dtype=options.dtype,
                     batch_size=options.batch_size, folded=int(options.fold))
@@ -97,21 +99,20 @@ def _begin_versions(part, listed):
         return
     facts = [("", 0, 0) if version is None else dataclasses.astuple(version) for version in listed.versions]
     kinds, strengths, numbers = zip(*facts)
-    part.put(store.paths.ORIGINAL, listed.original, ["/sample"], "row of the image that this is a version of, -1 for images")
-    part.put(store.paths.CHANGED_BY, list(kinds), ["/sample"], "kind of the change, empty for images")
-    part.put(store.paths.STRENGTH, np.array(strengths, "f4"), ["/sample"], "strength of the change")
-    part.put(store.paths.VERSION, np.array(numbers, "i4"), ["/sample"], "number among the versions of this kind and strength")
+    part.put(paths.ORIGINAL, listed.original, ["/sample"], "row of the image that this is a version of, -1 for images")
+    part.put(paths.CHANGED_BY, list(kinds), ["/sample"], "kind of the change, empty for images")
+    part.put(paths.STRENGTH, np.array(strengths, "f4"), ["/sample"], "strength of the change")
+    part.put(paths.VERSION, np.array(numbers, "i4"), ["/sample"], "number among the versions of this kind and strength")
 
 
-def _begin_model(part, job):
+def begin_model(part, model):
     """The model's classes and the rows of its last layer."""
-    model = job.model
-    if job.target is not None and model.class_names:
-        part.put("/model/class_name", list(model.class_names), ["/class"], "class of the model")
-    if model.head is not None and job.target is not None:
-        part.put("/model/weight", model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
+    if model.class_names:
+        part.put(paths.MODEL_CLASS_NAME, list(model.class_names), ["/class"], "class of the model")
+    if model.head is not None:
+        part.put(paths.WEIGHT, model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
                  attrs={"module": model.head.name})
-        part.put("/model/bias", model.head.bias.astype("f4"), ["/class"], "bias of the last layer")
+        part.put(paths.BIAS, model.head.bias.astype("f4"), ["/class"], "bias of the last layer")
 
 
 def begin_taps(part, job):
@@ -120,12 +121,12 @@ def begin_taps(part, job):
     blocks = [name for name in _automatic(job, "blocks") if name in chosen]
     defaults = {key: name for key, part_of in (("default_gradient", "last-conv"), ("default_activation", "last-block"))
                 for name in _automatic(job, part_of) if name in chosen}
-    part.attributes("/taps", order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
+    part.attributes(paths.TAPS, order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
     for tap in job.taps:
         verdict = job.verdicts.get(tap.name)
         facts = {} if verdict is None else {"spatially_constant": int(verdict.spatially_constant),
                                             "input_independent": int(verdict.input_independent)}
-        part.attributes(f"/taps/{tap.name}", shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
+        part.attributes(paths.tap(tap.name), shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
 
 
 def _automatic(job, name):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools import images, samples
+from gradtools.store import paths
 
 
 def find(source, images_dir=None, where=()):
@@ -27,9 +28,9 @@ def find(source, images_dir=None, where=()):
     """
     keep = samples.select(source, where)
     rows = np.flatnonzero(keep)
-    ids, digests = [source.ids[row] for row in rows], source.values("/samples/digest")[keep]
+    ids, digests = [source.ids[row] for row in rows], source.values(paths.DIGEST)[keep]
     listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
-    many = source.values("/samples/labels")
+    many = source.values(paths.LABELS)
     return dataclasses.replace(listed, labels=source.labels[keep], label_names=source.class_names,
                                labels_many=None if many is None else many[keep], boxes=_boxes(source, keep)), keep
 
@@ -53,9 +54,9 @@ def same_network(source, model, say):
 
 def _boxes(source, keep):
     """The boxes of the kept samples, as columns."""
-    if source.values("/boxes/sample") is None:
+    if source.values(f"{paths.BOXES}/sample") is None:
         return None
-    columns, _ = source.table("/boxes")
+    columns, _ = source.table(paths.BOXES)
     inside = keep[columns["sample"]]
     number = np.cumsum(keep) - 1
     return {name: (number[values] if name == "sample" else values)[inside] for name, values in columns.items()} if inside.any() else None

@@ -8,6 +8,7 @@ import torch
 
 from gradtools import images, interrupt
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.store import paths
 
 BLOCK = 256  # entries committed at once, about
 
@@ -53,7 +54,7 @@ def walk(part, job, run, *, listed=None, first=0, width=1, batch_size=None, work
         for batch in stream:
             values = _halved_on_need(part, run, listed, batch, width, job.options.device, say)
             if width == 1:
-                values |= {"/samples/digest": batch.digests, "/samples/height": batch.heights, "/samples/width": batch.widths}
+                values |= {paths.DIGEST: batch.digests, paths.HEIGHT: batch.heights, paths.WIDTH: batch.widths}
                 for place, reason in batch.reasons.items():
                     if listed.images[place]:
                         say(f"skipped {reason}")

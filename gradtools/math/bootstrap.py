@@ -201,13 +201,11 @@ def bootstrap_means(values, resamples=1000, seed=0):
 
 
 def _blocks_of_counts(n, resamples, seed):
-    """(rows, counts (B, n)) that make up one bootstrap of n images: whole where they are few."""
-    if n <= COUNTED_ROWS:
-        yield slice(0, n), resample_counts(np.zeros(n, int), resamples, seed)
-        return
-    for start in range(0, n, 8 * POISSON_UNIT):
-        stop = min(start + 8 * POISSON_UNIT, n)
-        yield slice(start, stop), poisson_counts(start, stop, resamples, seed)
+    """(rows, their counts (B, rows)) that make up one bootstrap of n images."""
+    whole = resample_counts(np.zeros(n, int), resamples, seed) if n <= COUNTED_ROWS else None
+    for start in range(0, n, POISSON_UNIT):
+        stop = min(start + POISSON_UNIT, n)
+        yield slice(start, stop), poisson_counts(start, stop, resamples, seed) if whole is None else whole[:, start:stop]
 
 
 def interval(replicates, level=.95):

@@ -60,11 +60,16 @@ def tied(values):
     return either.mean(axis=1)
 
 
-def spearman(first, second):
-    """Spearman's correlation of each row of two arrays, (N,) float64; NaN where one of them is constant."""
-    a, b = (ranks(values) - (np.shape(values)[1] + 1) / 2 for values in (first, second))
+def correlation(first, second):
+    """Correlation of each row of two arrays, (N,) float64, of ranks Spearman's; NaN where one of them is constant."""
+    a, b = (values - values.mean(axis=1, keepdims=True) for values in (first, second))
     size = np.sqrt(np.einsum("nc,nc->n", a, a) * np.einsum("nc,nc->n", b, b))
     return np.divide(np.einsum("nc,nc->n", a, b), size, out=np.full(len(a), np.nan), where=size > 0)
+
+
+def spearman(first, second):
+    """Spearman's correlation of each row of two arrays, (N,) float64; NaN where one of them is constant."""
+    return correlation(ranks(first), ranks(second))
 
 
 def gini(values):

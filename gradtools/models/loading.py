@@ -32,7 +32,7 @@ class Model:
     notes: list
 
 
-def load(spec, weights="default", *, preprocess=None, no_head=False, class_names=None, trust=False, seed=0):
+def load(spec, weights="default", *, preprocess=None, no_head=False, class_names=None, trust=False, seed=0, without_images=False):
     """Build a network and give it its weights.
 
     Parameters
@@ -51,6 +51,8 @@ def load(spec, weights="default", *, preprocess=None, no_head=False, class_names
         Run the code in a pickled checkpoint.
     seed : int
         Of random weights.
+    without_images : bool
+        The network will see none: it may come without a preprocessing, and none is said.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def load(spec, weights="default", *, preprocess=None, no_head=False, class_names
     UsageError, GradtoolsError
     """
     source = specs.find(spec)
-    rules, notes = _preprocess(source, spec, preprocess)
+    rules, notes = (source.preprocess or preprocessing.NONE, []) if without_images else _preprocess(source, spec, preprocess)
     from_file = weights not in ("default", "random")
     state, read_notes = checkpoints.read(weights, trust) if from_file else (None, [])
     notes += read_notes

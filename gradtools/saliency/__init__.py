@@ -12,6 +12,7 @@ from gradtools import jobs, provenance, store
 from gradtools.saliency import pairs, plan as planning, schema
 from gradtools.saliency.batch import run_images, run_pairs
 from gradtools.saliency.methods import NAMES
+from gradtools.store import paths
 
 __all__ = ["NAMES", "Options", "run_images", "run_pairs", "saliency"]
 
@@ -104,7 +105,7 @@ def _walk(plan, part, batch, allowed, **how):
     if part.committed < count:
         jobs.walk(part, job, lambda pixels, _: _outputs(job, pixels), batch_size=batch, **how)
     jobs.judge_skipped(part, count, allowed)
-    listed = pairs.images_of(plan.pairs, job.images, part.values("/samples/digest"))
+    listed = pairs.images_of(plan.pairs, job.images, part.values(paths.DIGEST))
     jobs.walk(part, job, lambda pixels, _: run_pairs(plan, pixels), listed=listed, first=count, width=2, batch_size=batch, **how)
 
 
@@ -117,7 +118,7 @@ def _outputs(job, pixels):
 def _begin(part, plan, source, keep, replacing):
     """Carry what the input holds, then write what does not grow."""
     if source is not None:
-        part.carry(source, keep, whole=True, replacing=(*replacing, "/maps", "/pairs"))
+        part.carry(source, keep, whole=True, replacing=(*replacing, paths.MAPS, paths.PAIRS))
     schema.begin(part, plan)
     if source is not None:  # its gradients have their own target
-        part.attributes("/model", **source.model)
+        part.attributes(paths.MODEL, **source.model)

@@ -7,6 +7,7 @@ import numpy as np
 from gradtools import jobs, scores, taps
 from gradtools.errors import UsageError
 from gradtools.saliency import methods, pairs, subset, targets
+from gradtools.store import paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Map:
     @property
     def path(self):
         """Its group in the store."""
-        return f"/maps/{self.name}"
+        return f"{paths.MAPS}/{self.name}"
 
 
 @dataclasses.dataclass(frozen=True)

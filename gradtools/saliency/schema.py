@@ -7,6 +7,7 @@ import numpy as np
 from gradtools import jobs, store
 from gradtools.saliency import methods
 from gradtools.saliency.batch import NUMPY
+from gradtools.store import paths
 
 
 def entries(plan):
@@ -28,11 +29,11 @@ def columns(plan):
     samples, maps, pairs = _axes(plan)
     column, dtype = store.Column, NUMPY[plan.job.options.map_dtype]
     found = jobs.schema.columns(plan.job, samples)
-    found.append(column("/maps/score", (), [], "f4", "score that is differentiated", axis=maps))
+    found.append(column(paths.MAP_SCORE, (), [], "f4", "score that is differentiated", axis=maps))
     if pairs is None:
-        found.append(column("/maps/target", (), [], "i4", "class the score is about", axis=maps))
+        found.append(column(paths.MAP_TARGET, (), [], "i4", "class the score is about", axis=maps))
     else:
-        found.append(column("/pairs/score", (), [], "f4", f"{plan.job.options.target} of the embeddings", axis=pairs))
+        found.append(column(paths.PAIR_SCORE, (), [], "f4", f"{plan.job.options.target} of the embeddings", axis=pairs))
     for one in plan.every_map:
         text = f"{one.method} of channels {one.subset.text}, raw: before ReLU, resize and normalisation"
         found.append(column(f"{one.path}/map", (one.tap.height, one.tap.width), ["y", "x"], dtype, text, axis=maps))
@@ -62,13 +63,13 @@ def begin(part, plan):
         partner = np.full(len(sample), -1)
     else:
         sample, partner = plan.pairs.reshape(-1), plan.pairs[:, ::-1].reshape(-1)
-        part.put("/maps/target", np.full(len(sample), -1, "i4"), ["/map"], "class the score is about, -1 none")
+        part.put(paths.MAP_TARGET, np.full(len(sample), -1, "i4"), ["/map"], "class the score is about, -1 none")
         for name, rows in zip("ab", plan.pairs.T):
-            part.put(f"/pairs/{name}", rows.astype("i4"), ["/pair"], "row of the sample")
-    part.put("/maps/sample", sample.astype("i4"), ["/map"], "row of the sample")
-    part.put("/maps/partner", partner.astype("i4"), ["/map"], "row of the sample it is compared with, -1 none")
+            part.put(f"{paths.PAIRS}/{name}", rows.astype("i4"), ["/pair"], "row of the sample")
+    part.put(paths.MAP_SAMPLE, sample.astype("i4"), ["/map"], "row of the sample")
+    part.put(paths.MAP_PARTNER, partner.astype("i4"), ["/map"], "row of the sample it is compared with, -1 none")
     pairing = {} if plan.pairs is None else {"pairs": options.pairs, "embedding": options.embedding, "seed": options.seed}
-    part.attributes("/maps", order=json.dumps([one.name for one in plan.every_map]), target=options.target, score=options.score,
+    part.attributes(paths.MAPS, order=json.dumps([one.name for one in plan.every_map]), target=options.target, score=options.score,
                     temperature=options.temperature, **pairing)
     for one in plan.every_map:
         part.attributes(one.path, method=one.method + one.subset.suffix, tap=one.tap.name, channels=one.subset.text, module=one.tap.module,

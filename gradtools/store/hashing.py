@@ -28,6 +28,24 @@ def dataset_digest(dataset, rows=None):
     return sha.hexdigest()
 
 
+def unit_digests(weights, tap, count):
+    """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (DESIGN 3).
+
+    Parameters
+    ----------
+    weights : str
+        SHA-256 (hex) of the model's weights.
+    tap : str
+    count : int
+
+    Returns
+    -------
+    (count, 32) u8 array
+    """
+    made = [hashlib.sha256(f"{weights}/{tap}/{index}".encode("utf-8", "surrogateescape")).digest() for index in range(count)]
+    return np.frombuffer(b"".join(made), "u1").reshape(count, 32)
+
+
 def digests(file):
     """{path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
     found = {path: dataset_digest(dataset) for path, dataset in layout.datasets(file) if path != "/history"}

@@ -3,7 +3,8 @@
 Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale, i32, named in brackets):
 
     /                       attrs: format, version, kind, uuid, created, source, root
-    /samples/               id, label, digest (byte), height, width                 [sample]
+    /samples/               attrs: unit ("class", "channel"; images where there is none)
+                            id, label, digest (byte), height, width                 [sample]
                             with `extract --augment` also, after the images, their changed versions, of the same id, label and digest:
                             original (row of the image, -1 for images), augmentation (kind, '' for images), strength, version [sample]
     /classes/               name [label]   member [label, class]
@@ -24,15 +25,18 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
     /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
     /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]; of maps, map:gradcam@layer4/CC
+    /neighbors/<feature>/   index (rows of the k nearest others, -1 none), similarity or distance [sample, neighbor]   attrs: metric, k, normalised
+    /neighbors/<feature>/retrieval/   a table: how often they are of the sample's class; replicate [resample, row]
+    /neighbors/<feature>/of/          a table: the nearest of one sample, itself first   attrs: sample, floor, above
     /augmentation/<feature>/cosine/   a table; replicate [resample, row]: how alike images and their own versions are
     /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
     /projection/<feature>/            pca [sample, component]   explained [component]
     /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
                             nearzero random [group, channel]   class, images [group]; the first group is all images
-    /channels/<tap>/<kind>/ histogram of gradient, contribution: count [group, bin]   low, high [bin]
+    /channels/<tap>/gradient_histogram/, contribution_histogram/   count [group, bin]   low, high [bin]
     /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement,
-                            channel_ablation, channel_subsets, channel_curves, channel_differences, channel_steps
+                            channel_pictures, channel_ablation, channel_subsets, channel_curves, channel_differences, channel_steps
     /history                one JSON line a step [step]
     /part/                  only in an unfinished file: committed rows, unreadable ones, and the command that goes on with it
 """

@@ -1,5 +1,6 @@
 """Where things lie in a store: the only place that spells its paths (`gradtools.store.layout` describes them)."""
 
+SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
 MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
@@ -8,7 +9,7 @@ MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/w
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
 SCORE = "/outputs/score"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
-TAPS, SIMILARITY, CLUSTERS, PROJECTION = "/taps", "/similarity", "/clusters", "/projection"
+TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = "/taps", "/similarity", "/neighbors", "/clusters", "/projection"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
@@ -27,6 +28,11 @@ def maps(name):
 def similarity(feature, metric):
     """Group of one feature's similarities under one metric."""
     return f"{SIMILARITY}/{feature}/{metric}"
+
+
+def neighbors(feature):
+    """Group of the samples that are nearest by one feature."""
+    return f"{NEIGHBORS}/{feature}"
 
 
 def clusters(feature, method):

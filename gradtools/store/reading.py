@@ -112,6 +112,11 @@ class Store:
         return self.file["/sample"].shape[0]
 
     @functools.cached_property
+    def unit(self):
+        """What a sample is (str): image, class or channel."""
+        return self.attributes("/samples").get("unit", "image")
+
+    @functools.cached_property
     def ids(self):
         """Sample ids (list of str): paths below the root."""
         return layout.decoded(self._needed("/samples/id"))

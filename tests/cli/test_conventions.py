@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from gradtools import cli
 
-NEEDS_TORCH = {"extract", "saliency", "layers", "demo"}
+NEEDS_TORCH = {"extract", "classes", "saliency", "layers", "demo"}
 READS_STORE = ["channels", "similarity", "cluster", "evaluate", "info"]
 
 

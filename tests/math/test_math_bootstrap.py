@@ -151,3 +151,21 @@ def test_a_class_of_one_image_has_no_pairs_in_any_resample():
 
 def test_long_rows_of_many_images_are_not_factored():
     assert compact_rows(np.zeros((module.FACTORED_ROWS + 1, 1))).shape[1] == 1
+
+
+@pytest.mark.parametrize("drawn_whole", [True, False])
+def test_means_over_images_are_those_of_the_resampled_rows(drawn_whole, monkeypatch):
+    rng = np.random.default_rng(5)
+    values = rng.standard_normal((40, 3))
+    values[::7, 1], values[:, 2] = np.nan, np.nan
+    if not drawn_whole:
+        monkeypatch.setattr(module, "COUNTED_ROWS", 39)
+        monkeypatch.setattr(module, "POISSON_UNIT", 16)
+        counts = module.poisson_counts(0, 40, 12, seed=2)
+    else:
+        counts = module.resample_counts(np.zeros(40, int), 12, seed=2)
+    found = module.bootstrap_means(values, 12, seed=2)
+    for replicate, copies in zip(found, counts):
+        drawn = np.repeat(values, copies, axis=0)
+        assert replicate[:2] == pytest.approx([drawn[:, 0].mean(), drawn[~np.isnan(drawn[:, 1]), 1].mean()], abs=1e-12)
+        assert np.isnan(replicate[2])

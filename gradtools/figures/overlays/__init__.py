@@ -10,7 +10,7 @@ import re
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
-from gradtools.figures.overlays import pages
+from gradtools.figures.overlays import ones, pages
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 
 __all__ = ["check", "draw", "open_album", "pictures"]
@@ -85,7 +85,7 @@ def _own(album):
     kinds = _kinds(album)
     for group in album.groups:
         stem = f"{group[0]:06}-{file_name(os.path.splitext(album.store.ids[int(album.sample[group[0]])])[0])}"
-        yield [(f"{kind}-{stem}.png", functools.partial(make, album, group)) for kind, make in kinds.items()]
+        yield [(f"{kind}-{stem}.png", functools.partial(make, album=album, group=group)) for kind, make in kinds.items()]
 
 
 def file_name(text):
@@ -112,6 +112,8 @@ def check(folder, fuse="mean", compat=None):
 def _kinds(album):
     """The pictures of each group: {kind: function}, those that the store has the maps for."""
     kinds = {"overlay": pages.overlay}
+    if album.compat == "ones":
+        kinds |= {f"ones-{file_name(tap)}": functools.partial(pages.explained, tap) for tap in ones.taps_of(album)}
     if signed_methods(album) and album.compat is None and album.fuse != "product":  # two values against would count as one for
         kinds["signed"] = pages.signed
     if pages.last_tap(album, pages.COMPARED):

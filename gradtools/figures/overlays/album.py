@@ -12,6 +12,7 @@ from gradtools.math.cams import read_maps
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
+CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
 KEPT = 64  # frames held, so that the pictures of a group read each image once
 
 
@@ -77,7 +78,7 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
     for names in methods.values():
         check_reading(len(names), fuse if len(names) > 1 else "mean", compat)
     used = sorted({int(sample[row]) for group in groups for row in group})
-    frame = _frames(store, used, images_dir, rules or _rules(store))
+    frame = frames(store, used, images_dir, rules)
     return Album(store, frame, sample, store.values(paths.MAP_TARGET), store.values(paths.MAP_SCORE), methods,
                  _spread(store, groups, sample), fuse, compat)
 
@@ -94,7 +95,7 @@ def split(name):
 
 
 def fused(album, row, method, sign="for"):
-    """The map of a method over its taps, (H, W) float64 at the size of the frame, and whether it is constant (bool)."""
+    """The map of a method over its taps, (H, W) float64 at the size of the frame, and what it lacks (str): '', CONSTANT or NOTHING."""
     return _read(album, row, album.methods[method], sign)
 
 
@@ -133,8 +134,10 @@ def _read(album, row, names, sign):
     size = album.frame(int(album.sample[row])).shape[:2]
     fuse = album.fuse if len(names) > 1 else "mean"
     compat = album.compat if sign == "for" else None
-    maps, flat = read_maps([raw(album, row, name) for name in names], size, sign, fuse, compat=compat)
-    return maps[0], bool(flat[0])
+    stored = [raw(album, row, name) for name in names]
+    maps, flat = read_maps(stored, size, sign, fuse, compat=compat)
+    nothing = sign == "for" and compat != "ones" and all(values.max() <= 0 for values in stored)
+    return maps[0], "" if not flat[0] else NOTHING if nothing else CONSTANT
 
 
 def _groups(partner):
@@ -163,8 +166,28 @@ def _rules(store):
                              "name the --model again, so that the same frames can be drawn") from None
 
 
-def _frames(store, used, images_dir, rules):
-    """Row of a sample -> the image as the network saw it."""
+def frames(store, used, images_dir=None, rules=None):
+    """Row of a sample -> the image as the network saw it.
+
+    Parameters
+    ----------
+    store : store.Store
+    used : list of int
+        The rows that are asked for.
+    images_dir, rules
+        As for `open_album`.
+
+    Returns
+    -------
+    callable
+        Row (int) to (H, W, 3) uint8 array.
+
+    Raises
+    ------
+    GradtoolsError
+        An image is not there, or the preprocessing is one that only the model's code knows.
+    """
+    rules = rules or _rules(store)
     ids, digests = [store.ids[row] for row in used], store.values(paths.DIGEST)[used]
     listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
     place = {row: index for index, row in enumerate(used)}

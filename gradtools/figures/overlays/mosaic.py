@@ -37,7 +37,7 @@ def draw(title, heads, rows, bars, side=None, notes=None):
     side : float, optional
         Width of a picture in inches; by default what a page holds.
     notes : dict of (int, int) to str, optional
-        What is written below the picture at a row and column.
+        What is written below the picture at a row and column, or in its place where there is none.
 
     Returns
     -------
@@ -65,9 +65,12 @@ def draw(title, heads, rows, bars, side=None, notes=None):
         write(name, left - GAP, bottom + tall / 2, 6.5, "right", "center")
         for column, picture in enumerate(pictures):
             at = left + column * (side + GAP)
-            if picture is not None:
-                _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
-            write(notes.get((row, column), ""), at, bottom - .02, 6)
+            note = notes.get((row, column), "")
+            if picture is None:
+                write(note, at + side / 2, bottom + tall / 2, 6, "center", "center")
+                continue
+            _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
+            write(note, at, bottom - .02, 6)
     _bars(figure, bars, (width, height), width - right + GAP, top, min(height - top - GAP, max(tall, 1.6)))
     return figure
 

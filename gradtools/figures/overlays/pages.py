@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from gradtools.figures import page
-from gradtools.figures.overlays import album as albums, blending
+from gradtools.figures.overlays import album as albums, blending, ones
 from gradtools.figures.overlays.mosaic import Bar, draw, fitted
 
 ROWS = 6         # of a grid's page
@@ -42,6 +42,11 @@ def signed(album, group):
     return draw(_title(album, group, _taps_line(album)), heads, rows, [BOTH_WAYS], side=1.3)
 
 
+def explained(tap, album, group):
+    """The pictures of pytorch-cnn-visualizations beside the right ones, with the sentences that explain them."""
+    return ones.beside(album, tap, group, lambda below: _title(album, group, below))
+
+
 def compared(album, group):
     """Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap."""
     tap = last_tap(album, COMPARED)
@@ -64,9 +69,8 @@ def layered(album, group):
     for row in group:
         for tap in [*taps, None]:
             found = [albums.at_tap(album, row, f"{method}@{tap}") if tap else albums.fused(album, row, method) for method in LAYERS]
-            _note_constant(notes, len(rows), found)
             name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
-            rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+            rows.append((name, _line(album, row, found, notes, len(rows))))
     return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, notes=notes)
 
 
@@ -75,7 +79,7 @@ def class_sheet(album, name, groups, number):
     methods = list(album.methods)
     cells = []
     for row in (row for group in groups for row in group):
-        shown = [_frame(album, row), *(_shown(album, row, albums.fused(album, row, method)[0]) for method in methods)]
+        shown = _line(album, row, [albums.fused(album, row, method) for method in methods], {}, 0)
         cells.append((_caption(album, row, len(shown) * .7), shown))
     per_row = across(album)
     heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
@@ -83,6 +87,7 @@ def class_sheet(album, name, groups, number):
     for start in range(0, len(cells), per_row):
         line = cells[start:start + per_row]
         for index, (caption, shown) in enumerate(line):
+            notes |= {(len(rows), index * len(shown) + place): albums.NOTHING for place, picture in enumerate(shown) if picture is None}
             notes[len(rows), index * len(shown)] = caption
         rows.append(("", [picture for _, shown in line for picture in shown]))
     title = f"{page.shown(name)}, page {number}: {_taps_line(album)}"
@@ -96,8 +101,7 @@ def grid(album, groups, number):
     rows, notes = [], {}
     for row in (row for group in groups for row in group):
         found = [albums.at_tap(album, row, name) for name in names]
-        _note_constant(notes, len(rows), found)
-        rows.append((_caption(album, row, NAME, "\n"), [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+        rows.append((_caption(album, row, NAME, "\n"), _line(album, row, found, notes, len(rows))))
     title = f"every method at every tap, page {number}" + (f", as --compat {album.compat}" if album.compat else "")
     return draw(title, heads, rows, [_bar(album)], side=SMALL, notes=notes)
 
@@ -123,15 +127,15 @@ def _rows_of(album, group, heads, makers, below):
     rows, notes = [], {}
     for row in group:
         found = [make(row) for make in makers]
-        _note_constant(notes, len(rows), found)
         name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
-        rows.append((name, [_frame(album, row), *(_shown(album, row, values) for values, _ in found)]))
+        rows.append((name, _line(album, row, found, notes, len(rows))))
     return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], notes=notes, side=1.15 if len(heads) > 3 else 1.5)
 
 
-def _note_constant(notes, line, found):
-    """Say of constant maps that they are."""
-    notes.update({(line, 1 + index): "constant" for index, (_, flat) in enumerate(found) if flat})
+def _line(album, row, found, notes, line):
+    """An image and its maps; where one is constant, a note says so, and in the place of one that is zero everywhere there are words alone."""
+    notes.update({(line, 1 + index): lacks for index, (_, lacks) in enumerate(found) if lacks})
+    return [_frame(album, row), *(None if lacks == albums.NOTHING else _shown(album, row, values) for values, lacks in found)]
 
 
 def _frame(album, row):

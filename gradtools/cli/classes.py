@@ -1,0 +1,31 @@
+"""gradtools classes"""
+
+import click
+
+from gradtools.cli import options, passes
+
+
+@options.command("classes", [
+    "gradtools classes resnet50 -o classes.h5",
+    "gradtools classes net.py:make --weights best.pth | gradtools neighbors --of 'king crab'"])
+@click.argument("model", metavar="MODEL")
+@options.weights
+@click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line.")
+@options.output
+def command(console, model, weights, trust_weights, class_names, output, force):
+    """The last layer's row of weights of each class, as a store whose samples are the classes.
+
+    No image is needed: similarity, neighbors, cluster, dendrogram and compare work on the classes as on images. The
+    rows are stored as they are; --rows of those commands normalises them.
+    """
+    target = passes.output(output)
+    from gradtools import store
+
+    store.check_output(target, force)
+    from gradtools import classes, models
+
+    loaded = models.load(model, weights, class_names=class_names, trust=trust_weights, without_images=True)
+    for note in loaded.notes:
+        console.say(note)
+    classes.classes(loaded, target, force=force)
+    console.say(f"{len(loaded.head.weight)} classes of {loaded.head.weight.shape[1]} weights each, from {loaded.head.name}")

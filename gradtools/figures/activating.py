@@ -1,0 +1,54 @@
+"""A contact sheet of channels: a row each, the images that activate it most with its map laid over."""
+
+import numpy as np
+
+from gradtools.figures import page
+from gradtools.figures.overlays import blending
+from gradtools.figures.overlays.album import frames
+from gradtools.figures.overlays.mosaic import Bar, draw, fitted
+from gradtools.math.resize import resize
+from gradtools.vocabulary import RANKINGS_OF_CHANNELS
+
+SIDE = .82
+POSITIVE = Bar(blending.FOR, 0., "activation, 1: the row's largest")
+SIGNED = Bar(blending.SIGNED, -1., "activation, 1: the row's largest")
+
+
+def sheet(source, top, activating, images_dir=None, rules=None):
+    """Draw the first channels of a class or image.
+
+    Parameters
+    ----------
+    source : store.Store
+    top : channels.Top
+    activating : channels.Activating
+    images_dir, rules
+        As for `overlays.open_album`.
+
+    Returns
+    -------
+    Figure
+    """
+    frame = frames(source, np.unique(activating.rows).tolist(), images_dir, rules)
+    bar = SIGNED if activating.maps.min() < 0 else POSITIVE
+    rows, notes = [], {}
+    for number, (channel, value) in enumerate(zip(top.channels, top.values[top.ranking])):
+        maps = activating.maps[number]
+        scale = float(np.abs(maps).max()) or 1.
+        shown = []
+        for column, (row, values) in enumerate(zip(activating.rows[number].tolist(), maps)):
+            picture = frame(row)
+            values = np.clip(resize(values[None].astype(np.float64), picture.shape[:2])[0] / scale, bar.low, 1)
+            shown.append(blending.over(picture, values, bar.colours, bar.low))
+            notes[number, column] = fitted(f"{_name(source, row)} {activating.activation[number, column]:.3g}", SIDE)
+        rows.append((f"channel {channel}\n{value:.3g}", shown))
+    words = RANKINGS_OF_CHANNELS[top.ranking]
+    title = (f"{page.shown(top.name)}: the first {len(top.channels)} of {top.n_channels} channels of {page.shown(top.tap)} by {words} (at the left)\n"
+             "the images of the store that activate each most; below: class and mean activation")
+    return draw(title, [str(place + 1) for place in range(activating.rows.shape[1])], rows, [bar], side=SIDE, notes=notes)
+
+
+def _name(source, row):
+    """What an image is called below its picture: its data class, or else its own name."""
+    label = int(source.labels[row])
+    return page.shown(source.class_names[label] if label >= 0 else source.ids[row].rsplit("/", 1)[-1])
