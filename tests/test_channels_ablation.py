@@ -9,7 +9,8 @@ from PIL import Image
 from torch import nn
 
 from gradtools import extract, images, models, store
-from gradtools.channels import ablation, batch
+from gradtools.channels import ablation
+from gradtools.channels.ablation import batch
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import channels
 from networks import TOY_SOURCE, Toy

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from gradtools import jobs, provenance, store
-from gradtools.channels import columns, effects, plan as planning
-from gradtools.channels.batch import run_batch
+from gradtools.channels.ablation import columns, effects, plan as planning
+from gradtools.channels.ablation.batch import run_batch
 
 __all__ = ["Options", "ablate"]
 
@@ -22,7 +22,6 @@ class Options:
     """What decides the values: every field is part of the command that may go on after a kill."""
 
     tap: tuple = ("auto:last-block",)
-    layers: int | None = None               # the last so many blocks, beside the taps
     fill: tuple = ("zero", "mean")          # what a channel is replaced by: zero, mean (of its own map), dataset
     channels: tuple = ("all", "positive", "negative", "zero", "nearzero", "top10")  # subsets, in saliency's grammar
     steps: int = 20                         # of the deletion and insertion curves; 0: none
@@ -83,7 +82,7 @@ def ablate(images, model, output, options, *, source=None, where=(), images_dir=
     allowed = jobs.allowance(max_skipped, len(images.ids))
     plan = planning.make(images, model, options, say, source, keep)
     keep = jobs.sources.still_kept(keep, images, plan.job.images)
-    carry = carry and source is not None and jobs.sources.same_network(source, model, say)
+    carry = carry and source is not None and jobs.sources.same_network(source, model, say) and _same_score(source, options, say)
     count, inputs = len(plan.job.images.ids), [] if source is None else [source]
     begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
     command = columns.command(plan) | {"carried": store.digests(source.file) if carry else None}
@@ -101,6 +100,14 @@ def ablate(images, model, output, options, *, source=None, where=(), images_dir=
         part.history(inputs, provenance.step(begun, inputs, read=count - skipped, skipped=skipped, seed=options.seed,
                                              weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
     return found
+
+
+def _same_score(source, options, say):
+    """Whether the gradients of a store are of this score: others do not belong beside these."""
+    same = all(source.model.get(name) == getattr(options, name) for name in ("target", "score", "temperature"))
+    if not same:
+        say(f"{source.name}: its gradients are of another target or score and are not carried on")
+    return same
 
 
 def _numbered(listed):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gradtools import jobs, scores, taps
-from gradtools.channels import kernels, subsets
+from gradtools.channels.ablation import kernels, subsets
 from gradtools.jobs import array
 from gradtools.math import channels, deletion
 from gradtools.store import paths

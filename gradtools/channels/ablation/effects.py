@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradtools.channels import subsets
+from gradtools.channels.ablation import subsets
 from gradtools.channels.tables import table
 from gradtools.math import bootstrap, channels, deletion
 from gradtools.store import paths

@@ -2,8 +2,8 @@
 
 import json
 
-from gradtools import store
-from gradtools.channels import subsets
+from gradtools import store, taps
+from gradtools.channels.ablation import subsets
 from gradtools.jobs import schema
 from gradtools.store import paths
 
@@ -53,6 +53,9 @@ def begin(part, plan, source, keep):
         part.carry(source, keep, whole=True, replacing=(*(column.path for column in columns(plan)), paths.TABLES))
     schema.begin(part, plan.job)
     schema.begin_taps(part, plan.job)
+    if source is not None:
+        every = taps.resolve(plan.job.trace, [*source.taps, *(place.tap.name for place in plan.places)])
+        part.attributes(paths.TAPS, **source.attributes(paths.TAPS) | {"order": json.dumps([tap.name for tap in every])})
     for place in plan.places:
         part.attributes(paths.tap(place.tap.name), subsets=json.dumps(subsets.names(plan.subsets)), rankings=json.dumps(plan.rankings),
                         sides=json.dumps(["stay", "go"]), linear=int(place.linear), tail=int(place.tail.short),

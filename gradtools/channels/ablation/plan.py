@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from gradtools import features, images, jobs, scores, taps
-from gradtools.channels import batch
+from gradtools.channels.ablation import batch
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import deletion
 from gradtools.saliency import subset
@@ -71,7 +71,7 @@ def make(image_list, model, options, say=print, source=None, keep=None):
     made = {}
 
     def choose(trace):
-        chosen = taps.resolve(trace, list(options.tap), options.layers)
+        chosen = taps.resolve(trace, list(options.tap))
         if options.kernels:
             made.update({tap: _kernels(model.module, tap, trace, say) for tap in chosen})
         return chosen + [kernel for tap in chosen for kernel in made.get(tap, ()) if kernel not in chosen]
@@ -81,7 +81,7 @@ def make(image_list, model, options, say=print, source=None, keep=None):
         raise UsageError(f"{model.spec} has no class head, so no score can fall when a channel goes: channels need a network with classes")
     if job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
         raise UsageError(f"--target {options.target}: an ablation is of one score an image: argmax, label, a class or diff:A,B")
-    chosen = taps.resolve(job.trace, list(options.tap), options.layers)
+    chosen = taps.resolve(job.trace, list(options.tap))
     for tap in chosen:
         for one in subsets:
             if one.kind == "list":
