@@ -276,7 +276,7 @@ def test_an_unreadable_image_is_left_out_of_rows_and_tables(deeper, folder, tmp_
 
 
 @pytest.mark.parametrize("options, words", [
-    ({"fill": ("one",)}, "--fill one"), ({"fill": ("dataset",)}, "gradtools extract --tap body"), ({"target": "top:2"}, "one score an image"),
+    ({"fill": ("one",)}, "--ablate one"), ({"fill": ("dataset",)}, "gradtools extract --tap body"), ({"target": "top:2"}, "one score an image"),
     ({"score": "logprob"}, "never above 0"), ({"channels": ("most",)}, "--channels most"), ({"channels": ("9",)}, "has 6 channels")])
 def test_what_cannot_be_measured(deeper, folder, tmp_path, options, words):
     with pytest.raises(UsageError, match=words):

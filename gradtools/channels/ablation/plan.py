@@ -98,7 +98,7 @@ def _check(options):
         raise UsageError("--score logprob is never above 0, and subsets and curves are shares of the full score: take logit or prob")
     unknown = [fill for fill in options.fill if fill not in FILLS]
     if unknown:
-        raise UsageError(f"--fill {unknown[0]}: there are {', '.join(FILLS)}")
+        raise UsageError(f"--ablate {unknown[0]}: there are {', '.join(FILLS)}")
 
 
 def _kernels(network, tap, trace, say):
@@ -127,9 +127,9 @@ def _dataset_mean(source, keep, tap, model, options):
     if "dataset" not in options.fill:
         return None
     if source is None or source.rows(paths.tap(tap.name, "activation")) is None:
-        raise UsageError(f"--fill dataset: the mean is that of a store's activations: gradtools extract --tap {tap.name} makes one, give that")
+        raise UsageError(f"--ablate dataset: the mean is that of a store's activations: gradtools extract --tap {tap.name} makes one, give that")
     if source.model.get("weights_sha256") != model.weights_sha256:
-        raise UsageError(f"--fill dataset: the activations of {source.name} are of another network: extract them with this one")
+        raise UsageError(f"--ablate dataset: the activations of {source.name} are of another network: extract them with this one")
     total = sum(rows.sum(axis=0, dtype=np.float64) for rows, _ in features.blocks_of(features.load(source, f"activation@{tap.name}"), keep))
     return total / keep.sum()
 
