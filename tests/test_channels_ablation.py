@@ -104,8 +104,9 @@ def test_a_linear_network_gives_the_exact_order(toy, folder, tmp_path):
     zero, mean, target, linear = read(tmp_path / "a.h5", "ablation_zero", "ablation_mean", "/outputs/target", "contribution")
     expected = np.array(Toy.ROWS)[target] * A
     np.testing.assert_allclose(zero, expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(mean, 0, atol=1e-6)
+    assert (mean == 0).all()
     assert (np.argsort(zero, axis=1) == np.argsort(expected, axis=1)).all()
+    assert all(np.isnan(row[4]) and row[3] == 0 for row in rows_of(table(found, "channel_ablation")) if row[1] == "mean")
     agreement = {row[2]: row[4] for row in rows_of(table(found, "channel_ablation")) if row[1] == "zero"}
     assert agreement["contribution"] == agreement["gxa"] == 1
     assert any("for nothing" in line for line in said)
@@ -117,6 +118,23 @@ def test_the_closed_form_is_what_would_be_measured(toy, folder, tmp_path, monkey
     make(folder, toy, tmp_path / "measured.h5")
     for free, measured in zip(*(read(tmp_path / name, "ablation_zero", "ablation_mean") for name in ("free.h5", "measured.h5"))):
         np.testing.assert_allclose(measured, free, atol=2e-6)
+
+
+def test_a_label_of_several_classes_is_measured(toy, folder, tmp_path):
+    """Its score is the logarithm of a sum, so the contribution is not what the score loses."""
+    (tmp_path / "map.csv").write_text("ant,ant\nant,bee\nbee,bee\n")
+    make(folder, toy, tmp_path / "a.h5", target="label", label_map=str(tmp_path / "map.csv"), fill=("zero",))
+    network = toy.module
+    A = network.body(network.stem(pixels(folder).float()).relu()).detach().double().numpy().mean((2, 3))
+    rows, bias = np.array(Toy.ROWS), network.classifier.bias.detach().double().numpy()
+    found, = read(tmp_path / "a.h5", "ablation_zero")
+    for image in range(COUNT):
+        def score(maps):
+            logits = rows @ maps + bias
+            return np.logaddexp(*logits) if image < 4 else logits[1]
+
+        for k in range(3):
+            assert found[image, k] == pytest.approx(score(A[image]) - score(np.where(np.arange(3) == k, 0, A[image])), abs=1e-5)
 
 
 def answers(model, folder, change=lambda maps: maps):

@@ -5,9 +5,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from conftest import needs_data
 from gradtools import taps
 from gradtools.errors import GradtoolsError
-from networks import images, torchvision_network
+from networks import cifar_network, images, torchvision_network
 
 AXIS = {"nchw": 1, "nhwc": 3, "tokens": 2}
 
@@ -160,6 +161,15 @@ def test_tensors_changed_in_place_around_the_tap():
     assert tail.short
     for row, channel in zip(found, (0, 2)):
         torch.testing.assert_close(row, by_hook(network, x, tap, channel)[1], rtol=1e-5, atol=1e-6)
+
+
+@needs_data
+def test_a_shortcut_that_is_padded_to_the_shape_of_the_images():
+    network, x = cifar_network("resnet20").module, images(3, 32)
+    tap = tap_of(network, x, "layer2.0.conv1")
+    tail, found = from_tap(network, x, tap, 2, [4])
+    assert tail.short
+    torch.testing.assert_close(found[0], by_hook(network, x, tap, 4)[2], rtol=1e-4, atol=1e-5)
 
 
 def test_the_input_as_a_tap():

@@ -129,15 +129,17 @@ def show(found, form, stream):
             lines.setdefault(tuple(key.items()), dict(key))[column] = interval(float(row["value"]), float(row["low"]), float(row["high"]), share)
         lines = list(lines.values())
         heads = list(dict.fromkeys(key for line in lines for key in line))
-        write_table(lines, heads, form, f"{title}, {found[0].facts['images']} images", (*notes, *_left_out(found[0].facts)), stream)
+        write_table(lines, heads, form, f"{title}, {found[0].facts['images']} images", (*notes, *_left_out(part, found[0].facts)), stream)
 
 
-def _left_out(facts):
-    """How many images have no part in the tables, or in their shares."""
+def _left_out(part, facts):
+    """Which values rest on fewer images, and why."""
     if facts["left_out"]:
         yield f"{facts['left_out']} unreadable images are left out."
-    if facts["not_above_zero"]:
-        yield f"{facts['not_above_zero']} images have no score above 0, of which a share could be formed."
+    fewer = {(row["tap"], row.get("quantity", row.get("curve", ""))): int(row["images"]) for row in part if row["images"] < facts["images"]}
+    for (tap, what), images in fewer.items():
+        why = "whose sum or score is above 0, to have a share of" if what else "whose channels differ in both values"
+        yield f"{' '.join([tap, QUANTITIES.get(what, what)]).strip()}: of the {images} images {why}."
 
 
 def _plain(row):

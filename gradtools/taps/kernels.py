@@ -93,11 +93,23 @@ class _Walk:
             return [name for parent in before for name in self.sources(parent)]
         if kind == "Add":
             self.summed = self.summed or len(before) > 1
-            return max((self.sources(parent) for parent in before), key=lambda found: max(self.order[name] for name in found))
+            return self._of_sum(before)
         if kind in CHANNELWISE and before:
             return self.sources(before[0])
         raise GradtoolsError(f"kernel gradients: the channels of tap {self.tap.name} are not made one by one by convolutions ({kind} stands "
                              "between); tap a convolution or what follows one")
+
+    def _of_sum(self, before):
+        """The convolutions of the branch whose last one runs last; a shortcut that is none has no say."""
+        found, refused = [], None
+        for parent in before:
+            try:
+                found.append(self.sources(parent))
+            except GradtoolsError as error:
+                refused = error
+        if not found:
+            raise refused
+        return max(found, key=lambda names: max(self.order[name] for name in names))
 
     def _own(self, before):
         """The convolution whose kernels are among the inputs of a node."""

@@ -73,11 +73,8 @@ def _image(plan, place, ask, activation, slopes, reduced, number):
     maps, _ = taps.to_chw(activation, place.tap)
     values = {}
     for name, fill in _fills(plan.job.options.fill, reduced, place).items():
-        if place.linear:
-            slope = slopes.sum((2, 3), dtype=torch.float64)[0].cpu().numpy()
-            values[f"ablation_{name}"] = (reduced["contribution"][0] - fill * slope).astype("f4")
-        else:
-            values[f"ablation_{name}"] = without_each(ask, activation, place, fill).astype("f4")
+        drop = _by_contribution(name, fill, slopes, reduced["contribution"][0]) if place.linear else without_each(ask, activation, place, fill)
+        values[f"ablation_{name}"] = drop.astype("f4")
     chosen = subsets.choose(plan.subsets, maps, slopes, number, plan.job.options.seed)
     order = _orders(plan, reduced, number)
     gone = deletion.taken(order, place.counts).reshape(-1, maps.shape[1])
@@ -93,6 +90,13 @@ def _fills(names, reduced, place):
     """What each channel is filled with, (C,) by name of the fill."""
     every = {"zero": np.zeros(place.tap.channels), "mean": reduced["activation"][0].astype("f8"), "dataset": place.dataset_mean}
     return {name: every[name] for name in names}
+
+
+def _by_contribution(name, fill, slopes, contribution):
+    """What the score loses where it is linear in the map with one slope a channel, (C,): sum G (A - fill)."""
+    if name == "mean":
+        return np.zeros_like(contribution)
+    return contribution - fill * slopes.sum((2, 3), dtype=torch.float64)[0].cpu().numpy()
 
 
 def _orders(plan, reduced, number):
@@ -169,12 +173,11 @@ def is_linear(job, place, example):
     """Whether on an image half of the channels contribute what the score loses without them."""
     with taps.tail.recorded(place.tail, example) as trunk:
         logits, tapped, cosine = jobs.forward(job, example, [place.tap])
-    about = logits.argmax(1)
-    gradients = taps.gradients(scores.score(logits / job.options.temperature, scores.Target("class", int(about)), "logit")[0], tapped)
+    score, about = _score(job, logits, job.target, None, cosine)
+    gradients = taps.gradients(score, tapped)
     activation = tapped[place.tap.name].detach()
     maps, slopes = (taps.to_chw(tensor.detach(), place.tap)[0] for tensor in (activation, gradients[place.tap.name]))
     stay = np.arange(maps.shape[1]) % 2 == 0
-    logits = taps.tail.run(place.tail, trunk, 0, _masked(activation, np.stack([np.ones_like(stay), stay]), place))
-    score = logits[:, int(about)].double() / job.options.temperature
-    expected = (slopes * maps).sum((2, 3), dtype=torch.float64)[0][torch.as_tensor(~stay, device=maps.device)].sum()
-    return float((score[0] - score[1] - expected).abs()) <= TOLERANCE * float(score.abs().max())
+    score, _ = _asking(job, place, trunk, 0, -1, int(about))(_masked(activation, np.stack([np.ones_like(stay), stay]), place))
+    expected = (slopes * maps).sum((2, 3), dtype=torch.float64)[0].cpu().numpy()[~stay].sum()
+    return abs(score[0] - score[1] - expected) <= TOLERANCE * np.abs(score).max()

@@ -37,8 +37,7 @@ def tables(part, plan):
         rows["curves"] += curves
         rows["differences"] += compared
     facts = {"score": options.score, "target": options.target, "resamples": options.resamples, "seed": options.seed,
-             "images": int(keep.sum()), "left_out": int((~keep).sum()),
-             "not_above_zero": int((part.values(paths.SCORE)[keep] <= 0).sum())}
+             "images": int(keep.sum()), "left_out": int((~keep).sum())}
     return [table(f"channel_{name}", *TEXTS[name], found, facts) for name, found in rows.items() if found]
 
 
@@ -125,11 +124,12 @@ def _curves(part, plan, place, keep):
     """Rows of the areas under the curves, and of their paired differences."""
     if not plan.rankings:
         return [], []
-    options, rows, compared = plan.job.options, [], []
+    options, table_rows, compared = plan.job.options, [], []
     whole = part.values(paths.SCORE)[keep]
     for curve in ("deletion", "insertion"):
-        areas = deletion.shares(deletion.areas(part.values(paths.tap(place.tap.name, curve))[keep], place.counts), whole)
-        rows += [(place.tap.name, curve, ranking, *row) for ranking, row in zip(plan.rankings, _means(areas, options))]
+        areas = [deletion.areas(rows[curve], place.counts) for _, rows in _blocks(part, place.tap.name, [curve], keep)]
+        areas = deletion.shares(np.concatenate(areas), whole)
+        table_rows += [(place.tap.name, curve, ranking, *row) for ranking, row in zip(plan.rankings, _means(areas, options))]
         compared += [(place.tap.name, curve, plan.rankings[first], plan.rankings[second], int((whole > 0).sum()), value, *bounds)
                      for (first, second), value, bounds in zip(*deletion.differences(*deletion.means(areas, options.resamples, options.seed)))]
-    return rows, compared
+    return table_rows, compared

@@ -119,7 +119,8 @@ def _verdicts(job, chosen, example):
     """What gradients at the taps can know; only logits tell (see `taps.probe`)."""
     if job.options.score != "logit" or job.target.kind == "diff":
         return {}
-    return taps.probe(job.network, chosen, example.shape[1:], head=job.model.head)
+    target = job.target.index if job.target.kind == "class" else None
+    return taps.probe(job.network, chosen, example.shape[1:], head=job.model.head, target=target)
 
 
 def _dataset_mean(source, keep, tap, model, options):
@@ -142,8 +143,9 @@ def _place(job, tap, example, kernel_taps, dataset_mean, say):
         say(f"{tap.name}: {verdict.sentence}")
     place = Place(tap, tail, False, dataset_mean, deletion.step_counts(tap.channels, job.options.steps) if job.options.steps else np.empty(0, int),
                   kernel_taps)
+    one_logit = job.target.kind in ("argmax", "class")  # a label of several classes has the logarithm of a sum
     constant = verdict is not None and verdict.spatially_constant and verdict.input_independent
-    if constant and batch.is_linear(job, place, example):
+    if constant and one_logit and batch.is_linear(job, place, example):
         say(f"{tap.name}: the score is linear in this map, so the ablation of a channel is its contribution, exactly and for nothing")
         return dataclasses.replace(place, linear=True)
     channel, whole = _seconds(job, tail, example)

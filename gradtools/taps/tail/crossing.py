@@ -1,5 +1,7 @@
 """What goes from before a tap to behind it, when one image lies before it and many activations of it behind."""
 
+import contextlib
+
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -45,16 +47,24 @@ class Crossing(TorchFunctionMode):
         if getattr(function, "__name__", "") in RELUS and args and args[0] is self.expected:
             return self.cross()
         mapped(self._note, given)
+        if not self.reached:
+            return self._of_trunk(function, given)
         if not self._reads_the_tap(given):
-            output = function(*args, **given[1])
-            if self.reached and not _tensors(output):  # a shape, say: that of the many
-                args, kwargs = mapped(self._expanded, given)
-                output = function(*args, **kwargs)
-            mapped(lambda tensor: self.before.setdefault(tensor, None), output)
-            return output
+            with contextlib.suppress(RuntimeError):  # it can stand beside a tensor that was made in the shape of the many
+                output = self._of_trunk(function, given)
+                if _tensors(output):
+                    return output
+            args, kwargs = mapped(self._expanded, given)  # a shape, say: that of the many
+            return self._of_trunk(function, (args, kwargs))
         args, kwargs = mapped(self._repeated, given)
         output = function(*args, **kwargs)
         mapped(self._behind, output)
+        return output
+
+    def _of_trunk(self, function, given):
+        """What does not depend on the tap."""
+        output = function(*given[0], **given[1])
+        mapped(lambda tensor: self.before.setdefault(tensor, None), output)
         return output
 
     def _reads_the_tap(self, given):
