@@ -39,6 +39,7 @@ class Found:
     taps: list      # of Measured
     pictures: list  # of Pictures: taps that the store has maps of
     outcomes: list
+    warnings: tuple = ()  # what the values do not mean, a sentence each
 
 
 def channels(source, output, options, *, carry=False, force=False, say=print, progress=None):
@@ -84,15 +85,24 @@ def describe(source, options, *, say=print, progress=None):
     only_maps = not source.taps and not options.of and pictures.taps_of(source, options.tap)
     chosen = [] if only_maps else taps_of(source, options.tap, options.of is not None)
     groups = _groups(source, options, only_maps)
-    if samples.target_leaks(source):
-        say("target=label (leaks): the gradients were taken for the true label, so they tell it by construction")
+    warnings = tuple(_warnings(source))
+    for line in warnings:
+        say(line)
     found = []
     with (progress or interrupt.unwatched)(len(chosen), 0, "taps") as advance:
         for tap in chosen:
             found.append(measure(source, tap, groups, options))
             advance(1)
     drawn = pictures.describe(source, groups.keep, options)
-    return Found(groups, found, drawn, _outcomes(source, found, drawn, groups, options))
+    return Found(groups, found, drawn, _outcomes(source, found, drawn, groups, options), warnings)
+
+
+def _warnings(source):
+    """What stands below every table."""
+    if samples.target_leaks(source):
+        yield "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
+    if source.model.get("weights") == "random":
+        yield "random weights: the numbers say nothing of a trained network"
 
 
 def _groups(source, options, only_maps):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools import labels, samples
-from gradtools.errors import GradtoolsError
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import paths
 
 ALL = "all"
@@ -121,5 +121,8 @@ def _index(source, by, name):
     if by == "label":
         return labels.class_index(name, source.class_names)
     _codes(source, by)
+    of_data, of_model = (set(map(labels.normalise, names)) for names in (source.class_names, source.model_class_names))
+    if labels.normalise(name) in of_data - of_model:
+        raise UsageError(f"{name} is a class of the data and none of the model's: add --by label")
     n_classes = source.rows(paths.LOGITS).shape[1] if source.rows(paths.LOGITS) is not None else int(source.target.max()) + 1
     return labels.class_index(name, source.model_class_names, n_classes=n_classes)

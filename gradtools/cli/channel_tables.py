@@ -42,22 +42,23 @@ def show(found, tops, form, stream):
         return
     for one in tops:
         rows = list(_top_rows(one))
-        write_table(rows, list(rows[0]), form, _top_title(one), (*_top_notes(one), *ON_TOP), stream)
+        write_table(rows, list(rows[0]), form, _top_title(one), (*_top_notes(one), *ON_TOP, *found.warnings), stream)
     if found.taps:
         _show_taps(found, form, stream)
     if found.pictures:
         rows = list(_picture_rows(found))
         write_table(rows, list(rows[0]), form, "pictures of ReLU(1 + map) of all, positive and negative channels: Spearman over pixels, mean over "
-                    "images", ON_PICTURES, stream)
+                    "images", (*ON_PICTURES, *found.warnings), stream)
 
 
 def _show_taps(found, form, stream):
     """Distributions and rankings."""
     rows = list(_distribution_rows(found))
     write_table(rows, list(rows[0]), form, f"{_whose(found)}: distribution over an image's channels, mean over images",
-                (*ON_DISTRIBUTION, *_classes_note(found)), stream)
+                (*ON_DISTRIBUTION, *_classes_note(found), *found.warnings), stream)
     rows = list(_agreement_rows(found))
-    write_table(rows, list(rows[0]), form, f"{_whose(found)}: Spearman of each ranking with the contribution, mean over images", ON_AGREEMENT, stream)
+    write_table(rows, list(rows[0]), form, f"{_whose(found)}: Spearman of each ranking with the contribution, mean over images",
+                (*ON_AGREEMENT, *found.warnings), stream)
 
 
 def _whose(found):

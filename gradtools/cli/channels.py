@@ -3,6 +3,7 @@
 import functools
 
 import click
+from click.core import ParameterSource
 
 from gradtools.cli import ablations, channel_tables, options, passes
 from gradtools.cli.console import FORMS
@@ -58,9 +59,7 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
         raise UsageError(f"--bins {chosen['bins']}: give an odd number, so that zero lies in the middle of a bin")
     if chosen["profiles"] and (chosen["of"] or carry):
         raise UsageError("--profiles is over all classes, and its samples are other ones: leave out --of and --carry")
-    picture = (picture or ("sheet" if chosen["of"] else "gradient")) if figure else None
-    if picture == "sheet" and not chosen["of"]:
-        raise UsageError("--picture sheet shows the top channels of one class or image: name it with --of")
+    picture = _picture(figure, picture, chosen["of"])
     form = form or ("text" if chosen["of"] and not output else None)
     source_path, target = options.input_store(path), options.output_store(output, form)
     if target is None and form is None:
@@ -71,14 +70,14 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
     from gradtools import channels, store
     asked = channels.Options(**chosen)
     with store.read(source_path) as source:
-        if picture == "sheet":
-            _check_sheet(source, channels.taps_of(source, asked.tap, one=True), model)
+        if figure:
+            _check_figure(source, channels.taps_of(source, asked.tap, one=asked.of is not None), picture, model)
+        network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head) if model else None
         found = channels.channels(source, target, asked, carry=options.carried(carry, source_path, target), force=force, say=console.say,
                                   progress=console.progress)
         tops = [channels.top(source, one, found.groups, ranking, top, asked) for one in found.taps] if asked.of else []
         if picture == "sheet":
-            network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head) if model else None
-            _draw_sheet(source, tops[0], asked.where, network, images_dir, figure)
+            _draw_sheet(source, tops[0], asked.where, network, images_dir, figure, found.warnings)
         elif figure:
             figures.channels(source.model.get("model", source.name), found, picture, figure)
     stream = options.table_stream(target, form)
@@ -86,16 +85,33 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
         channel_tables.show(found, tops, form or "text", stream)
 
 
-def _check_sheet(source, taps, model):
-    """Refuse a sheet that could not be drawn."""
+def _picture(figure, picture, of):
+    """What is drawn (str, None for nothing); refuses options that would do nothing."""
+    picture = picture or ("sheet" if of else "gradient")
+    source = click.get_current_context().get_parameter_source
+    given = {name for name in ("top", "ranking", "picture", "model", "images_dir") if source(name) is ParameterSource.COMMANDLINE}
+    idle = next((name for name in ("top", "ranking") if name in given), "picture sheet" if picture == "sheet" else None)
+    if idle and not of:
+        raise UsageError(f"--{idle} is about the top channels of one class or image: name it with --of")
+    if "picture" in given and not figure:
+        raise UsageError("--picture says what --figure FILE draws: add that")
+    idle = next((name for name in ("model", "images_dir") if name in given), None)
+    if idle and not (figure and picture == "sheet"):
+        raise UsageError(f"--{idle.removesuffix('_dir')} is about the images of a sheet: add --of and --figure FILE")
+    return picture if figure else None
+
+
+def _check_figure(source, taps, picture, model):
+    """Refuse a picture that could not be drawn."""
     from gradtools import channels
-    if len(taps) > 1:
+    if picture == "sheet" and len(taps) > 1:
         raise UsageError(f"--picture sheet is of one tap, and --tap names {', '.join(taps)}")
-    channels.check_maps(source, taps[0], model)
+    if picture == "sheet":
+        channels.check_maps(source, taps[0], model)
 
 
-def _draw_sheet(source, top, where, network, images_dir, figure):
+def _draw_sheet(source, top, where, network, images_dir, figure, warnings):
     """The images that activate the top channels most, among all that meet --where."""
     from gradtools import channels, figures, samples
     found = channels.most_activating(source, top.tap, top.channels, samples.select(source, where), model=network, images_dir=images_dir)
-    figures.channel_sheet(source, top, found, figure, images_dir, network.preprocess if network else None)
+    figures.channel_sheet(source, top, found, figure, images_dir, network.preprocess if network else None, warnings)

@@ -16,7 +16,7 @@ from gradtools.cli.console import FORMS, write_table
 @click.argument("paths", nargs=-1, metavar="STORES...")
 @click.option(
     "--layout",
-    type=click.Choice(["similarity", "clustering", "layers", "maps", "augmentation", "decoding", "seed"]),
+    type=click.Choice(["similarity", "clustering", "layers", "maps", "augmentation", "decoding", "channels", "seed"]),
     help="Which tables.  [default: all that the stores can fill]",
 )
 @click.option("--published", is_flag=True, help="With --layout seed: the blog post's values too, of other images.")

@@ -90,10 +90,11 @@ def channels(name, found, kind, path):
     """
     groups, count = found.groups, len(found.groups.code)
     whose = f"{count} image{'s' if count > 1 else ''}" + ("" if groups.whole else f" of {groups.first}")
-    page.save(histograms.draw(found.taps, kind, f"{short_name(name)}, {whose}: {kind} of every channel"), path)
+    title = "\n".join([f"{short_name(name)}, {whose}: {kind} of every channel", *found.warnings])
+    page.save(histograms.draw(found.taps, kind, title), path)
 
 
-def channel_sheet(source, top, found, path, images_dir=None, rules=None):
+def channel_sheet(source, top, found, path, images_dir=None, rules=None, warnings=()):
     """Draw the first channels of a class or image on the images that activate them most.
 
     Parameters
@@ -103,10 +104,10 @@ def channel_sheet(source, top, found, path, images_dir=None, rules=None):
     found : channels.Activating
     path : str
         As for `projections`, and the errors too.
-    images_dir, rules
-        As for `overlays.open_album`.
+    images_dir, rules, warnings
+        As for `activating.sheet`.
     """
-    page.save(activating.sheet(source, top, found, images_dir, rules), path)
+    page.save(activating.sheet(source, top, found, images_dir, rules, warnings), path)
 
 
 def evaluated(subjects, picture, path):

@@ -1,11 +1,13 @@
 """A contact sheet of channels: a row each, the images that activate it most with its map laid over."""
 
+import os
+
 import numpy as np
 
 from gradtools.figures import page
 from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.album import frames
-from gradtools.figures.overlays.mosaic import Bar, draw, fitted
+from gradtools.figures.overlays.mosaic import LETTER, Bar, draw, fitted
 from gradtools.math.resize import resize
 from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 
@@ -14,7 +16,7 @@ POSITIVE = Bar(blending.FOR, 0., "activation, 1: the row's largest")
 SIGNED = Bar(blending.SIGNED, -1., "activation, 1: the row's largest")
 
 
-def sheet(source, top, activating, images_dir=None, rules=None):
+def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
     """Draw the first channels of a class or image.
 
     Parameters
@@ -24,6 +26,8 @@ def sheet(source, top, activating, images_dir=None, rules=None):
     activating : channels.Activating
     images_dir, rules
         As for `overlays.open_album`.
+    warnings : sequence of str
+        Further lines of the title.
 
     Returns
     -------
@@ -40,15 +44,16 @@ def sheet(source, top, activating, images_dir=None, rules=None):
             picture = frame(row)
             values = np.clip(resize(values[None].astype(np.float64), picture.shape[:2])[0] / scale, bar.low, 1)
             shown.append(blending.over(picture, values, bar.colours, bar.low))
-            notes[number, column] = fitted(f"{_name(source, row)} {activating.activation[number, column]:.3g}", SIDE)
+            mean = f" {activating.activation[number, column]:.3g}"
+            notes[number, column] = fitted(_name(source, row), SIDE - len(mean) * LETTER) + mean
         rows.append((f"channel {channel}\n{value:.3g}", shown))
     words = RANKINGS_OF_CHANNELS[top.ranking]
     title = (f"{page.shown(top.name)}: the first {len(top.channels)} of {top.n_channels} channels of {page.shown(top.tap)} by {words} (at the left)\n"
              "the images of the store that activate each most; below: class and mean activation")
-    return draw(title, [str(place + 1) for place in range(activating.rows.shape[1])], rows, [bar], side=SIDE, notes=notes)
+    return draw("\n".join([title, *warnings]), [str(place + 1) for place in range(activating.rows.shape[1])], rows, [bar], side=SIDE, notes=notes)
 
 
 def _name(source, row):
     """What an image is called below its picture: its data class, or else its own name."""
     label = int(source.labels[row])
-    return page.shown(source.class_names[label] if label >= 0 else source.ids[row].rsplit("/", 1)[-1])
+    return page.shown(source.class_names[label] if label >= 0 else os.path.splitext(os.path.basename(source.ids[row]))[0])

@@ -19,6 +19,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             subset_channels subset_contribution [sample, subset]   subset_score subset_unchanged [sample, subset, side]
                             deletion insertion [sample, ranking, step]   step_channels [step]   attrs: subsets, sides (stay, go), rankings
                             (their names), linear, tail, kernels (convolutions that make the channels)
+                            where samples are channels, the tap `profile`: contribution gradient activation [sample, channel], its channels
+                            being classes of images: class, images [channel]
     /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
                             sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation

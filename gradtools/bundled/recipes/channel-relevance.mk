@@ -1,0 +1,58 @@
+# channel-relevance: which feature maps matter for a class: gradients of every layer, top channels, pictures of positive and negative gradients
+#
+#   make -f channel-relevance.mk IMAGES=photos/                           AlexNet, features.11, gondola: everything below, in the folder OUT
+#   make -f channel-relevance.mk IMAGES=photos/ MODEL=resnet18 TAP=layer4 CLASS=tench
+#   make -f channel-relevance.mk IMAGES=photos/ MODEL=net.py:make WEIGHTS=best.pth TAP=body CLASS=3
+#
+# The questions are those of pytorch-cnn-visualizations' issue 44: are the gradients near zero the relevant ones, and why do negative ones seem to
+# be? Where the network's weights cannot be fetched, they are random ones, which is said: the numbers then tell nothing of a trained network.
+
+IMAGES ?= photos
+MODEL ?= alexnet
+WEIGHTS ?= default
+TAP ?= features.11
+CLASS ?= 576
+TOP ?= 12
+LIMIT ?= 20
+OUT ?= channel-relevance
+GRADTOOLS ?= gradtools
+
+export IMAGES MODEL WEIGHTS TAP CLASS TOP
+
+.PHONY: all
+all: $(addprefix $(OUT)/,histograms.png top.png pictures.txt)
+
+FEATURES = "$$MODEL" --weights "$$(cat $(OUT)/weights.txt)"
+
+$(OUT)/features.h5: $(OUT)/asked.txt $(OUT)/weights.txt $(wildcard $(WEIGHTS))
+	$(GRADTOOLS) extract "$$IMAGES" --model $(FEATURES) --tap auto:convs --tap "$$TAP" --target "$$CLASS" -o $@ --force
+
+# Every layer's gradients, one histogram each; the tables are in channels.h5.
+$(OUT)/histograms.png: $(OUT)/features.h5
+	$(GRADTOOLS) channels $< --figure $@ -o $(OUT)/channels.h5 --force
+
+# The top channels, in top.txt, and the images that activate them most.
+$(OUT)/top.png: $(OUT)/features.h5
+	$(GRADTOOLS) channels $< --of "$$CLASS" --tap "$$TAP" --top "$$TOP" --model $(FEATURES) --figure $@ > $(OUT)/top.txt
+
+# All, positive and negative channels: the issue's pictures beside the right ones, and how alike they are.
+$(OUT)/maps.h5: $(OUT)/features.h5
+	$(GRADTOOLS) saliency $< --model $(FEATURES) --tap "$$TAP" --target "$$CLASS" --channels all --channels positive --channels negative \
+	  --compat ones --overlay $(OUT)/pictures --overlay-limit $(LIMIT) -o $@ --force
+
+$(OUT)/pictures.txt: $(OUT)/maps.h5
+	$(GRADTOOLS) channels $< --format text > $@
+
+$(OUT)/weights.txt: $(OUT)/network.txt
+	@if [ "$$WEIGHTS" != default ] || $(GRADTOOLS) layers "$$MODEL" > /dev/null 2>&1; then echo "$$WEIGHTS" > $@; else \
+	  echo "$$MODEL: its weights cannot be fetched: random ones, which tell nothing of a trained network" >&2; echo random > $@; fi
+
+# What a target depends on beside files: each text is written anew only where it says something else, also under make -n.
+$(OUT)/asked.txt: SAYS = "$$IMAGES" "$$TAP" "$$CLASS" "$$TOP"
+$(OUT)/network.txt: SAYS = "$$MODEL" "$$WEIGHTS"
+$(addprefix $(OUT)/,asked.txt network.txt): FORCE
+	+@mkdir -p $(OUT); printf '%s\n' $(SAYS) | cmp -s - $@ || printf '%s\n' $(SAYS) > $@
+.PHONY: FORCE
+FORCE:
+
+.DELETE_ON_ERROR:
