@@ -1,5 +1,6 @@
 """Which samples of a store a command works on: `--where`, joined by and (DESIGN 5); and what their pairs are grouped by."""
 
+import csv
 import dataclasses
 import re
 
@@ -35,7 +36,7 @@ def select(store, conditions=()):
     Parameters
     ----------
     conditions : sequence of str
-        `correct`, `wrong`, `class=A,B`, `smallest=P%` (box area / image area), `list=FILE` (ids, one a line).
+        `correct`, `wrong`, `class=A,B` (names with commas in double quotes), `smallest=P%` (box area / image area), `list=FILE` (ids, one a line).
 
     Returns
     -------
@@ -55,7 +56,7 @@ def _meets(store, condition):
     if condition in ("correct", "wrong"):
         return correct(store) == (condition == "correct")
     if name == "class" and value:
-        return _of_classes(store, value.split(","))
+        return _of_classes(store, value)
     if name == "list" and value:
         return _listed(store, value)
     if name == "smallest" and value.endswith("%"):
@@ -75,8 +76,12 @@ def correct(store):
     return labels.correct(store.predicted, store.labels, store.member)
 
 
-def _of_classes(store, wanted):
+def _of_classes(store, text):
+    """Samples of the classes that a text lists; where the samples are classes, these themselves."""
+    if store.unit == "class":
+        return np.isin(np.arange(store.n_samples), [find(store, name) for name in class_list(text, store.ids)])
     known = {labels.normalise(name): index for index, name in enumerate(store.class_names)}
+    wanted = class_list(text, store.class_names)
     missing = [name for name in wanted if labels.normalise(name) not in known]
     if missing:
         raise UsageError(f"--where class={missing[0]}: the data's classes are {', '.join(store.class_names[:20])}")
@@ -87,6 +92,24 @@ def _of_classes(store, wanted):
         if many is not None
         else np.isin(store.labels, wanted)
     )
+
+
+def class_list(text, names):
+    """Names of `--where class=A,B`: one name that has commas itself, or a line of CSV, where such a name stands in double quotes.
+
+    Parameters
+    ----------
+    text : str
+    names : sequence of str
+        What there is.
+
+    Returns
+    -------
+    list of str
+    """
+    if labels.normalise(text) in map(labels.normalise, names):
+        return [text]
+    return next(csv.reader([text], skipinitialspace=True), [])
 
 
 def _listed(store, path):

@@ -10,6 +10,17 @@ MAP_STATISTICS = {
     "class_mean": "class's mean map",
     "centre": "centred Gaussian",
 }
+SPREAD = {
+    "all": "all pairs",
+    "same_prediction": "same pred",
+    "quantile_05": "5 %",
+    "median": "median",
+    "quantile_95": "95 %",
+    "most_alike": "most alike",
+    "shuffled_all": "all, shuffled",
+    "shuffled_most_alike": "most alike, shuffled",
+    "mean_row_share": "mean row",
+}
 RANKINGS_OF_CHANNELS = {
     "contribution": "contribution",
     "gxa": "gradient x mean activation",
@@ -18,4 +29,15 @@ RANKINGS_OF_CHANNELS = {
     "nearzero": "near zero first",
     "activation": "mean activation",
     "random": "random",
+}
+RETRIEVAL = {"recall_1": "recall@1", "recall_5": "recall@5", "average_precision": "mAP", "knn": "kNN accuracy"}
+GIVEN_PREDICTION = "_same_prediction"  # what follows the name of a measure among images of one prediction
+
+LAYOUTS = ("similarity", "clustering", "layers", "maps", "augmentation", "decoding", "retrieval", "channels", "seed")
+LINKAGES = {
+    "ward": "Ward",
+    "average": "average linkage",
+    "complete": "complete linkage",
+    "single": "single linkage",
+    "weighted": "weighted linkage",
 }

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gradtools import cluster, evaluate, similarity, store
+from gradtools import cluster, evaluate, neighbors, similarity, store
 from gradtools.errors import GradtoolsError
 from gradtools.evaluate import seed, tables
 from planted import plant, write
@@ -288,3 +288,34 @@ def test_models_of_other_numbers_of_clusters_say_theirs(one, tmp_path):
 ])
 def test_cells_as_text(cell, text):
     assert str(cell) == text
+
+
+def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path, one):
+    data = dataclasses.replace(DATA, labels=np.full(36, -1, "i4"), model={"model": "net.py:bare", "weights_sha256": "2" * 64, "target": "argmax"})
+    bare, = made(tmp_path, "bare", data, clusters=False, features=("gradient", "logits"))
+    found = evaluate.evaluate(evaluate.gather([bare]))
+    spread, = found
+    assert [row["feature"] for row in spread.rows] == ["gradient@last-conv", "logits", "weight"]
+    for row, feature in zip(spread.rows, ("gradient@conv", "logits", "weight")):
+        for head, name in {"all pairs": "all", "same pred": "same_prediction", "median": "median", "mean row": "mean_row_share"}.items():
+            assert row[head].value == pytest.approx(statistic(bare, feature, name)[0])
+        assert "-" not in [str(row[head]) for head in spread.columns]
+    both = evaluate.evaluate(evaluate.gather([bare, *one]))
+    assert table(both, "without labels").rows[0]["model"] == "bare"
+    assert [row["model"] for row in table(both, "does similarity tell").rows] == ["planted"]
+
+
+def test_retrieval_is_shown_as_it_is_stored_beside_chance(tmp_path):
+    with store.read(write(tmp_path / "a.h5", DATA)) as source:
+        options = neighbors.Options(features=("gradient", "logits"), resamples=30, k=3)
+        neighbors.neighbors(source, str(tmp_path / "n.h5"), options, say=quiet)
+    overall, given = evaluate.evaluate(evaluate.gather([str(tmp_path / "n.h5")]), "retrieval")
+    for shown, scope in ((overall, ""), (given, "_same_prediction")):
+        assert [row["feature"] for row in shown.rows] == ["gradient@last-conv", "logits", "weight"]
+        for row, feature in zip(shown.rows, ("gradient@conv", "logits", "weight")):
+            columns, _, _ = stored(str(tmp_path / "n.h5"), f"/neighbors/{feature}/retrieval")
+            for head, name in (("recall@1", "recall_1"), ("mAP", "average_precision"), ("kNN accuracy", "knn")):
+                at = columns["statistic"].index(name + scope)
+                assert (row[head].value, row[head].low, row[head].high) == tuple(columns[key][at] for key in ("value", "low", "high"))
+                assert row[f"chance, {head}"].value == columns["chance"][at]
+                assert row["images"] == columns["images"][at]

@@ -1,6 +1,8 @@
 """Which samples a command works on: every condition against a loop over the samples, and what is said of those left out."""
 
+import csv
 import dataclasses
+import io
 
 import numpy as np
 import pytest
@@ -49,6 +51,26 @@ def test_a_class_of_many_model_classes_is_right_for_each_and_one_of_none_is_neit
 def test_classes_by_name_whatever_their_case(source):
     assert chosen(source, "class=ANT") == np.flatnonzero(DATA.labels == 0).tolist()
     assert chosen(source, "class=cat,Ant") == np.flatnonzero(np.isin(DATA.labels, (0, 2))).tolist()
+
+
+AWKWARD = ["ant, the", "it's [a] (b): c", 'say "bee"', "the"]
+
+
+@pytest.mark.parametrize("names", [["ant, the"], ["it's [a] (b): c"], ['say "bee"'], ["the"], ["ant, the", 'say "bee"', "the"]])
+def test_class_names_with_commas_and_quotes(tmp_path, names):
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    labels_of = (np.arange(30) % 4).astype("i4")
+    path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=labels_of, member=np.zeros((4, 3), "u1")), n_classes=4)
+    with store.read(path) as one, store.create(str(tmp_path / "b.h5"), "features") as sink:
+        sink.carry(one, np.ones(30, bool), True)
+        sink.put("/classes/name", AWKWARD, ["/label"], "class")
+        sink.history([one], {})
+    with store.read(str(tmp_path / "b.h5")) as opened:
+        expected = np.flatnonzero(np.isin(labels_of, [AWKWARD.index(name) for name in names])).tolist()
+        assert chosen(opened, f"class={line.getvalue()}") == expected
+        if len(names) == 1:
+            assert chosen(opened, f"class={names[0]}") == expected
 
 
 def test_a_class_among_several_labels_of_an_image(tmp_path):
@@ -160,6 +182,13 @@ def classes_store(tmp_path_factory):
 ])
 def test_a_class_is_found_by_name_index_wordnet_id_and_sample_id(classes_store, text, row):
     assert samples.find(classes_store, text) == row
+
+
+def test_where_picks_classes_among_classes(classes_store):
+    picked = samples.select(classes_store, ["class=king crab,118,n02012849"])
+    assert np.flatnonzero(picked).tolist() == [118, 121, 134]
+    with pytest.raises(UsageError, match="several classes"):
+        samples.select(classes_store, ["class=crane,118"])
 
 
 def test_a_name_of_several_classes_lists_them(classes_store):

@@ -23,6 +23,7 @@ COMMANDS = {
     "similarity": "Features or maps -> how alike images are within and between classes and predictions.",
     "neighbors": "Features -> the nearest samples of one or of all, and how well they tell the class.",
     "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",
+    "dendrogram": "Features or similarity -> a tree of classes, images or channels: cuts, picture, Newick.",
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",

@@ -4,6 +4,7 @@ import click
 
 from gradtools.cli import options
 from gradtools.cli.console import FORMS, write_table
+from gradtools.vocabulary import LAYOUTS
 
 
 @options.command(
@@ -16,7 +17,7 @@ from gradtools.cli.console import FORMS, write_table
 @click.argument("paths", nargs=-1, metavar="STORES...")
 @click.option(
     "--layout",
-    type=click.Choice(["similarity", "clustering", "layers", "maps", "augmentation", "decoding", "channels", "seed"]),
+    type=click.Choice(LAYOUTS),
     help="Which tables.  [default: all that the stores can fill]",
 )
 @click.option("--published", is_flag=True, help="With --layout seed: the blog post's values too, of other images.")

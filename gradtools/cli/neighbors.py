@@ -5,6 +5,7 @@ import click
 from gradtools.cli import options
 from gradtools.cli.console import number, with_interval, write_table
 from gradtools.errors import UsageError
+from gradtools.vocabulary import GIVEN_PREDICTION, RETRIEVAL
 
 CLOSEST = 20
 NOTES = (
@@ -149,21 +150,19 @@ def _about_floor(near):
 
 def _show_retrieval(measured, form, stream):
     """How often the nearest images are of the image's class."""
-    from gradtools.neighbors.retrieval import GIVEN, NAMES
-
     if form:
         rows = [{"feature": found.feature, "metric": found.facts["metric"]} | row for found in measured for row in _measures(found)]
         write_table(rows, list(rows[0]), form, "retrieval", stream=stream)
         return
     facts = measured[0].facts
-    for scope, head in (("", "leave-one-out retrieval"), (GIVEN, "leave-one-out retrieval, given the same prediction")):
+    for scope, head in (("", "leave-one-out retrieval"), (GIVEN_PREDICTION, "leave-one-out retrieval, given the same prediction")):
         rows = []
         for found in measured:
             of = {row["statistic"]: row for row in _measures(found)}
             if "recall_1" + scope not in of:
                 continue
             row = {"feature": found.feature}
-            for name, title in NAMES.items():
+            for name, title in RETRIEVAL.items():
                 at = of[name + scope]
                 title = f"{title} of {facts['k']}" if name == "knn" else title
                 row[f"{title} (chance)"] = f"{with_interval(at['value'], at['low'], at['high'])} ({number(at['chance'], 3)})"

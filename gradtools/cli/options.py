@@ -67,7 +67,7 @@ where = click.option(
     "--where",
     multiple=True,
     metavar="COND",
-    help="correct, wrong, class=A,B, smallest=25% or list=FILE (repeat; all must hold).",
+    help="""correct, wrong, class=A,B, class='"with, comma",B', smallest=25% or list=FILE (repeat; all must hold).""",
 )
 
 seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random.")

@@ -1,11 +1,11 @@
 """Any stores -> the papers' tables. Never runs a model, opens an image or clusters: it reads what the other commands stored."""
 
 from gradtools.errors import GradtoolsError
-from gradtools.evaluate import augmentation, channels, clustering, decoding, maps, seed, similarity
+from gradtools.evaluate import augmentation, channels, clustering, decoding, maps, retrieval, seed, similarity
 from gradtools.evaluate.subjects import gather
 from gradtools.evaluate.tables import FILLED_BY, Cell, Table
+from gradtools.vocabulary import LAYOUTS
 
-LAYOUTS = ("similarity", "clustering", "layers", "maps", "augmentation", "decoding", "channels", "seed")
 __all__ = ["LAYOUTS", "FILLED_BY", "Cell", "Table", "evaluate", "gather"]
 
 
@@ -27,7 +27,8 @@ def evaluate(subjects, layout=None, published=False):
     if layout == "seed":
         return list(seed.tables(subjects, published))
     makers = {"similarity": similarity.make, "clustering": clustering.make, "layers": similarity.layers, "maps": maps.make,
-              "augmentation": augmentation.make, "decoding": decoding.make, "channels": channels.make}
+              "augmentation": augmentation.make, "decoding": decoding.make, "retrieval": retrieval.make,
+              "channels": channels.make}
     made = {name: list(maker(subjects)) for name, maker in makers.items() if layout in (None, name)}
     if layout is None and made.get("layers") and len(made["layers"][0].rows) <= len(subjects) * 2:
         made["layers"] = []  # the two default taps are in the other tables

@@ -2,7 +2,7 @@
 
 import functools
 
-from gradtools.evaluate import tables
+from gradtools.evaluate import tables, unlabelled
 from gradtools.evaluate.tables import Cell, Table
 
 CELLS = {
@@ -21,7 +21,12 @@ OVER_TAPS = {
 
 
 def make(subjects):
-    """Pair AUC, label effect, means, differences and the class x prediction table, for every metric there is."""
+    """Pair AUC, label effect, means, differences and the class x prediction table, for every metric there is.
+
+    Samples without labels have a table of their own.
+    """
+    yield from unlabelled.make([subject for subject in subjects if unlabelled.is_unlabelled(subject)])
+    subjects = [subject for subject in subjects if not unlabelled.is_unlabelled(subject)]
     for metric in _metrics(subjects):
         found = [tables.by_role(subject, subject.similarity, metric) for subject in subjects]
         notes = (*tables.where_taps_are(subjects), *_about_auc(subjects, found), *tables.left_out(subjects, found))
@@ -50,6 +55,7 @@ def make(subjects):
 
 def layers(subjects):
     """The sweep over taps: one row a model and tap, gradient and activation side by side."""
+    subjects = [subject for subject in subjects if not unlabelled.is_unlabelled(subject)]
     for metric in _metrics(subjects):
         rows = [
             _tap_row(subject, tap, metric)

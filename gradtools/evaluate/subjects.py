@@ -24,7 +24,7 @@ class Subject:
         Of vectors.
     maps : dict of (feature, metric) to Measured
         Of maps.
-    augmentation, decoding : dict of (feature, 'cosine' or 'logistic') to Measured
+    augmentation, decoding, retrieval : dict of (feature, 'cosine', 'logistic' or 'retrieval') to Measured
     channels : dict of ('channels', table) to Measured
     clusters : dict of (feature, method) to Measured
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
@@ -44,6 +44,7 @@ class Subject:
     maps: dict = dataclasses.field(default_factory=dict)
     augmentation: dict = dataclasses.field(default_factory=dict)
     decoding: dict = dataclasses.field(default_factory=dict)
+    retrieval: dict = dataclasses.field(default_factory=dict)
     channels: dict = dataclasses.field(default_factory=dict)
     clusters: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
@@ -96,7 +97,7 @@ def gather(paths):
             found = _subject(source)
             subject = subjects.setdefault(found.key, found)
             if subject is not found:
-                for part in ("similarity", "maps", "augmentation", "decoding", "channels", "clusters", "projections"):
+                for part in ("similarity", "maps", "augmentation", "decoding", "retrieval", "channels", "clusters", "projections"):
                     _join(getattr(subject, part), getattr(found, part))
                 subject.taps, subject.order = subject.taps or found.taps, subject.order or found.order
     named = list(subjects.values())
@@ -125,6 +126,9 @@ def _subject(source):
         subject.augmentation[feature, metric] = _measured(source, paths.augmentation(feature))
     for feature, probe in _pairs(source, paths.DECODING):
         subject.decoding[feature, probe] = _measured(source, paths.decoding(feature))
+    for feature, name in _pairs(source, paths.NEIGHBORS):
+        if name == "retrieval":
+            subject.retrieval[feature, name] = _measured(source, paths.retrieval(feature))
     for name in source.tree(paths.TABLES):
         if name.startswith("channel_"):
             subject.channels["channels", name] = _measured(source, paths.table(name))

@@ -18,6 +18,7 @@ FILLED_BY = {
     "maps": "gradtools saliency | gradtools similarity",
     "augmentation": "gradtools extract --augment 2, then gradtools similarity,",
     "decoding": "gradtools similarity --decode",
+    "retrieval": "gradtools neighbors",
     "channels": "gradtools channels",
 }
 

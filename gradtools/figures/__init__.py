@@ -4,12 +4,13 @@ from gradtools.errors import GradtoolsError
 from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
 from gradtools.evaluate.tables import by_role
-from gradtools.figures import activating, bars, curves, heat, histograms, overlays, page, planes, rankings
+from gradtools.figures import activating, bars, curves, heat, histograms, matrices, overlays, page, planes, rankings, trees
 from gradtools.figures.page import check
 
 PICTURES = ("bars", "heat", "pca", "taps")
 
-__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "evaluated", "neighbours", "overlays", "projections"]
+__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "evaluated", "every_pair", "neighbours", "overlays",
+           "projections", "tree"]
 
 
 def projections(name, classes, class_names, results, projections, path):
@@ -60,6 +61,20 @@ def class_by_prediction(results, path):
     page.save(heat.draw(maps), path)
 
 
+def every_pair(found, order, path):
+    """Draw cosine and euclidean matrices side by side, a row a feature.
+
+    Parameters
+    ----------
+    found : list of similarity.Matrices
+    order : str
+        class or leaf.
+    path : str
+        As for `projections`, and the errors too.
+    """
+    page.save(matrices.draw(found, order), path)
+
+
 def neighbours(found, names, path):
     """Draw the nearest samples of one as bars, and the floor under which they say nothing.
 
@@ -108,6 +123,22 @@ def channel_sheet(source, top, found, path, images_dir=None, rules=None, warning
         As for `activating.sheet`.
     """
     page.save(activating.sheet(source, top, found, images_dir, rules, warnings), path)
+
+
+def tree(name, found, orientation, path):
+    """Draw what `dendrogram` found.
+
+    Parameters
+    ----------
+    name : str
+        The model's specification, for the title.
+    found : dendrogram.Tree
+    orientation : str or None
+        As for `trees.draw`.
+    path : str
+        As for `projections`, and the errors too.
+    """
+    page.save(trees.draw(short_name(name), found, orientation), path)
 
 
 def evaluated(subjects, picture, path):

@@ -91,8 +91,9 @@ def save(figure, path, option="--figure"):
 
 
 def shown(name):
-    """A name as it can be drawn: bytes that are no UTF-8 are escaped."""
-    return str(name).encode("utf-8", "backslashreplace").decode()
+    """A name as it can be drawn: bytes that are no UTF-8, and characters that are none one sees, are escaped."""
+    text = str(name).encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def feature(name):

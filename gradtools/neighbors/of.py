@@ -88,10 +88,10 @@ def write_of(source, output, found, options, begun, *, carry=False, force=False)
         From `provenance.begin`.
     """
     with store.create(output, "neighbors", force=force) as sink:
-        sink.carry(source, np.ones(source.n_samples, bool), carry, [f"{store.paths.neighbors(near.feature)}/of" for near in found])
+        sink.carry(source, np.ones(source.n_samples, bool), carry, [store.paths.nearest_of(near.feature) for near in found])
         for near in found:
             columns = {"index": near.index.astype("i4"), reading.value_name(near.metric): near.values}
             facts = {"sample": near.sample, "metric": near.metric, "normalised": near.normalised, "floor": near.floor,
                      "above": near.above, "others": near.others, "permutations": options.permutations, "seed": options.seed}
-            sink.table(f"{store.paths.neighbors(near.feature)}/of", columns, f"nearest to {source.ids[near.sample]} by {near.feature}", facts)
+            sink.table(store.paths.nearest_of(near.feature), columns, f"nearest to {source.ids[near.sample]} by {near.feature}", facts)
         sink.history([source], provenance.step(begun, [source], seed=options.seed))

@@ -10,12 +10,11 @@ from gradtools import features, interrupt, samples
 from gradtools.math import bootstrap, retrieval, vectors
 from gradtools.outcomes import Outcome
 from gradtools.store import paths
+from gradtools.vocabulary import GIVEN_PREDICTION
 
-HELD = 1 << 29  # bytes of float64 rows
+HELD = 1 << 28  # bytes of float64 rows
 CANDIDATES, QUERIES = 20_000, 5000  # of more images so many are drawn
-BLOCK_ENTRIES = 1 << 22  # of a block of similarities that is sorted
-NAMES = {"recall_1": "recall@1", "recall_5": "recall@5", "average_precision": "mAP", "knn": "kNN accuracy"}
-GIVEN = "_same_prediction"
+BLOCK_ENTRIES = 1 << 20  # of a block of similarities that is sorted; each takes some 100 bytes
 
 
 def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched):
@@ -57,7 +56,7 @@ def _described(source, feature, groups, options):
     if groups.predicted:
         predictions = groups.predictions[drawn]
         pools = [np.flatnonzero(predictions == prediction) for prediction in np.unique(predictions)]
-        scopes[GIVEN] = _pooled(rows, classes, pools, queries, options)
+        scopes[GIVEN_PREDICTION] = _pooled(rows, classes, pools, queries, options)
     facts = {"rows": len(rows), "queries": len(queries), "degenerate": int(degenerate.sum()), "unlabelled": groups.unlabelled,
              "left_out": groups.left_out, "k": options.k, "metric": options.metric, "seed": options.seed,
              "normalised": options.rows or features.row_default(source), "leaks": int(samples.target_leaks(source))}
@@ -74,7 +73,7 @@ def _pooled(rows, classes, pools, queries, options):
 
     NaN where a pool has no other of the query's class; and, where there are several pools, none of another class.
     """
-    scores, chances = ({name: np.full(len(rows), np.nan) for name in NAMES} for _ in range(2))
+    scores, chances = ({name: np.full(len(rows), np.nan) for name in retrieval.MEASURES} for _ in range(2))
     asked = np.zeros(len(rows), bool)
     asked[queries] = True
     for pool in pools:
@@ -119,5 +118,5 @@ def _table(feature, scopes, classes, options, facts):
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(names), 2), np.nan)
     columns = {"statistic": list(names), "value": np.array(values), "low": bounds[:, 0], "high": bounds[:, 1],
                "chance": np.array(chances), "images": np.array(images, "i8")}
-    return Outcome(feature, f"{paths.neighbors(feature)}/retrieval", columns, facts | {"resamples": len(replicates)},
+    return Outcome(feature, paths.retrieval(feature), columns, facts | {"resamples": len(replicates)},
                    f"leave-one-out retrieval by {feature}", replicates)

@@ -11,8 +11,9 @@ from gradtools.errors import UsageError
 from gradtools.math import vectors
 from gradtools.similarity import in_blocks, in_memory, unlabelled, writing
 from gradtools.similarity.options import Options
+from gradtools.similarity.pictured import Matrices, matrices
 
-__all__ = ["Options", "chosen", "describe", "similarity"]
+__all__ = ["Matrices", "Options", "chosen", "describe", "matrices", "similarity"]
 
 
 def similarity(source, output, options, *, beside=(), carry=False, force=False, restart=False, say=print, progress=None):

@@ -33,6 +33,7 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /augmentation/<feature>/cosine/   a table; replicate [resample, row]: how alike images and their own versions are
     /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
     /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
+    /linkage/<feature>/               merges [merge, field]   order, label [sample]; a table of one row a cluster
     /projection/<feature>/            pca [sample, component]   explained [component]
     /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
                             nearzero random [group, channel]   class, images [group]; the first group is all images

@@ -10,6 +10,7 @@ LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", 
 SCORE = "/outputs/score"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = "/taps", "/similarity", "/neighbors", "/clusters", "/projection"
+LINKAGE = "/linkage"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
@@ -35,9 +36,24 @@ def neighbors(feature):
     return f"{NEIGHBORS}/{feature}"
 
 
+def retrieval(feature):
+    """Group of how well the nearest samples tell the class."""
+    return f"{neighbors(feature)}/retrieval"
+
+
+def nearest_of(feature):
+    """Group of the nearest samples of one sample."""
+    return f"{neighbors(feature)}/of"
+
+
 def clusters(feature, method):
     """Group of one feature's clusterings by one method."""
     return f"{CLUSTERS}/{feature}/{method}"
+
+
+def linkage(feature):
+    """Group of one feature's tree."""
+    return f"{LINKAGE}/{feature}"
 
 
 def projection(feature):

@@ -1,14 +1,16 @@
 """gradtools similarity in the shell: what it prints and writes, and where."""
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from conftest import ROOT
-from gradtools import similarity, store
+from gradtools import figures, similarity, store
 from planted import plant, write
 from shell import call
 
@@ -115,6 +117,30 @@ def test_an_hdf5_file_never_goes_to_a_terminal(capsys, path, monkeypatch):
 def test_a_picture_beside_the_table(capsys, path, tmp_path):
     ended = call(capsys, "similarity", path, "--json", "--figure", tmp_path / "a.png", *QUICK)
     assert ended.status == 0 and (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG" and json.loads(ended.out)
+
+
+def test_a_picture_of_every_pair(capsys, path, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "every_pair", lambda found, order, path: drawn.append((len(found), order)))
+    for order in ("class", "leaf"):
+        assert call(capsys, "similarity", path, "--json", "--figure", tmp_path / "a.png", "--order", order, "--feature", "logits", *QUICK).status == 0
+    unlabelled = write(tmp_path / "b.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
+    assert call(capsys, "similarity", unlabelled, "--json", "--figure", tmp_path / "a.png", "--feature", "logits", *QUICK).status == 0
+    assert drawn == [(2, "class"), (2, "leaf"), (2, "class")]
+    ended = call(capsys, "similarity", path, "--order", "leaf")
+    assert ended.status == 2 and "--figure" in ended.line
+
+
+def test_without_labels_the_table_is_of_all_pairs(capsys, tmp_path, monkeypatch):
+    path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
+    found = results(path, features=("gradient",))[0]
+    ended = call(capsys, "similarity", path, "-q", "--feature", "gradient", *QUICK, terminal=["out"], monkeypatch=monkeypatch)
+    lines = ended.out.splitlines()
+    value = dict(zip(found.columns["statistic"], found.columns["value"]))
+    assert lines[1].split()[:3] == ["feature", "metric", "rows"] and "same pred" in lines[1] and "within" not in lines[1]
+    shown = [f"{value[name]:.3f}" for name in ("all", "same_prediction", "median", "most_alike", "shuffled_all", "mean_row_share")]
+    assert all(number in lines[2] for number in shown) and "nan" not in ended.out
+    assert f"most alike are {found.facts['most_alike_first']} and {found.facts['most_alike_second']}" in ended.out
 
 
 def test_through_a_pipe_everything_is_carried(path, tmp_path):

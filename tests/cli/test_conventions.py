@@ -12,7 +12,8 @@ from conftest import ROOT
 from gradtools import cli
 
 NEEDS_TORCH = {"extract", "classes", "saliency", "layers", "demo"}
-READS_STORE = ["channels", "similarity", "cluster", "evaluate", "info"]
+MAKES_STORE = ["channels", "similarity", "neighbors", "cluster", "dendrogram"]
+READS_STORE = [*MAKES_STORE, "evaluate", "info"]
 
 
 def run(*arguments, **options):
@@ -60,7 +61,7 @@ def test_help_and_the_list_of_commands_import_nothing_heavy():
 @pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name not in NEEDS_TORCH])
 def test_no_torch_where_none_is_needed(name, feature_store, tmp_path):
     arguments = [name, str(feature_store)] + (
-        ["-o", str(tmp_path / "out.h5")] if name in ("channels", "similarity", "cluster") else []
+        ["-o", str(tmp_path / "out.h5")] if name in MAKES_STORE else []
     )
     script = (
         "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
@@ -86,7 +87,7 @@ def test_unknown_command_and_option_suggest():
     assert "--nonsense" in one_line(run("info", "--nonsense"), 2)
 
 
-@pytest.mark.parametrize("name", ["channels", "similarity", "cluster"])
+@pytest.mark.parametrize("name", MAKES_STORE)
 def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
     out = tmp_path / "out.h5"
     out.write_text("precious")
@@ -95,12 +96,14 @@ def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
     assert "does not exist" in one_line(run(name, feature_store, "-o", tmp_path / "no" / "out.h5"), 1)
 
 
-@pytest.mark.parametrize("name", ["channels", "similarity", "cluster"])
+@pytest.mark.parametrize("name", MAKES_STORE)
 def test_json_is_text_on_stdout(name, feature_store):
     quick = {
         "channels": ["--resamples", "10"],
         "similarity": ["--feature", "logits", "--no-intervals"],
+        "neighbors": ["--feature", "logits", "--resamples", "10"],
         "cluster": ["--feature", "logits", "--repeats", "1", "--resamples", "10"],
+        "dendrogram": ["--resamples", "2"],
     }[name]
     result = run(name, feature_store, "--json", *quick)
     assert result.returncode == 0, result.stderr

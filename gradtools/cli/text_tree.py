@@ -1,0 +1,98 @@
+"""A tree in characters: one line a leaf, the root on the left, columns in proportion to height."""
+
+import numpy as np
+
+from gradtools.math import trees
+
+WIDTH = 44  # characters from the root to the leaves
+NAME = 60
+UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
+BOXES = " │││─┘┐┤─└┌├─┴┬┼"  # by the sum of the directions that meet in a cell
+PLAIN = " |||-''+-`.+-+++"
+
+
+def draw(merges, names, marks, encoding="utf-8"):
+    """
+    Lines of a tree.
+
+    Parameters
+    ----------
+    merges : (N-1, 4) array
+    names : sequence of str, N
+    marks : sequence of str, N
+        What stands before each name: its cluster.
+    encoding : str
+        Of the terminal: where it has no box characters, others stand for them.
+
+    Returns
+    -------
+    list of str
+        A scale of the heights, then a line a leaf, with the height at which it joins the leaf below.
+    """
+    order, highest = trees.leaves(merges), float(merges[-1, 2])
+    grid = _cells(merges, order, highest or 1.)
+    characters = BOXES if _can(encoding, BOXES) else PLAIN
+    places = decimals(highest)
+    heights = [*(f"{height:.{places}f}" for height in trees.joins(merges)), ""]
+    wide, mark = max(map(len, heights)), max(map(len, marks))
+    scale = f"{highest:.{places}f}".ljust(WIDTH // 2) + f"{highest / 2:.{places}f}".ljust(WIDTH - WIDTH // 2 - 1) + "0"
+    lines = [f"{scale}  {'joins'.rjust(wide)}"]
+    for cells, leaf, height in zip(grid, order, heights):
+        drawn = "".join(characters[cell] for cell in cells)
+        lines.append(f"{drawn}  {height.rjust(wide)}  {marks[leaf].rjust(mark)}  {shortened(names[leaf])}".rstrip())
+    return lines
+
+
+def decimals(highest):
+    """Decimal places with which the largest height has four digits, and the smaller ones as many places."""
+    return int(np.clip(3 - np.floor(np.log10(highest)), 0, 8)) if highest > 0 else 0
+
+
+def _cells(merges, order, highest):
+    """Which directions meet in each cell: N rows of WIDTH numbers."""
+    n = len(order)
+    grid = [[0] * WIDTH for _ in range(n)]
+    rows = [0] * n
+    for row, leaf in enumerate(order):
+        rows[leaf] = row
+    columns = [WIDTH] * n
+    for left, right, height, _ in merges:
+        column, ends = round((1 - height / highest) * (WIDTH - 2)), []
+        for child in sorted((int(left), int(right)), key=lambda node: rows[node]):
+            ends.append(rows[child])
+            _branch(grid[rows[child]], column, columns[child], child < n)
+        _trunk(grid, column, *ends)
+        rows.append(sum(ends) // 2)
+        columns.append(column)
+    return grid
+
+
+def _branch(cells, start, stop, leaf):
+    """From the trunk of a cluster to a child's trunk, or to the end of the line."""
+    if start == stop:
+        return
+    cells[start] |= RIGHT
+    for column in range(start + 1, stop):
+        cells[column] |= LEFT | RIGHT
+    if not leaf:
+        cells[stop] |= LEFT
+
+
+def _trunk(grid, column, top, bottom):
+    """Down from one child's line to the other's."""
+    for row in range(top, bottom):
+        grid[row][column] |= DOWN
+        grid[row + 1][column] |= UP
+
+
+def _can(encoding, characters):
+    try:
+        characters.encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def shortened(name):
+    """A name of at most NAME characters; the end of a path tells more than its beginning."""
+    return name if len(name) <= NAME else "..." + name[3 - NAME:]

@@ -1,0 +1,50 @@
+"""Trees as Newick files."""
+
+import contextlib
+import os
+import sys
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math import trees
+
+
+def check(path):
+    """Refuse a file that could not be written, before the work for it is done.
+
+    Raises
+    ------
+    UsageError
+        The folder does not exist, or the path is one.
+    """
+    folder = os.path.dirname(path) or "."
+    if path != "-" and (os.path.isdir(path) or not os.path.isdir(folder)):
+        raise UsageError(f"--newick {path}: name a file in a folder that exists, or '-' for standard output")
+
+
+def write(tree, path):
+    """Write a tree under its final name only when it is whole; replaced where it exists.
+
+    Parameters
+    ----------
+    tree : Tree
+    path : str
+        Or '-', standard output.
+
+    Raises
+    ------
+    GradtoolsError
+        The file cannot be written.
+    """
+    text = trees.newick(tree.merges, tree.names)
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with open(path + ".part", "w", encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+            stream.write(text)
+        os.replace(path + ".part", path)
+    except OSError as error:
+        raise GradtoolsError(f"--newick {path} cannot be written: {error.strerror or error}; choose another place") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path + ".part")

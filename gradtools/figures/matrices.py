@@ -1,0 +1,77 @@
+"""Cosine and euclidean matrices of every pair side by side, in class order or that of the leaves of a tree."""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from gradtools.figures import page
+
+NAMED = 60  # samples or classes beyond which no names are drawn
+MIDDLE = .995  # share of the pairs inside the colour scale, so that a few extreme ones do not bleach the rest
+COLOURS = {"cosine": "RdBu_r", "euclidean": "viridis"}
+
+
+@page.styled
+def draw(found, order):
+    """One row of two panels a feature.
+
+    Parameters
+    ----------
+    found : list of similarity.Matrices
+    order : str
+        class, as they come; leaf, of Ward's tree of the distances in optimal leaf order.
+
+    Returns
+    -------
+    Figure
+    """
+    size = page.WIDTH / 2
+    figure = page.sheet(page.WIDTH, len(found) * size + .3)
+    parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
+    for part, one in zip(parts, found):
+        places = leaf_order(one.values["euclidean"]) if order == "leaf" else np.arange(len(one.names))
+        panels = part.subplots(1, len(one.values), squeeze=False)[0]
+        for panel, (metric, matrix) in zip(panels, one.values.items()):
+            _matrix(part, panel, metric, matrix[np.ix_(places, places)])
+            _name(panel, one, places, order, left=panel is panels[0])
+        drawn = f" of {one.samples}, drawn" if one.samples > len(one.names) else ""
+        part.suptitle(f"{page.shown(one.feature)} (rows {one.normalised}), {len(one.names)} samples{drawn}, {order} order")
+    return figure
+
+
+def leaf_order(distances):
+    """Leaves of Ward's tree in optimal order, (n,) int: neighbours are as near as the tree allows ((n, n) distances)."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    return leaves_list(linkage(squareform(distances, checks=False), "ward", optimal_ordering=True))
+
+
+def _matrix(part, panel, metric, matrix):
+    """One matrix with its scale, which the diagonal does not stretch."""
+    pairs = matrix[np.triu_indices(len(matrix), 1)]
+    low, high = np.quantile(pairs, [1 - MIDDLE, MIDDLE])
+    low, high = (-max(-low, high), max(-low, high)) if metric == "cosine" else (low, high)
+    image = panel.imshow(matrix, cmap=COLOURS[metric], vmin=low, vmax=high, interpolation="antialiased")
+    bar = part.colorbar(image, ax=panel, location="bottom", shrink=.8, aspect=30, pad=.02, extend="both")
+    bar.locator = MaxNLocator(5)
+    bar.set_label(metric)
+    bar.outline.set_visible(False)
+
+
+def _name(panel, one, places, order, left):
+    """Names beside the rows, numbers where they are many; of labelled samples in class order one name a class, lines between."""
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=0)
+    panel.set_xticks([])
+    if order != "class" or not left:
+        panel.set_yticks([])
+    if order == "class" and (one.labels >= 0).any():
+        classes, first, count = np.unique(one.labels, return_index=True, return_counts=True)
+        ends = first[1:] - .5
+        panel.hlines(ends, -.5, len(places) - .5, color="black", linewidth=.3)
+        panel.vlines(ends, -.5, len(places) - .5, color="black", linewidth=.3)
+        names, at = [one.class_names[label] for label in classes], first + (count - 1) / 2
+    else:
+        names, at = [one.names[place] for place in places], np.arange(len(places))
+    if left and len(names) <= NAMED:
+        panel.set_yticks(at, [page.shortened(name, 20) for name in names], size=min(6.5, 250 / len(names)))

@@ -1,0 +1,160 @@
+"""Parts of a tree: leaf order, cuts, the cluster around a leaf, the tree above a cut."""
+
+import numpy as np
+
+from gradtools.errors import UsageError
+
+COLOURED_SHARE = .7  # scipy's default threshold of the colours, as a share of the largest height
+SEED_THRESHOLD = 2.  # the seed's
+
+
+def leaves(merges, node=None):
+    """
+    Leaves of a cluster from one end of the picture to the other.
+
+    Parameters
+    ----------
+    merges : (N-1, 4) array
+    node : int, optional
+        The cluster; by default the root.
+
+    Returns
+    -------
+    (n,) int array
+    """
+    n = len(merges) + 1
+    found, waiting = [], [2 * n - 2 if node is None else int(node)]
+    while waiting:
+        node = waiting.pop()
+        if node < n:
+            found.append(node)
+        else:
+            waiting += [int(merges[node - n, 1]), int(merges[node - n, 0])]
+    return np.array(found)
+
+
+def joins(merges):
+    """Height at which each leaf and the next one in leaf order join, (N-1,) float64; with the order they are the whole tree."""
+    n = len(merges) + 1
+    first = np.zeros(2 * n - 1, int)
+    first[leaves(merges)] = np.arange(n)
+    heights, sizes = np.empty(n - 1), np.append(np.ones(n, int), merges[:, 3].astype(int))
+    for place, (left, _, height, _) in enumerate(merges):
+        left = int(left)
+        first[n + place] = first[left]
+        heights[first[left] + sizes[left] - 1] = height
+    return heights
+
+
+def cut(merges, k=None, height=None):
+    """
+    Clusters of a tree.
+
+    Parameters
+    ----------
+    merges : (N-1, 4) array
+    k : int
+        So many clusters: the last k - 1 merges are undone, also where some have equal heights.
+    height : float
+        Instead: merges at this height or below hold, as scipy's fcluster by distance.
+
+    Returns
+    -------
+    (N,) int32 array of cluster numbers, 0 for the first in leaf order.
+
+    Raises
+    ------
+    UsageError
+        k is not between 1 and N.
+    """
+    roots = cluster_nodes(merges, len(merges) + 1 - merged_below(merges, height) if k is None else k)
+    labels = np.empty(len(merges) + 1, np.int32)
+    for number, node in enumerate(roots):
+        labels[leaves(merges, node)] = number
+    return labels
+
+
+def merged_below(merges, height):
+    """Number of merges at a height or below it (int)."""
+    return int(np.searchsorted(merges[:, 2], height, side="right"))
+
+
+def cluster_nodes(merges, k):
+    """The clusters (list of int) that are left when the last k - 1 merges are undone, in leaf order."""
+    n = len(merges) + 1
+    if not 1 <= k <= n:
+        raise UsageError(f"cannot cut a tree of {n} leaves into {k} clusters: ask for between 1 and {n}")
+    found, waiting = [], [2 * n - 2]
+    while waiting:
+        node = waiting.pop()
+        if node > 2 * n - 1 - k:
+            waiting += [int(merges[node - n, 1]), int(merges[node - n, 0])]
+        else:
+            found.append(node)
+    return found
+
+
+def threshold(merges, on="rows"):
+    """
+    Height below which clusters have colours, and which cuts, unless one is asked for.
+
+    Parameters
+    ----------
+    on : str
+        rows: scipy's share of the way from the lowest merge to the highest (scipy starts at 0, where long rows never merge);
+        seed, intent: the seed's 2.
+
+    Returns
+    -------
+    float
+    """
+    lowest, highest = float(merges[0, 2]), float(merges[-1, 2])
+    return lowest + COLOURED_SHARE * (highest - lowest) if on == "rows" else SEED_THRESHOLD
+
+
+def around(merges, leaf, least=2):
+    """
+    The smallest cluster around a leaf.
+
+    Parameters
+    ----------
+    merges : (N-1, 4) array
+    leaf : int
+    least : int
+        Leaves that it has at least.
+
+    Returns
+    -------
+    members : (n,) int array, in leaf order
+    height : float
+        At which the cluster is whole.
+    """
+    n = len(merges) + 1
+    if not 1 <= least <= n:
+        raise UsageError(f"no cluster of {least} leaves in a tree of {n}")
+    node, size, height = leaf, 1, 0.
+    for place, (first, second, at, count) in enumerate(merges):
+        if size >= least:
+            break
+        if node in (first, second):
+            node, size, height = n + place, count, float(at)
+    return leaves(merges, node), height
+
+
+def top(merges, k):
+    """
+    The tree above a cut: its leaves are the k clusters in leaf order.
+
+    Returns
+    -------
+    (k-1, 4) float64 array of merges; sizes count clusters.
+    """
+    n = len(merges) + 1
+    numbers = {node: number for number, node in enumerate(cluster_nodes(merges, k))}
+    sizes, above = dict.fromkeys(range(k), 1), np.empty((k - 1, 4))
+    for row, place in enumerate(range(n - k, n - 1)):
+        pair = [numbers[int(node)] for node in merges[place, :2]]
+        numbers[n + place] = k + row
+        sizes[k + row] = sum(sizes[node] for node in pair)
+        above[row] = *pair, merges[place, 2], sizes[k + row]
+    return above

@@ -1,0 +1,161 @@
+"""From vectors to a tree: distances, linkage, how well the tree keeps the distances."""
+
+import warnings
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math import vectors
+from gradtools.math.trees.ordering import arranged, optimal_order
+
+METRICS = ("euclidean", "cosine", "correlation")  # of rows; a matrix may hold others
+METHODS = ("ward", "average", "complete", "single", "weighted")  # heights never fall from a cluster to one that holds it
+COMPATIBLE = ("rows", "seed", "intent")
+ORDERS = ("optimal", "none")
+ROUNDING = 1e-5  # of stored float32: eigenvalues, asymmetry, and what a similarity may exceed 1 by
+
+
+def distances(rows, metric="euclidean", method="ward", on="rows"):
+    """
+    What a linkage is made from: the distance of every pair of rows.
+
+    Parameters
+    ----------
+    rows : (N, D) array
+    metric : str
+        One of METRICS; the seed's two variants take cosine.
+    method, on : str
+        As for `distances_from_matrix`.
+
+    Returns
+    -------
+    (N(N-1)/2,) float64 array, in scipy's condensed order.
+    """
+    return distances_from_matrix(vectors.similarity_block(rows, rows, metric), metric, method, on)
+
+
+def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
+    """
+    The same from the matrix of all pairs.
+
+    Parameters
+    ----------
+    matrix : (N, N) array
+        Euclidean distances, inner products (dot), or similarities of at most 1.
+    metric : str
+        What the matrix holds: euclidean, dot, cosine, correlation or any other similarity.
+    method : str
+        One of METHODS. Ward assumes Euclidean distances, so it takes sqrt(2 (1 - s)), for cosines the distance of the unit rows;
+        the others take 1 - s.
+    on : str
+        rows; or the seed's, of cosines: `seed` as written, whose uncondensed (1 - s)/2 linkage reads as N observations in R^N,
+        and `intent` as meant, (1 - s)/2 less its minimum (SPEC 2).
+
+    Returns
+    -------
+    (N(N-1)/2,) float64 array
+
+    Raises
+    ------
+    UsageError
+        An unknown name, `seed` or `intent` of anything but cosines, or Ward of similarities that are not Euclidean.
+    GradtoolsError
+        Fewer than two samples, NaN, an asymmetric matrix, or similarities above 1.
+    """
+    matrix = np.array(matrix, dtype=np.float64)
+    _check(matrix, metric, method, on)
+    if on == "seed":
+        return _between_rows(matrix)
+    first, second = np.triu_indices(len(matrix), 1)
+    above = matrix[first, second]
+    if on == "intent":
+        return (1 - above) / 2 - ((1 - above) / 2).min()
+    if metric == "euclidean":
+        return above
+    if metric == "dot":
+        squares = np.diagonal(matrix)
+        return np.sqrt(np.maximum(squares[first] + squares[second] - 2 * above, 0))
+    apart = np.maximum(1 - above, 0)
+    if method != "ward":
+        return apart
+    if metric not in METRICS and not _is_euclidean(matrix):
+        raise UsageError(f"Ward assumes Euclidean distances, and no vectors have these similarities by {metric}: take --linkage average")
+    return np.sqrt(2 * apart)
+
+
+def _between_rows(cosines):
+    """Euclidean distances between the rows of (1 - s)/2, as the seed's linkage sees them."""
+    from scipy.spatial.distance import pdist
+
+    half = (1 - cosines) / 2
+    np.fill_diagonal(half, 0)
+    return pdist(half)
+
+
+def _is_euclidean(similarities):
+    """Whether there are points at the distances sqrt(2 (1 - s)): their centred Gram matrix has no negative eigenvalue (Gower 1966)."""
+    centred = similarities - similarities.mean(axis=0)
+    values = np.linalg.eigvalsh(centred - centred.mean(axis=1)[:, None])
+    return values[0] >= -ROUNDING * values[-1]
+
+
+def _check(matrix, metric, method, on):
+    for value, known, name in ((method, METHODS, "linkage"), (on, COMPATIBLE, "linkage-on")):
+        if value not in known:
+            raise UsageError(f"--{name} {value}: write one of {', '.join(known)}")
+    if on != "rows" and metric not in ("cosine", "correlation"):
+        raise UsageError(f"--linkage-on {on} is the seed's, of cosines: it takes no --metric {metric}")
+    if len(matrix) < 2:
+        raise GradtoolsError(f"{len(matrix)} sample makes no tree: it takes two")
+    if not np.isfinite(matrix).all():
+        raise GradtoolsError(f"the {metric} matrix holds NaN or infinity: leave those samples out")
+    scale = np.abs(matrix).max()
+    if np.abs(matrix - matrix.T).max() > ROUNDING * scale:
+        raise GradtoolsError(f"the {metric} matrix is not symmetric, and a tree needs one number a pair")
+    if metric not in ("euclidean", "dot") and matrix.max() > 1 + ROUNDING:
+        raise GradtoolsError(f"similarities by {metric} reach {matrix.max():.4g}: only those of at most 1 become distances")
+
+
+def linkage(condensed, method="ward", order="optimal"):
+    """
+    Merge the two nearest clusters until one is left.
+
+    Parameters
+    ----------
+    condensed : (N(N-1)/2,) float64 array
+        From `distances`.
+    method : str
+        One of METHODS.
+    order : str
+        optimal: neighbouring leaves are as near as the tree allows (`ordering.optimal_order`); none: as scipy has them.
+
+    Returns
+    -------
+    (N-1, 4) float64 array of merges, heights ascending, children in leaf order.
+    """
+    from scipy.cluster import hierarchy
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", hierarchy.ClusterWarning)
+        merges = hierarchy.linkage(condensed, method)
+    return arranged(merges, optimal_order(merges, condensed)) if order == "optimal" else merges
+
+
+def cophenetic(merges, condensed):
+    """
+    Cophenetic correlation: Pearson's r, over all pairs, of the distance and the height at which the two join.
+
+    Returns
+    -------
+    float, NaN where all distances or all heights are equal.
+
+    References
+    ----------
+    R. R. Sokal, F. J. Rohlf, The comparison of dendrograms by objective methods, Taxon 11 (1962).
+    """
+    from scipy.cluster import hierarchy
+
+    heights = hierarchy.cophenet(merges)
+    if len(heights) < 2 or np.ptp(heights) == 0 or np.ptp(condensed) == 0:
+        return np.nan
+    return float(np.corrcoef(heights, condensed)[0, 1])
