@@ -108,6 +108,10 @@ class Part(Sink):
         """All committed values of a growing dataset."""
         return self.file[path][:]
 
+    def read(self, path, start, stop):
+        """Some committed rows of a growing dataset."""
+        return self.file[path][start:stop]
+
     def _try_room(self, needed):
         """Try whether the next block has room (quotas and limits count) before HDF5 writes it: it does not recover from a full disk."""
         name = self.file.filename
