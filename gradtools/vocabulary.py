@@ -37,6 +37,7 @@ RANKINGS_OF_CHANNELS = {
     "random": "random",
 }
 RETRIEVAL = {"recall_1": "recall@1", "recall_5": "recall@5", "average_precision": "mAP", "knn": "kNN accuracy"}
+RANDOM_WEIGHTS = "random weights: the numbers say nothing of a trained network"
 GIVEN_PREDICTION = "_same_prediction"  # what follows the name of a measure among images of one prediction
 
 LAYOUTS = ("similarity", "clustering", "layers", "maps", "augmentation", "decoding", "retrieval", "channels", "seed")

@@ -13,6 +13,7 @@ from gradtools.channels.measuring import Measured, measure
 from gradtools.channels.top import Top, top
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import paths
+from gradtools.vocabulary import RANDOM_WEIGHTS
 
 __all__ = ["Activating", "Found", "Measured", "Options", "Top", "channels", "check_maps", "describe", "most_activating", "taps_of", "top"]
 
@@ -102,7 +103,7 @@ def _warnings(source):
     if samples.target_leaks(source):
         yield "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
     if source.model.get("weights") == "random":
-        yield "random weights: the numbers say nothing of a trained network"
+        yield RANDOM_WEIGHTS
 
 
 def _groups(source, options, only_maps):

@@ -6,10 +6,8 @@ import click
 from click.core import ParameterSource
 
 from gradtools.cli import options, passes
-from gradtools.cli.channel_tables import interval, share
 from gradtools.cli.console import write_table
 from gradtools.errors import UsageError
-from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 
 asked = options.combine(
     click.option("--ablate", multiple=True, type=click.Choice(["zero", "mean", "dataset"]),
@@ -24,21 +22,7 @@ asked = options.combine(
 
 NAMES = ("ablate", "channels", "steps", "kernels", "target", "restart", "score", "temperature", "label_map", "labels_in_order", "unmapped",
          "batch_size", "device", "dtype", "threads", "workers", "max_skipped", "strict", "fold", "compress")
-OF_A_STORE = ("by", "of", "top", "ranking", "profiles", "bins", "figure", "picture")
-
-ON_ABLATION = ("Spearman over an image's channels of each ranking with what the score loses when the channel is filled, mean over images.",
-               "[low, high]: 95 % of resampled images.")
-ON_SUBSETS = ("Shares of the channels, of the sum of contributions, of the full score, and of the images whose answer is the same, when only the "
-              "subset stays and when it goes (zero fill).", "random: as many channels, drawn anew for every image.")
-ON_CURVES = ("Areas under the score, as a share of the full one, against the share of channels taken away (deletion: small where the ranking knows)",
-             "or put in (insertion: large where it knows).")
-ON_DIFFERENCES = ("Area of the contribution minus that of the other ranking, on the same images; the other pairs are in the store and in --tsv.",)
-ON_STEPS = ("kernel gradient: norm of d cross-entropy / d kernel, the training step of the kernel that makes the channel. |gradient|: of the score "
-            "at the activation.",)
-QUANTITIES = {"channels": "channels", "contribution": "contribution", "stay_score": "stays: score", "stay_unchanged": "same answer",
-              "go_score": "goes: score", "go_unchanged": "same answer then"}
-NAMED = {"kernel_gradient": "kernel gradient", "ablation_zero": "loss at zero", "ablation_mean": "loss at its mean",
-         "ablation_dataset": "loss at the data's mean"}
+OF_A_STORE = ("by", "of", "top", "ranking", "profiles", "bins", "picture")
 
 
 def check(ablate, model):
@@ -56,7 +40,7 @@ def check(ablate, model):
         raise UsageError("Missing option '--model': --ablate runs the network without each channel")
 
 
-def run(console, path, output, form, force, carry, where, images_dir, tap, resamples, seed, network, chosen):
+def run(console, path, output, form, force, carry, figure, where, images_dir, tap, resamples, seed, network, chosen):
     """Measure, and show the tables where they are asked for.
 
     Parameters
@@ -65,6 +49,8 @@ def run(console, path, output, form, force, carry, where, images_dir, tap, resam
         A store, or images.
     form : str or None
         Form of the tables on standard output.
+    figure : str or None
+        Where the curves are drawn.
     network : callable
         Loads the model.
     chosen : dict
@@ -72,6 +58,7 @@ def run(console, path, output, form, force, carry, where, images_dir, tap, resam
     """
     if output is None:
         raise UsageError("--ablate works long and makes a store: name a file with -o")
+    _check_figure(figure, chosen["steps"])
     from gradtools import store
     store.check_output(output, force)
     path = options.input_store(path)
@@ -95,9 +82,28 @@ def run(console, path, output, form, force, carry, where, images_dir, tap, resam
         found = ablation.ablate(listed, model, output, wanted, source=source, where=where, images_dir=images_dir,
                                 carry=source is not None and options.carried(carry, path, output), max_skipped=allowed, force=force,
                                 say=console.say, progress=console.progress, **shared)
+    found = {one.path.rpartition("/")[2]: one for one in found} or _stored(output)
+    if figure:
+        from gradtools import figures
+        figures.deletion_curves({figures.short_name(model.spec): found}, figure)
     stream = options.table_stream(output, form)
     if stream is not None:
         show(found, form or "text", stream)
+
+
+def _check_figure(figure, steps):
+    """Refuse a picture that could not be drawn, before the work for it is done."""
+    if figure and not steps:
+        raise UsageError("--figure draws the deletion and insertion curves, and --steps 0 leaves them out: drop one of the two")
+    if figure:
+        from gradtools import figures
+        figures.check(figure)
+
+
+def _stored(path):
+    """The tables of a store that only waited for its name, by their names."""
+    from gradtools import evaluate
+    return {name: measured for subject in evaluate.gather([path]) for (_, name), measured in subject.channels.items()}
 
 
 def _of_store(source, chosen):
@@ -112,54 +118,16 @@ def show(found, form, stream):
 
     Parameters
     ----------
-    found : list of outcomes.Outcome
+    found : dict of str to outcomes.Outcome
+        By their names in the store.
     form : key of console.FORMS
     """
-    rows = {one.path.rpartition("/")[2].removeprefix("channel_"): [dict(zip(one.columns, row)) for row in zip(*one.columns.values())]
-            for one in found}
+    from gradtools.evaluate import ablation
+
     if form in ("json", "csv", "tsv"):
-        every = [{"table": name} | _plain(row) for name, part in rows.items() for row in part]
+        every = [{"table": name.removeprefix(ablation.PREFIX)} | row for name, one in found.items() for row in ablation.rows_of(one)]
         write_table(every, list(dict.fromkeys(key for row in every for key in row)), form, "ablation of channels", (), stream)
         return
-    for name, part in rows.items():
-        title, shown, head, notes = TABLES[name]
-        lines = {}
-        for row in filter(shown, part):
-            key, column = head(row)
-            lines.setdefault(tuple(key.items()), dict(key))[column] = interval(float(row["value"]), float(row["low"]), float(row["high"]), share)
-        lines = list(lines.values())
-        heads = list(dict.fromkeys(key for line in lines for key in line))
-        write_table(lines, heads, form, f"{title}, {found[0].facts['images']} images", (*notes, *_left_out(part, found[0].facts)), stream)
-
-
-def _left_out(part, facts):
-    """Which values rest on fewer images, and why."""
-    if facts["left_out"]:
-        yield f"{facts['left_out']} unreadable images are left out."
-    fewer = {(row["tap"], row.get("quantity", row.get("curve", ""))): int(row["images"]) for row in part if row["images"] < facts["images"]}
-    for (tap, what), images in fewer.items():
-        why = "whose sum or score is above 0, to have a share of" if what else "whose channels differ in both values"
-        yield f"{' '.join([tap, QUANTITIES.get(what, what)]).strip()}: of the {images} images {why}."
-
-
-def _plain(row):
-    """A row with Python's own numbers."""
-    return {key: value.item() if hasattr(value, "item") else value for key, value in row.items()}
-
-
-def _always(row):
-    return True
-
-
-TABLES = {  # title; which values are shown; the cells that name a value's row, and its column; notes
-    "ablation": ("rankings against the measured loss", _always, lambda row: (
-        {"tap": row["tap"], "fill": row["fill"]}, RANKINGS_OF_CHANNELS[row["ranking"]]), ON_ABLATION),
-    "subsets": ("subsets of channels", lambda row: row["subset"] != "random:all", lambda row: (
-        {"tap": row["tap"], "subset": row["subset"].replace("random:", "random, as ")}, QUANTITIES[row["quantity"]]), ON_SUBSETS),
-    "curves": ("deletion and insertion", _always, lambda row: (
-        {"tap": row["tap"], "curve": row["curve"]}, RANKINGS_OF_CHANNELS[row["ranking"]]), ON_CURVES),
-    "differences": ("deletion and insertion, paired differences", lambda row: row["ranking"] == "contribution", lambda row: (
-        {"tap": row["tap"], "curve": row["curve"]}, f"- {RANKINGS_OF_CHANNELS[row['other']]}"), ON_DIFFERENCES),
-    "steps": ("training steps", _always, lambda row: (
-        {"tap": row["tap"]}, " ~ ".join(NAMED.get(row[side], RANKINGS_OF_CHANNELS.get(row[side])) for side in ("first", "second"))), ON_STEPS),
-}
+    for one in ablation.tables([(None, found)]):
+        rows = [{key: str(value) for key, value in row.items()} for row in one.rows]
+        write_table(rows, one.columns, form, one.title, one.notes, stream)

@@ -53,7 +53,7 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
     ablations.check(measured["ablate"], model)
     if measured["ablate"]:
         network = functools.partial(passes.load, console, model, weights, trust_weights, preprocess, class_names, head)
-        return ablations.run(console, path, passes.output(output), form, force, carry, chosen["where"], images_dir, chosen["tap"],
+        return ablations.run(console, path, passes.output(output), form, force, carry, figure, chosen["where"], images_dir, chosen["tap"],
                              chosen["resamples"], chosen["seed"], network, measured)
     if chosen["bins"] % 2 == 0:
         raise UsageError(f"--bins {chosen['bins']}: give an odd number, so that zero lies in the middle of a bin")

@@ -27,9 +27,10 @@ from gradtools.vocabulary import LAYOUTS
 @options.figure
 @click.option(
     "--picture",
-    type=click.Choice(["bars", "heat", "pca", "taps"]),
+    type=click.Choice(["bars", "heat", "pca", "taps", "deletion"]),
     default="bars",
-    help="bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps.",
+    help="bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps; "
+    "deletion: deletion and insertion of channels.",
 )
 def command(console, paths, layout, published, form, figure, picture):
     """The papers' tables from any stores: one row a model, with the controls, paired intervals and agreement in sign.

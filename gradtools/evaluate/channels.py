@@ -1,5 +1,6 @@
 """Tables of channels: a row a model and tap, of the first group of images that the stores have (all, or the class of --of)."""
 
+from gradtools.evaluate import ablation
 from gradtools.evaluate.tables import Cell, Table
 from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 
@@ -10,13 +11,14 @@ OF_PICTURES = {"negative_with_all": "negative ~ all", "positive_with_all": "posi
 
 
 def make(subjects):
-    """Distribution of gradients and of contributions, agreement of rankings, pictures of ReLU(1 + map)."""
+    """Distribution of gradients and of contributions, agreement of rankings, pictures of ReLU(1 + map); what was measured by ablation."""
     for kind in ("gradient", "contribution"):
         yield from _table(subjects, DISTRIBUTION, f"{kind} of an image's channels, mean over images", SHARES, "statistic",
                           lambda columns, row, kind=kind: columns["feature"][row] == kind)
     yield from _table(subjects, AGREEMENT, "Spearman of each ranking with the contribution, mean over images",
                       {name: words for name, words in RANKINGS_OF_CHANNELS.items() if name != "contribution"}, "ranking")
     yield from _table(subjects, PICTURES, "pictures of ReLU(1 + map) of channels: Spearman over pixels, mean over images", OF_PICTURES, "statistic")
+    yield from ablation.make(subjects)
 
 
 def _table(subjects, name, title, heads, key, chosen=lambda columns, row: True):

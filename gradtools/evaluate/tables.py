@@ -32,7 +32,7 @@ class Cell:
     high: float = np.nan
     spread: float = np.nan
     extra: str = ""
-    digits: int = 3
+    digits: int | None = 3
 
     def __str__(self):
         if self.value != self.value:
@@ -56,8 +56,8 @@ class Table:
 
 
 def fixed(value, digits):
-    """A number with so many digits; rounding noise below them has no sign."""
-    return f"{round(value, digits) + 0.:.{digits}f}"
+    """A number with so many digits, rounding noise below them has no sign; None: in three digits, of whatever size."""
+    return f"{value:.3g}" if digits is None else f"{round(value, digits) + 0.:.{digits}f}"
 
 
 def by_role(subject, results, method):

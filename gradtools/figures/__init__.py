@@ -4,14 +4,14 @@ from gradtools.errors import GradtoolsError
 from gradtools.evaluate import FILLED_BY, tables
 from gradtools.evaluate.subjects import short_name
 from gradtools.evaluate.tables import by_role
-from gradtools.figures import activating, bars, curves, heat, histograms, matrices, overlays, page, planes, rankings, trees
+from gradtools.figures import activating, bars, curves, deletion, heat, histograms, matrices, overlays, page, planes, rankings, trees
 from gradtools.figures.comparisons import compared
 from gradtools.figures.page import check
 
-PICTURES = ("bars", "heat", "pca", "taps")
+PICTURES = ("bars", "heat", "pca", "taps", "deletion")
 
-__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "compared", "evaluated", "every_pair", "neighbours",
-           "overlays", "projections", "tree"]
+__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "compared", "deletion_curves", "evaluated", "every_pair",
+           "neighbours", "overlays", "projections", "tree"]
 
 
 def projections(name, classes, class_names, results, projections, path):
@@ -110,6 +110,27 @@ def channels(name, found, kind, path):
     page.save(histograms.draw(found.taps, kind, title), path)
 
 
+def deletion_curves(measured, path):
+    """Draw deletion and insertion of channels along every ranking.
+
+    Parameters
+    ----------
+    measured : dict of str to dict
+        Of every model the tables of its ablation, by their names in the store.
+    path : str
+        As for `projections`, and the errors too.
+
+    Raises
+    ------
+    GradtoolsError
+        There are no curves; names the command that computes them.
+    """
+    found = {name: tables for name, tables in measured.items() if "channel_points" in tables}
+    if not found:
+        raise GradtoolsError(f"no deletion and insertion curves to draw: {FILLED_BY['channels']} --ablate zero computes them, unless with --steps 0")
+    page.save(deletion.draw(found), path)
+
+
 def channel_sheet(source, top, found, path, images_dir=None, rules=None, warnings=()):
     """Draw the first channels of a class or image on the images that activate them most.
 
@@ -149,7 +170,8 @@ def evaluated(subjects, picture, path):
     ----------
     subjects : list of evaluate.subjects.Subject
     picture : one of PICTURES
-        bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps.
+        bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps; deletion: deletion and
+        insertion of channels.
     path : str
         As for `projections`, and the errors too.
 
@@ -159,6 +181,9 @@ def evaluated(subjects, picture, path):
         The stores hold nothing for the picture; names the command that computes it.
     """
     check(path)
+    if picture == "deletion":
+        deletion_curves({subject.name: {name: found for (_, name), found in subject.channels.items()} for subject in subjects}, path)
+        return
     page.save({"bars": bars.draw, "heat": _heat, "pca": _pca, "taps": curves.draw}[picture](subjects), path)
 
 

@@ -40,7 +40,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             nearzero random [group, channel]   class, images [group]; the first group is all images
     /channels/<tap>/gradient_histogram/, contribution_histogram/   count [group, bin]   low, high [bin]
     /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement,
-                            channel_pictures, channel_ablation, channel_subsets, channel_curves, channel_differences, channel_steps
+                            channel_pictures, channel_ablation, channel_subsets, channel_curves, channel_points, channel_differences,
+                            channel_steps, channel_kernels
     /tables/compare/        a, b (spaces), statistic, value, low, high; p, floor (95 %) and shuffled (mean) of samples in random order;
                             difference, difference_low, difference_high: from the first pair, under the same resamples; permutations, resamples
     /tables/moved/          a, b, sample, moved (1 - correlation of its similarities in a and b), low, high, nearest_a, nearest_b

@@ -1,4 +1,4 @@
-# channel-relevance: which feature maps matter for a class: gradients of every layer, top channels, pictures of positive and negative gradients
+# channel-relevance: which feature maps matter for a class: every layer's gradients, top channels, pictures by sign, and what each is worth, measured
 #
 #   make -f channel-relevance.mk IMAGES=photos/                           AlexNet, features.11, gondola: everything below, in the folder OUT
 #   make -f channel-relevance.mk IMAGES=photos/ MODEL=resnet18 TAP=layer4 CLASS=tench
@@ -13,14 +13,15 @@ WEIGHTS ?= default
 TAP ?= features.11
 CLASS ?= 576
 TOP ?= 12
+STEPS ?= 20
 LIMIT ?= 20
 OUT ?= channel-relevance
 GRADTOOLS ?= gradtools
 
-export IMAGES MODEL WEIGHTS TAP CLASS TOP
+export IMAGES MODEL WEIGHTS TAP CLASS TOP STEPS
 
 .PHONY: all
-all: $(addprefix $(OUT)/,histograms.png top.png pictures.txt)
+all: $(addprefix $(OUT)/,histograms.png top.png pictures.txt measured.txt)
 
 FEATURES = "$$MODEL" --weights "$$(cat $(OUT)/weights.txt)"
 
@@ -43,6 +44,13 @@ $(OUT)/maps.h5: $(OUT)/features.h5
 $(OUT)/pictures.txt: $(OUT)/maps.h5
 	$(GRADTOOLS) channels $< --format text > $@
 
+# What the score loses without each channel: which ranking knows it, what is left of subsets, deletion and insertion, training steps.
+$(OUT)/measured.h5: $(OUT)/features.h5 $(OUT)/steps.txt
+	$(GRADTOOLS) channels $< --model $(FEATURES) --tap "$$TAP" --target "$$CLASS" --ablate zero --steps "$$STEPS" -o $@ --force
+
+$(OUT)/measured.txt: $(OUT)/measured.h5
+	$(GRADTOOLS) evaluate $< --layout channels --figure $(OUT)/curves.png --picture deletion > $@
+
 $(OUT)/weights.txt: $(OUT)/network.txt
 	@if [ "$$WEIGHTS" != default ] || $(GRADTOOLS) layers "$$MODEL" > /dev/null 2>&1; then echo "$$WEIGHTS" > $@; else \
 	  echo "$$MODEL: its weights cannot be fetched: random ones, which tell nothing of a trained network" >&2; echo random > $@; fi
@@ -50,7 +58,8 @@ $(OUT)/weights.txt: $(OUT)/network.txt
 # What a target depends on beside files: each text is written anew only where it says something else, also under make -n.
 $(OUT)/asked.txt: SAYS = "$$IMAGES" "$$TAP" "$$CLASS" "$$TOP"
 $(OUT)/network.txt: SAYS = "$$MODEL" "$$WEIGHTS"
-$(addprefix $(OUT)/,asked.txt network.txt): FORCE
+$(OUT)/steps.txt: SAYS = "$$STEPS"
+$(addprefix $(OUT)/,asked.txt network.txt steps.txt): FORCE
 	+@mkdir -p $(OUT); printf '%s\n' $(SAYS) | cmp -s - $@ || printf '%s\n' $(SAYS) > $@
 .PHONY: FORCE
 FORCE:

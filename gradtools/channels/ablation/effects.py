@@ -1,5 +1,7 @@
 """What was measured of channels, as tables: which ranking knows the effect, what subsets do, areas under curves, training steps."""
 
+import itertools
+
 import numpy as np
 
 from gradtools.channels.ablation import subsets
@@ -24,20 +26,22 @@ def tables(part, plan):
     Returns
     -------
     list of outcomes.Outcome
-        channel_ablation, channel_subsets, channel_curves, channel_differences, channel_steps: those that have rows.
+        channel_ablation, channel_subsets, channel_curves, channel_points, channel_differences, channel_steps, channel_kernels: those that
+        have rows.
     """
     keep, options = ~part.unreadable, plan.job.options
-    rows = {name: [] for name in ("ablation", "subsets", "curves", "differences", "steps")}
+    rows = {name: [] for name in TEXTS}
     for place in plan.places:
         measured = _spearman(part, place, keep, options)
         for name, found in (("ablation", _rankings), ("steps", _steps)):
             rows[name] += found(place, measured, options)
+        rows["kernels"] += _kernels(part, place, keep, options)
         rows["subsets"] += _subsets(part, plan, place, keep)
-        curves, compared = _curves(part, plan, place, keep)
-        rows["curves"] += curves
-        rows["differences"] += compared
-    facts = {"score": options.score, "target": options.target, "resamples": options.resamples, "seed": options.seed,
-             "images": int(keep.sum()), "left_out": int((~keep).sum())}
+        for name, found in _curves(part, plan, place, keep).items():
+            rows[name] += found
+    undefined = int((~np.isfinite(part.values(paths.SCORE)[keep])).sum())
+    facts = {"score": options.score, "target": options.target, "weights": str(plan.job.model.weights), "resamples": options.resamples,
+             "seed": options.seed, "images": int(keep.sum()), "left_out": int((~keep).sum()), "undefined": undefined}
     return [table(f"channel_{name}", *TEXTS[name], found, facts) for name, found in rows.items() if found]
 
 
@@ -48,10 +52,14 @@ TEXTS = {
                 ("tap", "subset", "quantity", "images", "value", "low", "high")),
     "curves": ("areas under deletion and insertion curves, as shares of the full score",
                ("tap", "curve", "ranking", "images", "value", "low", "high")),
+    "points": ("deletion and insertion curves, as shares of the full score, mean over images",
+               ("tap", "curve", "ranking", "taken", "images", "value", "low", "high")),
     "differences": ("areas of one ranking minus those of another, paired over images",
                     ("tap", "curve", "ranking", "other", "images", "value", "low", "high")),
     "steps": ("Spearman of kernel gradients, gradients and ablation effects over an image's channels, mean over images",
               ("tap", "first", "second", "images", "value", "low", "high")),
+    "kernels": ("kernel gradients, gradients and ablation effects of every channel, mean over images",
+                ("tap", "channel", "quantity", "images", "value", "rank", "place")),
 }
 
 
@@ -80,10 +88,11 @@ def _spearman(part, place, keep, options):
 
 
 def _means(values, options):
-    """(images, value, low, high) of the mean of every column (n, S) over the images that have a value."""
+    """(images, value, low, high) of the mean of every column (n, S) over the images that have a value; one image has no interval."""
     mean, replicates = deletion.means(values, options.resamples, options.seed)
     counts = (~np.isnan(values)).sum(axis=0)
-    return [(int(count), value, *bounds) for count, value, bounds in zip(counts, mean, bootstrap.interval(replicates))]
+    bounds = np.where(counts[:, None] > 1, bootstrap.interval(replicates), np.nan)
+    return [(int(count), value, *pair) for count, value, pair in zip(counts, mean, bounds)]
 
 
 def _rankings(place, measured, options):
@@ -104,6 +113,20 @@ def _steps(place, measured, options):
     return [(place.tap.name, *pair, *row) for pair, row in zip(pairs, _means(np.column_stack([measured[pair] for pair in pairs]), options))]
 
 
+def _kernels(part, place, keep, options):
+    """Rows of every channel's training step beside its gradient and its effect, means over images; place: by the training step, 0 the largest."""
+    if not place.kernels:
+        return []
+    quantities = ["kernel_gradient", "abs", *(f"ablation_{fill}" for fill in options.fill)]
+    read = ["gradient" if name == "abs" else name for name in quantities]
+    total = sum(np.stack([(np.abs(rows[name]) if name == "gradient" else rows[name]).sum(axis=0) for name in read])
+                for _, rows in _blocks(part, place.tap.name, read, keep))
+    images = int(keep.sum())
+    rank, order = channels.ranks(total), channels.order(total[:1])[0]
+    return [(place.tap.name, int(channel), quantity, images, total[row, channel] / images, rank[row, channel], at)
+            for at, channel in enumerate(order) for row, quantity in enumerate(quantities)]
+
+
 def _subsets(part, plan, place, keep):
     """Rows of the subset table: shares of channels and contribution, score and unchanged answers on both sides."""
     if not plan.subsets:
@@ -121,15 +144,16 @@ def _subsets(part, plan, place, keep):
 
 
 def _curves(part, plan, place, keep):
-    """Rows of the areas under the curves, and of their paired differences."""
-    if not plan.rankings:
-        return [], []
-    options, table_rows, compared = plan.job.options, [], []
-    whole = part.values(paths.SCORE)[keep]
-    for curve in ("deletion", "insertion"):
-        areas = [deletion.areas(rows[curve], place.counts) for _, rows in _blocks(part, place.tap.name, [curve], keep)]
-        areas = deletion.shares(np.concatenate(areas), whole)
-        table_rows += [(place.tap.name, curve, ranking, *row) for ranking, row in zip(plan.rankings, _means(areas, options))]
-        compared += [(place.tap.name, curve, plan.rankings[first], plan.rankings[second], int((whole > 0).sum()), value, *bounds)
-                     for (first, second), value, bounds in zip(*deletion.differences(*deletion.means(areas, options.resamples, options.seed)))]
-    return table_rows, compared
+    """Rows of the curves, of the areas under them, and of these areas' paired differences, by table."""
+    found = {"curves": [], "points": [], "differences": []}
+    options, tap, whole = plan.job.options, place.tap.name, part.values(paths.SCORE)[keep]
+    for curve in ("deletion", "insertion") if plan.rankings else ():
+        points = np.concatenate([rows[curve] for _, rows in _blocks(part, tap, [curve], keep)])
+        areas = deletion.shares(deletion.areas(points, place.counts), whole)
+        found["curves"] += [(tap, curve, ranking, *row) for ranking, row in zip(plan.rankings, _means(areas, options))]
+        found["points"] += [(tap, curve, *about, *row) for about, row in zip(
+            itertools.product(plan.rankings, place.counts.tolist()), _means(deletion.shares(points.reshape(len(points), -1), whole), options))]
+        found["differences"] += [
+            (tap, curve, plan.rankings[first], plan.rankings[second], int((whole > 0).sum()), value, *bounds)
+            for (first, second), value, bounds in zip(*deletion.differences(*deletion.means(areas, options.resamples, options.seed)))]
+    return found

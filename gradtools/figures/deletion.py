@@ -1,0 +1,68 @@
+"""Deletion and insertion curves of channels: a row a tap, a line a ranking with its interval, the area under it in the legend."""
+
+import numpy as np
+
+from gradtools.evaluate import ablation
+from gradtools.figures import page
+from gradtools.vocabulary import RANKINGS_OF_CHANNELS
+
+CURVES = {"deletion": "channels taken away, the ranking's first in front", "insertion": "channels put in, the ranking's first in front"}
+STYLES = {"random": {"color": "black", "linestyle": "--"}}
+PANEL_HEIGHT = 2.2
+
+
+@page.styled
+def draw(measured):
+    """One row a model and tap, deletion beside insertion.
+
+    Parameters
+    ----------
+    measured : dict of str to dict
+        Of every model the tables channel_points and channel_curves, which have `columns` and `facts`.
+
+    Returns
+    -------
+    Figure
+    """
+    rows = [(name, tap, found) for name, found in measured.items() for tap in dict.fromkeys(found["channel_points"].columns["tap"])]
+    figure = page.sheet(page.WIDTH * 1.35, PANEL_HEIGHT * len(rows) + .6)
+    axes = figure.subplots(len(rows), len(CURVES), squeeze=False)
+    for line, (name, tap, found) in zip(axes, rows):
+        for panel, curve in zip(line, CURVES):
+            _panel(panel, *(_of(found[table].columns, tap, curve) for table in ("channel_points", "channel_curves")))
+            panel.set_title(page.shortened(f"{name}, {tap}: {curve}", 60))
+        line[0].set_ylabel("share of the full score")
+    for panel, text in zip(axes[-1], CURVES.values()):
+        panel.set_xlabel(f"share of the {text}")
+    every = [found["channel_points"].facts for found in measured.values()]
+    about = " | ".join(dict.fromkeys(ablation.whose(facts) for facts in every))
+    said = dict.fromkeys(line for found in measured.values()
+                         for line in (*ablation.left_out(found["channel_curves"]), *ablation.warnings(found["channel_curves"].facts)))
+    figure.suptitle("\n".join([f"deletion and insertion of channels (zero fill), {page.shown(about)}",
+                               "mean over images; shades: 95 % of resampled images; numbers: areas under the curves; random is the control", *said]))
+    return figure
+
+
+def _of(columns, tap, curve):
+    """The rows of one tap and curve, {ranking: {column: array}}."""
+    columns = {name: np.asarray(column) for name, column in columns.items()}
+    mine = (columns["tap"] == tap) & (columns["curve"] == curve)
+    return {ranking: {name: column[mine & (columns["ranking"] == ranking)] for name, column in columns.items()}
+            for ranking in dict.fromkeys(columns["ranking"][mine].tolist())}
+
+
+def _panel(panel, points, areas):
+    """One line a ranking."""
+    for number, (ranking, words) in enumerate(RANKINGS_OF_CHANNELS.items()):
+        at, value, low, high = (points[ranking][name].astype(float) for name in ("taken", "value", "low", "high"))
+        style = STYLES.get(ranking, {"color": page.COLOURS[number]})
+        panel.plot(at / at[-1], value, label=f"{_decimals(areas[ranking]['value'][0])}  {words}", **style)
+        panel.fill_between(at / at[-1], low, high, color=style["color"], alpha=.15, linewidth=0)
+    panel.axhline(0, color="black", linewidth=.5)
+    panel.axhline(1, color=page.GREY, linewidth=.5)
+    panel.set_xlim(0, 1)
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, .5), handlelength=1.2, borderaxespad=0)
+
+
+def _decimals(area):
+    return "-" if area != area else f"{area:.2f}"
