@@ -1,5 +1,6 @@
 """Pictures of channels: bars are the shares, sheets show the maps of the images named below, theirs stand beside the right ones."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,10 +9,11 @@ from scipy import stats
 
 from gradtools import channels, figures, store
 from gradtools.channels import groups as grouping
-from gradtools.figures import activating, histograms, overlays
+from gradtools.figures import activating, deletion, histograms, overlays
 from gradtools.figures.overlays import album as albums, blending, ones
 from gradtools.math.cams import read_maps
 from gradtools.math.resize import resize
+from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 from test_channels import QUICK, TAPS, write
 from test_overlays import IDS, planted
 
@@ -128,3 +130,44 @@ def test_a_page_of_theirs_is_drawn_and_zero_maps_are_said_in_words(signed, tmp_p
     said = [text.get_text() for text in figure.texts]
     assert said.count("zero everywhere:\nnothing speaks\nfor the target") == 1
     assert len([axes for axes in figure.axes if axes.images]) == 3  # the image, all and positive; none for negative
+
+
+def drawn_curves(steps, **facts):
+    """A figure of two taps' curves, from columns that a loop over a formula makes."""
+    points, areas = ([] for _ in range(2))
+    for tap in ("early", "late"):
+        for curve in ("deletion", "insertion"):
+            for number, ranking in enumerate(RANKINGS_OF_CHANNELS):
+                areas.append((tap, curve, ranking, 5, .25 + number, 0., 1.))
+                points += [(tap, curve, ranking, step, 5, number + step / 10, number, number + 1.) for step in steps]
+    facts = {"images": 6, "target": "argmax", "score": "logit", "weights": "default"} | facts
+    columns = [dict(zip(names, map(list, zip(*rows)))) for names, rows in (
+        (("tap", "curve", "ranking", "taken", "images", "value", "low", "high"), points),
+        (("tap", "curve", "ranking", "images", "value", "low", "high"), areas))]
+    return deletion.draw({"net": {"channel_points": Stored(columns[0], facts), "channel_curves": Stored(columns[1], facts)}})
+
+
+@dataclasses.dataclass
+class Stored:
+    columns: dict
+    facts: dict
+
+
+def test_curves_have_a_line_a_ranking_over_the_share_taken_and_its_area_in_the_legend():
+    figure = drawn_curves([0, 3, 12])
+    assert [panel.get_title().splitlines()[0] for panel in figure.axes] == [
+        f"net, {tap}: {curve}" for tap in ("early", "late") for curve in ("deletion", "insertion")]
+    for panel in figure.axes:
+        lines = panel.lines[:len(RANKINGS_OF_CHANNELS)]
+        for number, (line, words) in enumerate(zip(lines, RANKINGS_OF_CHANNELS.values())):
+            assert list(line.get_xdata()) == pytest.approx([0, .25, 1])
+            assert list(line.get_ydata()) == pytest.approx([number, number + .3, number + 1.2])
+            assert line.get_label() == f"{number}.25  {words}"
+        assert len(panel.collections) == len(lines) and lines[-1].get_linestyle() == "--"
+        assert panel.get_title().endswith("5 images, for the others have no score above 0")
+
+
+def test_the_title_of_curves_says_the_score_and_what_it_is_worth():
+    said = drawn_curves([0, 1], score="prob", target="bee", weights="random").get_suptitle()
+    assert "6 images, target bee, score prob" in said and "say nothing of a trained network" in said
+    assert "trained" not in drawn_curves([0, 1]).get_suptitle()

@@ -24,12 +24,21 @@ class Groups:
         The classes, without the group of all.
     first : str
         What the group of all is called: all, a class, or an image.
+    joined : str
+        What stands between the number of images and that name.
     """
 
     keep: np.ndarray
     code: np.ndarray
     names: list
     first: str = ALL
+    joined: str = " of "
+
+    @property
+    def whose(self):
+        """Which images the first group is, in words (str)."""
+        count = len(self.code)
+        return f"{count} image{'s' * (count != 1)}" + ("" if self.whole else f"{self.joined}{self.first}")
 
     @property
     def whole(self):
@@ -90,15 +99,15 @@ def of_one(source, by, name, where=()):
     keep = samples.select(source, where)
     if name in source.ids:
         keep &= np.array([one == name for one in source.ids])
-        shown = name
+        shown, joined = name, ": "
     else:
         index = _index(source, by, name)
         keep &= _codes(source, by) == index
-        shown = class_name(source, by, index)
+        shown, joined = class_name(source, by, index), ", target " if by == "target" else " of "
     if not keep.any():
         ways = f"gradtools extract --target {name!r} makes gradients for it" if by == "target" else "choose another, or another --where"
         raise GradtoolsError(f"{source.name}: no image has the {by} {shown}: {ways}")
-    return Groups(keep, np.full(int(keep.sum()), -1), [], shown)
+    return Groups(keep, np.full(int(keep.sum()), -1), [], shown, joined)
 
 
 def class_name(source, by, index):

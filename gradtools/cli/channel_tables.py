@@ -54,21 +54,15 @@ def show(found, tops, form, stream):
 def _show_taps(found, form, stream):
     """Distributions and rankings."""
     rows = list(_distribution_rows(found))
-    write_table(rows, list(rows[0]), form, f"{_whose(found)}: distribution over an image's channels, mean over images",
+    write_table(rows, list(rows[0]), form, f"{found.groups.whose}: distribution over an image's channels, mean over images",
                 (*ON_DISTRIBUTION, *_classes_note(found), *found.warnings), stream)
     rows = list(_agreement_rows(found))
-    write_table(rows, list(rows[0]), form, f"{_whose(found)}: Spearman of each ranking with the contribution, mean over images",
+    write_table(rows, list(rows[0]), form, f"{found.groups.whose}: Spearman of each ranking with the contribution, mean over images",
                 (*ON_AGREEMENT, *found.warnings), stream)
 
 
-def _whose(found):
-    """Which images the tables for people are about."""
-    name, count = found.groups.first, len(found.groups.code)
-    return f"{count} image{'s' if count > 1 else ''}" + ("" if found.groups.whole else f" of {name}")
-
-
 def _classes_note(found):
-    if found.groups.names:
+    if len(found.groups.names) > 1:
         yield f"{len(found.groups.names)} classes are in the store and in --tsv; --of CLASS shows one."
 
 

@@ -65,8 +65,8 @@ def left_out(measured):
         yield f"{facts['left_out']} unreadable images are left out."
     fewer = {(row["tap"], row.get("quantity", row.get("curve", ""))): row["images"] for row in rows_of(measured) if row["images"] < facts["images"]}
     for (tap, what), images in fewer.items():
-        why = "whose sum or score is above 0, to have a share of" if what else "whose channels differ in both values"
-        yield f"{' '.join([tap, QUANTITIES.get(what, what)]).strip()}: of the {images} images {why}."
+        why = "whose sum or score is above 0, so that there are shares of it" if what else "whose channels differ in both values"
+        yield f"{' '.join([tap, QUANTITIES.get(what, what)]).strip()}: mean over the {images} images {why}."
 
 
 def warnings(facts):

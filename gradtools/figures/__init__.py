@@ -104,9 +104,7 @@ def channels(name, found, kind, path):
     path : str
         As for `projections`, and the errors too.
     """
-    groups, count = found.groups, len(found.groups.code)
-    whose = f"{count} image{'s' if count > 1 else ''}" + ("" if groups.whole else f" of {groups.first}")
-    title = "\n".join([f"{short_name(name)}, {whose}: {kind} of every channel", *found.warnings])
+    title = "\n".join([f"{short_name(name)}, {found.groups.whose}: {kind} of every channel", *found.warnings])
     page.save(histograms.draw(found.taps, kind, title), path)
 
 

@@ -29,15 +29,15 @@ def draw(measured):
     axes = figure.subplots(len(rows), len(CURVES), squeeze=False)
     for line, (name, tap, found) in zip(axes, rows):
         for panel, curve in zip(line, CURVES):
-            _panel(panel, *(_of(found[table].columns, tap, curve) for table in ("channel_points", "channel_curves")))
-            panel.set_title(page.shortened(f"{name}, {tap}: {curve}", 60))
+            points, areas = (_of(found[table].columns, tap, curve) for table in ("channel_points", "channel_curves"))
+            _panel(panel, points, areas)
+            panel.set_title(page.shortened(f"{name}, {tap}: {curve}", 60) + _fewer(areas, int(found["channel_curves"].facts["images"])))
         line[0].set_ylabel("share of the full score")
     for panel, text in zip(axes[-1], CURVES.values()):
         panel.set_xlabel(f"share of the {text}")
     every = [found["channel_points"].facts for found in measured.values()]
     about = " | ".join(dict.fromkeys(ablation.whose(facts) for facts in every))
-    said = dict.fromkeys(line for found in measured.values()
-                         for line in (*ablation.left_out(found["channel_curves"]), *ablation.warnings(found["channel_curves"].facts)))
+    said = dict.fromkeys(line for facts in every for line in ablation.warnings(facts))
     figure.suptitle("\n".join([f"deletion and insertion of channels (zero fill), {page.shown(about)}",
                                "mean over images; shades: 95 % of resampled images; numbers: areas under the curves; random is the control", *said]))
     return figure
@@ -62,6 +62,12 @@ def _panel(panel, points, areas):
     panel.axhline(1, color=page.GREY, linewidth=.5)
     panel.set_xlim(0, 1)
     panel.legend(loc="center left", bbox_to_anchor=(1.01, .5), handlelength=1.2, borderaxespad=0)
+
+
+def _fewer(areas, images):
+    """How many images have a share, where not all have."""
+    counted = int(max(rows["images"][0] for rows in areas.values()))
+    return f"\n{counted} images, for the others have no score above 0" if counted < images else ""
 
 
 def _decimals(area):

@@ -153,7 +153,8 @@ def _curves(part, plan, place, keep):
         found["curves"] += [(tap, curve, ranking, *row) for ranking, row in zip(plan.rankings, _means(areas, options))]
         found["points"] += [(tap, curve, *about, *row) for about, row in zip(
             itertools.product(plan.rankings, place.counts.tolist()), _means(deletion.shares(points.reshape(len(points), -1), whole), options))]
+        positive = int((whole > 0).sum())
         found["differences"] += [
-            (tap, curve, plan.rankings[first], plan.rankings[second], int((whole > 0).sum()), value, *bounds)
+            (tap, curve, plan.rankings[first], plan.rankings[second], positive, value, *(bounds if positive > 1 else (np.nan, np.nan)))
             for (first, second), value, bounds in zip(*deletion.differences(*deletion.means(areas, options.resamples, options.seed)))]
     return found
