@@ -56,7 +56,7 @@ def _panel(panel, points, areas):
     for number, (ranking, words) in enumerate(RANKINGS_OF_CHANNELS.items()):
         at, value, low, high = (points[ranking][name].astype(float) for name in ("taken", "value", "low", "high"))
         style = STYLES.get(ranking, {"color": page.COLOURS[number]})
-        panel.plot(at / at[-1], value, label=f"{_decimals(areas[ranking]['value'][0])}  {words}", **style)
+        panel.plot(at / at[-1], value, label=f"{_decimals(areas[ranking]['value'][0])}  {words}", zorder=3 - number / 10, **style)  # equal curves: the first shows
         panel.fill_between(at / at[-1], low, high, color=style["color"], alpha=.15, linewidth=0)
     panel.axhline(0, color="black", linewidth=.5)
     panel.axhline(1, color=page.GREY, linewidth=.5)

@@ -41,7 +41,6 @@ def test_tables_for_people_and_for_programs(workplace, monkeypatch, capsys):
     assert ended.status == 0, ended.err
     for words in ("rankings against the measured loss, 120 images, target bee", "random, as positive", "paired differences", "training steps",
                   "dataset", "training steps of single channels"):
-                  "120 images, target bee"):
         assert words in ended.out
     assert "of a forward pass" in ended.err
     with store.read("a.h5") as source:

@@ -8,6 +8,8 @@ from conftest import ROOT
 from gradtools import recipes
 from shell import call
 
+STAND_IN = "#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in -o|--figure) shift; echo made > $1;; esac; shift; done\n"  # only makes its output
+
 
 def make(folder, *arguments):
     """make in a folder, with the checkout's commands on the path."""
@@ -49,8 +51,7 @@ def test_an_unknown_name_lists_the_known(capsys):
 
 def test_another_variable_makes_only_what_depends_on_it(tmp_path):
     (tmp_path / "Makefile").write_text(recipes.text("class-relations"))
-    (tmp_path / "gradtools").write_text(  # a stand-in that only makes its output
-        "#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in -o|--figure) shift; echo made > $1;; esac; shift; done\n")
+    (tmp_path / "gradtools").write_text(STAND_IN)
     (tmp_path / "gradtools").chmod(0o755)
     ours = ("GRADTOOLS=./gradtools", "MODEL=it's a model")
     assert make(tmp_path, *ours).returncode == 0
@@ -60,3 +61,14 @@ def test_another_variable_makes_only_what_depends_on_it(tmp_path):
     other = make(tmp_path, *ours, "OF=it's (another), class").stdout
     assert other.count("./gradtools neighbors") == 2 and other.count("./gradtools") == 2
     assert make(tmp_path, "-n", *ours, "OF=it's (another), class", "OTHER=third").stdout.count("./gradtools") == 4
+
+
+def test_other_steps_measure_anew_and_draw_nothing_else(tmp_path):
+    (tmp_path / "Makefile").write_text(recipes.text("channel-relevance"))
+    (tmp_path / "gradtools").write_text(STAND_IN)
+    (tmp_path / "gradtools").chmod(0o755)
+    ours = ("GRADTOOLS=./gradtools", "OUT=out", "CLASS=it's (one), class")
+    assert make(tmp_path, *ours).returncode == 0 and (tmp_path / "out" / "measured.txt").exists()
+    assert make(tmp_path, "-q", *ours).returncode == 0
+    other = make(tmp_path, "-n", *ours, "STEPS=5").stdout
+    assert other.count("--ablate zero") == other.count("./gradtools evaluate") == 1 and other.count("./gradtools") == 2
