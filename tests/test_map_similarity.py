@@ -292,7 +292,7 @@ def test_blocks_and_pieces_change_nothing(path, monkeypatch):
     whole = run(path, resamples=7)
     monkeypatch.setattr(maps, "IN_MEMORY", 0)
     monkeypatch.setattr(maps, "READ_BYTES", 300)
-    monkeypatch.setattr("gradtools.math.map_pairs.LARGEST_BLOCK", 5)
+    monkeypatch.setattr("gradtools.math.map_pairs.blocks.LARGEST_BLOCK", 5)
     for a, b in zip(whole, run(path, resamples=7)):
         np.testing.assert_allclose(a.columns["value"], b.columns["value"], rtol=1e-12)
         np.testing.assert_allclose(a.replicates, b.replicates, rtol=1e-10)
