@@ -85,7 +85,8 @@ def run(console, path, output, form, force, carry, figure, where, images_dir, ta
     found = {one.path.rpartition("/")[2]: one for one in found} or _stored(output)
     if figure:
         from gradtools import figures
-        figures.deletion_curves({figures.short_name(model.spec): found}, figure)
+        from gradtools.evaluate.subjects import short_name
+        figures.deletion_curves({short_name(model.spec): found}, figure)
     stream = options.table_stream(output, form)
     if stream is not None:
         show(found, form or "text", stream)

@@ -2,13 +2,46 @@
 
 import numpy as np
 
-from gradtools.evaluate import ablation
+from gradtools.errors import GradtoolsError
+from gradtools.evaluate import FILLED_BY, ablation
 from gradtools.figures import page
 from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 
 CURVES = {"deletion": "channels taken away, the ranking's first in front", "insertion": "channels put in, the ranking's first in front"}
 STYLES = {"random": {"color": "black", "linestyle": "--"}}
 PANEL_HEIGHT = 2.2
+
+
+def deletion_curves(measured, path):
+    """Draw what `channels --ablate` found: deletion and insertion of channels along every ranking.
+
+    Parameters
+    ----------
+    measured : dict of str to dict
+        As for `drawn`, and the errors too.
+    path : str
+        As for `page.save`, and the errors too.
+    """
+    page.save(drawn(measured), path)
+
+
+def drawn(measured):
+    """The curves of every model that has some, a Figure.
+
+    Parameters
+    ----------
+    measured : dict of str to dict
+        Of every model the tables of its ablation, by their names in the store.
+
+    Raises
+    ------
+    GradtoolsError
+        There are no curves; names the command that computes them.
+    """
+    found = {name: tables for name, tables in measured.items() if "channel_points" in tables}
+    if not found:
+        raise GradtoolsError(f"no deletion and insertion curves to draw: {FILLED_BY['channels']} --ablate zero computes them, unless with --steps 0")
+    return draw(found)
 
 
 @page.styled
@@ -56,7 +89,8 @@ def _panel(panel, points, areas):
     for number, (ranking, words) in enumerate(RANKINGS_OF_CHANNELS.items()):
         at, value, low, high = (points[ranking][name].astype(float) for name in ("taken", "value", "low", "high"))
         style = STYLES.get(ranking, {"color": page.COLOURS[number]})
-        panel.plot(at / at[-1], value, label=f"{_decimals(areas[ranking]['value'][0])}  {words}", zorder=3 - number / 10, **style)  # equal curves: the first shows
+        label = f"{_decimals(areas[ranking]['value'][0])}  {words}"
+        panel.plot(at / at[-1], value, label=label, zorder=3 - number / 10, **style)  # of equal curves the first shows
         panel.fill_between(at / at[-1], low, high, color=style["color"], alpha=.15, linewidth=0)
     panel.axhline(0, color="black", linewidth=.5)
     panel.axhline(1, color=page.GREY, linewidth=.5)
