@@ -313,3 +313,21 @@ def test_intervals_cover_what_was_planted():
 def test_levels_of_a_tree_are_its_cuts_between_two_heights():
     merges = np.array([[0, 1, 2, 2], [2, 3, 2, 2], [4, 5, 2, 2], [6, 7, 4, 4], [8, 9, 6, 6.]])
     assert measuring._levels(merges) == [3, 2]
+
+
+def test_the_floor_is_what_one_permutation_in_twenty_passes(tmp_path):
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((2, 10, 6))
+    paths = [class_store(tmp_path / f"{name}.h5", one, list("abcdefghij")) for name, one in zip("ab", rows)]
+    found, _ = run(*paths, permutations=2000, metric="cosine", rows="raw")
+    a, b = (hierarchy.distance.pdist(one.astype("f4"), "cosine") for one in rows)
+    squares = hierarchy.distance.squareform(b)
+    orders = (rng.permutation(10) for _ in range(4000))
+    null = [np.corrcoef(a, hierarchy.distance.squareform(squares[np.ix_(order, order)]))[0, 1] for order in orders]
+    assert found.comparisons[0].measured.statistics["rsa_pearson"].floor == pytest.approx(np.quantile(null, .95), abs=.03)
+
+
+def test_more_clusters_than_samples_are_refused(tmp_path):
+    path, _, _ = planted_classes(tmp_path)
+    with pytest.raises(GradtoolsError, match="12 leaves into 13 clusters"):
+        run(path, path, k=(13,))
