@@ -8,6 +8,7 @@ MAP_STATISTICS = {
     "between": "between",
     "within_minus_between": "within - between",
     "class_mean": "class's mean map",
+    "rest_mean": "mean map of the others",
     "centre": "centred Gaussian",
 }
 CLASS_BY_PREDICTION = {

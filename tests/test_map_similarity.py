@@ -272,7 +272,7 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
     one = table(run(write(tmp_path / "one.h5", raw, label=np.zeros(COUNT)), resamples=9, metrics=("CC",))[0])
     assert one["within"][0] == pytest.approx(mean) and np.isnan(one["between"][0]) and one["between"][3] == 0
     none = table(run(write(tmp_path / "none.h5", raw, label=-np.ones(COUNT)), resamples=9, metrics=("CC",))[0])
-    assert list(none) == ["all", "class_mean", "centre"] and none["all"][0] == pytest.approx(mean) and none["all"][3] == 66
+    assert list(none) == ["all", "rest_mean", "centre"] and none["all"][0] == pytest.approx(mean) and none["all"][3] == 66
 
 
 def test_between_can_be_left_out(path):

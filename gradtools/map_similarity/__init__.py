@@ -56,7 +56,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     -------
     list of Result, one a metric. Statistics with labels: within (mean over the pairs of a class), within_macro (mean of the
     class means), between, within_minus_between, where predictions are known `BY_PREDICTION`, class_mean (each map against the mean
-    map of its class's other images), centre (each against a centred Gaussian); without: all, class_mean (of all other images) and
+    map of its class's other images), centre (each against a centred Gaussian); without: all, rest_mean (against that of all other images) and
     centre. KLD, AUC and NSS are the mean of both directions.
 
     Raises
@@ -167,7 +167,7 @@ def _mask(settings):
 def _result(feature, metric, labelled, pairs, controls, counts, facts):
     """Values, intervals and counts of one metric."""
     table, replicates = _of_pairs(pairs, labelled)
-    for name, values in zip(("class_mean", "centre"), controls):
+    for name, values in zip(("class_mean" if labelled else "rest_mean", "centre"), controls):
         present = ~np.isnan(values)
         table[name] = (float(values[present].mean()) if present.any() else np.nan, int(present.sum()))
         replicates = np.column_stack([replicates, _resampled_mean(values[present], counts[:, present])])
