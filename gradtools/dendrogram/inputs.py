@@ -66,6 +66,9 @@ def _rows(source, keep, options):
         raise UsageError(f"--metric {metric}: write one of {', '.join(trees.METRICS)}")
     rows = features.read_rows(features.normalised(source, feature, how), keep).astype(np.float64)
     _, degenerate = features.checked(lambda: vectors.prepared_rows(rows, metric), feature, keep, source)
+    if degenerate.any() and (~degenerate).sum() < 2:
+        raise GradtoolsError(f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {how}) have no direction "
+                             "(zero, or constant), and a tree takes two that have: try another --rows or --metric euclidean")
     kept = keep.copy()
     kept[keep] = ~degenerate
     return Given(feature.name, metric, kept, int(degenerate.sum()), rows[~degenerate], how)

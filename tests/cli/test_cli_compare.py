@@ -39,7 +39,7 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, paths, monkeypatch):
     ended = call(capsys, "compare", *paths, "--feature", "logits", "--against", "first", *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     lines = ended.out.splitlines()
     first = found(paths[:2], features=("logits",)).comparisons[0].measured.statistics["cka_debiased"]
-    assert lines[0] == "30 images, cosine" and f"{first.value:.3f} [" in lines[2] and lines[2].split()[:2] == ["step_1", "step_5"]
+    assert lines[0] == "30 images, cosine (rows raw)" and f"{first.value:.3f} [" in lines[2] and lines[2].split()[:2] == ["step_1", "step_5"]
     assert "difference from step_1, step_5" in ended.out and "most moved" not in ended.out
     ended = call(capsys, "compare", *paths[:2], "--feature", "logits", *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     assert "the 10 most moved of 30" in ended.out and "difference" not in ended.out
@@ -55,6 +55,7 @@ def test_pictures(capsys, paths, tmp_path, stores, options):
 @pytest.mark.parametrize("options, status, words", [
     (["--figure", "a.gif"], 2, ".png"), (["--reference", "no.csv"], 2, "No such file"), (["--at", "1,x"], 2, "a number for each store"),
     (["--k", "1"], 2, "--k"), (["--metric", "manhattan"], 2, "euclidean"), (["--feature", "x"], 2, "no feature 'x'"),
+    (["--by", "cka"], 2, "add --figure"), (["--tsv"], 2, "give one of them"),
     (["--picture", "tanglegram", "--figure", "a.svg"], 1, "of one pair, and 3 are compared"),
 ])
 def test_mistakes_are_one_line(capsys, paths, tmp_path, monkeypatch, options, status, words):
