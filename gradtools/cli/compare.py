@@ -165,7 +165,7 @@ def _row(table, comparison):
     row = {"a": comparison.a, "b": comparison.b}
     for name, found in _of(table, comparison).items():
         row[HEADS.get(name, name.replace("ari", "ARI"))] = with_interval(found["value"], found["low"], found["high"])
-        if name in ("rsa_pearson", "cophenetic"):
+        if name in ("rsa_pearson", "cophenetic") and found["permutations"]:
             row["p" if name == "rsa_pearson" else "trees p"] = number(found["p"], 3)
             row["floor" if name == "rsa_pearson" else "trees floor"] = number(found["floor"], 3)
         if name == "cka":

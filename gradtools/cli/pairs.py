@@ -167,6 +167,6 @@ def _row(result):
             row[head] = (
                 number(value) if name.startswith("same_class") or name == "between" else with_interval(value, low, high)
             )
-        if name == "label_effect":
+        if name == "label_effect" and name in at:
             row["p"] = number(result.facts.get("p_label_effect"), 3)
     return row

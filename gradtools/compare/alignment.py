@@ -53,7 +53,7 @@ def counted(names):
     return found
 
 
-def common(inputs, unit, say=print):
+def common(inputs, unit, say=print, references=None):
     """Places of the common samples in each input, in the order of the first.
 
     Parameters
@@ -61,6 +61,8 @@ def common(inputs, unit, say=print):
     inputs : list of (name, keys, candidates)
         candidates: (n,) int array, the places that may be taken, or None for all; a reference has no need to be met whole.
     unit : str
+    references : dict of name to bool, optional
+        The inputs that are references, and whether each is a taxonomy, whose groups are no samples and are not missed.
 
     Returns
     -------
@@ -71,13 +73,14 @@ def common(inputs, unit, say=print):
     GradtoolsError
         Fewer than LEAST samples are everywhere.
     """
+    references = references or {}
     held = [{keys[place]: place for place in candidates} for _, keys, candidates in inputs]
     shared = [key for key in held[0] if all(key in other for other in held[1:])]
     if len(shared) < LEAST:
-        raise GradtoolsError(_refusal(inputs, held, shared, unit))
+        raise GradtoolsError(_refusal(inputs, held, shared, unit, references))
     places = [np.array([own[key] for key in shared]) for own in held]
     for (name, _, _), own, found in zip(inputs, held, places):
-        if len(own) > len(shared):
+        if len(own) > len(shared) and not references.get(name):
             say(f"{name}: {len(own) - len(shared)} of {len(own)} {units(unit)} are not in every input and are left out")
         if (np.diff(found) < 0).any():
             say(f"{name}: its {units(unit)} stand in another order than in {inputs[0][0]}, and were put into that")
@@ -85,13 +88,15 @@ def common(inputs, unit, say=print):
     return places
 
 
-def _refusal(inputs, held, shared, unit):
+def _refusal(inputs, held, shared, unit, references):
     """Why nothing can be compared, and what to do."""
     names = list(dict.fromkeys(name for name, _, _ in inputs))
     if len(names) == 1 or all(len(own) < LEAST for own in held):
         return f"{' and '.join(names)}: too few {units(unit)} ({len(shared)}): a comparison takes {LEAST}"
     what = {"image": "extract both from the same files", "class": "name the classes alike: gradtools classes --class-names FILE",
             "channel": "channels meet those of the same network and tap alone"}[unit]
+    if references and unit != "class":
+        what = f"{', '.join(references)} names {units(unit)} by their ids: gradtools info --ids prints them"
     return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison takes {LEAST}: {what}"
 
 

@@ -138,7 +138,7 @@ def align(spaces, stores, conditions, say=print):
     for space in of_references:
         own = [references.canonical(name) if unit != "image" else name for name in space.reference.names]
         inputs.append((space.name, alignment.counted(own), np.arange(len(own))))
-    places = alignment.common(inputs, unit, say)
+    places = alignment.common(inputs, unit, say, {space.name: space.reference.taxonomy for space in of_references})
     for space in spaces:
         space.places = places[len(stores) + of_references.index(space) if space.reference else space.source]
 

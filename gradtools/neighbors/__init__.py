@@ -129,6 +129,9 @@ def _held(source, wanted, keep, options, progress):
         for feature in wanted:
             parts = list(_blocks(source, feature, keep, options, 0, advance, len(wanted)))
             found.append(Found(feature.name, *(np.concatenate(part) for part in zip(*parts))))
+            if (found[-1].index[:, 0] < 0).all():
+                raise GradtoolsError(f"{source.name}: no two rows of {feature.name} have a direction (not zero, not constant): "
+                                     "try another --rows, or --metric euclidean")
     return found
 
 

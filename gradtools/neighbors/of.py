@@ -59,7 +59,7 @@ def _near(source, feature, sample, keep, options):
     """One feature's nearest samples."""
     row, degenerate = vectors.prepared_rows(feature.read(sample, sample + 1), options.metric)
     if degenerate[0]:
-        raise GradtoolsError(f"the row of {source.ids[sample]} has no direction (it is zero, or constant): --metric euclidean compares it")
+        raise GradtoolsError(f"the row of {source.ids[sample]} has no direction (zero, or constant): --rows raw --metric euclidean compares it")
     pieces, places = reading.pieces(feature, keep, options.metric), np.flatnonzero(keep)
     itself = int(np.searchsorted(places, sample))
     parts = [(vectors.product_block(row, rows, options.metric)[0], numbers, numbers == itself, degenerate) for rows, numbers, degenerate in pieces()]
