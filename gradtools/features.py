@@ -24,6 +24,10 @@ AT_TAPS = (
     "activation_map",
     "token_gradient",
     "token_activation",
+    "ablation_zero",
+    "ablation_mean",
+    "ablation_dataset",
+    "kernel_gradient",
 )
 CONTROL = "weight"
 READ_BYTES = 8 << 20

@@ -85,6 +85,10 @@ def resolve(store, requests=(), reading=Reading()):
         if name in wanted:
             method, _, tap = name.removeprefix(PREFIX).partition("@")
             by_method.setdefault(method, []).append(tap)
+    asked, most = max(reading.layers or (0,)), max(map(len, by_method.values()))
+    if asked > most:
+        raise UsageError(f"--layers {asked}: {store.name} has maps of {most} tap{'s' if most > 1 else ''} a method; "
+                         f"gradtools saliency --layers {asked} makes more")
     return [feature for method, taps in by_method.items() for feature in _features(method, taps, reading)]
 
 

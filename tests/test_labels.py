@@ -6,6 +6,7 @@ from conftest import DATA, needs_data
 
 from gradtools import labels
 from gradtools.errors import UsageError
+from gradtools.labels import naming
 
 ANIMALS = ["Dungeness crab", "king crab", "tabby", "Persian cat", "collie"]
 
@@ -139,7 +140,7 @@ def test_names_that_could_be_several_classes():
 def test_imagenet_has_two_cardigans():
     """A dog and a jacket, told apart by case alone: the only name that is not clear."""
     names = labels.imagenet_classes().name
-    unclear = {labels.normalise(name) for name in names if len(labels._named(name, names)) > 1}
+    unclear = {labels.normalise(name) for name in names if len(naming.named(name, names)) > 1}
     assert unclear == {"cardigan"}
     with pytest.raises(UsageError, match=r"'Cardigan' \(264\), 'cardigan' \(474\)"):
         labels.match(["cardigan"], names, n_classes=1000)

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import pdist
 
-from gradtools import map_similarity, similarity, store
+from gradtools import dendrogram, map_similarity, similarity, store
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import map_pairs
 from gradtools.similarity import writing
 from test_map_similarity import COUNT, LOOPS, normalised, quiet, raw_maps, write
@@ -90,3 +93,32 @@ def test_matrices_go_on_after_a_kill(tmp_path, monkeypatch):
     assert any(f"going on after {COUNT + 10} of {2 * COUNT}" in line for line in said)
     with store.read(str(tmp_path / "out.h5")) as again, store.read(str(tmp_path / "whole.h5")) as whole:
         assert store.digests(again.file) == store.digests(whole.file)
+
+
+def grown(path, **options):
+    with store.read(path) as source:
+        return dendrogram.dendrogram(source, None, dendrogram.Options(**options), say=quiet)
+
+
+@pytest.mark.parametrize("linkage, metric", [("ward", "jensenshannon"), ("average", lambda a, b: pdist([a, b], "jensenshannon")[0] ** 2)])
+def test_a_divergence_is_a_distance_to_the_tree_of_maps(tmp_path, linkage, metric):
+    """Its root is scipy's jensenshannon, and Euclidean."""
+    raw = {"gam@block2": raw_maps()["gam@block2"]}
+    out = computed(write(tmp_path / "maps.h5", raw), tmp_path / "out.h5", metrics=("JSD", "KLD"))
+    flat = np.array(normalised(raw["gam@block2"])).reshape(COUNT, -1)
+    expected = hierarchy.linkage(pdist(flat, metric), linkage)
+    tree = grown(out, metric="JSD", linkage=linkage, resamples=2)
+    np.testing.assert_allclose(tree.merges[:, 2], expected[:, 2], atol=1e-6)
+    assert {frozenset(np.flatnonzero(tree.labels == k)) for k in range(tree.facts["k"])} == {
+        frozenset(np.flatnonzero(labels == k)) for labels in [hierarchy.cut_tree(expected, tree.facts["k"])[:, 0]] for k in range(tree.facts["k"])}
+    assert tree.facts["height"] == {"ward": "sqrt(JSD)", "average": "JSD"}[linkage]
+    assert grown(out, metric="KLD", linkage="average", resamples=0).merges[0, 2] > 0
+    with pytest.raises(UsageError, match="KLD is none: take --linkage average"):
+        grown(out, metric="KLD")
+
+
+def test_maps_that_are_not_the_samples_make_no_tree(tmp_path):
+    sample, partner = np.array(PAIR).T
+    path = write(tmp_path / "maps.h5", {"gam@block2": raw_maps()["gam@block2"][:6]}, sample=sample, partner=partner)
+    with pytest.raises(GradtoolsError, match="6 maps of 12 samples"):
+        grown(computed(path, tmp_path / "out.h5", metrics=("CC",)), linkage="average")

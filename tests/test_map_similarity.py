@@ -204,8 +204,10 @@ def test_names_globs_layers_and_fusion(path):
     assert named() == [f"map:{name}" for name in raw_maps()]
     assert named(layers=(1,)) == ["map:gradcam@block2", "map:gam@block2"]
     assert named("map:gam", fuse="mean") == ["map:gam@block1+block2"]
-    assert named("map:gam", fuse="mean", layers=(1, 2, 7)) == ["map:gam@block2", "map:gam@block1+block2"]  # 7 of two are both
+    assert named("map:gam", fuse="mean", layers=(1, 2)) == ["map:gam@block2", "map:gam@block1+block2"]
     assert named("map:gam", layers=(1, 2)) == ["map:gam@block1", "map:gam@block2"]
+    with pytest.raises(UsageError, match="has maps of 2 taps a method"):
+        named(layers=(1, 7))
     with pytest.raises(UsageError, match="map:gradcam@block1"):
         named("map:gradcam@block3")
 
@@ -290,7 +292,7 @@ def test_blocks_and_pieces_change_nothing(path, monkeypatch):
     whole = run(path, resamples=7)
     monkeypatch.setattr(maps, "IN_MEMORY", 0)
     monkeypatch.setattr(maps, "READ_BYTES", 300)
-    monkeypatch.setattr("gradtools.math.map_pairs.LARGEST_BLOCK", 5)
+    monkeypatch.setattr("gradtools.math.map_pairs.blocks.LARGEST_BLOCK", 5)
     for a, b in zip(whole, run(path, resamples=7)):
         np.testing.assert_allclose(a.columns["value"], b.columns["value"], rtol=1e-12)
         np.testing.assert_allclose(a.replicates, b.replicates, rtol=1e-10)

@@ -105,6 +105,16 @@ def test_another_command_is_refused_with_the_difference(tmp_path):
     assert os.path.exists(path) and not os.path.exists(path + ".part")
 
 
+def test_a_part_without_a_row_stands_in_no_way(tmp_path):
+    """What failed before its first block has nothing to lose: another command begins anew."""
+    path = str(tmp_path / "a.h5")
+    with pytest.raises(KeyboardInterrupt):
+        write(path, stop_after=0, command={"target": "argmax", "tap": ["a"]})
+    assert os.path.exists(path + ".part")
+    write(path, command={"target": "label", "tap": ["a"]})
+    assert os.path.exists(path) and not os.path.exists(path + ".part")
+
+
 def test_part_is_refused_by_readers(tmp_path):
     path = str(tmp_path / "a.h5")
     with pytest.raises(KeyboardInterrupt):

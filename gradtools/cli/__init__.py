@@ -19,7 +19,7 @@ COMMANDS = {
     "extract": "Images + model -> features: logits, and at every tap activation, gradient, contribution.",
     "classes": "Model -> features whose samples are its classes: the last layer's row of each.",
     "saliency": "Images or features + model -> maps: Grad-CAM and its kin, for classes and for pairs of images.",
-    "channels": "Features -> which feature maps matter: distribution and rankings of channels, for every class.",
+    "channels": "Features, or images + model -> which feature maps matter: distribution, rankings, measured ablation.",
     "similarity": "Features or maps -> how alike images are within and between classes and predictions.",
     "neighbors": "Features -> the nearest samples of one or of all, and how well they tell the class.",
     "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",

@@ -1,9 +1,11 @@
 """gradtools channels"""
 
+import functools
+
 import click
 from click.core import ParameterSource
 
-from gradtools.cli import channel_tables, options, passes
+from gradtools.cli import ablations, channel_tables, options, passes
 from gradtools.cli.console import FORMS
 from gradtools.errors import UsageError
 from gradtools.vocabulary import RANKINGS_OF_CHANNELS
@@ -11,13 +13,13 @@ from gradtools.vocabulary import RANKINGS_OF_CHANNELS
 
 @options.command("channels", [
     "gradtools channels photos.h5 -o channels.h5 --figure histograms.png",
-    "gradtools channels photos.h5 --of tench --top 12 --figure tench.png --model resnet50"])
-@click.argument("path", required=False, metavar="STORE")
+    "gradtools channels photos.h5 --model resnet50 --tap layer4.1.conv2 --ablate zero -o measured.h5"])
+@click.argument("path", required=False, metavar="STORE|IMAGES")
 @options.output
 @options.carry
 @options.where
 @click.option("--tap", multiple=True, metavar="TAP",
-              help="Taps of the store, by name or glob (repeat).  [default: all; with --of the last convolution]")
+              help="Taps, by name or glob (repeat).  [default: all of the store; with --of the last convolution, with --ablate the last block]")
 @click.option("--by", type=click.Choice(["target", "label"]), default="target",
               help="What a class is: the one the gradients are about, or the data's.")
 @click.option("--of", metavar="CLASS|IMAGE", help="One class, or the id of one image: print its top channels.")
@@ -34,6 +36,7 @@ from gradtools.vocabulary import RANKINGS_OF_CHANNELS
                    "[default: gradient; with --of sheet]")
 @click.option("--images", "images_dir", metavar="DIR", help="Where the images of the store have gone.")
 @options.model_or_none
+@ablations.asked
 @click.option("--format", "form", type=click.Choice(list(FORMS)), help="Print the tables in this form.")
 @options.text_forms
 def command(console, path, output, force, carry, form, top, ranking, figure, picture, images_dir, model, weights, trust_weights, preprocess,
@@ -42,7 +45,16 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
 
     Reads the gradients, activations and contributions of extract. The tables are in the output; --of prints the top channels of one
     class or image. The maps of a sheet are those of extract --maps activation, or come from the --model, for its images alone.
+
+    --ablate measures instead what the score loses without each channel, without subsets of them, and along every ranking; from a
+    store, whose images are found again, or from IMAGES. What lies before a tap runs once an image. The output takes every other option.
     """
+    measured = {name: chosen.pop(name) for name in ablations.NAMES}
+    ablations.check(measured["ablate"], model)
+    if measured["ablate"]:
+        network = functools.partial(passes.load, console, model, weights, trust_weights, preprocess, class_names, head)
+        return ablations.run(console, path, passes.output(output), form, force, carry, chosen["where"], images_dir, chosen["tap"],
+                             chosen["resamples"], chosen["seed"], network, measured)
     if chosen["bins"] % 2 == 0:
         raise UsageError(f"--bins {chosen['bins']}: give an odd number, so that zero lies in the middle of a bin")
     if chosen["profiles"] and (chosen["of"] or carry):

@@ -24,17 +24,23 @@ scored = options.combine(
     click.option("--unmapped", type=click.Choice(["stop", "skip"]), default="stop",
                  help="With --target label: classes that meet none of the model's."))
 
-computed = options.combine(
-    click.option("--batch-size", type=click.IntRange(1), default=32, help="Images computed at once."),
-    options.device,
-    click.option("--workers", type=click.IntRange(1), default=2, help="Threads that read and decode images."),
-    click.option("--max-skipped", default="1%", metavar="N|P%", help="Unreadable images allowed, at least one for a percentage."),
-    click.option("--strict", is_flag=True, help="Allow no unreadable image."),
-    click.option("--fold/--no-fold", default=True,
-                 help="Fold BatchNorm into convolutions that are no taps: faster; activations equal within rounding, "
-                      "a gradient differs where a ReLU's input is rounded across zero."),
-    click.option("--compress", type=click.Choice(["none", "gzip"]), default="none",
-                 help="gzip: smaller, and 30 to 90 times slower to write."))
+
+def computing(batch_size):
+    """How a pass computes; the default batch size is the command's."""
+    return options.combine(
+        click.option("--batch-size", type=click.IntRange(1), default=batch_size, help="Images computed at once."),
+        options.device,
+        click.option("--workers", type=click.IntRange(1), default=2, help="Threads that read and decode images."),
+        click.option("--max-skipped", default="1%", metavar="N|P%", help="Unreadable images allowed, at least one for a percentage."),
+        click.option("--strict", is_flag=True, help="Allow no unreadable image."),
+        click.option("--fold/--no-fold", default=True,
+                     help="Fold BatchNorm into convolutions that are no taps: faster; activations equal within rounding, "
+                          "a gradient differs where a ReLU's input is rounded across zero."),
+        click.option("--compress", type=click.Choice(["none", "gzip"]), default="none",
+                     help="gzip: smaller, and 30 to 90 times slower to write."))
+
+
+computed = computing(32)
 
 
 def keep_freed_memory():

@@ -27,7 +27,7 @@ DRAWING = ("images", "images_dir", "where", "overlay", "overlay_limit", "fuse", 
 @click.option("--tap", multiple=True, metavar="TAP", help="Module name, name#call, name@relu, glob, input or an auto: name (repeat).")
 @options.layers("The last so many of auto:blocks; of several numbers, as in 1,2,4, the largest holds the taps of all.  [default: 1 without --tap]")
 @click.option("--channels", multiple=True, default=("all",), metavar="C",
-              help="all, positive, negative, nearzero[:TAU|:P%], topK[:contribution|:gxa|:abs|:gradient|:nearzero|:activation], "
+              help="all, positive, negative, zero, nearzero[:TAU|:P%], topK[:contribution|:gxa|:abs|:gradient|:nearzero|:activation], "
                    "or a list 3,17 (repeat).")
 @click.option("--target", metavar="T",
               help="argmax, label, a class NAME or ID, top:K, diff:A,B, labels; with --pairs cosine or dot.  [default: argmax, cosine]")

@@ -156,6 +156,8 @@ def height_in_words(metric, method, on):
         return {"seed": "euclidean distance of the rows of (1 - cosine)/2", "intent": "(1 - cosine)/2 less its minimum"}[on]
     if metric in ("euclidean", "dot"):
         return "euclidean distance"
+    if metric in trees.DIVERGENCES:
+        return f"sqrt({metric})" if method == "ward" else metric
     return f"sqrt(2 (1 - {metric}))" if method == "ward" else f"1 - {metric}"
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from gradtools import features, samples
+from gradtools import features, maps, samples
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import trees, vectors
 from gradtools.store import paths
@@ -91,6 +91,16 @@ def _matrix(source, keep, options):
     if options.rows:
         raise UsageError(f"--rows {options.rows} is of features, and {source.name} has only a matrix: give it to similarity")
     (feature, metric), = found
+    if maps.is_map(feature):
+        _check_maps(source, feature)
     matrix = source.rows(f"{paths.similarity(feature, metric)}/matrix").read(0, len(keep))[keep][:, keep]
     how = source.attributes(paths.similarity(feature, metric)).get("normalised", "")
     return Given(feature, metric, keep, 0, how=how, matrix=matrix.astype(np.float64))
+
+
+def _check_maps(source, feature):
+    """The rows of a matrix of maps are maps: refuse one whose maps are not the samples, one each."""
+    sample = source.values(paths.MAP_SAMPLE)
+    if not np.array_equal(sample, np.arange(source.n_samples)):
+        raise GradtoolsError(f"{source.name}: {feature} has {len(sample)} maps of {source.n_samples} samples, and a leaf is a sample with one map: "
+                             "gradtools saliency --target argmax makes one each")

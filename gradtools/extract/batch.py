@@ -1,8 +1,8 @@
 """Features of one batch: one forward pass, one backward pass for all taps, reductions over positions."""
 
 from gradtools import jobs, scores, taps
-from gradtools.extract import reductions
 from gradtools.jobs import array
+from gradtools.store import paths
 
 NUMPY = {"float16": "f2", "float32": "f4"}
 
@@ -35,18 +35,18 @@ def _scored(job, logits, tapped, label, cosine):
     options = job.options
     total, classes = scores.score(logits / options.temperature, job.target, options.score, label=label, member=job.member, cosine=cosine)
     gradients = taps.gradients(total, tapped)
-    return jobs.outputs(job, logits) | {"/outputs/target": array(classes, "i4")}, gradients
+    return jobs.outputs(job, logits) | {paths.TARGET: array(classes, "i4")}, gradients
 
 
 def _tap_values(tap, activation, gradient, options):
     """Reductions over positions of one tap, and the maps that were asked for."""
     tensors = {"activation": activation} if gradient is None else {"activation": activation, "gradient": gradient}
-    where, maps, values = f"/taps/{tap.name}", {}, {}
+    where, maps, values = paths.tap(tap.name), {}, {}
     for name, tensor in tensors.items():
         maps[name], token = taps.to_chw(tensor, tap)
         if name in options.maps:
             values[f"{where}/{name}_map"] = array(maps[name], NUMPY[options.map_dtype] if name == "activation" else "f4")
         if token is not None:
             values[f"{where}/token_{name}"] = array(token)
-    reduced = reductions.over_positions(maps["activation"], maps.get("gradient"))
+    reduced = jobs.reductions.over_positions(maps["activation"], maps.get("gradient"))
     return values | {f"{where}/{name}": array(column) for name, column in reduced.items()}

@@ -16,6 +16,22 @@ POSITIVE = Bar(blending.FOR, 0., "activation, 1: the row's largest")
 SIGNED = Bar(blending.SIGNED, -1., "activation, 1: the row's largest")
 
 
+def channel_sheet(source, top, found, path, images_dir=None, rules=None, warnings=()):
+    """Draw the first channels of a class or image on the images that activate them most.
+
+    Parameters
+    ----------
+    source : store.Store
+    top : channels.Top
+    found : channels.Activating
+    path : str
+        As for `page.save`, and the errors too.
+    images_dir, rules, warnings
+        As for `sheet`.
+    """
+    page.save(sheet(source, top, found, images_dir, rules, warnings), path)
+
+
 def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
     """Draw the first channels of a class or image.
 

@@ -13,6 +13,21 @@ BOUNDED = ("cosine", "correlation")
 DARK = .6  # share of the scale beyond which text is white
 
 
+def class_by_prediction(results, path):
+    """Draw what `similarity` found: mean similarity of same or other class x same or other prediction, a map a feature.
+
+    Parameters
+    ----------
+    results : list of outcomes.Result
+    path : str
+        As for `page.save`, and the errors too.
+    """
+    metrics = dict.fromkeys(result.metric for result in results)
+    maps = {metric: [("", {result.feature: result for result in results if result.metric == metric})]
+            for metric in metrics}
+    page.save(draw(maps), path)
+
+
 @page.styled
 def draw(maps):
     """Heat maps of every metric, one part each with a scale of its own, centred at 0.

@@ -2,12 +2,32 @@
 
 import numpy as np
 
+from gradtools.evaluate.subjects import short_name
 from gradtools.figures import page
 from gradtools.math.channels import STATISTICS
 
 ACROSS = 4
 PANEL_HEIGHT = 1.35
 NEGATIVE, ZERO, POSITIVE = "#3f90da", page.GREY, "#bd1f01"
+
+
+def channels(name, found, kind, path):
+    """Draw what `channels` found: the distribution of the channels' values, one histogram a tap.
+
+    Parameters
+    ----------
+    name : str
+        The model's specification, for the title.
+    found : channels.Found
+    kind : str
+        gradient or contribution.
+    path : str
+        As for `page.save`, and the errors too.
+    """
+    groups, count = found.groups, len(found.groups.code)
+    whose = f"{count} image{'s' if count > 1 else ''}" + ("" if groups.whole else f" of {groups.first}")
+    title = "\n".join([f"{short_name(name)}, {whose}: {kind} of every channel", *found.warnings])
+    page.save(draw(found.taps, kind, title), path)
 
 
 @page.styled

@@ -12,6 +12,20 @@ MIDDLE = .995  # share of the pairs inside the colour scale, so that a few extre
 COLOURS = {"cosine": "RdBu_r", "euclidean": "viridis"}
 
 
+def every_pair(found, order, path):
+    """Draw cosine and euclidean matrices side by side, a row a feature.
+
+    Parameters
+    ----------
+    found : list of similarity.Matrices
+    order : str
+        class or leaf.
+    path : str
+        As for `page.save`, and the errors too.
+    """
+    page.save(draw(found, order), path)
+
+
 @page.styled
 def draw(found, order):
     """One row of two panels a feature.

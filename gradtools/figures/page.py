@@ -68,6 +68,14 @@ def check(path):
 def save(figure, path, option="--figure"):
     """Write a Figure under its final name only when it is whole; the same Figure gives the same bytes.
 
+    Parameters
+    ----------
+    figure : Figure
+    path : str
+        Where the picture goes: .png, .svg or .pdf; replaced where it exists.
+    option : str
+        What the caller named the path with, for the errors.
+
     Raises
     ------
     UsageError

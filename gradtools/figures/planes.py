@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from gradtools.errors import GradtoolsError
+from gradtools.evaluate.subjects import short_name
 from gradtools.figures import page
 from gradtools.figures.matching import UNMATCHED, matched
 
@@ -35,6 +36,32 @@ class Grid:
     classes: np.ndarray
     class_names: list
     planes: list
+
+
+def projections(name, classes, class_names, results, projections, path):
+    """Draw what `cluster` found: columns are features; rows are the true class, then each method's first repeat.
+
+    Parameters
+    ----------
+    name : str
+        The model's specification, for the title.
+    classes : (n,) int array
+        Class of each clustered sample, an index of `class_names`; -1 where there is none.
+    class_names : list of str
+    results : list of cluster.Result
+    projections : dict of feature name to ((n, 2) coordinates, (2,) shares of the variance)
+    path : str
+        As for `page.save`, and the errors too.
+    """
+    drawn = [Plane(feature, coordinates, shares, _first_repeats(results, feature))
+             for feature, (coordinates, shares) in projections.items()]
+    page.save(draw([Grid(short_name(name), classes, class_names, drawn)]), path)
+
+
+def _first_repeats(results, feature):
+    """{method: (labels, ARI)} of a feature's first repeats."""
+    return {result.method: (result.labels[0], float(result.columns["ari"][0]))
+            for result in results if result.feature == feature}
 
 
 @page.styled

@@ -6,6 +6,21 @@ ITSELF, BEYOND, WITHIN = "#717581", page.COLOURS[0], "#c9ced6"
 BAR_HEIGHT, NAME_LENGTH = .17, 40  # inches, characters
 
 
+def neighbours(found, names, path):
+    """Draw the nearest samples of one as bars, and the floor under which they say nothing.
+
+    Parameters
+    ----------
+    found : list of neighbors.Near
+        One panel each.
+    names : list of str
+        Of all samples of the store.
+    path : str
+        As for `page.save`, and the errors too.
+    """
+    page.save(draw(found, names), path)
+
+
 @page.styled
 def draw(found, names):
     """One panel a feature: itself first, bars nearer than the floor in colour, the others pale.

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from gradtools.evaluate.subjects import short_name
 from gradtools.figures import page
 from gradtools.math import trees
 from gradtools.vocabulary import LINKAGES, LINKED_ON
@@ -17,6 +18,22 @@ CHARACTER = .56 / 72  # mean width
 NAME = 44  # characters
 DEPTH = 5.  # inches from root to leaves, where the page is longer than wide
 COLOURS = tuple(colour for colour in page.COLOURS if colour not in ("#94a4a2", "#717581"))  # grey is what lies above the colours
+
+
+def tree(name, found, orientation, path):
+    """Draw what `dendrogram` found.
+
+    Parameters
+    ----------
+    name : str
+        The model's specification, for the title.
+    found : dendrogram.Tree
+    orientation : str or None
+        As for `draw`.
+    path : str
+        As for `page.save`, and the errors too.
+    """
+    page.save(draw(short_name(name), found, orientation), path)
 
 
 @page.styled

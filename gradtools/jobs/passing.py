@@ -32,11 +32,16 @@ def forward(job, x, chosen=None):
         As `taps.forward` gives them.
     cosine : (B, K) tensor or None
     """
-    chosen = job.taps if chosen is None else chosen
+    (output, tapped), cosine = with_cosine(job, lambda: taps.forward(job.network, x, job.taps if chosen is None else chosen))
+    return output, tapped, cosine
+
+
+def with_cosine(job, run):
+    """What a pass of the job's network gives, `run()`, and with `--score cosine` the cosines (B, K) as `forward` has them."""
     by_cosine = job.target is not None and job.options.score == "cosine"
     with taps.head_inputs(job.network, job.model.head.name) if by_cosine else contextlib.nullcontext() as read:
-        output, tapped = taps.forward(job.network, x, chosen)
-    return output, tapped, _cosine(job, read[0]) if by_cosine else None
+        found = run()
+    return found, _cosine(job, read[0]) if by_cosine else None
 
 
 def _cosine(job, embedding):

@@ -7,8 +7,13 @@ import json
 
 import numpy as np
 
-from gradtools import __version__, store
+from gradtools import __version__, store, taps
+from gradtools.errors import GradtoolsError
 from gradtools.store import paths
+
+REDUCTIONS = {"activation": "mean activation over positions", "active_share": "share of positions with activation above zero",
+              "gradient": "mean over positions of the score's gradient (Grad-CAM's weight)",
+              "contribution": "sum over positions of gradient times activation"}
 
 
 def columns(job, axis=store.Axis()):
@@ -24,6 +29,12 @@ def columns(job, axis=store.Axis()):
         return found + [column(paths.EMBEDDING, (job.width,), ["/embedding"], "f4", text)]
     return found + [column(paths.LOGITS, (job.width,), ["/class"], "f4", "logits"),
                     column(paths.PREDICTED, (), [], "i4", "class of the largest logit")]
+
+
+def tap_columns(tap, job):
+    """The datasets of a tap's reductions (see `reductions.over_positions`): without a class head none of gradients."""
+    names = list(REDUCTIONS)[:2 if job.target is None else 4]
+    return [store.Column(paths.tap(tap.name, name), (tap.channels,), ["channel"], "f4", REDUCTIONS[name]) for name in names]
 
 
 def command(job):
@@ -102,3 +113,25 @@ def begin_model(part, model):
         part.put(paths.WEIGHT, model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
                  attrs={"module": model.head.name})
         part.put(paths.BIAS, model.head.bias.astype("f4"), ["/class"], "bias of the last layer")
+
+
+def begin_taps(part, job):
+    """Order, defaults and verdicts of the taps."""
+    chosen = [tap.name for tap in job.taps]
+    blocks = [name for name in _automatic(job, "blocks") if name in chosen]
+    defaults = {key: name for key, part_of in (("default_gradient", "last-conv"), ("default_activation", "last-block"))
+                for name in _automatic(job, part_of) if name in chosen}
+    part.attributes(paths.TAPS, order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
+    for tap in job.taps:
+        verdict = job.verdicts.get(tap.name)
+        facts = {} if verdict is None else {"spatially_constant": int(verdict.spatially_constant),
+                                            "input_independent": int(verdict.input_independent)}
+        part.attributes(paths.tap(tap.name), shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
+
+
+def _automatic(job, name):
+    """Names of the taps that an auto: name stands for; none in a network without maps."""
+    try:
+        return [tap.name for tap in taps.resolve(job.trace, [f"auto:{name}"])]
+    except GradtoolsError:
+        return []

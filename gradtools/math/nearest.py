@@ -31,14 +31,32 @@ def nearest(rows, numbers, blocks, k, metric):
     """
     best = np.full((len(rows), k), NEVER)
     for others, their_numbers, degenerate in blocks:
-        found = keys(product_block(rows, others, metric), their_numbers, metric)
-        found[(np.asarray(numbers)[:, None] == their_numbers) | degenerate] = NEVER
-        both = np.concatenate([best, found], axis=1)
+        values = _rising(product_block(rows, others, metric), metric)
+        values[:, degenerate] = np.inf
+        values[np.asarray(numbers)[:, None] == their_numbers] = np.inf
+        both = np.concatenate([best, _smallest(values, their_numbers, k)], axis=1)
         best = np.partition(both, k - 1, axis=1)[:, :k]
     best.sort(axis=1)
     index, values = (best & np.uint64(0xffffffff)).astype("i8"), _floats(best >> np.uint64(32), metric)
     missing = best == NEVER
     return np.where(missing, -1, index).astype("i4"), np.where(missing, np.float32(np.nan), values)
+
+
+def _rising(values, metric):
+    """Values as float32 of which the smallest is the nearest; -0 is 0."""
+    values = np.asarray(values, "f4")
+    return (values if metric == "euclidean" else -values) + np.float32(0)
+
+
+def _smallest(values, numbers, k):
+    """Keys (q, c) of the k smallest of each row of `_rising` values, and of those equal to the last; infinite ones are never nearest."""
+    last = np.partition(values, min(k, values.shape[1]) - 1, axis=1)[:, min(k, values.shape[1]) - 1]
+    row, column = np.nonzero((values <= last[:, None]) & (values < np.inf))
+    count = np.bincount(row, minlength=len(values))
+    place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    found = np.full((len(values), count.max(initial=0)), NEVER)
+    found[row, place] = _keys(values[row, column], np.asarray(numbers)[column])
+    return found
 
 
 def keys(values, numbers, metric):
@@ -54,8 +72,12 @@ def keys(values, numbers, metric):
     -------
     (q, m) uint64 array: the order of the value above, the number below.
     """
-    signed = np.asarray(values, "f4") + np.float32(0)  # -0 is 0
-    bits = (signed if metric == "euclidean" else -signed + np.float32(0)).view("u4")
+    return _keys(_rising(values, metric), numbers)
+
+
+def _keys(values, numbers):
+    """The same of `_rising` values."""
+    bits = values.view("u4")
     ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
     return ordered.astype("u8") << np.uint64(32) | np.asarray(numbers).astype("u8")
 

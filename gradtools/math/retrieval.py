@@ -5,12 +5,16 @@ Equal similarities have no order. Every measure is its expectation where ties ar
 all alike score what chance gives; without ties it is the usual one (for average precision: McSherry & Najork, ECIR 2008).
 """
 
+import functools
+
 import numpy as np
 
 MEASURES = ("recall_1", "recall_5", "average_precision", "knn")
+DRAWS = 1000, 10_000  # of the places of a tied vote: the least, and the most
+DRAWN_VOTES = 10 ** 6  # labels x draws, between these two
 
 
-def scores(similar, own, labels, k):
+def scores(similar, own, labels, k, seed=0):
     """
     Measures of some queries over their candidates.
 
@@ -24,12 +28,13 @@ def scores(similar, own, labels, k):
         Labels of the columns, from 0.
     k : int
         Neighbours that vote, at most n - 1 of them.
+    seed : int
+        A vote whose last places are tied has no closed form: they are drawn.
 
     Returns
     -------
     dict of name (`MEASURES`) to (q,) float64 array, NaN where no candidate has the query's label. recall_1 and recall_5:
-    whether one of so many nearest has it. knn: whether most of the k nearest have it (shared where several labels have as
-    many; places of a tie at the k-th are shared by all that are tied).
+    whether one of so many nearest has it. knn: whether most of the k nearest have it (1/m where m labels have as many).
     """
     similar = np.asarray(similar, "f4")
     order = np.argsort(-similar, axis=1, kind="stable")[:, :-1]
@@ -41,7 +46,7 @@ def scores(similar, own, labels, k):
         "recall_1": _recall(ranked, right, 1),
         "recall_5": _recall(ranked, right, 5),
         "average_precision": _average_precision(ranked, right),
-        "knn": _vote(ranked, found, own, k),
+        "knn": _vote(ranked, found, own, k, seed),
     }
     return {name: np.where(known, values, np.nan) for name, values in measured.items()}
 
@@ -86,23 +91,48 @@ def _average_precision(ranked, right):
     return np.bincount(row, gain, len(ranked)) / np.maximum(right.sum(axis=1), 1)
 
 
-def _vote(ranked, found, own, k):
-    """Share of the vote's winners that is the query's label: 1, 0, or 1/m where m labels have as many votes."""
+def _vote(ranked, found, own, k, seed):
+    """Share of the vote's winners that is the query's label, expected where the last places are tied."""
     above, tied, places = _cut(ranked, k)
-    votes = _counted(above, found) + _counted(tied, found) * (places / tied.sum(axis=1))[:, None]
-    votes = np.pad(votes, ((0, 0), (0, max(int(own.max(initial=0)) + 1 - votes.shape[1], 0))))
-    winners = votes >= votes.max(axis=1, keepdims=True) - 1e-9
-    return winners[np.arange(len(own)), own] / winners.sum(axis=1)
+    width = int(max(found.max(initial=-1), own.max(initial=0))) + 1
+    sure, open_to = _counted(above, found, width), _counted(tied, found, width)
+    votes = sure + open_to
+    winners = votes == votes.max(axis=1, keepdims=True)
+    shares = winners[np.arange(len(own)), own] / winners.sum(axis=1)
+    for row in np.flatnonzero(places < tied.sum(axis=1)):
+        pairs = np.stack([sure[row], open_to[row]], axis=1).tolist()
+        first = tuple(pairs.pop(own[row]))
+        shares[row] = _expected(first, tuple(sorted(tuple(pair) for pair in pairs if any(pair))), int(places[row]), seed)
+    return shares
 
 
-def _counted(mask, found):
-    """How many entries of each row of a mask have each label, (q, G)."""
+@functools.lru_cache(maxsize=4096)
+def _expected(own, others, places, seed):
+    """
+    How often a label wins a vote whose last places go to any of those that are tied for them.
+
+    Labels are (sure votes, candidates for the places). Equal votes have the same draws whatever the labels' numbers, so that a
+    feature that knows nothing has chance exactly.
+    """
+    sure, tied = np.array([own, *others]).T
+    least, most = sure + np.maximum(places - tied.sum() + tied, 0), sure + np.minimum(tied, places)
+    if most[0] < least[1:].max(initial=0):
+        return 0.
+    if least[0] > most[1:].max(initial=0):
+        return 1.
+    draws = int(np.clip(DRAWN_VOTES // len(tied), *DRAWS))
+    votes = sure + np.random.default_rng(seed).multivariate_hypergeometric(tied, places, size=draws, method="marginals")
+    winners = votes == votes.max(axis=1, keepdims=True)
+    return float((winners[:, 0] / winners.sum(axis=1)).mean())
+
+
+def _counted(mask, found, width):
+    """How many entries of each row of a mask have each label, (q, width)."""
     row, place = np.nonzero(mask)
-    labels = int(found.max(initial=-1)) + 1
-    return np.bincount(row * labels + found[row, place], minlength=len(found) * labels).reshape(len(found), labels).astype(float)
+    return np.bincount(row * width + found[row, place], minlength=len(found) * width).reshape(len(found), width)
 
 
-def chance(own, labels, k, draws=200, seed=0):
+def chance(own, labels, k, seed=0):
     """
     What the measures are where candidates come in random order.
 
@@ -112,29 +142,17 @@ def chance(own, labels, k, draws=200, seed=0):
         Labels of the queries, each one of the samples.
     labels : (n,) int array
         Labels of all samples: a query's candidates are the other n - 1.
-    k, draws : int
-        knn has no closed form: votes of k candidates are drawn so often for every label.
+    k, seed : int
+        As for `scores`.
 
     Returns
     -------
     dict of name (`MEASURES`) to (q,) float64 array
     """
-    counts, random = np.bincount(labels), np.random.default_rng(seed)
-    of_label = np.full((len(MEASURES), len(counts)), np.nan)
-    nothing = np.zeros((1, len(labels)), "f4")
+    of_label = np.full((len(MEASURES), labels.max() + 1), np.nan)
     for label in np.unique(own):
-        itself = np.flatnonzero(labels == label)[0]
-        alike = nothing.copy()
-        alike[0, itself] = -np.inf
-        measured = scores(alike, np.array([label]), labels, k)
+        alike = np.zeros((1, len(labels)), "f4")
+        alike[0, np.flatnonzero(labels == label)[0]] = -np.inf
+        measured = scores(alike, np.array([label]), labels, k, seed)
         of_label[:, label] = [measured[name][0] for name in MEASURES]
-        if counts[label] > 1:
-            of_label[-1, label] = _drawn_vote(counts - (np.arange(len(counts)) == label), label, k, draws, random)
     return {name: values[own] for name, values in zip(MEASURES, of_label)}
-
-
-def _drawn_vote(counts, label, k, draws, random):
-    """How often a label wins the vote of k drawn candidates (a share of 1/m where m labels win)."""
-    votes = random.multivariate_hypergeometric(counts, min(k, counts.sum()), size=draws, method="marginals")
-    winners = votes == votes.max(axis=1, keepdims=True)
-    return float((winners[:, label] / winners.sum(axis=1)).mean())

@@ -1,7 +1,7 @@
 """How often the nearest images are of an image's class: leave-one-out, among all and among those of its prediction.
 
 Chance is the same with candidates in random order. The control is the class row of the prediction: given the prediction it
-is the same for all candidates, so it scores chance there.
+is the same for all candidates, so it scores chance there. Intervals resample the images that ask; those that answer stay.
 """
 
 import numpy as np
@@ -81,11 +81,11 @@ def _pooled(rows, classes, pools, queries, options):
         if len(pool) < 2 or labels.max() == 0:
             continue
         own = np.flatnonzero(asked[pool])
-        by_chance = retrieval.chance(labels[own], labels, options.k, seed=options.seed)
+        by_chance = retrieval.chance(labels[own], labels, options.k, options.seed)
         step = max(1, BLOCK_ENTRIES // len(pool))
         for start in range(0, len(own), step):
             part = own[start:start + step]
-            measured = retrieval.scores(_similar(rows, pool, part, options.metric), labels[part], labels, options.k)
+            measured = retrieval.scores(_similar(rows, pool, part, options.metric), labels[part], labels, options.k, options.seed)
             for name, values in measured.items():
                 scores[name][pool[part]] = values
         for name, values in by_chance.items():

@@ -6,11 +6,10 @@ Maps are stored raw and signed, at the tap's own size; ReLU, resize, normalisati
 import dataclasses
 import functools
 
-import numpy as np
 import torch
 
 from gradtools import jobs, provenance, store
-from gradtools.saliency import pairs, plan as planning, schema, sources
+from gradtools.saliency import pairs, plan as planning, schema
 from gradtools.saliency.batch import run_images, run_pairs
 from gradtools.saliency.methods import NAMES
 from gradtools.store import paths
@@ -76,11 +75,11 @@ def saliency(images, model, output, options, *, source=None, where=(), images_di
         torch.set_num_threads(threads)
     keep = None
     if source is not None:
-        images, keep = sources.find(source, images_dir, where)
-        carry = carry and _same_network(source, model, say)
+        images, keep = jobs.sources.find(source, images_dir, where)
+        carry = carry and jobs.sources.same_network(source, model, say)
     allowed = jobs.allowance(max_skipped, len(images.ids))
     plan = planning.make(images, model, options, say, None if source is None else source.member)
-    images, keep = plan.job.images, _still_kept(keep, images, plan.job.images)
+    images, keep = plan.job.images, jobs.sources.still_kept(keep, images, plan.job.images)
     columns = schema.columns(plan)
     begin = functools.partial(_begin, plan=plan, source=source if carry else None, keep=keep, replacing=[one.path for one in columns])
     command = schema.command(plan) | {"carried": store.digests(source.file) if carry else None}
@@ -94,15 +93,6 @@ def saliency(images, model, output, options, *, source=None, where=(), images_di
         part.history([] if source is None else [source],
                      provenance.step(begun, [] if source is None else [source], read=len(images.ids) - skipped, skipped=skipped,
                                      seed=options.seed, weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
-
-
-def _still_kept(keep, images, left):
-    """Samples of the store whose images still take part: a target can leave some out."""
-    if keep is None or len(left.ids) == len(images.ids):
-        return keep
-    keep = keep.copy()
-    keep[keep] = np.isin(np.array(images.ids, dtype=object), np.array(left.ids, dtype=object))
-    return keep
 
 
 def _walk(plan, part, batch, allowed, **how):
@@ -132,11 +122,3 @@ def _begin(part, plan, source, keep, replacing):
     schema.begin(part, plan)
     if source is not None:  # its gradients have their own target
         part.attributes(paths.MODEL, **source.model)
-
-
-def _same_network(source, model, say):
-    """Whether the features of a store are this network's; of another they are left behind."""
-    same = source.model.get("weights_sha256") == model.weights_sha256
-    if not same:
-        say(f"{source.name}: its features are of another network and are not carried on")
-    return same

@@ -1,6 +1,6 @@
 """Channel subsets (SPEC 3): a method on some of the channels is a method of its own, as in `gradcam-positive`.
 
-    all   positive   negative   nearzero   nearzero:0.001   nearzero:20%   top32   top32:gradient   3,17,40
+    all   positive   negative   zero   nearzero   nearzero:0.001   nearzero:20%   top32   top32:gradient   3,17,40
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from gradtools.errors import UsageError
 from gradtools.math.channels import RANKINGS
 from gradtools.saliency.methods import weights
 
-GRAMMAR = f"all, positive, negative, nearzero[:TAU|:P%], topK[:{'|:'.join(RANKINGS)}] or a list 3,17,40"
+GRAMMAR = f"all, positive, negative, zero, nearzero[:TAU|:P%], topK[:{'|:'.join(RANKINGS)}] or a list 3,17,40"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ def parse(text):
     UsageError
     """
     name, _, value = text.partition(":")
-    if text in ("all", "positive", "negative"):
+    if text in ("all", "positive", "negative", "zero"):
         return Subset(text, "" if text == "all" else f"-{text}", text)
     if name == "nearzero":
         return _near_zero(text, value)
@@ -90,6 +90,8 @@ def mask(subset, A, G):
         return alpha > 0
     if subset.kind == "negative":
         return alpha < 0
+    if subset.kind == "zero":
+        return alpha == 0
     if subset.kind == "nearzero":
         return _smallest(alpha.abs(), subset.bound) if subset.share else alpha.abs() < subset.bound
     chosen = torch.zeros_like(alpha, dtype=torch.bool)

@@ -13,7 +13,7 @@ from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.store import layout, pipes
 from gradtools.store.copying import copy, followed
-from gradtools.store.writing import Sink, check_output, disk_errors, is_held, part_of, publish, stamp, tells_of_full_disk
+from gradtools.store.writing import Sink, check_output, disk_errors, holds_rows, is_held, part_of, publish, stamp, tells_of_full_disk
 
 SPARE_BYTES = 1 << 20  # what HDF5's own metadata may need when a block is flushed
 
@@ -107,6 +107,10 @@ class Part(Sink):
     def values(self, path):
         """All committed values of a growing dataset."""
         return self.file[path][:]
+
+    def read(self, path, start, stop):
+        """Some committed rows of a growing dataset."""
+        return self.file[path][start:stop]
 
     def _try_room(self, needed):
         """Try whether the next block has room (quotas and limits count) before HDF5 writes it: it does not recover from a full disk."""
@@ -246,7 +250,7 @@ def _opened(path, command, say):
             raise
         say(f"{path} cannot be read ({error}): beginning anew")
         return h5py.File(path, "w")
-    if "command" not in file.attrs:
+    if not holds_rows(file):  # whoever began it, nothing is lost
         file.close()
         return h5py.File(path, "w")
     if file.attrs["command"] != fingerprint(command):

@@ -11,10 +11,14 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /boxes/                 a table: sample, class, x0, y0, x1, y1 in pixels of the original image, half-open [box]
     /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, temperature, device, dtype, batch_size
                             class_name, bias [class]   weight [class, embedding]
-    /outputs/               logits [sample, class]   predicted, target [sample]   embedding [sample, embedding]
+    /outputs/               logits [sample, class]   predicted, target, score [sample]   embedding [sample, embedding]
     /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
     /taps/<tap>/            activation gradient contribution active_share [sample, channel]
                             gradient_map activation_map [sample, channel, y, x]   token_activation token_gradient [sample, channel]
+                            of an ablation: ablation_zero ablation_mean ablation_dataset kernel_gradient [sample, channel]
+                            subset_channels subset_contribution [sample, subset]   subset_score subset_unchanged [sample, subset, side]
+                            deletion insertion [sample, ranking, step]   step_channels [step]   attrs: subsets, sides (stay, go), rankings
+                            (their names), linear, tail, kernels (convolutions that make the channels)
                             where samples are channels, the tap `profile`: contribution gradient activation [sample, channel], its channels
                             being classes of images: class, images [channel]
     /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
@@ -35,7 +39,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
     /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
                             nearzero random [group, channel]   class, images [group]; the first group is all images
     /channels/<tap>/gradient_histogram/, contribution_histogram/   count [group, bin]   low, high [bin]
-    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement, channel_pictures
+    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement,
+                            channel_pictures, channel_ablation, channel_subsets, channel_curves, channel_differences, channel_steps
     /tables/compare/        a, b (spaces), statistic, value, low, high; p, floor (95 %) and shuffled (mean) of samples in random order;
                             difference, difference_low, difference_high: from the first pair, under the same resamples; permutations, resamples
     /tables/moved/          a, b, sample, moved (1 - correlation of its similarities in a and b), low, high, nearest_a, nearest_b

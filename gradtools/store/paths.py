@@ -7,6 +7,7 @@ MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
 CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/weight", "/model/bias"
 LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
+SCORE = "/outputs/score"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = "/taps", "/similarity", "/neighbors", "/clusters", "/projection"
 LINKAGE = "/linkage"
@@ -16,7 +17,7 @@ ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augment
 
 
 def tap(name, kind=None):
-    """Group of a tap, or its dataset `kind`: activation, gradient, contribution, ..."""
+    """Group of a tap, or its dataset `kind`: activation, gradient, contribution, ablation_zero, ..."""
     return f"{TAPS}/{name}" + (f"/{kind}" if kind else "")
 
 

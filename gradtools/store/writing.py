@@ -91,7 +91,7 @@ def _refuse_unfinished(path):
     with disk_errors(path):
         try:
             with h5py.File(path, "r+") as file:
-                unfinished = "command" in file.attrs
+                unfinished = holds_rows(file)
         except OSError as error:
             if is_held(error):
                 raise
@@ -99,6 +99,11 @@ def _refuse_unfinished(path):
         raise GradtoolsError(
             f"{path} is what a stopped job left: finish that with its own command, or remove it, or choose another -o"
         )
+
+
+def holds_rows(file):
+    """Whether an unfinished file of a long job has what a job may go on with: committed rows, or all of them (bool)."""
+    return "command" in file.attrs and ("part" not in file or file["part/committed"][0] > 0)
 
 
 def stamp(file, kind, source, root):

@@ -4,8 +4,10 @@
     chosen = taps.resolve(trace, ["auto:blocks"])            # names, globs and auto: names become taps
     logits, tapped = taps.forward(network, x, chosen)        # tap tensors, (N, C, H, W) or tokens
     gradient = taps.gradients(logits[:, 3], tapped)          # one backward pass for all taps
+    taps.tail                                                # the network from a tap onward, on other activations
 """
 
+from gradtools.taps import tail
 from gradtools.taps.automatic import AUTO
 from gradtools.taps.capture import forward, gradients, head_inputs, to_chw
 from gradtools.taps.folding import fold_batchnorm
@@ -14,4 +16,4 @@ from gradtools.taps.probing import Verdict, probe
 from gradtools.taps.tracing import Call, Trace, trace
 
 __all__ = ["AUTO", "Call", "Tap", "Trace", "Verdict", "every", "fold_batchnorm", "forward", "gradients", "head_inputs",
-           "probe", "resolve", "to_chw", "trace"]
+           "probe", "resolve", "tail", "to_chw", "trace"]

@@ -18,6 +18,7 @@ import numpy as np
 
 import cam_lines
 import map_lines
+import relation_lines
 import sides
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +196,11 @@ def clusterings():
     ), 0.95
 
 
+def relations():
+    """Trees, neighbours and ablated channels."""
+    yield from relation_lines.relations(turns)
+
+
 def start_up():
     """Whole processes, taking turns; a ratio of 1 is as fast as the bare import."""
     from gradtools import cli
@@ -245,7 +251,7 @@ def pipes():
 
 LINES = {
     function.__name__: function
-    for function in (extraction, folder_of_images, clusterings, start_up, pipes, wide_similarity, map_lines.pairs_of_maps, cam_lines.cams)
+    for function in (extraction, folder_of_images, clusterings, relations, start_up, pipes, wide_similarity, map_lines.pairs_of_maps, cam_lines.cams)
 }
 
 

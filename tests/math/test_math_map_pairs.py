@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from gradtools.errors import GradtoolsError
-from gradtools.math import map_pairs
 from gradtools.math.bootstrap import bootstrap_matrix_statistics, resample_counts
 from gradtools.math.cams import read_maps
 from gradtools.math.map_controls import aligned_values, against, against_mean, centred_gaussian
 from gradtools.math.map_metrics import METRICS, MapSettings, pair_block, prepare
-from gradtools.math.map_pairs import STATISTICS, block_length, matrix_rows, within_groups
+from gradtools.math.map_pairs import STATISTICS, block_length, blocks, matrix_rows, within_groups
 from gradtools.math.pairs import STATISTICS as ALL_STATISTICS
 
 
@@ -148,7 +147,7 @@ def test_stored_rows_are_asked_for_in_ascending_order_and_blocks_are_kept_or_mad
 
     maps, groups = example()
     expected = within_groups(maps, groups, between=True)
-    monkeypatch.setattr(map_pairs, "MEMORY", 1)
+    monkeypatch.setattr(blocks, "MEMORY", 1)
     for source in (maps, Rows(maps)):
         found = within_groups(source, groups, between=True, block=4)
         for metric in METRICS:

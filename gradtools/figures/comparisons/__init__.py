@@ -16,7 +16,7 @@ def compared(found, picture, path, by="cka_debiased", positions=None):
     found : compare.Compared
     picture : one of PICTURES
     path : str
-        Where the picture goes: .png, .svg or .pdf; replaced where it exists.
+        As for `page.save`, and the errors too.
     by : one of SHOWN
         What the matrix shows.
     positions : (values (m,), label), optional
@@ -24,10 +24,8 @@ def compared(found, picture, path, by="cka_debiased", positions=None):
 
     Raises
     ------
-    UsageError
-        Another suffix.
     GradtoolsError
-        There is nothing for the picture, or the file cannot be written.
+        There is nothing for the picture.
     """
     page.check(path)
     page.save({"tanglegram": lambda: tanglegram.draw(found, _pair(found)), "moved": lambda: moved.draw(found, _pair(found)),

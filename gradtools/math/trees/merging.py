@@ -10,6 +10,7 @@ from gradtools.math.trees.ordering import arranged, optimal_order
 
 METRICS = ("euclidean", "cosine", "correlation")  # of rows; a matrix may hold others
 METHODS = ("ward", "average", "complete", "single", "weighted")  # heights never fall from a cluster to one that holds it
+DIVERGENCES = ("KLD", "JSD")  # of maps: the larger, the less alike
 COMPATIBLE = ("rows", "seed", "intent")
 ORDERS = ("optimal", "none")
 ROUNDING = 1e-5  # of stored float32: eigenvalues, asymmetry, and what a similarity may exceed 1 by
@@ -41,12 +42,12 @@ def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
     Parameters
     ----------
     matrix : (N, N) array
-        Euclidean distances, inner products (dot), or similarities of at most 1.
+        Euclidean distances, inner products (dot), divergences, or similarities of at most 1.
     metric : str
-        What the matrix holds: euclidean, dot, cosine, correlation or any other similarity.
+        What the matrix holds: euclidean, dot, one of DIVERGENCES, cosine, correlation or any other similarity.
     method : str
-        One of METHODS. Ward assumes Euclidean distances, so it takes sqrt(2 (1 - s)), for cosines the distance of the unit rows;
-        the others take 1 - s.
+        One of METHODS. Ward assumes Euclidean distances, so it takes sqrt(2 (1 - s)), for cosines the distance of the unit rows,
+        and sqrt(JSD), which is one as well (Fuglede & Topsoe 2004); the others take 1 - s, and divergences as they are.
     on : str
         rows; or the seed's, of cosines: `seed` as written, whose uncondensed (1 - s)/2 linkage reads as N observations in R^N,
         and `intent` as meant, (1 - s)/2 less its minimum (SPEC 2).
@@ -75,12 +76,22 @@ def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
     if metric == "dot":
         squares = np.diagonal(matrix)
         return np.sqrt(np.maximum(squares[first] + squares[second] - 2 * above, 0))
+    if metric in DIVERGENCES:
+        return _apart(above, metric, method)
     apart = np.maximum(1 - above, 0)
     if method != "ward":
         return apart
     if metric not in METRICS and not _is_euclidean(matrix):
         raise UsageError(f"Ward assumes Euclidean distances, and no vectors have these similarities by {metric}: take --linkage average")
     return np.sqrt(2 * apart)
+
+
+def _apart(divergences, metric, method):
+    """Distances of divergences, which rounding may take below 0."""
+    if method == "ward" and metric != "JSD":
+        raise UsageError(f"Ward assumes Euclidean distances, and {metric} is none: take --linkage average")
+    apart = np.maximum(divergences, 0)
+    return np.sqrt(apart) if method == "ward" else apart
 
 
 def _between_rows(cosines):
@@ -112,7 +123,7 @@ def _check(matrix, metric, method, on):
     scale = np.abs(matrix).max()
     if np.abs(matrix - matrix.T).max() > ROUNDING * scale:
         raise GradtoolsError(f"the {metric} matrix is not symmetric, and a tree needs one number a pair")
-    if metric not in ("euclidean", "dot") and matrix.max() > 1 + ROUNDING:
+    if metric not in ("euclidean", "dot", *DIVERGENCES) and matrix.max() > 1 + ROUNDING:
         raise GradtoolsError(f"similarities by {metric} reach {matrix.max():.4g}: only those of at most 1 become distances")
 
 

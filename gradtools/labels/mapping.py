@@ -1,31 +1,13 @@
-"""Classes of the data and classes of the model: how one meets the other (DESIGN 5, "Classes"). Nothing is guessed.
-
-Names are equal without regard to case, space, hyphen and underscore.
-"""
+"""Classes of the data and classes of the model: how one meets the other (DESIGN 5, "Classes"). Nothing is guessed."""
 
 import collections
 import csv
 import dataclasses
-import difflib
-import functools
-import importlib.resources
-import re
 
 import numpy as np
 
 from gradtools.errors import UsageError
-
-WNID = re.compile(r"(n\d{8})(?:[ _-].*)?")
-SHOWN = 6
-
-
-@dataclasses.dataclass(frozen=True)
-class Classes:
-    """ImageNet's 1,000 classes in the order of torchvision's networks: index (1000,) int32, WordNet ids and names."""
-
-    index: np.ndarray
-    wnid: list
-    name: list
+from gradtools.labels.naming import WNID, class_index, named, normalise, some, wnids_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,24 +17,6 @@ class Mapping:
     member: np.ndarray
     unmapped: list
     note: str
-
-
-@functools.lru_cache
-def imagenet_classes():
-    """The table of ImageNet's classes that ships with the package.
-
-    Returns
-    -------
-    Classes
-    """
-    text = importlib.resources.files("gradtools.bundled").joinpath("imagenet_classes.tsv").read_text("utf-8")
-    index, wnid, name = zip(*(line.split("\t") for line in text.splitlines()[1:]))
-    return Classes(np.array(index, "i4"), list(wnid), list(name))
-
-
-def normalise(name):
-    """A name as it is compared: without case, space, hyphen and underscore."""
-    return re.sub(r"[\s_-]", "", name).casefold()
 
 
 def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_order=False):
@@ -91,7 +55,7 @@ def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_
                          "--class-names FILE gives one a line")
     if in_order:
         return _in_order(data_names, model_names, n_classes, label_map)
-    wnids = wnids or _wnids(model_names)
+    wnids = wnids or wnids_of(model_names)
     mapped = _read_map(label_map, data_names, model_names, wnids, n_classes) if label_map else {}
     member, ways = np.zeros((len(data_names), n_classes), "u1"), collections.Counter()
     for row, name in zip(member, data_names):
@@ -101,40 +65,6 @@ def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_
         ways[way] += bool(indices)
     unmapped = [name for name, row in zip(data_names, member) if not row.any()]
     return Mapping(member, unmapped, _note(data_names, member, ways, unmapped))
-
-
-def class_index(text, names, wnids=None, *, n_classes=None):
-    """Index of a model class given by name, index or WordNet id; a name comes before an index.
-
-    Parameters
-    ----------
-    text : str
-    names : sequence of str
-        The model's class names, empty where unknown.
-    wnids : sequence of str, optional
-        As for `match`.
-    n_classes : int, optional
-        By default the number of names.
-
-    Raises
-    ------
-    UsageError
-        Where there is none (near names are given), or several (they are listed).
-    """
-    n_classes, wnids = n_classes or len(names), wnids or _wnids(names)
-    found = _named(text, names)
-    if len(found) > 1:
-        several = ", ".join(f"{index} ({wnids[index]})" if wnids else str(index) for index in found)
-        raise UsageError(f"{text!r} names several classes: give one of the indices {several}")
-    if found:
-        return found[0]
-    if re.fullmatch(r"[0-9]+", text):
-        if int(text) < n_classes:
-            return int(text)
-        raise UsageError(f"no class {text}: the model's are 0 to {n_classes - 1}")
-    if text in (wnids or ()):
-        return list(wnids).index(text)
-    raise UsageError(f"no class {text!r} in the model; {_nearest(text, names, n_classes)}")
 
 
 def correct(predicted, labels, member):
@@ -159,24 +89,9 @@ def correct(predicted, labels, member):
     return right
 
 
-def _wnids(model_names):
-    """WordNet ids that the model's names stand for, None where they stand for none."""
-    if model_names and all(re.fullmatch(r"n\d{8}", name) for name in model_names):
-        return list(model_names)
-    table = imagenet_classes() if len(model_names) == 1000 else None
-    same = table and all(_begins(name, known) for name, known in zip(model_names, table.name))
-    return table.wnid if same else None
-
-
-def _begins(name, known):
-    """Whether a name, or the first of its synonyms, is how ImageNet's begins: many label files say crane for crane bird."""
-    first = normalise(name.split(",")[0])
-    return bool(first) and normalise(known).startswith(first)
-
-
 def _met(name, model_names, wnids):
     """Model classes of a data class by equal name or WordNet id: a list of at most one index, and which of the two."""
-    found = _named(name, model_names)
+    found = named(name, model_names)
     if len(found) > 1:
         several = ", ".join(f"{model_names[index]!r} ({index})" for index in found)
         raise UsageError(f"the data's class {name!r} could be any of the model's {several}: "
@@ -187,36 +102,6 @@ def _met(name, model_names, wnids):
     return found, "name"
 
 
-def _named(text, names):
-    """Indices of the classes of a name."""
-    return _places(tuple(names)).get(normalise(text), [])
-
-
-@functools.lru_cache(maxsize=4)
-def _places(names):
-    """{normalised name: indices}; kept, for a label map of 1,000 rows asks 1,000 times."""
-    found = {}
-    for index, name in enumerate(names):
-        found.setdefault(normalise(name), []).append(index)
-    return found
-
-
-def _nearest(text, names, n_classes):
-    """What the caller may have meant."""
-    if not names:
-        return (f"its class names are not known: give an index from 0 to {n_classes - 1}, "
-                "or the names with --class-names FILE")
-    found = near(text, names)
-    return "near: " + ", ".join(found) if found else f"it has {_some(names)}"
-
-
-def near(text, names):
-    """At most SHOWN names (list of str) that hold the text, or else resemble it."""
-    shown, wanted = {normalise(name): name for name in names}, normalise(text)
-    found = [key for key in shown if wanted and wanted in key][:SHOWN]
-    return [shown[key] for key in found or difflib.get_close_matches(wanted, shown, SHOWN)]
-
-
 def _in_order(data_names, model_names, n_classes, label_map):
     """Data class i is model class i."""
     if label_map:
@@ -225,7 +110,7 @@ def _in_order(data_names, model_names, n_classes, label_map):
         raise UsageError(f"--labels-in-order: the data has {len(data_names)} classes and the model {n_classes}; "
                          "give --label-map CSV")
     pairs = [f"{name} = {model_names[index] if model_names else index}" for index, name in enumerate(data_names)]
-    return Mapping(np.eye(n_classes, dtype="u1"), [], f"labels in order: {_some(pairs)}")
+    return Mapping(np.eye(n_classes, dtype="u1"), [], f"labels in order: {some(pairs)}")
 
 
 def _read_map(path, data_names, model_names, wnids, n_classes):
@@ -242,7 +127,7 @@ def _read_map(path, data_names, model_names, wnids, n_classes):
             raise UsageError(f"{path}, line {line}: {error}") from None
         found.setdefault(normalise(cells[0]), []).append(index)
     if not found:
-        raise UsageError(f"--label-map {path}: its first column has none of the data's classes {_some(data_names)}")
+        raise UsageError(f"--label-map {path}: its first column has none of the data's classes {some(data_names)}")
     return found
 
 
@@ -267,9 +152,5 @@ def _note(data_names, member, ways, unmapped):
     note += f" ({met})" if met else ""
     many = [f"{name} {row.sum()}" for name, row in zip(data_names, member.astype(int)) if row.sum() > 1]
     if many:
-        note += f"; several model classes: {_some(many)} (any is right, the score is the log-sum-exp of their logits)"
-    return note + (f"; none: {_some(unmapped)}" if unmapped else "")
-
-
-def _some(names):
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        note += f"; several model classes: {some(many)} (any is right, the score is the log-sum-exp of their logits)"
+    return note + (f"; none: {some(unmapped)}" if unmapped else "")

@@ -35,6 +35,23 @@ def find(source, images_dir=None, where=()):
                                labels_many=None if many is None else many[keep], boxes=_boxes(source, keep)), keep
 
 
+def still_kept(keep, images, left):
+    """Samples of the store whose images still take part: a target can leave some out."""
+    if keep is None or len(left.ids) == len(images.ids):
+        return keep
+    keep = keep.copy()
+    keep[keep] = np.isin(np.array(images.ids, dtype=object), np.array(left.ids, dtype=object))
+    return keep
+
+
+def same_network(source, model, say):
+    """Whether the features of a store are this network's; of another they are left behind."""
+    same = source.model.get("weights_sha256") == model.weights_sha256
+    if not same:
+        say(f"{source.name}: its features are of another network and are not carried on")
+    return same
+
+
 def _boxes(source, keep):
     """The boxes of the kept samples, as columns."""
     if source.values(f"{paths.BOXES}/sample") is None:

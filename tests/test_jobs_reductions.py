@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradtools.extract import reductions
+from gradtools.jobs import reductions
 
 
 def maps(shape, layout, seed, dtype=torch.float32):

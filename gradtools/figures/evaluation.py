@@ -1,0 +1,63 @@
+"""The pictures of `evaluate`: what the stores of several models hold."""
+
+from gradtools.errors import GradtoolsError
+from gradtools.evaluate import FILLED_BY, tables
+from gradtools.evaluate.tables import by_role
+from gradtools.figures import bars, curves, heat, page, planes
+
+PICTURES = ("bars", "heat", "pca", "taps")
+
+
+def evaluated(subjects, picture, path):
+    """Draw what the stores hold of several models.
+
+    Parameters
+    ----------
+    subjects : list of evaluate.subjects.Subject
+    picture : one of PICTURES
+        bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps.
+    path : str
+        As for `page.save`, and the errors too.
+
+    Raises
+    ------
+    GradtoolsError
+        The stores hold nothing for the picture; names the command that computes it.
+    """
+    page.check(path)
+    page.save({"bars": bars.draw, "heat": _heat, "pca": _pca, "taps": curves.draw}[picture](subjects), path)
+
+
+def _heat(subjects):
+    """One row a model, one column a feature of the table's head."""
+    maps = {}
+    for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
+        found = [by_role(subject, subject.similarity, metric) for subject in subjects]
+        names = tables.headline(found)
+        maps[metric] = [(subject.name, {name: results.get(name) for name in names})
+                        for subject, results in zip(subjects, found)]
+    if not maps:
+        raise GradtoolsError(f"no similarities to draw: {FILLED_BY['similarity']} computes them")
+    return heat.draw(maps)
+
+
+def _pca(subjects):
+    """One grid a model that was clustered."""
+    grids = [planes.Grid(subject.name, subject.labels, subject.class_names, _planes(subject))
+             for subject in subjects if subject.projections]
+    if not grids:
+        raise GradtoolsError(f"no projections to draw: {FILLED_BY['clustering']} computes them")
+    return planes.draw(grids)
+
+
+def _planes(subject):
+    """The stored projections of a model, in the order of the tables."""
+    features = {tables.role(subject, feature): feature for feature in subject.projections}
+    return [planes.Plane(role, *subject.projections[features[role]], _stored_repeats(subject, features[role]))
+            for role in tables.headline([features]) if role in features]
+
+
+def _stored_repeats(subject, feature):
+    """{method: (labels, ARI)} of a feature's first stored repeats."""
+    return {method: (measured.labels[0], float(measured.columns["ari"][0]))
+            for (name, method), measured in subject.clusters.items() if name == feature and measured.labels is not None}

@@ -1,0 +1,112 @@
+"""gradtools channels --ablate in the shell: from images and from a store, killed, in a pipe, and asked wrongly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from gradtools import store
+from networks import TOY_SOURCE
+from shell import call
+
+RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
+MODEL = ("--model", "toy.py:Toy", "--tap", "stem", "--resamples", "20")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with a network, 120 images of two classes, and a store of their features."""
+    from PIL import Image
+
+    folder, rng = tmp_path_factory.mktemp("workplace"), np.random.default_rng(0)
+    (folder / "toy.py").write_text(TOY_SOURCE + RULES)
+    for number in range(120):
+        path = folder / "photos" / ("ant", "bee")[number % 2] / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype="u1")).save(path)
+    subprocess.run([sys.executable, "-m", "gradtools", "extract", "photos", "--model", "toy.py:Toy", "--tap", "stem", "--target", "bee", "-o",
+                    "features.h5"], check=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    return folder
+
+
+def test_tables_for_people_and_for_programs(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    ended = call(capsys, "channels", "features.h5", *MODEL, "--ablate", "zero", "--ablate", "dataset", "-o", "a.h5", "--format", "text", "--force")
+    assert ended.status == 0, ended.err
+    for words in ("rankings against the measured loss, 120 images", "random, as positive", "paired differences", "training steps", "dataset"):
+        assert words in ended.out
+    assert "of a forward pass" in ended.err
+    with store.read("a.h5") as source:
+        assert source.model["target"] == "bee" and set(source.target) == {1}  # as the store's gradients are
+        assert source.values("/taps/stem/ablation_dataset").shape == (120, 4) and source.kind == "channels"
+        stored, _ = source.table("/tables/channel_ablation")
+    ended = call(capsys, "channels", "photos", *MODEL, "--ablate", "zero", "--target", "bee", "--steps", "0", "-o", "b.h5", "--json", "--force", "-q")
+    rows = json.loads(ended.out)["rows"]
+    mine = {row["ranking"]: row["value"] for row in rows if row["table"] == "ablation"}
+    assert mine == pytest.approx({name: value for name, value, fill in zip(stored["ranking"], stored["value"], stored["fill"]) if fill == "zero"},
+                                 abs=1e-6)
+    assert {row["table"] for row in rows} == {"ablation", "subsets", "steps"}
+
+
+def test_what_was_measured_is_a_feature_and_describes_itself(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    assert call(capsys, "channels", "features.h5", *MODEL, "--ablate", "mean", "-o", "c.h5", "-q").status == 0
+    ended = call(capsys, "similarity", "c.h5", "--feature", "ablation_mean@stem", "--no-intervals", "--json", "-q")
+    assert "ablation_mean@stem" in {row["feature"] for row in json.loads(ended.out)["rows"]}
+    assert call(capsys, "channels", "c.h5", "--json", "--resamples", "10", "-q").status == 0
+
+
+def test_xarray_opens_what_was_measured(workplace, monkeypatch, capsys):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    monkeypatch.chdir(workplace)
+    assert call(capsys, "channels", "features.h5", *MODEL, "--ablate", "zero", "-o", "x.h5", "-q").status == 0
+    opened = xarray.open_dataset("x.h5", engine="h5netcdf", group="/taps/stem")
+    assert opened.subset_score.dims == ("sample", "subset", "side") and opened.deletion.dims == ("sample", "ranking", "step")
+
+
+def test_killed_and_given_again(workplace):
+    """SIGKILL at two moments; what comes out equals what an undisturbed run wrote."""
+    job = [sys.executable, "-m", "gradtools", "channels", "features.h5", *MODEL, "--ablate", "zero", "--ablate", "mean", "--batch-size", "4", "-o"]
+    where = dict(cwd=workplace, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    began = time.monotonic()
+    subprocess.run([*job, "whole.h5"], check=True, **where)
+    whole = time.monotonic() - began
+    for share in (0.7, 0.85):
+        process = subprocess.Popen([*job, "killed.h5"], **where)
+        time.sleep(share * whole)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        (workplace / "killed.h5").unlink(missing_ok=True)
+    subprocess.run([*job, "killed.h5"], check=True, **where)
+    with store.read(str(workplace / "whole.h5")) as a, store.read(str(workplace / "killed.h5")) as b:
+        assert store.digests(a.file) == store.digests(b.file)
+
+
+def test_a_pipe_carries_the_features_of_other_taps(workplace):
+    line = ("{python} -m gradtools extract photos --model toy.py:Toy --tap stem --tap body | "
+            "{python} -m gradtools channels --model toy.py:Toy --tap stem --ablate zero --steps 0 > piped.h5")
+    subprocess.run(line.format(python=sys.executable), shell=True, check=True, cwd=workplace, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    with store.read(str(workplace / "piped.h5")) as source:
+        assert source.taps == ["stem", "body"] and len(source.history_lines()) == 2
+        assert source.values("/taps/body/gradient").shape == (120, 3) and source.values("/taps/stem/ablation_zero").shape == (120, 4)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("features.h5", "--ablate", "zero", "-o", "n.h5"), "Missing option '--model'"),
+    (("features.h5", "--steps", "3", "-o", "n.h5"), "add --ablate zero"),
+    (("features.h5", *MODEL, "--ablate", "zero", "--of", "ant", "-o", "n.h5"), "--of reads a store"),
+    (("photos", *MODEL, "--ablate", "zero", "--where", "correct", "-o", "n.h5"), "about the images of a store"),
+    (("photos", *MODEL, "--ablate", "dataset", "-o", "n.h5"), "gradtools extract --tap stem"),
+    (("features.h5", "--model", "toy.py:Toy", "--tap", "head", "--ablate", "zero", "-o", "n.h5"), "no module head"),
+    (("features.h5", *MODEL, "--ablate", "zero", "--json"), "name a file with -o")])
+def test_mistakes_are_said_in_one_line(workplace, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(workplace)
+    ended = call(capsys, "channels", "-q", *arguments, terminal=("out",), monkeypatch=monkeypatch)
+    assert ended.status in (1, 2) and words in ended.line and not os.path.exists("n.h5")
