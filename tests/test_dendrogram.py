@@ -160,7 +160,7 @@ def test_rows_without_a_direction_and_samples_left_out_are_no_leaves(tmp_path):
         tree = dendrogram.dendrogram(source, None, dendrogram.Options(where=(f"list={tmp_path}/list",), resamples=0), **QUIET)
         assert tree.names == NAMES[6:12] and tree.facts["left_out"] == 18
         with pytest.raises(UsageError, match="is no leaf of this tree"):
-            dendrogram.around(source, tree, "class 9")
+            dendrogram.around(source, tree, "class 20")
 
 
 def test_images_are_samples_too(feature_store):

@@ -123,12 +123,14 @@ def _rows(source, near):
 
 def _show_near(source, near, stream):
     """The same for people, with a line where the floor is."""
+    from gradtools.cli import text_tree
+
     value_name, rows, drawn = _value_name(near.metric), [], False
     for row in _rows(source, near):
         if not drawn and row["rank"] > 0 and near.floor == near.floor and not near.beyond(row[value_name]):
             rows.append({"name": "-- floor --", value_name: near.floor})
             drawn = True
-        rows.append(row)
+        rows.append(row | {"name": text_tree.shortened(row["name"])})
     count = near.others + 1
     title = f"nearest to {source.ids[near.sample]}: {near.metric} of {near.feature} (rows {near.normalised}), {count} {units(source.unit, count)}"
     columns = ["rank", "name", *_told(source, near.sample), "index", value_name]
