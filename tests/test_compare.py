@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.cluster import hierarchy
 from sklearn.metrics import adjusted_rand_score
 
-from gradtools import compare, store
+from gradtools import compare, dendrogram, store
 from gradtools.compare import measuring, references
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import rsa
@@ -313,3 +313,49 @@ def test_intervals_cover_what_was_planted():
 def test_levels_of_a_tree_are_its_cuts_between_two_heights():
     merges = np.array([[0, 1, 2, 2], [2, 3, 2, 2], [4, 5, 2, 2], [6, 7, 4, 4], [8, 9, 6, 6.]])
     assert measuring._levels(merges) == [3, 2]
+
+
+def test_the_floor_is_what_one_permutation_in_twenty_passes(tmp_path):
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((2, 10, 6))
+    paths = [class_store(tmp_path / f"{name}.h5", one, list("abcdefghij")) for name, one in zip("ab", rows)]
+    found, _ = run(*paths, permutations=2000, metric="cosine", rows="raw")
+    a, b = (hierarchy.distance.pdist(one.astype("f4"), "cosine") for one in rows)
+    squares = hierarchy.distance.squareform(b)
+    orders = (rng.permutation(10) for _ in range(4000))
+    null = [np.corrcoef(a, hierarchy.distance.squareform(squares[np.ix_(order, order)]))[0, 1] for order in orders]
+    assert found.comparisons[0].measured.statistics["rsa_pearson"].floor == pytest.approx(np.quantile(null, .95), abs=.03)
+
+
+def test_more_clusters_than_samples_are_refused(tmp_path):
+    path, _, _ = planted_classes(tmp_path)
+    with pytest.raises(GradtoolsError, match="12 leaves into 13 clusters"):
+        run(path, path, k=(13,))
+
+
+def test_the_spaces_themselves_become_samples_of_a_tree(path, tmp_path):
+    """Plain CKA of two of them by its definition; the first merge of their tree is the most alike pair."""
+    data = plant()
+    rows = data.of("gradient@conv")
+    made = str(tmp_path / "spaces.h5")
+    compare.compare([path], made, compare.Options(features=("gradient@*", "activation@*"), **QUICK), spaces_by="cka", say=lambda line: None)
+    with store.read(made) as source:
+        assert source.unit == "space"
+        found = source.values("/similarity/space/cka/matrix")
+        at = [source.ids.index(name) for name in FEATURES]
+    centred = [x - x.mean(0) for x in (rows.astype("f8"), data.of("activation@block").astype("f8"))]
+    cross = [np.linalg.norm(a.T @ b) ** 2 for a, b in ((centred[0], centred[1]), (centred[0], centred[0]), (centred[1], centred[1]))]
+    assert found[at[0], at[1]] == pytest.approx(cross[0] / np.sqrt(cross[1] * cross[2]), abs=1e-6)
+    assert np.array_equal(found, found.T) and np.all(np.diagonal(found) == 1)
+    options = dendrogram.Options(linkage="average", resamples=2)
+    with store.read(made) as source:
+        tree = dendrogram.dendrogram(source, None, options, say=lambda line: None)
+    assert len(tree.merges) == len(found) - 1
+    assert tree.merges[0, 2] == pytest.approx(1 - np.sort(found[np.triu_indices(len(found), 1)])[-1], abs=1e-6)
+
+
+def test_spaces_that_were_not_all_compared_make_no_matrix(path, tmp_path):
+    options = compare.Options(features=("gradient@*", "activation@*"), against="first", **QUICK)
+    with pytest.raises(UsageError, match="takes every pair"):
+        compare.compare([path], str(tmp_path / "s.h5"), options, spaces_by="cka", say=lambda line: None)
+    assert not (tmp_path / "s.h5").exists()

@@ -213,3 +213,12 @@ def test_squeezenet_as_in_spec_2(tmp_path):
     assert found["intent"].merges[0, 2] == 0
     for one, other in itertools.combinations(trees.COMPATIBLE, 2):
         assert found[one].facts["height"] != found[other].facts["height"]
+
+
+def test_merges_below_the_floor_are_those_of_what_is_planted(tmp_path):
+    """Four pairs of nearly equal rows among sixteen that have nothing in common."""
+    random = np.random.default_rng(4)
+    rows = random.normal(size=(20, 400))
+    rows = np.concatenate([rows, rows[:4] + .1 * random.normal(size=(4, 400))])
+    tree = grow(write_classes(tmp_path / "a.h5", rows), linkage="single", resamples=20)
+    assert tree.facts["below_floor"] == pytest.approx(4, abs=1) and tree.facts["floor"] == pytest.approx(np.sqrt(2 * 399), rel=.15)

@@ -280,3 +280,12 @@ def test_neighbours_of_all_classes_are_those_of_the_matrix(squeezenet, tmp_path)
     order = np.argsort(-pearson, axis=1)[:, :25]
     assert (near["weight"].index == order).mean() > .9999
     np.testing.assert_allclose(near["weight"].values, -np.sort(-pearson, axis=1)[:, :25], atol=1e-6)
+
+
+def test_the_floor_is_that_of_the_others(tmp_path):
+    """A row of one value among zeros: shuffled it may be itself again, and is as far from the other rows as ever."""
+    data = plant(3)
+    data.taps["activation@block"] = np.array([[1, 0, 0, 0, 0, 0], [-1] * 6, [-1, -1, -1, -1, -1, -2]], "f4")
+    with store.read(write(tmp_path / "a.h5", data)) as opened:
+        near, = near_to(opened, "0")
+    assert near.floor == pytest.approx(-1 / 3, abs=1e-6)

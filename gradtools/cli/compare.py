@@ -59,8 +59,11 @@ NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamp
 @click.option(
     "--by", type=click.Choice(["cka_debiased", "cka", "rsa_pearson", "rsa_spearman"]), help="What a matrix shows.  [default: cka_debiased]"
 )
+@click.option(
+    "--spaces", is_flag=True, help="The output's samples are the features or models compared, with their matrix of --by: for dendrogram."
+)
 @options.text_forms
-def command(console, stores, output, force, form, no_intervals, figure, picture, at, by, **chosen):
+def command(console, stores, output, force, form, no_intervals, figure, picture, at, by, spaces, **chosen):
     """How alike features, models or checkpoints are, sample by sample and whatever their dimensions; and what moved.
 
     Between stores, features of one role are compared (the last convolution's with the last convolution's), or those named
@@ -76,11 +79,14 @@ def command(console, stores, output, force, form, no_intervals, figure, picture,
     elif picture or at or by:
         raise UsageError("--picture, --at and --by are those of the picture: add --figure FILE")
     target = options.output_store(output, form)
+    if spaces and target is None:
+        raise UsageError("--spaces is about the store that is made: name it with -o")
     if no_intervals:
         chosen |= {"resamples": 0, "permutations": 0}
     chosen["features"] = chosen.pop("feature")
     asked = compare.Options(**chosen)
-    found = compare.compare(list(stores) or [options.input_store(None)], target, asked, force=force, say=console.say, progress=console.progress)
+    given = list(stores) or [options.input_store(None)]
+    found = compare.compare(given, target, asked, spaces_by=by if spaces else None, force=force, say=console.say, progress=console.progress)
     if figure:
         figures.compared(found, picture or default_picture(found, asked), figure, by or "cka_debiased", compare.positions(found.stores, numbers(at)))
     stream = options.table_stream(target, form)

@@ -10,7 +10,7 @@ import json
 import numpy as np
 
 from gradtools import features, interrupt, provenance, samples, store
-from gradtools.compare import measuring, references, spaces
+from gradtools.compare import leaves, measuring, references, spaces
 from gradtools.compare.measuring import HELD
 from gradtools.compare.spaces import positions
 from gradtools.math import bootstrap
@@ -60,7 +60,7 @@ class Compared:
     facts: dict
 
 
-def compare(arguments, output, options, *, force=False, say=print, progress=None):
+def compare(arguments, output, options, *, spaces_by=None, force=False, say=print, progress=None):
     """Compare, and write where there is an output.
 
     Parameters
@@ -70,6 +70,8 @@ def compare(arguments, output, options, *, force=False, say=print, progress=None
     output : str or None
         Path or '-'; None computes only.
     options : Options
+    spaces_by : str, optional
+        A statistic: the output's samples are then the spaces, with their matrix (see `leaves`).
 
     Returns
     -------
@@ -82,7 +84,9 @@ def compare(arguments, output, options, *, force=False, say=print, progress=None
         if output is not None:
             store.check_output(output, force, stores)
         found = _compared(stores, [(name,) if name else () for _, _, name in split], options, say, progress or interrupt.unwatched)
-        if output is not None:
+        if output is not None and spaces_by:
+            leaves.write(found, output, spaces_by, stores, begun, force=force)
+        elif output is not None:
             _write(found, output, options, stores, begun, "-" in (output, *(path for path, _, _ in split)), force)
     return found
 

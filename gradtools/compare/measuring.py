@@ -159,7 +159,7 @@ def cuts(a, b, merges, k):
     """
     levels = [_levels(tree) for side, tree in zip((a, b), merges) if side.taxonomy]
     chosen = [min(levels[0], key=lambda level: abs(np.log(level / clusters))) if levels and levels[0] else clusters for clusters in k]
-    return {clusters: tuple(trees.cut(tree, clusters) for tree in merges) for clusters in dict.fromkeys(chosen) if clusters <= a.n}
+    return {clusters: tuple(trees.cut(tree, clusters) for tree in merges) for clusters in dict.fromkeys(chosen)}
 
 
 def _levels(merges):

@@ -3,7 +3,7 @@
 Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale, i32, named in brackets):
 
     /                       attrs: format, version, kind, uuid, created, source, root
-    /samples/               attrs: unit ("class", "channel"; images where there is none)
+    /samples/               attrs: unit ("class", "channel", "space": a compared feature; images where there is none)
                             id, label, digest (byte), height, width                 [sample]
                             with `extract --augment` also, after the images, their changed versions, of the same id, label and digest:
                             original (row of the image, -1 for images), augmentation (kind, '' for images), strength, version [sample]

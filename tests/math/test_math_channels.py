@@ -116,3 +116,8 @@ def test_a_linear_toy_gives_the_exact_order():
     assert contribution == pytest.approx(loss, abs=1e-12)
     found = channels.RANKINGS["contribution"](gradient, A.mean((2, 3)), contribution)
     assert np.array_equal(channels.order(found), np.argsort(-loss, axis=1))
+
+
+def test_quantiles_are_those_of_the_channels():
+    found = channels.describe(np.random.default_rng(0).permutation(np.arange(101.))[None])[0]
+    assert found[-len(channels.QUANTILES):].tolist() == [0, 5, 25, 50, 75, 95, 100]

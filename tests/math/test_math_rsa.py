@@ -96,3 +96,10 @@ def test_mantel_finds_what_is_planted_and_nothing_in_noise():
     assert .3 < np.mean(found) < .7 and np.mean(np.array(found) <= .05) < .2
     a, b = matrices(alike=2)
     assert rsa.p_value(*rsa.mantel(a[None], b[None], 99))[0] == .01
+
+
+def test_p_counts_the_permutations_that_reach_the_value():
+    """(1 + 2) / (1 + 4): equal ones reach it, also where rounding parts them."""
+    null = np.array([[.5], [.5 - 1e-13], [.1], [-.7]])
+    assert rsa.p_value(np.array([.5]), null) == pytest.approx(3 / 5)
+    assert np.isnan(rsa.p_value(np.array([np.nan]), null)[0])

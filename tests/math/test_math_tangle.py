@@ -64,3 +64,12 @@ def test_parts_of_a_group_of_one_height_stand_in_any_order():
     merges = linkage(distances[np.triu_indices(9, 1)], "average")
     wanted = np.array([8, 1, 3, 7, 0, 5, 4, 2, 6])
     assert (tangle.turned(merges, np.argsort(wanted)) == wanted).all()
+
+
+def test_neither_tree_can_be_turned_to_cross_less():
+    for seed in range(4):
+        trees = tree(7, seed), tree(7, seed + 20)
+        one, other, crossed = tangle.untangle(*trees)
+        assert crossed == crossings_by_loops(one, other)
+        assert crossed <= min(crossings_by_loops(order, other) for order in every_order(trees[0]))
+        assert crossed <= min(crossings_by_loops(one, order) for order in every_order(trees[1]))

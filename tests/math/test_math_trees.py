@@ -217,3 +217,23 @@ def test_planted_groups_come_back_from_drawn_dimensions_and_permuted_rows_do_not
     assert trees.stability(rows, trees.distances, groups, resamples=0).jaccard.shape == (0, 4)
     shuffled = trees.shuffled_cophenetic(pdist(rows), repeats=5)
     assert len(shuffled) == 5 and shuffled.max() < .5
+
+
+def test_the_control_permutes_the_values_of_each_row_by_themselves():
+    """Rows of a value of their own, and a little noise: permuted they are what they were, whatever the labels say."""
+    random = np.random.default_rng(0)
+    level = np.repeat([0., 100.], 6)
+    rows = level[:, None] + random.normal(size=(12, 30))
+    found = trees.stability(rows, lambda x: trees.distances(x), np.arange(12) % 2, resamples=3)
+    assert found.control_ari.tolist() == [1, 1, 1] and (found.control_jaccard == 1).all()
+    within = pdist(rows[:6])
+    assert (found.control_lowest < within.max()).all() and (found.ari < .1).all()
+    far = trees.stability(rows + np.linspace(0, 1000, 30), lambda x: trees.distances(x), np.arange(12) % 2, resamples=2)
+    assert (far.control_lowest > 50 * within.max()).all()  # a profile that all rows share is gone
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([0., 1., 2.5, 100.])))
+def test_the_larger_part_of_the_root_comes_first(order):
+    places = np.array(order)
+    merges = trees.linkage(pdist(places[:, None]), "average")
+    assert places[trees.leaves(merges)].tolist() in ([0, 1, 2.5, 100], [2.5, 1, 0, 100])
