@@ -49,3 +49,11 @@ LINKAGES = {
     "single": "single linkage",
     "weighted": "weighted linkage",
 }
+
+# How the tree of the blog post was made, after the name of its linkage: SPEC 2, the fdmat bug.
+LINKED_ON = {"rows": "", "seed": ", the blog post's as its code runs,", "intent": ", the blog post's as it was meant,"}
+
+
+def units(unit, count=0):
+    """What so many samples of a store are called: image or images, class or classes, channel or channels (str)."""
+    return unit if count == 1 else "classes" if unit == "class" else f"{unit}s"

@@ -318,4 +318,4 @@ def test_retrieval_is_shown_as_it_is_stored_beside_chance(tmp_path):
                 at = columns["statistic"].index(name + scope)
                 assert (row[head].value, row[head].low, row[head].high) == tuple(columns[key][at] for key in ("value", "low", "high"))
                 assert row[f"chance, {head}"].value == columns["chance"][at]
-                assert row["images"] == columns["images"][at]
+                assert row["queries"] == columns["queries"][at]

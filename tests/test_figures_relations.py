@@ -79,4 +79,4 @@ def test_more_samples_than_are_drawn_are_drawn_by_the_seed(tmp_path, monkeypatch
         options = similarity.Options(features=("logits",))
         drawn = similarity.matrices(source, similarity.chosen(source, options)[0], options)
     assert drawn[0].values["cosine"].shape == (10, 10) and drawn[0].samples == 24 and len(set(drawn[0].names)) == 10
-    assert matrices.draw(drawn, "class").subfigs[0].get_suptitle() == "logits (rows raw), 10 samples of 24, drawn, class order"
+    assert matrices.draw(drawn, "class").subfigs[0].get_suptitle() == "logits (rows raw), 10 images of 24, drawn, class order"

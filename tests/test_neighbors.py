@@ -64,7 +64,7 @@ def test_some_samples_are_as_a_store_of_them_alone(source, tmp_path):
     with store.read(write(tmp_path / "alone.h5", DATA.take(right))) as alone:
         again, measured_again = found(alone, str(tmp_path / "m.h5"), features=("gradient",))
     np.testing.assert_array_equal(near["gradient@conv"].index, again["gradient@conv"].index)
-    for name in ("value", "chance", "images"):
+    for name in ("value", "chance", "queries"):
         np.testing.assert_allclose(measured["gradient@conv"].columns[name], measured_again["gradient@conv"].columns[name])
     with store.read(str(tmp_path / "n.h5")) as opened:
         assert opened.ids == [DATA.ids[i] for i in right]
@@ -163,7 +163,7 @@ def test_given_the_prediction_only_its_images_are_candidates(source):
         if right and len(right) < len(pool) - 1:
             first.append(DATA.labels[by_loop(x, i, 1, "cosine", pool)[0][0]] == DATA.labels[i])
             chance.append(len(right) / (len(pool) - 1))
-    assert table(measured["activation@block"], "images")["recall_1_same_prediction"] == len(first) < 40
+    assert table(measured["activation@block"], "queries")["recall_1_same_prediction"] == len(first) < 40
     assert got["recall_1_same_prediction"] == pytest.approx(np.mean(first), abs=1e-9)
     assert table(measured["activation@block"], "chance")["recall_1_same_prediction"] == pytest.approx(np.mean(chance), abs=1e-9)
 

@@ -156,8 +156,9 @@ def test_without_labels_means_are_over_all_pairs_and_by_prediction(tmp_path):
     expected = by_loops(DATA.of("gradient@conv"), DATA.labels, DATA.predicted)
     expected = {name: pair for name, pair in expected.items() if name not in results.AUC}
     known = {"all", "same_prediction"}
-    alone = dataclasses.replace(found, columns={name: column[:len(expected)] for name, column in found.columns.items()})
-    holds(alone, {name: pair if name in known else (np.nan, 0) for name, pair in expected.items()})
+    alone = dataclasses.replace(found, columns={name: column[:len(known)] for name, column in found.columns.items()})
+    holds(alone, {name: expected[name] for name in known})
+    assert np.isfinite(found.columns["value"]).all() and found.replicates.shape[1] == len(found.columns["statistic"])
     low = values(found, "low")
     assert {name for name, value in low.items() if value == value} == known
     assert "p_label_effect" not in found.facts and "p_within" not in found.facts
@@ -196,7 +197,7 @@ def test_without_predictions_only_classes_are_told(tmp_path):
     assert set(found) == {("activation@block", "cosine")}
     expected = by_loops(DATA.of("activation@block"), DATA.labels, DATA.predicted)
     known = {"within", "within_macro", "between", "all", "auc"}
-    holds(found["activation@block", "cosine"], {name: pair if name in known else (np.nan, 0) for name, pair in expected.items()})
+    holds(found["activation@block", "cosine"], {name: expected[name] for name in known})
 
 
 def test_one_class_has_nothing_between(tmp_path):

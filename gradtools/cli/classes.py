@@ -3,6 +3,7 @@
 import click
 
 from gradtools.cli import options, passes
+from gradtools.vocabulary import units
 
 
 @options.command("classes", [
@@ -28,4 +29,5 @@ def command(console, model, weights, trust_weights, class_names, output, force):
     for note in loaded.notes:
         console.say(note)
     classes.classes(loaded, target, force=force)
-    console.say(f"{len(loaded.head.weight)} classes of {loaded.head.weight.shape[1]} weights each, from {loaded.head.name}")
+    count, dimension = loaded.head.weight.shape
+    console.say(f"{count} {units('class', count)} of {dimension} weight{'s' * (dimension > 1)} each, from {loaded.head.name}")

@@ -5,6 +5,7 @@ import click
 from gradtools.cli import options
 from gradtools.cli.console import number, with_interval, write_table
 from gradtools.errors import UsageError
+from gradtools.vocabulary import units
 
 SHOWN_MOVED = 10
 HEADS = {"rsa_pearson": "RSA", "rsa_spearman": "RSA, ranks", "cka": "CKA", "cka_debiased": "CKA debiased", "cophenetic": "trees"}
@@ -13,7 +14,7 @@ NOTES = {
     "CKA": "CKA: linear; shuffled: its mean over rows in random order, which it is biased by. debiased: 0 where nothing is in common.",
     "trees": "trees: correlation of the heights at which two samples join (of a taxonomy: path lengths). ARI@k: cuts into k clusters, 0 by chance.",
 }
-NOTE_OF_INTERVALS = "[low, high]: 95 % of resampled samples, pairs of copies left out; the trees are not made anew."
+NOTE_OF_INTERVALS = "[low, high]: 95 % of resampled {}, pairs of copies left out; the trees are not made anew."
 NOTES_OF_MOVED = ("moved: 1 - correlation of its similarities to all others in a and in b; 0: unchanged, about 1: nothing in common.",)
 NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamples."
 
@@ -56,7 +57,7 @@ NOTE_OF_DIFFERENCES = "differences are from the first row, under the same resamp
 )
 @click.option("--at", metavar="X,Y,...", help="Where each store stands on the curve.  [default: the number in its file's name]")
 @click.option(
-    "--by", default="cka_debiased", type=click.Choice(["cka_debiased", "cka", "rsa_pearson", "rsa_spearman"]), help="What a matrix shows."
+    "--by", type=click.Choice(["cka_debiased", "cka", "rsa_pearson", "rsa_spearman"]), help="What a matrix shows.  [default: cka_debiased]"
 )
 @click.option(
     "--spaces", is_flag=True, help="The output's samples are the features or models compared, with their matrix of --by: for dendrogram."
@@ -75,6 +76,8 @@ def command(console, stores, output, force, form, no_intervals, figure, picture,
         from gradtools import figures
 
         figures.check(figure)
+    elif picture or at or by:
+        raise UsageError("--picture, --at and --by are those of the picture: add --figure FILE")
     target = options.output_store(output, form)
     if spaces and target is None:
         raise UsageError("--spaces is about the store that is made: name it with -o")
@@ -85,7 +88,7 @@ def command(console, stores, output, force, form, no_intervals, figure, picture,
     given = list(stores) or [options.input_store(None)]
     found = compare.compare(given, target, asked, spaces_by=by if spaces else None, force=force, say=console.say, progress=console.progress)
     if figure:
-        figures.compared(found, picture or default_picture(found, asked), figure, by, compare.positions(found.stores, numbers(at)))
+        figures.compared(found, picture or default_picture(found, asked), figure, by or "cka_debiased", compare.positions(found.stores, numbers(at)))
     stream = options.table_stream(target, form)
     if stream is not None:
         show(found, form, stream)
@@ -120,10 +123,11 @@ def show(found, form, stream):
         write_table(rows, [*table, "sample", "nearest_a", "nearest_b"], form, "compare", stream=stream)
         return
     rows = [_row(table, comparison) for comparison in found.comparisons]
-    title = f"{found.facts['samples']} {'classes' if found.unit == 'class' else found.unit + 's'}, {found.facts['metric']}"
+    title = f"{found.facts['samples']} {units(found.unit)}, {found.facts['metric']} (rows {found.facts['normalised']})"
     heads = list(dict.fromkeys(head for row in rows for head in row))
     notes = [note for head, note in NOTES.items() if head in heads]
-    write_table(rows, heads, "text", title, [*notes, NOTE_OF_INTERVALS, *limits(found)], stream)
+    notes += [NOTE_OF_INTERVALS.format(units(found.unit))] if found.facts["resamples"] else []
+    write_table(rows, heads, "text", title, [*notes, *limits(found)], stream)
     if len(rows) > 1 and found.facts["resamples"]:
         write_table([_difference(table, comparison) for comparison in found.comparisons[1:]],
                     ["a", "b", "RSA", "RSA, ranks", "CKA debiased", "trees"], "text", f"difference from {rows[0]['a']}, {rows[0]['b']}",
@@ -167,7 +171,7 @@ def _row(table, comparison):
     row = {"a": comparison.a, "b": comparison.b}
     for name, found in _of(table, comparison).items():
         row[HEADS.get(name, name.replace("ari", "ARI"))] = with_interval(found["value"], found["low"], found["high"])
-        if name in ("rsa_pearson", "cophenetic"):
+        if name in ("rsa_pearson", "cophenetic") and found["permutations"]:
             row["p" if name == "rsa_pearson" else "trees p"] = number(found["p"], 3)
             row["floor" if name == "rsa_pearson" else "trees floor"] = number(found["floor"], 3)
         if name == "cka":

@@ -5,14 +5,9 @@ import click
 from gradtools.cli import options
 from gradtools.cli.console import number, with_interval, write_table
 from gradtools.errors import UsageError
-from gradtools.vocabulary import GIVEN_PREDICTION, RETRIEVAL
+from gradtools.vocabulary import GIVEN_PREDICTION, RETRIEVAL, units
 
 CLOSEST = 20
-NOTES = (
-    "given the same prediction: only images of the query's own prediction are candidates, where these have two classes or more.",
-    "(chance): candidates in random order. Ties count as broken by chance, so weight, the class row of the prediction, scores it there.",
-    "[low, high]: 95 % of resampled images.",
-)
 
 
 @options.command(
@@ -43,10 +38,10 @@ def command(console, path, of, output, force, restart, carry, form, figure, **ch
     """The nearest samples of one sample (--of) or of all, and how well the nearest images tell the class.
 
     --of prints a table, also into a pipe (-o writes a store instead), with the floor under which nearness says nothing:
-    what the nearest sample is to the row with its values shuffled (95 % of the shuffles). Without --of every sample's k
-    nearest go into the store, found in blocks (under 1 GiB for any number of images); where samples have labels the table
-    is leave-one-out retrieval: recall@1 and @5, mAP, accuracy of a vote of the k nearest. On images --of takes activation
-    unless a --feature is named.
+    the 95 % quantile of the largest similarity that the same row reaches with its values shuffled, 1,000 times.
+    Without --of every sample's k nearest go into the store, found in blocks (under 1 GiB for any number of images); where
+    samples have labels the table is leave-one-out retrieval: recall@1 and @5, mAP, accuracy of a vote of the k nearest.
+    On images --of takes activation unless a --feature is named.
     """
     from gradtools import neighbors, store
 
@@ -70,7 +65,7 @@ def command(console, path, of, output, force, restart, carry, form, figure, **ch
             source, target, asked, carry=carried, force=force, restart=restart, say=console.say, progress=console.progress
         )
         if stream is not None:
-            _show_retrieval(measured, form, stream) if measured else _show_closest(source, found, asked, form, stream)
+            _show_retrieval(source, measured, form, stream) if measured else _show_closest(source, found, asked, form, stream)
 
 
 def _one(source, of, target, asked, figure, form, stream, *, carry, force):
@@ -91,7 +86,8 @@ def _one(source, of, target, asked, figure, form, stream, *, carry, force):
         return
     if form:
         rows = [row for near in found for row in _rows(source, near)]
-        write_table(rows, list(rows[0]), form, f"nearest to {source.ids[found[0].sample]}", stream=stream)
+        notes = [f"{near.feature}: {note}" for near in found for note in _about_floor(near)]
+        write_table(rows, list(rows[0]), form, f"nearest to {source.ids[found[0].sample]}", notes, stream)
         return
     for near in found:
         _show_near(source, near, stream)
@@ -127,14 +123,16 @@ def _rows(source, near):
 
 def _show_near(source, near, stream):
     """The same for people, with a line where the floor is."""
+    from gradtools.cli import text_tree
+
     value_name, rows, drawn = _value_name(near.metric), [], False
     for row in _rows(source, near):
         if not drawn and row["rank"] > 0 and near.floor == near.floor and not near.beyond(row[value_name]):
             rows.append({"name": "-- floor --", value_name: near.floor})
             drawn = True
-        rows.append(row)
-    unit = {"image": "images", "class": "classes"}.get(source.unit, f"{source.unit}s")
-    title = f"nearest to {source.ids[near.sample]}: {near.metric} of {near.feature} (rows {near.normalised}), {near.others + 1} {unit}"
+        rows.append(row | {"name": text_tree.shortened(row["name"])})
+    count = near.others + 1
+    title = f"nearest to {source.ids[near.sample]}: {near.metric} of {near.feature} (rows {near.normalised}), {count} {units(source.unit, count)}"
     columns = ["rank", "name", *_told(source, near.sample), "index", value_name]
     write_table(rows, columns, "text", title, _about_floor(near), stream)
 
@@ -143,19 +141,25 @@ def _about_floor(near):
     """What the floor is, and how many are above it."""
     if near.floor != near.floor:
         return []
-    side, most = ("below", "smallest") if near.metric == "euclidean" else ("above", "largest")
-    return [f"{near.above} of {near.others} are {side} the floor of {number(near.floor, 3)}: "
-            f"95 % of shuffles of this row's values have their {most} {_value_name(near.metric)} on its other side."]
+    similar = ("above", "below", "largest", "95 %")
+    nearer, rest, most, share = ("nearer than", "farther", "smallest", "5 %") if near.metric == "euclidean" else similar
+    times = "once" if near.permutations == 1 else f"{near.permutations:,} times"
+    return [
+        f"{near.above} of {near.others} are {nearer} the floor of {number(near.floor, 3)}: what is {rest} is no more alike than chance makes it.",
+        f"floor: this row's values were shuffled {times}; of the {most} {_value_name(near.metric)} to any other row each time, the {share} quantile.",
+    ]
 
 
-def _show_retrieval(measured, form, stream):
-    """How often the nearest images are of the image's class."""
+def _show_retrieval(source, measured, form, stream):
+    """How often the nearest samples are of the sample's class."""
     if form:
         rows = [{"feature": found.feature, "metric": found.facts["metric"]} | row for found in measured for row in _measures(found)]
         write_table(rows, list(rows[0]), form, "retrieval", stream=stream)
         return
-    facts = measured[0].facts
-    for scope, head in (("", "leave-one-out retrieval"), (GIVEN_PREDICTION, "leave-one-out retrieval, given the same prediction")):
+    facts, asked = measured[0].facts, units(source.unit)
+    scopes = {"": "", GIVEN_PREDICTION: ", given the same prediction"}
+    shown = [scope for scope in scopes if any("recall_1" + scope in found.columns["statistic"] for found in measured)]
+    for scope in shown:
         rows = []
         for found in measured:
             of = {row["statistic"]: row for row in _measures(found)}
@@ -166,10 +170,23 @@ def _show_retrieval(measured, form, stream):
                 at = of[name + scope]
                 title = f"{title} of {facts['k']}" if name == "knn" else title
                 row[f"{title} (chance)"] = f"{with_interval(at['value'], at['low'], at['high'])} ({number(at['chance'], 3)})"
-            rows.append(row | {"images": of["recall_1" + scope]["images"]})
-        if rows:
-            title = f"{head}, {facts['metric']}, {facts['queries']} of {facts['rows']} images asked"
-            write_table(rows, list(rows[0]), "text", title, NOTES if scope else (), stream)
+            rows.append(row | {asked: of["recall_1" + scope]["queries"]})
+        title = f"leave-one-out retrieval{scopes[scope]}, {facts['metric']}, {facts['queries']} of {facts['rows']} {asked} asked"
+        notes = _about_retrieval(source, facts, GIVEN_PREDICTION in shown) if scope == shown[-1] else ()
+        write_table(rows, list(rows[0]), "text", title, notes, stream)
+
+
+def _about_retrieval(source, facts, predicted):
+    """What the numbers of retrieval are, and their controls."""
+    name = units(source.unit)
+    if source.unit == "channel":
+        yield "class: of a channel, its tap."
+    if predicted:
+        yield f"given the same prediction: only {name} of the query's own prediction are candidates, where these have two classes or more."
+    ties = "; ties count as broken by chance, so weight, the class row of the prediction, scores it there" if predicted else ""
+    yield f"(chance): candidates in random order{ties}."
+    if facts["resamples"]:
+        yield f"[low, high]: 95 % of resampled {name}."
 
 
 def _measures(found):

@@ -74,9 +74,18 @@ seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help
 
 figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.png, .svg or .pdf).")
 
+
+def _form(context, parameter, given):
+    """Put the form that a flag asks for among the parameters, as `form`; there is one standard output, so two forms are refused."""
+    form = context.params.get("form")
+    if given and form:
+        raise UsageError(f"--{form} and --{parameter.name} both say what is on standard output: give one of them")
+    context.params["form"] = parameter.name if given else form
+
+
 text_forms = combine(
-    click.option("--json", "form", flag_value="json", help="The table as JSON on stdout."),
-    click.option("--tsv", "form", flag_value="tsv", help="The table as tab-separated text on stdout."),
+    click.option("--json", is_flag=True, expose_value=False, callback=_form, help="The table as JSON on stdout."),
+    click.option("--tsv", is_flag=True, expose_value=False, callback=_form, help="The table as tab-separated text on stdout."),
 )
 
 weights = combine(

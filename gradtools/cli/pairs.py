@@ -1,7 +1,7 @@
 """The tables of `similarity`: one row a feature for people, one row a statistic for programs."""
 
 from gradtools.cli.console import left_out, number, with_interval, write_table
-from gradtools.vocabulary import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS, SPREAD
+from gradtools.vocabulary import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS, SPREAD, units
 
 SHOWN = {
     "within": "within class",
@@ -14,20 +14,16 @@ SHOWN = {
     "auc_other_prediction": "AUC | other pred",
 }
 NOTES_UNLABELLED = (
-    "no labels: the pairs as a whole. shuffled: the same after the dimensions of every row are shuffled, what chance gives such values.",
-    "mean row: its length over the rows' mean length, as stored; --rows gauge takes it away.",
-    "[low, high]: 95 % of resampled samples.",
+    "no labels, so all pairs together. shuffled: the values of every row are shuffled first, the mean of {shuffles} times; it is what chance gives.",
+    "mean row: the length of the mean of all rows over the mean of their lengths, as stored; --rows gauge takes the mean row away.",
 )
 NOTES_OF_MAPS = (
     "between: pairs of maps of two classes, the control of within class; class's mean map: each map against that of the other images.",
     "centred Gaussian: what a map that knows only where photographs have their subject would reach.",
 )
-NOTES = (
-    "within class: mean over all pairs of one class; it ignores the level between classes, so compare spaces by pair AUC.",
-    "label effect | pred: same class minus other class among pairs of equal prediction; p shuffles labels within predictions.",
-    "weight: the class row of the prediction, the control that knows of an image nothing but its argmax.",
-    "[low, high]: 95 % of resampled images.",
-)
+WITHIN = "within class: mean over all pairs of one class; it ignores the level between classes, so compare spaces by pair AUC."
+EFFECT = "label effect | pred: same class minus other class among pairs of equal prediction; p shuffles labels within predictions."
+CONTROL = "weight: the class row of the prediction, the control that knows of an image nothing but its argmax."
 
 
 def unlabelled(found):
@@ -40,7 +36,7 @@ def of_vectors(found):
     return [result for result in found if result.metric not in MAP_METRICS]
 
 
-def show(found, form, stream, further=()):
+def show(found, form, stream, further=(), unit="image"):
     """One row a feature for people; for programs one row a statistic, and further ones."""
     if form in ("json", "tsv"):
         rows = [
@@ -64,28 +60,52 @@ def show(found, form, stream, further=()):
         return
     vectors, of_maps = of_vectors(found), [result for result in found if result.metric in MAP_METRICS]
     if unlabelled(vectors):
-        _show_unlabelled(vectors, stream)
+        _show_unlabelled(vectors, unit, stream)
     elif vectors:
-        title = f"{', '.join(dict.fromkeys(result.metric for result in vectors))}, {max(result.facts['rows'] for result in vectors)} samples"
         rows = [_row(result) for result in vectors]
-        write_table(rows, list(rows[0]), form, title, (*dict.fromkeys(left_out(vectors)), *NOTES), stream)
+        write_table(rows, list(rows[0]), form, _title(vectors, unit), (*dict.fromkeys(left_out(vectors)), *_notes(vectors, unit)), stream)
     if of_maps:
         facts = of_maps[0].facts
         title = f"{', '.join(dict.fromkeys(result.metric for result in of_maps))} of maps, {facts['maps']} maps of {facts['samples']} samples"
         rows = [_map_row(result) for result in of_maps]
-        write_table(rows, list(rows[0]), form, title, [*NOTES_OF_MAPS, *map_notes(of_maps), NOTES[-1]], stream)
+        write_table(rows, list(rows[0]), form, title, [*NOTES_OF_MAPS, *map_notes(of_maps), *_resampled(of_maps, unit)], stream)
     rows = [_kinds_row(result) for result in of_maps if "label_effect" in result.columns["statistic"]]
     if rows:
-        write_table(rows, list(rows[0]), form, "class x prediction: means over pairs of maps (pairs)", [NOTES[1].partition(";")[0] + "."], stream)
+        write_table(rows, list(rows[0]), form, "class x prediction: means over pairs of maps (pairs)", [EFFECT.partition(";")[0] + "."], stream)
 
 
-def _show_unlabelled(found, stream):
+def _title(found, unit):
+    """What is compared, how, and how many."""
+    count = max(result.facts["rows"] for result in found)
+    return f"{', '.join(dict.fromkeys(result.metric for result in found))}, {count} {units(unit, count)}"
+
+
+def _notes(found, unit):
+    """What the columns that are there mean, and their controls."""
+    statistics = {name for result in found for name in result.columns["statistic"]}
+    if unit == "channel":
+        yield "class: of a channel, its tap."
+    yield WITHIN
+    if "label_effect" in statistics:
+        yield EFFECT
+    if any(result.feature == "weight" for result in found):
+        yield CONTROL
+    yield from _resampled(found, unit)
+
+
+def _resampled(found, unit):
+    """What intervals are, where there are any."""
+    if any(low == low for result in found for low in result.columns["low"]):
+        yield f"[low, high]: 95 % of resampled {units(unit)}."
+
+
+def _show_unlabelled(found, unit, stream):
     """How the pairs of samples without labels spread, and what else is known of them."""
-    title = f"{', '.join(dict.fromkeys(result.metric for result in found))}, {max(result.facts['rows'] for result in found)} samples"
-    heads = [name for name in SPREAD if any(value == value for value, *_ in (_statistic(result, name) for result in found))]
+    heads = [name for name in SPREAD if any(name in result.columns["statistic"] for result in found)]
     rows = [_unlabelled_row(result, heads) for result in found]
-    notes = (*_most_alike(found), *dict.fromkeys(left_out(found)), *NOTES_UNLABELLED)
-    write_table(rows, list(rows[0]), "text", title, notes, stream)
+    explained = (note.format(shuffles=found[0].facts["shuffles"]) for note in NOTES_UNLABELLED)
+    notes = (*_most_alike(found), *dict.fromkeys(left_out(found)), *explained, *_resampled(found, unit))
+    write_table(rows, list(rows[0]), "text", _title(found, unit), notes, stream)
 
 
 def _unlabelled_row(result, names):
@@ -147,6 +167,6 @@ def _row(result):
             row[head] = (
                 number(value) if name.startswith("same_class") or name == "between" else with_interval(value, low, high)
             )
-        if name == "label_effect":
+        if name == "label_effect" and name in at:
             row["p"] = number(result.facts.get("p_label_effect"), 3)
     return row

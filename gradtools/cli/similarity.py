@@ -124,9 +124,10 @@ def command(console, path, output, force, restart, carry, form, figure, order, n
             figures.every_pair(similarity.matrices(source, of_vectors, asked), order or "class", figure)
         elif figure:
             figures.class_by_prediction(pairs.of_vectors(found), figure)
+        unit = source.unit
     stream = options.table_stream(target, form)
     if stream is not None:
-        pairs.show(found, form or "text", stream, outcomes.program_rows(versions, probes))
+        pairs.show(found, form or "text", stream, outcomes.program_rows(versions, probes), unit)
         if not form:
             outcomes.show(versions, probes, stream)
 

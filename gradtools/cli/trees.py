@@ -7,7 +7,7 @@ from gradtools.cli import text_tree
 from gradtools.cli.console import number, write_table
 from gradtools.errors import UsageError
 from gradtools.math import trees
-from gradtools.vocabulary import LINKAGES
+from gradtools.vocabulary import LINKAGES, LINKED_ON
 
 SMALL = 60  # leaves of a tree, or clusters of a cut, that are shown each
 TOP = 40  # branches that are shown of more
@@ -48,7 +48,7 @@ def title(tree):
     """What the tree is of, in one line."""
     facts = tree.facts
     rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
-    on = f", as the seed's {facts['linkage_on']}" if facts["linkage_on"] != "rows" else ""
+    on = LINKED_ON[facts["linkage_on"]]
     return f"{LINKAGES[facts['method']]}{on} on {tree.feature}{rows}: {facts['rows']} {facts['samples']}; height: {facts['height']}"
 
 
@@ -118,7 +118,7 @@ def _notes(facts):
 
 
 def compat_notes(facts):
-    """What the seed's own variants do."""
+    """What the variants of the blog post do."""
     if facts["linkage_on"] == "seed":
         yield "seed: linkage takes the uncondensed matrix for observations, so heights are distances between its rows (scipy warns of it)"
     if facts["linkage_on"] == "intent":

@@ -11,9 +11,9 @@ import numpy as np
 from gradtools.compare import references
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths
+from gradtools.vocabulary import units
 
 LEAST = 4  # samples that a comparison takes: the unbiased HSIC is a mean over quadruples
-WORDS = {"image": "images", "class": "classes", "channel": "channels"}
 
 
 def store_keys(source, by_name=()):
@@ -53,7 +53,7 @@ def counted(names):
     return found
 
 
-def common(inputs, unit, say=print):
+def common(inputs, unit, say=print, references=None):
     """Places of the common samples in each input, in the order of the first.
 
     Parameters
@@ -61,6 +61,8 @@ def common(inputs, unit, say=print):
     inputs : list of (name, keys, candidates)
         candidates: (n,) int array, the places that may be taken, or None for all; a reference has no need to be met whole.
     unit : str
+    references : dict of name to bool, optional
+        The inputs that are references, and whether each is a taxonomy, whose groups are no samples and are not missed.
 
     Returns
     -------
@@ -71,26 +73,31 @@ def common(inputs, unit, say=print):
     GradtoolsError
         Fewer than LEAST samples are everywhere.
     """
+    references = references or {}
     held = [{keys[place]: place for place in candidates} for _, keys, candidates in inputs]
     shared = [key for key in held[0] if all(key in other for other in held[1:])]
     if len(shared) < LEAST:
-        raise GradtoolsError(_refusal(inputs, held, shared, unit))
+        raise GradtoolsError(_refusal(inputs, held, shared, unit, references))
     places = [np.array([own[key] for key in shared]) for own in held]
     for (name, _, _), own, found in zip(inputs, held, places):
-        if len(own) > len(shared):
-            say(f"{name}: {len(own) - len(shared)} of {len(own)} {WORDS[unit]} are not in every input and are left out")
+        if len(own) > len(shared) and not references.get(name):
+            say(f"{name}: {len(own) - len(shared)} of {len(own)} {units(unit)} are not in every input and are left out")
         if (np.diff(found) < 0).any():
-            say(f"{name}: its {WORDS[unit]} stand in another order than in {inputs[0][0]}, and were put into that")
+            say(f"{name}: its {units(unit)} stand in another order than in {inputs[0][0]}, and were put into that")
     _say_ambiguous(inputs, held, unit, say)
     return places
 
 
-def _refusal(inputs, held, shared, unit):
+def _refusal(inputs, held, shared, unit, references):
     """Why nothing can be compared, and what to do."""
-    names = " and ".join(dict.fromkeys(name for name, _, _ in inputs))
+    names = list(dict.fromkeys(name for name, _, _ in inputs))
+    if len(names) == 1 or all(len(own) < LEAST for own in held):
+        return f"{' and '.join(names)}: too few {units(unit)} ({len(shared)}): a comparison takes {LEAST}"
     what = {"image": "extract both from the same files", "class": "name the classes alike: gradtools classes --class-names FILE",
             "channel": "channels meet those of the same network and tap alone"}[unit]
-    return f"{names} have {len(shared)} {WORDS[unit]} in common, and a comparison takes {LEAST}: {what}"
+    if references and unit != "class":
+        what = f"{', '.join(references)} names {units(unit)} by their ids: gradtools info --ids prints them"
+    return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison takes {LEAST}: {what}"
 
 
 def _say_ambiguous(inputs, held, unit, say):
@@ -100,5 +107,5 @@ def _say_ambiguous(inputs, held, unit, say):
     times = [{key[0]: key[2] for key in own} for own in held]
     odd = sorted(name for name in times[0] if all(name in other for other in times) and len({other[name] for other in times}) > 1)
     if odd:
-        say(f"{len(odd)} names stand for several {WORDS[unit]} in one input only and are left out, such as {odd[0]!r}: "
+        say(f"{len(odd)} names stand for several {units(unit)} in one input only and are left out, such as {odd[0]!r}: "
             "tell them apart as gradtools info --ids does")

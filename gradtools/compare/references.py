@@ -97,6 +97,9 @@ def _matrix(path, name, lines, say):
         say(f"{path} is not symmetric: each pair has the mean of its two values")
     values = (values + values.T) / 2
     distances = _as_distances(path, values, say)
+    others = values[~np.eye(len(values), dtype=bool)]
+    if np.ptp(others) == 0:
+        raise UsageError(f"--reference {path}: all pairs have the value {others[0]:g}, so nothing can agree with it: give pairs that differ")
     return Reference(name, names, len(names), False, lambda places: distances[np.ix_(places, places)])
 
 

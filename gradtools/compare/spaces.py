@@ -12,6 +12,7 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.evaluate.subjects import short_name
 from gradtools.math import vectors
 from gradtools.store import paths
+from gradtools.vocabulary import units
 
 HELD_BYTES = 1 << 29  # of one space's float64 rows, beyond which they are read anew for every block
 AGAINST = ("each-other", "first", "last")
@@ -128,7 +129,7 @@ def align(spaces, stores, conditions, say=print):
     unit = stores[0].unit
     for other in stores[1:]:
         if other.unit != unit:
-            raise GradtoolsError(f"{stores[0].name} holds {alignment.WORDS[unit]} and {other.name} {alignment.WORDS[other.unit]}: "
+            raise GradtoolsError(f"{stores[0].name} holds {units(unit)} and {other.name} {units(other.unit)}: "
                                  "compare like with like")
     names = {references.canonical(name) if unit != "image" else name
              for space in spaces if space.reference for name in space.reference.names}
@@ -137,7 +138,7 @@ def align(spaces, stores, conditions, say=print):
     for space in of_references:
         own = [references.canonical(name) if unit != "image" else name for name in space.reference.names]
         inputs.append((space.name, alignment.counted(own), np.arange(len(own))))
-    places = alignment.common(inputs, unit, say)
+    places = alignment.common(inputs, unit, say, {space.name: space.reference.taxonomy for space in of_references})
     for space in spaces:
         space.places = places[len(stores) + of_references.index(space) if space.reference else space.source]
 

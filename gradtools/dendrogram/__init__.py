@@ -12,6 +12,7 @@ from gradtools.dendrogram.inputs import Options, given  # noqa: F401
 from gradtools.errors import UsageError
 from gradtools.math import class_rows, trees
 from gradtools.store import paths
+from gradtools.vocabulary import units
 
 ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
 
@@ -89,7 +90,7 @@ def _grown(source, made_of, options, say, progress):
     facts = _facts(made_of, merges, labels, order, options) | measured[1] | {
         "cophenetic": trees.cophenetic(merges, condensed),
         "below_floor": int((merges[:, 2] < measured[1]["floor"]).sum()),
-        "samples": samples_in_words(source.unit),
+        "samples": units(source.unit),
         "left_out": int(samples.originals(source).sum()) - n - made_of.degenerate,
     }
     names = [name for name, kept in zip(source.ids, made_of.keep) if kept]
@@ -147,11 +148,6 @@ def _facts(made_of, merges, labels, order, options):
         "resamples": options.resamples,
         "seed": options.seed,
     }
-
-
-def samples_in_words(unit):
-    """What the leaves are (str): images, classes, channels."""
-    return "classes" if unit == "class" else f"{unit}s"
 
 
 def height_in_words(metric, method, on):

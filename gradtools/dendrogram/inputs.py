@@ -66,6 +66,11 @@ def _rows(source, keep, options):
         raise UsageError(f"--metric {metric}: write one of {', '.join(trees.METRICS)}")
     rows = features.read_rows(features.normalised(source, feature, how), keep).astype(np.float64)
     _, degenerate = features.checked(lambda: vectors.prepared_rows(rows, metric), feature, keep, source)
+    if how == "post":  # a constant row correlates with nothing; left at 0 it would be the nearest of all
+        degenerate |= ~rows.any(axis=1)
+    if degenerate.any() and (~degenerate).sum() < 2:
+        raise GradtoolsError(f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {how}) have no direction "
+                             "(zero, or constant), and a tree takes two that have: try another --rows")
     kept = keep.copy()
     kept[keep] = ~degenerate
     return Given(feature.name, metric, kept, int(degenerate.sum()), rows[~degenerate], how)

@@ -31,4 +31,4 @@ def _row(model, name, measured, scope):
         at = columns["statistic"].index(measure + scope)
         row[head] = Cell(*(float(columns[key][at]) for key in ("value", "low", "high")))
         row[f"chance, {head}"] = Cell(float(columns["chance"][at]))
-    return row | {"images": int(columns["images"][at])}
+    return row | {"queries": int(columns["queries"][at])}

@@ -5,6 +5,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gradtools.figures import page
 from gradtools.math import trees
+from gradtools.vocabulary import units
 
 NAMED = 60  # samples or classes beyond which no names are drawn
 MIDDLE = .995  # share of the pairs inside the colour scale, so that a few extreme ones do not bleach the rest
@@ -49,7 +50,7 @@ def draw(found, order):
             _matrix(part, panel, metric, matrix[np.ix_(places, places)])
             _name(panel, one, places, order, left=panel is panels[0])
         drawn = f" of {one.samples}, drawn" if one.samples > len(one.names) else ""
-        part.suptitle(f"{page.shown(one.feature)} (rows {one.normalised}), {len(one.names)} samples{drawn}, {order} order")
+        part.suptitle(f"{page.shown(one.feature)} (rows {one.normalised}), {len(one.names)} {units(one.unit, len(one.names))}{drawn}, {order} order")
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 
 import matplotlib.style
 from matplotlib.figure import Figure
@@ -87,7 +88,8 @@ def save(figure, path, option="--figure"):
     part = f"{stem}.part{suffix}"
     undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix.lower()]
     try:
-        with style():
+        with style(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # such a character is drawn as a box
             figure.savefig(part, dpi=DPI, metadata=undated)
         os.replace(part, path)
     except OSError as error:

@@ -6,7 +6,7 @@ from matplotlib.collections import LineCollection
 from gradtools.evaluate.subjects import short_name
 from gradtools.figures import page
 from gradtools.math import trees
-from gradtools.vocabulary import LINKAGES
+from gradtools.vocabulary import LINKAGES, LINKED_ON
 
 ORIENTATIONS = ("left", "top", "right", "bottom")  # where the root is
 UPRIGHT = 40  # leaves up to which the root is on top
@@ -162,8 +162,8 @@ def _leaf_axis(panel, names, size, orientation):
 def _title(name, facts):
     """Whose tree, how it was made, how well it keeps the distances beside what chance keeps."""
     rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
-    on = f", linkage on {facts['linkage_on']}" if facts["linkage_on"] != "rows" else ""
+    on = LINKED_ON[facts["linkage_on"]]
     yield f"{name}: {facts['rows']} {facts['samples']}"
-    yield f"{LINKAGES[facts['method']]} on {facts['feature']}{rows}, {facts['metric']}{on}; {facts['k']} clusters"
+    yield f"{LINKAGES[facts['method']]}{on} on {facts['feature']}{rows}, {facts['metric']}; {facts['k']} clusters"
     control = facts["cophenetic_control"]
     yield f"cophenetic correlation {facts['cophenetic']:.3f}" + (f" (permuted rows: {control:.3f})" if control == control else "")

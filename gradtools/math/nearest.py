@@ -104,7 +104,7 @@ def floor(row, blocks, metric, permutations, seed=0):
     Returns
     -------
     float
-        The 95 % quantile of the largest similarities (the 5 % quantile of the smallest distances).
+        The 95 % quantile of the largest similarities (the 5 % quantile of the smallest distances); NaN without other rows or permutations.
 
     References
     ----------
@@ -118,4 +118,5 @@ def floor(row, blocks, metric, permutations, seed=0):
         if len(others):
             values = product_block(shuffled, others, metric)
             best = np.minimum(best, values.min(axis=1)) if far else np.maximum(best, values.max(axis=1))
-    return float(np.quantile(best, 1 - QUANTILE if far else QUANTILE))
+    best = best[np.isfinite(best)]  # infinite where there was no other row
+    return float(np.quantile(best, 1 - QUANTILE if far else QUANTILE)) if len(best) else np.nan

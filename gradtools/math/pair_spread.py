@@ -57,7 +57,7 @@ def shuffled_spread(rows, metric, shuffles, seed=0):
 
 def rank_agreement(rows, others):
     """
-    Spearman correlation of the cosines of all unordered pairs of two sets of rows ((n, D) float64 unit rows each).
+    Spearman correlation of the cosines of all unordered pairs of two sets of rows ((n, D) float64 unit rows each); NaN where all of one are equal.
 
     References
     ----------
@@ -66,4 +66,7 @@ def rank_agreement(rows, others):
     from scipy import stats
 
     of_pairs = np.triu_indices(len(rows), 1)
-    return float(stats.spearmanr(*(product_block(x, x, "cosine")[of_pairs] for x in (rows, others))).statistic)
+    first, second = (product_block(x, x, "cosine")[of_pairs] for x in (rows, others))
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    return float(stats.spearmanr(first, second).statistic)

@@ -48,7 +48,8 @@ def row_norms(x, first=0):
 def centred_rows(x):
     """Rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64)."""
     x = np.asarray(x, dtype=np.float64)
-    centred = x - x.mean(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # an infinite value is refused by name where its norm is taken
+        centred = x - x.mean(axis=1, keepdims=True)
     # The mean of n equal numbers need not be that number, and rounding noise has a direction too.
     centred[(x == x[:, :1]).all(axis=1)] = 0
     return centred

@@ -9,9 +9,11 @@ import dataclasses
 import numpy as np
 
 from gradtools import __version__, features, interrupt, provenance, samples, store
+from gradtools.errors import GradtoolsError
 from gradtools.math import nearest, vectors
 from gradtools.neighbors import reading, retrieval
 from gradtools.neighbors.of import Near, of, write_of
+from gradtools.vocabulary import units
 
 BLOCK = 1024  # samples whose neighbours are found, and committed, at once
 __all__ = ["Found", "Near", "Options", "chosen", "neighbors", "of", "write_of"]
@@ -68,20 +70,42 @@ def neighbors(source, output, options, *, carry=False, force=False, restart=Fals
         Empty where there is no output and retrieval is what is shown.
     measured : list of outcomes.Outcome
         Retrieval, feature by feature; empty without labels.
+
+    Raises
+    ------
+    GradtoolsError
+        There are fewer than two samples.
     """
     begun, progress = provenance.begin(), progress or interrupt.unwatched
     if output is not None:
         store.check_output(output, force, [source])
     keep, wanted = samples.select(source, options.where), chosen(source, options)
-    n = int(keep.sum())
-    if n - 1 < options.k:
-        say(f"{n} samples: each has {n - 1} others, so k is {n - 1}")
-        options = dataclasses.replace(options, k=max(n - 1, 1))
+    options = _possible(source, int(keep.sum()), options, say)
     measured = retrieval.describe(source, wanted, options, say=say, progress=progress)
     if output is None:
-        return [] if measured else _held(source, wanted, keep, options, progress), measured
-    job = _Job(source, output, options, keep, wanted, measured, begun, carry)
-    return _written(job, force, restart, say, progress), measured
+        found = [] if measured else _held(source, wanted, keep, options, progress)
+    else:
+        found = _written(_Job(source, output, options, keep, wanted, measured, begun, carry), force, restart, say, progress)
+    _say_alone(source, found, say)
+    return found, measured
+
+
+def _possible(source, n, options, say):
+    """Options with no larger k than a sample has others."""
+    if n < 2:
+        raise GradtoolsError(f"{source.name}: {n} {units(source.unit, n)} to compare, and a neighbour takes two")
+    if n - 1 < options.k:
+        say(f"{n} {units(source.unit)}: each has {n - 1} other{'s' * (n > 2)}, so k is {n - 1}")
+    return dataclasses.replace(options, k=min(options.k, n - 1))
+
+
+def _say_alone(source, found, say):
+    """Name the features that leave some samples without neighbours."""
+    for one in found:
+        alone = int((one.index[:, 0] < 0).sum())
+        if alone:
+            say(f"{one.feature}: {alone} of {len(one.index)} {units(source.unit)} have no neighbours, "
+                "for their rows have no direction (zero, or constant)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +129,9 @@ def _held(source, wanted, keep, options, progress):
         for feature in wanted:
             parts = list(_blocks(source, feature, keep, options, 0, advance, len(wanted)))
             found.append(Found(feature.name, *(np.concatenate(part) for part in zip(*parts))))
+            if (found[-1].index[:, 0] < 0).all():
+                raise GradtoolsError(f"{source.name}: no two rows of {feature.name} have a direction (not zero, not constant): "
+                                     "try another --rows, or --metric euclidean")
     return found
 
 

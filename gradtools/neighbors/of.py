@@ -12,7 +12,10 @@ from gradtools.neighbors import reading
 
 @dataclasses.dataclass(frozen=True)
 class Near:
-    """The nearest samples of one: rows of the store and values, itself first; the floor (NaN without shuffles), how many others are above it."""
+    """The nearest samples of one: rows of the store and values, itself first; the floor, and how many others are above it.
+
+    The floor is NaN without shuffles or without others.
+    """
 
     feature: str
     metric: str
@@ -23,6 +26,7 @@ class Near:
     floor: float
     above: int
     others: int
+    permutations: int = 0
 
     def beyond(self, value):
         """Whether a value is nearer than the floor."""
@@ -55,7 +59,7 @@ def _near(source, feature, sample, keep, options):
     """One feature's nearest samples."""
     row, degenerate = vectors.prepared_rows(feature.read(sample, sample + 1), options.metric)
     if degenerate[0]:
-        raise GradtoolsError(f"the row of {source.ids[sample]} has no direction (it is zero, or constant): --metric euclidean compares it")
+        raise GradtoolsError(f"the row of {source.ids[sample]} has no direction (zero, or constant): --rows raw --metric euclidean compares it")
     pieces, places = reading.pieces(feature, keep, options.metric), np.flatnonzero(keep)
     itself = int(np.searchsorted(places, sample))
     parts = [(vectors.product_block(row, rows, options.metric)[0], numbers, numbers == itself, degenerate) for rows, numbers, degenerate in pieces()]
@@ -63,9 +67,10 @@ def _near(source, feature, sample, keep, options):
     order = nearest.keys(values[None], numbers, options.metric)[0]
     order[own], order[degenerate] = 0, nearest.NEVER
     ranked = np.argsort(order)[:min(options.k, int((~degenerate).sum()))]
-    floor = nearest.floor(row[0], _others(pieces, itself), options.metric, options.permutations, options.seed) if options.permutations else np.nan
+    floor = nearest.floor(row[0], _others(pieces, itself), options.metric, options.permutations, options.seed)
     how = options.rows or features.row_default(source)
-    found = Near(feature.name, options.metric, how, sample, places[ranked], values[ranked], floor, 0, int((~degenerate).sum()) - 1)
+    others = int((~degenerate).sum()) - 1
+    found = Near(feature.name, options.metric, how, sample, places[ranked], values[ranked], floor, 0, others, options.permutations)
     return dataclasses.replace(found, above=int(found.beyond(values[~own & ~degenerate]).sum()))
 
 

@@ -113,10 +113,10 @@ def _table(feature, scopes, classes, options, facts):
                 replicates.append(weights @ values[known] / weights.sum(axis=1))
             mean, chance = (float(part[known].mean()) if known.any() else np.nan for part in (values, chances[name]))
             table.append((name + scope, mean, chance, int(known.sum())))
-    names, values, chances, images = zip(*table)
+    names, values, chances, asked = zip(*table)
     replicates = np.array(replicates).T
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(names), 2), np.nan)
     columns = {"statistic": list(names), "value": np.array(values), "low": bounds[:, 0], "high": bounds[:, 1],
-               "chance": np.array(chances), "images": np.array(images, "i8")}
+               "chance": np.array(chances), "queries": np.array(asked, "i8")}
     return Outcome(feature, paths.retrieval(feature), columns, facts | {"resamples": len(replicates)},
                    f"leave-one-out retrieval by {feature}", replicates)

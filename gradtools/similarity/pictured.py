@@ -22,6 +22,7 @@ class Matrices:
     class_names: list
     values: dict
     samples: int  # how many there were to draw from
+    unit: str = "sample"
 
 
 def matrices(source, of_vectors, options):
@@ -47,7 +48,7 @@ def matrices(source, of_vectors, options):
     rows = drawn[order]
     how = options.rows or features.row_default(source)
     return [features.checked(lambda: Matrices(feature.name, how, [source.ids[row] for row in rows], source.labels[rows], source.class_names,
-                                              _values(features.read_rows(feature, mask)[order]), len(places)), feature, mask, source)
+                                              _values(features.read_rows(feature, mask)[order]), len(places), source.unit), feature, mask, source)
             for feature in of_vectors]
 
 

@@ -18,10 +18,9 @@ def _unknown(name, groups):
 
 
 def result(feature, metric, groups, options, table, replicates, degenerate, facts):
-    """Put values, intervals and counts together."""
-    hidden = np.array([_unknown(name, groups) for name in table])
-    table = {name: (np.nan, 0) if unknown else pair for (name, pair), unknown in zip(table.items(), hidden)}
-    replicates = np.where(hidden, np.nan, replicates)
+    """Put values, intervals and counts together; statistics of labels or predictions that the samples do not have are left out."""
+    known = np.array([not _unknown(name, groups) for name in table])
+    table, replicates = {name: pair for name, pair in table.items() if not _unknown(name, groups)}, np.asarray(replicates)[:, known]
     if not (groups.labelled and groups.predicted):
         facts = {key: value for key, value in facts.items() if not key.startswith("p_") and key != "movable"}
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)

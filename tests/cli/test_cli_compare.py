@@ -6,7 +6,7 @@ import json
 import pytest
 
 from conftest import DATA, needs_data
-from gradtools import classes, compare, models
+from gradtools import classes, compare, models, store
 from planted import plant, write
 from shell import call
 
@@ -17,6 +17,11 @@ QUICK = ("--resamples", 20, "--permutations", 20)
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shell")
     return [write(folder / f"step_{step}.h5", plant(seed=step)) for step in (1, 5, 20)]
+
+
+def store_ids(path):
+    with store.read(path) as source:
+        return source.ids
 
 
 def found(paths, **options):
@@ -39,7 +44,7 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, paths, monkeypatch):
     ended = call(capsys, "compare", *paths, "--feature", "logits", "--against", "first", *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     lines = ended.out.splitlines()
     first = found(paths[:2], features=("logits",)).comparisons[0].measured.statistics["cka_debiased"]
-    assert lines[0] == "30 images, cosine" and f"{first.value:.3f} [" in lines[2] and lines[2].split()[:2] == ["step_1", "step_5"]
+    assert lines[0] == "30 images, cosine (rows raw)" and f"{first.value:.3f} [" in lines[2] and lines[2].split()[:2] == ["step_1", "step_5"]
     assert "difference from step_1, step_5" in ended.out and "most moved" not in ended.out
     ended = call(capsys, "compare", *paths[:2], "--feature", "logits", *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     assert "the 10 most moved of 30" in ended.out and "difference" not in ended.out
@@ -55,6 +60,7 @@ def test_pictures(capsys, paths, tmp_path, stores, options):
 @pytest.mark.parametrize("options, status, words", [
     (["--figure", "a.gif"], 2, ".png"), (["--reference", "no.csv"], 2, "No such file"), (["--at", "1,x"], 2, "a number for each store"),
     (["--k", "1"], 2, "--k"), (["--metric", "manhattan"], 2, "euclidean"), (["--feature", "x"], 2, "no feature 'x'"),
+    (["--by", "cka"], 2, "add --figure"), (["--tsv"], 2, "give one of them"),
     (["--picture", "tanglegram", "--figure", "a.svg"], 1, "of one pair, and 3 are compared"),
 ])
 def test_mistakes_are_one_line(capsys, paths, tmp_path, monkeypatch, options, status, words):
@@ -98,3 +104,24 @@ def test_real_networks_agree_with_each_other_and_with_a_taxonomy_and_random_weig
     random = class_store(tmp_path, "alexnet", "random", "alexnet")
     statistics = found([squeezenet, random]).comparisons[0].measured.statistics
     assert abs(statistics["cka_debiased"].value) < .01 < statistics["cka"].shuffled and abs(statistics["rsa_pearson"].value) < .01
+
+
+def test_groups_of_a_taxonomy_are_not_missed(capsys, paths, tmp_path):
+    reference, ids = tmp_path / "r.csv", store_ids(paths[0])
+    reference.write_text("".join(f"{name},{'odd' if number % 2 else 'even'}\n" for number, name in enumerate(ids)))
+    ended = call(capsys, "compare", paths[0], "--feature", "logits", "--reference", reference, "--json", *QUICK)
+    assert ended.status == 0 and "left out" not in ended.err and "32 nodes" in ended.err
+
+
+@pytest.mark.parametrize("text, words", [
+    ("x,y\nz,y\n", "r names images by their ids: gradtools info --ids"), (",a,b\na,1,1\nb,1,1\n", "all pairs have the value 1"),
+])
+def test_references_that_cannot_tell_say_why(capsys, paths, tmp_path, text, words):
+    (tmp_path / "r.csv").write_text(text)
+    ended = call(capsys, "compare", paths[0], "--feature", "logits", "--reference", tmp_path / "r.csv", "--json", *QUICK)
+    assert ended.status in (1, 2) and words in ended.err
+
+
+def test_without_intervals_nothing_is_said_of_them(capsys, paths, monkeypatch):
+    ended = call(capsys, "compare", *paths[:2], "--feature", "logits", "--no-intervals", terminal=["out"], monkeypatch=monkeypatch)
+    assert ended.status == 0 and "[low, high]" not in ended.out and "trees p" not in ended.out.splitlines()[1]

@@ -106,3 +106,25 @@ def test_a_pipe_of_classes_ends_in_a_tree_that_info_reads(path, tmp_path):
     ended = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert ended.returncode == 0 and "/linkage/weight/merges" in ended.stdout, ended.stderr
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+
+
+def test_a_constant_row_is_no_leaf(capsys, tmp_path, monkeypatch):
+    """Row-standardised it would be 0, nearer to every row, at sqrt(D - 1), than these are to each other, at about sqrt(2 (D - 1))."""
+    rows = np.random.default_rng(0).standard_normal((6, 12))
+    rows[4] = .5
+    names = [f"class {index}" for index in range(6)]
+    whole = write_classes(tmp_path / "a.h5", rows, names)
+    without = write_classes(tmp_path / "b.h5", np.delete(rows, 4, 0), np.delete(names, 4).tolist())
+    of_whole, of_others = (json.loads(call(capsys, "dendrogram", path, "--json", "--resamples", 0).out) for path in (whole, without))
+    assert of_whole["names"] == of_others["names"] and of_whole["merges"] == of_others["merges"]
+    assert of_whole["facts"]["degenerate"] == 1 and "1 rows without a direction are left out" in of_whole["notes"]
+    rows[:] = .5
+    ended = call(capsys, "dendrogram", write_classes(tmp_path / "c.h5", rows, names), "--json")
+    assert ended.status == 1 and "6 of 6 rows of weight (rows post) have no direction" in ended.line
+
+
+@pytest.mark.parametrize("on, words", [
+    ("rows", "Ward on weight"), ("seed", "the blog post's as its code runs"), ("intent", "the blog post's as it was meant")])
+def test_the_title_says_whose_tree_it_is(capsys, path, on, words):
+    made = json.loads(call(capsys, "dendrogram", path, "--json", "--linkage-on", on, "--resamples", 0).out)
+    assert words in made["title"] and "seed's" not in made["title"]

@@ -148,3 +148,65 @@ def test_a_store_of_one_class_has_no_retrieval(capsys, tmp_path, monkeypatch):
     path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.zeros(30, "i4")))
     ended = call(capsys, "neighbors", path, "--feature", "logits", terminal=["out"], monkeypatch=monkeypatch)
     assert ended.status == 0 and "the nearest of each" in ended.out
+
+
+def test_the_floor_is_said_in_words_that_can_be_checked(capsys, of_classes):
+    """Its note, by a loop over the definition: the 95 % quantile of the largest correlation of the row shuffled, each time anew."""
+    ended = json.loads(call(capsys, "neighbors", of_classes, "--of", "2", "--json", "--permutations", 200).out)
+    with store.read(of_classes) as source:
+        weight = source.class_rows.astype(float)
+    random, best = np.random.default_rng(5), []
+    for _ in range(4000):
+        shuffled = random.permutation(weight[2])
+        best.append(max(np.corrcoef(shuffled, weight[other])[0, 1] for other in range(len(NAMES)) if other != 2))
+    assert ended["rows"][0]["floor"] == pytest.approx(np.quantile(best, .95), abs=.06)
+    above, how = ended["notes"]
+    count = sum(row["similarity"] > row["floor"] for row in ended["rows"][1:])
+    assert f"{count} of 5 are above the floor of {ended['rows'][0]['floor']:.3f}" in above
+    assert "shuffled 200 times" in how and "largest similarity" in how and "95 % quantile" in how
+    far = json.loads(call(capsys, "neighbors", of_classes, "--of", "2", "--json", "--metric", "euclidean").out)["notes"]
+    assert "nearer than the floor" in far[0] and "smallest distance" in far[1] and "5 % quantile" in far[1]
+
+
+def test_one_class_has_no_neighbours(capsys, tmp_path):
+    path = class_store(tmp_path / "c.h5", ["crab"], np.random.default_rng(0).standard_normal((1, 4)))
+    ended = call(capsys, "neighbors", path, "--of", "crab", "--json")
+    assert (ended.status, ended.err) == (0, "") and len(json.loads(ended.out)["rows"]) == 1 and json.loads(ended.out)["notes"] == []
+    ended = call(capsys, "neighbors", path, "--tsv")
+    assert ended.status == 1 and "1 class to compare, and a neighbour takes two" in ended.line
+
+
+def test_rows_without_a_direction_are_named(capsys, tmp_path):
+    rows = np.random.default_rng(0).standard_normal((6, 12))
+    rows[4] = .5
+    path = class_store(tmp_path / "c.h5", NAMES, rows)
+    ended = call(capsys, "neighbors", path, "--tsv", "-k", 2)
+    assert ended.status == 0 and "1 of 6 classes have no neighbours" in ended.err and len(ended.out.splitlines()) == 1 + 2 * 5
+    ended = call(capsys, "neighbors", path, "--of", "4")
+    assert ended.status == 1 and "has no direction" in ended.line
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("command", ["neighbors", "similarity", "dendrogram"])
+def test_weights_that_are_no_numbers_are_one_line(capsys, tmp_path, command, value):
+    rows = np.random.default_rng(0).standard_normal((6, 12))
+    rows[1, 3] = value
+    ended = call(capsys, command, class_store(tmp_path / "c.h5", NAMES, rows), "--json", *(["-k", 2] if command == "neighbors" else []))
+    assert ended.status == 1 and "holds NaN or infinity" in ended.line and ended.out == "" and len(ended.err.splitlines()) == 1
+
+
+def test_retrieval_of_channels_speaks_of_channels(capsys, tmp_path, monkeypatch):
+    path = write(tmp_path / "a.h5", dataclasses.replace(DATA, predicted=None, logits=None, class_rows=None))
+    monkeypatch.setattr(store.Store, "unit", "channel")
+    ended = call(capsys, "neighbors", path, "--feature", "activation", "-k", 3, terminal=["out"], monkeypatch=monkeypatch)
+    assert ended.status == 0 and "30 of 30 channels asked" in ended.out and "its tap" in ended.out
+    assert "image" not in ended.out and "weight" not in ended.out and "prediction" not in ended.out
+    ended = call(capsys, "similarity", path, "--feature", "activation", "--resamples", 20, terminal=["out"], monkeypatch=monkeypatch)
+    assert ended.status == 0 and "cosine, 30 channels" in ended.out and "its tap" in ended.out
+    assert "image" not in ended.out and "weight" not in ended.out and "pred" not in ended.out
+
+
+def test_a_second_form_is_refused(capsys, of_classes):
+    for forms in (("--json", "--tsv"), ("--tsv", "--json")):
+        ended = call(capsys, "neighbors", of_classes, "--of", "0", *forms)
+        assert ended.status == 2 and "give one of them" in ended.line

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import json
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, path, monkeypatch):
     ended = call(capsys, "similarity", path, "--feature", "gradient", *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     result, = (result for result in results(path, features=("gradient",)) if result.feature == "gradient@conv")
     lines = ended.out.splitlines()
-    assert lines[0] == "cosine, 30 samples" and lines[1].split()[:2] == ["feature", "metric"]
+    assert lines[0] == "cosine, 30 images" and lines[1].split()[:2] == ["feature", "metric"]
     at = result.columns["statistic"].index("auc")
     shown = "{:.3f} [{:.3f}, {:.3f}]".format(*(result.columns[key][at] for key in ("value", "low", "high")))
     assert lines[2].startswith("gradient@conv") and shown in lines[2] and f"{result.facts['p_label_effect']:.3f}" in lines[2]
@@ -96,7 +97,7 @@ def test_rows_of_zeros_are_said(capsys, tmp_path, monkeypatch):
     data.taps["gradient@conv"][:2] = 0
     path = write(tmp_path / "a.h5", data)
     ended = call(capsys, "similarity", path, *QUICK, terminal=["out"], monkeypatch=monkeypatch)
-    assert "gradient@conv: 2 rows without a direction are left out" in ended.out and "cosine, 30 samples" in ended.out
+    assert "gradient@conv: 2 rows without a direction are left out" in ended.out and "cosine, 30 images" in ended.out
 
 
 @pytest.mark.parametrize("arguments, status, words", [
@@ -151,3 +152,13 @@ def test_through_a_pipe_everything_is_carried(path, tmp_path):
     with store.read(f"{tmp_path}/out.h5") as opened:
         assert opened.tree("/similarity/logits") == ["dot"] and len(opened.history_lines()) == 3
         assert opened.values("/taps/conv/gradient").shape == ((DATA.labels == DATA.predicted).sum(), 6)
+
+
+@pytest.mark.parametrize("form", ["json", "tsv"])
+def test_without_labels_programs_get_no_empty_statistics(capsys, tmp_path, form):
+    path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
+    out = call(capsys, "similarity", path, "--feature", "logits", f"--{form}", *QUICK).out
+    rows = json.loads(out)["rows"] if form == "json" else list(csv.DictReader(io.StringIO(out), delimiter="\t"))
+    names = [row["statistic"] for row in rows if row["feature"] == "logits"]
+    assert {"all", "median", "most_alike"} <= set(names) and not {"within", "between", "label_effect", "auc"} & set(names)
+    assert all(row["value"] not in (None, "nan", "") and int(row["pairs"]) > 0 for row in rows)

@@ -115,9 +115,9 @@ def _check(matrix, metric, method, on):
         if value not in known:
             raise UsageError(f"--{name} {value}: write one of {', '.join(known)}")
     if on != "rows" and metric not in ("cosine", "correlation"):
-        raise UsageError(f"--linkage-on {on} is the seed's, of cosines: it takes no --metric {metric}")
+        raise UsageError(f"--linkage-on {on} is the blog post's tree of cosines: it takes no --metric {metric}")
     if len(matrix) < 2:
-        raise GradtoolsError(f"{len(matrix)} sample makes no tree: it takes two")
+        raise GradtoolsError(f"{len(matrix)} row{'s' * (len(matrix) != 1)} to join, and a tree takes two")
     if not np.isfinite(matrix).all():
         raise GradtoolsError(f"the {metric} matrix holds NaN or infinity: leave those samples out")
     scale = np.abs(matrix).max()
