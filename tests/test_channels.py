@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gradtools import channels, cluster, features, images, models, similarity, store
+from gradtools import channels, cluster, evaluate, features, images, models, similarity, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import bootstrap
 from gradtools.math import channels as rules
@@ -323,3 +323,18 @@ def test_contributions_of_a_pooled_linear_head_are_what_the_score_loses(real):
         without[:, channel] = 0
         lost = float(whole - model.module.classifier(without.mean((2, 3)))[0, target])
         assert found.taps[0].values["contribution"][0, channel] == pytest.approx(lost, abs=1e-5)
+
+
+def test_taps_measured_apart_stand_in_one_table(path, tmp_path):
+    """Evaluated together, a store for each tap gives what one store of both gives; other values of one tap are refused."""
+    for name, options in {"both": {}, "early": {"tap": ("early",)}, "late": {"tap": ("late",)}, "other": {"tap": ("late",), "seed": 5}}.items():
+        run(path, tmp_path / f"{name}.h5", **options)
+
+    def tables(*names):
+        return evaluate.evaluate(evaluate.gather([str(tmp_path / f"{name}.h5") for name in names]), "channels")
+
+    whole, joined = tables("both"), tables("early", "late")
+    assert [table.rows for table in joined] == [table.rows for table in whole] and len(whole[0].rows) == 2
+    assert [table.rows for table in tables("both", "late")] == [table.rows for table in whole]
+    with pytest.raises(GradtoolsError, match="different values for channels channel_"):
+        tables("late", "other")

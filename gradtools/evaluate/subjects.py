@@ -97,8 +97,9 @@ def gather(paths):
             found = _subject(source)
             subject = subjects.setdefault(found.key, found)
             if subject is not found:
-                for part in ("similarity", "maps", "augmentation", "decoding", "retrieval", "channels", "clusters", "projections"):
+                for part in ("similarity", "maps", "augmentation", "decoding", "retrieval", "clusters", "projections"):
                     _join(getattr(subject, part), getattr(found, part))
+                _join_by_tap(subject.channels, found.channels)
                 subject.taps, subject.order = subject.taps or found.taps, subject.order or found.order
     named = list(subjects.values())
     _tell_apart(named)
@@ -165,11 +166,43 @@ def _join(kept, new):
     """Take over what is new; the same thing twice must have the same values."""
     for key, value in new.items():
         if key in kept and isinstance(value, Measured) and not _equal(_values(kept[key]), _values(value)):
-            raise GradtoolsError(
-                f"{kept[key].source} and {value.source} have different values for {' '.join(key)}: "
-                "made with other options; give one of them"
-            )
+            raise _different(kept[key], value, key)
         kept.setdefault(key, value)
+
+
+def _different(one, other, key):
+    return GradtoolsError(f"{one.source} and {other.source} have different values for {' '.join(key)}: made with other options; give one of them")
+
+
+def _join_by_tap(kept, new):
+    """The same of tables whose rows are of a tap, and of a fill where there is one: those of others are added."""
+    for key, value in new.items():
+        if key not in kept:
+            kept[key] = value
+            continue
+        before, now = _parts(kept[key].columns), _parts(value.columns)
+        for part in before.keys() & now.keys():
+            if not _equal(_rows(kept[key].columns, before[part]), _rows(value.columns, now[part])):
+                raise _different(kept[key], value, key)
+        added = _rows(value.columns, [row for part, rows in now.items() if part not in before for row in rows])
+        if added.keys() != kept[key].columns.keys():
+            raise _different(kept[key], value, key)
+        kept[key] = dataclasses.replace(kept[key], columns={
+            name: [*column, *added[name]] if isinstance(column, list) else np.concatenate([column, added[name]])
+            for name, column in kept[key].columns.items()})
+
+
+def _parts(columns):
+    """Rows of each tap and fill (dict of tuple to list of int)."""
+    found = {}
+    for row, part in enumerate(zip(*(columns[name] for name in ("tap", "fill") if name in columns))):
+        found.setdefault(part, []).append(row)
+    return found
+
+
+def _rows(columns, rows):
+    """Some rows of a table's columns."""
+    return {name: [column[row] for row in rows] if isinstance(column, list) else column[rows] for name, column in columns.items()}
 
 
 def _values(measured):
