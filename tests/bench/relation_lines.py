@@ -6,7 +6,7 @@ import numpy as np
 def relations(turns):
     """The lines; `turns(own, other, repeats)` gives median, least and most of the other side's time / ours."""
     yield from _trees(turns)
-    yield *_neighbours(turns), 1
+    yield *_neighbours(turns), 0.95
     yield *_ablation(turns), 1
 
 
