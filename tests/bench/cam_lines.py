@@ -55,18 +55,21 @@ def peer(name):
 
 
 def cams():
-    """How many times as fast as each library, and how much of its memory over the interpreter with torch."""
+    """How many times as fast as each library, as each is run and then both with freed memory kept; its memory over the interpreter with torch."""
     import importlib.util
 
     import run
+    import sides
 
-    own = ours()
     base = peak("nothing")
+    own = ours()
     for name, target in TARGETS.items():
         if importlib.util.find_spec(name) is None:
             print(f"      - {name} is not here: the bench extra installs it")
             continue
-        yield f"Grad-CAM of {BATCH} images / {name}", run.turns(own, peer(name), 3), target
+        with sides.apart("grad-cam") as one, sides.apart(name) as other:
+            yield f"Grad-CAM of {BATCH} images / {name} (each in its process)", run.turns(one, other), target
+        yield f"Grad-CAM of {BATCH} images / {name} (freed memory kept, both sides)", run.turns(own, peer(name)), target
         yield f"its memory: {name}'s / ours, over torch alone", ((peak(name) - base) / (peak("ours") - base),) * 3, 1
 
 

@@ -1,9 +1,10 @@
-"""Extraction and the eager forward pass as functions to time, here or each in a process of its own.
+"""Extraction, the eager forward pass and Grad-CAM of each library as functions to time, here or each in a process of its own.
 
 `python tests/bench/sides.py NAME` prepares one side and runs it once for every line that it reads.
 """
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+import cam_lines
 
 BATCH = 16
 
@@ -40,7 +43,8 @@ def eager():
     return run
 
 
-SIDES = {"last": lambda: ours("auto:last-conv", "auto:last-block"), "blocks": lambda: ours("auto:blocks", "auto:last-conv"), "eager": eager}
+SIDES = {"last": lambda: ours("auto:last-conv", "auto:last-block"), "blocks": lambda: ours("auto:blocks", "auto:last-conv"), "eager": eager,
+         "grad-cam": cam_lines.ours, **{name: functools.partial(cam_lines.peer, name) for name in cam_lines.TARGETS}}
 
 
 @contextlib.contextmanager
@@ -59,7 +63,7 @@ def apart(name):
 if __name__ == "__main__":
     from gradtools.cli import passes
 
-    if sys.argv[1] != "eager":
+    if sys.argv[1] not in ("eager", *cam_lines.TARGETS):
         passes.keep_freed_memory()  # as the command does
     function = SIDES[sys.argv[1]]()
     for _ in sys.stdin:
