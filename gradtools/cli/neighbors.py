@@ -186,7 +186,7 @@ def _about_retrieval(source, facts, predicted):
     ties = "; ties count as broken by chance, so weight, the class row of the prediction, scores it there" if predicted else ""
     yield f"(chance): candidates in random order{ties}."
     if facts["resamples"]:
-        yield f"[low, high]: 95 % of resampled {name}."
+        yield f"[low, high]: 95 % of resampled queries; the {name} they are compared with stay."
 
 
 def _measures(found):

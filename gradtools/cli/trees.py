@@ -109,7 +109,7 @@ def _notes(facts):
         yield f"cut against {facts['resamples']} trees of resampled dimensions: ARI {spread('ari')}; of permuted rows: {spread('ari_control')}"
         yield f"stability: mean Jaccard index with the likest cluster there, all {spread('jaccard')}; of permuted rows: {spread('jaccard_control')}"
     if facts["floor"] > 0:  # NaN without controls; intent begins at 0 by construction
-        yield f"{facts['below_floor']} of {facts['rows'] - 1} merges are below {number(facts['floor'], 3)}, where trees of permuted rows begin"
+        yield f"{facts['below_floor']} of {facts['rows'] - 1} merges are below {spread('floor')}, where trees of permuted rows begin on average"
     yield from compat_notes(facts)
     if facts["degenerate"]:
         yield f"{facts['degenerate']} rows without a direction are left out"
