@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+import stopping
 from gradtools import extract, images, models, store
 from gradtools.channels import ablation
 from gradtools.channels.ablation import batch
@@ -240,34 +241,15 @@ def test_kernels_that_lie_side_by_side_and_a_sum_that_is_said(folder, tmp_path, 
     assert (read(tmp_path / "a.h5", "kernel_gradient", tap="layer1.0")[0] > 0).any()
 
 
-class Stop(Exception):
-    """The job is killed here."""
-
-
 def test_stopped_after_every_block_and_resumed_equals_uninterrupted(deeper, folder, tmp_path):
     make(folder, deeper, tmp_path / "whole.h5")
-
-    class Once:
-        def __init__(self, total, done=0):
-            self.left = 2
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return False
-
-        def __call__(self, n):
-            self.left -= 1
-            if not self.left:
-                raise Stop
 
     said, stops = [], 0
     for _ in range(10):
         try:
-            make(folder, deeper, tmp_path / "stopped.h5", progress=Once, say=said.append)
+            make(folder, deeper, tmp_path / "stopped.h5", progress=stopping.after(2), say=said.append)
             break
-        except Stop:
+        except stopping.Stop:
             stops += 1
     assert stops >= 1 and any(line.startswith("going on after") for line in said)
     with store.read(str(tmp_path / "whole.h5")) as one, store.read(str(tmp_path / "stopped.h5")) as other:

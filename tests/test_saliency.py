@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import stopping
 from gradtools import images, models, saliency, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.jobs import walking
@@ -122,36 +123,17 @@ def test_one_forward_and_one_backward_pass_for_all(model, folder, tmp_path, monk
         assert passes == expected
 
 
-class Stop(Exception):
-    """The job is killed here."""
-
-
 @pytest.mark.parametrize("options", [{"target": "top:2"}, {"target": "cosine", "pairs": "all"}, {"target": "labels", "score": "sigmoid"}])
 def test_stopped_anywhere_and_resumed_equals_uninterrupted(model, folder, tmp_path, options):
     options |= {"method": ("gradcam", "gradcam++"), "channels": ("all", "top2")}
     whole = make(folder, model, tmp_path / "whole.h5", **options)
     stopped, stops = tmp_path / "stopped.h5", 0
 
-    class Once:
-        def __init__(self, total, done=0):
-            self.left = 5  # more than a block
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return False
-
-        def __call__(self, n):
-            self.left -= 1
-            if not self.left:
-                raise Stop
-
     for _ in range(60):
         try:
-            make(folder, model, stopped, progress=Once, **options)
+            make(folder, model, stopped, progress=stopping.after(5), **options)  # more than a block
             break
-        except Stop:
+        except stopping.Stop:
             stops += 1
             assert not stopped.exists()
     assert stops and digests(whole) == digests(stopped)

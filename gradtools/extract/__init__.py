@@ -5,9 +5,7 @@ Each block of images is decoded while the one before is computed, and committed 
 
 import dataclasses
 
-import torch
-
-from gradtools import images, jobs, provenance, scores, store
+from gradtools import images, jobs, scores, store
 from gradtools.errors import UsageError
 from gradtools.extract import schema
 from gradtools.extract.batch import run_batch
@@ -19,23 +17,12 @@ DEFAULT_TAPS = ("auto:blocks", "auto:last-conv")
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """What decides the values: every field is part of the command that may go on after a kill."""
+class Options(jobs.Options):
+    """What decides the values, beside what every pass is asked."""
 
     tap: tuple = DEFAULT_TAPS
-    target: str = "argmax"
-    score: str = "logit"
-    temperature: float = 1.0
     maps: tuple = ()            # "gradient", "activation": stored whole
     map_dtype: str = "float32"  # of activation maps
-    label_map: str | None = None
-    labels_in_order: bool = False
-    unmapped: str = "stop"
-    batch_size: int = 32
-    device: str = "cpu"
-    dtype: str = "float32"
-    fold: bool = True
-    compress: bool = False
     augment: images.Augmentation | None = None  # the changed versions that every image gets
 
 
@@ -61,10 +48,7 @@ def extract(image_list, model, output, options, *, threads=None, workers=2, max_
     ------
     TooManySkipped, GradtoolsError
     """
-    begun = provenance.begin()
-    store.check_output(output, force)
-    if threads:
-        torch.set_num_threads(threads)
+    begun = jobs.steps.begin(output, force=force, threads=threads)
     job = prepare(image_list, model, options, say)
     total, own = len(job.images.ids), job.images.images
     allowed = jobs.allowance(max_skipped, int(own.sum()))
@@ -74,10 +58,7 @@ def extract(image_list, model, output, options, *, threads=None, workers=2, max_
             return
         jobs.walk(part, job, lambda pixels, label: run_batch(job, pixels, label), workers=workers, say=say, progress=progress)
         jobs.judge_skipped(part, int(own.sum()), allowed)  # the images come first, and their versions are as readable
-        skipped = int(part.unreadable[own].sum())
-        part.history([], provenance.step(begun, read=int(own.sum()) - skipped, skipped=skipped, versions=int((~own).sum()),
-                                         batch_limit=part.batch_limit,
-                                         weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
+        jobs.steps.end(part, begun, model, part.unreadable[own], versions=int((~own).sum()), batch_limit=part.batch_limit)
 
 
 def prepare(image_list, model, options, say=print):

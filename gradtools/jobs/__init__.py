@@ -6,10 +6,10 @@
         jobs.judge_skipped(part, len(image_list.ids), "1%")
 """
 
-from gradtools.jobs import reductions, schema, sources
+from gradtools.jobs import reductions, schema, sources, steps
 from gradtools.jobs.passing import array, forward, inputs, outputs, with_cosine
-from gradtools.jobs.preparing import Job, prepare
+from gradtools.jobs.preparing import Job, Options, prepare
 from gradtools.jobs.walking import TooManySkipped, allowance, block, judge_skipped, walk
 
-__all__ = ["Job", "TooManySkipped", "allowance", "array", "block", "forward", "inputs", "judge_skipped", "outputs", "prepare", "reductions",
-           "schema", "sources", "walk", "with_cosine"]
+__all__ = ["Job", "Options", "TooManySkipped", "allowance", "array", "block", "forward", "inputs", "judge_skipped", "outputs", "prepare",
+           "reductions", "schema", "sources", "steps", "walk", "with_cosine"]

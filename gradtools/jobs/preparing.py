@@ -11,6 +11,23 @@ from gradtools.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
+class Options:
+    """What every pass is asked; a command adds its own. Every field is part of the command that may go on after a kill."""
+
+    target: str = "argmax"
+    score: str = "logit"
+    temperature: float = 1.0
+    label_map: str | None = None
+    labels_in_order: bool = False
+    unmapped: str = "stop"
+    batch_size: int = 32
+    device: str = "cpu"
+    dtype: str = "float32"
+    fold: bool = True
+    compress: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Job:
     """Everything the pass over the images needs; made once, before the first image is read."""
 
@@ -22,7 +39,7 @@ class Job:
     target: scores.Target
     member: np.ndarray
     verdicts: dict
-    options: object  # the command's own
+    options: Options  # the command's own
     width: int  # of the network's output
 
 
@@ -31,8 +48,8 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
 
     Parameters
     ----------
-    options
-        With target, score, label_map, labels_in_order, unmapped, device, dtype, fold, and tap without `choose`.
+    options : Options
+        Of the command; with tap, where there is no `choose`.
     choose : callable
         Takes the trace, gives the taps; by default those that `options.tap` names.
     probed : bool

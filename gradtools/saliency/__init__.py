@@ -8,7 +8,7 @@ import functools
 
 import torch
 
-from gradtools import jobs, provenance, store
+from gradtools import jobs, store
 from gradtools.saliency import pairs, plan as planning, schema
 from gradtools.saliency.batch import run_images, run_pairs
 from gradtools.saliency.methods import NAMES
@@ -18,29 +18,18 @@ __all__ = ["NAMES", "Options", "run_images", "run_pairs", "saliency"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """What decides the values: every field is part of the command that may go on after a kill."""
+class Options(jobs.Options):
+    """What decides the values, beside what every pass is asked."""
 
     method: tuple = ("gradcam",)
     tap: tuple = ()
     layers: int | None = None    # the last so many blocks, beside the taps
     channels: tuple = ("all",)   # subsets, in the grammar of `subset`
-    target: str = "argmax"
-    score: str = "logit"
-    temperature: float = 1.0
     pairs: str | None = None     # a CSV file, same-class:K, all
     embedding: str = "pooled"    # pooled, output, or a tap
     seed: int = 0
     literal_exp: bool = False
     map_dtype: str = "float32"
-    label_map: str | None = None
-    labels_in_order: bool = False
-    unmapped: str = "stop"
-    batch_size: int = 32
-    device: str = "cpu"
-    dtype: str = "float32"
-    fold: bool = True
-    compress: bool = False
 
 
 def saliency(images, model, output, options, *, source=None, where=(), images_dir=None, carry=False, threads=None, workers=2,
@@ -69,11 +58,8 @@ def saliency(images, model, output, options, *, source=None, where=(), images_di
     ------
     TooManySkipped, GradtoolsError
     """
-    begun = provenance.begin()
-    store.check_output(output, force, [] if source is None else [source])
-    if threads:
-        torch.set_num_threads(threads)
-    keep = None
+    keep, inputs = None, [] if source is None else [source]
+    begun = jobs.steps.begin(output, inputs, force=force, threads=threads)
     if source is not None:
         images, keep = jobs.sources.find(source, images_dir, where)
         carry = carry and jobs.sources.same_network(source, model, say)
@@ -89,10 +75,7 @@ def saliency(images, model, output, options, *, source=None, where=(), images_di
         if part.whole:
             return
         _walk(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
-        skipped = int(part.unreadable[:len(images.ids)].sum())
-        part.history([] if source is None else [source],
-                     provenance.step(begun, [] if source is None else [source], read=len(images.ids) - skipped, skipped=skipped,
-                                     seed=options.seed, weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
+        jobs.steps.end(part, begun, model, part.unreadable[:len(images.ids)], inputs, seed=options.seed)
 
 
 def _walk(plan, part, batch, allowed, **how):

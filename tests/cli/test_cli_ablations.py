@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from conftest import ROOT
 from gradtools import store
 from networks import TOY_SOURCE
-from shell import call
+from shell import call, equal_after_kills
 
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
 MODEL = ("--model", "toy.py:Toy", "--tap", "stem", "--resamples", "20")
@@ -126,20 +124,8 @@ class Broken(Toy):
 
 def test_killed_and_given_again(workplace):
     """SIGKILL at two moments; what comes out equals what an undisturbed run wrote."""
-    job = [sys.executable, "-m", "gradtools", "channels", "features.h5", *MODEL, "--ablate", "zero", "--ablate", "mean", "--batch-size", "4", "-o"]
-    where = dict(cwd=workplace, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
-    began = time.monotonic()
-    subprocess.run([*job, "whole.h5"], check=True, **where)
-    whole = time.monotonic() - began
-    for share in (0.7, 0.85):
-        process = subprocess.Popen([*job, "killed.h5"], **where)
-        time.sleep(share * whole)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        (workplace / "killed.h5").unlink(missing_ok=True)
-    subprocess.run([*job, "killed.h5"], check=True, **where)
-    with store.read(str(workplace / "whole.h5")) as a, store.read(str(workplace / "killed.h5")) as b:
-        assert store.digests(a.file) == store.digests(b.file)
+    arguments = ["channels", "features.h5", *MODEL, "--ablate", "zero", "--ablate", "mean", "--batch-size", "4"]
+    assert equal_after_kills(workplace, arguments, (0.7, 0.85))
 
 
 def test_a_pipe_carries_the_features_of_other_taps(workplace):

@@ -1,10 +1,8 @@
 """gradtools saliency in the shell: in a pipe, killed, and asked wrongly."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from conftest import ROOT
 from gradtools import cli, store
 from gradtools.errors import GradtoolsError
 from networks import TOY_SOURCE
+from shell import equal_after_kills
 
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
 
@@ -50,23 +49,8 @@ def test_pipe_carries_the_features(workplace):
 @pytest.mark.parametrize("options", [("--target", "top:2"), ("--target", "cosine", "--pairs", "same-class:300")])
 def test_killed_and_given_again(workplace, options):
     """SIGKILL at many moments; what comes out equals what an undisturbed run wrote."""
-    command = ["photos", *options, "--method", "gradcam", "--method", "gradcam++", "--batch-size", "8", "--model", "toy.py:Toy"]
-    job = [sys.executable, "-m", "gradtools", "saliency", *command, "-o"]
-    where = dict(cwd=workplace, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
-    for name in ("whole.h5", "killed.h5"):
-        (workplace / name).unlink(missing_ok=True)
-    began = time.monotonic()
-    subprocess.run([*job, "whole.h5"], check=True, **where)
-    whole = time.monotonic() - began
-    for share in (0.85, 0.95):
-        process = subprocess.Popen([*job, "killed.h5"], **where)
-        time.sleep(share * whole)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        (workplace / "killed.h5").unlink(missing_ok=True)
-    subprocess.run([*job, "killed.h5"], check=True, **where)
-    with store.read(str(workplace / "whole.h5")) as a, store.read(str(workplace / "killed.h5")) as b:
-        assert store.digests(a.file) == store.digests(b.file)
+    arguments = ["saliency", "photos", *options, "--method", "gradcam", "--method", "gradcam++", "--batch-size", "8", "--model", "toy.py:Toy"]
+    assert equal_after_kills(workplace, arguments, (0.85, 0.95))
 
 
 @pytest.mark.parametrize("arguments, words", [

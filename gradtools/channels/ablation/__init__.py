@@ -8,9 +8,8 @@ import dataclasses
 import functools
 
 import numpy as np
-import torch
 
-from gradtools import jobs, provenance, store
+from gradtools import jobs, store
 from gradtools.channels.ablation import columns, effects, plan as planning
 from gradtools.channels.ablation.batch import run_batch
 
@@ -18,27 +17,17 @@ __all__ = ["Options", "ablate"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """What decides the values: every field is part of the command that may go on after a kill."""
+class Options(jobs.Options):
+    """What decides the values, beside what every pass is asked."""
 
     tap: tuple = ("auto:last-block",)
     fill: tuple = ("zero", "mean")          # what a channel is replaced by: zero, mean (of its own map), dataset
     channels: tuple = ("all", "positive", "negative", "zero", "nearzero", "top10")  # subsets, in saliency's grammar
     steps: int = 20                         # of the deletion and insertion curves; 0: none
     kernels: bool = True                    # norms of the loss's gradient at the kernels
-    target: str = "argmax"
-    score: str = "logit"
-    temperature: float = 1.0
     resamples: int = 1000
     seed: int = 0
-    label_map: str | None = None
-    labels_in_order: bool = False
-    unmapped: str = "stop"
     batch_size: int = 8
-    device: str = "cpu"
-    dtype: str = "float32"
-    fold: bool = True
-    compress: bool = False
 
 
 def ablate(images, model, output, options, *, source=None, where=(), images_dir=None, carry=False, threads=None, workers=2,
@@ -72,18 +61,15 @@ def ablate(images, model, output, options, *, source=None, where=(), images_dir=
     ------
     TooManySkipped, GradtoolsError
     """
-    begun = provenance.begin()
-    store.check_output(output, force, [] if source is None else [source])
-    if threads:
-        torch.set_num_threads(threads)
-    keep = None
+    keep, inputs = None, [] if source is None else [source]
+    begun = jobs.steps.begin(output, inputs, force=force, threads=threads)
     if source is not None:
         images, keep = jobs.sources.find(source, images_dir, where)
     allowed = jobs.allowance(max_skipped, len(images.ids))
     plan = planning.make(images, model, options, say, source, keep)
     keep = jobs.sources.still_kept(keep, images, plan.job.images)
     carry = carry and source is not None and jobs.sources.same_network(source, model, say) and _same_score(source, options, say)
-    count, inputs = len(plan.job.images.ids), [] if source is None else [source]
+    count = len(plan.job.images.ids)
     begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
     command = columns.command(plan) | {"carried": store.digests(source.file) if carry else None}
     with store.grow(output, "channels", columns.columns(plan), count, options.batch_size, command, begin, force=force, restart=restart,
@@ -96,9 +82,7 @@ def ablate(images, model, output, options, *, source=None, where=(), images_dir=
         found = effects.tables(part, plan)
         for outcome in found:
             outcome.write(part)
-        skipped = int(part.unreadable.sum())
-        part.history(inputs, provenance.step(begun, inputs, read=count - skipped, skipped=skipped, seed=options.seed,
-                                             weights_sha256=model.weights_sha256, threads=torch.get_num_threads()))
+        jobs.steps.end(part, begun, model, part.unreadable, inputs, seed=options.seed)
     return found
 
 
