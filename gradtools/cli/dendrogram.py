@@ -54,7 +54,7 @@ compatible = click.option(
 @click.option(
     "--orientation", type=click.Choice(["left", "top", "right", "bottom"]), help="Where the root is.  [default: top up to 40 leaves, else left]"
 )
-@click.option("--newick", metavar="FILE", help="Also write the tree for programs that draw trees; '-' is stdout.")
+@click.option("--newick", metavar="FILE", help="Also write the tree for programs that draw trees; '-' is stdout. --force replaces a file that exists.")
 @options.text_forms
 def command(console, path, output, force, carry, form, figure, orientation, newick, find, **chosen):
     """Hierarchical clustering of classes, images or channels.

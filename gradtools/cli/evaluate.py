@@ -25,6 +25,7 @@ from gradtools.vocabulary import LAYOUTS
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @click.option("--tsv", "form", flag_value="tsv", help="The same as --format tsv.")
 @options.figure
+@click.option("-f", "--force", is_flag=True, help="Replace a picture that exists.")
 @click.option(
     "--picture",
     type=click.Choice(["bars", "heat", "pca", "taps", "deletion"]),
@@ -32,7 +33,7 @@ from gradtools.vocabulary import LAYOUTS
     help="bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps; "
     "deletion: deletion and insertion of channels.",
 )
-def command(console, paths, layout, published, form, figure, picture):
+def command(console, paths, layout, published, form, figure, force, picture):
     """The papers' tables from any stores: one row a model, with the controls, paired intervals and agreement in sign.
 
     Never runs a model and never clusters. A cell that nobody computed is -, and a line names the command that fills it.

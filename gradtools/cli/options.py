@@ -8,6 +8,8 @@ import click
 from gradtools.cli.console import Console
 from gradtools.errors import UsageError
 
+WRITTEN = {"output": "-o", "figure": "--figure", "newick": "--newick"}  # parameters that name files a command writes
+
 
 def command(name, examples, **settings):
     """A click command whose help ends with examples that run, with -q and -v; passes `console` on."""
@@ -16,6 +18,7 @@ def command(name, examples, **settings):
     def decorate(function):
         @functools.wraps(function)
         def run(quiet, verbose, **options):
+            _check_files(options)
             return function(console=Console(quiet), **options)
 
         run = click.option("-v", "--verbose", count=True, help="-vv: tracebacks of errors.")(run)
@@ -25,6 +28,23 @@ def command(name, examples, **settings):
         )(run)
 
     return decorate
+
+
+def _check_files(chosen):
+    """Refuse outputs that would replace an input, each other or, without --force, a file that exists (see `store.check_files`)."""
+    outputs = {WRITTEN[name]: path for name, path in chosen.items() if name in WRITTEN and path is not None}
+    if outputs:
+        from gradtools import store
+
+        named = [text for name, value in chosen.items() if name not in WRITTEN for text in _texts(value)]
+        store.check_files(outputs, ["/dev/stdin", *named], chosen.get("force", False))
+
+
+def _texts(value):
+    """What of a parameter's value can be the path of an input: all of it, or its part in STORE::FEATURE, FILE.py:NAME, list=FILE."""
+    for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+        if isinstance(text, str):
+            yield from {text, text.partition("::")[0], text.rpartition(":")[0], text.partition("=")[2]} - {""}
 
 
 def combine(*decorators):
@@ -72,7 +92,7 @@ where = click.option(
 
 seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random.")
 
-figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.png, .svg or .pdf).")
+figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.png, .svg or .pdf; --force replaces one that exists).")
 
 
 def _form(context, parameter, given):

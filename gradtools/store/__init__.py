@@ -8,7 +8,7 @@ from gradtools.store.growing import Axis, Column, Part, grow
 from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, is_store, read
-from gradtools.store.writing import Sink, check_output, create
+from gradtools.store.writing import Sink, check_files, check_output, create
 
-__all__ = ["FORMAT", "VERSION", "Axis", "Column", "Part", "Rows", "Sink", "Store", "check_output", "create", "dataset_digest", "datasets",
+__all__ = ["FORMAT", "VERSION", "Axis", "Column", "Part", "Rows", "Sink", "Store", "check_files", "check_output", "create", "dataset_digest", "datasets",
            "digests", "grow", "is_store", "paths", "read", "scales_of", "unit_digests"]

@@ -47,6 +47,41 @@ def check_output(output, force=False, inputs=()):
         raise GradtoolsError(f"output directory {folder} cannot be written to: choose another place for -o")
 
 
+def check_files(outputs, inputs=(), force=False):
+    """Refuse early a file that a command would write over an input, over another output, or without --force over any.
+
+    Parameters
+    ----------
+    outputs : dict of str to str
+        Paths by the options that name them; '-' is no file. Whether the store of -o exists `check_output` judges.
+    inputs : iterable of str
+        Paths of what is read; those that do not exist are ignored.
+    force : bool
+        Whether existing files may be replaced.
+    """
+    seen = {}
+    for option, path in outputs.items():
+        if not path or path.endswith(os.sep):
+            raise UsageError(f"{option} {path!r} names no file: " + ("name a file in that folder" if path else "is a variable unset?"))
+        if path == "-":
+            continue
+        if os.path.exists(path) and any(os.path.exists(name) and os.path.samefile(path, name) for name in inputs):
+            raise UsageError(f"{option} {path} is an input, and inputs never change: choose another name")
+        if twin := next((other for other, name in seen.items() if _same_file(path, name)), None):
+            raise UsageError(f"{option} and {twin} both name {path}: give each a file of its own")
+        if option != "-o" and os.path.exists(path):
+            if not os.path.isfile(path):
+                raise UsageError(f"{option} {path} is not a regular file: choose another name")
+            if not force:
+                raise GradtoolsError(f"{option} {path} exists: choose another name, or replace it with --force")
+        seen[option] = path
+
+
+def _same_file(a, b):
+    """Whether two paths are one file (bool), also through links, and before the file exists."""
+    return os.path.realpath(a) == os.path.realpath(b) or os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)
+
+
 @contextlib.contextmanager
 def create(output, kind, *, force=False, source="", root=""):
     """Write a store in one go; yields a `Sink`. A signal waits until the file has its name or is gone.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -157,3 +158,48 @@ def test_bin_runs_uninstalled_under_both_names(called, feature_store, tmp_path):
     arguments = [str(feature_store)] if called != "gradtools" else ["info", str(feature_store)]
     result = subprocess.run([str(ROOT / "bin" / called), *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0 and "features" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("written, status, words", [
+    (("--newick", "f.h5", "-o", "g.h5", "--force"), 2, "--newick f.h5 is an input"),
+    (("--figure", "picture.png", "-o", "link.png", "--force"), 2, "both name"),
+    (("--newick", "new.png", "--figure", "./new.png"), 2, "both name"),
+    (("--newick", "names.txt", "--where", "list=names.txt", "--force"), 2, "--newick names.txt is an input"),
+    (("--figure", "picture.png", "-o", "g.h5"), 1, "--figure picture.png exists"),
+    (("--newick", "picture.png", "-o", "g.h5"), 1, "--newick picture.png exists"),
+    (("--newick", "folder", "--force", "-o", "g.h5"), 2, "is not a regular file"),
+    (("-o", ""), 2, "is a variable unset?"), (("--figure", "", "-o", "g.h5"), 2, "is a variable unset?"), (("-o", "new/"), 2, "names no file"),
+])
+def test_written_files_take_no_others_place(feature_store, tmp_path, monkeypatch, capsys, written, status, words):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(feature_store, "f.h5")
+    os.symlink("picture.png", "link.png")
+    os.mkdir("folder")
+    for name in ("picture.png", "names.txt"):
+        with open(name, "w") as file:
+            file.write("00.png\n")
+    before = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    assert cli.main(["dendrogram", "f.h5", *written]) == status
+    assert words in capsys.readouterr().err
+    assert {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("command", [
+    ("cluster", "--tsv", "--repeats", 1, "--resamples", 0), ("similarity", "--tsv", "--no-intervals"), ("evaluate",),
+    ("neighbors", "--of", "00.png", "--permutations", 9, "--feature", "gradient"), ("dendrogram", "--tsv", "--resamples", 0),
+    ("compare", "--feature", "gradient", "--feature", "activation", "--no-intervals", "--tsv"), ("channels", "--tsv", "--resamples", 0),
+])
+def test_a_picture_that_exists_is_replaced_by_force_alone(command, feature_store, tmp_path, capsys):
+    path = tmp_path / "picture.svg"
+    path.write_text("kept")
+    arguments = [command[0], str(feature_store), *map(str, command[1:]), "--figure", str(path)]
+    assert cli.main(arguments) == 1 and path.read_text() == "kept"
+    assert "replace it with --force" in capsys.readouterr().err
+    status = cli.main([*arguments, "--force"])
+    assert status == 0 and "<svg" in path.read_text(), capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_that_draws_has_force(name):
+    names = {parameter.name for parameter in cli.gradtools.get_command(None, name).params}
+    assert "force" in names or not names & {"output", "figure", "newick"}

@@ -34,7 +34,7 @@ $(OUT)/histograms.png: $(OUT)/features.h5
 
 # The top channels, in top.txt, and the images that activate them most.
 $(OUT)/top.png: $(OUT)/features.h5
-	$(GRADTOOLS) channels $< --of "$$CLASS" --tap "$$TAP" --top "$$TOP" --model $(FEATURES) --figure $@ > $(OUT)/top.txt
+	$(GRADTOOLS) channels $< --of "$$CLASS" --tap "$$TAP" --top "$$TOP" --model $(FEATURES) --figure $@ --force > $(OUT)/top.txt
 
 # All, positive and negative channels: the issue's pictures beside the right ones, and how alike they are.
 $(OUT)/maps.h5: $(OUT)/features.h5
@@ -49,7 +49,7 @@ $(OUT)/measured.h5: $(OUT)/features.h5 $(OUT)/steps.txt
 	$(GRADTOOLS) channels $< --model $(FEATURES) --tap "$$TAP" --target "$$CLASS" --ablate zero --steps "$$STEPS" -o $@ --force
 
 $(OUT)/measured.txt: $(OUT)/measured.h5
-	$(GRADTOOLS) evaluate $< --layout channels --figure $(OUT)/curves.png --picture deletion > $@
+	$(GRADTOOLS) evaluate $< --layout channels --figure $(OUT)/curves.png --force --picture deletion > $@
 
 $(OUT)/weights.txt: $(OUT)/network.txt
 	@if [ "$$WEIGHTS" != default ] || $(GRADTOOLS) layers "$$MODEL" > /dev/null 2>&1; then echo "$$WEIGHTS" > $@; else \

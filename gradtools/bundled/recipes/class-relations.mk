@@ -31,31 +31,31 @@ $(OUT)/other.h5: $(OUT)/other.txt $(wildcard $(OTHER_WEIGHTS))
 
 # Cosine and euclidean, side by side, in the order of the leaves.
 $(OUT)/similarity.png: $(OUT)/classes.h5 $(OUT)/rows.txt
-	$(GRADTOOLS) similarity $< --rows "$$ROWS" --metric cosine --metric euclidean --order leaf --figure $@ --tsv > $(OUT)/similarity.tsv
+	$(GRADTOOLS) similarity $< --rows "$$ROWS" --metric cosine --metric euclidean --order leaf --figure $@ --force --tsv > $(OUT)/similarity.tsv
 
 $(OUT)/neighbors.tsv: $(OUT)/classes.h5 $(OUT)/focal.txt
 	$(GRADTOOLS) neighbors $< --rows "$$ROWS" --of "$$OF" -k "$$K" --tsv > $@
 
 $(OUT)/neighbors.png: $(OUT)/classes.h5 $(OUT)/focal.txt
-	$(GRADTOOLS) neighbors $< --rows "$$ROWS" --of "$$OF" -k "$$K" --figure $@ --tsv > /dev/null
+	$(GRADTOOLS) neighbors $< --rows "$$ROWS" --of "$$OF" -k "$$K" --figure $@ --force --tsv > /dev/null
 
 $(OUT)/dendrogram.svg: $(OUT)/classes.h5 $(OUT)/rows.txt
-	$(GRADTOOLS) dendrogram $< --rows "$$ROWS" --figure $@ --tsv > $(OUT)/dendrogram.tsv
+	$(GRADTOOLS) dendrogram $< --rows "$$ROWS" --figure $@ --force --tsv > $(OUT)/dendrogram.tsv
 
 $(OUT)/dendrogram.nwk: $(OUT)/classes.h5 $(OUT)/rows.txt
 	$(GRADTOOLS) dendrogram $< --rows "$$ROWS" --resamples 0 --newick - > $@
 
 $(OUT)/dendrogram-seed.svg: $(OUT)/classes.h5
-	$(GRADTOOLS) dendrogram $< --linkage-on seed --figure $@ --tsv > $(OUT)/dendrogram-seed.tsv
+	$(GRADTOOLS) dendrogram $< --linkage-on seed --figure $@ --force --tsv > $(OUT)/dendrogram-seed.tsv
 
 $(OUT)/compare.tsv: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
 	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --tsv > $@
 
 $(OUT)/tanglegram.svg: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
-	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture tanglegram --figure $@ --tsv > /dev/null
+	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture tanglegram --figure $@ --force --tsv > /dev/null
 
 $(OUT)/moved.png: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
-	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture moved --figure $@ --tsv > /dev/null
+	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --no-intervals --picture moved --figure $@ --force --tsv > /dev/null
 
 # What a target depends on beside files: each text is written anew only where it says something else, also under make -n.
 $(OUT)/model.txt: SAYS = "$$MODEL" "$$WEIGHTS"
