@@ -174,6 +174,64 @@ def test_network_without_classes_stores_its_output(folder, tmp_path):
         assert source.rows("/taps/layer3/gradient") is None and source.rows("/taps/layer3/activation") is not None
 
 
+NETWORKS = """
+import torch
+from torch import nn
+
+PREPROCESS = "none"
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.act, self.fc = nn.Conv2d(3, 8, 3, 4), nn.ReLU(), nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.fc(self.act(self.body(x)).mean((2, 3)))
+
+class OneRow(Net):
+    def forward(self, x):
+        return super().forward(x).mean(0, keepdim=True)
+
+def one_row():
+    torch.manual_seed(0)
+    return OneRow().eval()
+"""
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """A file of small networks, each wrong in its own way."""
+    path = tmp_path_factory.mktemp("networks") / "small_networks.py"
+    path.write_text(NETWORKS)
+    return path
+
+
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_one_row_for_a_whole_batch_is_refused(folder, networks, tmp_path, batch_size):
+    model = models.load(f"{networks}:one_row")
+    with pytest.raises(GradtoolsError, match=f"returns 1 rows for {min(batch_size, 40)} images.*--batch-size 1"):
+        write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=batch_size)
+    assert not (tmp_path / "a.h5").exists()
+    (logits,) = values(write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=1, restart=True), "/outputs/logits")
+    assert len(np.unique(logits, axis=0)) == 40
+
+
+def test_a_value_of_too_few_rows_is_refused_before_it_is_kept(folder, model, tmp_path):
+    listed, kept = images.list_images([str(folder)]), []
+    job = extract.prepare(listed, model, extract.Options(tap=("layer2",), batch_size=8), lambda line: None)
+
+    def run(pixels, label):
+        return extract.run_batch(job, pixels, label) | {"/taps/layer2/gradient": np.zeros((1, 32), "f4")}
+
+    class Part:
+        columns, committed, block, batch_limit = jobs.schema.tap_columns(job.taps[0], job), 0, 8, None
+        append = kept.append
+
+    with pytest.raises(GradtoolsError, match="layer2/gradient has 1 rows for a batch of 8"):
+        jobs.walk(Part(), job, run)
+    assert not kept
+
+
 def copy_with_broken(folder, target, broken):
     shutil.copytree(folder, target)
     for number, path in enumerate(sorted(target.rglob("*.png"))):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from gradtools import taps
+from gradtools.errors import GradtoolsError
 from gradtools.jobs.preparing import normalised
 from gradtools.store import paths
 
@@ -31,8 +32,16 @@ def forward(job, x, chosen=None):
     tapped : dict of str to tensor
         As `taps.forward` gives them.
     cosine : (B, K) tensor or None
+
+    Raises
+    ------
+    GradtoolsError
+        The output does not have one row an image.
     """
     (output, tapped), cosine = with_cosine(job, lambda: taps.forward(job.network, x, job.taps if chosen is None else chosen))
+    if len(output) != len(x):
+        raise GradtoolsError(f"{job.model.spec} returns {len(output)} rows for {len(x)} images: its output must have one row an image; "
+                             "--batch-size 1 gives it one at a time")
     return output, tapped, cosine
 
 

@@ -78,6 +78,7 @@ def _halved_on_need(part, run, listed, batch, width, device, say):
         rows = slice(start * width, min(start + fits, entries) * width)
         try:
             done.append(run(batch.pixels[rows], listed.labels[batch.start:][rows]))
+            _check_rows(part, done[-1], min(fits, entries - start))
             start += fits
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
@@ -89,6 +90,14 @@ def _halved_on_need(part, run, listed, batch, width, device, say):
             fits = max(1, fits // 2)
             part.limit_batches(fits)
     return {path: np.concatenate([values[path] for values in done]) for path in done[0]}
+
+
+def _check_rows(part, values, entries):
+    """Refuse values of fewer or more rows than entries: HDF5 would copy a single row to all of them."""
+    for column in part.columns:
+        if column.path in values and len(values[column.path]) != entries * column.axis.per:
+            raise GradtoolsError(f"{column.path} has {len(values[column.path])} rows for a batch of {entries}, not {entries * column.axis.per}: "
+                                 "every module must keep the images of a batch apart; --batch-size 1 gives it one at a time")
 
 
 def _commit(part, waiting):
