@@ -20,7 +20,7 @@ lint: .venv/ready
 	$(BIN)/python -m flake8 gradtools tests
 
 weights: .venv/ready
-	$(BIN)/python -m gradtools.bundled.train
+	$(BIN)/python -m gradtools.training.bundled_networks
 
 clean:
 	rm -rf .venv demo build *.egg-info

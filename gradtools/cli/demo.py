@@ -15,7 +15,7 @@ def command(console, folder, force):
     Writes held-out scenes, digits on photographs, into FOLDER; three small residual networks that ship with the project
     answer them; extract, similarity, cluster and evaluate do the rest. Needs no network and less than a minute.
     """
-    from gradtools import demo, evaluate
+    from gradtools.stages import demo, evaluate
 
     subjects, files = demo.run(folder, force=force, say=console.say, progress=console.progress)
     write_tables(evaluate.evaluate(subjects), "text")
