@@ -142,7 +142,7 @@ def show(found, form, stream):
 
 def limits(found):
     """Lines that say what the number of samples left undone."""
-    from gradtools.stages.compare import HELD
+    from gradtools.math.spaces.rsa import HELD
 
     if found.facts["samples"] > HELD:
         yield (f"more than {HELD} samples: no ranks, tests or trees (--where list=FILE takes fewer), and intervals of first order")

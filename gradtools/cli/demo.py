@@ -24,11 +24,5 @@ def command(console, folder, force):
         print(f"  {path}")
     print(
         f"The same by hand: gradtools extract {folder}/scenes/manifest.csv --model gradtools.bundled.scene_resnet:resnet8 "
-        f"--weights {_weights()} | gradtools similarity | gradtools cluster | gradtools evaluate"
+        f"--weights {demo.weights('resnet8')} | gradtools similarity | gradtools cluster | gradtools evaluate"
     )
-
-
-def _weights():
-    from gradtools.bundled import scenes
-
-    return scenes.__file__.replace("scenes.py", "scene_resnet8.pth")

@@ -5,7 +5,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gradtools.errors import GradtoolsError
-from gradtools.stages.evaluate import FILLED_BY
+from gradtools.tables.wording import FILLED_BY
 from gradtools.tables import model
 from gradtools.tables.model import by_role
 from gradtools.figures import page

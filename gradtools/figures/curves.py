@@ -3,7 +3,7 @@
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.stages.evaluate import FILLED_BY
+from gradtools.tables.wording import FILLED_BY
 from gradtools.tables import model
 from gradtools.figures import page
 

@@ -1,7 +1,7 @@
 """The pictures of `evaluate`: what the stores of several models hold."""
 
 from gradtools.errors import GradtoolsError
-from gradtools.stages.evaluate import FILLED_BY
+from gradtools.tables.wording import FILLED_BY
 from gradtools.tables import model
 from gradtools.tables.model import by_role
 from gradtools.figures import bars, curves, deletion, heat, page, planes

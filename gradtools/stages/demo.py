@@ -44,8 +44,7 @@ def run(folder, *, force=False, say=print, progress=None):
 def _one_network(name, listed, folder, say, progress):
     """Stores of one network: features, similarity, clusters."""
     paths = [os.path.join(folder, f"{name}{part}.h5") for part in ("", "-similarity", "-clusters")]
-    weights = os.path.join(os.path.dirname(scenes.__file__), f"scene_{name}.pth")
-    model = models.load(f"gradtools.bundled.scene_resnet:{name}", weights)
+    model = models.load(f"gradtools.bundled.scene_resnet:{name}", weights(name))
     extract.extract(listed, model, paths[0], extract.Options(), force=True, restart=True, say=say, progress=progress)
     with store.read(paths[0]) as source:
         similarity.similarity(
@@ -55,3 +54,8 @@ def _one_network(name, listed, folder, say, progress):
             source, paths[2], cluster.Options(repeats=CLUSTER_REPEATS), force=True, say=say, progress=progress
         )
     return paths
+
+
+def weights(name):
+    """Path of the weights of one of the bundled networks."""
+    return os.path.join(os.path.dirname(scenes.__file__), f"scene_{name}.pth")

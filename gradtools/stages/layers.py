@@ -1,7 +1,5 @@
 """model -> rows: every place of a network where a tap can stand, with its shape, calls and the head probe's verdict."""
 
-import torch
-
 from gradtools.network import models, taps
 from gradtools.errors import GradtoolsError
 from gradtools.network.models import preprocessing
@@ -50,8 +48,7 @@ def rows(model, size=None):
         sentence or ''.
     """
     side = size or preprocessing.side(model.preprocess) or SIZE
-    like = next(model.module.parameters(), torch.empty(0))
-    trace = taps.trace(model.module, torch.zeros(1, 3, side, side).to(like))
+    trace = taps.trace(model.module, taps.blank(model.module, (3, side, side)))
     auto = _auto(trace)
     names = [tap.name for tap in taps.every(trace) if tap.height * tap.width > 1]
     chosen = taps.resolve(trace, names + [name for name in auto if name not in names])

@@ -1,6 +1,6 @@
 """Tables of maps: how alike they are within classes, beside maps of other classes, the class's mean map and the centre."""
 
-from gradtools.stages.similarity import map_similarity
+from gradtools.tables import map_settings
 from gradtools.tables import model
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.wording import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS
@@ -75,7 +75,7 @@ def settings(subjects, found):
     found : list of {(feature, metric): Measured}
         One a subject.
     """
-    lines = [map_similarity.settings_in_words([(*key, measured.facts) for key, measured in results.items()]) for results in found]
+    lines = [map_settings.settings_in_words([(*key, measured.facts) for key, measured in results.items()]) for results in found]
     told = [set(own) for own in lines if own]
     shared = set.intersection(*told) if told else set()
     common = [line for line in dict.fromkeys(line for own in lines for line in own) if line in shared]

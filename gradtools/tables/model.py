@@ -6,21 +6,12 @@ import numpy as np
 
 from gradtools.selection.subjects import role
 from gradtools.math.pairs import bootstrap
+from gradtools.tables.wording import FILLED_BY
 
 OWN = "gradient@last-conv"
 AGAINST = ("activation@last-block", "logits", "probabilities", "weight")
 FIRST = (OWN, *AGAINST)
 BLOCK_OUTPUT = "gradient@last-block"
-FILLED_BY = {
-    "similarity": "gradtools similarity",
-    "clustering": "gradtools cluster",
-    "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'",
-    "maps": "gradtools saliency | gradtools similarity",
-    "augmentation": "gradtools extract --augment 2, then gradtools similarity,",
-    "decoding": "gradtools similarity --decode",
-    "retrieval": "gradtools neighbors",
-    "channels": "gradtools channels",
-}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -152,9 +152,9 @@ def _kinds_row(result):
 
 def map_notes(results):
     """What the values of maps depend on, and what was left out."""
-    from gradtools.stages.similarity import map_similarity
+    from gradtools.tables import map_settings
 
-    return map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
+    return map_settings.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
 
 
 def _row(result):

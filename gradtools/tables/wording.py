@@ -42,6 +42,17 @@ RANDOM_WEIGHTS = "random weights: the numbers say nothing of a trained network"
 GIVEN_PREDICTION = "_same_prediction"  # what follows the name of a measure among images of one prediction
 
 LAYOUTS = ("similarity", "clustering", "layers", "maps", "augmentation", "decoding", "retrieval", "channels", "seed")
+# The command that computes what a layout shows.
+FILLED_BY = {
+    "similarity": "gradtools similarity",
+    "clustering": "gradtools cluster",
+    "layers": "gradtools similarity --feature 'gradient@*' --feature 'activation@*'",
+    "maps": "gradtools saliency | gradtools similarity",
+    "augmentation": "gradtools extract --augment 2, then gradtools similarity,",
+    "decoding": "gradtools similarity --decode",
+    "retrieval": "gradtools neighbors",
+    "channels": "gradtools channels",
+}
 LINKAGES = {
     "ward": "Ward",
     "average": "average linkage",

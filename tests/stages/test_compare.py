@@ -179,7 +179,7 @@ def test_more_samples_than_are_held_give_the_same_values(tmp_path, monkeypatch):
     data = plant(150)
     path = write(tmp_path / "a.h5", data)
     held, _ = run(path, features=FEATURES, resamples=400)
-    monkeypatch.setattr(measuring, "HELD", 100)
+    monkeypatch.setattr(measuring.rsa, "HELD", 100)
     monkeypatch.setattr(measuring, "BLOCK_ENTRIES", 150 * 40)
     blocks, _ = run(path, features=FEATURES, resamples=400)
     (one,), (other,) = held.comparisons, blocks.comparisons

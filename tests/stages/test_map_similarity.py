@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from conftest import DATA, needs_data
 from gradtools.stages import evaluate, similarity
+from gradtools.tables import map_settings
 from gradtools.stages.similarity import map_similarity
 from gradtools.selection import maps, samples
 from gradtools import store
@@ -287,7 +288,7 @@ def test_only_degenerate_maps_give_no_value_and_no_warning(tmp_path):
     results = run(write(tmp_path / "a.h5", {"gam@block2": np.ones((COUNT, SIDE, SIDE))}), resamples=5, metrics=map_similarity.map_metrics.METRICS)
     for result in results:
         assert np.isnan(result.columns["value"]).all() and result.facts["degenerate"] == COUNT and not result.columns["pairs"].any()
-    words = map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
+    words = map_settings.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
     assert sum("every map is constant after ReLU" in line for line in words) == 1 and any("--sign against" in line for line in words)
 
 
@@ -346,7 +347,7 @@ def test_json_and_text_say_what_the_numbers_depend_on(path):
     arguments = [str(path), "--feature", "map:gam", "--no-intervals", "-q"]
     rows = json.loads(CliRunner().invoke(command.command, [*arguments, "--json"], catch_exceptions=False).stdout)["rows"]
     assert {row["metric"] for row in rows} == {"CC", "SIM", "KLD", "AUC"} and {row["feature"] for row in rows} == {"map:gam@block2"}
-    lines = map_similarity.settings_in_words([(result.feature, result.metric, result.facts) for result in run(path, eps=1e-7)])
+    lines = map_settings.settings_in_words([(result.feature, result.metric, result.facts) for result in run(path, eps=1e-7)])
     text = "\n".join(lines)
     for words in ("5x5 (native)", "eps 1e-07", "log base e", "both directions", "ties count half", "no pair: map:gradcam@block2 2"):
         assert words in text
@@ -354,7 +355,7 @@ def test_json_and_text_say_what_the_numbers_depend_on(path):
 
 def test_maps_of_the_label_are_said_to_leak(tmp_path):
     result = run(write(tmp_path / "a.h5", raw_maps(), target="label"), "map:gam")[0]
-    assert result.facts["leaks"] and "leaks" in "\n".join(map_similarity.settings_in_words([(result.feature, "CC", result.facts)]))
+    assert result.facts["leaks"] and "leaks" in "\n".join(map_settings.settings_in_words([(result.feature, "CC", result.facts)]))
 
 
 def seed_row(*paths):

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gradtools.stages.compare import HELD
+from gradtools.math.spaces.rsa import HELD
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.math.spaces import untangle

@@ -17,6 +17,8 @@ RANKINGS = {
     "activation": lambda gradient, activation, contribution: activation,
 }
 
+NAMES = (*RANKINGS, "random")  # the control: a random value a channel
+
 QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
 STATISTICS = ("positive", "negative", "zero", "gini", "effective", *QUANTILES)
 

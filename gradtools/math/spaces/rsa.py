@@ -18,6 +18,7 @@ from gradtools.math.pairs.pair_means import ratio
 
 # Variances below this share of the mean square are rounding: the values are constant.
 CONSTANT = 1e-14
+HELD = 2000  # samples whose matrices (32 MB each, some 900 MB in a comparison) are held
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,14 @@ import time
 import numpy as np
 import torch
 
-from gradtools.selection import features
 from gradtools import images
 from gradtools.network import passes, scores, taps
 from gradtools.network.ablation import batch
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.channels import deletion
 from gradtools.network.saliency import subset
-from gradtools.store import paths
 from gradtools.network.taps import kernels
-from gradtools.tables.wording import RANKINGS_OF_CHANNELS
+from gradtools.math.channels import channel_values
 
 FILLS = ("zero", "mean", "dataset")
 TIMED = 16  # copies at once when the cost is measured
@@ -61,8 +59,15 @@ class Plan:
         return list(dict.fromkeys([place.tap for place in self.places] + [tap for place in self.places for tap in place.kernels]))
 
 
-def make(image_list, model, options, say=print, source=None, keep=None):
+def make(image_list, model, options, say=print, member=None, dataset_mean=None):
     """The plan of these options (`ablation.Options`).
+
+    Parameters
+    ----------
+    member : (G, K) u8 array, optional
+        Model classes of each data class, where a store knows them.
+    dataset_mean : callable, optional
+        Takes a tap's name, gives the mean activation of its channels over the data, (C,) float64; asked for the fill `dataset` alone.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def make(image_list, model, options, say=print, source=None, keep=None):
             made.update({tap: _kernels(model.module, tap, trace, say) for tap in chosen})
         return chosen + [kernel for tap in chosen for kernel in made.get(tap, ()) if kernel not in chosen]
 
-    job = passes.prepare(image_list, model, options, say, choose, probed=False, member=None if source is None else source.member)
+    job = passes.prepare(image_list, model, options, say, choose, probed=False, member=member)
     if job.target is None:
         raise UsageError(f"{model.spec} has no class head, so no score can fall when a channel goes: channels need a network with classes")
     if job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
@@ -90,8 +95,8 @@ def make(image_list, model, options, say=print, source=None, keep=None):
                 subset.check(one, tap)
     example = passes.inputs(np.array(images.first_readable(image_list, model.preprocess))[None], job)
     job = dataclasses.replace(job, taps=chosen, verdicts=_verdicts(job, chosen, example))
-    places = tuple(_place(job, tap, example, made.get(tap, ()), _dataset_mean(source, keep, tap, model, options), say) for tap in chosen)
-    return Plan(job, places, subsets, tuple(RANKINGS_OF_CHANNELS) if options.steps else ())
+    places = tuple(_place(job, tap, example, made.get(tap, ()), dataset_mean(tap.name) if "dataset" in options.fill else None, say) for tap in chosen)
+    return Plan(job, places, subsets, channel_values.NAMES if options.steps else ())
 
 
 def _check(options):
@@ -123,18 +128,6 @@ def _verdicts(job, chosen, example):
         return {}
     target = job.target.index if job.target.kind == "class" else None
     return taps.probe(job.network, chosen, example.shape[1:], head=job.model.head, target=target)
-
-
-def _dataset_mean(source, keep, tap, model, options):
-    """Mean over the store's images of each channel's activation, (C,) float64; None where it is not wanted."""
-    if "dataset" not in options.fill:
-        return None
-    if source is None or source.rows(paths.tap(tap.name, "activation")) is None:
-        raise UsageError(f"--ablate dataset: the mean is that of a store's activations: gradtools extract --tap {tap.name} makes one, give that")
-    if source.model.get("weights_sha256") != model.weights_sha256:
-        raise UsageError(f"--ablate dataset: the activations of {source.name} are of another network: extract them with this one")
-    total = sum(rows.sum(axis=0, dtype=np.float64) for rows, _ in features.blocks_of(features.load(source, f"activation@{tap.name}"), keep))
-    return total / keep.sum()
 
 
 def _place(job, tap, example, kernel_taps, dataset_mean, say):

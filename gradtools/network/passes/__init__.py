@@ -6,10 +6,10 @@
         jobs.judge_skipped(part, len(image_list.ids), "1%")
 """
 
-from gradtools.network.passes import reductions, schema, sources, steps
-from gradtools.network.passes.forward import array, forward, inputs, outputs, with_cosine
+from gradtools.network.passes import reductions, schema
+from gradtools.network.passes.forward import answers, array, forward, inputs, outputs, with_cosine
 from gradtools.network.passes.plan import Job, Options, prepare
-from gradtools.network.passes.loop import TooManySkipped, allowance, block, judge_skipped, walk
+from gradtools.network.passes.loop import TooManySkipped, allowance, block, judge_skipped, use_threads, walk
 
-__all__ = ["Job", "Options", "TooManySkipped", "allowance", "array", "block", "forward", "inputs", "judge_skipped", "outputs", "prepare",
-           "reductions", "schema", "sources", "steps", "walk", "with_cosine"]
+__all__ = ["Job", "Options", "TooManySkipped", "allowance", "answers", "array", "block", "forward", "inputs", "judge_skipped", "outputs", "prepare",
+           "reductions", "schema", "use_threads", "walk", "with_cosine"]

@@ -67,6 +67,12 @@ def outputs(job, output):
     return {paths.LOGITS: array(detached), paths.PREDICTED: array(detached.argmax(1), "i4")}
 
 
+def answers(job, pixels):
+    """What the store keeps of the network's output for pixels (B, 3, H, W), without gradients."""
+    with torch.inference_mode():
+        return outputs(job, job.network(inputs(pixels, job)))
+
+
 def array(tensor, dtype="f4"):
     """A tensor as a contiguous numpy array."""
     return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=dtype)

@@ -19,6 +19,13 @@ class TooManySkipped(GradtoolsError):
     exit_status = 3
 
 
+def use_threads(count=None):
+    """Compute with so many threads, where a number is given; returns how many there are."""
+    if count:
+        torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
 def block(batch_size):
     """Entries committed at once: the multiple of the batch size that is nearest below BLOCK, at least one batch."""
     return batch_size * max(1, BLOCK // batch_size)

@@ -9,11 +9,11 @@
 
 from gradtools.network.taps import tail
 from gradtools.network.taps.automatic import AUTO
-from gradtools.network.taps.capture import forward, gradients, head_inputs, to_chw
+from gradtools.network.taps.capture import activations, forward, gradients, head_inputs, to_chw
 from gradtools.network.taps.folding import fold_batchnorm
 from gradtools.network.taps.grammar import Tap, every, resolve
 from gradtools.network.taps.probing import Verdict, probe
-from gradtools.network.taps.tracing import Call, Trace, trace
+from gradtools.network.taps.tracing import Call, Trace, blank, trace
 
-__all__ = ["AUTO", "Call", "Tap", "Trace", "Verdict", "every", "fold_batchnorm", "forward", "gradients", "head_inputs",
+__all__ = ["AUTO", "Call", "Tap", "Trace", "Verdict", "activations", "blank", "every", "fold_batchnorm", "forward", "gradients", "head_inputs",
            "probe", "resolve", "tail", "to_chw", "trace"]

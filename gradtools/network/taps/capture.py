@@ -80,6 +80,13 @@ def gradients(scores, tapped, retain=False):
             for (name, tensor), gradient in zip(tapped.items(), found)}
 
 
+def activations(module, x, tap):
+    """Maps at one tap of images x (N, 3, H, W): (N, C, h, w) array, without gradients."""
+    with torch.no_grad():
+        _, tapped = forward(module, x, [tap])
+    return to_chw(tapped[tap.name].detach(), tap)[0].numpy()
+
+
 def to_chw(tensor, tap):
     """A tap's tensor as maps, and its class token.
 

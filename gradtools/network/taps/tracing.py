@@ -61,6 +61,11 @@ class Trace:
     attention: bool
 
 
+def blank(module, shape):
+    """One black image (1, C, H, W) of the module's type and device, where only shapes matter."""
+    return torch.zeros(1, *shape).to(next(module.parameters(), torch.empty(0)))
+
+
 def trace(module, example):
     """Watch one forward pass.
 

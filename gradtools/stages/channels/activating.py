@@ -75,8 +75,6 @@ def _stored(source, tap, used, channels):
 
 def _passed(source, tap, used, channels, model, images_dir):
     """The same from the network."""
-    import torch
-
     from gradtools.network import taps
     from gradtools.network.passes.plan import normalised
 
@@ -89,7 +87,5 @@ def _passed(source, tap, used, channels, model, images_dir):
             raise GradtoolsError(f"{reason}: say with --images DIR where the images are")
         x = normalised(batch.pixels, model)
         chosen = chosen or taps.resolve(taps.trace(model.module, x[:1]), [tap])
-        with torch.no_grad():
-            _, tapped = taps.forward(model.module, x, chosen)
-        found.append(taps.to_chw(tapped[tap].detach(), chosen[0])[0][:, channels].numpy())
+        found.append(taps.activations(model.module, x, chosen[0])[:, channels])
     return np.concatenate(found)

@@ -9,17 +9,17 @@ import json
 
 import numpy as np
 
+from gradtools.math.spaces import rsa
 from gradtools.selection import features, samples
 from gradtools import interrupt, store
 from gradtools.store import provenance
 from gradtools.stages.compare import leaves, measuring, references, spaces
-from gradtools.stages.compare.measuring import HELD
 from gradtools.stages.compare.spaces import positions
 from gradtools.math.pairs import bootstrap
 from gradtools.selection.outcomes import Outcome
 from gradtools.store import paths
 
-__all__ = ["HELD", "Compared", "Comparison", "Options", "compare", "moved", "positions", "table"]
+__all__ = ["Compared", "Comparison", "Options", "compare", "moved", "positions", "table"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Compared:
     ids: list  # of the common samples, in order
     unit: str
     spaces: list
-    trees: dict  # {place of a space: merges}, empty beyond measuring.HELD samples
+    trees: dict  # {place of a space: merges}, empty beyond rsa.HELD samples
     stores: list  # paths of the stores
     facts: dict
 
@@ -126,7 +126,7 @@ def clusters_of(labels):
 def _comparison(chosen, i, j, counts, options, merges):
     """One pair; trees are made once."""
     a, b = (spaces.load(chosen[place], options.metric) for place in (i, j))
-    if a.n <= measuring.HELD:
+    if a.n <= rsa.HELD:
         for place, side in ((i, a), (j, b)):
             if place not in merges:
                 merges[place] = measuring.tree(side)

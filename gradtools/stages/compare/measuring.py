@@ -15,7 +15,6 @@ from gradtools.math.spaces import cka, cka_features, rsa
 from gradtools.math import trees
 from gradtools.math.pairs.influence import linear_replicates
 
-HELD = 2000  # samples whose matrices (32 MB each, some 900 MB in all) are held
 BLOCK_ENTRIES = 1 << 24  # of a block of rows of a matrix that is not
 WORK = 5 * 10 ** 8  # pairs x permutations, beyond which there are fewer permutations; of Spearman's resamples a third
 LEAST_REPLICATES = 50  # resamples or permutations that say something
@@ -79,7 +78,7 @@ def measure(a, b, counts, options, merges=None):
     -------
     Measured
     """
-    if a.n > HELD:
+    if a.n > rsa.HELD:
         return _measured_in_blocks(a, b, counts)
     first, second = (rsa.off_diagonal(side.similarities(0, side.n)) for side in (a, b))
     found, moved = _of_matrices(first, second, counts)

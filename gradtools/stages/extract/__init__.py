@@ -8,6 +8,7 @@ import dataclasses
 from gradtools import images, store
 from gradtools.network import passes, scores
 from gradtools.errors import UsageError
+from gradtools.stages import run
 from gradtools.stages.extract import schema
 from gradtools.network.passes.features import run_batch
 from gradtools.network.passes import Job, TooManySkipped
@@ -49,7 +50,7 @@ def extract(image_list, model, output, options, *, threads=None, workers=2, max_
     ------
     TooManySkipped, GradtoolsError
     """
-    begun = passes.steps.begin(output, force=force, threads=threads)
+    begun = run.begin(output, force=force, threads=threads)
     job = prepare(image_list, model, options, say)
     total, own = len(job.images.ids), job.images.images
     allowed = passes.allowance(max_skipped, int(own.sum()))
@@ -59,7 +60,7 @@ def extract(image_list, model, output, options, *, threads=None, workers=2, max_
             return
         passes.walk(part, job, lambda pixels, label: run_batch(job, pixels, label), workers=workers, say=say, progress=progress)
         passes.judge_skipped(part, int(own.sum()), allowed)  # the images come first, and their versions are as readable
-        passes.steps.end(part, begun, model, part.unreadable[own], versions=int((~own).sum()), batch_limit=part.batch_limit)
+        run.end(part, begun, model, part.unreadable[own], versions=int((~own).sum()), batch_limit=part.batch_limit)
 
 
 def prepare(image_list, model, options, say=print):

@@ -6,11 +6,11 @@ Maps are stored raw and signed, at the tap's own size; ReLU, resize, normalisati
 import dataclasses
 import functools
 
-import torch
-
 from gradtools.network import passes
 from gradtools import store
 from gradtools.network.saliency import pairs
+from gradtools.selection import images as store_images
+from gradtools.stages import run
 from gradtools.stages.saliency import plan as planning, schema
 from gradtools.network.saliency.batch import run_images, run_pairs
 from gradtools.network.saliency.methods import NAMES
@@ -61,13 +61,13 @@ def saliency(images, model, output, options, *, source=None, where=(), images_di
     TooManySkipped, GradtoolsError
     """
     keep, inputs = None, [] if source is None else [source]
-    begun = passes.steps.begin(output, inputs, force=force, threads=threads)
+    begun = run.begin(output, inputs, force=force, threads=threads)
     if source is not None:
-        images, keep = passes.sources.find(source, images_dir, where)
-        carry = carry and passes.sources.same_network(source, model, say)
+        images, keep = store_images.find(source, images_dir, where)
+        carry = carry and store_images.same_network(source, model, say)
     allowed = passes.allowance(max_skipped, len(images.ids))
     plan = planning.make(images, model, options, say, None if source is None else source.member)
-    images, keep = plan.job.images, passes.sources.still_kept(keep, images, plan.job.images)
+    images, keep = plan.job.images, store_images.still_kept(keep, images, plan.job.images)
     columns = schema.columns(plan)
     begin = functools.partial(_begin, plan=plan, source=source if carry else None, keep=keep, replacing=[one.path for one in columns])
     command = schema.command(plan) | {"carried": store.digests(source.file) if carry else None}
@@ -77,7 +77,7 @@ def saliency(images, model, output, options, *, source=None, where=(), images_di
         if part.whole:
             return
         _walk(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
-        passes.steps.end(part, begun, model, part.unreadable[:len(images.ids)], inputs, seed=options.seed)
+        run.end(part, begun, model, part.unreadable[:len(images.ids)], inputs, seed=options.seed)
 
 
 def _walk(plan, part, batch, allowed, **how):
@@ -96,8 +96,7 @@ def _walk(plan, part, batch, allowed, **how):
 
 def _outputs(job, pixels):
     """What the network answers, without maps."""
-    with torch.inference_mode():
-        return passes.outputs(job, job.network(passes.inputs(pixels, job)))
+    return passes.answers(job, pixels)
 
 
 def _begin(part, plan, source, keep, replacing):

@@ -12,7 +12,6 @@ from gradtools.selection import maps as stored
 from gradtools.selection import outcomes
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.stages.similarity.map_settings import settings_in_words
 from gradtools.math.pairs import bootstrap
 from gradtools.math.maps import map_controls, map_metrics, map_pairs
 from gradtools.store import paths
@@ -20,7 +19,7 @@ from gradtools.tables.wording import CLASS_BY_PREDICTION
 
 METRICS = ("CC", "SIM", "KLD", "AUC")
 BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
-__all__ = ["METRICS", "Options", "describe", "kept_maps", "matrices", "settings_in_words", "tell_maps"]
+__all__ = ["METRICS", "Options", "describe", "kept_maps", "matrices", "tell_maps"]
 COUNT_BYTES = 1 << 28  # what the counts of the resamples may take; fewer are drawn where they would take more
 
 

@@ -9,8 +9,13 @@ import functools
 
 import numpy as np
 
-from gradtools.network import passes
 from gradtools import store
+from gradtools.errors import UsageError
+from gradtools.network import passes
+from gradtools.selection import features
+from gradtools.store import paths
+from gradtools.selection import images as store_images
+from gradtools.stages import run
 from gradtools.stages.channels.ablation import columns, effects
 from gradtools.network.ablation import plan as planning
 from gradtools.network.ablation.batch import run_batch
@@ -64,13 +69,14 @@ def ablate(images, model, output, options, *, source=None, where=(), images_dir=
     TooManySkipped, GradtoolsError
     """
     keep, inputs = None, [] if source is None else [source]
-    begun = passes.steps.begin(output, inputs, force=force, threads=threads)
+    begun = run.begin(output, inputs, force=force, threads=threads)
     if source is not None:
-        images, keep = passes.sources.find(source, images_dir, where)
+        images, keep = store_images.find(source, images_dir, where)
     allowed = passes.allowance(max_skipped, len(images.ids))
-    plan = planning.make(images, model, options, say, source, keep)
-    keep = passes.sources.still_kept(keep, images, plan.job.images)
-    carry = carry and source is not None and passes.sources.same_network(source, model, say) and _same_score(source, options, say)
+    dataset_mean = functools.partial(_dataset_mean, source=source, keep=keep, model=model)
+    plan = planning.make(images, model, options, say, None if source is None else source.member, dataset_mean)
+    keep = store_images.still_kept(keep, images, plan.job.images)
+    carry = carry and source is not None and store_images.same_network(source, model, say) and _same_score(source, options, say)
     count = len(plan.job.images.ids)
     begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
     command = columns.command(plan) | {"carried": store.digests(source.file) if carry else None}
@@ -84,8 +90,18 @@ def ablate(images, model, output, options, *, source=None, where=(), images_dir=
         found = effects.tables(part, plan)
         for outcome in found:
             outcome.write(part)
-        passes.steps.end(part, begun, model, part.unreadable, inputs, seed=options.seed)
+        run.end(part, begun, model, part.unreadable, inputs, seed=options.seed)
     return found
+
+
+def _dataset_mean(tap, source, keep, model):
+    """Mean over the store's images of each channel's activation at a tap, (C,) float64."""
+    if source is None or source.rows(paths.tap(tap, "activation")) is None:
+        raise UsageError(f"--ablate dataset: the mean is that of a store's activations: gradtools extract --tap {tap} makes one, give that")
+    if source.model.get("weights_sha256") != model.weights_sha256:
+        raise UsageError(f"--ablate dataset: the activations of {source.name} are of another network: extract them with this one")
+    total = sum(rows.sum(axis=0, dtype=np.float64) for rows, _ in features.blocks_of(features.load(source, f"activation@{tap}"), keep))
+    return total / keep.sum()
 
 
 def _same_score(source, options, say):

@@ -1,7 +1,6 @@
 """How a pass over images begins and how it is told in the history."""
 
-import torch
-
+from gradtools.network import passes
 from gradtools.store import provenance
 from gradtools import store
 
@@ -24,8 +23,7 @@ def begin(output, inputs=(), *, force=False, threads=None):
     """
     begun = provenance.begin()
     store.check_output(output, force, inputs)
-    if threads:
-        torch.set_num_threads(threads)
+    passes.use_threads(threads)
     return begun
 
 
@@ -45,4 +43,4 @@ def end(part, begun, model, unreadable, inputs=(), **facts):
     """
     skipped = int(unreadable.sum())
     part.history(inputs, provenance.step(begun, inputs, read=len(unreadable) - skipped, skipped=skipped,
-                                         weights_sha256=model.weights_sha256, threads=torch.get_num_threads(), **facts))
+                                         weights_sha256=model.weights_sha256, threads=passes.use_threads(), **facts))
