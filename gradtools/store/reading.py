@@ -67,6 +67,7 @@ def _check(file, name):
             f"{name} is not finished: run the command that writes it again, it goes on where it stopped"
         )
     _check_links(file, name)
+    _check_classes(file, name)
 
 
 def _check_links(group, name):
@@ -79,6 +80,33 @@ def _check_links(group, name):
             _check_links(item, name)
         elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
             raise GradtoolsError(f"{name} keeps the values of {item.name} in other files: refused")
+
+
+def _check_classes(file, name):
+    """Refuse class numbers outside the classes: a negative one would count from the end."""
+    labels = _first_length(file, (paths.CLASS_NAME, 0), (paths.MEMBER, 0))
+    classes = _first_length(file, (paths.LOGITS, 1), (paths.WEIGHT, 0), (paths.MODEL_CLASS_NAME, 0), (paths.MEMBER, 1))
+    for path, count, lowest in ((paths.LABEL, labels, -1), (paths.PREDICTED, classes, 0), (paths.TARGET, classes, 0),
+                                (paths.MAP_TARGET, classes, -1)):
+        numbers = file.get(path)
+        if not isinstance(numbers, h5py.Dataset):
+            continue
+        if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
+            raise GradtoolsError(f"{name}: {path} is not a column of class numbers: it is damaged, make it again")
+        try:
+            values = numbers[:]
+        except OSError:  # damaged data: `info --check` tells which
+            continue
+        wrong = np.flatnonzero((values < lowest) | (values >= (np.inf if count is None else count)))
+        if len(wrong):
+            known = f"from {lowest}" + ("" if count is None else f" to {count - 1}") + (" (-1: none)" if lowest else "")
+            raise GradtoolsError(f"{name}: {path} is {values[wrong[0]]} in row {wrong[0]}, and classes are {known}: it is damaged, make it again")
+
+
+def _first_length(file, *places):
+    """Length (int) of the first dataset there is, of (path, axis); None without one."""
+    return next((file[path].shape[axis] for path, axis in places
+                 if isinstance(file.get(path), h5py.Dataset) and file[path].ndim > axis), None)
 
 
 class Store:

@@ -197,6 +197,28 @@ class OneRow(Net):
 def one_row():
     torch.manual_seed(0)
     return OneRow().eval()
+
+class Marked(Net):
+    # goes wrong where the first pixel is (1, 2, 3) of 255
+
+    def __init__(self, slope_alone):
+        super().__init__()
+        self.slope_alone, self.middle = slope_alone, nn.Identity()
+
+    def forward(self, x):
+        marked = ((x[:, :, 0, 0] * 255).round() == torch.tensor([1, 2, 3])).all(1).float()[:, None, None, None]
+        y = self.middle(self.act(self.body(x)) / (1 - marked * (not self.slope_alone)))
+        if self.slope_alone:  # sqrt(0) is finite and its slope is not
+            y = y + ((1 - marked) + marked * (y - y.detach())).sqrt() - (1 - marked)
+        return self.fc(y.mean((2, 3)))
+
+def infinite():
+    torch.manual_seed(0)
+    return Marked(False).eval()
+
+def no_slope():
+    torch.manual_seed(0)
+    return Marked(True).eval()
 """
 
 
@@ -232,6 +254,27 @@ def test_a_value_of_too_few_rows_is_refused_before_it_is_kept(folder, model, tmp
     with pytest.raises(GradtoolsError, match="layer2/gradient has 1 rows for a batch of 8"):
         passes.walk(Part(), job, run)
     assert not kept
+
+
+def marked_copy(folder, target):
+    """The images, one of which begins with the pixel on which `Marked` goes wrong; returns its id."""
+    shutil.copytree(folder, target)
+    path = sorted(target.glob("*/*.png"))[17]
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+    image.putpixel((0, 0), (1, 2, 3))
+    image.save(path)
+    return str(path.relative_to(target))
+
+
+@pytest.mark.parametrize("name, words", [("infinite", "/outputs/logits .*is the output of middle"), ("no_slope", "/taps/body/gradient is NaN or infinite: ")])
+def test_values_that_are_not_finite_stop_the_job_and_name_image_and_module(folder, networks, tmp_path, name, words):
+    marked = marked_copy(folder, tmp_path / "images")
+    model = models.load(f"{networks}:{name}")
+    with pytest.raises(GradtoolsError, match=f"^{marked}: {words}"):
+        write(tmp_path / "images", model, tmp_path / "a.h5", tap=("body",), batch_size=8)
+    assert not (tmp_path / "a.h5").exists()
+    write(folder, model, tmp_path / "b.h5", tap=("body",), batch_size=8)
 
 
 def copy_with_broken(folder, target, broken):

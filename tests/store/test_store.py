@@ -1,8 +1,10 @@
 """The layout, blocks that survive kills, digests, and what is refused."""
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -235,6 +237,22 @@ def test_links_into_other_files_are_refused(tmp_path):
         file["/taps/a/secret"] = h5py.ExternalLink("/etc/passwd", "/")
     with pytest.raises(GradtoolsError, match="link to elsewhere"):
         read_digests(path)
+
+
+@pytest.mark.parametrize("path, value, allowed", [
+    ("/outputs/predicted", -3, False), ("/outputs/predicted", -1, False), ("/outputs/predicted", 3, False), ("/outputs/predicted", 2, True),
+    ("/outputs/target", 3, False), ("/outputs/target", -1, False), ("/samples/label", 3, False), ("/samples/label", -2, False),
+    ("/samples/label", -1, True), ("/maps/target", -1, True), ("/maps/target", -2, False), ("/maps/target", 3, False)])
+def test_class_numbers_outside_the_classes_are_refused(feature_store, tmp_path, path, value, allowed):
+    copied = tmp_path / "a.h5"
+    shutil.copy(feature_store, copied)
+    with h5py.File(copied, "r+") as file:
+        if path not in file:
+            file[path] = np.zeros(8, "i4")
+        file[path][7] = value
+    with contextlib.nullcontext() if allowed else pytest.raises(GradtoolsError, match=f"a.h5: {path} is {value} in row 7, .* to 2"):
+        with store.read(str(copied)) as source:
+            assert source.values(path)[7] == value
 
 
 @pytest.mark.parametrize("target", ["/nowhere", "/taps"])

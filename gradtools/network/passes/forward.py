@@ -59,6 +59,27 @@ def _cosine(job, embedding):
     return torch.nn.functional.normalize(embedding, dim=1) @ torch.nn.functional.normalize(rows, dim=1).T
 
 
+def first_not_finite(job, pixels):
+    """Name of the first module, in order of completion, whose output is not finite for pixels (1, 3, H, W); None where every one is."""
+    found = []
+
+    def watch(name):
+        def hook(_module, _inputs, output):
+            tensors = output if isinstance(output, (tuple, list)) else (output,)
+            if any(isinstance(tensor, torch.Tensor) and not tensor.isfinite().all() for tensor in tensors):
+                found.append(name or "the network")
+        return hook
+
+    with contextlib.ExitStack() as stack, torch.no_grad():
+        for name, module in job.network.named_modules():
+            stack.callback(module.register_forward_hook(watch(name)).remove)
+        x = inputs(pixels, job)
+        if not x.isfinite().all():
+            return "the preprocessing"
+        job.network(x)
+    return found[0] if found else None
+
+
 def outputs(job, output):
     """What the store keeps of the network's output (B, K), by path."""
     detached = output.detach()

@@ -8,6 +8,8 @@ import torch
 
 from gradtools import images, interrupt
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.jobs.passing import first_not_finite
+from gradtools.jobs.schema import REDUCTIONS
 from gradtools.store import paths
 
 BLOCK = 256  # entries committed at once, about
@@ -60,6 +62,7 @@ def walk(part, job, run, *, listed=None, first=0, width=1, batch_size=None, work
     with contextlib.closing(stream), (progress or interrupt.unwatched)(total, start) as advance:
         for batch in stream:
             values = _halved_on_need(part, run, listed, batch, width, job.options.device, say)
+            _check_finite(values, batch, listed, width, job)
             if width == 1:
                 values |= {paths.DIGEST: batch.digests, paths.HEIGHT: batch.heights, paths.WIDTH: batch.widths}
                 for place, reason in batch.reasons.items():
@@ -105,6 +108,29 @@ def _check_rows(part, values, entries):
         if column.path in values and len(values[column.path]) != entries * column.axis.per:
             raise GradtoolsError(f"{column.path} has {len(values[column.path])} rows for a batch of {entries}, not {entries * column.axis.per}: "
                                  "every module must keep the images of a batch apart; --batch-size 1 gives it one at a time")
+
+
+def _check_finite(values, batch, listed, width, job):
+    """Refuse NaN and infinity where they are never results: the network's output, and activations and gradients at taps."""
+    readable = ~batch.unreadable.reshape(-1, width).any(axis=1)
+    for path, array in values.items():
+        if not _is_finite_kind(path) or np.isfinite(array).all():
+            continue
+        wrong = ~np.isfinite(array).reshape(len(readable), -1).all(axis=1) & readable
+        if not wrong.any():
+            continue
+        entry = int(np.argmax(wrong))
+        culprits = (first_not_finite(job, batch.pixels[image:image + 1]) for image in range(entry * width, (entry + 1) * width))
+        module = next(filter(None, culprits), None)
+        told = f"; the first that is not finite is the output of {module}" if module else ""
+        way = "take --map-dtype float32" if array.dtype == np.float16 and not told else "mend the network, or leave the image out"
+        raise GradtoolsError(f"{', '.join(listed.ids[batch.start + entry * width:][:width])}: {path} is NaN or infinite{told}: {way}")
+
+
+def _is_finite_kind(path):
+    """Whether all values at a path are finite by definition (bool); of ablations, whose scores can be undefined, only the features are."""
+    kind = path.rpartition("/")[2].removeprefix("token_").removesuffix("_map")
+    return path in (paths.LOGITS, paths.EMBEDDING) or path.startswith(paths.TAPS + "/") and kind in REDUCTIONS
 
 
 def _commit(part, waiting):
