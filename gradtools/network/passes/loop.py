@@ -8,8 +8,8 @@ import torch
 
 from gradtools import images, interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.jobs.passing import first_not_finite
-from gradtools.jobs.schema import REDUCTIONS
+from gradtools.network.passes.forward import first_not_finite
+from gradtools.network.passes.schema import REDUCTIONS
 from gradtools.store import paths
 
 BLOCK = 256  # entries committed at once, about
