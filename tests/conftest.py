@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("GRADTOOLS_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 needs_data = pytest.mark.skipif(
-    not (DATA / "cifar_resnet.py").exists(), reason="the shared networks and photographs are not here"
+    not (DATA / "cifar_resnet.py").exists(),
+    reason="the shared networks and photographs are not here",
 )
 
 
@@ -33,10 +34,20 @@ def feature_store(tmp_path_factory):
     with store.create(str(path), "features", root="nowhere") as sink:
         sink.put("/samples/id", [f"{i:02}.png" for i in range(60)], ["/sample"], "id")
         sink.put("/samples/label", label.astype("i4"), ["/sample"], "label")
-        sink.put("/samples/digest", rng.integers(0, 256, (60, 32)).astype("u1"), ["/sample", "/byte"], "digest")
+        sink.put(
+            "/samples/digest",
+            rng.integers(0, 256, (60, 32)).astype("u1"),
+            ["/sample", "/byte"],
+            "digest",
+        )
         sink.put("/classes/name", ["ant", "bee", "cat"], ["/label"], "class")
         sink.put("/classes/member", np.eye(3, dtype="u1"), ["/label", "/class"], "member")
-        sink.put("/model/weight", np.eye(3, 8, dtype="f4"), ["/class", "/embedding"], "row of the last layer")
+        sink.put(
+            "/model/weight",
+            np.eye(3, 8, dtype="f4"),
+            ["/class", "/embedding"],
+            "row of the last layer",
+        )
         sink.put(
             "/outputs/logits",
             (4 * np.eye(3)[predicted] + rng.standard_normal((60, 3))).astype("f4"),
@@ -47,9 +58,15 @@ def feature_store(tmp_path_factory):
             sink.put(f"/outputs/{name}", predicted, ["/sample"], name)
         for name, array in values.items():
             sink.put(f"/taps/block/{name}", array.astype("f4"), ["/sample", "channel"], name)
-        sink.attributes("/model", model="planted", weights_sha256="0" * 64, target="argmax", score="logit")
         sink.attributes(
-            "/taps", order='["block"]', blocks='["block"]', default_gradient="block", default_activation="block"
+            "/model", model="planted", weights_sha256="0" * 64, target="argmax", score="logit"
+        )
+        sink.attributes(
+            "/taps",
+            order='["block"]',
+            blocks='["block"]',
+            default_gradient="block",
+            default_activation="block",
         )
         sink.attributes("/taps/block", shape=np.array([8, 1, 1], "i4"))
         sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})

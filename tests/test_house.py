@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from conftest import ROOT
 
 PACKAGE = ROOT / "gradtools"
@@ -66,7 +65,9 @@ def test_arrows_point_down(path):
         assert {names[0] for names in inside(path)} - FREE <= BELOW[here] | {here}
     outside = {name.split(".")[0] for name in imported(path)}
     assert "h5py" not in outside or here == "store"
-    assert not {"torch", "torchvision"} & outside or here in ("network", "training") or where in TORCH
+    assert (
+        not {"torch", "torchvision"} & outside or here in ("network", "training") or where in TORCH
+    )
     assert not {"click", "rich"} & outside or here == "cli"
     assert "matplotlib" not in outside or here == "figures"
 
@@ -74,13 +75,18 @@ def test_arrows_point_down(path):
 def test_a_stage_imports_only_the_stages_it_is_listed_with():
     for path in (PACKAGE / "stages").rglob("*.py"):
         stage = path.relative_to(PACKAGE / "stages").parts[0].removesuffix(".py")
-        others = {names[1] for names in inside(path) if names[0] == "stages" and len(names) > 1} - {stage, "run"}
+        others = {names[1] for names in inside(path) if names[0] == "stages" and len(names) > 1} - {
+            stage,
+            "run",
+        }
         assert others <= STAGES.get(stage, set()), path
 
 
 def test_torchvision_is_imported_only_when_a_model_comes_from_it():
     for path in FILES:
-        assert not any(name.split(".")[0] == "torchvision" for name in imported(path, everywhere=False)), path
+        assert not any(
+            name.split(".")[0] == "torchvision" for name in imported(path, everywhere=False)
+        ), path
 
 
 def test_every_command_is_installed_and_runs_from_bin():
@@ -89,7 +95,9 @@ def test_every_command_is_installed_and_runs_from_bin():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     scripts = {
-        line.split("=")[0].strip() for line in config["options.entry_points"]["console_scripts"].split("\n") if line
+        line.split("=")[0].strip()
+        for line in config["options.entry_points"]["console_scripts"].split("\n")
+        if line
     }
     expected = {"gradtools"} | {f"gradtools-{name}" for name in COMMANDS}
     assert scripts == expected
@@ -121,5 +129,10 @@ def test_readme_names_every_command_and_only_options_that_are_there():
 
 
 def test_no_paths_of_a_machine():
-    for path in [*FILES, ROOT / "README.md", ROOT / "Makefile", *Path(ROOT / "tests").rglob("*.py")]:
+    for path in [
+        *FILES,
+        ROOT / "README.md",
+        ROOT / "Makefile",
+        *Path(ROOT / "tests").rglob("*.py"),
+    ]:
         assert not re.search(r"(^|[\s\"'=(])/(home|Users|root|work)/", path.read_text()), path

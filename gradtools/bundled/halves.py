@@ -5,7 +5,7 @@ The first 898 of the 1,797 digits (they stand as in `load_digits`, not shuffled)
 for training; the other 899 digits and the right halves are held out.
 """
 
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ class Digits(NamedTuple):
     indices: np.ndarray
 
 
-@lru_cache(maxsize=None)
+@cache
 def digits(half):
     """
     One half of scikit-learn's handwritten digits.
@@ -44,13 +44,14 @@ def digits(half):
         Another half.
     """
     from sklearn.datasets import load_digits
+
     data = load_digits()
     rows = halves_of(len(data.target))[index_of(half)]
     images = np.rint(data.images[rows] * (255 / 16)).astype(np.uint8)
     return Digits(images, data.target[rows], np.arange(len(data.target))[rows])
 
 
-@lru_cache(maxsize=None)
+@cache
 def photographs(half):
     """
     One half of scikit-learn's two photographs, "china" and "flower".
@@ -70,6 +71,7 @@ def photographs(half):
         Another half.
     """
     from sklearn.datasets import load_sample_images
+
     images = load_sample_images().images
     return tuple(image[:, halves_of(image.shape[1])[index_of(half)]] for image in images)
 
@@ -82,5 +84,7 @@ def halves_of(length):
 def index_of(half):
     """0 for train, 1 for heldout."""
     if half not in HALVES:
-        raise GradtoolsError(f"no half {half!r} of the example's images: take {' or '.join(HALVES)}")
+        raise GradtoolsError(
+            f"no half {half!r} of the example's images: take {' or '.join(HALVES)}"
+        )
     return HALVES.index(half)

@@ -61,8 +61,10 @@ def background(photos, rng):
     top = rng.integers(photo.shape[0] - side, endpoint=True)
     left = rng.integers(photo.shape[1] - side, endpoint=True)
     # Cropped before it is resized, so that the filter never reads across the middle of the photograph.
-    crop = Image.fromarray(photo[top:top + side, left:left + side])
-    return (np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BOX)) * rng.uniform(*DIMMING)).astype(np.uint8)
+    crop = Image.fromarray(photo[top : top + side, left : left + side])
+    return (
+        np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BOX)) * rng.uniform(*DIMMING)
+    ).astype(np.uint8)
 
 
 def opacity(digit, height):
@@ -78,7 +80,9 @@ def opacity(digit, height):
     -------
     (height, height) float64 in 0..1, 0 wherever it would be below 0.25
     """
-    scaled = np.asarray(Image.fromarray(digit).resize((height, height), Image.Resampling.BILINEAR)) / 255
+    scaled = (
+        np.asarray(Image.fromarray(digit).resize((height, height), Image.Resampling.BILINEAR)) / 255
+    )
     return np.where(scaled < FAINTEST, 0.0, scaled)
 
 
@@ -103,7 +107,7 @@ def scene(digit, photos, rng, heights=LARGE_HEIGHTS):
     y, x = rng.integers(SIDE - height, size=2, endpoint=True)
     colour = rng.integers(BRIGHT[0], BRIGHT[1], size=3, endpoint=True)
     cover = np.zeros((SIDE, SIDE))
-    cover[y:y + height, x:x + height] = opacity(digit, height)
+    cover[y : y + height, x : x + height] = opacity(digit, height)
     mask = cover > 0
     mixed = image + cover[:, :, None] * (colour - image.astype(np.float64))
     return Scene(np.rint(mixed).astype(np.uint8), mask, tight_box(mask))
@@ -193,7 +197,10 @@ def write_scenes(folder, half, per_class, seed=0, heights=LARGE_HEIGHTS):
         manifest.writerow(("path", "label", "x0", "y0", "x1", "y1"))
         for label, name in enumerate(CLASSES):
             for number in range(per_class):
-                made, path = scene_of(half, label, number, seed, heights), f"{name}/{number:04d}.png"
+                made, path = (
+                    scene_of(half, label, number, seed, heights),
+                    f"{name}/{number:04d}.png",
+                )
                 Image.fromarray(made.image).save(folder / path)
                 Image.fromarray(made.mask.astype(np.uint8) * 255).save(masks / path)
                 manifest.writerow((path, name, *made.box))

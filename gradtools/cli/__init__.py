@@ -50,7 +50,8 @@ class Commands(click.Group):
 
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
             raise click.UsageError(
-                f"no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else "; gradtools --help lists them")
+                f"no command {args[0]!r}"
+                + (f"; did you mean {near[0]}?" if near else "; gradtools --help lists them")
             )
         return super().resolve_command(ctx, args)
 
@@ -66,7 +67,7 @@ class Commands(click.Group):
         "auto_envvar_prefix": "GRADTOOLS",
         "max_content_width": 100,
     },
-    epilog="Completion: eval \"$(_GRADTOOLS_COMPLETE=bash_source gradtools)\" (or zsh_source, fish_source).",
+    epilog='Completion: eval "$(_GRADTOOLS_COMPLETE=bash_source gradtools)" (or zsh_source, fish_source).',
 )
 @click.version_option(__version__, prog_name="gradtools")
 def gradtools():
@@ -99,11 +100,20 @@ def main(argv=None):
     except BrokenPipeError:
         return _reader_gone()
     except SystemExit as leaving:
-        if sys.stdout is not stdout:  # what click makes of a broken pipe: it leaves with another stdout in place
+        if (
+            sys.stdout is not stdout
+        ):  # what click makes of a broken pipe: it leaves with another stdout in place
             return _reader_gone()
         print(f"{_called(argv)}: code of the user's left with {leaving.code!r}", file=sys.stderr)
         return 1
-    except (GradtoolsError, click.ClickException, click.Abort, interrupt.Interrupted, OSError, MemoryError) as error:
+    except (
+        GradtoolsError,
+        click.ClickException,
+        click.Abort,
+        interrupt.Interrupted,
+        OSError,
+        MemoryError,
+    ) as error:
         if verbose:
             import traceback
 
@@ -135,7 +145,9 @@ def _report(error, called):
     elif isinstance(error, MemoryError):
         message, status = "out of memory: ask for fewer taps or rows at once", 1
     else:
-        where = f"{error.filename}: " if getattr(error, "filename", None) else "writing the output: "
+        where = (
+            f"{error.filename}: " if getattr(error, "filename", None) else "writing the output: "
+        )
         message, status = where + (error.strerror or str(error)), 1
     print(f"{called}: {' '.join(message.split())}", file=sys.stderr)
     return status

@@ -6,9 +6,13 @@ from gradtools.cli import options, passes
 from gradtools.tables.wording import units
 
 
-@options.command("classes", [
-    "gradtools classes resnet50 -o classes.h5",
-    "gradtools classes net.py:make --weights best.pth | gradtools neighbors --of 'king crab'"])
+@options.command(
+    "classes",
+    [
+        "gradtools classes resnet50 -o classes.h5",
+        "gradtools classes net.py:make --weights best.pth | gradtools neighbors --of 'king crab'",
+    ],
+)
 @click.argument("model", metavar="MODEL")
 @options.weights
 @click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line.")
@@ -23,12 +27,16 @@ def command(console, model, weights, trust_weights, class_names, output, force):
     from gradtools import store
 
     store.check_output(target, force)
-    from gradtools.stages import classes
     from gradtools.network import models
+    from gradtools.stages import classes
 
-    loaded = models.load(model, weights, class_names=class_names, trust=trust_weights, without_images=True)
+    loaded = models.load(
+        model, weights, class_names=class_names, trust=trust_weights, without_images=True
+    )
     for note in loaded.notes:
         console.say(note)
     classes.classes(loaded, target, force=force)
     count, dimension = loaded.head.weight.shape
-    console.say(f"{count} {units('class', count)} of {dimension} weight{'s' * (dimension > 1)} each, from {loaded.head.name}")
+    console.say(
+        f"{count} {units('class', count)} of {dimension} weight{'s' * (dimension > 1)} each, from {loaded.head.name}"
+    )

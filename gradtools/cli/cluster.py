@@ -31,16 +31,26 @@ NOTES = (
     help="Repeat for several.",
 )
 @options.where
-@click.option("--k", type=click.IntRange(1), help="Number of clusters.  [default: number of classes]")
+@click.option(
+    "--k", type=click.IntRange(1), help="Number of clusters.  [default: number of classes]"
+)
 @click.option(
     "--pca",
     type=click.IntRange(0),
     default=0,
     help="Cluster this many principal components; 0 is the full space, 2 as in the blog post.",
 )
-@click.option("--normalize", type=click.Choice(["unit", "none"]), default="unit", help="unit: rows of length one.")
 @click.option(
-    "--n-init", type=click.IntRange(1), default=10, help="Starts of each k-means (a mixture takes at most 5)."
+    "--normalize",
+    type=click.Choice(["unit", "none"]),
+    default="unit",
+    help="unit: rows of length one.",
+)
+@click.option(
+    "--n-init",
+    type=click.IntRange(1),
+    default=10,
+    help="Starts of each k-means (a mixture takes at most 5).",
 )
 @click.option(
     "--covariance",
@@ -56,9 +66,17 @@ NOTES = (
 )
 @options.seed
 @click.option(
-    "--repeats", type=click.IntRange(1), default=10, help="Seeds: one clustering each, because one says little."
+    "--repeats",
+    type=click.IntRange(1),
+    default=10,
+    help="Seeds: one clustering each, because one says little.",
 )
-@click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the interval of ARI.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(0),
+    default=1000,
+    help="Resamples of images for the interval of ARI.",
+)
 @options.figure
 @options.text_forms
 def command(console, path, output, force, carry, form, figure, **chosen):
@@ -66,9 +84,9 @@ def command(console, path, output, force, carry, form, figure, **chosen):
 
     Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv.
     """
-    from gradtools.stages import cluster
-    from gradtools.selection import samples
     from gradtools import store
+    from gradtools.selection import samples
+    from gradtools.stages import cluster
 
     if figure:
         from gradtools import figures
@@ -92,11 +110,20 @@ def command(console, path, output, force, carry, form, figure, **chosen):
         if figure:
             classes = samples.group(source, chosen["where"], lambda line: None).classes
             figures.projections(
-                source.model.get("model", source.name), classes, source.class_names, found, projections, figure
+                source.model.get("model", source.name),
+                classes,
+                source.class_names,
+                found,
+                projections,
+                figure,
             )
     stream = options.table_stream(target, form)
     if stream is not None:
-        rows = [row for result in found for row in ([_row(result)] if form is None else _repeats(result))]
+        rows = [
+            row
+            for result in found
+            for row in ([_row(result)] if form is None else _repeats(result))
+        ]
         write_table(
             rows,
             list(rows[0]),
@@ -148,5 +175,8 @@ def _controls(facts):
     if "argmax_ari" in facts:
         yield f"argmax itself: ARI {facts['argmax_ari']:.3f}, NMI {facts['argmax_nmi']:.3f}"
     if "random_ari" in facts:
-        ari, nmi = (f"{facts[f'random_{index}']:.3f} ±{facts[f'random_{index}_sd']:.3f}" for index in ("ari", "nmi"))
+        ari, nmi = (
+            f"{facts[f'random_{index}']:.3f} ±{facts[f'random_{index}_sd']:.3f}"
+            for index in ("ari", "nmi")
+        )
         yield f"random labels: ARI {ari}, NMI {nmi}"

@@ -8,7 +8,9 @@ from gradtools.cli.evaluate import write_tables
 
 @options.command("demo", ["gradtools demo", "gradtools demo elsewhere --force"])
 @click.argument("folder", default="demo", metavar="[FOLDER]")
-@click.option("-f", "--force", is_flag=True, help="Replace the demo's files where FOLDER is not empty.")
+@click.option(
+    "-f", "--force", is_flag=True, help="Replace the demo's files where FOLDER is not empty."
+)
 def command(console, folder, force):
     """Run the whole way on the bundled example and print the table.
 

@@ -26,12 +26,26 @@ compatible = click.option(
 @options.carry
 @options.feature
 @options.rows
-@click.option("--metric", metavar="M", help="euclidean, cosine or correlation.  [default: euclidean of --rows post, else cosine]")
-@click.option("--linkage", type=click.Choice(list(LINKAGES)), default="ward", help="How far apart two clusters are.")
+@click.option(
+    "--metric",
+    metavar="M",
+    help="euclidean, cosine or correlation.  [default: euclidean of --rows post, else cosine]",
+)
+@click.option(
+    "--linkage",
+    type=click.Choice(list(LINKAGES)),
+    default="ward",
+    help="How far apart two clusters are.",
+)
 @compatible
 @options.where
 @click.option("--k", type=click.IntRange(1), help="Cut into so many clusters.")
-@click.option("--cut-height", type=click.FloatRange(0), metavar="H", help="Cut at a height.  [default: at --color-threshold]")
+@click.option(
+    "--cut-height",
+    type=click.FloatRange(0),
+    metavar="H",
+    help="Cut at a height.  [default: at --color-threshold]",
+)
 @click.option(
     "--color-threshold",
     type=click.FloatRange(0),
@@ -39,9 +53,16 @@ compatible = click.option(
     help="Height below which clusters have colours.  [default: the cut; without one .7 of the way from the lowest merge to the highest, "
     "2 with --linkage-on seed or intent]",
 )
-@click.option("--order", type=click.Choice(["optimal", "none"]), help="Of the leaves.  [default: optimal up to 4,000]")
 @click.option(
-    "--find", multiple=True, metavar="NAME", help="The smallest cluster around a sample: its id, index, class name or WordNet id (repeat)."
+    "--order",
+    type=click.Choice(["optimal", "none"]),
+    help="Of the leaves.  [default: optimal up to 4,000]",
+)
+@click.option(
+    "--find",
+    multiple=True,
+    metavar="NAME",
+    help="The smallest cluster around a sample: its id, index, class name or WordNet id (repeat).",
 )
 @click.option(
     "--resamples",
@@ -52,9 +73,15 @@ compatible = click.option(
 @options.seed
 @options.figure
 @click.option(
-    "--orientation", type=click.Choice(["left", "top", "right", "bottom"]), help="Where the root is.  [default: top up to 40 leaves, else left]"
+    "--orientation",
+    type=click.Choice(["left", "top", "right", "bottom"]),
+    help="Where the root is.  [default: top up to 40 leaves, else left]",
 )
-@click.option("--newick", metavar="FILE", help="Also write the tree for programs that draw trees; '-' is stdout. --force replaces a file that exists.")
+@click.option(
+    "--newick",
+    metavar="FILE",
+    help="Also write the tree for programs that draw trees; '-' is stdout. --force replaces a file that exists.",
+)
 @options.text_forms
 def command(console, path, output, force, carry, form, figure, orientation, newick, find, **chosen):
     """Hierarchical clustering of classes, images or channels.
@@ -63,8 +90,8 @@ def command(console, path, output, force, carry, form, figure, orientation, newi
     clusters of the cut. Ward's heights are euclidean distances of the rows; classes are row-standardised (--rows post).
     Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted.
     """
-    from gradtools.stages import dendrogram
     from gradtools import store
+    from gradtools.stages import dendrogram
     from gradtools.tables import trees
 
     if figure:

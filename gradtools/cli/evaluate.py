@@ -20,8 +20,18 @@ from gradtools.tables.wording import LAYOUTS
     type=click.Choice(LAYOUTS),
     help="Which tables.  [default: all that the stores can fill]",
 )
-@click.option("--published", is_flag=True, help="With --layout seed: the blog post's values too, of other images.")
-@click.option("--format", "form", type=click.Choice(list(FORMS)), default="text", help="How the tables are written.")
+@click.option(
+    "--published",
+    is_flag=True,
+    help="With --layout seed: the blog post's values too, of other images.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMS)),
+    default="text",
+    help="How the tables are written.",
+)
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @click.option("--tsv", "form", flag_value="tsv", help="The same as --format tsv.")
 @options.figure
@@ -59,12 +69,16 @@ def write_tables(tables, form):
         rows = [row for table in tables for row in _values(table)]
         notes = [f"{table.title}: {note}" for table in tables for note in table.notes]
         write_table(
-            rows, ["table", "model", "row", "column", "value", "low", "high", "spread", "note"], form, notes=notes
+            rows,
+            ["table", "model", "row", "column", "value", "low", "high", "spread", "note"],
+            form,
+            notes=notes,
         )
         return
     for table in tables:
         rows = [
-            {key: str(value) if hasattr(value, "low") else value for key, value in row.items()} for row in table.rows
+            {key: str(value) if hasattr(value, "low") else value for key, value in row.items()}
+            for row in table.rows
         ]
         write_table(rows, table.columns, form, table.title, table.notes)
 
@@ -73,7 +87,9 @@ def _values(table):
     """One row a value: its table, model, the row's other name (feature, tap), column, and what it rests on."""
     for row in table.rows:
         model = row.get("model", row.get("Model", ""))
-        rest = " ".join(value for key, value in row.items() if isinstance(value, str) and key.lower() != "model")
+        rest = " ".join(
+            value for key, value in row.items() if isinstance(value, str) and key.lower() != "model"
+        )
         for column in table.columns:
             cell = row.get(column)
             if hasattr(cell, "low"):

@@ -10,23 +10,35 @@ from gradtools.cli import options
 @options.command("info", ["gradtools info photos.h5", "gradtools info --digest photos.h5"])
 @click.argument("path", required=False, metavar="STORE")
 @click.option(
-    "--digest", is_flag=True, help="SHA-256 of every dataset: equal values have equal ones, whatever made them."
+    "--digest",
+    is_flag=True,
+    help="SHA-256 of every dataset: equal values have equal ones, whatever made them.",
 )
-@click.option("--check", is_flag=True, help="Read every value and test its checksum; says nothing when all is well.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Read every value and test its checksum; says nothing when all is well.",
+)
 @click.option("--history", is_flag=True, help="The steps that made the store, one JSON line each.")
-@click.option("--ids", is_flag=True, help="The samples' ids, one a line, as --where list=FILE takes them.")
+@click.option(
+    "--ids", is_flag=True, help="The samples' ids, one a line, as --where list=FILE takes them."
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
 def command(console, path, digest, check, history, ids, as_json):
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
-    from gradtools.stages import info
     from gradtools import store
+    from gradtools.stages import info
 
     with store.read(options.input_store(path)) as source:
         if check:
             info.check(source)
         elif digest:
             found = store.digests(source.file)
-            print(json.dumps(found) if as_json else "\n".join(f"{sha}  {name}" for name, sha in found.items()))
+            print(
+                json.dumps(found)
+                if as_json
+                else "\n".join(f"{sha}  {name}" for name, sha in found.items())
+            )
         elif ids:
             print("\n".join(dict.fromkeys(source.ids)))  # versions have the id of their image
         elif history:
@@ -44,7 +56,9 @@ def _lines(name, facts):
         names = facts["classes"]
         yield f"classes  {len(names)}: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
     if "versions" in facts:
-        yield "versions " + ", ".join(f"{count} by {kind}" for kind, count in facts["versions"].items())
+        yield "versions " + ", ".join(
+            f"{count} by {kind}" for kind, count in facts["versions"].items()
+        )
     for key, value in facts.get("model", {}).items():
         yield f"model    {key}: {value}"
     for tap, about in facts.get("taps", {}).items():

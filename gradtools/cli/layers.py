@@ -8,15 +8,27 @@ from gradtools.tables.render import write_table
 
 @options.command(
     "layers",
-    ["gradtools layers resnet50 --weights random", "gradtools layers net.py:make --weights best.pth --size 32"],
+    [
+        "gradtools layers resnet50 --weights random",
+        "gradtools layers net.py:make --weights best.pth --size 32",
+    ],
 )
 @click.argument("model", metavar="MODEL")
 @options.weights
-@click.option("--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here.")
 @click.option(
-    "--size", type=click.IntRange(1), help="Side of the square input.  [default: the preprocessing's, or 224]"
+    "--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here."
 )
-@click.option("--head", type=click.Choice(["auto", "none"]), default="auto", help="none: the network has no classes.")
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    help="Side of the square input.  [default: the preprocessing's, or 224]",
+)
+@click.option(
+    "--head",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    help="none: the network has no classes.",
+)
 @options.text_forms
 def command(console, model, weights, trust_weights, preprocess, size, head, form):
     """List a model's taps: shape, number of calls, and what the gradient there can know.

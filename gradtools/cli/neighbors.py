@@ -3,8 +3,8 @@
 import click
 
 from gradtools.cli import options
-from gradtools.tables.render import number, with_interval, write_table
 from gradtools.errors import UsageError
+from gradtools.tables.render import number, with_interval, write_table
 from gradtools.tables.wording import GIVEN_PREDICTION, RETRIEVAL, units
 
 CLOSEST = 20
@@ -18,19 +18,47 @@ CLOSEST = 20
     ],
 )
 @click.argument("path", required=False, metavar="STORE")
-@click.option("-k", "k", type=click.IntRange(1), default=25, help="How many; with --of the sample itself is the first of them.")
-@click.option("--of", "of", metavar="NAME", help="Of this sample alone: a class by name, index or WordNet id, an image by id or index.")
 @click.option(
-    "--metric", type=click.Choice(["cosine", "euclidean", "correlation", "dot"]), default="cosine", help="How alike two vectors are."
+    "-k",
+    "k",
+    type=click.IntRange(1),
+    default=25,
+    help="How many; with --of the sample itself is the first of them.",
+)
+@click.option(
+    "--of",
+    "of",
+    metavar="NAME",
+    help="Of this sample alone: a class by name, index or WordNet id, an image by id or index.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(["cosine", "euclidean", "correlation", "dot"]),
+    default="cosine",
+    help="How alike two vectors are.",
 )
 @options.feature
 @options.rows
 @options.where
-@click.option("--permutations", type=click.IntRange(0), default=1000, help="With --of: shuffles of its row's values for the floor.")
-@click.option("--resamples", type=click.IntRange(0), default=1000, help="Resamples of images for the intervals of retrieval.")
+@click.option(
+    "--permutations",
+    type=click.IntRange(0),
+    default=1000,
+    help="With --of: shuffles of its row's values for the floor.",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(0),
+    default=1000,
+    help="Resamples of images for the intervals of retrieval.",
+)
 @options.seed
 @options.output
-@click.option("--restart", is_flag=True, help="Drop what a stopped run of another command left, and begin anew.")
+@click.option(
+    "--restart",
+    is_flag=True,
+    help="Drop what a stopped run of another command left, and begin anew.",
+)
 @options.carry
 @options.figure
 @options.text_forms
@@ -43,8 +71,8 @@ def command(console, path, of, output, force, restart, carry, form, figure, **ch
     samples have labels the table is leave-one-out retrieval: recall@1 and @5, mAP, accuracy of a vote of the k nearest.
     On images --of takes activation unless a --feature is named.
     """
-    from gradtools.stages import neighbors
     from gradtools import store
+    from gradtools.stages import neighbors
 
     if figure:
         if of is None:
@@ -63,17 +91,26 @@ def command(console, path, of, output, force, restart, carry, form, figure, **ch
             _one(source, of, target, asked, figure, form, stream, carry=carried, force=force)
             return
         found, measured = neighbors.neighbors(
-            source, target, asked, carry=carried, force=force, restart=restart, say=console.say, progress=console.progress
+            source,
+            target,
+            asked,
+            carry=carried,
+            force=force,
+            restart=restart,
+            say=console.say,
+            progress=console.progress,
         )
         if stream is not None:
-            _show_retrieval(source, measured, form, stream) if measured else _show_closest(source, found, asked, form, stream)
+            _show_retrieval(source, measured, form, stream) if measured else _show_closest(
+                source, found, asked, form, stream
+            )
 
 
 def _one(source, of, target, asked, figure, form, stream, *, carry, force):
     """The neighbours of one sample: table, picture and store."""
+    from gradtools import store
     from gradtools.stages import neighbors
     from gradtools.store import provenance
-    from gradtools import store
 
     begun = provenance.begin()
     if target is not None:
@@ -90,7 +127,9 @@ def _one(source, of, target, asked, figure, form, stream, *, carry, force):
     if form:
         rows = [row for near in found for row in _rows(source, near)]
         notes = [f"{near.feature}: {note}" for near in found for note in _about_floor(near)]
-        write_table(rows, list(rows[0]), form, f"nearest to {source.ids[found[0].sample]}", notes, stream)
+        write_table(
+            rows, list(rows[0]), form, f"nearest to {source.ids[found[0].sample]}", notes, stream
+        )
         return
     for near in found:
         _show_near(source, near, stream)
@@ -120,8 +159,15 @@ def _told(source, row):
 def _rows(source, near):
     """One row a neighbour, for programs."""
     for rank, (row, value) in enumerate(zip(near.index, near.values)):
-        yield {"feature": near.feature, "rank": rank, "index": _index(source, row), "name": source.ids[row], **_told(source, row),
-               _value_name(near.metric): float(value), "floor": near.floor}
+        yield {
+            "feature": near.feature,
+            "rank": rank,
+            "index": _index(source, row),
+            "name": source.ids[row],
+            **_told(source, row),
+            _value_name(near.metric): float(value),
+            "floor": near.floor,
+        }
 
 
 def _show_near(source, near, stream):
@@ -130,7 +176,12 @@ def _show_near(source, near, stream):
 
     value_name, rows, drawn = _value_name(near.metric), [], False
     for row in _rows(source, near):
-        if not drawn and row["rank"] > 0 and near.floor == near.floor and not near.beyond(row[value_name]):
+        if (
+            not drawn
+            and row["rank"] > 0
+            and near.floor == near.floor
+            and not near.beyond(row[value_name])
+        ):
             rows.append({"name": "-- floor --", value_name: near.floor})
             drawn = True
         rows.append(row | {"name": text_tree.shortened(row["name"])})
@@ -145,7 +196,9 @@ def _about_floor(near):
     if near.floor != near.floor:
         return []
     similar = ("above", "below", "largest", "95 %")
-    nearer, rest, most, share = ("nearer than", "farther", "smallest", "5 %") if near.metric == "euclidean" else similar
+    nearer, rest, most, share = (
+        ("nearer than", "farther", "smallest", "5 %") if near.metric == "euclidean" else similar
+    )
     times = "once" if near.permutations == 1 else f"{near.permutations:,} times"
     return [
         f"{near.above} of {near.others} are {nearer} the floor of {number(near.floor, 3)}: what is {rest} is no more alike than chance makes it.",
@@ -156,12 +209,20 @@ def _about_floor(near):
 def _show_retrieval(source, measured, form, stream):
     """How often the nearest samples are of the sample's class."""
     if form:
-        rows = [{"feature": found.feature, "metric": found.facts["metric"]} | row for found in measured for row in _measures(found)]
+        rows = [
+            {"feature": found.feature, "metric": found.facts["metric"]} | row
+            for found in measured
+            for row in _measures(found)
+        ]
         write_table(rows, list(rows[0]), form, "retrieval", stream=stream)
         return
     facts, asked = measured[0].facts, units(source.unit)
     scopes = {"": "", GIVEN_PREDICTION: ", given the same prediction"}
-    shown = [scope for scope in scopes if any("recall_1" + scope in found.columns["statistic"] for found in measured)]
+    shown = [
+        scope
+        for scope in scopes
+        if any("recall_1" + scope in found.columns["statistic"] for found in measured)
+    ]
     for scope in shown:
         rows = []
         for found in measured:
@@ -172,10 +233,14 @@ def _show_retrieval(source, measured, form, stream):
             for name, title in RETRIEVAL.items():
                 at = of[name + scope]
                 title = f"{title} of {facts['k']}" if name == "knn" else title
-                row[f"{title} (chance)"] = f"{with_interval(at['value'], at['low'], at['high'])} ({number(at['chance'], 3)})"
+                row[f"{title} (chance)"] = (
+                    f"{with_interval(at['value'], at['low'], at['high'])} ({number(at['chance'], 3)})"
+                )
             rows.append(row | {asked: of["recall_1" + scope]["queries"]})
         title = f"leave-one-out retrieval{scopes[scope]}, {facts['metric']}, {facts['queries']} of {facts['rows']} {asked} asked"
-        notes = _about_retrieval(source, facts, GIVEN_PREDICTION in shown) if scope == shown[-1] else ()
+        notes = (
+            _about_retrieval(source, facts, GIVEN_PREDICTION in shown) if scope == shown[-1] else ()
+        )
         write_table(rows, list(rows[0]), "text", title, notes, stream)
 
 
@@ -186,7 +251,11 @@ def _about_retrieval(source, facts, predicted):
         yield "class: of a channel, its tap."
     if predicted:
         yield f"given the same prediction: only {name} of the query's own prediction are candidates, where these have two classes or more."
-    ties = "; ties count as broken by chance, so weight, the class row of the prediction, scores it there" if predicted else ""
+    ties = (
+        "; ties count as broken by chance, so weight, the class row of the prediction, scores it there"
+        if predicted
+        else ""
+    )
     yield f"(chance): candidates in random order{ties}."
     if facts["resamples"]:
         yield f"[low, high]: 95 % of resampled queries; the {name} they are compared with stay."
@@ -195,7 +264,10 @@ def _about_retrieval(source, facts, predicted):
 def _measures(found):
     """Rows of an outcome's table (iterator of dicts)."""
     for values in zip(*found.columns.values()):
-        yield {key: value.item() if hasattr(value, "item") else value for key, value in zip(found.columns, values)}
+        yield {
+            key: value.item() if hasattr(value, "item") else value
+            for key, value in zip(found.columns, values)
+        }
 
 
 def _show_closest(source, found, asked, form, stream):
@@ -205,10 +277,19 @@ def _show_closest(source, found, asked, form, stream):
     value_name, places = _value_name(asked.metric), _places(source, asked)
     if form:
         rows = [
-            {"feature": one.feature, "index": _index(source, places[i]), "name": source.ids[places[i]], "rank": rank + 1,
-             "neighbor_index": _index(source, places[j]), "neighbor": source.ids[places[j]], value_name: float(value)}
-            for one in found for i, (near, values) in enumerate(zip(one.index, one.values))
-            for rank, (j, value) in enumerate(zip(near, values)) if j >= 0
+            {
+                "feature": one.feature,
+                "index": _index(source, places[i]),
+                "name": source.ids[places[i]],
+                "rank": rank + 1,
+                "neighbor_index": _index(source, places[j]),
+                "neighbor": source.ids[places[j]],
+                value_name: float(value),
+            }
+            for one in found
+            for i, (near, values) in enumerate(zip(one.index, one.values))
+            for rank, (j, value) in enumerate(zip(near, values))
+            if j >= 0
         ]
         columns = ["feature", "index", "name", "rank", "neighbor_index", "neighbor", value_name]
         write_table(rows, columns, form, "neighbors", stream=stream)
@@ -217,9 +298,23 @@ def _show_closest(source, found, asked, form, stream):
         first = one.values[:, 0].astype(float)
         order = np.argsort(first if asked.metric == "euclidean" else -first, kind="stable")
         order = [i for i in order if one.index[i, 0] >= 0][:CLOSEST]
-        rows = [{"sample": source.ids[places[i]], "nearest": source.ids[places[one.index[i, 0]]], value_name: float(first[i])} for i in order]
+        rows = [
+            {
+                "sample": source.ids[places[i]],
+                "nearest": source.ids[places[one.index[i, 0]]],
+                value_name: float(first[i]),
+            }
+            for i in order
+        ]
         title = f"{asked.metric} of {one.feature}: the nearest of each, the {len(rows)} closest of {len(first)}"
-        write_table(rows, ["sample", "nearest", value_name], "text", title, ("--of NAME shows one with its floor; --tsv all.",), stream)
+        write_table(
+            rows,
+            ["sample", "nearest", value_name],
+            "text",
+            title,
+            ("--of NAME shows one with its floor; --tsv all.",),
+            stream,
+        )
 
 
 def _places(source, asked):

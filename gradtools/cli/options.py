@@ -8,7 +8,11 @@ import click
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
-WRITTEN = {"output": "-o", "figure": "--figure", "newick": "--newick"}  # parameters that name files a command writes
+WRITTEN = {
+    "output": "-o",
+    "figure": "--figure",
+    "newick": "--newick",
+}  # parameters that name files a command writes
 
 
 def command(name, examples, **settings):
@@ -22,9 +26,14 @@ def command(name, examples, **settings):
             return function(console=Console(quiet), **options)
 
         run = click.option("-v", "--verbose", count=True, help="-vv: tracebacks of errors.")(run)
-        run = click.option("-q", "--quiet", is_flag=True, help="No lines and no progress on stderr; errors stay.")(run)
+        run = click.option(
+            "-q", "--quiet", is_flag=True, help="No lines and no progress on stderr; errors stay."
+        )(run)
         return click.command(
-            name, epilog=epilog, context_settings={"show_default": True, "max_content_width": 110}, **settings
+            name,
+            epilog=epilog,
+            context_settings={"show_default": True, "max_content_width": 110},
+            **settings,
         )(run)
 
     return decorate
@@ -32,11 +41,15 @@ def command(name, examples, **settings):
 
 def _check_files(chosen):
     """Refuse outputs that would replace an input, each other or, without --force, a file that exists (see `store.check_files`)."""
-    outputs = {WRITTEN[name]: path for name, path in chosen.items() if name in WRITTEN and path is not None}
+    outputs = {
+        WRITTEN[name]: path for name, path in chosen.items() if name in WRITTEN and path is not None
+    }
     if outputs:
         from gradtools import store
 
-        named = [text for name, value in chosen.items() if name not in WRITTEN for text in _texts(value)]
+        named = [
+            text for name, value in chosen.items() if name not in WRITTEN for text in _texts(value)
+        ]
         store.check_files(outputs, ["/dev/stdin", *named], chosen.get("force", False))
 
 
@@ -44,7 +57,12 @@ def _texts(value):
     """What of a parameter's value can be the path of an input: all of it, or its part in STORE::FEATURE, FILE.py:NAME, list=FILE."""
     for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
         if isinstance(text, str):
-            yield from {text, text.partition("::")[0], text.rpartition(":")[0], text.partition("=")[2]} - {""}
+            yield from {
+                text,
+                text.partition("::")[0],
+                text.rpartition(":")[0],
+                text.partition("=")[2],
+            } - {""}
 
 
 def combine(*decorators):
@@ -59,7 +77,12 @@ def combine(*decorators):
 
 
 output = combine(
-    click.option("-o", "--output", metavar="FILE", help="Where the store goes; '-' is stdout, the default in a pipe."),
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Where the store goes; '-' is stdout, the default in a pipe.",
+    ),
     click.option("-f", "--force", is_flag=True, help="Replace an output that exists."),
 )
 
@@ -90,36 +113,68 @@ where = click.option(
     help="""correct, wrong, class=A,B, class='"with, comma",B', smallest=25% or list=FILE (repeat; all must hold).""",
 )
 
-seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random.")
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random."
+)
 
-figure = click.option("--figure", metavar="FILE", help="Also draw the picture (.png, .svg or .pdf; --force replaces one that exists).")
+figure = click.option(
+    "--figure",
+    metavar="FILE",
+    help="Also draw the picture (.png, .svg or .pdf; --force replaces one that exists).",
+)
 
 
 def _form(context, parameter, given):
     """Put the form that a flag asks for among the parameters, as `form`; there is one standard output, so two forms are refused."""
     form = context.params.get("form")
     if given and form:
-        raise UsageError(f"--{form} and --{parameter.name} both say what is on standard output: give one of them")
+        raise UsageError(
+            f"--{form} and --{parameter.name} both say what is on standard output: give one of them"
+        )
     context.params["form"] = parameter.name if given else form
 
 
 text_forms = combine(
-    click.option("--json", is_flag=True, expose_value=False, callback=_form, help="The table as JSON on stdout."),
-    click.option("--tsv", is_flag=True, expose_value=False, callback=_form, help="The table as tab-separated text on stdout."),
-)
-
-weights = combine(
-    click.option("--weights", default="default", metavar="W", help="default, random, or the path of a state dict."),
     click.option(
-        "--trust-weights", is_flag=True, help="Load a checkpoint that runs code of its own when it is opened."
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=_form,
+        help="The table as JSON on stdout.",
+    ),
+    click.option(
+        "--tsv",
+        is_flag=True,
+        expose_value=False,
+        callback=_form,
+        help="The table as tab-separated text on stdout.",
     ),
 )
 
-_spec = {"metavar": "SPEC", "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable."}
+weights = combine(
+    click.option(
+        "--weights",
+        default="default",
+        metavar="W",
+        help="default, random, or the path of a state dict.",
+    ),
+    click.option(
+        "--trust-weights",
+        is_flag=True,
+        help="Load a checkpoint that runs code of its own when it is opened.",
+    ),
+)
+
+_spec = {
+    "metavar": "SPEC",
+    "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable.",
+}
 model_setup = combine(
     weights,
     click.option(
-        "--preprocess", metavar="P", help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c."
+        "--preprocess",
+        metavar="P",
+        help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c.",
     ),
     click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line."),
     click.option(
@@ -136,9 +191,14 @@ model_or_none = combine(click.option("--model", **_spec), model_setup)
 device = combine(
     click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),
     click.option(
-        "--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Type the network computes in."
+        "--dtype",
+        type=click.Choice(["float32", "float64"]),
+        default="float32",
+        help="Type the network computes in.",
     ),
-    click.option("--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"),
+    click.option(
+        "--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"
+    ),
 )
 
 
@@ -153,7 +213,9 @@ def _counts(_context, _parameter, text):
         return None
     numbers = [part.strip() for part in text.split(",")]
     if not all(number.isdecimal() and int(number) for number in numbers):
-        raise UsageError(f"--layers {text}: write how many of the last taps, as in 2, or several such numbers, as in 1,2,4")
+        raise UsageError(
+            f"--layers {text}: write how many of the last taps, as in 2, or several such numbers, as in 1,2,4"
+        )
     return tuple(dict.fromkeys(int(number) for number in numbers))
 
 
@@ -171,7 +233,9 @@ def output_store(argument, form=None):
     if form and not argument:
         return None
     if form and argument == "-":
-        raise UsageError(f"--{form} is text on standard output, where -o - puts the store: leave one of them out")
+        raise UsageError(
+            f"--{form} is text on standard output, where -o - puts the store: leave one of them out"
+        )
     if argument == "-" and sys.stdout.isatty():
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
     if argument:

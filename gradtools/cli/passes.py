@@ -11,33 +11,90 @@ from gradtools.errors import UsageError
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 listing = options.combine(
-    click.option("--restart", is_flag=True, help="Drop what a stopped run of another command left, and begin anew."),
-    click.option("--files-from", metavar="FILE", help="Read the list of images from a file; '-' is stdin."),
-    click.option("-0", "--null", is_flag=True, help="The list of --files-from is separated by NUL, as of find -print0."))
+    click.option(
+        "--restart",
+        is_flag=True,
+        help="Drop what a stopped run of another command left, and begin anew.",
+    ),
+    click.option(
+        "--files-from", metavar="FILE", help="Read the list of images from a file; '-' is stdin."
+    ),
+    click.option(
+        "-0",
+        "--null",
+        is_flag=True,
+        help="The list of --files-from is separated by NUL, as of find -print0.",
+    ),
+)
 
 scored = options.combine(
-    click.option("--score", type=click.Choice(["logit", "prob", "logprob", "sigmoid", "cosine"]), default="logit",
-                 help="Form of the target's score."),
-    click.option("--temperature", type=click.FloatRange(0, min_open=True), default=1.0, help="Logits are divided by it before the score."),
-    click.option("--label-map", metavar="CSV", help="Data class, model class (name, index or WordNet id), one pair a line."),
-    click.option("--labels-in-order", is_flag=True, help="The data's classes are the model's, in sorted order."),
-    click.option("--unmapped", type=click.Choice(["stop", "skip"]), default="stop",
-                 help="With --target label: classes that meet none of the model's."))
+    click.option(
+        "--score",
+        type=click.Choice(["logit", "prob", "logprob", "sigmoid", "cosine"]),
+        default="logit",
+        help="Form of the target's score.",
+    ),
+    click.option(
+        "--temperature",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        help="Logits are divided by it before the score.",
+    ),
+    click.option(
+        "--label-map",
+        metavar="CSV",
+        help="Data class, model class (name, index or WordNet id), one pair a line.",
+    ),
+    click.option(
+        "--labels-in-order",
+        is_flag=True,
+        help="The data's classes are the model's, in sorted order.",
+    ),
+    click.option(
+        "--unmapped",
+        type=click.Choice(["stop", "skip"]),
+        default="stop",
+        help="With --target label: classes that meet none of the model's.",
+    ),
+)
 
 
 def computing(batch_size):
     """How a pass computes; the default batch size is the command's."""
     return options.combine(
-        click.option("--batch-size", type=click.IntRange(1), default=batch_size, help="Images computed at once."),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(1),
+            default=batch_size,
+            help="Images computed at once.",
+        ),
         options.device,
-        click.option("--workers", type=click.IntRange(1), default=2, help="Threads that read and decode images."),
-        click.option("--max-skipped", default="1%", metavar="N|P%", help="Unreadable images allowed, at least one for a percentage."),
+        click.option(
+            "--workers",
+            type=click.IntRange(1),
+            default=2,
+            help="Threads that read and decode images.",
+        ),
+        click.option(
+            "--max-skipped",
+            default="1%",
+            metavar="N|P%",
+            help="Unreadable images allowed, at least one for a percentage.",
+        ),
         click.option("--strict", is_flag=True, help="Allow no unreadable image."),
-        click.option("--fold/--no-fold", default=True,
-                     help="Fold BatchNorm into convolutions that are no taps: faster; activations equal within rounding, "
-                          "a gradient differs where a ReLU's input is rounded across zero."),
-        click.option("--compress", type=click.Choice(["none", "gzip"]), default="none",
-                     help="gzip: smaller, and 30 to 90 times slower to write."))
+        click.option(
+            "--fold/--no-fold",
+            default=True,
+            help="Fold BatchNorm into convolutions that are no taps: faster; activations equal within rounding, "
+            "a gradient differs where a ReLU's input is rounded across zero.",
+        ),
+        click.option(
+            "--compress",
+            type=click.Choice(["none", "gzip"]),
+            default="none",
+            help="gzip: smaller, and 30 to 90 times slower to write.",
+        ),
+    )
 
 
 computed = computing(32)
@@ -50,7 +107,7 @@ def keep_freed_memory():
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
         allocator = ctypes.CDLL("libc.so.6")
-        for parameter, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, 2 ** 31 - 1)):
+        for parameter, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, 2**31 - 1)):
             allocator.mallopt(parameter, value)
 
 
@@ -65,9 +122,13 @@ def output(argument):
 def listed(console, images, files_from, null):
     """The images of the arguments; what was no image is said."""
     from gradtools import images as sources
+
     found = sources.list_images(images, files_from=files_from, null=null)
     if found.left_out:
-        console.say("no images, left out: " + ", ".join(f"{count} {kind}" for kind, count in sorted(found.left_out.items())))
+        console.say(
+            "no images, left out: "
+            + ", ".join(f"{count} {kind}" for kind, count in sorted(found.left_out.items()))
+        )
     return found
 
 
@@ -75,7 +136,15 @@ def load(console, model, weights, trust_weights, preprocess, class_names, head):
     """The network of the model options; its notes are said."""
     keep_freed_memory()
     from gradtools.network import models
-    network = models.load(model, weights, preprocess=preprocess, no_head=head == "none", class_names=class_names, trust=trust_weights)
+
+    network = models.load(
+        model,
+        weights,
+        preprocess=preprocess,
+        no_head=head == "none",
+        class_names=class_names,
+        trust=trust_weights,
+    )
     for note in network.notes:
         console.say(note)
     return network

@@ -9,9 +9,13 @@ from gradtools.cli import options
 from gradtools.tables.render import write_table
 
 
-@options.command("recipe", ["gradtools recipe", "gradtools recipe class-relations > class-relations.mk"])
+@options.command(
+    "recipe", ["gradtools recipe", "gradtools recipe class-relations > class-relations.mk"]
+)
 @click.argument("name", required=False, metavar="[NAME]")
-@click.option("-o", "--output", metavar="FILE", help="Where the Makefile goes.  [default: standard output]")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where the Makefile goes.  [default: standard output]"
+)
 @click.option("-f", "--force", is_flag=True, help="Replace an output that exists.")
 def command(console, name, output, force):
     """A ready Makefile for an experiment, or the list of those there are.
@@ -21,8 +25,11 @@ def command(console, name, output, force):
     from gradtools.stages import recipe
 
     if name is None:
-        write_table([{"recipe": known, "what it makes": recipe.summary(known)} for known in recipe.names()],
-                    ["recipe", "what it makes"], stream=sys.stdout)
+        write_table(
+            [{"recipe": known, "what it makes": recipe.summary(known)} for known in recipe.names()],
+            ["recipe", "what it makes"],
+            stream=sys.stdout,
+        )
     elif output in (None, "-"):
         sys.stdout.write(recipe.text(name))
     else:

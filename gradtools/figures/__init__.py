@@ -13,5 +13,18 @@ from gradtools.figures.planes import projections
 from gradtools.figures.rankings import neighbours
 from gradtools.figures.trees import tree
 
-__all__ = ["PICTURES", "channel_sheet", "channels", "check", "class_by_prediction", "compared", "deletion_curves", "evaluated", "every_pair",
-           "neighbours", "overlays", "projections", "tree"]
+__all__ = [
+    "PICTURES",
+    "channel_sheet",
+    "channels",
+    "check",
+    "class_by_prediction",
+    "compared",
+    "deletion_curves",
+    "evaluated",
+    "every_pair",
+    "neighbours",
+    "overlays",
+    "projections",
+    "tree",
+]

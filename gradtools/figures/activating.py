@@ -11,9 +11,9 @@ from gradtools.figures.overlays.mosaic import LETTER, Bar, draw, fitted
 from gradtools.math.maps.resize import resize
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
-SIDE = .82
-POSITIVE = Bar(blending.FOR, 0., "activation, 1: the row's largest")
-SIGNED = Bar(blending.SIGNED, -1., "activation, 1: the row's largest")
+SIDE = 0.82
+POSITIVE = Bar(blending.FOR, 0.0, "activation, 1: the row's largest")
+SIGNED = Bar(blending.SIGNED, -1.0, "activation, 1: the row's largest")
 
 
 def channel_sheet(source, top, found, path, images_dir=None, rules=None, warnings=()):
@@ -54,22 +54,37 @@ def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
     rows, notes = [], {}
     for number, (channel, value) in enumerate(zip(top.channels, top.values[top.ranking])):
         maps = activating.maps[number]
-        scale = float(np.abs(maps).max()) or 1.
+        scale = float(np.abs(maps).max()) or 1.0
         shown = []
         for column, (row, values) in enumerate(zip(activating.rows[number].tolist(), maps)):
             picture = frame(row)
-            values = np.clip(resize(values[None].astype(np.float64), picture.shape[:2])[0] / scale, bar.low, 1)
+            values = np.clip(
+                resize(values[None].astype(np.float64), picture.shape[:2])[0] / scale, bar.low, 1
+            )
             shown.append(blending.over(picture, values, bar.colours, bar.low))
             mean = f" {activating.activation[number, column]:.3g}"
             notes[number, column] = fitted(_name(source, row), SIDE - len(mean) * LETTER) + mean
         rows.append((f"channel {channel}\n{value:.3g}", shown))
     words = RANKINGS_OF_CHANNELS[top.ranking]
-    title = (f"{page.shown(top.name)}: the first {len(top.channels)} of {top.n_channels} channels of {page.shown(top.tap)} by {words} (at the left)\n"
-             "the images of the store that activate each most; below: class and mean activation")
-    return draw("\n".join([title, *warnings]), [str(place + 1) for place in range(activating.rows.shape[1])], rows, [bar], side=SIDE, notes=notes)
+    title = (
+        f"{page.shown(top.name)}: the first {len(top.channels)} of {top.n_channels} channels of {page.shown(top.tap)} by {words} (at the left)\n"
+        "the images of the store that activate each most; below: class and mean activation"
+    )
+    return draw(
+        "\n".join([title, *warnings]),
+        [str(place + 1) for place in range(activating.rows.shape[1])],
+        rows,
+        [bar],
+        side=SIDE,
+        notes=notes,
+    )
 
 
 def _name(source, row):
     """What an image is called below its picture: its data class, or else its own name."""
     label = int(source.labels[row])
-    return page.shown(source.class_names[label] if label >= 0 else os.path.splitext(os.path.basename(source.ids[row]))[0])
+    return page.shown(
+        source.class_names[label]
+        if label >= 0
+        else os.path.splitext(os.path.basename(source.ids[row]))[0]
+    )

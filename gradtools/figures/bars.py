@@ -5,19 +5,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gradtools.errors import GradtoolsError
-from gradtools.tables.wording import FILLED_BY
+from gradtools.figures import page
 from gradtools.tables import model
 from gradtools.tables.model import by_role
-from gradtools.figures import page
+from gradtools.tables.wording import FILLED_BY
 
-CHANCE = .5
+CHANCE = 0.5
 SIDE_BY_SIDE = 30  # bars a panel, beyond which the panels stand one below the other
 # Grey is the control's.
 FEATURE_COLOURS = tuple(colour for colour in page.COLOURS if colour not in ("#94a4a2", "#717581"))
 CONTROL = {"facecolor": "#d9d9d9", "edgecolor": "#595959", "hatch": "////"}
-ERROR = {"elinewidth": .7, "capsize": 1.2, "capthick": .7, "ecolor": "black"}
-REFERENCES = {"argmax itself": {"color": "black", "linestyle": "-"},
-              "random labels": {"color": "black", "linestyle": ":"}}
+ERROR = {"elinewidth": 0.7, "capsize": 1.2, "capthick": 0.7, "ecolor": "black"}
+REFERENCES = {
+    "argmax itself": {"color": "black", "linestyle": "-"},
+    "random labels": {"color": "black", "linestyle": ":"},
+}
 
 
 @page.styled
@@ -34,12 +36,14 @@ def draw(subjects):
     """
     panels = [*_similarities(subjects), *_clusterings(subjects)]
     if not panels:
-        raise GradtoolsError(f"nothing to draw: {FILLED_BY['similarity']} and {FILLED_BY['clustering']} compute it")
+        raise GradtoolsError(
+            f"nothing to draw: {FILLED_BY['similarity']} and {FILLED_BY['clustering']} compute it"
+        )
     features = model.headline([results for _, found, _ in panels for results in found])
     stacked = len(subjects) * len(features) > SIDE_BY_SIDE
     shape = (len(panels), 1) if stacked else (1, len(panels))
     width = page.WIDTH if stacked or len(panels) > 1 else page.WIDTH / 2
-    figure = page.sheet(width, .9 + 1.7 * shape[0] if stacked else 2.7)
+    figure = page.sheet(width, 0.9 + 1.7 * shape[0] if stacked else 2.7)
     axes = figure.subplots(*shape, squeeze=False).ravel()
     for panel, (title, found, bar) in zip(axes, panels):
         _groups(panel, found, features, bar)
@@ -48,7 +52,12 @@ def draw(subjects):
     for panel, (title, found, _) in zip(axes, panels):
         _reference_lines(panel, found, title)
     _legend(figure, features, [found for _, found, bar in panels if bar is _agreement])
-    counts = [measured.facts["rows"] for _, found, _ in panels for results in found for measured in results.values()]
+    counts = [
+        measured.facts["rows"]
+        for _, found, _ in panels
+        for results in found
+        for measured in results.values()
+    ]
     figure.suptitle(f"{page.samples(counts)}; error bars: 95 % intervals of resampled samples")
     return figure
 
@@ -57,7 +66,11 @@ def _similarities(subjects):
     """(title, {role: Measured} of each model, how a bar is read) of every metric."""
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
         found = [by_role(subject, subject.similarity, metric) for subject in subjects]
-        if any(_auc(measured)[0] == _auc(measured)[0] for results in found for measured in results.values()):
+        if any(
+            _auc(measured)[0] == _auc(measured)[0]
+            for results in found
+            for measured in results.values()
+        ):
             yield f"pair AUC by {metric}", found, _auc
 
 
@@ -78,20 +91,30 @@ def _agreement(measured):
     """Mean ARI over the repeats and its interval; the spread over the repeats where no samples were drawn again."""
     values = measured.columns["ari"]
     mean, low, high = float(values.mean()), measured.facts["ari_low"], measured.facts["ari_high"]
-    return (mean, low, high) if low == low else (mean, mean - float(values.std()), mean + float(values.std()))
+    return (
+        (mean, low, high)
+        if low == low
+        else (mean, mean - float(values.std()), mean + float(values.std()))
+    )
 
 
 def _groups(panel, found, features, bar):
     """One group of bars a model, one bar a feature."""
-    width = .84 / len(features)
+    width = 0.84 / len(features)
     for index, feature in enumerate(features):
         at = np.arange(len(found)) + (index - (len(features) - 1) / 2) * width
         missing = (np.nan, np.nan, np.nan)
-        values, low, high = np.array([bar(results[feature]) if feature in results else missing for results in found]).T
-        panel.bar(at, values, width * .92, label=feature, linewidth=.5, **_look(feature, features))
+        values, low, high = np.array(
+            [bar(results[feature]) if feature in results else missing for results in found]
+        ).T
+        panel.bar(
+            at, values, width * 0.92, label=feature, linewidth=0.5, **_look(feature, features)
+        )
         # A percentile interval may leave the value itself out.
-        panel.errorbar(at, values, np.clip([values - low, high - values], 0, None), fmt="none", **ERROR)
-    panel.set_xlim(-.5, len(found) - .5)
+        panel.errorbar(
+            at, values, np.clip([values - low, high - values], 0, None), fmt="none", **ERROR
+        )
+    panel.set_xlim(-0.5, len(found) - 0.5)
 
 
 def _look(feature, features):
@@ -104,31 +127,53 @@ def _look(feature, features):
 def _reference_lines(panel, found, title):
     """Chance for pair AUC; for ARI what the argmax itself and random labels reach, over each model's group."""
     if title.startswith("pair AUC"):
-        panel.axhline(CHANCE, color="black", linestyle="--", linewidth=.8)
+        panel.axhline(CHANCE, color="black", linestyle="--", linewidth=0.8)
         panel.set(ylabel="pair AUC", ylim=(0, 1.02))
         return
     for index, results in enumerate(found):
         facts = next((measured.facts for measured in results.values()), {})
         for name, fact in (("argmax itself", "argmax_ari"), ("random labels", "random_ari")):
             if fact in facts:
-                panel.hlines(facts[fact], index - .47, index + .47, linewidth=1, zorder=3, **REFERENCES[name])
-    panel.set(ylabel="ARI with the classes", ylim=(min(-.05, panel.get_ylim()[0]), 1.02))
+                panel.hlines(
+                    facts[fact],
+                    index - 0.47,
+                    index + 0.47,
+                    linewidth=1,
+                    zorder=3,
+                    **REFERENCES[name],
+                )
+    panel.set(ylabel="ARI with the classes", ylim=(min(-0.05, panel.get_ylim()[0]), 1.02))
 
 
 def _name_models(panel, subjects, bottom, width):
     """Models below their groups, slanted where they would run into each other."""
     names = [page.shortened(subject.name, 24) for subject in subjects]
-    slanted = max(map(len, names)) * .062 > (width - .5) / len(names)
-    panel.set_xticks(range(len(names)), names if bottom else [""] * len(names),
-                     **({"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if slanted else {}))
+    slanted = max(map(len, names)) * 0.062 > (width - 0.5) / len(names)
+    panel.set_xticks(
+        range(len(names)),
+        names if bottom else [""] * len(names),
+        **({"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if slanted else {}),
+    )
     panel.tick_params(axis="x", length=0)
 
 
 def _legend(figure, features, clusterings):
     """Features, then the lines."""
-    handles = [Patch(linewidth=.5, label=page.feature(feature).replace("\n", " "), **_look(feature, features))
-               for feature in features]
-    handles.append(Line2D([], [], color="black", linestyle="--", linewidth=.8, label="chance (pair AUC)"))
+    handles = [
+        Patch(
+            linewidth=0.5,
+            label=page.feature(feature).replace("\n", " "),
+            **_look(feature, features),
+        )
+        for feature in features
+    ]
+    handles.append(
+        Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="chance (pair AUC)")
+    )
     if clusterings:
-        handles += [Line2D([], [], linewidth=1, label=name, **look) for name, look in REFERENCES.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.8, columnspacing=1.4)
+        handles += [
+            Line2D([], [], linewidth=1, label=name, **look) for name, look in REFERENCES.items()
+        ]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=4, handlelength=1.8, columnspacing=1.4
+    )

@@ -3,14 +3,18 @@
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.tables.wording import FILLED_BY
-from gradtools.tables import model
 from gradtools.figures import page
+from gradtools.tables import model
+from gradtools.tables.wording import FILLED_BY
 
-STATISTICS = {"same_class_same_prediction": "same class, same prediction", "within": "within class", "auc": "pair AUC"}
+STATISTICS = {
+    "same_class_same_prediction": "same class, same prediction",
+    "within": "within class",
+    "auc": "pair AUC",
+}
 KINDS = ("gradient", "activation")
 MARKERS = "osD^vP"
-SHIFT = .07  # between models' points at one tap, so that their intervals can be told apart
+SHIFT = 0.07  # between models' points at one tap, so that their intervals can be told apart
 
 
 @page.styled
@@ -27,10 +31,15 @@ def draw(subjects):
     """
     metric = _metric(subjects)
     names = _tap_names(subjects)
-    curves = {kind: [_along(subject, named, kind, metric) for subject, named in zip(subjects, names)] for kind in KINDS}
+    curves = {
+        kind: [_along(subject, named, kind, metric) for subject, named in zip(subjects, names)]
+        for kind in KINDS
+    }
     kinds = [kind for kind in KINDS if any(len(curve) > 1 for curve in curves[kind])]
     if not kinds:
-        raise GradtoolsError(f"no model has two taps to draw a curve over: {FILLED_BY['layers']} fills it")
+        raise GradtoolsError(
+            f"no model has two taps to draw a curve over: {FILLED_BY['layers']} fills it"
+        )
     taps = merged([list(curve) for kind in kinds for curve in curves[kind]])
     figure = page.sheet(page.WIDTH if len(kinds) > 1 else page.WIDTH / 2, 5.2)
     axes = figure.subplots(len(STATISTICS), len(kinds), sharex=True, sharey="row", squeeze=False)
@@ -38,12 +47,22 @@ def draw(subjects):
         column[0].set_title(kind, weight="bold")
         for panel, statistic in zip(column, STATISTICS):
             _panel(panel, subjects, curves[kind], taps, statistic)
-        column[-1].set_xticks(range(len(taps)), [page.shortened(tap, 20) for tap in taps],
-                              rotation=35, ha="right", rotation_mode="anchor")
+        column[-1].set_xticks(
+            range(len(taps)),
+            [page.shortened(tap, 20) for tap in taps],
+            rotation=35,
+            ha="right",
+            rotation_mode="anchor",
+        )
         column[-1].set_xlabel("tap, in order of execution")
     for panel, (statistic, title) in zip(axes[:, 0], STATISTICS.items()):
         panel.set_ylabel(title if statistic == "auc" else f"mean {metric},\n{title}")
-    counts = [measured.facts["rows"] for kind in kinds for curve in curves[kind] for measured in curve.values()]
+    counts = [
+        measured.facts["rows"]
+        for kind in kinds
+        for curve in curves[kind]
+        for measured in curve.values()
+    ]
     figure.suptitle(f"{page.samples(counts)}; error bars: 95 % intervals of resampled samples")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
@@ -59,11 +78,16 @@ def _metric(subjects):
 
 def _tap_names(subjects):
     """{tap: its name in the picture} of each model; last-conv and last-block where models call these differently."""
-    own = {(subject.taps.get("default_gradient"), subject.taps.get("default_activation")) for subject in subjects}
+    own = {
+        (subject.taps.get("default_gradient"), subject.taps.get("default_activation"))
+        for subject in subjects
+    }
     if len(own) == 1:
         return [{tap: tap for tap in subject.order} for subject in subjects]
-    return [{tap: model.role(subject, f"gradient@{tap}").partition("@")[2] for tap in subject.order}
-            for subject in subjects]
+    return [
+        {tap: model.role(subject, f"gradient@{tap}").partition("@")[2] for tap in subject.order}
+        for subject in subjects
+    ]
 
 
 def _along(subject, named, kind, metric):
@@ -96,12 +120,32 @@ def merged(orders):
 def _panel(panel, subjects, curves, taps, statistic):
     """One line a model."""
     for index, (subject, curve) in enumerate(zip(subjects, curves)):
-        values, low, high = np.array([measured.get(statistic)[:3] for measured in curve.values()]).reshape(-1, 3).T
-        at = np.array([taps.index(tap) for tap in curve]) + (index - (len(subjects) - 1) / 2) * SHIFT
-        panel.errorbar(at, values, np.clip([values - low, high - values], 0, None), elinewidth=.7, capsize=1.2,
-                       markersize=3, marker=MARKERS[index % len(MARKERS)],
-                       color=page.COLOURS[index % len(page.COLOURS)], label=page.shortened(subject.name, 30))
+        values, low, high = (
+            np.array([measured.get(statistic)[:3] for measured in curve.values()]).reshape(-1, 3).T
+        )
+        at = (
+            np.array([taps.index(tap) for tap in curve]) + (index - (len(subjects) - 1) / 2) * SHIFT
+        )
+        panel.errorbar(
+            at,
+            values,
+            np.clip([values - low, high - values], 0, None),
+            elinewidth=0.7,
+            capsize=1.2,
+            markersize=3,
+            marker=MARKERS[index % len(MARKERS)],
+            color=page.COLOURS[index % len(page.COLOURS)],
+            label=page.shortened(subject.name, 30),
+        )
     if statistic == "auc":
-        panel.axhline(.5, color="black", linestyle="--", linewidth=.8)
-        panel.annotate("chance", (1, .5), (-2, 2), ("axes fraction", "data"), "offset points", ha="right", size=6)
-    panel.grid(axis="y", linewidth=.3, color="#d0d0d0")
+        panel.axhline(0.5, color="black", linestyle="--", linewidth=0.8)
+        panel.annotate(
+            "chance",
+            (1, 0.5),
+            (-2, 2),
+            ("axes fraction", "data"),
+            "offset points",
+            ha="right",
+            size=6,
+        )
+    panel.grid(axis="y", linewidth=0.3, color="#d0d0d0")

@@ -3,12 +3,14 @@
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.tables.wording import FILLED_BY
-from gradtools.tables import ablation
 from gradtools.figures import page
-from gradtools.tables.wording import RANKINGS_OF_CHANNELS
+from gradtools.tables import ablation
+from gradtools.tables.wording import FILLED_BY, RANKINGS_OF_CHANNELS
 
-CURVES = {"deletion": "channels taken away, the ranking's first in front", "insertion": "channels put in, the ranking's first in front"}
+CURVES = {
+    "deletion": "channels taken away, the ranking's first in front",
+    "insertion": "channels put in, the ranking's first in front",
+}
 STYLES = {"random": {"color": "black", "linestyle": "--"}}
 PANEL_HEIGHT = 2.2
 
@@ -41,7 +43,9 @@ def drawn(measured):
     """
     found = {name: tables for name, tables in measured.items() if "channel_points" in tables}
     if not found:
-        raise GradtoolsError(f"no deletion and insertion curves to draw: {FILLED_BY['channels']} --ablate zero computes them, unless with --steps 0")
+        raise GradtoolsError(
+            f"no deletion and insertion curves to draw: {FILLED_BY['channels']} --ablate zero computes them, unless with --steps 0"
+        )
     return draw(found)
 
 
@@ -58,22 +62,39 @@ def draw(measured):
     -------
     Figure
     """
-    rows = [(name, tap, found) for name, found in measured.items() for tap in dict.fromkeys(found["channel_points"].columns["tap"])]
-    figure = page.sheet(page.WIDTH * 1.35, PANEL_HEIGHT * len(rows) + .6)
+    rows = [
+        (name, tap, found)
+        for name, found in measured.items()
+        for tap in dict.fromkeys(found["channel_points"].columns["tap"])
+    ]
+    figure = page.sheet(page.WIDTH * 1.35, PANEL_HEIGHT * len(rows) + 0.6)
     axes = figure.subplots(len(rows), len(CURVES), squeeze=False)
     for line, (name, tap, found) in zip(axes, rows):
         for panel, curve in zip(line, CURVES):
-            points, areas = (_of(found[table].columns, tap, curve) for table in ("channel_points", "channel_curves"))
+            points, areas = (
+                _of(found[table].columns, tap, curve)
+                for table in ("channel_points", "channel_curves")
+            )
             _panel(panel, points, areas)
-            panel.set_title(page.shortened(f"{name}, {tap}: {curve}", 60) + _fewer(areas, int(found["channel_curves"].facts["images"])))
+            panel.set_title(
+                page.shortened(f"{name}, {tap}: {curve}", 60)
+                + _fewer(areas, int(found["channel_curves"].facts["images"]))
+            )
         line[0].set_ylabel("share of the full score")
     for panel, text in zip(axes[-1], CURVES.values()):
         panel.set_xlabel(f"share of the {text}")
     every = [found["channel_points"].facts for found in measured.values()]
     about = " | ".join(dict.fromkeys(ablation.whose(facts) for facts in every))
     said = dict.fromkeys(line for facts in every for line in ablation.warnings(facts))
-    figure.suptitle("\n".join([f"deletion and insertion of channels (zero fill), {page.shown(about)}",
-                               "mean over images; shades: 95 % of resampled images; numbers: areas under the curves; random is the control", *said]))
+    figure.suptitle(
+        "\n".join(
+            [
+                f"deletion and insertion of channels (zero fill), {page.shown(about)}",
+                "mean over images; shades: 95 % of resampled images; numbers: areas under the curves; random is the control",
+                *said,
+            ]
+        )
+    )
     return figure
 
 
@@ -81,22 +102,30 @@ def _of(columns, tap, curve):
     """The rows of one tap and curve, {ranking: {column: array}}."""
     columns = {name: np.asarray(column) for name, column in columns.items()}
     mine = (columns["tap"] == tap) & (columns["curve"] == curve)
-    return {ranking: {name: column[mine & (columns["ranking"] == ranking)] for name, column in columns.items()}
-            for ranking in dict.fromkeys(columns["ranking"][mine].tolist())}
+    return {
+        ranking: {
+            name: column[mine & (columns["ranking"] == ranking)] for name, column in columns.items()
+        }
+        for ranking in dict.fromkeys(columns["ranking"][mine].tolist())
+    }
 
 
 def _panel(panel, points, areas):
     """One line a ranking."""
     for number, (ranking, words) in enumerate(RANKINGS_OF_CHANNELS.items()):
-        at, value, low, high = (points[ranking][name].astype(float) for name in ("taken", "value", "low", "high"))
+        at, value, low, high = (
+            points[ranking][name].astype(float) for name in ("taken", "value", "low", "high")
+        )
         style = STYLES.get(ranking, {"color": page.COLOURS[number]})
         label = f"{_decimals(areas[ranking]['value'][0])}  {words}"
-        panel.plot(at / at[-1], value, label=label, zorder=3 - number / 10, **style)  # of equal curves the first shows
-        panel.fill_between(at / at[-1], low, high, color=style["color"], alpha=.15, linewidth=0)
-    panel.axhline(0, color="black", linewidth=.5)
-    panel.axhline(1, color=page.GREY, linewidth=.5)
+        panel.plot(
+            at / at[-1], value, label=label, zorder=3 - number / 10, **style
+        )  # of equal curves the first shows
+        panel.fill_between(at / at[-1], low, high, color=style["color"], alpha=0.15, linewidth=0)
+    panel.axhline(0, color="black", linewidth=0.5)
+    panel.axhline(1, color=page.GREY, linewidth=0.5)
     panel.set_xlim(0, 1)
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, .5), handlelength=1.2, borderaxespad=0)
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.2, borderaxespad=0)
 
 
 def _fewer(areas, images):

@@ -1,10 +1,10 @@
 """The pictures of `evaluate`: what the stores of several models hold."""
 
 from gradtools.errors import GradtoolsError
-from gradtools.tables.wording import FILLED_BY
+from gradtools.figures import bars, curves, deletion, heat, page, planes
 from gradtools.tables import model
 from gradtools.tables.model import by_role
-from gradtools.figures import bars, curves, deletion, heat, page, planes
+from gradtools.tables.wording import FILLED_BY
 
 PICTURES = ("bars", "heat", "pca", "taps", "deletion")
 
@@ -27,7 +27,12 @@ def evaluated(subjects, picture, path):
         The stores hold nothing for the picture; names the command that computes it.
     """
     page.check(path)
-    page.save({"bars": bars.draw, "heat": _heat, "pca": _pca, "taps": curves.draw, "deletion": _deletion}[picture](subjects), path)
+    page.save(
+        {"bars": bars.draw, "heat": _heat, "pca": _pca, "taps": curves.draw, "deletion": _deletion}[
+            picture
+        ](subjects),
+        path,
+    )
 
 
 def _heat(subjects):
@@ -36,8 +41,10 @@ def _heat(subjects):
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
         found = [by_role(subject, subject.similarity, metric) for subject in subjects]
         names = model.headline(found)
-        maps[metric] = [(subject.name, {name: results.get(name) for name in names})
-                        for subject, results in zip(subjects, found)]
+        maps[metric] = [
+            (subject.name, {name: results.get(name) for name in names})
+            for subject, results in zip(subjects, found)
+        ]
     if not maps:
         raise GradtoolsError(f"no similarities to draw: {FILLED_BY['similarity']} computes them")
     return heat.draw(maps)
@@ -45,13 +52,21 @@ def _heat(subjects):
 
 def _deletion(subjects):
     """The curves of every model whose channels were measured."""
-    return deletion.drawn({subject.name: {name: found for (_, name), found in subject.channels.items()} for subject in subjects})
+    return deletion.drawn(
+        {
+            subject.name: {name: found for (_, name), found in subject.channels.items()}
+            for subject in subjects
+        }
+    )
 
 
 def _pca(subjects):
     """One grid a model that was clustered."""
-    grids = [planes.Grid(subject.name, subject.labels, subject.class_names, _planes(subject))
-             for subject in subjects if subject.projections]
+    grids = [
+        planes.Grid(subject.name, subject.labels, subject.class_names, _planes(subject))
+        for subject in subjects
+        if subject.projections
+    ]
     if not grids:
         raise GradtoolsError(f"no projections to draw: {FILLED_BY['clustering']} computes them")
     return planes.draw(grids)
@@ -60,11 +75,19 @@ def _pca(subjects):
 def _planes(subject):
     """The stored projections of a model, in the order of the tables."""
     features = {model.role(subject, feature): feature for feature in subject.projections}
-    return [planes.Plane(role, *subject.projections[features[role]], _stored_repeats(subject, features[role]))
-            for role in model.headline([features]) if role in features]
+    return [
+        planes.Plane(
+            role, *subject.projections[features[role]], _stored_repeats(subject, features[role])
+        )
+        for role in model.headline([features])
+        if role in features
+    ]
 
 
 def _stored_repeats(subject, feature):
     """{method: (labels, ARI)} of a feature's first stored repeats."""
-    return {method: (measured.labels[0], float(measured.columns["ari"][0]))
-            for (name, method), measured in subject.clusters.items() if name == feature and measured.labels is not None}
+    return {
+        method: (measured.labels[0], float(measured.columns["ari"][0]))
+        for (name, method), measured in subject.clusters.items()
+        if name == feature and measured.labels is not None
+    }

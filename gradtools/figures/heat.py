@@ -6,11 +6,13 @@ from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 
 # Rows: same, other class; columns: same, other prediction.
-CELLS = (("same_class_same_prediction", "same_class_other_prediction"),
-         ("other_class_same_prediction", "other_class_other_prediction"))
+CELLS = (
+    ("same_class_same_prediction", "same_class_other_prediction"),
+    ("other_class_same_prediction", "other_class_other_prediction"),
+)
 COLUMNS = 5
 BOUNDED = ("cosine", "correlation")
-DARK = .6  # share of the scale beyond which text is white
+DARK = 0.6  # share of the scale beyond which text is white
 
 
 def class_by_prediction(results, path):
@@ -23,8 +25,10 @@ def class_by_prediction(results, path):
         As for `page.save`, and the errors too.
     """
     metrics = dict.fromkeys(result.metric for result in results)
-    maps = {metric: [("", {result.feature: result for result in results if result.metric == metric})]
-            for metric in metrics}
+    maps = {
+        metric: [("", {result.feature: result for result in results if result.metric == metric})]
+        for metric in metrics
+    }
     page.save(draw(maps), path)
 
 
@@ -55,8 +59,11 @@ def draw(maps):
 
 def _wrapped(rows):
     """Rows of at most COLUMNS maps."""
-    return [(name, dict(list(results.items())[start:start + COLUMNS]))
-            for name, results in rows for start in range(0, len(results), COLUMNS)]
+    return [
+        (name, dict(list(results.items())[start : start + COLUMNS]))
+        for name, results in rows
+        for start in range(0, len(results), COLUMNS)
+    ]
 
 
 def _part(part, metric, rows, columns):
@@ -64,28 +71,47 @@ def _part(part, metric, rows, columns):
     axes = part.subplots(len(rows), columns, squeeze=False)
     tables = [[cells(result) for result in results.values()] for _, results in rows]
     limit = _limit(metric, [means for line in tables for means, _ in line])
-    above, below = [[], *(list(results) for _, results in rows[:-1])], [*(len(line) for line in tables[1:]), 0]
+    above, below = (
+        [[], *(list(results) for _, results in rows[:-1])],
+        [*(len(line) for line in tables[1:]), 0],
+    )
     for at, (line, (name, results)) in enumerate(zip(axes, rows)):
-        for panel in line[len(results):]:
+        for panel in line[len(results) :]:
             panel.set_axis_off()
         for index, (panel, feature) in enumerate(zip(line, results)):
             image = _map(panel, *tables[at][index], limit)
             panel.set_title(page.feature(feature) if above[at] != list(results) else "", pad=3)
             _label(panel, bottom=index >= below[at], left=index == 0)
-        line[0].annotate(page.shortened(name, 22), (0, .5), (-34, 0), "axes fraction", "offset points",
-                         rotation=90, ha="center", va="center", weight="bold")
-    bar = part.colorbar(image, ax=axes, shrink=min(1., 1.4 / len(rows)), aspect=18, pad=.02)
+        line[0].annotate(
+            page.shortened(name, 22),
+            (0, 0.5),
+            (-34, 0),
+            "axes fraction",
+            "offset points",
+            rotation=90,
+            ha="center",
+            va="center",
+            weight="bold",
+        )
+    bar = part.colorbar(image, ax=axes, shrink=min(1.0, 1.4 / len(rows)), aspect=18, pad=0.02)
     bar.set_label(f"mean {metric} over pairs")
     bar.outline.set_visible(False)
-    counts = [result.facts["rows"] for _, results in rows for result in results.values() if result is not None]
-    part.suptitle(f"class x prediction, {page.samples(counts)}; below each mean the number of pairs")
+    counts = [
+        result.facts["rows"]
+        for _, results in rows
+        for result in results.values()
+        if result is not None
+    ]
+    part.suptitle(
+        f"class x prediction, {page.samples(counts)}; below each mean the number of pairs"
+    )
 
 
 def _limit(metric, means):
     """Where the scale ends on both sides of 0."""
     if metric in BOUNDED:
-        return 1.
-    return float(np.nanmax(np.abs(means), initial=0)) or 1.
+        return 1.0
+    return float(np.nanmax(np.abs(means), initial=0)) or 1.0
 
 
 def cells(result):
@@ -106,8 +132,15 @@ def _map(panel, means, pairs, limit):
     for row, column in np.ndindex(2, 2):
         mean = means[row, column]
         text = f"{mean:.3f}\n({_count(pairs[row, column])})" if mean == mean else "-"
-        panel.text(column, row, text, ha="center", va="center", size=6,
-                   color="white" if abs(mean) > DARK * limit else "black")
+        panel.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            size=6,
+            color="white" if abs(mean) > DARK * limit else "black",
+        )
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
     return image
@@ -115,7 +148,7 @@ def _map(panel, means, pairs, limit):
 
 def _count(pairs):
     """A number of pairs in the width of a cell."""
-    return f"{pairs}" if pairs < 10 ** 6 else f"{pairs / 10 ** 6:.1f}M"
+    return f"{pairs}" if pairs < 10**6 else f"{pairs / 10**6:.1f}M"
 
 
 def _label(panel, bottom, left):

@@ -8,7 +8,7 @@ from gradtools.math import trees
 from gradtools.tables.wording import units
 
 NAMED = 60  # samples or classes beyond which no names are drawn
-MIDDLE = .995  # share of the pairs inside the colour scale, so that a few extreme ones do not bleach the rest
+MIDDLE = 0.995  # share of the pairs inside the colour scale, so that a few extreme ones do not bleach the rest
 COLOURS = {"cosine": "RdBu_r", "euclidean": "viridis"}
 
 
@@ -41,16 +41,20 @@ def draw(found, order):
     Figure
     """
     size = page.WIDTH / 2
-    figure = page.sheet(page.WIDTH, len(found) * size + .3)
+    figure = page.sheet(page.WIDTH, len(found) * size + 0.3)
     parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
     for part, one in zip(parts, found):
-        places = _leaf_order(one.values["euclidean"]) if order == "leaf" else np.arange(len(one.names))
+        places = (
+            _leaf_order(one.values["euclidean"]) if order == "leaf" else np.arange(len(one.names))
+        )
         panels = part.subplots(1, len(one.values), squeeze=False)[0]
         for panel, (metric, matrix) in zip(panels, one.values.items()):
             _matrix(part, panel, metric, matrix[np.ix_(places, places)])
             _name(panel, one, places, order, left=panel is panels[0])
         drawn = f" of {one.samples}, drawn" if one.samples > len(one.names) else ""
-        part.suptitle(f"{page.shown(one.feature)} (rows {one.normalised}), {len(one.names)} {units(one.unit, len(one.names))}{drawn}, {order} order")
+        part.suptitle(
+            f"{page.shown(one.feature)} (rows {one.normalised}), {len(one.names)} {units(one.unit, len(one.names))}{drawn}, {order} order"
+        )
     return figure
 
 
@@ -64,8 +68,12 @@ def _matrix(part, panel, metric, matrix):
     pairs = matrix[np.triu_indices(len(matrix), 1)]
     low, high = np.quantile(pairs, [1 - MIDDLE, MIDDLE])
     low, high = (-max(-low, high), max(-low, high)) if metric == "cosine" else (low, high)
-    image = panel.imshow(matrix, cmap=COLOURS[metric], vmin=low, vmax=high, interpolation="antialiased")
-    bar = part.colorbar(image, ax=panel, location="bottom", shrink=.8, aspect=30, pad=.02, extend="both")
+    image = panel.imshow(
+        matrix, cmap=COLOURS[metric], vmin=low, vmax=high, interpolation="antialiased"
+    )
+    bar = part.colorbar(
+        image, ax=panel, location="bottom", shrink=0.8, aspect=30, pad=0.02, extend="both"
+    )
     bar.locator = MaxNLocator(5)
     bar.set_label(metric)
     bar.outline.set_visible(False)
@@ -80,11 +88,13 @@ def _name(panel, one, places, order, left):
         panel.set_yticks([])
     if order == "class" and (one.labels >= 0).any():
         classes, first, count = np.unique(one.labels, return_index=True, return_counts=True)
-        ends = first[1:] - .5
-        panel.hlines(ends, -.5, len(places) - .5, color="black", linewidth=.3)
-        panel.vlines(ends, -.5, len(places) - .5, color="black", linewidth=.3)
+        ends = first[1:] - 0.5
+        panel.hlines(ends, -0.5, len(places) - 0.5, color="black", linewidth=0.3)
+        panel.vlines(ends, -0.5, len(places) - 0.5, color="black", linewidth=0.3)
         names, at = [one.class_names[label] for label in classes], first + (count - 1) / 2
     else:
         names, at = [one.names[place] for place in places], np.arange(len(places))
     if left and len(names) <= NAMED:
-        panel.set_yticks(at, [page.shortened(name, 20) for name in names], size=min(6.5, 250 / len(names)))
+        panel.set_yticks(
+            at, [page.shortened(name, 20) for name in names], size=min(6.5, 250 / len(names))
+        )

@@ -16,24 +16,52 @@ GREY = "#8c8c8c"
 MAKER = "gradtools"  # PNG files say who made them
 
 # Ten colours that stay apart for colour-blind readers (Petroff 2021, arXiv:2107.02270).
-COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+COLOURS = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
 
 METHODS = {"kmeans": "k-means", "gmm": "GMM", "agglomerative": "agglomerative"}
 
 # Names come from folders and files: a dollar in one is no formula.
-STYLE = {"font.family": "DejaVu Sans", "font.size": 7, "axes.titlesize": 7, "axes.labelsize": 7, "figure.titlesize": 8,
-         "xtick.labelsize": 6.5, "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "legend.frameon": False,
-         "axes.linewidth": .6, "lines.linewidth": 1.2, "hatch.linewidth": .6,
-         "xtick.major.width": .6, "ytick.major.width": .6,
-         "axes.spines.top": False, "axes.spines.right": False,
-         "text.parse_math": False, "pdf.fonttype": 42, "svg.hashsalt": "gradtools"}
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "figure.titlesize": 8,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "hatch.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "gradtools",
+}
 
 
 def styled(draw):
     """A function that makes a Figure, in the style of the house whatever the user's matplotlibrc says."""
+
     def drawn(*arguments, **options):
         with style():
             return draw(*arguments, **options)
+
     drawn.__doc__ = draw.__doc__
     return drawn
 
@@ -86,15 +114,21 @@ def save(figure, path, option="--figure"):
     check(path)
     stem, suffix = os.path.splitext(path)
     part = f"{stem}.part{suffix}"
-    undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix.lower()]
+    undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[
+        suffix.lower()
+    ]
     try:
         with style(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # such a character is drawn as a box
+            warnings.filterwarnings(
+                "ignore", "Glyph .* missing from font"
+            )  # such a character is drawn as a box
             figure.savefig(part, dpi=DPI, metadata=undated)
         os.replace(part, path)
     except OSError as error:
         reason = error.strerror or error
-        raise GradtoolsError(f"{option} {path} cannot be written: {reason}; choose another place") from error
+        raise GradtoolsError(
+            f"{option} {path} cannot be written: {reason}; choose another place"
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(part)
@@ -117,7 +151,7 @@ def feature(name):
 def shortened(name, length):
     """A name of at most so many characters; its end tells more than its beginning."""
     name = shown(name)
-    return name if len(name) <= length else "…" + name[1 - length:]
+    return name if len(name) <= length else "…" + name[1 - length :]
 
 
 def samples(counts):

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from gradtools.errors import GradtoolsError
-from gradtools.selection.subjects import short_name
 from gradtools.figures import page
 from gradtools.figures.matching import UNMATCHED, matched
+from gradtools.selection.subjects import short_name
 
 MARKERS = ("o", "^")
 NAMED_CLASSES = len(page.COLOURS) * len(MARKERS)  # beyond, a colour bar
@@ -53,15 +53,20 @@ def projections(name, classes, class_names, results, projections, path):
     path : str
         As for `page.save`, and the errors too.
     """
-    drawn = [Plane(feature, coordinates, shares, _first_repeats(results, feature))
-             for feature, (coordinates, shares) in projections.items()]
+    drawn = [
+        Plane(feature, coordinates, shares, _first_repeats(results, feature))
+        for feature, (coordinates, shares) in projections.items()
+    ]
     page.save(draw([Grid(short_name(name), classes, class_names, drawn)]), path)
 
 
 def _first_repeats(results, feature):
     """{method: (labels, ARI)} of a feature's first repeats."""
-    return {result.method: (result.labels[0], float(result.columns["ari"][0]))
-            for result in results if result.feature == feature}
+    return {
+        result.method: (result.labels[0], float(result.columns["ari"][0]))
+        for result in results
+        if result.feature == feature
+    }
 
 
 @page.styled
@@ -81,7 +86,7 @@ def draw(grids):
     used = {method for grid in grids for plane in grid.planes for method in plane.clusterings}
     methods = [method for method in page.METHODS if method in used]
     columns = max(len(grid.planes) for grid in grids)
-    height = PANEL * (1 + len(methods)) + .8
+    height = PANEL * (1 + len(methods)) + 0.8
     figure = page.sheet(max(3.5, PANEL * columns + LEGEND_WIDTH), height * len(grids))
     for part, grid in zip(figure.subfigures(len(grids), 1, squeeze=False)[:, 0], grids):
         _grid(part, grid, methods)
@@ -99,10 +104,21 @@ def _grid(part, grid, methods):
         column[0].set_title(page.feature(plane.feature))
         _label_components(column, plane.shares)
     for panel, method in zip(axes[:, 0], [TRUE_CLASS, *methods]):
-        panel.annotate(page.METHODS.get(method, method), (0, .5), (-20, 0), "axes fraction", "offset points",
-                       rotation=90, ha="center", va="center", weight="bold")
-    part.suptitle(f"{page.shown(grid.name)}, {len(grid.classes)} samples, {len(values)} classes"
-                  + ("; clusters have the colour of the class they match" if methods else ""))
+        panel.annotate(
+            page.METHODS.get(method, method),
+            (0, 0.5),
+            (-20, 0),
+            "axes fraction",
+            "offset points",
+            rotation=90,
+            ha="center",
+            va="center",
+            weight="bold",
+        )
+    part.suptitle(
+        f"{page.shown(grid.name)}, {len(grid.classes)} samples, {len(values)} classes"
+        + ("; clusters have the colour of the class they match" if methods else "")
+    )
     if len(values) <= NAMED_CLASSES:
         _legend(part, grid, values)
     else:
@@ -123,19 +139,28 @@ def _panel(panel, plane, codes, values, clustering):
     if clustering:
         panel.set_title(f"ARI {clustering[1]:.2f}", pad=2)
     for style, chosen in _styles(codes, values):
-        panel.scatter(*plane.coordinates[chosen].T, s=5, alpha=.8, rasterized=True, **{"linewidths": 0, **style})
+        panel.scatter(
+            *plane.coordinates[chosen].T,
+            s=5,
+            alpha=0.8,
+            rasterized=True,
+            **{"linewidths": 0, **style},
+        )
     panel.set_aspect("equal", adjustable="datalim")
-    panel.margins(.06)
+    panel.margins(0.06)
 
 
 def _styles(codes, values):
     """(how they are drawn, which samples) of each class, and of the clusters that stand for none."""
     rest = codes == UNMATCHED
     if rest.any():
-        yield {"c": page.GREY, "marker": "x", "linewidths": .5}, rest
+        yield {"c": page.GREY, "marker": "x", "linewidths": 0.5}, rest
     if len(values) > NAMED_CLASSES:
         index = np.searchsorted(values, codes[~rest])
-        yield {"c": index, "cmap": MANY_COLOURS, "vmin": 0, "vmax": len(values) - 1, "marker": "o"}, ~rest
+        yield (
+            {"c": index, "cmap": MANY_COLOURS, "vmin": 0, "vmax": len(values) - 1, "marker": "o"},
+            ~rest,
+        )
         return
     for index, value in enumerate(values):
         yield {"c": _colour(index), "marker": _marker(index)}, codes == value
@@ -151,7 +176,9 @@ def _marker(index):
 
 def _label_components(column, shares):
     """The axes of a column, below its last panel and at each panel's left."""
-    first, second = (f" ({100 * share:.0f} %)" for share in shares) if shares is not None else ("", "")
+    first, second = (
+        (f" ({100 * share:.0f} %)" for share in shares) if shares is not None else ("", "")
+    )
     column[-1].set_xlabel(f"PC 1{first}", labelpad=2)
     for panel in column:
         panel.set_ylabel(f"PC 2{second}", labelpad=1)
@@ -159,28 +186,49 @@ def _label_components(column, shares):
 
 def _legend(part, grid, values):
     """The classes' names at the right, and what is drawn of no class."""
+
     def handle(marker, colour, label):
-        return Line2D([], [], linestyle="", marker=marker, markersize=3.5, markeredgewidth=.6 if marker == "x" else 0,
-                      color=colour, label=label)
-    handles = [handle(_marker(i), _colour(i), _class_name(grid, value)) for i, value in enumerate(values)]
+        return Line2D(
+            [],
+            [],
+            linestyle="",
+            marker=marker,
+            markersize=3.5,
+            markeredgewidth=0.6 if marker == "x" else 0,
+            color=colour,
+            label=label,
+        )
+
+    handles = [
+        handle(_marker(i), _colour(i), _class_name(grid, value)) for i, value in enumerate(values)
+    ]
     codes = [found for plane in grid.planes for found in _matched(plane, grid.classes).values()]
     if any(UNMATCHED in found for found in codes):
         handles.append(handle("x", page.GREY, "further cluster"))
-    part.legend(handles=handles, loc="outside right center", title="class", alignment="left",
-                handletextpad=.2, borderaxespad=.2)
+    part.legend(
+        handles=handles,
+        loc="outside right center",
+        title="class",
+        alignment="left",
+        handletextpad=0.2,
+        borderaxespad=0.2,
+    )
 
 
 def _class_name(grid, value):
     if value < 0:
         return "no label"
-    return page.shortened(grid.class_names[value], 18) if value < len(grid.class_names) else str(value)
+    return (
+        page.shortened(grid.class_names[value], 18) if value < len(grid.class_names) else str(value)
+    )
 
 
 def _colour_bar(part, axes, values):
     """Too many classes for names: their numbers, in order."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
+
     scale = ScalarMappable(Normalize(0, len(values) - 1), MANY_COLOURS)
-    bar = part.colorbar(scale, ax=axes, shrink=.5, aspect=30, pad=.02)
+    bar = part.colorbar(scale, ax=axes, shrink=0.5, aspect=30, pad=0.02)
     bar.set_label("class, in order of its name")
     bar.outline.set_visible(False)

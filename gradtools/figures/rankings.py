@@ -3,7 +3,7 @@
 from gradtools.figures import page
 
 ITSELF, BEYOND, WITHIN = "#717581", page.COLOURS[0], "#c9ced6"
-BAR_HEIGHT, NAME_LENGTH = .17, 40  # inches, characters
+BAR_HEIGHT, NAME_LENGTH = 0.17, 40  # inches, characters
 
 
 def neighbours(found, names, path):
@@ -36,7 +36,9 @@ def draw(found, names):
     Figure
     """
     longest = max(len(near.index) for near in found)
-    figure = page.sheet(page.WIDTH / 2 * (1 + (len(found) > 1)), len(found) * (BAR_HEIGHT * longest + .75))
+    figure = page.sheet(
+        page.WIDTH / 2 * (1 + (len(found) > 1)), len(found) * (BAR_HEIGHT * longest + 0.75)
+    )
     for panel, near in zip(figure.subplots(len(found), 1, squeeze=False)[:, 0], found):
         _bars(panel, near, [page.shortened(names[row], NAME_LENGTH) for row in near.index])
     return figure
@@ -44,15 +46,18 @@ def draw(found, names):
 
 def _bars(panel, near, names):
     """One sample's neighbours by one feature."""
-    colours = [BEYOND if near.floor != near.floor or near.beyond(value) else WITHIN for value in near.values]
+    colours = [
+        BEYOND if near.floor != near.floor or near.beyond(value) else WITHIN
+        for value in near.values
+    ]
     colours[0] = ITSELF
-    panel.barh(range(len(names)), near.values, height=.78, color=colours)
+    panel.barh(range(len(names)), near.values, height=0.78, color=colours)
     panel.set_yticks(range(len(names)), names)
-    panel.set_ylim(len(names) - .4, -.6)
+    panel.set_ylim(len(names) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
     panel.set_xlabel(f"{near.metric} of {near.feature} (rows {near.normalised})")
     panel.set_title(f"nearest to {names[0]}")
-    panel.axvline(0, color="black", linewidth=.6)
+    panel.axvline(0, color="black", linewidth=0.6)
     if near.floor == near.floor:
-        panel.axvline(near.floor, color="black", linestyle="--", linewidth=.8)
+        panel.axvline(near.floor, color="black", linestyle="--", linewidth=0.8)
         panel.text(near.floor, len(names) - 1, f" floor {near.floor:.3f}", va="center", size=6)

@@ -3,21 +3,23 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gradtools.selection.subjects import short_name
 from gradtools.figures import page
 from gradtools.math import trees
+from gradtools.selection.subjects import short_name
 from gradtools.tables.wording import LINKAGES, LINKED_ON
 
 ORIENTATIONS = ("left", "top", "right", "bottom")  # where the root is
 UPRIGHT = 40  # leaves up to which the root is on top
 LARGE_TYPE, SMALL_TYPE, LEAST_TYPE = 7, 5.5, 3  # points; with smaller ones no names are drawn
 LARGE_LEAVES = 60  # up to which type is large
-LONGEST = 190.  # inches; PDF pages end at 200, and pixels of PNG at 65,536
+LONGEST = 190.0  # inches; PDF pages end at 200, and pixels of PNG at 65,536
 LINE = 1.25 / 72  # inches a point of type
-CHARACTER = .56 / 72  # mean width
+CHARACTER = 0.56 / 72  # mean width
 NAME = 44  # characters
-DEPTH = 5.  # inches from root to leaves, where the page is longer than wide
-COLOURS = tuple(colour for colour in page.COLOURS if colour not in ("#94a4a2", "#717581"))  # grey is what lies above the colours
+DEPTH = 5.0  # inches from root to leaves, where the page is longer than wide
+COLOURS = tuple(
+    colour for colour in page.COLOURS if colour not in ("#94a4a2", "#717581")
+)  # grey is what lies above the colours
 
 
 def tree(name, found, orientation, path):
@@ -64,25 +66,34 @@ def draw(name, tree, orientation=None):
     _leaf_axis(panel, [names[leaf] for leaf in tree.order], size, orientation)
     lines = _title(name, tree.facts)
     for place, (line, weight) in enumerate(zip(lines, ("bold", "normal", "normal"))):
-        figure.text(.12 / figure.get_figwidth(), 1 - (.14 + .13 * place) / figure.get_figheight(), line, size=7, weight=weight, va="center")
+        figure.text(
+            0.12 / figure.get_figwidth(),
+            1 - (0.14 + 0.13 * place) / figure.get_figheight(),
+            line,
+            size=7,
+            weight=weight,
+            va="center",
+        )
     return figure
 
 
 def _sheet(n, size, label, orientation):
     """An empty page and its panel, margins in inches: title above, names on the side of the leaves, heights on the other two."""
-    along, head = max(n * size * LINE, 1.2), .62
+    along, head = max(n * size * LINE, 1.2), 0.62
     if orientation in ("left", "right"):
-        width, height = page.WIDTH, along + head + .62
-        names, other = label + .12, .22
+        width, height = page.WIDTH, along + head + 0.62
+        names, other = label + 0.12, 0.22
         x, wide = (other if orientation == "left" else names), width - names - other
-        box = (x, .34, wide, along)
+        box = (x, 0.34, wide, along)
     else:
-        width, height = max(along + .9, page.WIDTH / 2), DEPTH * .6 + head + label + .2
-        box = (.62, label + .12 if orientation == "top" else .15, width - .8, DEPTH * .6)
-        height += 0 if orientation == "top" else .1
+        width, height = max(along + 0.9, page.WIDTH / 2), DEPTH * 0.6 + head + label + 0.2
+        box = (0.62, label + 0.12 if orientation == "top" else 0.15, width - 0.8, DEPTH * 0.6)
+        height += 0 if orientation == "top" else 0.1
     figure = page.sheet(width, height)
     figure.set_layout_engine("none")
-    return figure, figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+    return figure, figure.add_axes(
+        (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
+    )
 
 
 def _branches(panel, tree, sideways):
@@ -97,10 +108,17 @@ def _branches(panel, tree, sideways):
         at[node] = (at[first] + at[second]) / 2
         if clusters[first] == clusters[second]:
             clusters[node] = clusters[first]
-        corners = [(at[first], heights[first]), (at[first], height), (at[second], height), (at[second], heights[second])]
+        corners = [
+            (at[first], heights[first]),
+            (at[first], height),
+            (at[second], height),
+            (at[second], heights[second]),
+        ]
         lines.append([corner[::-1] for corner in corners] if sideways else corners)
         colours.append(page.GREY if clusters[node] < 0 else COLOURS[clusters[node] % len(COLOURS)])
-    panel.add_collection(LineCollection(lines, colors=colours, linewidths=.7, capstyle="projecting"))
+    panel.add_collection(
+        LineCollection(lines, colors=colours, linewidths=0.7, capstyle="projecting")
+    )
 
 
 def _cut(panel, tree, sideways):
@@ -109,13 +127,23 @@ def _cut(panel, tree, sideways):
     if facts["k"] in (1, len(tree.names)):
         return
     height = (facts["cut_low"] + facts["cut_high"]) / 2
-    (panel.axvline if sideways else panel.axhline)(height, color="black", linewidth=.5, linestyle=(0, (4, 3)))
+    (panel.axvline if sideways else panel.axhline)(
+        height, color="black", linewidth=0.5, linestyle=(0, (4, 3))
+    )
     for cluster, at in _middles(tree).items():
         if tree.clusters["size"][cluster] == 1:
             continue
         corner = (height, at) if sideways else (at, height)
-        panel.annotate(str(cluster), corner, (0, 0), textcoords="offset points", size=5.5, ha="center", va="center",
-                       bbox={"boxstyle": "round,pad=.15", "facecolor": "white", "edgecolor": "none"})
+        panel.annotate(
+            str(cluster),
+            corner,
+            (0, 0),
+            textcoords="offset points",
+            size=5.5,
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "round,pad=.15", "facecolor": "white", "edgecolor": "none"},
+        )
 
 
 def _middles(tree):
@@ -125,12 +153,15 @@ def _middles(tree):
         at[leaf] = float(place)
     for node, (first, second, _, _) in enumerate(tree.merges, n):
         at[node] = (at[int(first)] + at[int(second)]) / 2
-    return {cluster: at[node] for cluster, node in enumerate(trees.cluster_nodes(tree.merges, tree.facts["k"]))}
+    return {
+        cluster: at[node]
+        for cluster, node in enumerate(trees.cluster_nodes(tree.merges, tree.facts["k"]))
+    }
 
 
 def _height_axis(panel, tree, orientation):
     """Heights from the leaves to the root; on long pages at both ends."""
-    highest = float(tree.merges[-1, 2]) * 1.02 or 1.
+    highest = float(tree.merges[-1, 2]) * 1.02 or 1.0
     label = f"height: {tree.facts['height']}"
     if orientation in ("left", "right"):
         panel.set_xlim((highest, 0) if orientation == "left" else (0, highest))
@@ -145,14 +176,14 @@ def _leaf_axis(panel, names, size, orientation):
     """A name a leaf."""
     panel.spines[:].set_visible(False)
     if orientation in ("left", "right"):
-        panel.set_ylim(len(names) - .5, -.5)
+        panel.set_ylim(len(names) - 0.5, -0.5)
         side = "right" if orientation == "left" else "left"
         panel.yaxis.set_ticks_position(side)
         panel.set_yticks(range(len(names)), names, size=size)
         panel.tick_params(axis="y", length=0, pad=2)
         panel.spines[["top", "bottom"]].set_visible(True)
     else:
-        panel.set_xlim(-.5, len(names) - .5)
+        panel.set_xlim(-0.5, len(names) - 0.5)
         panel.xaxis.set_ticks_position("bottom" if orientation == "top" else "top")
         panel.set_xticks(range(len(names)), names, size=size, rotation=90)
         panel.tick_params(axis="x", length=0, pad=2)
@@ -166,4 +197,6 @@ def _title(name, facts):
     yield f"{name}: {facts['rows']} {facts['samples']}"
     yield f"{LINKAGES[facts['method']]}{on} on {facts['feature']}{rows}, {facts['metric']}; {facts['k']} clusters"
     control = facts["cophenetic_control"]
-    yield f"cophenetic correlation {facts['cophenetic']:.3f}" + (f" (permuted rows: {control:.3f})" if control == control else "")
+    yield f"cophenetic correlation {facts['cophenetic']:.3f}" + (
+        f" (permuted rows: {control:.3f})" if control == control else ""
+    )

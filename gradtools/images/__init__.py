@@ -1,8 +1,8 @@
 """Images: where they are, what a photographer would see in them, what a network is given, and batches of them.
 
-    listed = images.list_images(["photos/"])
-    for batch in images.batches(listed, rules, 32):
-        ...
+listed = images.list_images(["photos/"])
+for batch in images.batches(listed, rules, 32):
+    ...
 """
 
 from gradtools.images.decoding import Unreadable, check_digest, read
@@ -12,5 +12,21 @@ from gradtools.images.preprocessing import normalisation, preprocess, transform_
 from gradtools.images.sources import SUFFIXES
 from gradtools.images.versions import Augmentation, with_versions
 
-__all__ = ["Augmentation", "Batch", "ImageList", "SUFFIXES", "Unreadable", "batches", "check_digest", "find", "first_readable",
-           "list_images", "normalisation", "preprocess", "read", "subset", "transform_box", "with_versions"]
+__all__ = [
+    "Augmentation",
+    "Batch",
+    "ImageList",
+    "SUFFIXES",
+    "Unreadable",
+    "batches",
+    "check_digest",
+    "find",
+    "first_readable",
+    "list_images",
+    "normalisation",
+    "preprocess",
+    "read",
+    "subset",
+    "transform_box",
+    "with_versions",
+]

@@ -66,12 +66,15 @@ def check_digest(path, digest, expected):
     GradtoolsError
     """
     if not np.array_equal(digest, expected):
-        raise GradtoolsError(f"{path} is not the image that the store was made from (its SHA-256 differs): "
-                             "say with --images DIR where that is, or extract again")
+        raise GradtoolsError(
+            f"{path} is not the image that the store was made from (its SHA-256 differs): "
+            "say with --images DIR where that is, or extract again"
+        )
 
 
 def _decoded(data, path):
     from PIL import Image, UnidentifiedImageError
+
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         image.load()
@@ -84,7 +87,9 @@ def _decoded(data, path):
     except MemoryError:
         raise
     except Exception as error:  # damaged files make PIL's readers fail in any way: OSError, SyntaxError, struct.error
-        raise Unreadable(path, (str(error).splitlines() or [""])[0] or type(error).__name__) from error
+        raise Unreadable(
+            path, (str(error).splitlines() or [""])[0] or type(error).__name__
+        ) from error
 
 
 def _rgb(image):
@@ -92,7 +97,9 @@ def _rgb(image):
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         return _grey(np.asarray(image) / np.float32(65535))
     if image.mode == "I":
-        raise ValueError("32-bit whole numbers, none known to be white: save it with 8 or 16 unsigned bits")
+        raise ValueError(
+            "32-bit whole numbers, none known to be white: save it with 8 or 16 unsigned bits"
+        )
     if image.mode == "F":
         return _grey(_checked_floats(np.asarray(image)))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
@@ -103,18 +110,22 @@ def _rgb(image):
 def _grey(values):
     """Grey in 0..1, (H, W) float, as RGB."""
     from PIL import Image
+
     return Image.fromarray(np.rint(values * 255).astype("u1")).convert("RGB")
 
 
 def _checked_floats(values):
     if not (values.min() >= 0 and values.max() <= 1):
         reached = f"{values.min():g}..{values.max():g}"
-        raise ValueError(f"float pixels in {reached}, where 0..1 is read: save it with 8 or 16 bits")
+        raise ValueError(
+            f"float pixels in {reached}, where 0..1 is read: save it with 8 or 16 bits"
+        )
     return values
 
 
 def _on_white(image):
     from PIL import Image
+
     canvas = Image.new("RGB", image.size, "white")
     canvas.paste(image, mask=image.getchannel("A"))
     return canvas
@@ -132,7 +143,14 @@ def _orientation(image):
 
 def _upright(image, orientation):
     from PIL.Image import Transpose
-    turned = {2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM,
-              5: Transpose.TRANSPOSE, 6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE,
-              8: Transpose.ROTATE_90}.get(orientation)
+
+    turned = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }.get(orientation)
     return image if turned is None else image.transpose(turned)

@@ -93,7 +93,9 @@ def list_images(paths=(), *, files_from=None, null=False):
     if files_from is not None:
         found.append(sources.listed(files_from, null))
     if not found:
-        raise UsageError("no images: name a folder, files or a manifest, or a list with --files-from")
+        raise UsageError(
+            "no images: name a folder, files or a manifest, or a list with --files-from"
+        )
     return _joined(found)
 
 
@@ -105,6 +107,7 @@ def subset(listed, keep):
     listed : ImageList
     keep : (N,) bool array
     """
+
     def rows(values):
         return None if values is None else values[keep]
 
@@ -114,8 +117,15 @@ def subset(listed, keep):
         boxes = {name: values[inside] for name, values in boxes.items()}
         boxes["sample"] = (np.cumsum(keep) - 1)[boxes["sample"]].astype(boxes["sample"].dtype)
     return dataclasses.replace(
-        listed, ids=[name for name, kept in zip(listed.ids, keep) if kept], labels=listed.labels[keep], sizes=listed.sizes[keep],
-        mtimes=listed.mtimes[keep], labels_many=rows(listed.labels_many), boxes=boxes, digests=rows(listed.digests))
+        listed,
+        ids=[name for name, kept in zip(listed.ids, keep) if kept],
+        labels=listed.labels[keep],
+        sizes=listed.sizes[keep],
+        mtimes=listed.mtimes[keep],
+        labels_many=rows(listed.labels_many),
+        boxes=boxes,
+        digests=rows(listed.digests),
+    )
 
 
 def find(root, ids, digests, images_dir=None):
@@ -144,8 +154,10 @@ def find(root, ids, digests, images_dir=None):
     paths = [os.path.join(where, name) for name in ids]
     missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
-        raise GradtoolsError(f"{len(missing)} of {len(paths)} images are not in {where}, first {missing[0]}: "
-                             "say with --images DIR where they are")
+        raise GradtoolsError(
+            f"{len(missing)} of {len(paths)} images are not in {where}, first {missing[0]}: "
+            "say with --images DIR where they are"
+        )
     sizes, mtimes = _statuses(paths)
     labels = np.full(len(paths), -1, "i4")
     return ImageList(where, list(ids), labels, [], sizes, mtimes, digests=np.asarray(digests, "u1"))
@@ -154,8 +166,10 @@ def find(root, ids, digests, images_dir=None):
 def _source(path):
     """The images of one input."""
     if path.lower().endswith(ARCHIVES):
-        raise UsageError(f"{path}: archives are not read: unpack it (mkdir DIR; tar -xf {path} -C DIR) "
-                         "and give the folder")
+        raise UsageError(
+            f"{path}: archives are not read: unpack it (mkdir DIR; tar -xf {path} -C DIR) "
+            "and give the folder"
+        )
     if os.path.isdir(path):
         return sources.folder(path)
     if not os.path.lexists(path):
@@ -166,8 +180,10 @@ def _source(path):
 def _joined(found):
     """Several sources as one list."""
     if len({source.label_names is None for source in found}) > 1:
-        raise UsageError("some of the inputs have labels (class folders, a manifest) and some have none: "
-                         "give only inputs of one kind, or a CSV manifest path,label of all")
+        raise UsageError(
+            "some of the inputs have labels (class folders, a manifest) and some have none: "
+            "give only inputs of one kind, or a CSV manifest path,label of all"
+        )
     root = sources.common_folder([source.base for source in found])
     paths = [path for source in found for path in source.paths]
     ids = [sources.below(path, root).replace(os.sep, "/") for path in paths]
@@ -175,8 +191,12 @@ def _joined(found):
     names = _names(found)
     labels, many = _labels([own for source in found for own in source.labels], names)
     sizes, mtimes = _statuses(paths)
-    left_out = sum((collections.Counter(source.left_out) for source in found), collections.Counter())
-    return ImageList(root, ids, labels, list(names), sizes, mtimes, many, _boxes(found, names), dict(left_out))
+    left_out = sum(
+        (collections.Counter(source.left_out) for source in found), collections.Counter()
+    )
+    return ImageList(
+        root, ids, labels, list(names), sizes, mtimes, many, _boxes(found, names), dict(left_out)
+    )
 
 
 def _names(found):
@@ -189,7 +209,9 @@ def _names(found):
 def _refuse_twice(ids, root):
     if len(set(ids)) < len(ids):
         twice = next(name for name, count in collections.Counter(ids).items() if count > 1)
-        raise UsageError(f"{os.path.join(root, twice)} is given more than once: each image is one sample")
+        raise UsageError(
+            f"{os.path.join(root, twice)} is given more than once: each image is one sample"
+        )
 
 
 def _labels(own, names):
@@ -208,12 +230,18 @@ def _boxes(found, names):
     """The sources' boxes as columns, None where there are none."""
     index = {name: place for place, name in enumerate(names)}
     starts = np.cumsum([0] + [len(source.paths) for source in found])
-    rows = [(start + place, index.get(name, -1), *corners)
-            for start, source in zip(starts, found) for place, name, *corners in source.boxes]
+    rows = [
+        (start + place, index.get(name, -1), *corners)
+        for start, source in zip(starts, found)
+        for place, name, *corners in source.boxes
+    ]
     if not rows:
         return None
     columns = dict(zip(("sample", "class", *manifest.CORNERS), zip(*rows)))
-    return {name: np.array(values, "i4" if name in ("sample", "class") else "f4") for name, values in columns.items()}
+    return {
+        name: np.array(values, "i4" if name in ("sample", "class") else "f4")
+        for name, values in columns.items()
+    }
 
 
 def _statuses(paths):

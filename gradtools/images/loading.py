@@ -82,7 +82,16 @@ def batches(listed, preprocess, batch_size, start=0, stop=None, workers=2, prefe
     with concurrent.futures.ThreadPoolExecutor(workers, "decode") as pool:
         try:
             for first, last in itertools.pairwise(edges):
-                waiting.append((first, last - first, [pool.submit(_items, listed, run, preprocess) for run in _runs(listed, first, last)]))
+                waiting.append(
+                    (
+                        first,
+                        last - first,
+                        [
+                            pool.submit(_items, listed, run, preprocess)
+                            for run in _runs(listed, first, last)
+                        ],
+                    )
+                )
                 if len(waiting) > prefetch:
                     yield _gathered(listed, like, *waiting.popleft())
             while waiting:
@@ -109,12 +118,16 @@ def first_readable(listed, preprocess):
         if item.reason is None:
             return item.pixels
         reason = reason or item.reason
-    raise GradtoolsError(f"none of the {len(listed.ids)} images in {listed.root} can be read; the first: {reason}")
+    raise GradtoolsError(
+        f"none of the {len(listed.ids)} images in {listed.root} can be read; the first: {reason}"
+    )
 
 
 def _runs(listed, first, last):
     """Places first..last, those of one image and its versions that follow one another together (iterator of lists)."""
-    return (list(run) for _, run in itertools.groupby(range(first, last), key=listed.ids.__getitem__))
+    return (
+        list(run) for _, run in itertools.groupby(range(first, last), key=listed.ids.__getitem__)
+    )
 
 
 def _items(listed, places, preprocess):
@@ -132,7 +145,11 @@ def _items(listed, places, preprocess):
 def _version(listed, image, place):
     """The version of an image that stands at a place of the list; the image itself where that is no version."""
     version = listed.versions[place] if listed.versions else None
-    return image if version is None else versions.change(image, version, listed.ids[place], listed.seed)
+    return (
+        image
+        if version is None
+        else versions.change(image, version, listed.ids[place], listed.seed)
+    )
 
 
 def _item(image, digest, preprocess, path):
@@ -140,7 +157,9 @@ def _item(image, digest, preprocess, path):
     if callable(preprocess):
         return Item(None, _called(preprocess, image, path), digest, image.height, image.width)
     try:
-        return Item(None, preprocessing.preprocess(image, preprocess), digest, image.height, image.width)
+        return Item(
+            None, preprocessing.preprocess(image, preprocess), digest, image.height, image.width
+        )
     except ValueError as error:
         return Item(f"{path}: {error}")
 
@@ -151,10 +170,14 @@ def _called(preprocess, image, path):
     try:
         pixels = np.asarray(preprocess(image))
     except Exception as error:
-        raise GradtoolsError(f"the model's {name}() failed on {path}: {type(error).__name__}: {error}") from error
+        raise GradtoolsError(
+            f"the model's {name}() failed on {path}: {type(error).__name__}: {error}"
+        ) from error
     if pixels.ndim != 3 or pixels.dtype.kind != "f":
-        raise GradtoolsError(f"the model's {name}() must return floats of shape (channels, height, width), "
-                             f"and gave {pixels.dtype} of shape {pixels.shape} for {path}")
+        raise GradtoolsError(
+            f"the model's {name}() must return floats of shape (channels, height, width), "
+            f"and gave {pixels.dtype} of shape {pixels.shape} for {path}"
+        )
     return pixels.astype("f4", copy=False)
 
 
@@ -163,15 +186,24 @@ def _gathered(listed, like, start, count, futures):
     channels, height, width = like.shape
     # Channels-last in memory: so decoders write and convolutions read.
     pixels = np.zeros((count, height, width, channels), like.dtype).transpose(0, 3, 1, 2)
-    batch = Batch(start, pixels, np.zeros((count, 32), "u1"), *np.zeros((2, count), "i4"), np.zeros(count, bool), {})
+    batch = Batch(
+        start,
+        pixels,
+        np.zeros((count, 32), "u1"),
+        *np.zeros((2, count), "i4"),
+        np.zeros(count, bool),
+        {},
+    )
     for row, item in enumerate(item for future in futures for item in future.result()):
         if item.reason is not None:
             batch.unreadable[row], batch.reasons[start + row] = True, item.reason
             continue
         if item.pixels.shape != like.shape:
-            raise GradtoolsError(f"{listed.path(start + row)} is {_size(item.pixels)} after preprocessing and the "
-                                 f"first image {_size(like)}: all must be of one size; give a size, as in "
-                                 "--preprocess resize=256,crop=224")
+            raise GradtoolsError(
+                f"{listed.path(start + row)} is {_size(item.pixels)} after preprocessing and the "
+                f"first image {_size(like)}: all must be of one size; give a size, as in "
+                "--preprocess resize=256,crop=224"
+            )
         batch.pixels[row], batch.digests[row] = item.pixels, item.digest
         batch.heights[row], batch.widths[row] = item.height, item.width
     return batch

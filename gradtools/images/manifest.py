@@ -37,13 +37,20 @@ def read(path):
         if box is not None:
             boxes.append((file, own[0] if len(own) == 1 else None, *box))
     if not labels:
-        raise GradtoolsError(f"{path}: a manifest without rows: write a line path,label for every image")
+        raise GradtoolsError(
+            f"{path}: a manifest without rows: write a line path,label for every image"
+        )
     paths = list(labels)
     refuse_missing(paths, path)
     place = {file: index for index, file in enumerate(paths)}
     names = _sorted({label for own in labels.values() for label in own})
-    return Source(_base(folder, paths), paths, [tuple(own) for own in labels.values()], names or None,
-                  [(place[file], *rest) for file, *rest in boxes])
+    return Source(
+        _base(folder, paths),
+        paths,
+        [tuple(own) for own in labels.values()],
+        names or None,
+        [(place[file], *rest) for file, *rest in boxes],
+    )
 
 
 def _rows(path):
@@ -65,8 +72,10 @@ def _rows(path):
 def _check_columns(columns, path):
     corners = [name for name in CORNERS if name in columns]
     if "path" not in columns or len(corners) not in (0, 4):
-        raise UsageError(f"{path}: its first line must name the columns path,label or path,label,x0,y0,x1,y1; "
-                         f"it is {','.join(columns)[:80]!r}")
+        raise UsageError(
+            f"{path}: its first line must name the columns path,label or path,label,x0,y0,x1,y1; "
+            f"it is {','.join(columns)[:80]!r}"
+        )
 
 
 def _box(row, where):
@@ -77,9 +86,13 @@ def _box(row, where):
     try:
         x0, y0, x1, y1 = map(float, cells)
     except ValueError:
-        raise UsageError(f"{where}: a box is four numbers x0,y0,x1,y1, not {','.join(cells)!r}") from None
+        raise UsageError(
+            f"{where}: a box is four numbers x0,y0,x1,y1, not {','.join(cells)!r}"
+        ) from None
     if not (x0 < x1 < float("inf") and y0 < y1 < float("inf") and min(x0, y0) > -float("inf")):
-        raise UsageError(f"{where}: a box has x0 < x1 and y0 < y1 (pixels, half-open), not {','.join(cells)!r}")
+        raise UsageError(
+            f"{where}: a box has x0 < x1 and y0 < y1 (pixels, half-open), not {','.join(cells)!r}"
+        )
     return x0, y0, x1, y1
 
 

@@ -30,7 +30,9 @@ def preprocess(image, rules):
     """
     height, width = resized(image.height, image.width, rules["resize"])
     if height * width > LARGEST:
-        raise ValueError(f"{image.height} x {image.width} pixels would become {height} x {width}: too long and narrow")
+        raise ValueError(
+            f"{image.height} x {image.width} pixels would become {height} x {width}: too long and narrow"
+        )
     if (width, height) != image.size:
         image = image.resize((width, height), _filter(rules["interpolation"]))
     if rules["crop"] is not None:
@@ -79,7 +81,11 @@ def resized(height, width, resize):
         return height, width
     if not isinstance(resize, int):
         return tuple(resize)
-    return (int(resize * height / width), resize) if width <= height else (resize, int(resize * width / height))
+    return (
+        (int(resize * height / width), resize)
+        if width <= height
+        else (resize, int(resize * width / height))
+    )
 
 
 def crop_start(side, crop):
@@ -89,4 +95,5 @@ def crop_start(side, crop):
 
 def _filter(name):
     from PIL.Image import Resampling
+
     return Resampling[name.upper()]

@@ -7,7 +7,19 @@ import sys
 
 from gradtools.errors import GradtoolsError, UsageError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,17 +65,23 @@ def folder(path):
     base, left_out = os.path.abspath(path), collections.Counter()
     paths = list(_walk(base, frozenset(), left_out))
     if not paths:
-        raise GradtoolsError(f"{path}: no images; {_contents(left_out)}; read are {' '.join(SUFFIXES)}")
+        raise GradtoolsError(
+            f"{path}: no images; {_contents(left_out)}; read are {' '.join(SUFFIXES)}"
+        )
     parts = [below(found, base).split(os.sep) for found in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
     if not loose:
         labels = [(names[0],) for names in parts]
-        return Source(base, paths, labels, sorted({names[0] for names in parts}), left_out=dict(left_out))
+        return Source(
+            base, paths, labels, sorted({names[0] for names in parts}), left_out=dict(left_out)
+        )
     if len(loose) < len(parts):
         inner = sorted({names[0] for names in parts if len(names) > 1})
-        raise UsageError(f"{path}: images ({loose[0]}{', ...' if len(loose) > 1 else ''}) lie beside folders of images "
-                         f"({', '.join(inner[:3])}{', ...' if len(inner) > 3 else ''}), so labels are not clear: "
-                         "move them apart, or write a CSV manifest path,label")
+        raise UsageError(
+            f"{path}: images ({loose[0]}{', ...' if len(loose) > 1 else ''}) lie beside folders of images "
+            f"({', '.join(inner[:3])}{', ...' if len(inner) > 3 else ''}), so labels are not clear: "
+            "move them apart, or write a CSV manifest path,label"
+        )
     return Source(base, paths, [()] * len(paths), left_out=dict(left_out))
 
 
@@ -84,7 +102,9 @@ def listed(files_from, null):
     where = "the list of images on stdin" if files_from == "-" else files_from
     names = _split(_content(files_from), null)
     if not names:
-        raise GradtoolsError(f"{where} was empty: it gives one path a line, or with -0 separated by NUL (find -print0)")
+        raise GradtoolsError(
+            f"{where} was empty: it gives one path a line, or with -0 separated by NUL (find -print0)"
+        )
     paths = [os.path.abspath(name) for name in names]
     refuse_missing(paths, where)
     return Source(common_folder(map(os.path.dirname, paths)), paths, [()] * len(paths))
@@ -94,15 +114,19 @@ def refuse_missing(paths, where):
     """Stop where listed paths are not there, or are folders; a link whose target is gone is an image, if unreadable."""
     missing = [path for path in paths if not os.path.lexists(path)]
     if missing:
-        raise GradtoolsError(f"{where}: {len(missing)} of {len(paths)} images are not there, first {missing[0]}")
+        raise GradtoolsError(
+            f"{where}: {len(missing)} of {len(paths)} images are not there, first {missing[0]}"
+        )
     inner = next((path for path in paths if os.path.isdir(path)), None)
     if inner is not None:
-        raise GradtoolsError(f"{where}: {inner} is a folder: list files (find -type f), or give the folder itself")
+        raise GradtoolsError(
+            f"{where}: {inner} is a folder: list files (find -type f), or give the folder itself"
+        )
 
 
 def below(path, folder):
     """A path relative to a folder that holds it, both absolute; os.path.relpath takes 20 times as long."""
-    return path[len(folder.rstrip(os.sep)) + 1:]
+    return path[len(folder.rstrip(os.sep)) + 1 :]
 
 
 def common_folder(folders):
@@ -137,7 +161,9 @@ def _walk(folder, above, left_out):
 def _contents(left_out):
     """What a folder has in place of images."""
     most = sorted(left_out.items(), key=lambda item: -item[1])[:5]
-    return "it has " + ", ".join(f"{count} {what}" for what, count in most) if most else "it is empty"
+    return (
+        "it has " + ", ".join(f"{count} {what}" for what, count in most) if most else "it is empty"
+    )
 
 
 def _content(files_from):

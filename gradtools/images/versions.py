@@ -14,7 +14,11 @@ from gradtools.errors import UsageError
 # Kind -> its strength, the strengths that are allowed (open, closed), what it means.
 KINDS = {
     "flip": (1, (0, 1), "left and right change sides"),
-    "crop": (0.2, (0, 0.95), "share of each side that a window at a random place leaves out, the window enlarged to the old size"),
+    "crop": (
+        0.2,
+        (0, 0.95),
+        "share of each side that a window at a random place leaves out, the window enlarged to the old size",
+    ),
     "rotation": (15, (0, 180), "largest angle in degrees, to either side"),
     "perspective": (0.2, (0, 0.9), "largest move of a corner, in halves of a side"),
     "colour": (0.3, (0, 1), "largest change of brightness, contrast and saturation, as a share"),
@@ -45,7 +49,11 @@ class Augmentation:
 
     def versions(self):
         """All versions of one image (list of Version)."""
-        return [Version(kind, strength, number) for kind, strength in self.kinds for number in range(1 if kind == "flip" else self.count)]
+        return [
+            Version(kind, strength, number)
+            for kind, strength in self.kinds
+            for number in range(1 if kind == "flip" else self.count)
+        ]
 
 
 def name(kind, strength):
@@ -78,14 +86,20 @@ def _parsed(text):
     """(kind, strength) of one text."""
     kind, given, value = text.partition("=")
     if kind not in KINDS:
-        raise UsageError(f"--augment-kind {text}: write {', '.join(KINDS)}, with a strength as in rotation=30")
+        raise UsageError(
+            f"--augment-kind {text}: write {', '.join(KINDS)}, with a strength as in rotation=30"
+        )
     usual, (above, most), meaning = KINDS[kind]
     try:
         strength = float(value) if given else float(usual)
     except ValueError:
         strength = np.nan
     if not above < strength <= most or kind == "flip" and given:
-        bounds = "it takes no strength" if kind == "flip" else f"give a number above {above} and up to {most}: {meaning}"
+        bounds = (
+            "it takes no strength"
+            if kind == "flip"
+            else f"give a number above {above} and up to {most}: {meaning}"
+        )
         raise UsageError(f"--augment-kind {text}: {bounds}")
     return kind, strength
 
@@ -103,13 +117,25 @@ def with_versions(listed, augmentation):
     made, n = augmentation.versions(), len(listed.ids)
 
     def rows(values):
-        return None if values is None else np.concatenate([values, np.repeat(values, len(made), axis=0)])
+        return (
+            None
+            if values is None
+            else np.concatenate([values, np.repeat(values, len(made), axis=0)])
+        )
 
     original = np.concatenate([np.full(n, -1), np.repeat(np.arange(n), len(made))]).astype("i4")
     return dataclasses.replace(
-        listed, ids=[*listed.ids, *(id for id in listed.ids for _ in made)], labels=rows(listed.labels), sizes=rows(listed.sizes),
-        mtimes=rows(listed.mtimes), labels_many=rows(listed.labels_many), digests=rows(listed.digests), original=original,
-        versions=[None] * n + made * n, seed=augmentation.seed)
+        listed,
+        ids=[*listed.ids, *(id for id in listed.ids for _ in made)],
+        labels=rows(listed.labels),
+        sizes=rows(listed.sizes),
+        mtimes=rows(listed.mtimes),
+        labels_many=rows(listed.labels_many),
+        digests=rows(listed.digests),
+        original=original,
+        versions=[None] * n + made * n,
+        seed=augmentation.seed,
+    )
 
 
 def change(image, version, sample, seed=0):
@@ -140,12 +166,14 @@ def draws(kind, number, sample, seed):
 
 def _flip(image, strength, drawn):
     from PIL.Image import Transpose
+
     return image.transpose(Transpose.FLIP_LEFT_RIGHT)
 
 
 def _crop(image, strength, drawn):
     """A window of (1 - strength) of each side, enlarged: bilinear, at positions between the pixels."""
     from PIL.Image import Resampling
+
     width, height = image.size
     left, top = drawn[0] * strength * width, drawn[1] * strength * height
     box = (left, top, left + (1 - strength) * width, top + (1 - strength) * height)
@@ -154,17 +182,27 @@ def _crop(image, strength, drawn):
 
 def _rotation(image, strength, drawn):
     from PIL.Image import Resampling
-    return image.rotate((2 * drawn[0] - 1) * strength, Resampling.BILINEAR, fillcolor=_mean_colour(image))
+
+    return image.rotate(
+        (2 * drawn[0] - 1) * strength, Resampling.BILINEAR, fillcolor=_mean_colour(image)
+    )
 
 
 def _perspective(image, strength, drawn):
     """Corners move inwards, each by its own share of half a side."""
     from PIL.Image import Resampling, Transform
+
     width, height = image.size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
     inwards = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
     moved = corners + inwards * drawn.reshape(4, 2) * strength / 2 * [width, height]
-    return image.transform(image.size, Transform.PERSPECTIVE, homography(moved, corners), Resampling.BILINEAR, fillcolor=_mean_colour(image))
+    return image.transform(
+        image.size,
+        Transform.PERSPECTIVE,
+        homography(moved, corners),
+        Resampling.BILINEAR,
+        fillcolor=_mean_colour(image),
+    )
 
 
 def homography(source, target):
@@ -187,7 +225,10 @@ def homography(source, target):
 def _colour(image, strength, drawn):
     """Brightness, then contrast, then saturation, each times 1 - strength to 1 + strength."""
     from PIL import ImageEnhance
-    for change_of, share in zip((ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), drawn):
+
+    for change_of, share in zip(
+        (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), drawn
+    ):
         image = change_of(image).enhance(1 + (2 * share - 1) * strength)
     return image
 
@@ -197,4 +238,10 @@ def _mean_colour(image):
     return tuple(np.rint(np.asarray(image).mean((0, 1))).astype(int).tolist())
 
 
-CHANGES = {"flip": _flip, "crop": _crop, "rotation": _rotation, "perspective": _perspective, "colour": _colour}
+CHANGES = {
+    "flip": _flip,
+    "crop": _crop,
+    "rotation": _rotation,
+    "perspective": _perspective,
+    "colour": _colour,
+}

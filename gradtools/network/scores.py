@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import torch
 
-from gradtools.images import labels
 from gradtools.errors import UsageError
+from gradtools.images import labels
 
-MANY_KINDS = ("top", "labels")   # several rows an image
-PAIR_KINDS = ("cosine", "dot")   # of two images' embeddings
+MANY_KINDS = ("top", "labels")  # several rows an image
+PAIR_KINDS = ("cosine", "dot")  # of two images' embeddings
 FORMS = ("logit", "prob", "logprob", "sigmoid", "cosine")
 
 
@@ -38,15 +38,21 @@ def parse_target(text, names, n_classes):
         return Target(text)
     if text.startswith("top:"):
         if not text[4:].isdecimal() or not 1 <= int(text[4:]) <= n_classes:
-            raise UsageError(f"--target {text}: write a number of classes from 1 to {n_classes}, as in top:{min(3, n_classes)}")
+            raise UsageError(
+                f"--target {text}: write a number of classes from 1 to {n_classes}, as in top:{min(3, n_classes)}"
+            )
         return Target("top", count=int(text[4:]))
     if text.startswith("diff:"):
         parts = text[5:].split(",")
         if len(parts) != 2:
             raise UsageError(f"--target {text}: write two classes, as in diff:cat,dog")
-        first, second = (labels.class_index(part.strip(), names, n_classes=n_classes) for part in parts)
+        first, second = (
+            labels.class_index(part.strip(), names, n_classes=n_classes) for part in parts
+        )
         if first == second:
-            raise UsageError(f"--target {text}: the two classes are the same, their difference is zero everywhere")
+            raise UsageError(
+                f"--target {text}: the two classes are the same, their difference is zero everywhere"
+            )
         return Target("diff", first, second)
     return Target("class", labels.class_index(text, names, n_classes=n_classes))
 
@@ -75,7 +81,9 @@ def score(logits, target, form, *, label=None, member=None, cosine=None):
     """
     if target.kind == "diff":
         every = values(logits, form, cosine)
-        return every[:, target.index] - every[:, target.other], torch.full((len(logits),), target.index, device=logits.device)
+        return every[:, target.index] - every[:, target.other], torch.full(
+            (len(logits),), target.index, device=logits.device
+        )
     if target.kind == "label":
         mask = torch.from_numpy(member[np.maximum(label, 0)] != 0).to(logits.device)
         return _score_of_many(logits, mask, form, cosine)
@@ -90,7 +98,12 @@ def values(logits, form, cosine=None):
     """Every class's score in one form, (B, K); `cosine` as for `score`."""
     if form == "cosine":
         return cosine
-    return {"logit": lambda x: x, "prob": lambda x: x.softmax(1), "logprob": lambda x: x.log_softmax(1), "sigmoid": torch.sigmoid}[form](logits)
+    return {
+        "logit": lambda x: x,
+        "prob": lambda x: x.softmax(1),
+        "logprob": lambda x: x.log_softmax(1),
+        "sigmoid": torch.sigmoid,
+    }[form](logits)
 
 
 def _score_of_many(logits, mask, form, cosine):

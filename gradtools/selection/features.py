@@ -75,7 +75,12 @@ def resolve(store, requests=(), control=True):
 
 def names(store):
     """Every feature the store can give (list of str), in order of taps."""
-    found = [f"{kind}@{tap}" for tap in store.taps for kind in AT_TAPS if store.rows(paths.tap(tap, kind)) is not None]
+    found = [
+        f"{kind}@{tap}"
+        for tap in store.taps
+        for kind in AT_TAPS
+        if store.rows(paths.tap(tap, kind)) is not None
+    ]
     found += [name for name, path in OUTPUTS.items() if store.rows(path) is not None]
     if "logits" in found:
         found.append("probabilities")
@@ -91,7 +96,9 @@ def load(store, name):
         return Feature(name, logits.shape, lambda start, stop: softmax(logits.read(start, stop)))
     if name == CONTROL:
         rows, predicted = store.class_rows, store.predicted
-        return Feature(name, (len(predicted), rows.shape[1]), lambda start, stop: rows[predicted[start:stop]])
+        return Feature(
+            name, (len(predicted), rows.shape[1]), lambda start, stop: rows[predicted[start:stop]]
+        )
     rows = store.rows(_path(name))
     return Feature(name, rows.shape, rows.read)
 
@@ -109,7 +116,10 @@ def normalised(store, feature, how=None):
     if how == "raw":
         return feature
     mean_row = _mean_row(store, feature) if how == "gauge" else None
-    return dataclasses.replace(feature, read=lambda start, stop: class_rows.normalised(feature.read(start, stop), how, mean_row))
+    return dataclasses.replace(
+        feature,
+        read=lambda start, stop: class_rows.normalised(feature.read(start, stop), how, mean_row),
+    )
 
 
 def row_default(store):
@@ -137,7 +147,8 @@ def _defaults(store, available):
     return [
         name if _full_name(store, name) in available else f"{name}@*"
         for name in DEFAULTS
-        if _full_name(store, name) in available or any(other.startswith(f"{name}@") for other in available)
+        if _full_name(store, name) in available
+        or any(other.startswith(f"{name}@") for other in available)
     ]
 
 
@@ -190,7 +201,11 @@ def role(taps, feature):
 def _matches(store, request, available):
     """Full names that one request stands for."""
     name = _full_name(store, request)
-    found = [name] if name in available else [other for other in available if fnmatch.fnmatchcase(other, name)]
+    found = (
+        [name]
+        if name in available
+        else [other for other in available if fnmatch.fnmatchcase(other, name)]
+    )
     if not found:
         near = difflib.get_close_matches(request, available, 3, 0.4) or available[:6]
         if request in AT_TAPS:
@@ -199,7 +214,9 @@ def _matches(store, request, available):
             hint = "gradtools extract --tap TAP (with --maps for the flattened ones) adds one"
         else:
             hint = "gradtools info lists them"
-        raise UsageError(f"{store.name} has no feature {request!r}; it has {', '.join(near)}; {hint}")
+        raise UsageError(
+            f"{store.name} has no feature {request!r}; it has {', '.join(near)}; {hint}"
+        )
     return found
 
 

@@ -32,8 +32,13 @@ def find(source, images_dir=None, where=()):
     ids, digests = [source.ids[row] for row in rows], source.values(paths.DIGEST)[keep]
     listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
     many = source.values(paths.LABELS)
-    return dataclasses.replace(listed, labels=source.labels[keep], label_names=source.class_names,
-                               labels_many=None if many is None else many[keep], boxes=_boxes(source, keep)), keep
+    return dataclasses.replace(
+        listed,
+        labels=source.labels[keep],
+        label_names=source.class_names,
+        labels_many=None if many is None else many[keep],
+        boxes=_boxes(source, keep),
+    ), keep
 
 
 def still_kept(keep, images, left):
@@ -60,4 +65,11 @@ def _boxes(source, keep):
     columns, _ = source.table(paths.BOXES)
     inside = keep[columns["sample"]]
     number = np.cumsum(keep) - 1
-    return {name: (number[values] if name == "sample" else values)[inside] for name, values in columns.items()} if inside.any() else None
+    return (
+        {
+            name: (number[values] if name == "sample" else values)[inside]
+            for name, values in columns.items()
+        }
+        if inside.any()
+        else None
+    )

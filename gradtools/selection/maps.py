@@ -79,7 +79,11 @@ def resolve(store, requests=(), reading=Reading()):
     available = [f"{PREFIX}{name}" for name in store.maps]
     if not available:
         raise UsageError(f"{store.name} holds no maps: gradtools saliency makes them")
-    wanted = {name for request in requests or (f"{PREFIX}*",) for name in _matches(store, request, available, reading)}
+    wanted = {
+        name
+        for request in requests or (f"{PREFIX}*",)
+        for name in _matches(store, request, available, reading)
+    }
     by_method = {}
     for name in available:
         if name in wanted:
@@ -87,9 +91,15 @@ def resolve(store, requests=(), reading=Reading()):
             by_method.setdefault(method, []).append(tap)
     asked, most = max(reading.layers or (0,)), max(map(len, by_method.values()))
     if asked > most:
-        raise UsageError(f"--layers {asked}: {store.name} has maps of {most} tap{'s' if most > 1 else ''} a method; "
-                         f"gradtools saliency --layers {asked} makes more")
-    return [feature for method, taps in by_method.items() for feature in _features(method, taps, reading)]
+        raise UsageError(
+            f"--layers {asked}: {store.name} has maps of {most} tap{'s' if most > 1 else ''} a method; "
+            f"gradtools saliency --layers {asked} makes more"
+        )
+    return [
+        feature
+        for method, taps in by_method.items()
+        for feature in _features(method, taps, reading)
+    ]
 
 
 def _features(method, taps, reading):
@@ -98,7 +108,7 @@ def _features(method, taps, reading):
     if reading.fuse:
         groups = dict.fromkeys(tuple(taps[-count:]) for count in counts)
     else:
-        groups = [(tap,) for tap in taps[-max(counts):]]
+        groups = [(tap,) for tap in taps[-max(counts) :]]
     return [Feature(f"{PREFIX}{method}@{'+'.join(group)}", method, group) for group in groups]
 
 
@@ -110,7 +120,9 @@ def _matches(store, request, available, reading):
     found = fnmatch.filter(available, request)
     if not found:
         near = difflib.get_close_matches(request, available, 3, 0.4) or available[:6]
-        raise UsageError(f"{store.name} has no maps {request!r}; it has {', '.join(near)}; gradtools saliency --method --tap adds some")
+        raise UsageError(
+            f"{store.name} has no maps {request!r}; it has {', '.join(near)}; gradtools saliency --method --tap adds some"
+        )
     return found
 
 
@@ -141,7 +153,12 @@ class Maps:
         return len(self.raw[0])
 
     def __getitem__(self, part):
-        return cams.read_maps([raw[part] for raw in self.raw], self.size, self.reading.sign, self.reading.fuse or "mean")[0]
+        return cams.read_maps(
+            [raw[part] for raw in self.raw],
+            self.size,
+            self.reading.sign,
+            self.reading.fuse or "mean",
+        )[0]
 
 
 def _loaded(store, feature, source, rows):
@@ -165,9 +182,13 @@ def _room(shape):
         return np.empty(shape, np.float32)
     with tempfile.TemporaryFile() as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, length)  # a mapped file on a full disk would kill the process
+            os.posix_fallocate(
+                file.fileno(), 0, length
+            )  # a mapped file on a full disk would kill the process
         except OSError as error:
-            raise GradtoolsError(f"no room for {length >> 20} MiB of maps in {tempfile.gettempdir()}: free some, or set TMPDIR") from error
+            raise GradtoolsError(
+                f"no room for {length >> 20} MiB of maps in {tempfile.gettempdir()}: free some, or set TMPDIR"
+            ) from error
         return np.memmap(file, np.float32, "r+", shape=shape)
 
 
@@ -176,5 +197,7 @@ def _check(store, feature, part, places):
     bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
     if len(bad):
         name = store.ids[store.values(paths.MAP_SAMPLE)[places[bad[0]]]]
-        raise GradtoolsError(f"{store.name}: {feature.name} of {name} holds NaN or infinity: "
-                             "leave that sample out (--where list=FILE), or make its map again")
+        raise GradtoolsError(
+            f"{store.name}: {feature.name} of {name} holds NaN or infinity: "
+            "leave that sample out (--where list=FILE), or make its map again"
+        )

@@ -22,7 +22,12 @@ class Outcome:
         """Write it into an open store."""
         sink.table(self.path, self.columns, self.title, self.facts)
         if self.replicates is not None:
-            sink.put(f"{self.path}/replicate", self.replicates, ["resample", "row"], "statistics of resampled images")
+            sink.put(
+                f"{self.path}/replicate",
+                self.replicates,
+                ["resample", "row"],
+                "statistics of resampled images",
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,4 +39,12 @@ class Result(Outcome):
 
 def result(feature, metric, columns, replicates, facts):
     """The `Result` of a feature's name under a metric, at its place in a store."""
-    return Result(feature, paths.similarity(feature, metric), columns, facts, f"{metric} of {feature} over pairs", replicates, metric)
+    return Result(
+        feature,
+        paths.similarity(feature, metric),
+        columns,
+        facts,
+        f"{metric} of {feature} over pairs",
+        replicates,
+        metric,
+    )

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from gradtools.images import labels
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import labels
 from gradtools.store import paths
 
 
@@ -79,12 +79,16 @@ def correct(store):
 def _of_classes(store, text):
     """Samples of the classes that a text lists; where the samples are classes, these themselves."""
     if store.unit == "class":
-        return np.isin(np.arange(store.n_samples), [find(store, name) for name in class_list(text, store.ids)])
+        return np.isin(
+            np.arange(store.n_samples), [find(store, name) for name in class_list(text, store.ids)]
+        )
     known = {labels.normalise(name): index for index, name in enumerate(store.class_names)}
     wanted = class_list(text, store.class_names)
     missing = [name for name in wanted if labels.normalise(name) not in known]
     if missing:
-        raise UsageError(f"--where class={missing[0]}: the data's classes are {', '.join(store.class_names[:20])}")
+        raise UsageError(
+            f"--where class={missing[0]}: the data's classes are {', '.join(store.class_names[:20])}"
+        )
     wanted = [known[labels.normalise(name)] for name in wanted]
     many = store.values("/samples/labels")
     return (
@@ -123,7 +127,9 @@ def _listed(store, path):
         ) from error
     unknown = sorted(wanted - set(store.ids))
     if unknown:
-        raise UsageError(f"--where list={path}: {store.name} has no sample {unknown[0]!r} ({len(unknown)} such ids)")
+        raise UsageError(
+            f"--where list={path}: {store.name} has no sample {unknown[0]!r} ({len(unknown)} such ids)"
+        )
     return np.array([name in wanted for name in store.ids])
 
 
@@ -152,7 +158,9 @@ def _percent(value):
     except ValueError:
         percent = -1
     if not 0 <= percent <= 100:
-        raise UsageError(f"--where smallest={value}: write a percentage from 0 to 100, as in smallest=25%")
+        raise UsageError(
+            f"--where smallest={value}: write a percentage from 0 to 100, as in smallest=25%"
+        )
     return percent
 
 
@@ -177,18 +185,24 @@ def find(store, text):
     """
     known = np.flatnonzero(originals(store))
     found = [row for row in known if store.ids[row] == text]
-    found = found or [row for row in known if store.unit == "image" and store.ids[row].endswith(f"/{text}")]
+    found = found or [
+        row for row in known if store.unit == "image" and store.ids[row].endswith(f"/{text}")
+    ]
     if len(found) > 1:
-        several = ", ".join(f"{store.ids[row]} ({row})" for row in found[:labels.SHOWN])
-        raise UsageError(f"{store.name}: {text!r} names {len(found)} samples: give the index or the whole id of one: {several}")
+        several = ", ".join(f"{store.ids[row]} ({row})" for row in found[: labels.SHOWN])
+        raise UsageError(
+            f"{store.name}: {text!r} names {len(found)} samples: give the index or the whole id of one: {several}"
+        )
     if found:
         return int(found[0])
     if store.unit == "class":
         return _class_row(store, text)
     if re.fullmatch(r"[0-9]+", text) and int(text) in known:
         return int(text)
-    names = labels.near(text, store.ids) or store.ids[:labels.SHOWN]
-    raise UsageError(f"{store.name} has no sample {text!r}; it has {', '.join(names)}; gradtools info --ids lists them")
+    names = labels.near(text, store.ids) or store.ids[: labels.SHOWN]
+    raise UsageError(
+        f"{store.name} has no sample {text!r}; it has {', '.join(names)}; gradtools info --ids lists them"
+    )
 
 
 def _class_row(store, text):
@@ -197,7 +211,9 @@ def _class_row(store, text):
     index = labels.class_index(text, names, n_classes=len(names) or int(store.predicted.max()) + 1)
     rows = np.flatnonzero(store.predicted == index)
     if not len(rows):
-        raise UsageError(f"{store.name} has no row of class {index} ({text}): it was left out of this store")
+        raise UsageError(
+            f"{store.name} has no row of class {index} ({text}): it was left out of this store"
+        )
     return int(rows[0])
 
 
@@ -206,7 +222,9 @@ def group(source, where, say=print):
     keep, unlabelled, own = select(source, where), 0, source.labels
     versions = int((~originals(source)).sum())
     if versions:
-        say(f"{source.name}: {versions} changed versions of images are no samples of their own and are left out here")
+        say(
+            f"{source.name}: {versions} changed versions of images are no samples of their own and are left out here"
+        )
     labelled = bool((own[keep] >= 0).any())
     if labelled:
         unlabelled = int((own[keep] < 0).sum())
@@ -216,12 +234,18 @@ def group(source, where, say=print):
     elif source.unit == "image":
         say(f"{source.name}: no sample has a label: means are over all pairs, and by prediction")
     if keep.sum() < 2:
-        raise GradtoolsError(f"{source.name}: {int(keep.sum())} sample to compare, and a pair takes two")
+        raise GradtoolsError(
+            f"{source.name}: {int(keep.sum())} sample to compare, and a pair takes two"
+        )
     classes = own[keep].astype(np.int64)
     if labelled and len(np.unique(classes)) == 1:
         say(f"{source.name}: all samples are of one class: nothing lies between classes")
-    predicted = source.predicted is not None and source.unit == "image"  # a class is its own prediction, and no pair shares one
-    predictions = source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
+    predicted = (
+        source.predicted is not None and source.unit == "image"
+    )  # a class is its own prediction, and no pair shares one
+    predictions = (
+        source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
+    )
     left_out = int((originals(source) & ~keep).sum())
     return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)
 

@@ -7,9 +7,9 @@ import os
 
 import numpy as np
 
-from gradtools.selection import features, maps, samples
 from gradtools import store
 from gradtools.errors import GradtoolsError
+from gradtools.selection import features, maps, samples
 from gradtools.store import paths
 
 
@@ -80,7 +80,9 @@ class Measured:
         """Values of a statistic over the resamples, (B,); empty where it has none."""
         names = self.columns["statistic"]
         return (
-            self.replicates[:, names.index(statistic)] if statistic in names and len(self.replicates) else np.empty(0)
+            self.replicates[:, names.index(statistic)]
+            if statistic in names and len(self.replicates)
+            else np.empty(0)
         )
 
 
@@ -98,10 +100,21 @@ def gather(paths):
             found = _subject(source)
             subject = subjects.setdefault(found.key, found)
             if subject is not found:
-                for part in ("similarity", "maps", "augmentation", "decoding", "retrieval", "clusters", "projections"):
+                for part in (
+                    "similarity",
+                    "maps",
+                    "augmentation",
+                    "decoding",
+                    "retrieval",
+                    "clusters",
+                    "projections",
+                ):
                     _join(getattr(subject, part), getattr(found, part))
                 _join_by_tap(subject.channels, found.channels)
-                subject.taps, subject.order = subject.taps or found.taps, subject.order or found.order
+                subject.taps, subject.order = (
+                    subject.taps or found.taps,
+                    subject.order or found.order,
+                )
     named = list(subjects.values())
     _tell_apart(named)
     return named
@@ -119,7 +132,9 @@ def _subject(source):
         source.labels[own],
         source.class_names,
         None if source.predicted is None else source.predicted[own],
-        skipped=max((json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0),
+        skipped=max(
+            (json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0
+        ),
     )
     for feature, metric in _pairs(source, paths.SIMILARITY):
         part = subject.maps if maps.is_map(feature) else subject.similarity
@@ -138,41 +153,60 @@ def _subject(source):
         subject.clusters[feature, method] = _measured(source, paths.clusters(feature, method))
     for feature in source.tree(paths.PROJECTION):
         where = paths.projection(feature)
-        subject.projections[feature] = source.values(f"{where}/pca"), source.values(f"{where}/explained")
+        subject.projections[feature] = (
+            source.values(f"{where}/pca"),
+            source.values(f"{where}/explained"),
+        )
     return subject
 
 
 def _pairs(source, group):
     """(feature, metric or method) of everything below a group of results."""
-    return [(feature, name) for feature in source.tree(group) for name in source.tree(f"{group}/{feature}")]
+    return [
+        (feature, name)
+        for feature in source.tree(group)
+        for name in source.tree(f"{group}/{feature}")
+    ]
 
 
 def _key(source):
     """What makes two stores speak of one subject: images, labels, network, and how it was asked."""
     told = hashlib.sha256(
-        repr((source.labels[samples.originals(source)].tolist(), source.class_names)).encode("utf-8", "surrogateescape")
+        repr((source.labels[samples.originals(source)].tolist(), source.class_names)).encode(
+            "utf-8", "surrogateescape"
+        )
     ).hexdigest()
     images, weights = source.subject()
-    asked = tuple(str(source.model.get(key)) for key in ("target", "score", "temperature", "preprocess"))
+    asked = tuple(
+        str(source.model.get(key)) for key in ("target", "score", "temperature", "preprocess")
+    )
     return images, weights, told, short_name(source.model.get("model", "")), *asked
 
 
 def _measured(source, path):
     columns, facts = source.table(path)
     replicates, labels = source.values(f"{path}/replicate"), source.values(f"{path}/label")
-    return Measured(columns, facts, replicates if replicates is not None else np.empty(0), labels, source.name)
+    return Measured(
+        columns, facts, replicates if replicates is not None else np.empty(0), labels, source.name
+    )
 
 
 def _join(kept, new):
     """Take over what is new; the same thing twice must have the same values."""
     for key, value in new.items():
-        if key in kept and isinstance(value, Measured) and not _equal(_values(kept[key]), _values(value)):
+        if (
+            key in kept
+            and isinstance(value, Measured)
+            and not _equal(_values(kept[key]), _values(value))
+        ):
             raise _different(kept[key], value, key)
         kept.setdefault(key, value)
 
 
 def _different(one, other, key):
-    return GradtoolsError(f"{one.source} and {other.source} have different values for {' '.join(key)}: made with other options; give one of them")
+    return GradtoolsError(
+        f"{one.source} and {other.source} have different values for {' '.join(key)}: made with other options; give one of them"
+    )
 
 
 def _join_by_tap(kept, new):
@@ -185,35 +219,52 @@ def _join_by_tap(kept, new):
         for part in before.keys() & now.keys():
             if not _equal(_rows(kept[key].columns, before[part]), _rows(value.columns, now[part])):
                 raise _different(kept[key], value, key)
-        added = _rows(value.columns, [row for part, rows in now.items() if part not in before for row in rows])
+        added = _rows(
+            value.columns, [row for part, rows in now.items() if part not in before for row in rows]
+        )
         if added.keys() != kept[key].columns.keys():
             raise _different(kept[key], value, key)
-        kept[key] = dataclasses.replace(kept[key], columns={
-            name: [*column, *added[name]] if isinstance(column, list) else np.concatenate([column, added[name]])
-            for name, column in kept[key].columns.items()})
+        kept[key] = dataclasses.replace(
+            kept[key],
+            columns={
+                name: [*column, *added[name]]
+                if isinstance(column, list)
+                else np.concatenate([column, added[name]])
+                for name, column in kept[key].columns.items()
+            },
+        )
 
 
 def _parts(columns):
     """Rows of each tap and fill (dict of tuple to list of int)."""
     found = {}
-    for row, part in enumerate(zip(*(columns[name] for name in ("tap", "fill") if name in columns))):
+    for row, part in enumerate(
+        zip(*(columns[name] for name in ("tap", "fill") if name in columns))
+    ):
         found.setdefault(part, []).append(row)
     return found
 
 
 def _rows(columns, rows):
     """Some rows of a table's columns."""
-    return {name: [column[row] for row in rows] if isinstance(column, list) else column[rows] for name, column in columns.items()}
+    return {
+        name: [column[row] for row in rows] if isinstance(column, list) else column[rows]
+        for name, column in columns.items()
+    }
 
 
 def _values(measured):
     """What a result says: its columns and the p of its tests."""
-    return measured.columns | {name: fact for name, fact in measured.facts.items() if name.startswith("p_")}
+    return measured.columns | {
+        name: fact for name, fact in measured.facts.items() if name.startswith("p_")
+    }
 
 
 def _equal(a, b):
     return a.keys() == b.keys() and all(
-        np.array_equal(np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f")
+        np.array_equal(
+            np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f"
+        )
         for key in a
     )
 
@@ -227,12 +278,18 @@ def _tell_apart(subjects):
     """Give subjects of equal names what differs between them; a target that leaks is always said."""
     base = {id(subject): subject.name for subject in subjects}
     for subject in subjects:
-        twins = [other for other in subjects if base[id(other)] == base[id(subject)] and other is not subject]
+        twins = [
+            other
+            for other in subjects
+            if base[id(other)] == base[id(subject)] and other is not subject
+        ]
         words = ("samples", "weights", "labels", "", "target", "score", "temperature", "preprocess")
         for place, word in enumerate(words):
             if word and any(other.key[place] != subject.key[place] for other in twins):
                 value = subject.key[place]
-                subject.name += f" {word} {value[:6] if place < 3 or word == 'preprocess' else value}"
+                subject.name += (
+                    f" {word} {value[:6] if place < 3 or word == 'preprocess' else value}"
+                )
         if subject.model.get("target") == "label":
             subject.name += " target=label (leaks)"
 

@@ -7,11 +7,10 @@ import collections
 
 import numpy as np
 
-from gradtools.network import passes
-from gradtools.store import provenance
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.store import paths
+from gradtools.network import passes
+from gradtools.store import paths, provenance
 
 
 def classes(model, output, *, force=False):
@@ -32,17 +31,33 @@ def classes(model, output, *, force=False):
     """
     begun = provenance.begin()
     if model.head is None:
-        raise GradtoolsError(f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights")
+        raise GradtoolsError(
+            f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights"
+        )
     count = len(model.head.weight)
     with store.create(output, "classes", force=force, source=model.spec) as sink:
         sink.attributes(paths.SAMPLES, unit="class")
         sink.put(paths.ID, sample_ids(model.class_names, count), ["/sample"], "class of the model")
         sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
-        sink.put(paths.DIGEST, store.unit_digests(model.weights_sha256, model.head.name, count), ["/sample", "/byte"],
-                 "SHA-256 of weights' digest, tap and index")
-        sink.put(paths.PREDICTED, np.arange(count, dtype="i4"), ["/sample"], "the class itself, which picks its row of weights")
+        sink.put(
+            paths.DIGEST,
+            store.unit_digests(model.weights_sha256, model.head.name, count),
+            ["/sample", "/byte"],
+            "SHA-256 of weights' digest, tap and index",
+        )
+        sink.put(
+            paths.PREDICTED,
+            np.arange(count, dtype="i4"),
+            ["/sample"],
+            "the class itself, which picks its row of weights",
+        )
         passes.schema.begin_model(sink, model)
-        sink.attributes(paths.MODEL, model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256)
+        sink.attributes(
+            paths.MODEL,
+            model=model.spec,
+            weights=str(model.weights),
+            weights_sha256=model.weights_sha256,
+        )
         sink.history([], provenance.step(begun, classes=count, weights_sha256=model.weights_sha256))
 
 

@@ -8,13 +8,13 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.selection import features, samples
 from gradtools import interrupt, store
-from gradtools.store import provenance
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import agreement, clustering
 from gradtools.math.pairs import bootstrap
 from gradtools.math.rows import vectors
+from gradtools.selection import features, samples
+from gradtools.store import provenance
 
 METHODS = ("kmeans", "gmm", "agglomerative")
 PICTURE_COMPONENTS = 2
@@ -68,7 +68,9 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
     chosen = features.resolve(source, options.features)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
-    with (progress or interrupt.unwatched)(len(chosen) * len(options.methods), 0, "clusterings") as advance:
+    with (progress or interrupt.unwatched)(
+        len(chosen) * len(options.methods), 0, "clusterings"
+    ) as advance:
         for feature in chosen:
             x, kept = _vectors(source, feature, groups.keep, options)
             if len(x) < k:
@@ -93,10 +95,14 @@ def _number_of_clusters(source, groups, options):
     n_classes = len(np.unique(groups.classes))
     if options.k is None and (not groups.labelled or n_classes < 2):
         why = "all samples are of one class" if groups.labelled else "no sample has a label"
-        raise GradtoolsError(f"{source.name}: {why}, so the number of clusters is not known: give it with --k")
+        raise GradtoolsError(
+            f"{source.name}: {why}, so the number of clusters is not known: give it with --k"
+        )
     k = options.k or n_classes
     if k > len(groups.classes):
-        raise GradtoolsError(f"{source.name}: {k} clusters of {len(groups.classes)} samples: ask for fewer with --k")
+        raise GradtoolsError(
+            f"{source.name}: {k} clusters of {len(groups.classes)} samples: ask for fewer with --k"
+        )
     return k
 
 
@@ -148,9 +154,15 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
     repeats = 1 if method == "agglomerative" else options.repeats
     rows = [_once(method, x, k, options.seed + repeat, options) for repeat in range(repeats)]
     own, classes = np.stack([found.labels for found in rows]), groups.classes[kept]
-    columns = {"seed": options.seed + np.arange(repeats), "inertia": np.array([found.inertia for found in rows])}
+    columns = {
+        "seed": options.seed + np.arange(repeats),
+        "inertia": np.array([found.inertia for found in rows]),
+    }
     columns |= _agreements(
-        x, own, classes if _has_classes(groups) else None, groups.predictions[kept] if groups.predicted else None
+        x,
+        own,
+        classes if _has_classes(groups) else None,
+        groups.predictions[kept] if groups.predicted else None,
     )
     replicates = np.empty(0)
     if options.resamples and _has_classes(groups):
@@ -192,7 +204,9 @@ def _once(method, x, k, seed, options):
 
 def _covariance(options):
     """'diag' in the full dimension, 'full' after PCA, unless one is asked for (SPEC 1.2)."""
-    return options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
+    return (
+        options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
+    )
 
 
 def _agreements(x, labels, classes, predictions):
@@ -206,7 +220,9 @@ def _agreements(x, labels, classes, predictions):
         "ari": each(agreement.ari, classes),
         "nmi": each(agreement.nmi, classes),
         "silhouette": np.array([clustering.silhouette_euclidean(x, row) for row in labels]),
-        "silhouette_true": nan if classes is None else np.full(len(labels), clustering.silhouette_euclidean(x, classes)),
+        "silhouette_true": nan
+        if classes is None
+        else np.full(len(labels), clustering.silhouette_euclidean(x, classes)),
         "ari_argmax": each(agreement.ari, predictions),
         "nmi_argmax": each(agreement.nmi, predictions),
     }
@@ -221,10 +237,18 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
     with store.create(output, "clusters", force=force) as sink:
         behind = sink.carry(source, groups.keep, carry, replacing)
         if behind:
-            say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+            say(
+                f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
+            )
         for result in results:
             where = paths.clusters(result.feature, result.method)
-            sink.table(where, result.columns, f"{result.method} of {result.feature}", result.facts, row="repeat")
+            sink.table(
+                where,
+                result.columns,
+                f"{result.method} of {result.feature}",
+                result.facts,
+                row="repeat",
+            )
             sink.put(
                 f"{where}/label",
                 result.labels,
@@ -232,7 +256,10 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
                 "cluster of each sample, one row a repeat; -1: left out",
             )
             sink.put(
-                f"{where}/replicate", result.replicates, ["resample"], "mean ARI over the repeats, of resampled images"
+                f"{where}/replicate",
+                result.replicates,
+                ["resample"],
+                "mean ARI over the repeats, of resampled images",
             )
         for name, (coordinates, explained) in projections.items():
             sink.put(
@@ -241,5 +268,13 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
                 ["/sample", "component"],
                 "principal components of what was clustered",
             )
-            sink.put(f"{paths.projection(name)}/explained", explained, ["component"], "share of the variance")
-        sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())))
+            sink.put(
+                f"{paths.projection(name)}/explained",
+                explained,
+                ["component"],
+                "share of the variance",
+            )
+        sink.history(
+            [source],
+            provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())),
+        )

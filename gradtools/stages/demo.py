@@ -2,11 +2,11 @@
 
 import os
 
-from gradtools.stages import cluster, evaluate, extract, similarity
 from gradtools import figures, images, store
-from gradtools.network import models
 from gradtools.bundled import scenes
 from gradtools.errors import GradtoolsError
+from gradtools.network import models
+from gradtools.stages import cluster, evaluate, extract, similarity
 
 NETWORKS = ("resnet8", "resnet14", "resnet20")
 SWEEP = ("gradient@*", "activation@*", "logits", "probabilities")
@@ -45,13 +45,32 @@ def _one_network(name, listed, folder, say, progress):
     """Stores of one network: features, similarity, clusters."""
     paths = [os.path.join(folder, f"{name}{part}.h5") for part in ("", "-similarity", "-clusters")]
     model = models.load(f"gradtools.bundled.scene_resnet:{name}", weights(name))
-    extract.extract(listed, model, paths[0], extract.Options(), force=True, restart=True, say=say, progress=progress)
+    extract.extract(
+        listed,
+        model,
+        paths[0],
+        extract.Options(),
+        force=True,
+        restart=True,
+        say=say,
+        progress=progress,
+    )
     with store.read(paths[0]) as source:
         similarity.similarity(
-            source, paths[1], similarity.Options(features=SWEEP), force=True, say=say, progress=progress
+            source,
+            paths[1],
+            similarity.Options(features=SWEEP),
+            force=True,
+            say=say,
+            progress=progress,
         )
         cluster.cluster(
-            source, paths[2], cluster.Options(repeats=CLUSTER_REPEATS), force=True, say=say, progress=progress
+            source,
+            paths[2],
+            cluster.Options(repeats=CLUSTER_REPEATS),
+            force=True,
+            say=say,
+            progress=progress,
         )
     return paths
 

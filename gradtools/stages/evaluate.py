@@ -1,8 +1,17 @@
 """Any stores -> the papers' tables. Never runs a model, opens an image or clusters: it reads what the other commands stored."""
 
 from gradtools.errors import GradtoolsError
-from gradtools.tables import augmentation, channels, clustering, probes, maps, retrieval, gradient_similarity, similarity
 from gradtools.selection.subjects import gather
+from gradtools.tables import (
+    augmentation,
+    channels,
+    clustering,
+    gradient_similarity,
+    maps,
+    probes,
+    retrieval,
+    similarity,
+)
 from gradtools.tables.model import FILLED_BY, Cell, Table
 from gradtools.tables.wording import LAYOUTS
 
@@ -26,15 +35,26 @@ def evaluate(subjects, layout=None, published=False):
     """
     if layout == "seed":
         return list(gradient_similarity.tables(subjects, published))
-    makers = {"similarity": similarity.make, "clustering": clustering.make, "layers": similarity.layers, "maps": maps.make,
-              "augmentation": augmentation.make, "decoding": probes.make, "retrieval": retrieval.make,
-              "channels": channels.make}
+    makers = {
+        "similarity": similarity.make,
+        "clustering": clustering.make,
+        "layers": similarity.layers,
+        "maps": maps.make,
+        "augmentation": augmentation.make,
+        "decoding": probes.make,
+        "retrieval": retrieval.make,
+        "channels": channels.make,
+    }
     made = {name: list(maker(subjects)) for name, maker in makers.items() if layout in (None, name)}
     if layout is None and made.get("layers") and len(made["layers"][0].rows) <= len(subjects) * 2:
         made["layers"] = []  # the two default taps are in the other tables
     found = [table for part in made.values() for table in part]
     if not found:
-        command = FILLED_BY[layout] if layout else f"{FILLED_BY['similarity']} or {FILLED_BY['clustering']}"
+        command = (
+            FILLED_BY[layout]
+            if layout
+            else f"{FILLED_BY['similarity']} or {FILLED_BY['clustering']}"
+        )
         raise GradtoolsError(
             f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {command} computes it"
         )
@@ -46,7 +66,11 @@ def missing(subjects, layout=None):
     for subject in subjects:
         if subject.channels and not (subject.similarity or subject.clusters):
             continue  # they answer another question
-        if not subject.similarity and not subject.maps and layout in (None, "similarity", "layers", "maps", "seed"):
+        if (
+            not subject.similarity
+            and not subject.maps
+            and layout in (None, "similarity", "layers", "maps", "seed")
+        ):
             yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
         if not subject.clusters and layout in (None, "clustering", "seed"):
             yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"

@@ -51,5 +51,7 @@ def check(source):
         try:
             found[path] = store.dataset_digest(dataset)
         except OSError as error:
-            raise GradtoolsError(f"{source.name}: {path} is damaged ({error}): make the store again") from error
+            raise GradtoolsError(
+                f"{source.name}: {path} is damaged ({error}): make the store again"
+            ) from error
     return found

@@ -1,7 +1,7 @@
 """model -> rows: every place of a network where a tap can stand, with its shape, calls and the head probe's verdict."""
 
-from gradtools.network import models, taps
 from gradtools.errors import GradtoolsError
+from gradtools.network import models, taps
 from gradtools.network.models import preprocessing
 
 SIZE = 224  # where the model's preprocessing leaves the images' size open
@@ -53,8 +53,14 @@ def rows(model, size=None):
     names = [tap.name for tap in taps.every(trace) if tap.height * tap.width > 1]
     chosen = taps.resolve(trace, names + [name for name in auto if name not in names])
     if not chosen:
-        raise GradtoolsError(f"model {model.spec} has no map (N, C, H, W) at an input of {side} x {side}")
-    verdicts = taps.probe(model.module, chosen, (3, side, side), head=model.head) if model.has_classes else {}
+        raise GradtoolsError(
+            f"model {model.spec} has no map (N, C, H, W) at an input of {side} x {side}"
+        )
+    verdicts = (
+        taps.probe(model.module, chosen, (3, side, side), head=model.head)
+        if model.has_classes
+        else {}
+    )
     return [_row(trace, tap, auto, verdicts.get(tap.name)) for tap in chosen]
 
 
@@ -73,10 +79,21 @@ def _auto(trace):
 
 def _row(trace, tap, auto, verdict):
     call = next(call for call in trace.calls if (call.name, call.index) == (tap.module, tap.call))
-    place = {"tap": tap.name, "module": call.kind, "calls": call.calls, "channels": tap.channels, "height": tap.height,
-             "width": tap.width, "auto": " ".join(auto.get(tap.name, ()))}
-    return {**place, "constant": _word(verdict, "spatially_constant"),
-            "independent": _word(verdict, "input_independent"), "verdict": verdict.sentence if verdict else ""}
+    place = {
+        "tap": tap.name,
+        "module": call.kind,
+        "calls": call.calls,
+        "channels": tap.channels,
+        "height": tap.height,
+        "width": tap.width,
+        "auto": " ".join(auto.get(tap.name, ())),
+    }
+    return {
+        **place,
+        "constant": _word(verdict, "spatially_constant"),
+        "independent": _word(verdict, "input_independent"),
+        "verdict": verdict.sentence if verdict else "",
+    }
 
 
 def _word(verdict, field):

@@ -8,7 +8,9 @@ from gradtools.errors import UsageError
 
 def names():
     """Names of the recipes (list of str), in order."""
-    return sorted(item.name.removesuffix(".mk") for item in _folder().iterdir() if item.name.endswith(".mk"))
+    return sorted(
+        item.name.removesuffix(".mk") for item in _folder().iterdir() if item.name.endswith(".mk")
+    )
 
 
 def text(name):
@@ -22,7 +24,10 @@ def text(name):
     known = names()
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
-        raise UsageError(f"no recipe {name!r}" + (f"; did you mean {near[0]}?" if near else f": there are {', '.join(known)}"))
+        raise UsageError(
+            f"no recipe {name!r}"
+            + (f"; did you mean {near[0]}?" if near else f": there are {', '.join(known)}")
+        )
     return (_folder() / f"{name}.mk").read_text("utf-8")
 
 

@@ -1,8 +1,8 @@
 """How a pass over images begins and how it is told in the history."""
 
+from gradtools import store
 from gradtools.network import passes
 from gradtools.store import provenance
-from gradtools import store
 
 
 def begin(output, inputs=(), *, force=False, threads=None):
@@ -42,5 +42,15 @@ def end(part, begun, model, unreadable, inputs=(), **facts):
         What else is told, JSON-able.
     """
     skipped = int(unreadable.sum())
-    part.history(inputs, provenance.step(begun, inputs, read=len(unreadable) - skipped, skipped=skipped,
-                                         weights_sha256=model.weights_sha256, threads=passes.use_threads(), **facts))
+    part.history(
+        inputs,
+        provenance.step(
+            begun,
+            inputs,
+            read=len(unreadable) - skipped,
+            skipped=skipped,
+            weights_sha256=model.weights_sha256,
+            threads=passes.use_threads(),
+            **facts,
+        ),
+    )

@@ -10,5 +10,25 @@ from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, is_store, read
 from gradtools.store.writing import Sink, check_files, check_output, create
 
-__all__ = ["FORMAT", "VERSION", "Axis", "Column", "Part", "Rows", "Sink", "Store", "check_files", "check_output", "create", "dataset_digest", "datasets",
-           "digests", "grow", "is_store", "paths", "read", "scales_of", "unit_digests"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "Axis",
+    "Column",
+    "Part",
+    "Rows",
+    "Sink",
+    "Store",
+    "check_files",
+    "check_output",
+    "create",
+    "dataset_digest",
+    "datasets",
+    "digests",
+    "grow",
+    "is_store",
+    "paths",
+    "read",
+    "scales_of",
+    "unit_digests",
+]

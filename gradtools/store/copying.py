@@ -67,7 +67,9 @@ def _copy_dataset(dataset, target, keep):
             if key in made.attrs:
                 del made.attrs[key]
     else:
-        made = _copy_rows(dataset, target, keep[scales[0]], keep.get(layout.POINTERS.get(dataset.name)))
+        made = _copy_rows(
+            dataset, target, keep[scales[0]], keep.get(layout.POINTERS.get(dataset.name))
+        )
     for length, path in zip(made.shape, scales):
         layout.scale(target, path, length)
     layout.attach(target, made, scales)
@@ -77,15 +79,22 @@ def _copy_rows(dataset, target, keep, pointed=None):
     """Copy the kept rows, a bounded number of bytes at a time; row numbers become those among the kept ones of `pointed`."""
     rows = np.flatnonzero(keep)
     chunks = dataset.chunks and (min(dataset.chunks[0], max(len(rows), 1)), *dataset.chunks[1:])
-    made = target.create_dataset(dataset.name, shape=(len(rows), *dataset.shape[1:]), dtype=dataset.dtype, chunks=chunks,
-                                 fletcher32=dataset.fletcher32, shuffle=dataset.shuffle, compression=dataset.compression)
+    made = target.create_dataset(
+        dataset.name,
+        shape=(len(rows), *dataset.shape[1:]),
+        dtype=dataset.dtype,
+        chunks=chunks,
+        fletcher32=dataset.fletcher32,
+        shuffle=dataset.shuffle,
+        compression=dataset.compression,
+    )
     made.attrs.update(layout.own_attributes(dataset))
     step = max(1, COPY_BYTES // max(dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])), 1))
     written = 0
     for start in range(0, dataset.shape[0], step):
-        part = dataset[start:start + step][keep[start:start + step]]
+        part = dataset[start : start + step][keep[start : start + step]]
         if pointed is not None:
             part = np.where(part < 0, part, (np.cumsum(pointed) - 1)[part]).astype(part.dtype)
-        made[written:written + len(part)] = part
+        made[written : written + len(part)] = part
         written += len(part)
     return made

@@ -13,7 +13,17 @@ from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.store import layout, pipes
 from gradtools.store.copying import copy, followed
-from gradtools.store.writing import Sink, check_output, disk_errors, holds_rows, is_held, part_of, publish, stamp, tells_of_full_disk
+from gradtools.store.writing import (
+    Sink,
+    check_output,
+    disk_errors,
+    holds_rows,
+    is_held,
+    part_of,
+    publish,
+    stamp,
+    tells_of_full_disk,
+)
 
 SPARE_BYTES = 1 << 20  # what HDF5's own metadata may need when a block is flushed
 
@@ -34,14 +44,19 @@ class Axis:
 
     def of_entries(self, values):
         """What holds for entries (E, ...) as what holds for rows."""
-        return np.repeat(values[self.first:self.last], self.per, axis=0)
+        return np.repeat(values[self.first : self.last], self.per, axis=0)
 
 
 class Column:
     """A dataset that grows by rows: its path, the shape and dimensions of one row, its type, texts and the axis of its rows."""
 
     def __init__(self, path, tail, dims, dtype, long_name, units="", axis=Axis()):
-        self.path, self.tail, self.dims, self.dtype = path, tuple(tail), tuple(dims), np.dtype(dtype)
+        self.path, self.tail, self.dims, self.dtype = (
+            path,
+            tuple(tail),
+            tuple(dims),
+            np.dtype(dtype),
+        )
         self.long_name, self.units, self.axis = long_name, units, axis
 
 
@@ -69,7 +84,11 @@ class Part(Sink):
     @property
     def unreadable(self):
         """Which committed entries have no image, bool (entries,)."""
-        return self.file["/part/unreadable"][:self.committed] != 0 if "part" in self.file else np.zeros(self.rows, bool)
+        return (
+            self.file["/part/unreadable"][: self.committed] != 0
+            if "part" in self.file
+            else np.zeros(self.rows, bool)
+        )
 
     @property
     def batch_limit(self):
@@ -118,19 +137,36 @@ class Part(Sink):
         with open(name, "r+b") as handle:
             size = os.fstat(handle.fileno()).st_size
             try:
-                os.posix_fallocate(handle.fileno(), size, needed + SPARE_BYTES * (1 + len(self.columns) // 64))
+                os.posix_fallocate(
+                    handle.fileno(), size, needed + SPARE_BYTES * (1 + len(self.columns) // 64)
+                )
             except OSError as error:
                 if not tells_of_full_disk(error):
                     return  # a file system that cannot reserve
-                raise GradtoolsError(f"no space left for {name}: the first {self.committed} images are kept; "
-                                     "free some and run the same command again") from error
+                raise GradtoolsError(
+                    f"no space left for {name}: the first {self.committed} images are kept; "
+                    "free some and run the same command again"
+                ) from error
             finally:
                 os.ftruncate(handle.fileno(), size)
 
 
 @contextlib.contextmanager
-def grow(output, kind, columns, rows, block, command, begin, *, unused=None, force=False, restart=False, compress=False,
-         say=print):
+def grow(
+    output,
+    kind,
+    columns,
+    rows,
+    block,
+    command,
+    begin,
+    *,
+    unused=None,
+    force=False,
+    restart=False,
+    compress=False,
+    say=print,
+):
     """Write a store block by block, going on where the same command was stopped.
 
     Parameters
@@ -212,8 +248,16 @@ def _begin(part, kind, command, begin, compress):
 def _make_column(part, column, compress):
     """Make one growing dataset, empty, with its dimensions."""
     chunks = layout.chunk_shape(column.tail, column.dtype.itemsize, part.block * column.axis.per)
-    dataset = part.file.create_dataset(column.path, shape=(0, *column.tail), maxshape=(None, *column.tail), dtype=column.dtype,
-                                       chunks=chunks, fletcher32=True, shuffle=compress, compression="gzip" if compress else None)
+    dataset = part.file.create_dataset(
+        column.path,
+        shape=(0, *column.tail),
+        maxshape=(None, *column.tail),
+        dtype=column.dtype,
+        chunks=chunks,
+        fletcher32=True,
+        shuffle=compress,
+        compression="gzip" if compress else None,
+    )
     layout.label(dataset, column.long_name, column.units)
     dims = [column.axis.scale] + [layout.dimension(column.path, name) for name in column.dims]
     for length, path in zip((column.axis.rows(part.rows), *column.tail), dims):
@@ -254,10 +298,16 @@ def _opened(path, command, say):
         file.close()
         return h5py.File(path, "w")
     if file.attrs["command"] != fingerprint(command):
-        reason = difference(json.loads(file["part/command"][()]), command) if "part" in file else "it is whole and waits for its name"
+        reason = (
+            difference(json.loads(file["part/command"][()]), command)
+            if "part" in file
+            else "it is whole and waits for its name"
+        )
         file.close()
-        raise GradtoolsError(f"{path} belongs to another command: {reason}; give the same one to go on, another -o, "
-                             "or --restart to drop it")
+        raise GradtoolsError(
+            f"{path} belongs to another command: {reason}; give the same one to go on, another -o, "
+            "or --restart to drop it"
+        )
     return file
 
 

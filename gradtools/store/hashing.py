@@ -7,7 +7,18 @@ import numpy as np
 
 from gradtools.store import layout
 
-NOT_RESULTS = {"uuid", "created", "source", "root", "command", "model", "weights", "long_name", "units", "device"}
+NOT_RESULTS = {
+    "uuid",
+    "created",
+    "source",
+    "root",
+    "command",
+    "model",
+    "weights",
+    "long_name",
+    "units",
+    "device",
+}
 READ_BYTES = 16 << 20
 
 
@@ -42,13 +53,20 @@ def unit_digests(weights, tap, count):
     -------
     (count, 32) u8 array
     """
-    made = [hashlib.sha256(f"{weights}/{tap}/{index}".encode("utf-8", "surrogateescape")).digest() for index in range(count)]
+    made = [
+        hashlib.sha256(f"{weights}/{tap}/{index}".encode("utf-8", "surrogateescape")).digest()
+        for index in range(count)
+    ]
     return np.frombuffer(b"".join(made), "u1").reshape(count, 32)
 
 
 def digests(file):
     """{path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
-    found = {path: dataset_digest(dataset) for path, dataset in layout.datasets(file) if path != "/history"}
+    found = {
+        path: dataset_digest(dataset)
+        for path, dataset in layout.datasets(file)
+        if path != "/history"
+    }
     for group in layout.groups(file):
         attributes = _attributes(group)
         if attributes != b"{}":
@@ -58,5 +76,7 @@ def digests(file):
 
 def _attributes(item):
     """Result attributes as canonical JSON."""
-    kept = {key: value for key, value in layout.plain_attributes(item).items() if key not in NOT_RESULTS}
+    kept = {
+        key: value for key, value in layout.plain_attributes(item).items() if key not in NOT_RESULTS
+    }
     return json.dumps(kept, sort_keys=True).encode("utf-8", "surrogateescape")

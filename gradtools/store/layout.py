@@ -65,7 +65,14 @@ POINTERS = {  # datasets of row numbers -> the dimension whose rows they are
     "/boxes/sample": "/sample",
     "/samples/original": "/sample",
 }
-MACHINERY = ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates")
+MACHINERY = (
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "CLASS",
+    "NAME",
+    "_Netcdf4Dimid",
+    "_Netcdf4Coordinates",
+)
 
 
 def text(values):
@@ -87,21 +94,30 @@ def chunk_shape(row_shape, itemsize, block):
         rest = int(np.prod(tail[axis + 1 :])) * itemsize
         tail[axis] = max(1, min(tail[axis], CHUNK_BYTES // max(rest, 1)))
     row_bytes = max(int(np.prod(tail)) * itemsize, 1)
-    rows = next(r for r in range(block, 0, -1) if block % r == 0 and (r * row_bytes <= CHUNK_BYTES or r == 1))
+    rows = next(
+        r
+        for r in range(block, 0, -1)
+        if block % r == 0 and (r * row_bytes <= CHUNK_BYTES or r == 1)
+    )
     return (rows, *tail)
 
 
 def whole_chunk(values):
     """Chunk of a dataset that is written at once: as many rows as CHUNK_BYTES hold."""
     _, *tail = chunk_shape(values.shape[1:], values.dtype.itemsize, 1)
-    return (max(1, min(len(values), CHUNK_BYTES // max(int(np.prod(tail)) * values.dtype.itemsize, 1))), *tail)
+    return (
+        max(1, min(len(values), CHUNK_BYTES // max(int(np.prod(tail)) * values.dtype.itemsize, 1))),
+        *tail,
+    )
 
 
 def scale(file, path, length):
     """Make the dimension scale `path`, or check that the one there has `length` entries."""
     if path in file:
         if file[path].shape != (length,):
-            raise GradtoolsError(f"dimension {path} has {file[path].shape[0]} entries, not {length}")
+            raise GradtoolsError(
+                f"dimension {path} has {file[path].shape[0]} entries, not {length}"
+            )
         return file[path]
     made = file.create_dataset(path, data=np.arange(length, dtype="i4"))
     made.make_scale(path.rsplit("/", 1)[-1])

@@ -5,15 +5,36 @@ ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
 MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
 CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
-MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = "/model", "/model/class_name", "/model/weight", "/model/bias"
-LOGITS, PREDICTED, TARGET, EMBEDDING = "/outputs/logits", "/outputs/predicted", "/outputs/target", "/outputs/embedding"
+MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = (
+    "/model",
+    "/model/class_name",
+    "/model/weight",
+    "/model/bias",
+)
+LOGITS, PREDICTED, TARGET, EMBEDDING = (
+    "/outputs/logits",
+    "/outputs/predicted",
+    "/outputs/target",
+    "/outputs/embedding",
+)
 SCORE = "/outputs/score"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
-TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = "/taps", "/similarity", "/neighbors", "/clusters", "/projection"
+TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
+    "/taps",
+    "/similarity",
+    "/neighbors",
+    "/clusters",
+    "/projection",
+)
 LINKAGE = "/linkage"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
-ORIGINAL, CHANGED_BY, STRENGTH, VERSION = "/samples/original", "/samples/augmentation", "/samples/strength", "/samples/version"
+ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
+    "/samples/original",
+    "/samples/augmentation",
+    "/samples/strength",
+    "/samples/version",
+)
 
 
 def tap(name, kind=None):

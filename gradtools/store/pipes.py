@@ -20,7 +20,9 @@ def spooled_input():
         shutil.copyfileobj(sys.stdin.buffer, spool, COPY_BYTES)
         spool.flush()
         if spool.tell() == 0:
-            raise GradtoolsError("standard input was empty: the command before this one wrote no store")
+            raise GradtoolsError(
+                "standard input was empty: the command before this one wrote no store"
+            )
         yield spool.name
 
 

@@ -5,13 +5,14 @@ import shlex
 import sys
 import time
 
-
 from gradtools import __version__
 
 
 def begin():
     """The start of a step: (date and time, seconds of the clock)."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), time.monotonic()
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(
+        timespec="seconds"
+    ), time.monotonic()
 
 
 def step(begun, inputs=(), **facts):

@@ -34,7 +34,9 @@ def _opened(path, name):
     if not os.path.exists(path):
         raise GradtoolsError(f"{name}: no such file")
     if os.path.isdir(path):
-        raise GradtoolsError(f"{name} is a directory, not a store: gradtools extract makes one from a folder of images")
+        raise GradtoolsError(
+            f"{name} is a directory, not a store: gradtools extract makes one from a folder of images"
+        )
     try:
         return h5py.File(path, "r")
     except PermissionError as error:
@@ -74,7 +76,9 @@ def _check_links(group, name):
     """Refuse external links, external raw storage and virtual datasets, which read other files than the one named."""
     for key in group:
         if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            raise GradtoolsError(f"{name} has a link to elsewhere at {group.name.rstrip('/')}/{key}: refused")
+            raise GradtoolsError(
+                f"{name} has a link to elsewhere at {group.name.rstrip('/')}/{key}: refused"
+            )
         item = group[key]
         if isinstance(item, h5py.Group):
             _check_links(item, name)
@@ -85,28 +89,48 @@ def _check_links(group, name):
 def _check_classes(file, name):
     """Refuse class numbers outside the classes: a negative one would count from the end."""
     labels = _first_length(file, (paths.CLASS_NAME, 0), (paths.MEMBER, 0))
-    classes = _first_length(file, (paths.LOGITS, 1), (paths.WEIGHT, 0), (paths.MODEL_CLASS_NAME, 0), (paths.MEMBER, 1))
-    for path, count, lowest in ((paths.LABEL, labels, -1), (paths.PREDICTED, classes, 0), (paths.TARGET, classes, 0),
-                                (paths.MAP_TARGET, classes, -1)):
+    classes = _first_length(
+        file, (paths.LOGITS, 1), (paths.WEIGHT, 0), (paths.MODEL_CLASS_NAME, 0), (paths.MEMBER, 1)
+    )
+    for path, count, lowest in (
+        (paths.LABEL, labels, -1),
+        (paths.PREDICTED, classes, 0),
+        (paths.TARGET, classes, 0),
+        (paths.MAP_TARGET, classes, -1),
+    ):
         numbers = file.get(path)
         if not isinstance(numbers, h5py.Dataset):
             continue
         if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
-            raise GradtoolsError(f"{name}: {path} is not a column of class numbers: it is damaged, make it again")
+            raise GradtoolsError(
+                f"{name}: {path} is not a column of class numbers: it is damaged, make it again"
+            )
         try:
             values = numbers[:]
         except OSError:  # damaged data: `info --check` tells which
             continue
         wrong = np.flatnonzero((values < lowest) | (values >= (np.inf if count is None else count)))
         if len(wrong):
-            known = f"from {lowest}" + ("" if count is None else f" to {count - 1}") + (" (-1: none)" if lowest else "")
-            raise GradtoolsError(f"{name}: {path} is {values[wrong[0]]} in row {wrong[0]}, and classes are {known}: it is damaged, make it again")
+            known = (
+                f"from {lowest}"
+                + ("" if count is None else f" to {count - 1}")
+                + (" (-1: none)" if lowest else "")
+            )
+            raise GradtoolsError(
+                f"{name}: {path} is {values[wrong[0]]} in row {wrong[0]}, and classes are {known}: it is damaged, make it again"
+            )
 
 
 def _first_length(file, *places):
     """Length (int) of the first dataset there is, of (path, axis); None without one."""
-    return next((file[path].shape[axis] for path, axis in places
-                 if isinstance(file.get(path), h5py.Dataset) and file[path].ndim > axis), None)
+    return next(
+        (
+            file[path].shape[axis]
+            for path, axis in places
+            if isinstance(file.get(path), h5py.Dataset) and file[path].ndim > axis
+        ),
+        None,
+    )
 
 
 class Store:
@@ -172,7 +196,11 @@ class Store:
     @functools.cached_property
     def model_class_names(self):
         """Names of the model's classes (list of str), empty where unknown."""
-        return layout.decoded(self._column("/model/class_name")) if "/model/class_name" in self.file else []
+        return (
+            layout.decoded(self._column("/model/class_name"))
+            if "/model/class_name" in self.file
+            else []
+        )
 
     @functools.cached_property
     def class_rows(self):
@@ -214,7 +242,9 @@ class Store:
     def tree(self, path):
         """Names directly below a group (list of str), empty where it is missing."""
         return (
-            sorted(name for name in self.file[path] if isinstance(self.file[path][name], h5py.Group))
+            sorted(
+                name for name in self.file[path] if isinstance(self.file[path][name], h5py.Group)
+            )
             if path in self.file
             else []
         )
@@ -243,7 +273,9 @@ class Store:
     @functools.cached_property
     def sample_digest(self):
         """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images, with versions or without."""
-        known = next((path for path in ("/samples/digest", "/samples/id") if path in self.file), None)
+        known = next(
+            (path for path in ("/samples/digest", "/samples/id") if path in self.file), None
+        )
         original = self._column(paths.ORIGINAL)
         rows = None if original is None else original < 0
         return hashing.dataset_digest(self.file[known], rows) if known else ""

@@ -14,7 +14,17 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import layout, pipes
 from gradtools.store.copying import copy, followed
 
-RESULTS = ("similarity", "neighbors", "clusters", "projection", "linkage", "tables", "augmentation", "decoding", "channels")
+RESULTS = (
+    "similarity",
+    "neighbors",
+    "clusters",
+    "projection",
+    "linkage",
+    "tables",
+    "augmentation",
+    "decoding",
+    "channels",
+)
 
 
 def check_output(output, force=False, inputs=()):
@@ -36,15 +46,25 @@ def check_output(output, force=False, inputs=()):
         raise UsageError(f"output {output} is a directory: name a file in it")
     if os.path.exists(output):
         if not os.path.isfile(output):
-            raise UsageError(f"output {output} is no regular file: name one, or '-' for standard output")
-        if any(os.path.exists(store.name) and os.path.samefile(output, store.name) for store in inputs):
-            raise UsageError(f"output {output} is the input, and inputs never change: choose another name")
+            raise UsageError(
+                f"output {output} is no regular file: name one, or '-' for standard output"
+            )
+        if any(
+            os.path.exists(store.name) and os.path.samefile(output, store.name) for store in inputs
+        ):
+            raise UsageError(
+                f"output {output} is the input, and inputs never change: choose another name"
+            )
         if not force:
-            raise GradtoolsError(f"output {output} exists: choose another name, or replace it with --force")
+            raise GradtoolsError(
+                f"output {output} exists: choose another name, or replace it with --force"
+            )
     if not os.path.isdir(folder):
         raise GradtoolsError(f"output directory {folder} does not exist: make it first")
     if not os.access(folder, os.W_OK):
-        raise GradtoolsError(f"output directory {folder} cannot be written to: choose another place for -o")
+        raise GradtoolsError(
+            f"output directory {folder} cannot be written to: choose another place for -o"
+        )
 
 
 def check_files(outputs, inputs=(), force=False):
@@ -62,24 +82,38 @@ def check_files(outputs, inputs=(), force=False):
     seen = {}
     for option, path in outputs.items():
         if not path or path.endswith(os.sep):
-            raise UsageError(f"{option} {path!r} names no file: " + ("name a file in that folder" if path else "is a variable unset?"))
+            raise UsageError(
+                f"{option} {path!r} names no file: "
+                + ("name a file in that folder" if path else "is a variable unset?")
+            )
         if path == "-":
             continue
-        if os.path.exists(path) and any(os.path.exists(name) and os.path.samefile(path, name) for name in inputs):
-            raise UsageError(f"{option} {path} is an input, and inputs never change: choose another name")
+        if os.path.exists(path) and any(
+            os.path.exists(name) and os.path.samefile(path, name) for name in inputs
+        ):
+            raise UsageError(
+                f"{option} {path} is an input, and inputs never change: choose another name"
+            )
         if twin := next((other for other, name in seen.items() if _same_file(path, name)), None):
             raise UsageError(f"{option} and {twin} both name {path}: give each a file of its own")
         if option != "-o" and os.path.exists(path):
             if not os.path.isfile(path):
                 raise UsageError(f"{option} {path} is not a regular file: choose another name")
             if not force:
-                raise GradtoolsError(f"{option} {path} exists: choose another name, or replace it with --force")
+                raise GradtoolsError(
+                    f"{option} {path} exists: choose another name, or replace it with --force"
+                )
         seen[option] = path
 
 
 def _same_file(a, b):
     """Whether two paths are one file (bool), also through links, and before the file exists."""
-    return os.path.realpath(a) == os.path.realpath(b) or os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)
+    return (
+        os.path.realpath(a) == os.path.realpath(b)
+        or os.path.exists(a)
+        and os.path.exists(b)
+        and os.path.samefile(a, b)
+    )
 
 
 @contextlib.contextmanager
@@ -232,9 +266,17 @@ class Sink:
             Results that stay behind because they rest on samples that are left out.
         """
         subset = None if keep.all() else followed(store.file, {"/sample": keep})
-        behind = [name for name in RESULTS if name in store.file] if whole and subset is not None else []
+        behind = (
+            [name for name in RESULTS if name in store.file] if whole and subset is not None else []
+        )
         left = set(replacing) | ({f"/{name}" for name in RESULTS} if subset is not None else set())
-        always = ["/samples", "/classes", "/model/class_name", "/outputs/predicted", "/outputs/target"]
+        always = [
+            "/samples",
+            "/classes",
+            "/model/class_name",
+            "/outputs/predicted",
+            "/outputs/target",
+        ]
         everything = ["/" + name for name in sorted(store.file) if name != "history"]
         for path in everything if whole else always:
             copy(store.file, self.file, path, subset, left)
@@ -248,7 +290,9 @@ class Sink:
         """Set attributes of a group, made where it is missing."""
         group = self.file.require_group(path)
         for key, value in values.items():
-            group.attrs[key] = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+            group.attrs[key] = (
+                value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+            )
 
     def history(self, stores, step):
         """Write the steps of the inputs, each once, and this one."""

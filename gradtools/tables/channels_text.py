@@ -21,9 +21,16 @@ ON_PICTURES = (
     "and every picture is a signed map: that of the negative channels is bright where nothing speaks against the class (Spearman -1), whatever",
     "speaks for it. Grad-CAM of these channels, ReLU(map), is zero everywhere where activations are not negative.",
 )
-PICTURES = {"negative_with_all": "negative ~ all", "positive_with_all": "positive ~ all", "negative_with_against": "negative ~ evidence against",
-            "below_zero": "pixels with 1 + map < 0", "gradcam_zero": "Grad-CAM of negative is zero"}
-ON_TOP = ("(n): rank by that column among all channels of the tap, =n where other channels have the same value.",)
+PICTURES = {
+    "negative_with_all": "negative ~ all",
+    "positive_with_all": "positive ~ all",
+    "negative_with_against": "negative ~ evidence against",
+    "below_zero": "pixels with 1 + map < 0",
+    "gradcam_zero": "Grad-CAM of negative is zero",
+}
+ON_TOP = (
+    "(n): rank by that column among all channels of the tap, =n where other channels have the same value.",
+)
 
 
 def show(found, tops, form, stream):
@@ -37,28 +44,58 @@ def show(found, tops, form, stream):
     form : key of console.FORMS
     """
     if form in ("json", "csv", "tsv"):
-        rows = [row for one in tops for row in _top_values(one)] if tops else [*_values(found), *_picture_values(found)]
+        rows = (
+            [row for one in tops for row in _top_values(one)]
+            if tops
+            else [*_values(found), *_picture_values(found)]
+        )
         write_table(rows, list(rows[0]), form, "channels", (), stream)
         return
     for one in tops:
         rows = list(_top_rows(one))
-        write_table(rows, list(rows[0]), form, _top_title(one), (*_top_notes(one), *ON_TOP, *found.warnings), stream)
+        write_table(
+            rows,
+            list(rows[0]),
+            form,
+            _top_title(one),
+            (*_top_notes(one), *ON_TOP, *found.warnings),
+            stream,
+        )
     if found.taps:
         _show_taps(found, form, stream)
     if found.pictures:
         rows = list(_picture_rows(found))
-        write_table(rows, list(rows[0]), form, "pictures of ReLU(1 + map) of all, positive and negative channels: Spearman over pixels, mean over "
-                    "images", (*ON_PICTURES, *found.warnings), stream)
+        write_table(
+            rows,
+            list(rows[0]),
+            form,
+            "pictures of ReLU(1 + map) of all, positive and negative channels: Spearman over pixels, mean over "
+            "images",
+            (*ON_PICTURES, *found.warnings),
+            stream,
+        )
 
 
 def _show_taps(found, form, stream):
     """Distributions and rankings."""
     rows = list(_distribution_rows(found))
-    write_table(rows, list(rows[0]), form, f"{found.groups.whose}: distribution over an image's channels, mean over images",
-                (*ON_DISTRIBUTION, *_classes_note(found), *found.warnings), stream)
+    write_table(
+        rows,
+        list(rows[0]),
+        form,
+        f"{found.groups.whose}: distribution over an image's channels, mean over images",
+        (*ON_DISTRIBUTION, *_classes_note(found), *found.warnings),
+        stream,
+    )
     rows = list(_agreement_rows(found))
-    write_table(rows, list(rows[0]), form, f"{found.groups.whose}: Spearman of each ranking with the contribution, mean over images",
-                (*ON_AGREEMENT, *found.warnings), stream)
+    write_table(
+        rows,
+        list(rows[0]),
+        form,
+        f"{found.groups.whose}: Spearman of each ranking with the contribution, mean over images",
+        (*ON_AGREEMENT, *found.warnings),
+        stream,
+    )
 
 
 def _classes_note(found):
@@ -72,20 +109,35 @@ def _distribution_rows(found):
 
     for one in found.taps:
         for kind, means in one.distribution.items():
-            cells = {name: (means.value[0, place], *means.bounds[0, place]) for place, name in enumerate(STATISTICS)}
-            yield {"tap": one.tap, "of": kind, "channels": one.values["gradient"].shape[1]} | {
-                head: interval(*cells[name], share) for name, head in (SHARES | {"gini": HEADS["gini"]}).items()
-            } | {HEADS["effective"]: interval(*cells["effective"])} | {
-                HEADS[name]: significant(cells[name][0]) for name in ("q05", "median", "q95")}
+            cells = {
+                name: (means.value[0, place], *means.bounds[0, place])
+                for place, name in enumerate(STATISTICS)
+            }
+            yield (
+                {"tap": one.tap, "of": kind, "channels": one.values["gradient"].shape[1]}
+                | {
+                    head: interval(*cells[name], share)
+                    for name, head in (SHARES | {"gini": HEADS["gini"]}).items()
+                }
+                | {HEADS["effective"]: interval(*cells["effective"])}
+                | {HEADS[name]: significant(cells[name][0]) for name in ("q05", "median", "q95")}
+            )
 
 
 def _agreement_rows(found):
     """One row a tap, one column a ranking, of the first group."""
     for one in found.taps:
-        yield {"tap": one.tap} | {
-            words: interval(one.agreement.value[0, place], *one.agreement.bounds[0, place], share)
-            for place, (name, words) in enumerate(RANKINGS_OF_CHANNELS.items()) if name != "contribution"
-        } | {"tied": share(one.tied[0, list(RANKINGS_OF_CHANNELS).index("gradient")])}
+        yield (
+            {"tap": one.tap}
+            | {
+                words: interval(
+                    one.agreement.value[0, place], *one.agreement.bounds[0, place], share
+                )
+                for place, (name, words) in enumerate(RANKINGS_OF_CHANNELS.items())
+                if name != "contribution"
+            }
+            | {"tied": share(one.tied[0, list(RANKINGS_OF_CHANNELS).index("gradient")])}
+        )
 
 
 def _picture_rows(found):
@@ -93,7 +145,8 @@ def _picture_rows(found):
     for one in found.pictures:
         yield {"tap": one.tap, "images": one.images} | {
             head: interval(one.means.value[0, place], *one.means.bounds[0, place], share)
-            for place, head in enumerate(PICTURES.values())}
+            for place, head in enumerate(PICTURES.values())
+        }
 
 
 def _top_title(one):
@@ -119,7 +172,9 @@ def _top_rows(one):
             if name == one.ranking:
                 row[words] = interval(value, *map(float, one.bounds[place]))
             else:
-                row[words] = rank if name in ("nearzero", "random") else f"{significant(value)} {rank}"
+                row[words] = (
+                    rank if name in ("nearzero", "random") else f"{significant(value)} {rank}"
+                )
         yield row
 
 
@@ -128,8 +183,11 @@ def _top_values(one):
     for place, channel in enumerate(one.channels):
         row = {"tap": one.tap, "class": one.name, "images": one.images, "channel": int(channel)}
         for name in RANKINGS_OF_CHANNELS:
-            row |= {name: float(one.values[name][place]), f"{name}_rank": float(one.ranks[name][place]),
-                    f"{name}_tied": int(one.tied[name][place])}
+            row |= {
+                name: float(one.values[name][place]),
+                f"{name}_rank": float(one.ranks[name][place]),
+                f"{name}_tied": int(one.tied[name][place]),
+            }
         yield row | {"low": float(one.bounds[place, 0]), "high": float(one.bounds[place, 1])}
 
 
@@ -144,8 +202,18 @@ def _values(found):
                 for place, statistic in enumerate(STATISTICS):
                     yield about | {"of": kind, "statistic": statistic} | _cell(means, number, place)
             for place, ranking in enumerate(RANKINGS_OF_CHANNELS):
-                yield about | {"of": ranking, "statistic": "spearman_with_contribution"} | _cell(one.agreement, number, place)
-                yield about | {"of": ranking, "statistic": "tied", "value": float(one.tied[number, place]), "low": None, "high": None}
+                yield (
+                    about
+                    | {"of": ranking, "statistic": "spearman_with_contribution"}
+                    | _cell(one.agreement, number, place)
+                )
+                yield about | {
+                    "of": ranking,
+                    "statistic": "tied",
+                    "value": float(one.tied[number, place]),
+                    "low": None,
+                    "high": None,
+                }
 
 
 def _picture_values(found):

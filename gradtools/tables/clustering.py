@@ -17,7 +17,9 @@ INDICES = {
 
 def make(subjects):
     """One table a method and index, one row a model; then the paired differences of ARI."""
-    for method in sorted({method for subject in subjects for _, method in subject.clusters}, key=METHODS.index):
+    for method in sorted(
+        {method for subject in subjects for _, method in subject.clusters}, key=METHODS.index
+    ):
         found = [model.by_role(subject, subject.clusters, method) for subject in subjects]
         settings = _settings(found)
         notes = (*model.where_taps_are(subjects), *model.left_out(subjects, found))
@@ -32,18 +34,25 @@ def make(subjects):
                 notes if index == "ari" else (),
                 controls,
             )
-        values, replicates = (lambda measured: float(measured.columns["ari"].mean())), (
-            lambda measured: measured.replicates
+        values, replicates = (
+            (lambda measured: float(measured.columns["ari"].mean())),
+            (lambda measured: measured.replicates),
         )
         yield from model.differences(
-            subjects, found, f"{method}: ARI, {model.OWN} minus the others, paired intervals", values, replicates
+            subjects,
+            found,
+            f"{method}: ARI, {model.OWN} minus the others, paired intervals",
+            values,
+            replicates,
         )
         yield from model.between_models(subjects, found, f"{method}: ARI", values, replicates)
 
 
 def _settings(found):
     """What the clusterings of a table were made with."""
-    return " or ".join(dict.fromkeys(_setting(measured) for results in found for measured in results.values()))
+    return " or ".join(
+        dict.fromkeys(_setting(measured) for results in found for measured in results.values())
+    )
 
 
 def _setting(measured):
@@ -59,8 +68,14 @@ def _index(name):
 
     def cell(measured):
         values = measured.columns[name]
-        low, high = (measured.facts["ari_low"], measured.facts["ari_high"]) if name == "ari" else (np.nan, np.nan)
-        return Cell(float(values.mean()), low, high, float(values.std()) if len(values) > 1 else np.nan)
+        low, high = (
+            (measured.facts["ari_low"], measured.facts["ari_high"])
+            if name == "ari"
+            else (np.nan, np.nan)
+        )
+        return Cell(
+            float(values.mean()), low, high, float(values.std()) if len(values) > 1 else np.nan
+        )
 
     return cell
 
@@ -72,7 +87,9 @@ def _controls(index):
         facts = next((measured.facts for measured in results.values()), {})
         return {
             "argmax itself": Cell(facts.get(f"argmax_{index}", np.nan)),
-            "random labels": Cell(facts.get(f"random_{index}", np.nan), spread=facts.get(f"random_{index}_sd", np.nan)),
+            "random labels": Cell(
+                facts.get(f"random_{index}", np.nan), spread=facts.get(f"random_{index}_sd", np.nan)
+            ),
         }
 
     return columns

@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from gradtools.tables import maps
 from gradtools.selection.subjects import role
+from gradtools.tables import maps
 from gradtools.tables.model import FILLED_BY, Cell, Table
 
-COLUMNS = {"Cos_Sim_GW": "gradient@last-conv", "Cos_Sim_P": "logits", "Cos_Sim_FM": "activation@last-block"}
+COLUMNS = {
+    "Cos_Sim_GW": "gradient@last-conv",
+    "Cos_Sim_P": "logits",
+    "Cos_Sim_FM": "activation@last-block",
+}
 MAP_COLUMNS = {f"Grad_Cam_{metric}": metric for metric in ("CC", "KLD", "SIM", "AUC")}
 SSIM = {"Grad_Cam_SSIM": "SSIM"}  # an earlier draft of the post heads the SIM column so
 FEATURES = {
@@ -24,14 +28,110 @@ PUBLISHED_SIMILARITY = {
 }
 PUBLISHED_CLUSTERING = {
     "kmeans": {
-        "Gradient Weights": (0.95, 0.98, 0.79, 0.63, 0.85, 0.62, 1.00, 1.00, 0.89, 0.95, 0.98, 0.83, 0.77, 0.91, 0.81),
-        "Final Predictions": (0.30, 0.64, 0.42, 0.50, 0.78, 0.42, 0.41, 0.69, 0.33, 0.34, 0.66, 0.39, 0.53, 0.77, 0.43),
-        "Feature Maps": (0.41, 0.72, 0.42, 0.57, 0.80, 0.51, 0.41, 0.73, 0.49, 0.23, 0.57, 0.41, 0.39, 0.69, 0.35),
+        "Gradient Weights": (
+            0.95,
+            0.98,
+            0.79,
+            0.63,
+            0.85,
+            0.62,
+            1.00,
+            1.00,
+            0.89,
+            0.95,
+            0.98,
+            0.83,
+            0.77,
+            0.91,
+            0.81,
+        ),
+        "Final Predictions": (
+            0.30,
+            0.64,
+            0.42,
+            0.50,
+            0.78,
+            0.42,
+            0.41,
+            0.69,
+            0.33,
+            0.34,
+            0.66,
+            0.39,
+            0.53,
+            0.77,
+            0.43,
+        ),
+        "Feature Maps": (
+            0.41,
+            0.72,
+            0.42,
+            0.57,
+            0.80,
+            0.51,
+            0.41,
+            0.73,
+            0.49,
+            0.23,
+            0.57,
+            0.41,
+            0.39,
+            0.69,
+            0.35,
+        ),
     },
     "gmm": {
-        "Gradient Weights": (0.95, 0.98, 0.79, 0.61, 0.85, 0.62, 1.00, 1.00, 0.89, 0.95, 0.98, 0.83, 0.77, 0.91, 0.81),
-        "Final Predictions": (0.30, 0.64, 0.38, 0.48, 0.78, 0.40, 0.34, 0.68, 0.30, 0.37, 0.69, 0.31, 0.57, 0.80, 0.43),
-        "Feature Maps": (0.46, 0.74, 0.42, 0.52, 0.77, 0.48, 0.41, 0.73, 0.49, 0.24, 0.58, 0.39, 0.40, 0.71, 0.30),
+        "Gradient Weights": (
+            0.95,
+            0.98,
+            0.79,
+            0.61,
+            0.85,
+            0.62,
+            1.00,
+            1.00,
+            0.89,
+            0.95,
+            0.98,
+            0.83,
+            0.77,
+            0.91,
+            0.81,
+        ),
+        "Final Predictions": (
+            0.30,
+            0.64,
+            0.38,
+            0.48,
+            0.78,
+            0.40,
+            0.34,
+            0.68,
+            0.30,
+            0.37,
+            0.69,
+            0.31,
+            0.57,
+            0.80,
+            0.43,
+        ),
+        "Feature Maps": (
+            0.46,
+            0.74,
+            0.42,
+            0.52,
+            0.77,
+            0.48,
+            0.41,
+            0.73,
+            0.49,
+            0.24,
+            0.58,
+            0.39,
+            0.40,
+            0.71,
+            0.30,
+        ),
     },
 }
 NOT_RECOVERABLE = (
@@ -75,16 +175,22 @@ def _similarity(subjects, published):
 
 def _cosines(subject):
     """Mean of class means of the cosines, a cell a column."""
-    found = {role(subject, feature): measured for (feature, metric), measured in subject.similarity.items() if metric == "cosine"}
+    found = {
+        role(subject, feature): measured
+        for (feature, metric), measured in subject.similarity.items()
+        if metric == "cosine"
+    }
     return {
-        head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6) for head, name in COLUMNS.items()
+        head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6)
+        for head, name in COLUMNS.items()
     }
 
 
 def _of_maps(found, columns):
     """Mean of class means of Grad-CAM's maps, a cell a column."""
     return {
-        head: Cell(found[metric].get("within_macro")[0] if metric in found else np.nan, digits=6) for head, metric in columns.items()
+        head: Cell(found[metric].get("within_macro")[0] if metric in found else np.nan, digits=6)
+        for head, metric in columns.items()
     }
 
 
@@ -106,12 +212,16 @@ def _clustering(subjects, method, title, published):
     heads, rows = [], [{"Metric": feature} for feature in FEATURES]
     for subject in subjects:
         found = {
-            role(subject, feature): measured for (feature, name), measured in subject.clusters.items() if name == method
+            role(subject, feature): measured
+            for (feature, name), measured in subject.clusters.items()
+            if name == method
         }
         for row in rows:
             measured = found.get(FEATURES[row["Metric"]])
             row |= {
-                f"{subject.name} {head}": Cell(float(measured.columns[key].mean()) if measured else np.nan, digits=2)
+                f"{subject.name} {head}": Cell(
+                    float(measured.columns[key].mean()) if measured else np.nan, digits=2
+                )
                 for head, key in (("ARI", "ari"), ("NMI", "nmi"), ("Silhouette", "silhouette"))
             }
         heads += [f"{subject.name} {head}" for head in ("ARI", "NMI", "Silhouette")]
@@ -122,7 +232,14 @@ def _clustering(subjects, method, title, published):
 
 def _published_clustering(rows, method):
     """Add the post's values to the rows; returns their heads."""
-    heads = [f"{model} {head} (published)" for model in PUBLISHED_SIMILARITY for head in ("ARI", "NMI", "Silhouette")]
+    heads = [
+        f"{model} {head} (published)"
+        for model in PUBLISHED_SIMILARITY
+        for head in ("ARI", "NMI", "Silhouette")
+    ]
     for row in rows:
-        row |= {head: Cell(value, digits=2) for head, value in zip(heads, PUBLISHED_CLUSTERING[method][row["Metric"]])}
+        row |= {
+            head: Cell(value, digits=2)
+            for head, value in zip(heads, PUBLISHED_CLUSTERING[method][row["Metric"]])
+        }
     return heads

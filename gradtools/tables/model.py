@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.selection.subjects import role
 from gradtools.math.pairs import bootstrap
+from gradtools.selection.subjects import role
 from gradtools.tables.wording import FILLED_BY
 
 OWN = "gradient@last-conv"
@@ -48,12 +48,16 @@ class Table:
 
 def fixed(value, digits):
     """A number with so many digits, rounding noise below them has no sign; None: in three digits, of whatever size."""
-    return f"{value:.3g}" if digits is None else f"{round(value, digits) + 0.:.{digits}f}"
+    return f"{value:.3g}" if digits is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def by_role(subject, results, method):
     """{role: Measured} of one metric or method of a model, of its `similarity` or its `clusters`."""
-    return {role(subject, feature): measured for (feature, name), measured in results.items() if name == method}
+    return {
+        role(subject, feature): measured
+        for (feature, name), measured in results.items()
+        if name == method
+    }
 
 
 def ordered(names):
@@ -88,7 +92,14 @@ def one_row_a_model(subjects, found, title, cell, layout, notes=(), more=None):
             **{name: cell(results[name]) if name in results else Cell(np.nan) for name in names},
         }
         row |= more(results) if more else {}
-        rows.append(row | {"samples": max((measured.facts["rows"] for measured in results.values()), default=None)})
+        rows.append(
+            row
+            | {
+                "samples": max(
+                    (measured.facts["rows"] for measured in results.values()), default=None
+                )
+            }
+        )
     lacking = (
         [f"-: {FILLED_BY[layout]} computes it"]
         if any(name not in results for results in found for name in names)
@@ -120,7 +131,9 @@ def where_taps_are(subjects):
             "last-block": subject.taps.get("default_activation"),
         }
         if any(places.values()):
-            yield f"{subject.name}: " + ", ".join(f"{name} is {tap}" for name, tap in places.items() if tap)
+            yield f"{subject.name}: " + ", ".join(
+                f"{name} is {tap}" for name, tap in places.items() if tap
+            )
 
 
 def paired(a, b, values, replicates):
@@ -136,25 +149,38 @@ def paired(a, b, values, replicates):
         return Cell(np.nan)
     first, second = replicates(a), replicates(b)
     n = min(len(first), len(second))
-    same = all(a.facts.get(key) == b.facts.get(key) for key in ("seed", "resampling", "left_out", "auc_rows"))
+    same = all(
+        a.facts.get(key) == b.facts.get(key)
+        for key in ("seed", "resampling", "left_out", "auc_rows")
+    )
     low, high = bootstrap.interval(first[:n] - second[:n]) if n and same else (np.nan, np.nan)
     return Cell(values(a) - values(b), float(low), float(high))
 
 
 def differences(subjects, found, title, values, replicates):
     """Gradient minus each other feature, a row a model, and how many models agree in sign."""
-    names = [name for name in AGAINST if any(name in results and OWN in results for results in found)]
+    names = [
+        name for name in AGAINST if any(name in results and OWN in results for results in found)
+    ]
     if not names:
         return
     rows = [
         {
             "model": subject.name,
-            **{name: paired(results.get(OWN), results.get(name), values, replicates) for name in names},
+            **{
+                name: paired(results.get(OWN), results.get(name), values, replicates)
+                for name in names
+            },
         }
         for subject, results in zip(subjects, found)
     ]
     if len(subjects) > 1:
-        rows.append({"model": "models that agree", **{name: agreement([row[name] for row in rows]) for name in names}})
+        rows.append(
+            {
+                "model": "models that agree",
+                **{name: agreement([row[name] for row in rows]) for name in names},
+            }
+        )
     yield Table(title, ["model", *names], rows)
 
 
@@ -175,10 +201,15 @@ def between_models(subjects, found, title, values, replicates):
     rows = [
         {
             "model": subject.name,
-            **{name: paired(results.get(name), found[0].get(name), values, replicates) for name in names},
+            **{
+                name: paired(results.get(name), found[0].get(name), values, replicates)
+                for name in names
+            },
         }
         for subject, results in zip(subjects[1:], found[1:])
         if subject.same_samples(first)
     ]
     if rows:
-        yield Table(f"{title}: difference to {first.name}, paired intervals", ["model", *names], rows)
+        yield Table(
+            f"{title}: difference to {first.name}, paired intervals", ["model", *names], rows
+        )

@@ -54,20 +54,31 @@ def _text(rows, columns, title, notes):
     for line in [columns, *cells]:
         lines.append(
             "  ".join(
-                cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric)
+                cell.rjust(w) if right else cell.ljust(w)
+                for cell, w, right in zip(line, widths, numeric)
             ).rstrip()
         )
     return "\n".join([*lines, *(f"  {note}" for note in notes)]) + "\n\n"
 
 
 def _is_number(cell):
-    return cell == "-" or cell.lstrip("+-").replace(".", "", 1).replace("e", "").isdigit() or cell[:1] in "[±"
+    return (
+        cell == "-"
+        or cell.lstrip("+-").replace(".", "", 1).replace("e", "").isdigit()
+        or cell[:1] in "[±"
+    )
 
 
 def _markdown(rows, columns, title, notes):
     lines = [f"**{title}**", ""] if title else []
-    lines += ["| " + " | ".join(column.replace("|", "\\|") for column in columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in _cells(rows, columns)]
+    lines += [
+        "| " + " | ".join(column.replace("|", "\\|") for column in columns) + " |",
+        "|" + "---|" * len(columns),
+    ]
+    lines += [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
+        for line in _cells(rows, columns)
+    ]
     return "\n".join([*lines, "", *(f"{note}  " for note in notes)]) + "\n\n"
 
 
@@ -91,7 +102,9 @@ def _latex(rows, columns, title, notes):
         r"\hline",
     ]
     lines += [" & ".join(map(escape, line)) + r" \\" for line in _cells(rows, columns)]
-    return "\n".join([*lines, r"\hline", r"\end{tabular}", *(f"% {note}" for note in notes)]) + "\n\n"
+    return (
+        "\n".join([*lines, r"\hline", r"\end{tabular}", *(f"% {note}" for note in notes)]) + "\n\n"
+    )
 
 
 def _separated(separator):
@@ -99,7 +112,12 @@ def _separated(separator):
         text = io.StringIO()
         writer = csv.writer(text, delimiter=separator, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([["" if row.get(column) is None else row.get(column) for column in columns] for row in rows])
+        writer.writerows(
+            [
+                ["" if row.get(column) is None else row.get(column) for column in columns]
+                for row in rows
+            ]
+        )
         return text.getvalue()
 
     return write
@@ -110,7 +128,9 @@ def _json(rows, columns, title, notes):
         return None if isinstance(value, float) and value != value else value
 
     kept = [{column: plain(row.get(column)) for column in columns} for row in rows]
-    return json.dumps({"title": title, "rows": kept, "notes": list(notes)}, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({"title": title, "rows": kept, "notes": list(notes)}, ensure_ascii=False) + "\n"
+    )
 
 
 FORMS = {

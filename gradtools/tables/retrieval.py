@@ -16,12 +16,22 @@ def make(subjects):
     shown = [subject for subject in subjects if subject.retrieval]
     found = [tables.by_role(subject, subject.retrieval, "retrieval") for subject in shown]
     for scope, words in SCOPES.items() if found else ():
-        measured = [(subject.name, name, results[name]) for subject, results in zip(shown, found) for name in tables.ordered(results)]
-        rows = [_row(*one, scope) for one in measured if "recall_1" + scope in one[-1].columns["statistic"]]
+        measured = [
+            (subject.name, name, results[name])
+            for subject, results in zip(shown, found)
+            for name in tables.ordered(results)
+        ]
+        rows = [
+            _row(*one, scope)
+            for one in measured
+            if "recall_1" + scope in one[-1].columns["statistic"]
+        ]
         if rows:
             facts = next(iter(found[0].values())).facts
             title = f"leave-one-out retrieval by {facts['metric']}{words} (a vote of {facts['k']})"
-            yield Table(title, list(rows[0]), rows, NOTES if scope else tuple(tables.left_out(shown, found)))
+            yield Table(
+                title, list(rows[0]), rows, NOTES if scope else tuple(tables.left_out(shown, found))
+            )
 
 
 def _row(model, name, measured, scope):

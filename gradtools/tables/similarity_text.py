@@ -55,23 +55,53 @@ def show(found, form, stream, further=(), unit="image"):
             )
         ]
         write_table(
-            [*rows, *further], ["feature", "metric", "statistic", "value", "low", "high", "pairs"], form, "similarity", stream=stream
+            [*rows, *further],
+            ["feature", "metric", "statistic", "value", "low", "high", "pairs"],
+            form,
+            "similarity",
+            stream=stream,
         )
         return
-    vectors, of_maps = of_vectors(found), [result for result in found if result.metric in MAP_METRICS]
+    vectors, of_maps = (
+        of_vectors(found),
+        [result for result in found if result.metric in MAP_METRICS],
+    )
     if unlabelled(vectors):
         _show_unlabelled(vectors, unit, stream)
     elif vectors:
         rows = [_row(result) for result in vectors]
-        write_table(rows, list(rows[0]), form, _title(vectors, unit), (*dict.fromkeys(left_out(vectors)), *_notes(vectors, unit)), stream)
+        write_table(
+            rows,
+            list(rows[0]),
+            form,
+            _title(vectors, unit),
+            (*dict.fromkeys(left_out(vectors)), *_notes(vectors, unit)),
+            stream,
+        )
     if of_maps:
         facts = of_maps[0].facts
         title = f"{', '.join(dict.fromkeys(result.metric for result in of_maps))} of maps, {facts['maps']} maps of {facts['samples']} samples"
         rows = [_map_row(result) for result in of_maps]
-        write_table(rows, list(rows[0]), form, title, [*NOTES_OF_MAPS, *map_notes(of_maps), *_resampled(of_maps, unit)], stream)
-    rows = [_kinds_row(result) for result in of_maps if "label_effect" in result.columns["statistic"]]
+        write_table(
+            rows,
+            list(rows[0]),
+            form,
+            title,
+            [*NOTES_OF_MAPS, *map_notes(of_maps), *_resampled(of_maps, unit)],
+            stream,
+        )
+    rows = [
+        _kinds_row(result) for result in of_maps if "label_effect" in result.columns["statistic"]
+    ]
     if rows:
-        write_table(rows, list(rows[0]), form, "class x prediction: means over pairs of maps (pairs)", [EFFECT.partition(";")[0] + "."], stream)
+        write_table(
+            rows,
+            list(rows[0]),
+            form,
+            "class x prediction: means over pairs of maps (pairs)",
+            [EFFECT.partition(";")[0] + "."],
+            stream,
+        )
 
 
 def _title(found, unit):
@@ -101,17 +131,29 @@ def _resampled(found, unit):
 
 def _show_unlabelled(found, unit, stream):
     """How the pairs of samples without labels spread, and what else is known of them."""
-    heads = [name for name in SPREAD if any(name in result.columns["statistic"] for result in found)]
+    heads = [
+        name for name in SPREAD if any(name in result.columns["statistic"] for result in found)
+    ]
     rows = [_unlabelled_row(result, heads) for result in found]
     explained = (note.format(shuffles=found[0].facts["shuffles"]) for note in NOTES_UNLABELLED)
-    notes = (*_most_alike(found), *dict.fromkeys(left_out(found)), *explained, *_resampled(found, unit))
+    notes = (
+        *_most_alike(found),
+        *dict.fromkeys(left_out(found)),
+        *explained,
+        *_resampled(found, unit),
+    )
     write_table(rows, list(rows[0]), "text", _title(found, unit), notes, stream)
 
 
 def _unlabelled_row(result, names):
     """One feature's row of samples without labels."""
     cells = {SPREAD[name]: with_interval(*_statistic(result, name)) for name in names}
-    return {"feature": result.feature, "metric": result.metric, "rows": result.facts["normalised"], **cells}
+    return {
+        "feature": result.feature,
+        "metric": result.metric,
+        "rows": result.facts["normalised"],
+        **cells,
+    }
 
 
 def _statistic(result, name):
@@ -124,11 +166,18 @@ def _most_alike(found):
     """A line a feature: its most alike pair, of how many samples, and how the normalisations agree."""
     for result in found:
         first, second = result.facts["most_alike_first"], result.facts["most_alike_second"]
-        drawn = f" (of {result.facts['pair_rows']} drawn samples)" if result.facts["pair_rows"] < result.facts["rows"] else ""
+        drawn = (
+            f" (of {result.facts['pair_rows']} drawn samples)"
+            if result.facts["pair_rows"] < result.facts["rows"]
+            else ""
+        )
         yield f"{result.feature}, {result.metric}: most alike are {first} and {second}{drawn}"
         agreements = [name for name in result.columns["statistic"] if name.startswith("spearman_")]
         if agreements:
-            words = (f"{name.removeprefix('spearman_').replace('_', '-')} {number(_statistic(result, name)[0], 3)}" for name in agreements)
+            words = (
+                f"{name.removeprefix('spearman_').replace('_', '-')} {number(_statistic(result, name)[0], 3)}"
+                for name in agreements
+            )
             yield f"Spearman between ways to normalise rows, over pairs: {', '.join(words)}"
 
 
@@ -138,13 +187,21 @@ def _map_row(result):
     for name in result.columns["statistic"]:
         if name in MAP_STATISTICS:
             row[MAP_STATISTICS[name]] = with_interval(*_statistic(result, name))
-    at = result.columns["statistic"].index("within" if "within" in result.columns["statistic"] else "all")
-    return row | {"pairs": int(result.columns["pairs"][at]), "degenerate": result.facts["degenerate"]}
+    at = result.columns["statistic"].index(
+        "within" if "within" in result.columns["statistic"] else "all"
+    )
+    return row | {
+        "pairs": int(result.columns["pairs"][at]),
+        "degenerate": result.facts["degenerate"],
+    }
 
 
 def _kinds_row(result):
     """One metric's means of the four kinds of pairs, with their numbers, and the label effect."""
-    pairs, row = dict(zip(result.columns["statistic"], result.columns["pairs"])), {"feature": result.feature, "metric": result.metric}
+    pairs, row = (
+        dict(zip(result.columns["statistic"], result.columns["pairs"])),
+        {"feature": result.feature, "metric": result.metric},
+    )
     for name, head in CLASS_BY_PREDICTION.items():
         row[head] = f"{with_interval(*_statistic(result, name))} ({int(pairs[name])})"
     return row | {SHOWN["label_effect"]: with_interval(*_statistic(result, "label_effect"))}
@@ -154,7 +211,9 @@ def map_notes(results):
     """What the values of maps depend on, and what was left out."""
     from gradtools.tables import map_settings
 
-    return map_settings.settings_in_words([(result.feature, result.metric, result.facts) for result in results])
+    return map_settings.settings_in_words(
+        [(result.feature, result.metric, result.facts) for result in results]
+    )
 
 
 def _row(result):
@@ -163,9 +222,13 @@ def _row(result):
     row = {"feature": result.feature, "metric": result.metric}
     for name, head in SHOWN.items():
         if name in at:
-            value, low, high = (float(result.columns[key][at[name]]) for key in ("value", "low", "high"))
+            value, low, high = (
+                float(result.columns[key][at[name]]) for key in ("value", "low", "high")
+            )
             row[head] = (
-                number(value) if name.startswith("same_class") or name == "between" else with_interval(value, low, high)
+                number(value)
+                if name.startswith("same_class") or name == "between"
+                else with_interval(value, low, high)
             )
         if name == "label_effect" and name in at:
             row["p"] = number(result.facts.get("p_label_effect"), 3)

@@ -30,16 +30,22 @@ def draw(merges, names, marks, encoding="utf-8"):
         A scale of the heights, then a line a leaf, with the height at which it joins the leaf below.
     """
     order, highest = trees.leaves(merges), float(merges[-1, 2])
-    grid = _cells(merges, order, highest or 1.)
+    grid = _cells(merges, order, highest or 1.0)
     characters = BOXES if _can(encoding, BOXES) else PLAIN
     places = decimals(highest)
     heights = [*(f"{height:.{places}f}" for height in trees.joins(merges)), ""]
     wide, mark = max(map(len, heights)), max(map(len, marks))
-    scale = f"{highest:.{places}f}".ljust(WIDTH // 2) + f"{highest / 2:.{places}f}".ljust(WIDTH - WIDTH // 2 - 1) + "0"
+    scale = (
+        f"{highest:.{places}f}".ljust(WIDTH // 2)
+        + f"{highest / 2:.{places}f}".ljust(WIDTH - WIDTH // 2 - 1)
+        + "0"
+    )
     lines = [f"{scale}  {'joins'.rjust(wide)}"]
     for cells, leaf, height in zip(grid, order, heights):
         drawn = "".join(characters[cell] for cell in cells)
-        lines.append(f"{drawn}  {height.rjust(wide)}  {marks[leaf].rjust(mark)}  {shortened(names[leaf])}".rstrip())
+        lines.append(
+            f"{drawn}  {height.rjust(wide)}  {marks[leaf].rjust(mark)}  {shortened(names[leaf])}".rstrip()
+        )
     return lines
 
 
@@ -95,4 +101,4 @@ def _can(encoding, characters):
 
 def shortened(name):
     """A name of at most NAME characters; the end of a path tells more than its beginning."""
-    return name if len(name) <= NAME else "..." + name[3 - NAME:]
+    return name if len(name) <= NAME else "..." + name[3 - NAME :]

@@ -3,10 +3,10 @@
 import json
 import math
 
-from gradtools.tables import text_tree
-from gradtools.tables.render import number, write_table
 from gradtools.errors import UsageError
 from gradtools.math import trees
+from gradtools.tables import text_tree
+from gradtools.tables.render import number, write_table
 from gradtools.tables.wording import LINKAGES, LINKED_ON
 
 SMALL = 60  # leaves of a tree, or clusters of a cut, that are shown each
@@ -20,7 +20,9 @@ def one_text(form, newick):
     if newick != "-":
         return form
     if form:
-        raise UsageError(f"--{form} and --newick - both are text on standard output: write one of them to a file")
+        raise UsageError(
+            f"--{form} and --newick - both are text on standard output: write one of them to a file"
+        )
     return "newick"
 
 
@@ -58,7 +60,14 @@ def _show_text(tree, found, stream):
     stream.write(title(tree) + "\n")
     stream.write("\n".join([*_drawn(tree, encoding), ""]))
     rows = [_cluster_row(tree, number, facts["rows"] <= SMALL) for number in range(facts["k"])]
-    write_table(rows, list(rows[0]), "text", f"\n{facts['k']} cluster{'s' if facts['k'] > 1 else ''}{_between(facts)}", list(_notes(facts)), stream)
+    write_table(
+        rows,
+        list(rows[0]),
+        "text",
+        f"\n{facts['k']} cluster{'s' if facts['k'] > 1 else ''}{_between(facts)}",
+        list(_notes(facts)),
+        stream,
+    )
     for text, (members, height) in found.items():
         _show_around(tree, text, members, height, stream)
 
@@ -71,14 +80,22 @@ def _drawn(tree, encoding):
     branches = k if 1 < k <= SMALL else TOP
     nodes = trees.cluster_nodes(tree.merges, branches)
     inside = [trees.leaves(tree.merges, node) for node in nodes]
-    names = [f"({len(leaves)}) {_some([tree.names[leaf] for leaf in leaves], 2)}" for leaves in inside]
+    names = [
+        f"({len(leaves)}) {_some([tree.names[leaf] for leaf in leaves], 2)}" for leaves in inside
+    ]
     marks = [str(number) if branches == k else "" for number in range(branches)]
-    above = f"the {branches} branches at the top, with their sizes:" if branches != k else "the tree above the cut, clusters with their sizes:"
+    above = (
+        f"the {branches} branches at the top, with their sizes:"
+        if branches != k
+        else "the tree above the cut, clusters with their sizes:"
+    )
     return [above, *text_tree.draw(trees.top(tree.merges, branches), names, marks, encoding)]
 
 
 def _some(names, most):
-    return ", ".join(text_tree.shortened(name) for name in names[:most]) + (", ..." if len(names) > most else "")
+    return ", ".join(text_tree.shortened(name) for name in names[:most]) + (
+        ", ..." if len(names) > most else ""
+    )
 
 
 def _between(facts):
@@ -91,19 +108,33 @@ def _between(facts):
 
 def _cluster_row(tree, cluster, whole):
     """One cluster; a small tree has its members beside its branches."""
-    columns, members = tree.clusters, [tree.names[leaf] for leaf in tree.order if tree.labels[leaf] == cluster]
+    columns, members = (
+        tree.clusters,
+        [tree.names[leaf] for leaf in tree.order if tree.labels[leaf] == cluster],
+    )
     row = {"cluster": cluster, "size": int(columns["size"][cluster])}
-    row |= {name: number(float(columns[name][cluster]), 3) for name in ("height", "joins", "stability")}
+    row |= {
+        name: number(float(columns[name][cluster]), 3) for name in ("height", "joins", "stability")
+    }
     return row if whole else row | {"members": _some(members, MEMBERS)}
 
 
 def _notes(facts):
     """What the numbers mean, each with its control."""
+
     def spread(name):
         return f"{number(facts[name], 3)} ±{number(facts[name + '_sd'], 3)}"
 
-    control = "rows with their values permuted" if facts["dimension"] else "the same distances between other pairs"
-    beside = f"; of {control}: {spread('cophenetic_control')}" if facts["cophenetic_control"] == facts["cophenetic_control"] else ""
+    control = (
+        "rows with their values permuted"
+        if facts["dimension"]
+        else "the same distances between other pairs"
+    )
+    beside = (
+        f"; of {control}: {spread('cophenetic_control')}"
+        if facts["cophenetic_control"] == facts["cophenetic_control"]
+        else ""
+    )
     yield f"cophenetic correlation {number(facts['cophenetic'], 3)}{beside}"
     if facts["ari"] == facts["ari"]:
         yield f"cut against {facts['resamples']} trees of resampled dimensions: ARI {spread('ari')}; of permuted rows: {spread('ari_control')}"
@@ -130,35 +161,67 @@ def _show_around(tree, text, members, height, stream):
     rows, seen, leaf = [], set(), int(members[0])
     for _ in range(WIDER + 1):
         names = [tree.names[member] for member in members if member not in seen]
-        rows.append({"size": len(members), "height": number(float(height), 3), "members": _some(names, MEMBERS)})
+        rows.append(
+            {
+                "size": len(members),
+                "height": number(float(height), 3),
+                "members": _some(names, MEMBERS),
+            }
+        )
         seen |= set(members.tolist())
         if len(members) == len(tree.names):
             break
         members, height = trees.around(tree.merges, leaf, len(members) + 1)
-    write_table(rows, list(rows[0]), "text", f"around {text}: the smallest cluster, then what joins it", stream=stream)
+    write_table(
+        rows,
+        list(rows[0]),
+        "text",
+        f"around {text}: the smallest cluster, then what joins it",
+        stream=stream,
+    )
 
 
 def _leaf_rows(tree):
     """One row a leaf, in leaf order."""
     joins = [*trees.joins(tree.merges).tolist(), math.nan]
     for place, (leaf, height) in enumerate(zip(tree.order.tolist(), joins)):
-        yield {"place": place, "index": leaf, "name": tree.names[leaf], "cluster": int(tree.labels[leaf]), "joins": height}
+        yield {
+            "place": place,
+            "index": leaf,
+            "name": tree.names[leaf],
+            "cluster": int(tree.labels[leaf]),
+            "joins": height,
+        }
 
 
 def _object(tree, found):
     """All of a tree (dict)."""
-    clusters = [{"cluster": cluster, **{name: values[cluster].item() for name, values in tree.clusters.items()},
-                 "members": [leaf for leaf in tree.order.tolist() if tree.labels[leaf] == cluster]} for cluster in range(tree.facts["k"])]
+    clusters = [
+        {
+            "cluster": cluster,
+            **{name: values[cluster].item() for name, values in tree.clusters.items()},
+            "members": [leaf for leaf in tree.order.tolist() if tree.labels[leaf] == cluster],
+        }
+        for cluster in range(tree.facts["k"])
+    ]
     return {
         "title": title(tree),
         "rows": list(_leaf_rows(tree)),
         "names": tree.names,
-        "merges": [[int(a), int(b), height, int(size)] for a, b, height, size in tree.merges.tolist()],
+        "merges": [
+            [int(a), int(b), height, int(size)] for a, b, height, size in tree.merges.tolist()
+        ],
         "order": tree.order.tolist(),
         "cut": tree.labels.tolist(),
         "clusters": clusters,
-        "find": {text: {"height": height, "members": members.tolist(), "names": [tree.names[member] for member in members]}
-                 for text, (members, height) in found.items()},
+        "find": {
+            text: {
+                "height": height,
+                "members": members.tolist(),
+                "names": [tree.names[member] for member in members],
+            }
+            for text, (members, height) in found.items()
+        },
         "facts": tree.facts,
         "notes": list(_notes(tree.facts)),
     }

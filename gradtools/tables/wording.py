@@ -37,11 +37,28 @@ RANKINGS_OF_CHANNELS = {
     "activation": "mean activation",
     "random": "random",
 }
-RETRIEVAL = {"recall_1": "recall@1", "recall_5": "recall@5", "average_precision": "mAP", "knn": "kNN accuracy"}
+RETRIEVAL = {
+    "recall_1": "recall@1",
+    "recall_5": "recall@5",
+    "average_precision": "mAP",
+    "knn": "kNN accuracy",
+}
 RANDOM_WEIGHTS = "random weights: the numbers say nothing of a trained network"
-GIVEN_PREDICTION = "_same_prediction"  # what follows the name of a measure among images of one prediction
+GIVEN_PREDICTION = (
+    "_same_prediction"  # what follows the name of a measure among images of one prediction
+)
 
-LAYOUTS = ("similarity", "clustering", "layers", "maps", "augmentation", "decoding", "retrieval", "channels", "seed")
+LAYOUTS = (
+    "similarity",
+    "clustering",
+    "layers",
+    "maps",
+    "augmentation",
+    "decoding",
+    "retrieval",
+    "channels",
+    "seed",
+)
 # The command that computes what a layout shows.
 FILLED_BY = {
     "similarity": "gradtools similarity",
@@ -62,7 +79,11 @@ LINKAGES = {
 }
 
 # How the tree of the blog post was made, after the name of its linkage: SPEC 2, the fdmat bug.
-LINKED_ON = {"rows": "", "seed": ", the blog post's as its code runs,", "intent": ", the blog post's as it was meant,"}
+LINKED_ON = {
+    "rows": "",
+    "seed": ", the blog post's as its code runs,",
+    "intent": ", the blog post's as it was meant,",
+}
 
 
 def units(unit, count=0):

@@ -24,8 +24,11 @@ SCENES_PER_CLASS = 250
 BATCH = 50
 LEARNING_RATE = 6e-3
 WEIGHT_DECAY = 0.05
-MEASURED = {"20-46 px": (scenes.LARGE_HEIGHTS, 100), "12-24 px": ((12, 24), 100),
-            "demo": (scenes.DEMO_HEIGHTS, scenes.DEMO_PER_CLASS)}
+MEASURED = {
+    "20-46 px": (scenes.LARGE_HEIGHTS, 100),
+    "12-24 px": ((12, 24), 100),
+    "demo": (scenes.DEMO_HEIGHTS, scenes.DEMO_PER_CLASS),
+}
 
 
 def batch_of(half, per_class, seed=0, heights=scenes.LARGE_HEIGHTS):
@@ -43,15 +46,22 @@ def batch_of(half, per_class, seed=0, heights=scenes.LARGE_HEIGHTS):
     images : (10 * per_class, 3, 64, 64) float32 tensor, preprocessed
     labels : (10 * per_class,) int64 tensor, in the order of the classes
     """
-    images = np.stack([scenes.scene_of(half, label, number, seed, heights).image
-                       for label in range(len(scenes.CLASSES)) for number in range(per_class)])
+    images = np.stack(
+        [
+            scenes.scene_of(half, label, number, seed, heights).image
+            for label in range(len(scenes.CLASSES))
+            for number in range(per_class)
+        ]
+    )
     labels = torch.arange(len(scenes.CLASSES)).repeat_interleave(per_class)
     return preprocessed(images), labels
 
 
 def preprocessed(images):
     """(N, 64, 64, 3) uint8 array -> (N, 3, 64, 64) float32 tensor, normalised as `scene_resnet.PREPROCESS` says."""
-    mean, std = (torch.tensor(scene_resnet.PREPROCESS[key]).view(3, 1, 1) for key in ("mean", "std"))
+    mean, std = (
+        torch.tensor(scene_resnet.PREPROCESS[key]).view(3, 1, 1) for key in ("mean", "std")
+    )
     return ((torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - mean) / std).contiguous()
 
 
@@ -83,7 +93,9 @@ def train(names=NETWORKS):
 def learner(network, steps):
     """AdamW and a one-cycle schedule of its learning rate."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps
+    )
 
 
 def step(network, optimizer, schedule, images, labels):
@@ -100,7 +112,11 @@ def save(network, path):
 
     BatchNorm's counters of batches are left out: evaluation does not read them and strict loading does not miss them.
     """
-    state = {key: value.half() for key, value in network.state_dict().items() if value.is_floating_point()}
+    state = {
+        key: value.half()
+        for key, value in network.state_dict().items()
+        if value.is_floating_point()
+    }
     torch.save(state, path)
 
 
@@ -132,22 +148,30 @@ def accuracy(network, images, labels):
 
 def table(names=NETWORKS):
     """Held-out accuracy of the shipped weights, one line a network, a column for each of `MEASURED`."""
-    sets = [batch_of("heldout", per_class, heights=heights) for heights, per_class in MEASURED.values()]
+    sets = [
+        batch_of("heldout", per_class, heights=heights) for heights, per_class in MEASURED.values()
+    ]
     lines = [" ".join(["network ", *(f"{head:>9}" for head in MEASURED)])]
     for name in names:
         network = load(name)
-        lines.append(" ".join([f"{name:8}", *(f"{accuracy(network, *pair):9.1%}" for pair in sets)]))
+        lines.append(
+            " ".join([f"{name:8}", *(f"{accuracy(network, *pair):9.1%}" for pair in sets)])
+        )
     return "\n".join(lines)
 
 
 def main():
     """Train, write the weights, print how well they do on held-out scenes."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     torch.set_num_threads(2)
     start = time.monotonic()
     for name, network in train().items():
         save(network, FOLDER / f"scene_{name}.pth")
-    print(f"trained {', '.join(NETWORKS)} in {time.monotonic() - start:.0f} s; accuracy on held-out scenes:")
+    print(
+        f"trained {', '.join(NETWORKS)} in {time.monotonic() - start:.0f} s; accuracy on held-out scenes:"
+    )
     print(table())
 
 

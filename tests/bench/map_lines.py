@@ -15,7 +15,11 @@ def pairs_of_maps():
     rng = np.random.default_rng(0)
     for n, side, looped, target in ((1000, 7, 200, 1000), (400, 224, 20, 50)):
         maps, _ = read_maps([rng.normal(size=(n, side, side))])
-        yield f"all pairs of {n} maps {side}x{side}: CC, SIM, KLD, AUC / a loop", against_loop(maps, looped), target
+        yield (
+            f"all pairs of {n} maps {side}x{side}: CC, SIM, KLD, AUC / a loop",
+            against_loop(maps, looped),
+            target,
+        )
     maps, _ = read_maps([rng.normal(size=(10_000, 7, 7))])
     took = seconds(all_pairs, maps)
     yield f"all pairs of 10,000 maps 7x7 in {took:.1f} s / a minute", (60 / took,) * 3, 1

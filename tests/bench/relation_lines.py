@@ -14,20 +14,32 @@ def _trees(turns):
     """Linkage alone; then with the leaves in optimal order, which scipy's are not always."""
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import pdist
-    from gradtools.math.rows import class_rows
+
     from gradtools.math import trees
+    from gradtools.math.rows import class_rows
 
     rows = class_rows.normalised(np.random.default_rng(0).standard_normal((1000, 2048)), "post")
     condensed = pdist(rows)
-    yield ("Ward's linkage of 1,000 classes / scipy",
-           turns(lambda: trees.linkage(condensed, order="none"), lambda: linkage(condensed, "ward")), 0.95)
-    yield ("the same from 1,000 x 2,048 rows to optimal leaf order / scipy",
-           turns(lambda: trees.linkage(trees.distances(rows)), lambda: linkage(pdist(rows), "ward", optimal_ordering=True), 3), 0.95)
+    yield (
+        "Ward's linkage of 1,000 classes / scipy",
+        turns(lambda: trees.linkage(condensed, order="none"), lambda: linkage(condensed, "ward")),
+        0.95,
+    )
+    yield (
+        "the same from 1,000 x 2,048 rows to optimal leaf order / scipy",
+        turns(
+            lambda: trees.linkage(trees.distances(rows)),
+            lambda: linkage(pdist(rows), "ward", optimal_ordering=True),
+            3,
+        ),
+        0.95,
+    )
 
 
 def _neighbours(turns):
     """The 25 nearest of 5,000 rows."""
     from sklearn.neighbors import NearestNeighbors
+
     from gradtools.math.rows import nearest, vectors
 
     x = np.random.default_rng(1).standard_normal((5000, 512)).astype("f4")
@@ -40,9 +52,13 @@ def _neighbours(turns):
             nearest.nearest(rows[part], numbers[part], [(rows, numbers, degenerate)], 25, "cosine")
 
     def other():
-        NearestNeighbors(n_neighbors=26, metric="cosine", algorithm="brute").fit(x.astype("f8")).kneighbors()
+        NearestNeighbors(n_neighbors=26, metric="cosine", algorithm="brute").fit(
+            x.astype("f8")
+        ).kneighbors()
 
-    return "25 nearest of 5,000 x 512 by cosine / scikit-learn, both in float64", turns(own, other, 3)
+    return "25 nearest of 5,000 x 512 by cosine / scikit-learn, both in float64", turns(
+        own, other, 3
+    )
 
 
 def _ablation(turns):
@@ -50,10 +66,11 @@ def _ablation(turns):
     import dataclasses
 
     import torch
+
     from gradtools.network import models, taps
 
     network, x = models.load("resnet50", "random").module, torch.randn(1, 3, 224, 224)
-    tap, = taps.resolve(taps.trace(network, x), ["layer3"])
+    (tap,) = taps.resolve(taps.trace(network, x), ["layer3"])
     tail = taps.tail.prepare(network, tap, x)
     with torch.no_grad(), taps.tail.recorded(tail, x) as trunk:
         activation = taps.forward(network, x, [tap])[1]["layer3"].detach()
@@ -63,7 +80,9 @@ def _ablation(turns):
 
     def run(side, trunk):
         for start in range(0, 64, 16):
-            taps.tail.run(side, trunk, 0, ablated[start:start + 16].clone())
+            taps.tail.run(side, trunk, 0, ablated[start : start + 16].clone())
 
-    return ("64 ablated channels of resnet50's layer3 / whole forward passes",
-            turns(lambda: run(tail, trunk), lambda: run(whole, taps.tail.Trunk(x, {})), 3))
+    return (
+        "64 ablated channels of resnet50's layer3 / whole forward passes",
+        turns(lambda: run(tail, trunk), lambda: run(whole, taps.tail.Trunk(x, {})), 3),
+    )

@@ -13,11 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import h5py
-import numpy as np
-
 import cam_lines
+import h5py
 import map_lines
+import numpy as np
 import relation_lines
 import sides
 
@@ -67,16 +66,27 @@ def extraction():
     default. Then both in one process that keeps freed memory: what is left is the arithmetic, of which the gradients at all blocks
     need twice the forward pass's.
     """
-    lines = {"last": ("auto:last-conv + auto:last-block", 1.4), "blocks": ("auto:blocks + auto:last-conv", 0.8)}
+    lines = {
+        "last": ("auto:last-conv + auto:last-block", 1.4),
+        "blocks": ("auto:blocks + auto:last-conv", 0.8),
+    }
     for name, (taps, target) in lines.items():
         with sides.apart(name) as own, sides.apart("eager") as other:
-            yield f"extract, {taps} / eager forward (each in its process)", turns(own, other), target
+            yield (
+                f"extract, {taps} / eager forward (each in its process)",
+                turns(own, other),
+                target,
+            )
     from gradtools.cli import passes
 
     passes.keep_freed_memory()
     other = sides.eager()
     for name, (taps, target) in lines.items():
-        yield f"extract, {taps} / eager forward (freed memory kept, both sides)", turns(sides.SIDES[name](), other), target
+        yield (
+            f"extract, {taps} / eager forward (freed memory kept, both sides)",
+            turns(sides.SIDES[name](), other),
+            target,
+        )
 
 
 def folder_of_images():
@@ -85,9 +95,10 @@ def folder_of_images():
     if not data.exists():
         return
     import torch
-    from gradtools.stages import extract
+
     from gradtools import images
     from gradtools.network import models
+    from gradtools.stages import extract
 
     model = models.load("squeezenet1_0", str(data / "squeezenet1_0_imagenet.pth"))
     listed = images.list_images([str(data / "imagenet60")])
@@ -109,9 +120,11 @@ def folder_of_images():
                 say=lambda line: None,
             )
 
-        yield "extract of 60 photographs, decoding, probe and store / eager forward of decoded ones", turns(
-            whole, forward, 3
-        ), None
+        yield (
+            "extract of 60 photographs, decoding, probe and store / eager forward of decoded ones",
+            turns(whole, forward, 3),
+            None,
+        )
 
 
 def wide_store(path):
@@ -139,13 +152,13 @@ def wide_store(path):
     with store.grow(path, "features", columns, n, 8192, {}, begin, force=True) as part:
         for start in range(0, n, 8192):
             rows = min(8192, n - start)
-            part.append({"/taps/a/gradient": block[:rows] + np.float32(start / n)}, np.zeros(rows, bool))
+            part.append(
+                {"/taps/a/gradient": block[:rows] + np.float32(start / n)}, np.zeros(rows, bool)
+            )
         part.history([], {"started": "now", "seconds": 0, "command": "bench"})
 
 
-READ_ONCE = (
-    "import h5py, sys\nd = h5py.File(sys.argv[1])['/taps/a/gradient']\nfor i in range(0, len(d), 4096): d[i:i+4096]"
-)
+READ_ONCE = "import h5py, sys\nd = h5py.File(sys.argv[1])['/taps/a/gradient']\nfor i in range(0, len(d), 4096): d[i:i+4096]"
 
 
 def wide_similarity():
@@ -166,7 +179,11 @@ def wide_similarity():
             "--tsv",
         ]
         ratio = turns(lambda: process(*command), lambda: process(PYTHON, "-c", READ_ONCE, path), 3)
-        yield f"class x prediction means of {WIDE[0]} x {WIDE[1]} / reading once (at least 1/6 as fast)", ratio, 1 / 6
+        yield (
+            f"class x prediction means of {WIDE[0]} x {WIDE[1]} / reading once (at least 1/6 as fast)",
+            ratio,
+            1 / 6,
+        )
         peak = subprocess.run(
             [
                 PYTHON,
@@ -186,16 +203,27 @@ def clusterings():
     """k-means and silhouette through our functions against scikit-learn's called directly."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
+
     from gradtools.math.clusters import clustering
 
     x = np.random.default_rng(0).standard_normal((2000, 128))
     labels = np.arange(2000) % 10
-    yield "k-means / scikit-learn", turns(
-        lambda: clustering.kmeans(x, 10), lambda: KMeans(10, n_init=10, random_state=0).fit(x), 3
-    ), 0.95
-    yield "silhouette / scikit-learn", turns(
-        lambda: clustering.silhouette_euclidean(x, labels), lambda: silhouette_score(x, labels)
-    ), 0.95
+    yield (
+        "k-means / scikit-learn",
+        turns(
+            lambda: clustering.kmeans(x, 10),
+            lambda: KMeans(10, n_init=10, random_state=0).fit(x),
+            3,
+        ),
+        0.95,
+    )
+    yield (
+        "silhouette / scikit-learn",
+        turns(
+            lambda: clustering.silhouette_euclidean(x, labels), lambda: silhouette_score(x, labels)
+        ),
+        0.95,
+    )
 
 
 def relations():
@@ -209,7 +237,9 @@ def start_up():
 
     helps = [
         turns(
-            lambda: process(PYTHON, "-m", "gradtools", name, "--help"), lambda: process(PYTHON, "-c", "import click"), 7
+            lambda: process(PYTHON, "-m", "gradtools", name, "--help"),
+            lambda: process(PYTHON, "-c", "import click"),
+            7,
         )
         for name in cli.COMMANDS
     ]
@@ -217,13 +247,25 @@ def start_up():
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/small.h5"
         small_store(path)
-        yield "info of a small store / import h5py", turns(
-            lambda: process(PYTHON, "-m", "gradtools", "info", path), lambda: process(PYTHON, "-c", "import h5py"), 7
-        ), 1 / 1.5
+        yield (
+            "info of a small store / import h5py",
+            turns(
+                lambda: process(PYTHON, "-m", "gradtools", "info", path),
+                lambda: process(PYTHON, "-c", "import h5py"),
+                7,
+            ),
+            1 / 1.5,
+        )
     network = "gradtools.bundled.scene_resnet:resnet8"
-    yield "layers of a file's model / import torch", turns(
-        lambda: process(PYTHON, "-m", "gradtools", "layers", network), lambda: process(PYTHON, "-c", "import torch"), 3
-    ), 1 / 1.2
+    yield (
+        "layers of a file's model / import torch",
+        turns(
+            lambda: process(PYTHON, "-m", "gradtools", "layers", network),
+            lambda: process(PYTHON, "-c", "import torch"),
+            3,
+        ),
+        1 / 1.2,
+    )
 
 
 def small_store(path, rows=100):
@@ -244,26 +286,42 @@ def pipes():
     with tempfile.TemporaryDirectory() as folder:
 
         def piped():
-            process("sh", "-c", f"{PYTHON} -c \"$0\" - | cat > {folder}/b.h5", script)
+            process("sh", "-c", f'{PYTHON} -c "$0" - | cat > {folder}/b.h5', script)
 
-        yield "bytes through a pipe / to a file", turns(
-            piped, lambda: process(PYTHON, "-c", script, f"{folder}/a.h5"), 3
-        ), 0.5
+        yield (
+            "bytes through a pipe / to a file",
+            turns(piped, lambda: process(PYTHON, "-c", script, f"{folder}/a.h5"), 3),
+            0.5,
+        )
 
 
 LINES = {
     function.__name__: function
-    for function in (extraction, folder_of_images, clusterings, relations, start_up, pipes, wide_similarity, map_lines.pairs_of_maps, cam_lines.cams)
+    for function in (
+        extraction,
+        folder_of_images,
+        clusterings,
+        relations,
+        start_up,
+        pipes,
+        wide_similarity,
+        map_lines.pairs_of_maps,
+        cam_lines.cams,
+    )
 }
 
 
 def main(names):
     """Print every line: how many times as fast, its spread, the target and whether it is reached."""
-    print(f"{os.cpu_count()} processors; each ratio: the other side's time / ours, median of turns [least, most]")
+    print(
+        f"{os.cpu_count()} processors; each ratio: the other side's time / ours, median of turns [least, most]"
+    )
     for name in names or LINES:
         for text, (ratio, low, high), target in LINES[name]():
             verdict = (
-                "" if target is None else f"  target {target:.2f}  {'reached' if ratio >= target else 'NOT reached'}"
+                ""
+                if target is None
+                else f"  target {target:.2f}  {'reached' if ratio >= target else 'NOT reached'}"
             )
             print(f"{ratio:7.2f} x [{low:.2f}, {high:.2f}]{verdict}  {text}", flush=True)
     print(

@@ -13,8 +13,8 @@ from sklearn.datasets import load_digits, load_sample_images
 from torch import nn
 
 from gradtools.bundled import halves, scene_resnet, scenes
-from gradtools.training import bundled_networks
 from gradtools.errors import GradtoolsError
+from gradtools.training import bundled_networks
 
 DEPTHS = {"resnet8": 8, "resnet14": 14, "resnet20": 20}
 
@@ -37,7 +37,11 @@ def pixels(path):
 
 
 def files_below(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_halves_of_the_digits_are_apart_and_whole():
@@ -48,12 +52,15 @@ def test_halves_of_the_digits_are_apart_and_whole():
     assert not {i.tobytes() for i in train_half.images} & {i.tobytes() for i in heldout.images}
     for half in (train_half, heldout):
         np.testing.assert_array_equal(half.labels, source.target[half.indices])
-        assert np.abs(half.images / 255 * 16 - source.images[half.indices]).max() < 16 / 255 / 2 + 1e-9
+        assert (
+            np.abs(half.images / 255 * 16 - source.images[half.indices]).max() < 16 / 255 / 2 + 1e-9
+        )
 
 
 def test_halves_of_the_photographs_share_no_column():
-    for left, right, whole in zip(halves.photographs("train"), halves.photographs("heldout"),
-                                  load_sample_images().images):
+    for left, right, whole in zip(
+        halves.photographs("train"), halves.photographs("heldout"), load_sample_images().images
+    ):
         np.testing.assert_array_equal(np.concatenate((left, right), axis=1), whole)
 
 
@@ -107,7 +114,12 @@ def test_box_is_the_tight_box_of_the_mask(demo):
         mask = pixels(scenes.mask_folder(demo) / row["path"])
         assert mask.shape == (64, 64) and set(np.unique(mask)) == {0, 255}
         ys, xs = zip(*[(y, x) for y in range(64) for x in range(64) if mask[y, x]])
-        assert tuple(int(row[key]) for key in ("x0", "y0", "x1", "y1")) == (min(xs), min(ys), max(xs) + 1, max(ys) + 1)
+        assert tuple(int(row[key]) for key in ("x0", "y0", "x1", "y1")) == (
+            min(xs),
+            min(ys),
+            max(xs) + 1,
+            max(ys) + 1,
+        )
 
 
 def test_mask_is_what_differs_from_the_photograph():
@@ -124,7 +136,9 @@ def test_mask_is_what_differs_from_the_photograph():
 def test_opacity_is_the_bilinear_digit_without_its_faintest_part(height):
     digit = halves.digits("train").images[5]
     tensor = torch.from_numpy(digit / 255.0)[None, None]
-    expected = nn.functional.interpolate(tensor, size=(height, height), mode="bilinear", align_corners=False)[0, 0]
+    expected = nn.functional.interpolate(
+        tensor, size=(height, height), mode="bilinear", align_corners=False
+    )[0, 0]
     expected, got = expected.numpy(), scenes.opacity(digit, height)
     clear = np.abs(expected - 0.25) > 0.005
     np.testing.assert_array_equal((got > 0)[clear], (expected > 0.25)[clear])
@@ -139,7 +153,7 @@ def test_digit_is_painted_by_its_opacity():
     x0, y0, x1, y1 = made.box
     seen = made.image[y0:y1, x0:x1].max(axis=2).astype(float)
     ys, xs = np.nonzero(cover)
-    tight = cover[ys.min():ys.max() + 1, xs.min():xs.max() + 1]
+    tight = cover[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
     np.testing.assert_allclose(seen / seen.max(), tight / tight.max(), atol=1 / 200)
 
 
@@ -153,12 +167,18 @@ def test_depth_modules_and_names(name):
     network = getattr(scene_resnet, name)().eval()
     modules = list(network.modules())
     assert sum(isinstance(module, (nn.Conv2d, nn.Linear)) for module in modules) == DEPTHS[name]
-    assert [key for key, module in network.named_modules() if isinstance(module, nn.Linear)] == ["linear"]
+    assert [key for key, module in network.named_modules() if isinstance(module, nn.Linear)] == [
+        "linear"
+    ]
     calls = Counter()
     for module in modules:
         module.register_forward_hook(lambda module, args, output: calls.update([module]))
     assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 10)
-    assert all(calls[module] == 1 for module in modules if not isinstance(module, nn.Sequential) or len(module))
+    assert all(
+        calls[module] == 1
+        for module in modules
+        if not isinstance(module, nn.Sequential) or len(module)
+    )
     assert not any(module.inplace for module in modules if isinstance(module, nn.ReLU))
     assert getattr(scene_resnet, name)(num_classes=7)(torch.zeros(2, 3, 64, 64)).shape == (2, 7)
 
@@ -188,7 +208,9 @@ def test_preprocessing_is_what_the_module_declares():
     got = bundled_networks.preprocessed(image)
     mean, std = scene_resnet.PREPROCESS["mean"], scene_resnet.PREPROCESS["std"]
     for c, y, x in [(0, 0, 0), (1, 5, 60), (2, 63, 7)]:
-        assert got[0, c, y, x].item() == pytest.approx((image[0, y, x, c] / 255 - mean[c]) / std[c], rel=1e-5)
+        assert got[0, c, y, x].item() == pytest.approx(
+            (image[0, y, x, c] / 255 - mean[c]) / std[c], rel=1e-5
+        )
 
 
 @pytest.mark.parametrize("name", DEPTHS)
@@ -196,4 +218,10 @@ def test_networks_reach_80_to_92_percent_on_the_demo(demo, name):
     rows = rows_of(demo)
     images = np.stack([pixels(demo / row["path"]) for row in rows])
     labels = torch.tensor([scene_resnet.CLASSES.index(row["label"]) for row in rows])
-    assert 0.80 <= bundled_networks.accuracy(bundled_networks.load(name), bundled_networks.preprocessed(images), labels) <= 0.92
+    assert (
+        0.80
+        <= bundled_networks.accuracy(
+            bundled_networks.load(name), bundled_networks.preprocessed(images), labels
+        )
+        <= 0.92
+    )

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-
-from gradtools.stages import cluster
-from gradtools import store
 from planted import plant, write
 from shell import call
+
+from gradtools import store
+from gradtools.stages import cluster
 
 QUICK = ("--repeats", 2, "--n-init", 1, "--resamples", 20, "--feature", "gradient")
 DATA = plant()
@@ -43,21 +43,48 @@ def test_json_and_tsv_hold_every_repeat(capsys, path, found):
     ended = call(capsys, "cluster", path, "--json", *QUICK)
     assert ended.status == 0 and ended.err == ""
     same(json.loads(ended.out)["rows"], found)
-    same(list(csv.DictReader(call(capsys, "cluster", path, "--tsv", *QUICK).out.splitlines(), delimiter="\t")), found)
+    same(
+        list(
+            csv.DictReader(
+                call(capsys, "cluster", path, "--tsv", *QUICK).out.splitlines(), delimiter="\t"
+            )
+        ),
+        found,
+    )
 
 
 def test_on_a_terminal_the_table_is_the_answer(capsys, path, found, monkeypatch):
     ended = call(capsys, "cluster", path, *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     lines = ended.out.splitlines()
-    assert lines[0] == "3 clusters of 30 samples" and lines[1].split()[:3] == ["feature", "method", "ARI"]
+    assert lines[0] == "3 clusters of 30 samples" and lines[1].split()[:3] == [
+        "feature",
+        "method",
+        "ARI",
+    ]
     first = found[0]
-    assert lines[2].startswith("gradient@conv  kmeans") and f"{first.columns['ari'].mean():.3f} ±{first.columns['ari'].std():.3f}" in lines[2]
+    assert (
+        lines[2].startswith("gradient@conv  kmeans")
+        and f"{first.columns['ari'].mean():.3f} ±{first.columns['ari'].std():.3f}" in lines[2]
+    )
     assert f"[{first.facts['ari_low']:.3f}, {first.facts['ari_high']:.3f}]" in lines[2]
-    assert f"argmax itself: ARI {first.facts['argmax_ari']:.3f}" in ended.out and "random labels: ARI" in ended.out
+    assert (
+        f"argmax itself: ARI {first.facts['argmax_ari']:.3f}" in ended.out
+        and "random labels: ARI" in ended.out
+    )
 
 
 def test_with_an_output_the_terminal_gets_the_table_on_stderr(capsys, path, tmp_path, monkeypatch):
-    ended = call(capsys, "cluster", path, "-q", "-o", tmp_path / "out.h5", *QUICK, terminal=["out", "err"], monkeypatch=monkeypatch)
+    ended = call(
+        capsys,
+        "cluster",
+        path,
+        "-q",
+        "-o",
+        tmp_path / "out.h5",
+        *QUICK,
+        terminal=["out", "err"],
+        monkeypatch=monkeypatch,
+    )
     assert ended.out == "" and "3 clusters of 30 samples" in ended.err
     with store.read(str(tmp_path / "out.h5")) as opened:
         assert opened.tree("/clusters/gradient@conv") == ["gmm", "kmeans"]
@@ -66,23 +93,48 @@ def test_with_an_output_the_terminal_gets_the_table_on_stderr(capsys, path, tmp_
 def test_a_file_is_written_silently_and_the_table_only_where_asked(capsys, path, found, tmp_path):
     ended = call(capsys, "cluster", path, "-o", tmp_path / "a.h5", *QUICK)
     assert (ended.status, ended.out, ended.err) == (0, "", "") and (tmp_path / "a.h5").exists()
-    same(json.loads(call(capsys, "cluster", path, "-o", tmp_path / "b.h5", "--json", *QUICK).out)["rows"], found)
+    same(
+        json.loads(call(capsys, "cluster", path, "-o", tmp_path / "b.h5", "--json", *QUICK).out)[
+            "rows"
+        ],
+        found,
+    )
     assert (tmp_path / "b.h5").exists()
 
 
 def test_samples_without_classes(capsys, tmp_path, monkeypatch):
     path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
     assert call(capsys, "cluster", path, "--json").status == 1
-    ended = call(capsys, "cluster", path, "--k", 3, *QUICK, terminal=["out"], monkeypatch=monkeypatch)
-    assert ended.status == 0 and "3 clusters of 30 samples" in ended.out and "random labels: ARI" not in ended.out
+    ended = call(
+        capsys, "cluster", path, "--k", 3, *QUICK, terminal=["out"], monkeypatch=monkeypatch
+    )
+    assert (
+        ended.status == 0
+        and "3 clusters of 30 samples" in ended.out
+        and "random labels: ARI" not in ended.out
+    )
     rows = json.loads(call(capsys, "cluster", path, "--k", 3, "--json", *QUICK).out)["rows"]
     assert all(row["ari"] is None and row["ari_argmax"] is not None for row in rows)
 
 
 def test_a_store_may_name_its_feature(capsys, path):
-    options = ("--method", "agglomerative", "--linkage", "average", "--pca", 2, "--normalize", "none", "--resamples", 0)
+    options = (
+        "--method",
+        "agglomerative",
+        "--linkage",
+        "average",
+        "--pca",
+        2,
+        "--normalize",
+        "none",
+        "--resamples",
+        0,
+    )
     rows = json.loads(call(capsys, "cluster", f"{path}::logits", "--json", *options).out)["rows"]
-    assert [(row["feature"], row["method"]) for row in rows] == [("logits", "agglomerative"), ("weight", "agglomerative")]
+    assert [(row["feature"], row["method"]) for row in rows] == [
+        ("logits", "agglomerative"),
+        ("weight", "agglomerative"),
+    ]
 
 
 def test_rows_of_zeros_are_said(capsys, tmp_path, monkeypatch):
@@ -90,17 +142,31 @@ def test_rows_of_zeros_are_said(capsys, tmp_path, monkeypatch):
     data.taps["gradient@conv"][:2] = 0
     path = write(tmp_path / "a.h5", data)
     ended = call(capsys, "cluster", path, *QUICK, terminal=["out"], monkeypatch=monkeypatch)
-    assert ended.out.count("gradient@conv: 2 rows without a direction are left out") == 1 and "3 clusters of 30 samples" in ended.out
+    assert (
+        ended.out.count("gradient@conv: 2 rows without a direction are left out") == 1
+        and "3 clusters of 30 samples" in ended.out
+    )
 
 
-@pytest.mark.parametrize("arguments, status, words", [
-    (["--k", 31, "--json"], 1, "ask for fewer with --k"), (["--k", 0], 2, "--k"), (["--method", "dbscan"], 2, "agglomerative"),
-    (["--seed", 2 ** 31], 2, "--seed"), (["--json", "-o", "-"], 2, "leave one of them out"), (["--figure", "a.gif", "--json"], 2, ".png"),
-    (["--where", "smallest=10%", "--json"], 1, "has no boxes"),
-])
+@pytest.mark.parametrize(
+    "arguments, status, words",
+    [
+        (["--k", 31, "--json"], 1, "ask for fewer with --k"),
+        (["--k", 0], 2, "--k"),
+        (["--method", "dbscan"], 2, "agglomerative"),
+        (["--seed", 2**31], 2, "--seed"),
+        (["--json", "-o", "-"], 2, "leave one of them out"),
+        (["--figure", "a.gif", "--json"], 2, ".png"),
+        (["--where", "smallest=10%", "--json"], 1, "has no boxes"),
+    ],
+)
 def test_mistakes_are_one_line(capsys, path, arguments, status, words):
     ended = call(capsys, "cluster", path, *arguments)
-    assert ended.status == status and words in ended.line and ended.line.startswith("gradtools cluster: ")
+    assert (
+        ended.status == status
+        and words in ended.line
+        and ended.line.startswith("gradtools cluster: ")
+    )
 
 
 def test_a_picture_beside_the_table(capsys, path, tmp_path):

@@ -6,12 +6,12 @@ import json
 import re
 
 import pytest
-
-from gradtools.stages import cluster, evaluate, similarity
-from gradtools import store
-from gradtools.cli import terminal
 from planted import plant, write
 from shell import call
+
+from gradtools import store
+from gradtools.cli import terminal
+from gradtools.stages import cluster, evaluate, similarity
 
 LAYOUTS = (None, "layers", "seed")  # None: those of similarity and clustering
 
@@ -21,9 +21,16 @@ def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shell")
     found = [str(folder / "similarity.h5"), str(folder / "clusters.h5")]
     with store.read(write(folder / "a.h5", plant())) as source:
-        chosen = similarity.Options(resamples=20, permutations=20, features=("gradient", "activation", "logits"))
+        chosen = similarity.Options(
+            resamples=20, permutations=20, features=("gradient", "activation", "logits")
+        )
         similarity.similarity(source, found[0], chosen, say=print)
-        cluster.cluster(source, found[1], cluster.Options(repeats=2, n_init=1, resamples=20, features=("gradient", "logits")), say=print)
+        cluster.cluster(
+            source,
+            found[1],
+            cluster.Options(repeats=2, n_init=1, resamples=20, features=("gradient", "logits")),
+            say=print,
+        )
     return tuple(found)
 
 
@@ -38,9 +45,13 @@ def asked(layout):
 
 def values(paths, layout):
     """Every (table, column, value) of the tables."""
-    return [(table.title, column, float(getattr(row[column], "value", row[column])))
-            for table in tables(paths, layout) for row in table.rows for column in table.columns
-            if hasattr(row.get(column), "value") or isinstance(row.get(column), int)]
+    return [
+        (table.title, column, float(getattr(row[column], "value", row[column])))
+        for table in tables(paths, layout)
+        for row in table.rows
+        for column in table.columns
+        if hasattr(row.get(column), "value") or isinstance(row.get(column), int)
+    ]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -52,7 +63,9 @@ def test_json_csv_and_tsv_hold_every_value(capsys, paths, layout):
         text = call(capsys, "evaluate", *paths, "--format", form, *asked(layout)).out
         read[form] = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
     for rows in read.values():
-        assert [(row["table"], row["column"]) for row in rows] == [(title, column) for title, column, _ in expected]
+        assert [(row["table"], row["column"]) for row in rows] == [
+            (title, column) for title, column, _ in expected
+        ]
         numbers = [float("nan") if row["value"] is None else float(row["value"]) for row in rows]
         assert numbers == pytest.approx([value for *_, value in expected], nan_ok=True)
         assert {row["model"] for row in rows} <= {"planted", ""}
@@ -66,10 +79,15 @@ def test_markdown_has_as_many_cells_in_every_row(capsys, paths, layout):
     assert len(blocks) == len(made)
     for block, table in zip(blocks, made):
         lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in block.splitlines()]
-        assert {len(line) for line in lines} == {len(table.columns)} and len(lines) == 2 + len(table.rows)
+        assert {len(line) for line in lines} == {len(table.columns)} and len(lines) == 2 + len(
+            table.rows
+        )
         assert [cell.strip().replace("\\|", "|") for cell in lines[0]] == table.columns
         for line, row in zip(lines[2:], table.rows):
-            shown = [str(row.get(column)) if row.get(column) is not None else "-" for column in table.columns]
+            shown = [
+                str(row.get(column)) if row.get(column) is not None else "-"
+                for column in table.columns
+            ]
             assert [cell.strip().replace("\\|", "|") for cell in line] == shown
 
 
@@ -82,13 +100,19 @@ def test_latex_has_as_many_cells_in_every_row(capsys, paths, layout):
     for (columns, body), table in zip(blocks, made):
         lines = [line for line in body.splitlines() if line != r"\hline"]
         assert len(columns) == len(table.columns) and len(lines) == 1 + len(table.rows)
-        assert all(line.endswith(r" \\") and len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1 for line in lines)
+        assert all(
+            line.endswith(r" \\") and len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
+            for line in lines
+        )
         assert not any(re.search(r"(?<!\\)[%#$_]", line) for line in lines)
 
 
 def test_latex_escapes_what_it_would_take_for_its_own():
     text = terminal.FORMS["latex"]([{"a_{b}": r"50 % \x & #~^$"}], ["a_{b}"], None, ())
-    assert r"a\_\{b\} \\" in text and r"50 \% \textbackslash{}x \& \#\textasciitilde{}\^{}\$ \\" in text
+    assert (
+        r"a\_\{b\} \\" in text
+        and r"50 \% \textbackslash{}x \& \#\textasciitilde{}\^{}\$ \\" in text
+    )
 
 
 def test_text_shows_every_table_and_note(capsys, paths):
@@ -106,14 +130,21 @@ def test_the_published_values_are_shown_where_asked(capsys, paths):
 
 def test_what_nobody_computed_is_named_below(capsys, paths):
     ended = call(capsys, "evaluate", paths[0])
-    assert ended.status == 0 and ended.err == "planted: no clusters: gradtools cluster computes them\n"
+    assert (
+        ended.status == 0 and ended.err == "planted: no clusters: gradtools cluster computes them\n"
+    )
     assert call(capsys, "evaluate", "-q", paths[0]).err == ""
 
 
-@pytest.mark.parametrize("arguments, status, words", [
-    (["--layout", "x"], 2, "clustering"), (["--format", "html"], 2, "markdown"), (["--figure", "a.gif"], 2, ".png"),
-    (["missing.h5"], 1, "no such file"),
-])
+@pytest.mark.parametrize(
+    "arguments, status, words",
+    [
+        (["--layout", "x"], 2, "clustering"),
+        (["--format", "html"], 2, "markdown"),
+        (["--figure", "a.gif"], 2, ".png"),
+        (["missing.h5"], 1, "no such file"),
+    ],
+)
 def test_mistakes_are_one_line(capsys, paths, arguments, status, words):
     ended = call(capsys, "evaluate", *paths, *arguments)
     assert ended.status == status and words in ended.line
@@ -127,6 +158,12 @@ def test_a_picture_beside_the_tables(capsys, paths, tmp_path, picture):
 
 def test_only_what_the_layout_shows_is_missed(capsys, paths):
     """Similarities alone: clusters are missed by the layouts that show them."""
-    for layout, missed in ((None, True), ("clustering", False), ("similarity", False), ("layers", False), ("seed", True)):
+    for layout, missed in (
+        (None, True),
+        ("clustering", False),
+        ("similarity", False),
+        ("layers", False),
+        ("seed", True),
+    ):
         path = paths[1] if layout == "clustering" else paths[0]
         assert ("no clusters" in call(capsys, "evaluate", path, *asked(layout)).err) == missed

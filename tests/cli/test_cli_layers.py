@@ -4,11 +4,12 @@ import csv
 import json
 
 import pytest
-
 from networks import TOY_SOURCE
 from shell import call
 
-RULES = 'PREPROCESS = {"resize": 8, "crop": 8, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\n'
+RULES = (
+    'PREPROCESS = {"resize": 8, "crop": 8, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,24 +27,39 @@ def rows(capsys, *arguments):
 
 def test_shapes_calls_and_verdicts(capsys, network):
     found = rows(capsys, network)
-    assert {tap: [row[key] for key in ("module", "calls", "channels", "height", "width")] for tap, row in found.items()} == {
-        "stem": ["Conv2d", 1, 4, 8, 8], "body": ["Conv2d", 1, 3, 8, 8]}
+    assert {
+        tap: [row[key] for key in ("module", "calls", "channels", "height", "width")]
+        for tap, row in found.items()
+    } == {"stem": ["Conv2d", 1, 4, 8, 8], "body": ["Conv2d", 1, 3, 8, 8]}
     # body is averaged over positions into the linear layer: its gradient is the class row; stem's goes through a ReLU
-    assert [found["body"][key] for key in ("constant", "independent")] == ["yes", "yes"] and "class weights" in found["body"]["verdict"]
-    assert [found["stem"][key] for key in ("constant", "independent", "verdict")] == ["no", "no", ""]
+    assert [found["body"][key] for key in ("constant", "independent")] == [
+        "yes",
+        "yes",
+    ] and "class weights" in found["body"]["verdict"]
+    assert [found["stem"][key] for key in ("constant", "independent", "verdict")] == [
+        "no",
+        "no",
+        "",
+    ]
     assert "auto:last-conv" in found["body"]["auto"]
 
 
 def test_size_and_no_classes(capsys, network):
     assert {row["height"] for row in rows(capsys, network, "--size", 12).values()} == {12}
-    assert {(row["constant"], row["independent"]) for row in rows(capsys, network, "--head", "none").values()} == {("-", "-")}
+    assert {
+        (row["constant"], row["independent"])
+        for row in rows(capsys, network, "--head", "none").values()
+    } == {("-", "-")}
 
 
 def test_text_and_tsv_say_the_same(capsys, network):
     expected = list(rows(capsys, network).values())
     text = call(capsys, "layers", network, "--weights", "random")
     assert text.out.splitlines()[0].split() == list(expected[0]) and "random weights" in text.err
-    table = csv.DictReader(call(capsys, "layers", network, "--weights", "random", "--tsv").out.splitlines(), delimiter="\t")
+    table = csv.DictReader(
+        call(capsys, "layers", network, "--weights", "random", "--tsv").out.splitlines(),
+        delimiter="\t",
+    )
     assert list(table) == [{key: str(value) for key, value in row.items()} for row in expected]
     assert call(capsys, "layers", "-q", network, "--weights", "random").err == ""
 

@@ -3,18 +3,23 @@
 import subprocess
 
 import pytest
-
 from conftest import ROOT
-from gradtools.stages import recipe
 from shell import call
+
+from gradtools.stages import recipe
 
 STAND_IN = "#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in -o|--figure) shift; echo made > $1;; esac; shift; done\n"  # only makes its output
 
 
 def make(folder, *arguments):
     """make in a folder, with the checkout's commands on the path."""
-    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True,
-                          env={"PATH": f"{ROOT / 'bin'}:/usr/bin:/bin", "LC_ALL": "C"})
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{ROOT / 'bin'}:/usr/bin:/bin", "LC_ALL": "C"},
+    )
 
 
 def test_the_list_has_every_recipe_and_what_it_makes(capsys):
@@ -23,7 +28,10 @@ def test_the_list_has_every_recipe_and_what_it_makes(capsys):
     assert ended.status == 0 and files
     for path in files:
         first = path.read_text().splitlines()[0]
-        assert any(line.split()[0] == path.stem and line.endswith(first.split(": ", 1)[1]) for line in ended.out.splitlines()[1:])
+        assert any(
+            line.split()[0] == path.stem and line.endswith(first.split(": ", 1)[1])
+            for line in ended.out.splitlines()[1:]
+        )
 
 
 @pytest.mark.parametrize("name", recipe.names())
@@ -39,8 +47,14 @@ def test_a_file_is_written_once_and_replaced_with_force(capsys, tmp_path):
     assert call(capsys, "recipe", "class-relations", "-o", path).status == 0
     text = path.read_text()
     path.write_text("precious")
-    assert "--force" in call(capsys, "recipe", "class-relations", "-o", path).line and path.read_text() == "precious"
-    assert call(capsys, "recipe", "class-relations", "-o", path, "--force").status == 0 and path.read_text() == text
+    assert (
+        "--force" in call(capsys, "recipe", "class-relations", "-o", path).line
+        and path.read_text() == "precious"
+    )
+    assert (
+        call(capsys, "recipe", "class-relations", "-o", path, "--force").status == 0
+        and path.read_text() == text
+    )
 
 
 def test_an_unknown_name_lists_the_known(capsys):
@@ -60,7 +74,12 @@ def test_another_variable_makes_only_what_depends_on_it(tmp_path):
     assert make(tmp_path, "-q", *ours).returncode == 0
     other = make(tmp_path, *ours, "OF=it's (another), class").stdout
     assert other.count("./gradtools neighbors") == 2 and other.count("./gradtools") == 2
-    assert make(tmp_path, "-n", *ours, "OF=it's (another), class", "OTHER=third").stdout.count("./gradtools") == 4
+    assert (
+        make(tmp_path, "-n", *ours, "OF=it's (another), class", "OTHER=third").stdout.count(
+            "./gradtools"
+        )
+        == 4
+    )
 
 
 def test_other_steps_measure_anew_and_draw_nothing_else(tmp_path):
@@ -71,4 +90,7 @@ def test_other_steps_measure_anew_and_draw_nothing_else(tmp_path):
     assert make(tmp_path, *ours).returncode == 0 and (tmp_path / "out" / "measured.txt").exists()
     assert make(tmp_path, "-q", *ours).returncode == 0
     other = make(tmp_path, "-n", *ours, "STEPS=5").stdout
-    assert other.count("--ablate zero") == other.count("./gradtools evaluate") == 1 and other.count("./gradtools") == 2
+    assert (
+        other.count("--ablate zero") == other.count("./gradtools evaluate") == 1
+        and other.count("./gradtools") == 2
+    )

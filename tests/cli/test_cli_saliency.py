@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-
 from conftest import ROOT
-from gradtools import cli, store
-from gradtools.errors import GradtoolsError
 from networks import TOY_SOURCE
 from shell import equal_after_kills
+
+from gradtools import cli, store
+from gradtools.errors import GradtoolsError
 
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
 
@@ -33,35 +33,77 @@ def workplace(tmp_path_factory):
 def run(folder, *arguments):
     """The command in a process of its own."""
     line = [sys.executable, "-m", "gradtools", "saliency", *arguments, "--model", "toy.py:Toy"]
-    return subprocess.run(line, capture_output=True, text=True, cwd=folder, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 def test_pipe_carries_the_features(workplace):
-    line = ("{python} -m gradtools extract photos --model toy.py:Toy --tap body | "
-            "{python} -m gradtools saliency --model toy.py:Toy --method gam > maps.h5")
-    subprocess.run(line.format(python=sys.executable), shell=True, check=True, cwd=workplace, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    line = (
+        "{python} -m gradtools extract photos --model toy.py:Toy --tap body | "
+        "{python} -m gradtools saliency --model toy.py:Toy --method gam > maps.h5"
+    )
+    subprocess.run(
+        line.format(python=sys.executable),
+        shell=True,
+        check=True,
+        cwd=workplace,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     with store.read(str(workplace / "maps.h5")) as source:
         assert source.kind == "maps" and source.maps == ["gam@body"] and source.taps == ["body"]
-        assert source.values("/taps/body/gradient").shape == (600, 3) and len(source.history_lines()) == 2
+        assert (
+            source.values("/taps/body/gradient").shape == (600, 3)
+            and len(source.history_lines()) == 2
+        )
 
 
-@pytest.mark.parametrize("options", [("--target", "top:2"), ("--target", "cosine", "--pairs", "same-class:300")])
+@pytest.mark.parametrize(
+    "options", [("--target", "top:2"), ("--target", "cosine", "--pairs", "same-class:300")]
+)
 def test_killed_and_given_again(workplace, options):
     """SIGKILL at many moments; what comes out equals what an undisturbed run wrote."""
-    arguments = ["saliency", "photos", *options, "--method", "gradcam", "--method", "gradcam++", "--batch-size", "8", "--model", "toy.py:Toy"]
+    arguments = [
+        "saliency",
+        "photos",
+        *options,
+        "--method",
+        "gradcam",
+        "--method",
+        "gradcam++",
+        "--batch-size",
+        "8",
+        "--model",
+        "toy.py:Toy",
+    ]
     assert equal_after_kills(workplace, arguments, (0.85, 0.95))
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (("photos", "-o", "a.h5", "--where", "correct"), "about the images of a store"), (("photos", "-o", "no/a.h5"), "does not exist"),
-    (("photos", "-o", "a.h5", "--target", "wasp"), "no class 'wasp'"), (("photos", "-o", "a.h5", "--channels", "best"), "--channels best"),
-    (("photos", "-o", "a.h5", "--layers", "9"), "--layers 9"),
-    (("photos", "-o", "a.h5", "--layers", "1,9"), "--layers 9: this network has 1 block"),
-    (("photos", "-o", "a.h5", "--layers", "2;3"), "as in 1,2,4"), ((), "standard input was empty")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("photos", "-o", "a.h5", "--where", "correct"), "about the images of a store"),
+        (("photos", "-o", "no/a.h5"), "does not exist"),
+        (("photos", "-o", "a.h5", "--target", "wasp"), "no class 'wasp'"),
+        (("photos", "-o", "a.h5", "--channels", "best"), "--channels best"),
+        (("photos", "-o", "a.h5", "--layers", "9"), "--layers 9"),
+        (("photos", "-o", "a.h5", "--layers", "1,9"), "--layers 9: this network has 1 block"),
+        (("photos", "-o", "a.h5", "--layers", "2;3"), "as in 1,2,4"),
+        ((), "standard input was empty"),
+    ],
+)
 def test_mistakes_are_said_in_one_line(workplace, arguments, words):
     result = run(workplace, "-q", *arguments)
-    assert result.returncode in (1, 2) and words in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert (
+        result.returncode in (1, 2)
+        and words in result.stderr
+        and len(result.stderr.strip().splitlines()) == 1
+    ), result.stderr
     assert not (workplace / "a.h5").exists()
 
 
@@ -69,8 +111,25 @@ def test_maps_are_drawn_when_made_and_from_their_store(workplace, monkeypatch, c
     """The same pictures both ways, byte for byte."""
     monkeypatch.chdir(workplace)
     (workplace / "few.txt").write_text("photos/ant/000.png\nphotos/bee/001.png\n")
-    here("--files-from", "few.txt", "--model", "toy.py:Toy", "--target", "0", "--method", "gam", "--overlay", "made", "-o", "few.h5")
-    assert {path.name.split("-")[0] for path in (workplace / "made").iterdir()} == {"grid", "class", "overlay"}
+    here(
+        "--files-from",
+        "few.txt",
+        "--model",
+        "toy.py:Toy",
+        "--target",
+        "0",
+        "--method",
+        "gam",
+        "--overlay",
+        "made",
+        "-o",
+        "few.h5",
+    )
+    assert {path.name.split("-")[0] for path in (workplace / "made").iterdir()} == {
+        "grid",
+        "class",
+        "overlay",
+    }
     here("few.h5", "--overlay", "drawn")
     assert "drawn: 4 pictures" in capsys.readouterr().err
     for path in (workplace / "made").iterdir():
@@ -79,18 +138,32 @@ def test_maps_are_drawn_when_made_and_from_their_store(workplace, monkeypatch, c
     assert os.listdir(workplace / "peer") == ["grid-001.png"] and not capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (("few.h5",), "Missing option '--model'"), (("few.h5", "--overlay", "new", "--method", "gam"), "--method is about making maps"),
-    (("few.h5", "--overlay", "no/where"), "make it first"), (("few.h5", "--overlay", "new", "--fuse", "most"), "unknown fusion"),
-    (("few.h5", "--overlay", "new", "--fuse", "max", "--compat", "cam"), "compat mode cam"),
-    (("a.h5", "b.h5", "--overlay", "new"), "one store"), (("no.h5", "--overlay", "new"), "no such file"),
-    (("photos", "--model", "toy.py:Toy", "-o", "-", "--overlay", "new"), "with -o"),
-    (("photos", "--model", "toy.py:Toy", "-o", "a.h5", "--compat", "ones"), "add --overlay DIR")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("few.h5",), "Missing option '--model'"),
+        (("few.h5", "--overlay", "new", "--method", "gam"), "--method is about making maps"),
+        (("few.h5", "--overlay", "no/where"), "make it first"),
+        (("few.h5", "--overlay", "new", "--fuse", "most"), "unknown fusion"),
+        (("few.h5", "--overlay", "new", "--fuse", "max", "--compat", "cam"), "compat mode cam"),
+        (("a.h5", "b.h5", "--overlay", "new"), "one store"),
+        (("no.h5", "--overlay", "new"), "no such file"),
+        (("photos", "--model", "toy.py:Toy", "-o", "-", "--overlay", "new"), "with -o"),
+        (
+            ("photos", "--model", "toy.py:Toy", "-o", "a.h5", "--compat", "ones"),
+            "add --overlay DIR",
+        ),
+    ],
+)
 def test_mistakes_in_drawing_are_said(workplace, monkeypatch, arguments, words):
     monkeypatch.chdir(workplace)
     with pytest.raises(GradtoolsError) as error:
         here("-q", *arguments)
-    assert words in str(error.value) and "\n" not in str(error.value) and not (workplace / "new").exists()
+    assert (
+        words in str(error.value)
+        and "\n" not in str(error.value)
+        and not (workplace / "new").exists()
+    )
 
 
 def here(*arguments):

@@ -8,8 +8,8 @@ import sys
 
 import click
 import pytest
-
 from conftest import ROOT
+
 from gradtools import cli
 
 NEEDS_TORCH = {"extract", "classes", "saliency", "layers", "demo"}
@@ -55,7 +55,9 @@ def test_help_and_the_list_of_commands_import_nothing_heavy():
         "    main(argv)\n"
         "print(sorted({'torch', 'numpy', 'h5py', 'rich', 'matplotlib', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)), file=sys.stderr)"
     )
-    result = subprocess.run([sys.executable, "-c", script, *cli.COMMANDS], capture_output=True, text=True, cwd=ROOT)
+    result = subprocess.run(
+        [sys.executable, "-c", script, *cli.COMMANDS], capture_output=True, text=True, cwd=ROOT
+    )
     assert result.stderr.strip().splitlines()[-1] == "[]"
 
 
@@ -64,10 +66,10 @@ def test_no_torch_where_none_is_needed(name, feature_store, tmp_path):
     arguments = [name, str(feature_store)] + (
         ["-o", str(tmp_path / "out.h5")] if name in MAKES_STORE else []
     )
-    script = (
-        "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
+    script = "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT
     )
-    result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT)
     assert result.stderr.strip().splitlines()[-1] == "False", result.stderr
 
 
@@ -94,7 +96,9 @@ def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
     out.write_text("precious")
     assert "--force" in one_line(run(name, feature_store, "-o", out), 1)
     assert out.read_text() == "precious"
-    assert "does not exist" in one_line(run(name, feature_store, "-o", tmp_path / "no" / "out.h5"), 1)
+    assert "does not exist" in one_line(
+        run(name, feature_store, "-o", tmp_path / "no" / "out.h5"), 1
+    )
 
 
 @pytest.mark.parametrize("name", MAKES_STORE)
@@ -128,10 +132,20 @@ def test_pipe_carries_everything_and_prints_the_table(feature_store):
         "{python} -m gradtools cluster --repeats 2 --resamples 50 | {python} -m gradtools evaluate"
     )
     result = subprocess.run(
-        line.format(python=sys.executable, store=feature_store), shell=True, capture_output=True, text=True, cwd=ROOT
+        line.format(python=sys.executable, store=feature_store),
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
     )
     assert result.returncode == 0, result.stderr
-    for words in ("pair AUC by cosine", "kmeans: ARI", "gmm: ARI", "argmax itself", "class x prediction"):
+    for words in (
+        "pair AUC by cosine",
+        "kmeans: ARI",
+        "gmm: ARI",
+        "argmax itself",
+        "class x prediction",
+    ):
         assert words in result.stdout
 
 
@@ -156,21 +170,34 @@ def test_full_stdout_is_a_failure(feature_store):
 @pytest.mark.parametrize("called", ["gradtools", "gradtools-info"])
 def test_bin_runs_uninstalled_under_both_names(called, feature_store, tmp_path):
     arguments = [str(feature_store)] if called != "gradtools" else ["info", str(feature_store)]
-    result = subprocess.run([str(ROOT / "bin" / called), *arguments], capture_output=True, text=True, cwd=tmp_path)
+    result = subprocess.run(
+        [str(ROOT / "bin" / called), *arguments], capture_output=True, text=True, cwd=tmp_path
+    )
     assert result.returncode == 0 and "features" in result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("written, status, words", [
-    (("--newick", "f.h5", "-o", "g.h5", "--force"), 2, "--newick f.h5 is an input"),
-    (("--figure", "picture.png", "-o", "link.png", "--force"), 2, "both name"),
-    (("--newick", "new.png", "--figure", "./new.png"), 2, "both name"),
-    (("--newick", "names.txt", "--where", "list=names.txt", "--force"), 2, "--newick names.txt is an input"),
-    (("--figure", "picture.png", "-o", "g.h5"), 1, "--figure picture.png exists"),
-    (("--newick", "picture.png", "-o", "g.h5"), 1, "--newick picture.png exists"),
-    (("--newick", "folder", "--force", "-o", "g.h5"), 2, "is not a regular file"),
-    (("-o", ""), 2, "is a variable unset?"), (("--figure", "", "-o", "g.h5"), 2, "is a variable unset?"), (("-o", "new/"), 2, "names no file"),
-])
-def test_written_files_take_no_others_place(feature_store, tmp_path, monkeypatch, capsys, written, status, words):
+@pytest.mark.parametrize(
+    "written, status, words",
+    [
+        (("--newick", "f.h5", "-o", "g.h5", "--force"), 2, "--newick f.h5 is an input"),
+        (("--figure", "picture.png", "-o", "link.png", "--force"), 2, "both name"),
+        (("--newick", "new.png", "--figure", "./new.png"), 2, "both name"),
+        (
+            ("--newick", "names.txt", "--where", "list=names.txt", "--force"),
+            2,
+            "--newick names.txt is an input",
+        ),
+        (("--figure", "picture.png", "-o", "g.h5"), 1, "--figure picture.png exists"),
+        (("--newick", "picture.png", "-o", "g.h5"), 1, "--newick picture.png exists"),
+        (("--newick", "folder", "--force", "-o", "g.h5"), 2, "is not a regular file"),
+        (("-o", ""), 2, "is a variable unset?"),
+        (("--figure", "", "-o", "g.h5"), 2, "is a variable unset?"),
+        (("-o", "new/"), 2, "names no file"),
+    ],
+)
+def test_written_files_take_no_others_place(
+    feature_store, tmp_path, monkeypatch, capsys, written, status, words
+):
     monkeypatch.chdir(tmp_path)
     shutil.copy(feature_store, "f.h5")
     os.symlink("picture.png", "link.png")
@@ -181,14 +208,23 @@ def test_written_files_take_no_others_place(feature_store, tmp_path, monkeypatch
     before = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
     assert cli.main(["dendrogram", "f.h5", *written]) == status
     assert words in capsys.readouterr().err
-    assert {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {
+        path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()
+    } == before
 
 
-@pytest.mark.parametrize("command", [
-    ("cluster", "--tsv", "--repeats", 1, "--resamples", 0), ("similarity", "--tsv", "--no-intervals"), ("evaluate",),
-    ("neighbors", "--of", "00.png", "--permutations", 9, "--feature", "gradient"), ("dendrogram", "--tsv", "--resamples", 0),
-    ("compare", "--feature", "gradient", "--feature", "activation", "--no-intervals", "--tsv"), ("channels", "--tsv", "--resamples", 0),
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("cluster", "--tsv", "--repeats", 1, "--resamples", 0),
+        ("similarity", "--tsv", "--no-intervals"),
+        ("evaluate",),
+        ("neighbors", "--of", "00.png", "--permutations", 9, "--feature", "gradient"),
+        ("dendrogram", "--tsv", "--resamples", 0),
+        ("compare", "--feature", "gradient", "--feature", "activation", "--no-intervals", "--tsv"),
+        ("channels", "--tsv", "--resamples", 0),
+    ],
+)
 def test_a_picture_that_exists_is_replaced_by_force_alone(command, feature_store, tmp_path, capsys):
     path = tmp_path / "picture.svg"
     path.write_text("kept")

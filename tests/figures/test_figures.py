@@ -14,61 +14,100 @@ from PIL import Image
 from gradtools import figures
 from gradtools.cli import cluster, similarity
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.selection.subjects import Measured, Subject
 from gradtools.figures import bars, curves, heat, page, planes
 from gradtools.figures.matching import UNMATCHED, matched
+from gradtools.selection.subjects import Measured, Subject
 
 NAMES = ["cat", "$dog", "fox"]
-FEATURES = {"gradient@layer4.conv": .81, "activation@layer4": .92, "logits": .73, "weight": .64}
+FEATURES = {"gradient@layer4.conv": 0.81, "activation@layer4": 0.92, "logits": 0.73, "weight": 0.64}
 
 
-def measured(auc=.8, scale=1.):
-    values = {"within": .5, "same_class_same_prediction": .9, "same_class_other_prediction": .1,
-              "other_class_same_prediction": -.7, "other_class_other_prediction": np.nan, "auc": auc}
+def measured(auc=0.8, scale=1.0):
+    values = {
+        "within": 0.5,
+        "same_class_same_prediction": 0.9,
+        "same_class_other_prediction": 0.1,
+        "other_class_same_prediction": -0.7,
+        "other_class_other_prediction": np.nan,
+        "auc": auc,
+    }
     value = np.array([*values.values()]) * ([scale] * 5 + [1])
-    columns = {"statistic": list(values), "value": value, "low": value - .02, "high": value + .03,
-               "pairs": np.arange(6) * 11}
+    columns = {
+        "statistic": list(values),
+        "value": value,
+        "low": value - 0.02,
+        "high": value + 0.03,
+        "pairs": np.arange(6) * 11,
+    }
     return Measured(columns, {"rows": 30}, np.empty(0), None, "made.h5")
 
 
 def clustered(ari, labels):
-    facts = {"rows": 30, "ari_low": ari - .1, "ari_high": ari + .05, "argmax_ari": .66, "random_ari": .01}
-    return Measured({"ari": np.array([ari - .01, ari + .01])}, facts, np.empty(0), labels[None], "made.h5")
+    facts = {
+        "rows": 30,
+        "ari_low": ari - 0.1,
+        "ari_high": ari + 0.05,
+        "argmax_ari": 0.66,
+        "random_ari": 0.01,
+    }
+    return Measured(
+        {"ari": np.array([ari - 0.01, ari + 0.01])}, facts, np.empty(0), labels[None], "made.h5"
+    )
 
 
-def subject(name="resnet", last="layer4.conv", shift=0.):
+def subject(name="resnet", last="layer4.conv", shift=0.0):
     """Three classes of ten samples; the clusters are the classes under other numbers."""
     labels = np.repeat([0, 1, 2], 10)
-    made = Subject(name, ("samples", name, "argmax", "logit"), {},
-                   {"default_gradient": last, "default_activation": "layer4"},
-                   ["layer1", last, "layer4"], labels, NAMES, labels)
+    made = Subject(
+        name,
+        ("samples", name, "argmax", "logit"),
+        {},
+        {"default_gradient": last, "default_activation": "layer4"},
+        ["layer1", last, "layer4"],
+        labels,
+        NAMES,
+        labels,
+    )
     for feature, auc in FEATURES.items():
         feature = feature.replace("layer4.conv", last)
         made.similarity[feature, "cosine"] = measured(auc + shift)
-        made.projections[feature] = np.random.default_rng(0).normal(size=(30, 2)) + labels[:, None], np.array([.5, .2])
-        for method, ari in (("kmeans", auc + shift - .2), ("gmm", auc + shift - .3)):
+        made.projections[feature] = (
+            np.random.default_rng(0).normal(size=(30, 2)) + labels[:, None],
+            np.array([0.5, 0.2]),
+        )
+        for method, ari in (("kmeans", auc + shift - 0.2), ("gmm", auc + shift - 0.3)):
             made.clusters[feature, method] = clustered(ari, (labels + 1) % 3)
-    made.similarity["gradient@layer1", "cosine"] = measured(.55 + shift, .5)
+    made.similarity["gradient@layer1", "cosine"] = measured(0.55 + shift, 0.5)
     return made
 
 
 def bar_heights(panel):
-    return [[bar.get_height() for bar in group] for group in panel.containers if isinstance(group, BarContainer)]
+    return [
+        [bar.get_height() for bar in group]
+        for group in panel.containers
+        if isinstance(group, BarContainer)
+    ]
 
 
 def test_bars_are_as_high_as_the_values():
-    auc, kmeans, gmm = bars.draw([subject("a"), subject("b", shift=.05)]).axes
+    auc, kmeans, gmm = bars.draw([subject("a"), subject("b", shift=0.05)]).axes
     expected = np.array([*FEATURES.values()])
-    np.testing.assert_allclose(bar_heights(auc), np.stack([expected, expected + .05], axis=1))
-    np.testing.assert_allclose(bar_heights(kmeans), np.stack([expected - .2, expected - .15], axis=1))
-    np.testing.assert_allclose(bar_heights(gmm), np.stack([expected - .3, expected - .25], axis=1))
+    np.testing.assert_allclose(bar_heights(auc), np.stack([expected, expected + 0.05], axis=1))
+    np.testing.assert_allclose(
+        bar_heights(kmeans), np.stack([expected - 0.2, expected - 0.15], axis=1)
+    )
+    np.testing.assert_allclose(
+        bar_heights(gmm), np.stack([expected - 0.3, expected - 0.25], axis=1)
+    )
     assert [label.get_text() for label in auc.get_xticklabels()] == ["a", "b"]
 
 
 def test_error_bars_end_at_the_interval():
     panel = bars.draw([subject()]).axes[0]
-    ends = [segment[:, 1] for collection in panel.collections for segment in collection.get_segments()]
-    np.testing.assert_allclose(ends, [(value - .02, value + .03) for value in FEATURES.values()])
+    ends = [
+        segment[:, 1] for collection in panel.collections for segment in collection.get_segments()
+    ]
+    np.testing.assert_allclose(ends, [(value - 0.02, value + 0.03) for value in FEATURES.values()])
 
 
 def test_only_the_control_is_hatched():
@@ -80,10 +119,12 @@ def test_only_the_control_is_hatched():
 
 def test_references_stand_at_their_values():
     auc, kmeans, _ = bars.draw([subject()]).axes
-    assert [line.get_ydata()[0] for line in auc.lines if line.get_linestyle() == "--"] == [.5]
-    segments = [segment for collection in kmeans.collections for segment in collection.get_segments()]
+    assert [line.get_ydata()[0] for line in auc.lines if line.get_linestyle() == "--"] == [0.5]
+    segments = [
+        segment for collection in kmeans.collections for segment in collection.get_segments()
+    ]
     lines = [start[1] for start, end in segments if start[1] == end[1]]
-    np.testing.assert_allclose(lines, [.66, .01])
+    np.testing.assert_allclose(lines, [0.66, 0.01])
 
 
 def test_a_feature_that_one_model_lacks_leaves_a_gap():
@@ -96,14 +137,20 @@ def test_a_feature_that_one_model_lacks_leaves_a_gap():
 def test_heat_shows_means_and_pairs_in_their_cells():
     result = measured()
     panel, bar = heat.draw({"cosine": [("net", {"logits": result})]}).axes
-    np.testing.assert_allclose(panel.images[0].get_array().filled(np.nan), [[.9, .1], [-.7, np.nan]])
+    np.testing.assert_allclose(
+        panel.images[0].get_array().filled(np.nan), [[0.9, 0.1], [-0.7, np.nan]]
+    )
     assert {text.get_position(): text.get_text() for text in panel.texts[:4]} == {
-        (0, 0): "0.900\n(11)", (1, 0): "0.100\n(22)", (0, 1): "-0.700\n(33)", (1, 1): "-"}
+        (0, 0): "0.900\n(11)",
+        (1, 0): "0.100\n(22)",
+        (0, 1): "-0.700\n(33)",
+        (1, 1): "-",
+    }
     assert panel.images[0].get_clim() == (-1, 1)
 
 
 def test_heat_of_another_metric_is_centred_at_zero():
-    maps = {"dot": [("", {"logits": measured(scale=40.), "weight": measured(scale=3.)})]}
+    maps = {"dot": [("", {"logits": measured(scale=40.0), "weight": measured(scale=3.0)})]}
     images = [panel.images[0] for panel in heat.draw(maps).axes if panel.images]
     assert [image.get_clim() for image in images] == [(-36, 36)] * 2
 
@@ -127,19 +174,30 @@ def test_matching_agrees_with_trying_every_permutation():
     rng = np.random.default_rng(3)
     for _ in range(20):
         clusters, classes = rng.integers(0, 4, (2, 40))
-        best = max(sum(np.array(order)[clusters] == classes) for order in itertools.permutations(range(4)))
+        best = max(
+            sum(np.array(order)[clusters] == classes) for order in itertools.permutations(range(4))
+        )
         assert sum(matched(clusters, classes) == classes) == best
 
 
 def test_clusters_beyond_the_classes_stand_for_none():
-    assert matched(np.array([5, 5, 5, 6, 6, 7]), np.array([0, 0, 0, 1, 1, 1])).tolist() == [0, 0, 0, 1, 1, UNMATCHED]
+    assert matched(np.array([5, 5, 5, 6, 6, 7]), np.array([0, 0, 0, 1, 1, 1])).tolist() == [
+        0,
+        0,
+        0,
+        1,
+        1,
+        UNMATCHED,
+    ]
     assert matched(np.array([0, 0, 0, 0]), np.array([0, 1, 1, 1])).tolist() == [1] * 4
 
 
 def test_planes_colour_a_permuted_clustering_like_the_classes():
     labels = np.repeat([0, 1, 2], 10)
     coordinates = np.random.default_rng(0).normal(size=(30, 2))
-    plane = planes.Plane("gradient@layer4", coordinates, np.array([.34, .12]), {"kmeans": ((labels + 1) % 3, 1.)})
+    plane = planes.Plane(
+        "gradient@layer4", coordinates, np.array([0.34, 0.12]), {"kmeans": ((labels + 1) % 3, 1.0)}
+    )
     true, kmeans = planes.draw([planes.Grid("net", labels, NAMES, [plane])]).axes
     for a, b in zip(true.collections, kmeans.collections):
         np.testing.assert_array_equal(a.get_offsets(), b.get_offsets())
@@ -158,16 +216,21 @@ def test_planes_name_classes_and_samples():
 def test_many_classes_get_a_colour_bar():
     classes = np.arange(60) % 30
     plane = planes.Plane("logits", np.eye(60)[:, :2], None, {})
-    part = planes.draw([planes.Grid("net", classes, [str(i) for i in range(30)], [plane])]).subfigs[0]
+    part = planes.draw([planes.Grid("net", classes, [str(i) for i in range(30)], [plane])]).subfigs[
+        0
+    ]
     assert not part.legends and len(part.axes) == 2
 
 
 def test_curves_follow_the_taps_in_order_of_execution():
-    figure = curves.draw([subject("a", "layer4.2.conv"), subject("b", "layer4.8.conv", .05)])
+    figure = curves.draw([subject("a", "layer4.2.conv"), subject("b", "layer4.8.conv", 0.05)])
     panels = {panel.get_ylabel(): panel for panel in figure.axes}
     lines = [container.lines[0].get_ydata() for container in panels["pair AUC"].containers]
-    np.testing.assert_allclose(lines, [[.55, .81], [.6, .86]])
-    assert [label.get_text() for label in panels["pair AUC"].get_xticklabels()] == ["layer1", "last-conv"]
+    np.testing.assert_allclose(lines, [[0.55, 0.81], [0.6, 0.86]])
+    assert [label.get_text() for label in panels["pair AUC"].get_xticklabels()] == [
+        "layer1",
+        "last-conv",
+    ]
 
 
 def test_orders_merge_without_losing_any():
@@ -188,7 +251,9 @@ def opened(path):
         assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
 
 
-@pytest.mark.parametrize("picture, suffix", [("bars", ".svg"), ("heat", ".pdf"), ("pca", ".png"), ("taps", ".PNG")])
+@pytest.mark.parametrize(
+    "picture, suffix", [("bars", ".svg"), ("heat", ".pdf"), ("pca", ".png"), ("taps", ".PNG")]
+)
 def test_every_picture_becomes_a_file(tmp_path, picture, suffix):
     path = tmp_path / f"picture{suffix}"
     figures.evaluated([subject("a"), subject("b")], picture, str(path))
@@ -198,11 +263,17 @@ def test_every_picture_becomes_a_file(tmp_path, picture, suffix):
 
 def test_pictures_of_results(tmp_path):
     made = subject()
-    found = [SimpleNamespace(feature=feature, metric=metric, columns=result.columns, facts=result.facts)
-             for (feature, metric), result in made.similarity.items()]
+    found = [
+        SimpleNamespace(feature=feature, metric=metric, columns=result.columns, facts=result.facts)
+        for (feature, metric), result in made.similarity.items()
+    ]
     figures.class_by_prediction(found, str(tmp_path / "heat.svg"))
-    found = [SimpleNamespace(feature=feature, method=method, labels=result.labels, columns=result.columns)
-             for (feature, method), result in made.clusters.items()]
+    found = [
+        SimpleNamespace(
+            feature=feature, method=method, labels=result.labels, columns=result.columns
+        )
+        for (feature, method), result in made.clusters.items()
+    ]
     coordinates = made.projections
     figures.projections("net", made.labels, NAMES, found, coordinates, str(tmp_path / "planes.svg"))
     opened(tmp_path / "heat.svg")
@@ -211,8 +282,19 @@ def test_pictures_of_results(tmp_path):
 
 def test_cluster_draws_the_samples_it_kept(tmp_path, feature_store):
     path = tmp_path / "planes.png"
-    options = ["--where", "class=ant,cat", "--method", "kmeans", "--repeats", "1", "--resamples", "0"]
-    found = CliRunner().invoke(cluster.command, [str(feature_store), *options, "--tsv", "--figure", str(path)])
+    options = [
+        "--where",
+        "class=ant,cat",
+        "--method",
+        "kmeans",
+        "--repeats",
+        "1",
+        "--resamples",
+        "0",
+    ]
+    found = CliRunner().invoke(
+        cluster.command, [str(feature_store), *options, "--tsv", "--figure", str(path)]
+    )
     assert found.exit_code == 0, found.output
     opened(path)
 
@@ -246,10 +328,18 @@ def test_a_missing_folder_is_refused(tmp_path):
 def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "picture.png"
     path.write_bytes(b"old")
-    monkeypatch.setattr(os, "replace", lambda *names: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(
+        os,
+        "replace",
+        lambda *names: (_ for _ in ()).throw(PermissionError(13, "Permission denied")),
+    )
     with pytest.raises(GradtoolsError, match="cannot be written: Permission denied") as error:
         figures.evaluated([subject()], "bars", str(path))
-    assert "\n" not in str(error.value) and path.read_bytes() == b"old" and os.listdir(tmp_path) == ["picture.png"]
+    assert (
+        "\n" not in str(error.value)
+        and path.read_bytes() == b"old"
+        and os.listdir(tmp_path) == ["picture.png"]
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
@@ -259,9 +349,15 @@ def test_a_read_only_folder_is_one_line(tmp_path):
         figures.evaluated([subject()], "bars", str(tmp_path / "picture.png"))
 
 
-@pytest.mark.parametrize("picture, command", [
-    ("bars", "gradtools similarity"), ("heat", "gradtools similarity"), ("pca", "gradtools cluster"),
-    ("taps", "gradtools similarity --feature")])
+@pytest.mark.parametrize(
+    "picture, command",
+    [
+        ("bars", "gradtools similarity"),
+        ("heat", "gradtools similarity"),
+        ("pca", "gradtools cluster"),
+        ("taps", "gradtools similarity --feature"),
+    ],
+)
 def test_nothing_to_draw_names_the_command(tmp_path, picture, command):
     empty = subject()
     empty.similarity, empty.clusters, empty.projections = {}, {}, {}

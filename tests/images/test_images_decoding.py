@@ -13,7 +13,9 @@ from PIL import Image, ImageCms, ImageOps
 
 from gradtools import images
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pytest undoes the module's own filter
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::UserWarning"
+)  # pytest undoes the module's own filter
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (5, 7, 3), dtype="u1")
 
@@ -46,7 +48,12 @@ def tiff(path, values, sample_format, bits):
     ]
     entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
     path.write_bytes(
-        b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+        b"II*\0"
+        + struct.pack("<I", 8 + len(data))
+        + data
+        + struct.pack("<H", len(tags))
+        + entries
+        + bytes(4)
     )
     return path
 
@@ -55,17 +62,29 @@ def png(width, height, depth, colour, rows):
     """A PNG, written by the format's specification."""
 
     def chunk(kind, content):
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def test_digest_is_that_of_the_bytes(tmp_path):
     path = saved(Image.fromarray(COLOURS), tmp_path / "a.png")
     image, digest = images.read(path)
     assert np.array_equal(np.asarray(image), COLOURS)
-    assert digest.dtype == np.uint8 and digest.tobytes() == hashlib.sha256(path.read_bytes()).digest()
+    assert (
+        digest.dtype == np.uint8 and digest.tobytes() == hashlib.sha256(path.read_bytes()).digest()
+    )
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "tif", "webp", "ppm"])
@@ -105,13 +124,17 @@ def test_a_quarter_turn_by_hand(tmp_path):
 
 
 def test_damaged_exif_does_not_spoil_the_picture(tmp_path):
-    path = saved(Image.fromarray(COLOURS), tmp_path / "a.png", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\0\1")
+    path = saved(
+        Image.fromarray(COLOURS), tmp_path / "a.png", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\0\1"
+    )
     assert np.array_equal(rgb(path), COLOURS)
 
 
 def test_greyscale_and_one_bit(tmp_path):
     grey = COLOURS[..., 0]
-    assert np.array_equal(rgb(saved(Image.fromarray(grey), tmp_path / "a.png")), np.repeat(grey[..., None], 3, 2))
+    assert np.array_equal(
+        rgb(saved(Image.fromarray(grey), tmp_path / "a.png")), np.repeat(grey[..., None], 3, 2)
+    )
     bits = grey > 127
     for suffix in ("png", "tif", "pbm"):
         assert np.array_equal(
@@ -145,9 +168,13 @@ def test_ten_bit_pgm(tmp_path):
 
 def test_float_grey(tmp_path):
     values = RNG.random((5, 7), dtype="f4")
-    assert np.array_equal(rgb(tiff(tmp_path / "a.tif", values, 3, 32))[..., 1], np.rint(values * 255))
+    assert np.array_equal(
+        rgb(tiff(tmp_path / "a.tif", values, 3, 32))[..., 1], np.rint(values * 255)
+    )
     values[2, 3] = 1.5
-    with pytest.raises(images.Unreadable, match="a.tif: float pixels in .*..1.5, where 0..1 is read"):
+    with pytest.raises(
+        images.Unreadable, match="a.tif: float pixels in .*..1.5, where 0..1 is read"
+    ):
         images.read(tiff(tmp_path / "a.tif", values, 3, 32))
     values[2, 3] = np.nan
     with pytest.raises(images.Unreadable, match="float pixels in nan"):
@@ -168,16 +195,29 @@ def test_alpha_is_laid_on_white(tmp_path):
     alpha = RNG.integers(0, 256, (5, 7), dtype="u1")
     full = np.dstack([COLOURS, alpha])
     for suffix in ("png", "tif"):
-        assert np.abs(rgb(saved(Image.fromarray(full), tmp_path / f"a.{suffix}")) - on_white(COLOURS, alpha)).max() <= 1
+        assert (
+            np.abs(
+                rgb(saved(Image.fromarray(full), tmp_path / f"a.{suffix}"))
+                - on_white(COLOURS, alpha)
+            ).max()
+            <= 1
+        )
     grey = np.dstack([COLOURS[..., 0], alpha])
-    assert np.abs(rgb(saved(Image.fromarray(grey), tmp_path / "b.png")) - on_white(grey[..., :1], alpha)).max() <= 1
+    assert (
+        np.abs(
+            rgb(saved(Image.fromarray(grey), tmp_path / "b.png")) - on_white(grey[..., :1], alpha)
+        ).max()
+        <= 1
+    )
 
 
 def test_palettes_with_and_without_transparency(tmp_path):
     palette = Image.fromarray(np.array([[0, 1, 2]], "u1"), mode="L")
     palette = palette.convert("P")
     palette.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
-    assert rgb(saved(palette, tmp_path / "a.png")).tolist() == [[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]
+    assert rgb(saved(palette, tmp_path / "a.png")).tolist() == [
+        [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+    ]
     for name, transparency in (("b.png", 1), ("c.gif", 1), ("d.png", bytes([255, 0, 255]))):
         assert rgb(saved(palette, tmp_path / name, transparency=transparency)).tolist() == [
             [[255, 0, 0], [255] * 3, [0, 0, 255]]
@@ -189,7 +229,9 @@ def test_a_transparent_colour(tmp_path):
     colours[0, 0] = 1, 2, 3
     expected = colours.copy()
     expected[0, 0] = 255
-    assert np.array_equal(rgb(saved(Image.fromarray(colours), tmp_path / "a.png", transparency=(1, 2, 3))), expected)
+    assert np.array_equal(
+        rgb(saved(Image.fromarray(colours), tmp_path / "a.png", transparency=(1, 2, 3))), expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,12 +248,19 @@ def test_cmyk(tmp_path, ink, seen):
     jpeg = saved(image, tmp_path / "a.jpg", quality=100)
     assert b"Adobe" in jpeg.read_bytes()  # whose values are inverted
     assert np.abs(rgb(jpeg).astype(int) - seen).max() <= 2
-    assert np.array_equal(rgb(saved(image, tmp_path / "a.tif")), np.broadcast_to(np.array(seen), (16, 16, 3)))
+    assert np.array_equal(
+        rgb(saved(image, tmp_path / "a.tif")), np.broadcast_to(np.array(seen), (16, 16, 3))
+    )
 
 
 def test_ycbcr_and_lab(tmp_path):
     smooth = Image.fromarray(np.full((16, 16, 3), (200, 60, 90), "u1"))
-    assert np.abs(rgb(saved(smooth.convert("YCbCr"), tmp_path / "a.tif")).astype(int) - (200, 60, 90)).max() <= 2
+    assert (
+        np.abs(
+            rgb(saved(smooth.convert("YCbCr"), tmp_path / "a.tif")).astype(int) - (200, 60, 90)
+        ).max()
+        <= 2
+    )
     lab = ImageCms.profileToProfile(
         smooth, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
@@ -236,7 +285,7 @@ def test_truncated_files_at_every_length(tmp_path, suffix):
     """Either refused with a reason or, where only a trailer is lost, read."""
     noise = Image.fromarray(RNG.integers(0, 256, (40, 40, 3), dtype="u1"))
     whole = saved(noise, tmp_path / f"a.{suffix}").read_bytes()
-    for length in sorted({*range(0, 60), *range(60, len(whole), 211), len(whole) // 2}):
+    for length in sorted({*range(60), *range(60, len(whole), 211), len(whole) // 2}):
         (tmp_path / f"cut.{suffix}").write_bytes(whole[:length])
         try:
             images.read(tmp_path / f"cut.{suffix}")
@@ -248,7 +297,9 @@ def test_truncated_files_at_every_length(tmp_path, suffix):
 
 def test_flipped_bytes_never_crash(tmp_path):
     for suffix in ("jpg", "png", "bmp", "gif", "tif", "webp", "ppm"):
-        whole = np.frombuffer(saved(Image.fromarray(COLOURS), tmp_path / f"a.{suffix}").read_bytes(), "u1")
+        whole = np.frombuffer(
+            saved(Image.fromarray(COLOURS), tmp_path / f"a.{suffix}").read_bytes(), "u1"
+        )
         for _ in range(60):
             damaged = whole.copy()
             damaged[RNG.integers(0, len(whole), 3)] = RNG.integers(0, 256, 3)

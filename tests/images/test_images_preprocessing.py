@@ -22,18 +22,30 @@ RULES = [
 
 
 def rules(resize, crop, interpolation="bilinear"):
-    return {"resize": resize, "crop": crop, "mean": MEAN, "std": STD, "interpolation": interpolation}
+    return {
+        "resize": resize,
+        "crop": crop,
+        "mean": MEAN,
+        "std": STD,
+        "interpolation": interpolation,
+    }
 
 
 def noise(height, width):
-    return Image.fromarray(np.random.default_rng(height * width).integers(0, 256, (height, width, 3), dtype="u1"))
+    return Image.fromarray(
+        np.random.default_rng(height * width).integers(0, 256, (height, width, 3), dtype="u1")
+    )
 
 
 @pytest.mark.parametrize("resize, crop, interpolation", RULES)
 @pytest.mark.parametrize("height, width", SIZES)
 def test_equal_to_torchvision(resize, crop, interpolation, height, width):
     transforms = pytest.importorskip("torchvision.transforms")
-    steps = [] if resize is None else [transforms.Resize(resize, transforms.InterpolationMode(interpolation))]
+    steps = (
+        []
+        if resize is None
+        else [transforms.Resize(resize, transforms.InterpolationMode(interpolation))]
+    )
     steps += [] if crop is None else [transforms.CenterCrop(crop)]
     theirs = transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
     image = noise(height, width)
@@ -51,7 +63,8 @@ def test_a_strip_that_would_become_enormous():
 
 
 @pytest.mark.parametrize(
-    "resize, crop", [(None, None), (None, 30), (None, 51), ([80, 120], None), ([80, 120], 60), (80, 80), (40, 64)]
+    "resize, crop",
+    [(None, None), (None, 30), (None, 51), ([80, 120], None), ([80, 120], 60), (80, 80), (40, 64)],
 )
 def test_boxes_follow_the_pixels(resize, crop):
     """A white box is painted, and found again in the preprocessed image."""
@@ -61,11 +74,15 @@ def test_boxes_follow_the_pixels(resize, crop):
     seen = images.preprocess(Image.fromarray(pixels), rules(resize, crop, "nearest"))[0] > 0
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     expected = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
-    assert np.array_equal(images.transform_box([x0, y0, x1, y1], rules(resize, crop), height, width), expected)
+    assert np.array_equal(
+        images.transform_box([x0, y0, x1, y1], rules(resize, crop), height, width), expected
+    )
 
 
 def test_boxes_outside_the_crop_have_no_area():
-    boxes = images.transform_box([[0, 0, 10, 10], [50, 0, 60, 40], [0, 0, 60, 40]], rules(None, 20), 40, 60)
+    boxes = images.transform_box(
+        [[0, 0, 10, 10], [50, 0, 60, 40], [0, 0, 60, 40]], rules(None, 20), 40, 60
+    )
     assert ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).tolist() == [0, 0, 400]
 
 

@@ -48,11 +48,17 @@ def test_class_folders(folder):
 def test_class_folders_are_those_of_torchvision(folder):
     datasets = pytest.importorskip("torchvision.datasets")
     theirs = datasets.ImageFolder(
-        str(folder), allow_empty=True, is_valid_file=lambda path: path.endswith((".JPG", ".png", ".webp", ".bmp"))
+        str(folder),
+        allow_empty=True,
+        is_valid_file=lambda path: path.endswith((".JPG", ".png", ".webp", ".bmp")),
     )
     listed = images.list_images([str(folder)])
-    names = {listed.path(index): listed.label_names[label] for index, label in enumerate(listed.labels)}
-    assert names == {path: theirs.classes[label] for path, label in theirs.samples if "/." not in path}
+    names = {
+        listed.path(index): listed.label_names[label] for index, label in enumerate(listed.labels)
+    }
+    assert names == {
+        path: theirs.classes[label] for path, label in theirs.samples if "/." not in path
+    }
 
 
 def test_root_does_not_depend_on_the_working_folder(folder, monkeypatch):
@@ -62,9 +68,17 @@ def test_root_does_not_depend_on_the_working_folder(folder, monkeypatch):
 
 def test_flat_folder_and_files(folder):
     flat = images.list_images([str(folder / "dog")])
-    assert flat.ids == ["a.JPG", "b.png"] and flat.labels.tolist() == [-1, -1] and flat.label_names == []
+    assert (
+        flat.ids == ["a.JPG", "b.png"]
+        and flat.labels.tolist() == [-1, -1]
+        and flat.label_names == []
+    )
     files = images.list_images([str(folder / "dog" / "b.png"), str(folder / "cat" / "x.webp")])
-    assert files.root == str(folder) and files.ids == ["dog/b.png", "cat/x.webp"] and files.labels.tolist() == [-1, -1]
+    assert (
+        files.root == str(folder)
+        and files.ids == ["dog/b.png", "cat/x.webp"]
+        and files.labels.tolist() == [-1, -1]
+    )
 
 
 def test_several_folders_with_labels(tmp_path):
@@ -96,7 +110,9 @@ def test_folder_without_images(tmp_path):
         images.list_images([str(tmp_path)])
     for name in ("a.txt", "b.txt", "c.mat"):
         (tmp_path / name).write_text("")
-    with pytest.raises(GradtoolsError, match="no images; it has 2 .txt, 1 .mat; read are .jpg .jpeg .png"):
+    with pytest.raises(
+        GradtoolsError, match="no images; it has 2 .txt, 1 .mat; read are .jpg .jpeg .png"
+    ):
         images.list_images([str(tmp_path)])
 
 
@@ -217,7 +233,11 @@ def test_manifest_with_several_labels(folder):
     assert listed.label_names == ["cat", "dog", "emu"]
     assert listed.labels.tolist() == [-1, -1, 0, -1]
     assert listed.labels_many.tolist() == [[1, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0]]
-    assert listed.boxes["class"].tolist() == [-1, 2, 0] and listed.boxes["sample"].tolist() == [0, 1, 1]
+    assert listed.boxes["class"].tolist() == [-1, 2, 0] and listed.boxes["sample"].tolist() == [
+        0,
+        1,
+        1,
+    ]
 
 
 def test_manifest_labels_that_are_numbers_are_in_their_order(folder):
@@ -233,7 +253,9 @@ def test_manifest_without_labels(folder):
 def test_manifest_of_images_elsewhere(folder, tmp_path):
     (tmp_path / "lists").mkdir()
     listed = images.list_images(
-        write_manifest(tmp_path / "lists", f"path,label\n../photos/dog/b.png,dog\n{folder}/cat/x.webp,cat\n")
+        write_manifest(
+            tmp_path / "lists", f"path,label\n../photos/dog/b.png,dog\n{folder}/cat/x.webp,cat\n"
+        )
     )
     assert listed.root == str(folder) and listed.ids == ["dog/b.png", "cat/x.webp"]
 
@@ -260,10 +282,13 @@ def test_manifests_that_are_wrong(folder, text, said):
 
 def test_images_of_a_store_are_found_again(folder, tmp_path):
     ids = ["cat/x.webp", "dog/b.png"]
-    digests = np.array([list(hashlib.sha256((folder / name).read_bytes()).digest()) for name in ids], "u1")
+    digests = np.array(
+        [list(hashlib.sha256((folder / name).read_bytes()).digest()) for name in ids], "u1"
+    )
     folder.rename(tmp_path / "moved")
     with pytest.raises(
-        GradtoolsError, match="2 of 2 images are not in .*photos, first .*x.webp: say with --images DIR"
+        GradtoolsError,
+        match="2 of 2 images are not in .*photos, first .*x.webp: say with --images DIR",
     ):
         images.find(str(folder), ids, digests)
     found = images.find(str(folder), ids, digests, images_dir=str(tmp_path / "moved"))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import DATA, needs_data
 
-from gradtools.images import labels
 from gradtools.errors import UsageError
+from gradtools.images import labels
 from gradtools.images.labels import naming
 
 ANIMALS = ["Dungeness crab", "king crab", "tabby", "Persian cat", "collie"]
@@ -24,7 +24,11 @@ def test_imagenet_table():
     classes = labels.imagenet_classes()
     assert classes.index.tolist() == list(range(1000)) and len(classes.name) == 1000
     assert classes.wnid == sorted(classes.wnid) and len(set(classes.name)) == 1000
-    assert (classes.wnid[0], classes.name[0], classes.name[999]) == ("n01440764", "tench", "toilet tissue")
+    assert (classes.wnid[0], classes.name[0], classes.name[999]) == (
+        "n01440764",
+        "tench",
+        "toilet tissue",
+    )
 
 
 def test_imagenet_names_are_torchvisions():
@@ -34,14 +38,18 @@ def test_imagenet_names_are_torchvisions():
 
 @needs_data
 def test_imagenet_table_is_the_one_handed_out():
-    table = np.genfromtxt(DATA / "imagenet_classes.tsv", delimiter="\t", dtype=str, skip_header=1, comments=None)
+    table = np.genfromtxt(
+        DATA / "imagenet_classes.tsv", delimiter="\t", dtype=str, skip_header=1, comments=None
+    )
     assert (
         table[:, 1].tolist() == labels.imagenet_classes().wnid
         and table[:, 2].tolist() == labels.imagenet_classes().name
     )
 
 
-@pytest.mark.parametrize("name", ["Dungeness crab", "dungeness_crab", "DUNGENESS-CRAB", "dungenesscrab "])
+@pytest.mark.parametrize(
+    "name", ["Dungeness crab", "dungeness_crab", "DUNGENESS-CRAB", "dungenesscrab "]
+)
 def test_names_are_compared_without_case_and_signs(name):
     assert labels.normalise(name) == "dungenesscrab"
     assert labels.class_index(name, ANIMALS) == 0
@@ -49,7 +57,11 @@ def test_names_are_compared_without_case_and_signs(name):
 
 def test_by_name():
     mapping = labels.match(["collie", "king_crab", "emu"], ANIMALS, n_classes=5)
-    assert members(mapping) == [[4], [1], []] and mapping.unmapped == ["emu"] and mapping.member.dtype == np.uint8
+    assert (
+        members(mapping) == [[4], [1], []]
+        and mapping.unmapped == ["emu"]
+        and mapping.member.dtype == np.uint8
+    )
     assert mapping.note == "2 of 3 data classes meet the model's (2 by name); none: emu"
 
 
@@ -130,9 +142,13 @@ def test_in_order():
 
 def test_names_that_could_be_several_classes():
     names = ["crane", "heron", "Crane"]
-    with pytest.raises(UsageError, match=r"'crane' could be any of the model's 'crane' \(0\), 'Crane' \(2\)"):
+    with pytest.raises(
+        UsageError, match=r"'crane' could be any of the model's 'crane' \(0\), 'Crane' \(2\)"
+    ):
         labels.match(["crane"], names, n_classes=3)
-    with pytest.raises(UsageError, match="'crane' names several classes: give one of the indices 0, 2"):
+    with pytest.raises(
+        UsageError, match="'crane' names several classes: give one of the indices 0, 2"
+    ):
         labels.class_index("crane", names)
     assert labels.match(["heron"], names, n_classes=3).member.tolist() == [[0, 1, 0]]
 
@@ -193,4 +209,6 @@ def test_correct_by_its_definition():
 
 
 def test_correct_without_classes():
-    assert labels.correct(np.array([1, 2]), np.array([-1, -1]), np.zeros((0, 3), "u1")).tolist() == [-1, -1]
+    assert labels.correct(
+        np.array([1, 2]), np.array([-1, -1]), np.zeros((0, 3), "u1")
+    ).tolist() == [-1, -1]

@@ -10,10 +10,16 @@ from gradtools.math.clusters.agreement import ari, bootstrap_ari, nmi, random_la
 from gradtools.math.pairs.bootstrap import resample_counts
 
 LABELLINGS = [
-    (np.zeros(5, int), np.zeros(5, int)), (np.zeros(5, int), np.arange(5)), (np.arange(5), np.arange(5)[::-1]),
-    (np.array([0]), np.array([3])), (np.array([0, 0, 1, 1]), np.array([5, 5, -1, -1])),
+    (np.zeros(5, int), np.zeros(5, int)),
+    (np.zeros(5, int), np.arange(5)),
+    (np.arange(5), np.arange(5)[::-1]),
+    (np.array([0]), np.array([3])),
+    (np.array([0, 0, 1, 1]), np.array([5, 5, -1, -1])),
     (np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])),
-    *((rng.integers(0, 5, 80), rng.integers(-1, 7, 80)) for rng in map(np.random.default_rng, range(3))),
+    *(
+        (rng.integers(0, 5, 80), rng.integers(-1, 7, 80))
+        for rng in map(np.random.default_rng, range(3))
+    ),
 ]
 
 
@@ -26,9 +32,13 @@ def test_ari_and_nmi_equal_scikit_learn(a, b):
 def test_nmi_and_ari_of_a_good_clustering_equal_scikit_learn():
     rng = np.random.default_rng(0)
     classes = rng.integers(0, 10, 500)
-    labels = np.where(rng.random(500) < .8, classes, rng.integers(0, 10, 500))
-    np.testing.assert_allclose(ari(labels, classes), adjusted_rand_score(classes, labels), rtol=1e-12)
-    np.testing.assert_allclose(nmi(labels, classes), normalized_mutual_info_score(classes, labels), rtol=1e-12)
+    labels = np.where(rng.random(500) < 0.8, classes, rng.integers(0, 10, 500))
+    np.testing.assert_allclose(
+        ari(labels, classes), adjusted_rand_score(classes, labels), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        nmi(labels, classes), normalized_mutual_info_score(classes, labels), rtol=1e-12
+    )
 
 
 def rand_of_pairs(a, b, drawn):
@@ -54,5 +64,5 @@ def test_replicates_without_pairs_are_nan():
 def test_random_labels_agree_by_chance_alone():
     classes = np.repeat(np.arange(10), 50)
     control = random_label_control(classes, classes, repeats=50)
-    assert abs(control.ari_mean) < .01 and control.ari_sd < .01
-    assert 0 < control.nmi_mean < .06 and control.nmi_sd < .01
+    assert abs(control.ari_mean) < 0.01 and control.ari_sd < 0.01
+    assert 0 < control.nmi_mean < 0.06 and control.nmi_sd < 0.01

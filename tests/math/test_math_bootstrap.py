@@ -8,7 +8,14 @@ from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
 from gradtools.math.pairs import bootstrap as module
-from gradtools.math.pairs.bootstrap import bootstrap_matrix_statistics, bootstrap_pair_statistics, compact_rows, interval, poisson_counts, resample_counts
+from gradtools.math.pairs.bootstrap import (
+    bootstrap_matrix_statistics,
+    bootstrap_pair_statistics,
+    compact_rows,
+    interval,
+    poisson_counts,
+    resample_counts,
+)
 from gradtools.math.pairs.group_sums import cells
 from gradtools.math.pairs.pair_means import STATISTICS
 from gradtools.math.rows.vectors import unit_rows
@@ -18,7 +25,7 @@ def example(n=24, d=5, seed=0):
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 3, n)
     classes[0] = 8
-    predictions = np.where(rng.random(n) < .6, classes, rng.integers(0, 3, n))
+    predictions = np.where(rng.random(n) < 0.6, classes, rng.integers(0, 3, n))
     return unit_rows(rng.normal(size=(n, d)) + classes[:, None])[0], classes, predictions
 
 
@@ -26,18 +33,34 @@ def explicit(score, classes, predictions, counts):
     """The statistics of one resample: its images in a list, pairs of two copies of one image left out."""
     drawn = np.repeat(np.arange(len(classes)), counts)
     pairs = [(i, j) for i, j in combinations(drawn, 2) if i != j]
-    kinds = {(c, p): [score[i, j] for i, j in pairs
-                      if (classes[i] == classes[j]) is c and (predictions[i] == predictions[j]) is p]
-             for c in (True, False) for p in (True, False)}
-    macro = [[score[i, j] for i, j in pairs if classes[i] == classes[j] == g] for g in np.unique(classes)]
-    mean = {"within": kinds[True, True] + kinds[True, False], "between": kinds[False, True] + kinds[False, False],
-            "all": sum(kinds.values(), []), "same_prediction": kinds[True, True] + kinds[False, True],
-            "same_class_same_prediction": kinds[True, True], "same_class_other_prediction": kinds[True, False],
-            "other_class_same_prediction": kinds[False, True], "other_class_other_prediction": kinds[False, False]}
+    kinds = {
+        (c, p): [
+            score[i, j]
+            for i, j in pairs
+            if (classes[i] == classes[j]) is c and (predictions[i] == predictions[j]) is p
+        ]
+        for c in (True, False)
+        for p in (True, False)
+    }
+    macro = [
+        [score[i, j] for i, j in pairs if classes[i] == classes[j] == g] for g in np.unique(classes)
+    ]
+    mean = {
+        "within": kinds[True, True] + kinds[True, False],
+        "between": kinds[False, True] + kinds[False, False],
+        "all": sum(kinds.values(), []),
+        "same_prediction": kinds[True, True] + kinds[False, True],
+        "same_class_same_prediction": kinds[True, True],
+        "same_class_other_prediction": kinds[True, False],
+        "other_class_same_prediction": kinds[False, True],
+        "other_class_other_prediction": kinds[False, False],
+    }
     mean = {name: np.mean(v) if v else np.nan for name, v in mean.items()}
     mean["within_macro"] = np.mean([np.mean(v) for v in macro if v])
     mean["label_effect"] = mean["same_class_same_prediction"] - mean["other_class_same_prediction"]
-    mean["prediction_effect"] = mean["same_class_same_prediction"] - mean["same_class_other_prediction"]
+    mean["prediction_effect"] = (
+        mean["same_class_same_prediction"] - mean["same_class_other_prediction"]
+    )
     return [mean[name] for name in STATISTICS]
 
 
@@ -46,7 +69,7 @@ def plain(classes):
 
 
 @pytest.mark.parametrize("d", [5, 200])
-@pytest.mark.parametrize("memory", [1, 2 ** 28])
+@pytest.mark.parametrize("memory", [1, 2**28])
 def test_replicates_equal_explicit_resamples(d, memory):
     unit, classes, predictions = example(d=d)
     counts = resample_counts(classes, 9, seed=3)
@@ -80,9 +103,11 @@ def test_copies_paired_with_themselves_would_have_shown():
     gram, same = unit @ unit.T, classes[:, None] == classes
     upper = np.triu(same, 1)
     within = STATISTICS.index("within")
-    assert abs(replicates[:, within].mean() - gram[upper].mean()) < .01
-    naive = [(c @ (gram * same) @ c - c.sum()) / ((c @ same @ c) - c.sum()) for c in counts.astype(float)]
-    assert np.mean(naive) > gram[upper].mean() + .01
+    assert abs(replicates[:, within].mean() - gram[upper].mean()) < 0.01
+    naive = [
+        (c @ (gram * same) @ c - c.sum()) / ((c @ same @ c) - c.sum()) for c in counts.astype(float)
+    ]
+    assert np.mean(naive) > gram[upper].mean() + 0.01
 
 
 def test_counts_keep_the_classes_and_depend_on_seed_and_labels_alone():
@@ -93,7 +118,7 @@ def test_counts_keep_the_classes_and_depend_on_seed_and_labels_alone():
     np.testing.assert_array_equal(counts, resample_counts(classes, 200, seed=5))
     np.testing.assert_array_equal(counts[:30], resample_counts(classes, 30, seed=5))
     assert (counts != resample_counts(classes, 200, seed=6)).any()
-    assert abs(counts[:, :5].mean() - 1) < .01 and abs(counts[:, 1].var() - 2 / 3) < .2
+    assert abs(counts[:, :5].mean() - 1) < 0.01 and abs(counts[:, 1].var() - 2 / 3) < 0.2
 
 
 def test_poisson_counts_do_not_depend_on_the_blocks():
@@ -102,23 +127,25 @@ def test_poisson_counts_do_not_depend_on_the_blocks():
     parts = [poisson_counts(a, b, 7, seed=2) for a, b in zip(cuts, cuts[1:])]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
     np.testing.assert_array_equal(poisson_counts(0, 3000, 3, seed=2), whole[:3])
-    assert abs(whole.mean() - 1) < .03 and abs(whole.var() - 1) < .05
+    assert abs(whole.mean() - 1) < 0.03 and abs(whole.var() - 1) < 0.05
 
 
 def test_the_table_of_counts_is_poissons():
     expected = poisson(1).pmf(np.arange(9))
-    np.testing.assert_allclose(np.bincount(module.POISSON_OF, minlength=9)[:9] / 2 ** 16, expected, atol=2 ** -16)
+    np.testing.assert_allclose(
+        np.bincount(module.POISSON_OF, minlength=9)[:9] / 2**16, expected, atol=2**-16
+    )
     assert abs(module.POISSON_OF.mean() - 1) < 5e-5 and abs(module.POISSON_OF.var() - 1) < 2e-4
 
 
 def test_interval_is_the_percentile_and_knows_nan():
-    replicates = np.arange(1001.)[:, None] + [0., 100.]
+    replicates = np.arange(1001.0)[:, None] + [0.0, 100.0]
     np.testing.assert_allclose(interval(replicates), [[25, 975], [125, 1075]])
     replicates[:400, 0] = np.nan
     replicates[:600, 1] = np.nan
-    np.testing.assert_allclose(interval(replicates, .5), [[550, 850], [np.nan, np.nan]])
+    np.testing.assert_allclose(interval(replicates, 0.5), [[550, 850], [np.nan, np.nan]])
     assert np.isnan(interval(np.empty((0, 3)))).all() and interval(np.empty((0, 3))).shape == (3, 2)
-    assert interval(np.arange(5.)).shape == (2,)
+    assert interval(np.arange(5.0)).shape == (2,)
 
 
 def test_the_interval_of_the_label_effect_covers_0_for_random_labels():
@@ -127,7 +154,9 @@ def test_the_interval_of_the_label_effect_covers_0_for_random_labels():
     for _ in range(40):
         predictions, classes = rng.integers(0, 4, 80), rng.integers(0, 4, 80)
         unit, _ = unit_rows(rng.normal(size=(4, 16))[predictions] + rng.normal(size=(80, 16)))
-        replicates = bootstrap_pair_statistics(unit, *cells(classes, predictions), resample_counts(classes, 200))
+        replicates = bootstrap_pair_statistics(
+            unit, *cells(classes, predictions), resample_counts(classes, 200)
+        )
         low, high = interval(replicates)[effect]
         covered += low <= 0 <= high
     assert covered >= 34
@@ -137,13 +166,17 @@ def test_the_interval_of_the_label_effect_leaves_0_where_the_class_shows_within_
     rng = np.random.default_rng(0)
     predictions, classes = rng.integers(0, 4, 80), rng.integers(0, 4, 80)
     unit, _ = unit_rows(rng.normal(size=(4, 16))[classes] + rng.normal(size=(80, 16)))
-    replicates = bootstrap_pair_statistics(unit, *cells(classes, predictions), resample_counts(classes, 200))
+    replicates = bootstrap_pair_statistics(
+        unit, *cells(classes, predictions), resample_counts(classes, 200)
+    )
     assert interval(replicates)[STATISTICS.index("label_effect")][0] > 0
 
 
 def test_a_class_of_one_image_has_no_pairs_in_any_resample():
     unit, _ = unit_rows(np.eye(3))
-    replicates = bootstrap_pair_statistics(unit, *cells([0, 1, 2], [0, 0, 0]), resample_counts([0, 1, 2], 4))
+    replicates = bootstrap_pair_statistics(
+        unit, *cells([0, 1, 2], [0, 0, 0]), resample_counts([0, 1, 2], 4)
+    )
     assert np.isnan(replicates[:, STATISTICS.index("within")]).all()
     assert not replicates[:, STATISTICS.index("between")].any()
 
@@ -166,5 +199,7 @@ def test_means_over_images_are_those_of_the_resampled_rows(drawn_whole, monkeypa
     found = module.bootstrap_means(values, 12, seed=2)
     for replicate, copies in zip(found, counts):
         drawn = np.repeat(values, copies, axis=0)
-        assert replicate[:2] == pytest.approx([drawn[:, 0].mean(), drawn[~np.isnan(drawn[:, 1]), 1].mean()], abs=1e-12)
+        assert replicate[:2] == pytest.approx(
+            [drawn[:, 0].mean(), drawn[~np.isnan(drawn[:, 1]), 1].mean()], abs=1e-12
+        )
         assert np.isnan(replicate[2])

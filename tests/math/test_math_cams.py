@@ -15,7 +15,13 @@ def nrm(m):
     return (m - m.min()) / (m.max() - m.min())
 
 
-def gam(taps, size, rectify=lambda m: np.maximum(m, 0), fuse=lambda parts: sum(parts) / len(parts), renorm=True):
+def gam(
+    taps,
+    size,
+    rectify=lambda m: np.maximum(m, 0),
+    fuse=lambda parts: sum(parts) / len(parts),
+    renorm=True,
+):
     """SPEC 5, eq. 1 and 2, map by map."""
     fused = []
     for maps in zip(*taps):
@@ -25,9 +31,15 @@ def gam(taps, size, rectify=lambda m: np.maximum(m, 0), fuse=lambda parts: sum(p
 
 
 @pytest.mark.parametrize("renorm", [True, False])
-@pytest.mark.parametrize("fuse, function", [
-    ("mean", lambda parts: sum(parts) / len(parts)), ("max", lambda parts: np.maximum(*parts)),
-    ("product", lambda parts: parts[0] * parts[1]), ("3,1", lambda parts: .75 * parts[0] + .25 * parts[1])])
+@pytest.mark.parametrize(
+    "fuse, function",
+    [
+        ("mean", lambda parts: sum(parts) / len(parts)),
+        ("max", lambda parts: np.maximum(*parts)),
+        ("product", lambda parts: parts[0] * parts[1]),
+        ("3,1", lambda parts: 0.75 * parts[0] + 0.25 * parts[1]),
+    ],
+)
 def test_the_order_is_relu_resize_normalise_fuse_normalise(fuse, function, renorm):
     maps, degenerate = read_maps(TAPS, (32, 30), fuse=fuse, renorm=renorm)
     np.testing.assert_allclose(maps, gam(TAPS, (32, 30), fuse=function, renorm=renorm), atol=1e-12)
@@ -52,9 +64,9 @@ def test_against_is_for_the_negative_map_and_signed_keeps_one_scale():
 
 
 def test_signed_maxima_are_the_values_of_largest_magnitude():
-    taps = [np.array([[[1., -.2], [.1, 0]]]), np.array([[[.3, -1], [-.4, 0]]])]
+    taps = [np.array([[[1.0, -0.2], [0.1, 0]]]), np.array([[[0.3, -1], [-0.4, 0]]])]
     maps, _ = read_maps(taps, sign="signed", fuse="max")
-    np.testing.assert_allclose(maps, [[[1, -1], [-.4, 0]]])
+    np.testing.assert_allclose(maps, [[[1, -1], [-0.4, 0]]])
 
 
 def test_without_a_size_the_largest_tap_gives_it():
@@ -63,7 +75,7 @@ def test_without_a_size_the_largest_tap_gives_it():
 
 
 @pytest.mark.parametrize("compat", [None, "cam"])
-@pytest.mark.parametrize("value", [-1.5, 0, .3, 1e6])
+@pytest.mark.parametrize("value", [-1.5, 0, 0.3, 1e6])
 def test_constant_and_all_negative_maps_become_zeros_and_are_counted(value, compat):
     maps = np.concatenate([TAPS[0], np.full((1, 7, 7), value), -np.abs(TAPS[0][:1])])
     read, degenerate = read_maps([maps.astype(np.float32)], (19, 23), compat=compat)
@@ -97,17 +109,31 @@ def test_the_compat_mode_is_pytorch_grad_cams(size):
         cam = cam - np.min(cam)
         cam = np.float32(cam / (1e-7 + np.max(cam)))
         if size is not None:
-            cam = torch.nn.functional.interpolate(torch.from_numpy(cam)[None, None], size, mode="bilinear")[0, 0].numpy()
+            cam = torch.nn.functional.interpolate(
+                torch.from_numpy(cam)[None, None], size, mode="bilinear"
+            )[0, 0].numpy()
         return cam
 
-    expected = [scale(np.maximum([scale(np.maximum(m, 0), size) for m in maps], 0).mean(axis=0)) for maps in zip(*TAPS)]
+    expected = [
+        scale(np.maximum([scale(np.maximum(m, 0), size) for m in maps], 0).mean(axis=0))
+        for maps in zip(*TAPS)
+    ]
     np.testing.assert_allclose(read_maps(TAPS, size, compat="cam")[0], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("options, words", [
-    ({"fuse": "median"}, "unknown fusion"), ({"fuse": "1,2,3"}, "one weight a tap"), ({"fuse": "1,-1"}, "none negative"),
-    ({"fuse": "0,0"}, "not all zero"), ({"fuse": "1,nan"}, "one weight"), ({"sign": "both"}, "unknown sign"),
-    ({"sign": "signed", "fuse": "product"}, "two values against"), ({"compat": "cam", "fuse": "max"}, "compat mode")])
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"fuse": "median"}, "unknown fusion"),
+        ({"fuse": "1,2,3"}, "one weight a tap"),
+        ({"fuse": "1,-1"}, "none negative"),
+        ({"fuse": "0,0"}, "not all zero"),
+        ({"fuse": "1,nan"}, "one weight"),
+        ({"sign": "both"}, "unknown sign"),
+        ({"sign": "signed", "fuse": "product"}, "two values against"),
+        ({"compat": "cam", "fuse": "max"}, "compat mode"),
+    ],
+)
 def test_what_cannot_be_read_so_is_a_usage_error(options, words):
     with pytest.raises(UsageError, match=words):
         read_maps(TAPS, **options)

@@ -12,21 +12,26 @@ def planted(n=12, d=5, e=4, seed=0):
     """Two feature matrices with something in common."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, d)) + 3
-    return x, x[:, :e] + .8 * rng.standard_normal((n, e)) - 2
+    return x, x[:, :e] + 0.8 * rng.standard_normal((n, e)) - 2
 
 
 def kornblith(x, y):
     """Equation 3 with the columns centred."""
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    return np.linalg.norm(y.T @ x, "fro") ** 2 / (np.linalg.norm(x.T @ x, "fro") * np.linalg.norm(y.T @ y, "fro"))
+    return np.linalg.norm(y.T @ x, "fro") ** 2 / (
+        np.linalg.norm(x.T @ x, "fro") * np.linalg.norm(y.T @ y, "fro")
+    )
 
 
 def hsic_by_loops(k, l, copies):  # noqa: E741
     """Mean over ordered quadruples of different samples, each as often as it has copies."""
-    total = weight = 0.
+    total = weight = 0.0
     for i, j, q, r in itertools.permutations(range(len(k)), 4):
         many = copies[i] * copies[j] * copies[q] * copies[r]
-        total, weight = total + many * (k[i, j] * l[i, j] + k[i, j] * l[q, r] - 2 * k[i, j] * l[i, q]), weight + many
+        total, weight = (
+            total + many * (k[i, j] * l[i, j] + k[i, j] * l[q, r] - 2 * k[i, j] * l[i, q]),
+            weight + many,
+        )
     return total / weight
 
 
@@ -36,7 +41,11 @@ def song(k, l):  # noqa: E741
     np.fill_diagonal(k, 0)
     np.fill_diagonal(l, 0)
     one = np.ones(n)
-    return (np.trace(k @ l) + one @ k @ one * (one @ l @ one) / ((n - 1) * (n - 2)) - 2 / (n - 2) * one @ k @ l @ one) / (n * (n - 3))
+    return (
+        np.trace(k @ l)
+        + one @ k @ one * (one @ l @ one) / ((n - 1) * (n - 2))
+        - 2 / (n - 2) * one @ k @ l @ one
+    ) / (n * (n - 3))
 
 
 def debiased_by(hsic, k, l, *more):  # noqa: E741
@@ -61,7 +70,9 @@ def test_resamples_pair_no_copies_of_one_sample():
     k, l = x @ x.T, y @ y.T  # noqa: E741
     counts = np.array([[1] * 9, [2, 0, 1, 1, 3, 0, 0, 1, 1], [0, 1, 2, 1, 1, 1, 1, 1, 1]])
     found = cka.bootstrap_debiased(k, l, counts)
-    assert found == pytest.approx([debiased_by(hsic_by_loops, k, l, copies) for copies in counts], abs=1e-9)
+    assert found == pytest.approx(
+        [debiased_by(hsic_by_loops, k, l, copies) for copies in counts], abs=1e-9
+    )
 
 
 def test_invariant_to_rotation_scale_and_shift_and_one_for_equals():
@@ -69,7 +80,9 @@ def test_invariant_to_rotation_scale_and_shift_and_one_for_equals():
     turn, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((8, 8)))
     y = 7 * x @ turn + 5
     found = cka.of_grams(x @ x.T, y @ y.T)
-    assert found.plain == pytest.approx(1, abs=1e-12) and found.debiased == pytest.approx(1, abs=1e-10)
+    assert found.plain == pytest.approx(1, abs=1e-12) and found.debiased == pytest.approx(
+        1, abs=1e-10
+    )
 
 
 def test_independent_rows_have_a_plain_value_and_no_debiased_one():
@@ -77,9 +90,12 @@ def test_independent_rows_have_a_plain_value_and_no_debiased_one():
     for seed in range(60):
         x, y = np.random.default_rng(seed).standard_normal((2, 40, 200))
         values.append(cka.of_grams(x @ x.T, y @ y.T))
-    plain, shuffled, debiased = (np.array([getattr(value, name) for value in values]) for name in ("plain", "shuffled", "debiased"))
-    assert plain.min() > .75 and np.allclose(plain, shuffled, atol=.02)
-    assert abs(debiased.mean()) < 3 * debiased.std() / np.sqrt(60) and debiased.std() < .1
+    plain, shuffled, debiased = (
+        np.array([getattr(value, name) for value in values])
+        for name in ("plain", "shuffled", "debiased")
+    )
+    assert plain.min() > 0.75 and np.allclose(plain, shuffled, atol=0.02)
+    assert abs(debiased.mean()) < 3 * debiased.std() / np.sqrt(60) and debiased.std() < 0.1
 
 
 def test_too_few_or_equal_rows_have_none():
@@ -91,7 +107,10 @@ def test_too_few_or_equal_rows_have_none():
 
 
 def blocks(x, y, step=5):
-    return lambda: ((x[start:start + step].copy(), y[start:start + step].copy()) for start in range(0, len(x), step))
+    return lambda: (
+        (x[start : start + step].copy(), y[start : start + step].copy())
+        for start in range(0, len(x), step)
+    )
 
 
 def test_feature_form_equals_the_gram_form():

@@ -7,7 +7,14 @@ from sklearn.metrics import silhouette_score
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import clustering
 from gradtools.math.clusters.agreement import ari
-from gradtools.math.clusters.clustering import agglomerative, gmm, kmeans, pca, silhouette_cosine, silhouette_euclidean
+from gradtools.math.clusters.clustering import (
+    agglomerative,
+    gmm,
+    kmeans,
+    pca,
+    silhouette_cosine,
+    silhouette_euclidean,
+)
 from gradtools.math.rows.vectors import unit_rows
 
 RNG = np.random.default_rng(0)
@@ -15,14 +22,18 @@ GROUPS = np.repeat(np.arange(4), 25)
 X = 8 * RNG.normal(size=(4, 12))[GROUPS] + RNG.normal(size=(100, 12))
 
 
-@pytest.mark.parametrize("method", [kmeans, gmm, agglomerative, lambda x, k: gmm(pca(x, 2)[0], k, covariance="full")])
+@pytest.mark.parametrize(
+    "method", [kmeans, gmm, agglomerative, lambda x, k: gmm(pca(x, 2)[0], k, covariance="full")]
+)
 def test_planted_groups_are_found(method):
     assert ari(method(X, 4).labels, GROUPS) == 1
 
 
 def test_the_inertia_is_the_sum_of_squares_about_the_means():
     found = kmeans(X, 3, seed=1)
-    expected = sum(((X[found.labels == g] - X[found.labels == g].mean(axis=0)) ** 2).sum() for g in range(3))
+    expected = sum(
+        ((X[found.labels == g] - X[found.labels == g].mean(axis=0)) ** 2).sum() for g in range(3)
+    )
     np.testing.assert_allclose(found.inertia, expected, rtol=1e-10)
     assert np.isnan(agglomerative(X, 3).inertia)
 
@@ -57,9 +68,9 @@ def test_components_diagonalise_the_covariance():
 
 
 def test_the_sign_of_a_component_is_that_of_its_largest_loading():
-    x = np.outer(RNG.normal(size=30), [.1, -.9, .2])
+    x = np.outer(RNG.normal(size=30), [0.1, -0.9, 0.2])
     coordinates, _ = pca(x, 1)
-    assert np.corrcoef(coordinates[:, 0], x[:, 1])[0, 1] > .99
+    assert np.corrcoef(coordinates[:, 0], x[:, 1])[0, 1] > 0.99
     np.testing.assert_allclose(pca(x[::-1], 1)[0][::-1], coordinates, atol=1e-10)
 
 
@@ -76,7 +87,7 @@ def test_equal_rows_have_no_variance_to_explain():
         pca(np.ones((4, 3)), 4)
 
 
-@pytest.mark.parametrize("block", [1, 2 ** 22])
+@pytest.mark.parametrize("block", [1, 2**22])
 def test_the_cosine_silhouette_equals_scikit_learn(block, monkeypatch):
     monkeypatch.setattr(clustering, "BLOCK_ENTRIES", block)
     x = RNG.normal(size=(80, 6)) + RNG.normal(size=(5, 6))[RNG.integers(0, 5, 80)]
@@ -88,7 +99,7 @@ def test_the_cosine_silhouette_equals_scikit_learn(block, monkeypatch):
 
 
 def test_equal_rows_in_two_clusters_have_silhouette_0():
-    unit, _ = unit_rows(np.tile([.3, .1, .7], (6, 1)))
+    unit, _ = unit_rows(np.tile([0.3, 0.1, 0.7], (6, 1)))
     assert silhouette_cosine(unit, np.array([0, 0, 0, 1, 1, 1])) == 0
 
 

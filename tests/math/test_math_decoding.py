@@ -41,7 +41,11 @@ def test_equal_to_scikit_learn(planted):
     plain, balanced = [], []
     for train, test in StratifiedKFold(5, shuffle=True, random_state=3).split(rows, labels):
         scaler = StandardScaler().fit(rows[train])
-        told = LogisticRegression(max_iter=1000).fit(scaler.transform(rows[train]), labels[train]).predict(scaler.transform(rows[test]))
+        told = (
+            LogisticRegression(max_iter=1000)
+            .fit(scaler.transform(rows[train]), labels[train])
+            .predict(scaler.transform(rows[test]))
+        )
         plain.append((told == labels[test]).mean())
         balanced.append(balanced_accuracy_score(labels[test], told))
     found = probe.decode(rows, labels, shuffles=2, seed=3)
@@ -52,19 +56,32 @@ def test_equal_to_scikit_learn(planted):
 def test_label_in_the_class_row_goes_with_it(planted):
     labels, predictions, weights, noise = planted
     own, told = weights[predictions], 0.02 * noise
-    along = told + (1 + 0.5 * (labels != predictions))[:, None] * own  # the label is in the row's length and direction alone
+    along = (
+        told + (1 + 0.5 * (labels != predictions))[:, None] * own
+    )  # the label is in the row's length and direction alone
     whole = probe.decode(along, labels, shuffles=5)
     without = probe.decode(probe.without_direction(along, own), labels, shuffles=5)
     assert whole.balanced.mean() > 0.75 and whole.p == pytest.approx(1 / 6)
-    assert abs(without.balanced.mean() - 0.25) < 0.12 and abs(without.shuffled_balanced.mean() - 0.25) < 0.08
+    assert (
+        abs(without.balanced.mean() - 0.25) < 0.12
+        and abs(without.shuffled_balanced.mean() - 0.25) < 0.08
+    )
 
 
 def test_label_elsewhere_stays(planted):
     labels, predictions, weights, noise = planted
     own = np.hstack([weights[predictions], np.zeros((160, 4))])
-    rows = own + 0.05 * np.hstack([noise, noise[:, :4]]) + np.hstack([np.zeros((160, 12)), np.eye(4)[labels]])
+    rows = (
+        own
+        + 0.05 * np.hstack([noise, noise[:, :4]])
+        + np.hstack([np.zeros((160, 12)), np.eye(4)[labels]])
+    )
     found = probe.decode(probe.without_direction(rows, own), labels, predictions, shuffles=5)
-    assert found.balanced.mean() > 0.95 and found.shuffled_balanced.max() < 0.85 and found.p == pytest.approx(1 / 6)
+    assert (
+        found.balanced.mean() > 0.95
+        and found.shuffled_balanced.max() < 0.85
+        and found.p == pytest.approx(1 / 6)
+    )
 
 
 def test_prediction_alone_is_as_good_on_shuffled_labels(planted):

@@ -7,7 +7,10 @@ from scipy.integrate import trapezoid
 from gradtools.math.channels import deletion
 
 
-@pytest.mark.parametrize("n_channels, steps, expected", [(10, 5, [0, 2, 4, 6, 8, 10]), (3, 20, [0, 1, 2, 3]), (7, 2, [0, 4, 7]), (1, 4, [0, 1])])
+@pytest.mark.parametrize(
+    "n_channels, steps, expected",
+    [(10, 5, [0, 2, 4, 6, 8, 10]), (3, 20, [0, 1, 2, 3]), (7, 2, [0, 4, 7]), (1, 4, [0, 1])],
+)
 def test_steps_go_from_none_to_all(n_channels, steps, expected):
     assert deletion.step_counts(n_channels, steps).tolist() == expected
 
@@ -26,7 +29,9 @@ def test_areas_are_those_of_trapezes_over_the_share_of_channels():
     rng = np.random.default_rng(1)
     counts = np.array([0, 1, 4, 10])
     curves = rng.standard_normal((5, 2, 4))
-    np.testing.assert_allclose(deletion.areas(curves, counts), trapezoid(curves, counts / 10, axis=-1), rtol=1e-12)
+    np.testing.assert_allclose(
+        deletion.areas(curves, counts), trapezoid(curves, counts / 10, axis=-1), rtol=1e-12
+    )
     assert deletion.areas([3.0, 3, 3, 3], counts) == pytest.approx(3)
     assert deletion.areas([2.0, 1.8, 1.2, 0], counts) == pytest.approx(1)  # a straight line
 
@@ -41,7 +46,9 @@ def test_means_leave_out_what_is_not_there_and_spread_as_means_do():
     values = rng.random((9, 2))
     values[4, 1] = np.nan
     mean, replicates = deletion.means(values, 200, seed=3)
-    np.testing.assert_allclose(mean, [values[:, 0].mean(), np.delete(values[:, 1], 4).mean()], rtol=1e-12)
+    np.testing.assert_allclose(
+        mean, [values[:, 0].mean(), np.delete(values[:, 1], 4).mean()], rtol=1e-12
+    )
     assert replicates.shape == (200, 2)
     # The spread of a mean of n independent values is their deviation over the root of n.
     many = rng.standard_normal((4000, 1))
@@ -56,6 +63,8 @@ def test_differences_are_paired():
     means, replicates = deletion.means(values, 500)
     pairs, difference, bounds = deletion.differences(means, replicates)
     assert pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
-    np.testing.assert_allclose(difference, [values[:, a].mean() - values[:, b].mean() for a, b in pairs], rtol=1e-12)
+    np.testing.assert_allclose(
+        difference, [values[:, a].mean() - values[:, b].mean() for a, b in pairs], rtol=1e-12
+    )
     np.testing.assert_allclose(bounds[0], 1, rtol=1e-9)  # the images' own spread is gone
     assert bounds[1, 0] > 0.9 and bounds[1, 1] < 1.1 and bounds[2, 0] < 0 < bounds[2, 1]

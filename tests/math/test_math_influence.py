@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from gradtools.math.pairs.bootstrap import bootstrap_matrix_statistics, bootstrap_pair_statistics, poisson_counts, resample_counts
+from gradtools.math.pairs.bootstrap import (
+    bootstrap_matrix_statistics,
+    bootstrap_pair_statistics,
+    poisson_counts,
+    resample_counts,
+)
 from gradtools.math.pairs.group_sums import cell_sums, cells
 from gradtools.math.pairs.influence import bootstrap_pair_statistics_streamed, linear_replicates
 from gradtools.math.pairs.pair_means import STATISTICS
@@ -14,23 +19,27 @@ def example(n, d=6, seed=0):
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 3, n)
     classes[0] = 8
-    predictions = np.where(rng.random(n) < .6, classes, rng.integers(0, 3, n))
+    predictions = np.where(rng.random(n) < 0.6, classes, rng.integers(0, 3, n))
     return rng.normal(size=(n, d)) + classes[:, None] / 2, classes, predictions
 
 
 def streamed(x, code, cell_class, cell_prediction, resamples, metric, size=1000):
     def blocks():
-        return ((x[i:i + size], code[i:i + size]) for i in range(0, len(x), size))
+        return ((x[i : i + size], code[i : i + size]) for i in range(0, len(x), size))
 
     totals = cell_sums(blocks(), len(cell_class), metric)
-    return bootstrap_pair_statistics_streamed(blocks(), totals, cell_class, cell_prediction, resamples, 0, metric)
+    return bootstrap_pair_statistics_streamed(
+        blocks(), totals, cell_class, cell_prediction, resamples, 0, metric
+    )
 
 
 def derivatives(x, classes, predictions, metric):
     """Central differences of every statistic by every image's weight, from the matrix form: (N, S)."""
     matrix = prepared_rows(x, metric)[0] @ prepared_rows(x, metric)[0].T
     step = 1e-4 * np.eye(len(x))
-    up, down = (bootstrap_matrix_statistics(matrix, classes, predictions, 1 + s) for s in (step, -step))
+    up, down = (
+        bootstrap_matrix_statistics(matrix, classes, predictions, 1 + s) for s in (step, -step)
+    )
     return (up - down) / 2e-4
 
 
@@ -52,10 +61,14 @@ def test_they_spread_like_exact_resamples_within_the_classes():
     """Poisson counts let the classes grow and shrink, which multinomial ones do not: that part must be gone."""
     x, classes, predictions = example(1500)
     unit, _ = prepared_rows(x, "cosine")
-    exact = bootstrap_pair_statistics(unit, *cells(classes, predictions), resample_counts(classes, 1000))
+    exact = bootstrap_pair_statistics(
+        unit, *cells(classes, predictions), resample_counts(classes, 1000)
+    )
     linear = streamed(x, *cells(classes, predictions), 1000, "cosine")
-    np.testing.assert_allclose(linear.std(axis=0), exact.std(axis=0), rtol=.1)
-    np.testing.assert_allclose(linear.mean(axis=0), exact.mean(axis=0), atol=.1 * exact.std(axis=0).max())
+    np.testing.assert_allclose(linear.std(axis=0), exact.std(axis=0), rtol=0.1)
+    np.testing.assert_allclose(
+        linear.mean(axis=0), exact.mean(axis=0), atol=0.1 * exact.std(axis=0).max()
+    )
 
 
 def test_rows_left_out_do_not_move_anything():
@@ -71,7 +84,9 @@ def test_rows_left_out_do_not_move_anything():
     for label in np.unique(classes[keep]):
         slope[classes[keep] == label] -= slope[classes[keep] == label].mean(axis=0)
     unit, _ = prepared_rows(x[keep], "cosine")
-    value = bootstrap_matrix_statistics(unit @ unit.T, classes[keep], predictions[keep], np.ones((1, 58)))[0]
+    value = bootstrap_matrix_statistics(
+        unit @ unit.T, classes[keep], predictions[keep], np.ones((1, 58))
+    )[0]
     np.testing.assert_allclose(found, linear_replicates(value, slope, counts), atol=1e-6)
 
 

@@ -12,7 +12,7 @@ def example(n=6, size=(9, 8), seed=0):
     """Smooth maps, sparse ones with many zeros, and coarse ones with many ties."""
     rng = np.random.default_rng(seed)
     maps = rng.random((n, *size))
-    maps[1::3] = np.maximum(maps[1::3] - .6, 0)
+    maps[1::3] = np.maximum(maps[1::3] - 0.6, 0)
     maps[2::3] = np.round(4 * maps[2::3]) / 4
     return maps
 
@@ -21,7 +21,9 @@ A, B = example(), example(5, seed=1)
 
 
 def values(a, b, metric, direction="both", settings=MapSettings()):
-    return pair_block(prepare(a, [metric], settings), prepare(b, [metric], settings), metric, direction)
+    return pair_block(
+        prepare(a, [metric], settings), prepare(b, [metric], settings), metric, direction
+    )
 
 
 def density(m):
@@ -61,16 +63,24 @@ def js(a, b):
 
 
 LOOPS = {
-    "CC": cc, "SIM": sim, "JSD": js, "KLD": lambda a, b: mit_kldiv(b, a),
-    "AUC": lambda a, b: auc(a, b > b.mean()), "NSS": lambda a, b: nss(a, b > b.mean())}
+    "CC": cc,
+    "SIM": sim,
+    "JSD": js,
+    "KLD": lambda a, b: mit_kldiv(b, a),
+    "AUC": lambda a, b: auc(a, b > b.mean()),
+    "NSS": lambda a, b: nss(a, b > b.mean()),
+}
 
 
 @pytest.mark.parametrize("direction", ["both", "forward", "backward"])
 @pytest.mark.parametrize("metric", LOOPS)
 def test_every_pair_equals_the_formula(metric, direction):
     one_way = LOOPS[metric]
-    formula = {"forward": one_way, "backward": lambda a, b: one_way(b, a),
-               "both": lambda a, b: (one_way(a, b) + one_way(b, a)) / 2}[direction]
+    formula = {
+        "forward": one_way,
+        "backward": lambda a, b: one_way(b, a),
+        "both": lambda a, b: (one_way(a, b) + one_way(b, a)) / 2,
+    }[direction]
     expected = [[formula(a, b) for b in B] for a in A]
     np.testing.assert_allclose(values(A, B, metric, direction), expected, rtol=1e-10, atol=1e-12)
 
@@ -79,20 +89,30 @@ def test_every_pair_equals_the_formula(metric, direction):
 def test_pysaliencys_constants(side):
     """Its tests' centred Gaussian against a constant map; SPEC 10 has the values for 40 x 40."""
     y, x = np.mgrid[:side, :side]
-    gaussian = np.exp(-.5 * ((x - .5 * side) ** 2 + (y - .5 * side) ** 2) / np.hypot(side, side))
+    gaussian = np.exp(-0.5 * ((x - 0.5 * side) ** 2 + (y - 0.5 * side) ** 2) / np.hypot(side, side))
     constant = np.ones((side, side))
-    found = [values(a[None], b[None], metric, "forward")[0, 0]
-             for metric, a, b in (("SIM", gaussian, constant), ("KLD", constant, gaussian))]
+    found = [
+        values(a[None], b[None], metric, "forward")[0, 0]
+        for metric, a, b in (("SIM", gaussian, constant), ("KLD", constant, gaussian))
+    ]
     if side == 40:
-        np.testing.assert_allclose(found[0], .54392, rtol=1e-6)
-        np.testing.assert_allclose(found[1], .8396272788909165, rtol=1e-10)
+        np.testing.assert_allclose(found[0], 0.54392, rtol=1e-6)
+        np.testing.assert_allclose(found[1], 0.8396272788909165, rtol=1e-10)
         prepared = prepare(gaussian[None], ["NSS", "AUC"])
-        pixel = np.ravel_multi_index((10, 0), (side, side))  # the first fixation of its tests, (x, y) = (0, 10)
-        np.testing.assert_allclose(prepared.parts["unit"][0, pixel] * side, -.821596006113, rtol=1e-9)
-        fixation = (prepared.parts["ranks"][0, pixel] - .5) / side ** 2  # against all pixels, itself included
-        np.testing.assert_allclose(fixation, .099375, rtol=1e-6)
+        pixel = np.ravel_multi_index(
+            (10, 0), (side, side)
+        )  # the first fixation of its tests, (x, y) = (0, 10)
+        np.testing.assert_allclose(
+            prepared.parts["unit"][0, pixel] * side, -0.821596006113, rtol=1e-9
+        )
+        fixation = (
+            prepared.parts["ranks"][0, pixel] - 0.5
+        ) / side**2  # against all pixels, itself included
+        np.testing.assert_allclose(fixation, 0.099375, rtol=1e-6)
     else:
-        np.testing.assert_allclose(found, [sim(gaussian, constant), mit_kldiv(gaussian, constant)], rtol=1e-10)
+        np.testing.assert_allclose(
+            found, [sim(gaussian, constant), mit_kldiv(gaussian, constant)], rtol=1e-10
+        )
 
 
 @pytest.mark.parametrize("eps", [1e-16, 1e-7, 1e-2])
@@ -102,18 +122,30 @@ def test_eps_and_the_base_of_the_logarithm(eps):
         return sum(x * np.log2(x / (y + eps)) for x, y in zip(p, q) if x > 0)
 
     settings = MapSettings(eps=eps, log_base=2)
-    np.testing.assert_allclose(values(A, B, "KLD", "forward", settings), [[smoothed(a, b) for b in B] for a in A], rtol=1e-10)
-    np.testing.assert_allclose(values(A, B, "JSD", settings=settings), [[js(a, b) / np.log(2) for b in B] for a in A], rtol=1e-9)
+    np.testing.assert_allclose(
+        values(A, B, "KLD", "forward", settings),
+        [[smoothed(a, b) for b in B] for a in A],
+        rtol=1e-10,
+    )
+    np.testing.assert_allclose(
+        values(A, B, "JSD", settings=settings),
+        [[js(a, b) / np.log(2) for b in B] for a in A],
+        rtol=1e-9,
+    )
 
 
 def test_kld_of_positive_maps_is_scipys_entropy():
     from scipy.stats import entropy
 
-    a, b = A + .1, B + .1
-    np.testing.assert_allclose(values(a, b, "KLD", "forward"), [[entropy(x.ravel(), y.ravel()) for y in b] for x in a], rtol=1e-10)
+    a, b = A + 0.1, B + 0.1
+    np.testing.assert_allclose(
+        values(a, b, "KLD", "forward"),
+        [[entropy(x.ravel(), y.ravel()) for y in b] for x in a],
+        rtol=1e-10,
+    )
 
 
-@pytest.mark.parametrize("share", [.05, .2, .5])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
 def test_the_top_share_is_the_largest_pixels_and_ties_at_its_edge_stay_outside(share):
     settings = MapSettings(top_share=share)
     k = round(share * A[0].size)
@@ -122,9 +154,16 @@ def test_the_top_share_is_the_largest_pixels_and_ties_at_its_edge_stay_outside(s
         return m > np.sort(m.ravel())[::-1][k]
 
     usable_a, usable_b = (np.array([mask(m).any() for m in maps]) for maps in (A, B))
-    expected = [[auc(a, mask(b)) if i and j else np.nan for b, j in zip(B, usable_b)] for a, i in zip(A, usable_a)]
+    expected = [
+        [auc(a, mask(b)) if i and j else np.nan for b, j in zip(B, usable_b)]
+        for a, i in zip(A, usable_a)
+    ]
     np.testing.assert_allclose(values(A, B, "AUC", "forward", settings), expected, rtol=1e-12)
-    assert usable_b[[0, 1, 3, 4]].all() and mask(B[0]).sum() == k and (share > .1 or not usable_a.all())
+    assert (
+        usable_b[[0, 1, 3, 4]].all()
+        and mask(B[0]).sum() == k
+        and (share > 0.1 or not usable_a.all())
+    )
 
 
 @pytest.mark.parametrize("size", [(7, 7), (11, 9), (5, 12), (3, 3)])
@@ -136,21 +175,28 @@ def test_ssim_equals_its_definition_window_by_window(size):
         found = []
         for i in range(size[0] - side + 1):
             for j in range(size[1] - side + 1):
-                u, v = x[i:i + side, j:j + side].ravel(), y[i:i + side, j:j + side].ravel()
+                u, v = x[i : i + side, j : j + side].ravel(), y[i : i + side, j : j + side].ravel()
                 (vu, c), (_, vv) = np.cov(u, v)
-                found.append((2 * u.mean() * v.mean() + 1e-4) * (2 * c + 9e-4)
-                             / ((u.mean() ** 2 + v.mean() ** 2 + 1e-4) * (vu + vv + 9e-4)))
+                found.append(
+                    (2 * u.mean() * v.mean() + 1e-4)
+                    * (2 * c + 9e-4)
+                    / ((u.mean() ** 2 + v.mean() ** 2 + 1e-4) * (vu + vv + 9e-4))
+                )
         return np.mean(found)
 
-    np.testing.assert_allclose(values(a, b, "SSIM"), [[ssim(x, y) for y in b] for x in a], rtol=1e-10)
+    np.testing.assert_allclose(
+        values(a, b, "SSIM"), [[ssim(x, y) for y in b] for x in a], rtol=1e-10
+    )
 
 
 def test_ssim_equals_scikit_image():
     metrics = pytest.importorskip("skimage.metrics")
     a, b = 2 * example(3, (24, 31)) - 1, 2 * example(4, (24, 31), seed=2) - 1
-    for span in (1., 2.):
+    for span in (1.0, 2.0):
         expected = [[metrics.structural_similarity(x, y, data_range=span) for y in b] for x in a]
-        np.testing.assert_allclose(values(a, b, "SSIM", settings=MapSettings(data_range=span)), expected, rtol=1e-9)
+        np.testing.assert_allclose(
+            values(a, b, "SSIM", settings=MapSettings(data_range=span)), expected, rtol=1e-9
+        )
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -158,7 +204,9 @@ def test_a_set_with_itself_is_symmetric_and_equals_two_sets(metric, monkeypatch)
     prepared = prepare(A, [metric])
     found = pair_block(prepared, prepared, metric)
     np.testing.assert_array_equal(found, found.T)
-    np.testing.assert_allclose(found, pair_block(prepared, prepare(A.copy(), [metric]), metric), atol=1e-12)
+    np.testing.assert_allclose(
+        found, pair_block(prepared, prepare(A.copy(), [metric]), metric), atol=1e-12
+    )
     monkeypatch.setattr(map_metrics, "CACHED", 100)
     np.testing.assert_allclose(found, pair_block(prepared, prepared, metric), atol=1e-12)
 
@@ -168,36 +216,56 @@ def test_ranks_are_scipys_average_ranks(levels):
     from scipy.stats import rankdata
 
     maps = np.random.default_rng(0).integers(0, levels, (4, 9, 8))
-    np.testing.assert_array_equal(prepare(maps, ["AUC"]).parts["ranks"], rankdata(maps.reshape(4, -1), axis=1))
+    np.testing.assert_array_equal(
+        prepare(maps, ["AUC"]).parts["ranks"], rankdata(maps.reshape(4, -1), axis=1)
+    )
 
 
-@pytest.mark.parametrize("metric, value", [("CC", 1), ("SIM", 1), ("SSIM", 1), ("AUC", 1), ("KLD", 0), ("JSD", 0)])
+@pytest.mark.parametrize(
+    "metric, value", [("CC", 1), ("SIM", 1), ("SSIM", 1), ("AUC", 1), ("KLD", 0), ("JSD", 0)]
+)
 def test_a_map_with_itself(metric, value):
     np.testing.assert_allclose(np.diagonal(values(A, A, metric)), value, atol=1e-12)
 
 
 def test_what_a_metric_does_not_see():
     rng = np.random.default_rng(3)
-    scale, shift = rng.uniform(.5, 2, (2, len(A), 1, 1))
+    scale, shift = rng.uniform(0.5, 2, (2, len(A), 1, 1))
     np.testing.assert_allclose(values(scale * A + shift, B, "CC"), values(A, B, "CC"), atol=1e-12)
     for metric in ("SIM", "KLD", "JSD"):
-        np.testing.assert_allclose(values(scale * A, 1e-200 * B, metric), values(A, B, metric), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(values(np.exp(A) ** 3, B, "AUC", "forward"), values(A, B, "AUC", "forward"), atol=1e-12)
-    top = MapSettings(top_share=.2)
-    np.testing.assert_allclose(values(A ** 3, B, "AUC", settings=top), values(A, B, "AUC", settings=top), atol=1e-12)
+        np.testing.assert_allclose(
+            values(scale * A, 1e-200 * B, metric), values(A, B, metric), rtol=1e-9, atol=1e-12
+        )
+    np.testing.assert_allclose(
+        values(np.exp(A) ** 3, B, "AUC", "forward"), values(A, B, "AUC", "forward"), atol=1e-12
+    )
+    top = MapSettings(top_share=0.2)
+    np.testing.assert_allclose(
+        values(A**3, B, "AUC", settings=top), values(A, B, "AUC", settings=top), atol=1e-12
+    )
 
 
 def test_negative_values_are_shifted_as_in_pysaliency():
-    a, b = A - .5, B - 3
+    a, b = A - 0.5, B - 3
     for metric in ("SIM", "KLD", "JSD"):
-        np.testing.assert_allclose(values(a, b, metric, "forward"), [[LOOPS[metric](x, y) for y in b] for x in a], rtol=1e-9)
+        np.testing.assert_allclose(
+            values(a, b, metric, "forward"),
+            [[LOOPS[metric](x, y) for y in b] for x in a],
+            rtol=1e-9,
+        )
 
 
 def test_degenerate_maps_are_nan_and_counted_by_metric():
-    maps = np.concatenate([A, np.zeros((1, 9, 8)), np.full((1, 9, 8), .3) + 1e-17, np.full((1, 9, 8), -.3)])
+    maps = np.concatenate(
+        [A, np.zeros((1, 9, 8)), np.full((1, 9, 8), 0.3) + 1e-17, np.full((1, 9, 8), -0.3)]
+    )
     prepared = prepare(maps)
     for metric in METRICS:
-        uniform = metric in ("SIM", "KLD", "JSD")  # a constant positive map is the uniform distribution
+        uniform = metric in (
+            "SIM",
+            "KLD",
+            "JSD",
+        )  # a constant positive map is the uniform distribution
         useless = np.array([False] * len(A) + [True, not uniform, True])
         np.testing.assert_array_equal(prepared.degenerate[metric], useless, metric)
         found = pair_block(prepared, prepared, metric)
@@ -214,11 +282,17 @@ def test_maps_too_narrow_for_a_window_have_no_ssim_and_one_map_is_enough():
 def test_rows_of_prepared_maps_are_those_maps():
     prepared = prepare(A)
     for metric in METRICS:
-        part = pair_block(rows_of(prepared, slice(1, 3)), rows_of(prepared, np.array([4, 0])), metric)
-        np.testing.assert_allclose(part, pair_block(prepared, prepared, metric)[1:3][:, [4, 0]], atol=1e-12)
+        part = pair_block(
+            rows_of(prepared, slice(1, 3)), rows_of(prepared, np.array([4, 0])), metric
+        )
+        np.testing.assert_allclose(
+            part, pair_block(prepared, prepared, metric)[1:3][:, [4, 0]], atol=1e-12
+        )
 
 
-@pytest.mark.parametrize("options", [{"eps": 0}, {"log_base": 1}, {"top_share": 1}, {"top_share": 0}, {"data_range": 0}])
+@pytest.mark.parametrize(
+    "options", [{"eps": 0}, {"log_base": 1}, {"top_share": 1}, {"top_share": 0}, {"data_range": 0}]
+)
 def test_settings_that_mean_nothing_are_refused(options):
     with pytest.raises(UsageError, match=next(iter(options)).replace("_", " ")):
         MapSettings(**options)

@@ -29,23 +29,29 @@ def by_loop(x, classes, predictions, score):
         if classes[i] == classes[j]:
             of_class.setdefault(classes[i], []).append(s)
     lists = {
-        "within": kinds[True, True] + kinds[True, False], "between": kinds[False, True] + kinds[False, False],
-        "all": sum(kinds.values(), []), "same_prediction": kinds[True, True] + kinds[False, True],
-        "same_class_same_prediction": kinds[True, True], "same_class_other_prediction": kinds[True, False],
-        "other_class_same_prediction": kinds[False, True], "other_class_other_prediction": kinds[False, False],
+        "within": kinds[True, True] + kinds[True, False],
+        "between": kinds[False, True] + kinds[False, False],
+        "all": sum(kinds.values(), []),
+        "same_prediction": kinds[True, True] + kinds[False, True],
+        "same_class_same_prediction": kinds[True, True],
+        "same_class_other_prediction": kinds[True, False],
+        "other_class_same_prediction": kinds[False, True],
+        "other_class_other_prediction": kinds[False, False],
     }
     means = {name: (np.mean(v) if v else np.nan, len(v)) for name, v in lists.items()}
     macro = np.mean([np.mean(v) for v in of_class.values()]) if of_class else np.nan
     means["within_macro"] = macro, means["within"][1]
     same, pairs = means["same_class_same_prediction"]
-    for effect, other in (("label_effect", "other_class_same_prediction"),
-                          ("prediction_effect", "same_class_other_prediction")):
+    for effect, other in (
+        ("label_effect", "other_class_same_prediction"),
+        ("prediction_effect", "same_class_other_prediction"),
+    ):
         means[effect] = same - means[other][0], min(pairs, means[other][1])
     return means
 
 
 def blocks_of(x, cell, size):
-    return ((x[i:i + size], cell[i:i + size]) for i in range(0, len(x), size))
+    return ((x[i : i + size], cell[i : i + size]) for i in range(0, len(x), size))
 
 
 def separable(x, classes, predictions, metric, size=7):
@@ -64,16 +70,18 @@ def assert_equal_to_loop(found, expected):
 def example(n=40, d=6, seed=0):
     """Uneven classes, one with a single member, labels that are not 0..G-1."""
     rng = np.random.default_rng(seed)
-    classes = rng.choice([3, 5, 11], n, p=[.2, .3, .5])
+    classes = rng.choice([3, 5, 11], n, p=[0.2, 0.3, 0.5])
     classes[0] = 99
-    predictions = np.where(rng.random(n) < .6, classes, rng.choice([3, 5, 7], n))
-    return rng.normal(size=(n, d)) + .3 * classes[:, None] % 3, classes, predictions
+    predictions = np.where(rng.random(n) < 0.6, classes, rng.choice([3, 5, 7], n))
+    return rng.normal(size=(n, d)) + 0.3 * classes[:, None] % 3, classes, predictions
 
 
 @pytest.mark.parametrize("metric", ["cosine", "correlation", "dot", "sqeuclidean"])
 def test_every_statistic_equals_the_loop(metric):
     x, classes, predictions = example()
-    assert_equal_to_loop(separable(x, classes, predictions, metric), by_loop(x, classes, predictions, SCORES[metric]))
+    assert_equal_to_loop(
+        separable(x, classes, predictions, metric), by_loop(x, classes, predictions, SCORES[metric])
+    )
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "dot", "correlation"])
@@ -84,8 +92,16 @@ def test_streamed_blocks_equal_the_loop(metric, block):
     assert_equal_to_loop(found, by_loop(x, classes, predictions, SCORES[metric]))
 
 
-@pytest.mark.parametrize("n, classes, predictions", [
-    (1, [4], [4]), (2, [0, 1], [0, 1]), (2, [0, 0], [1, 2]), (5, [1] * 5, [1] * 5), (4, [0, 1, 2, 3], [0] * 4)])
+@pytest.mark.parametrize(
+    "n, classes, predictions",
+    [
+        (1, [4], [4]),
+        (2, [0, 1], [0, 1]),
+        (2, [0, 0], [1, 2]),
+        (5, [1] * 5, [1] * 5),
+        (4, [0, 1, 2, 3], [0] * 4),
+    ],
+)
 def test_no_pairs_give_nan_and_not_a_warning(n, classes, predictions):
     x, classes, predictions = example(n)[0], np.array(classes), np.array(predictions)
     expected = by_loop(x, classes, predictions, SCORES["dot"])
@@ -98,14 +114,18 @@ def test_the_block_size_does_not_matter():
     whole = separable(x.astype(np.float32), classes, predictions, "cosine", 1500)
     for size in (1, 64, 700):
         other = separable(x.astype(np.float32), classes, predictions, "cosine", size)
-        np.testing.assert_allclose([s.value for s in other.values()], [s.value for s in whole.values()], rtol=1e-10)
+        np.testing.assert_allclose(
+            [s.value for s in other.values()], [s.value for s in whole.values()], rtol=1e-10
+        )
 
 
 def test_squared_distances_far_from_the_origin_keep_their_digits():
     x, classes, predictions = example()
     near = separable(x, classes, predictions, "sqeuclidean")
-    far = separable(x + 2. ** 20, classes, predictions, "sqeuclidean")
-    np.testing.assert_allclose([s.value for s in far.values()], [s.value for s in near.values()], rtol=1e-7)
+    far = separable(x + 2.0**20, classes, predictions, "sqeuclidean")
+    np.testing.assert_allclose(
+        [s.value for s in far.values()], [s.value for s in near.values()], rtol=1e-7
+    )
 
 
 def test_degenerate_and_unselected_rows_are_left_out_and_the_first_are_counted():
@@ -138,11 +158,11 @@ def test_a_metric_that_does_not_separate_is_refused_and_an_empty_selection_too()
 
 def test_gradients_at_the_head_are_the_mixture_of_two_levels():
     """Rows that are one of two class vectors by prediction: Cos = p + (1 - p) s (SPEC 1.1.6)."""
-    vectors, predictions = np.array([[1., 0.], [.6, .8]]), np.array([0, 0, 0, 1, 1])
+    vectors, predictions = np.array([[1.0, 0.0], [0.6, 0.8]]), np.array([0, 0, 0, 1, 1])
     found = separable(vectors[predictions], np.zeros(5, int), predictions, "cosine")
     p = 4 / 10
-    np.testing.assert_allclose(found["within"].value, p + (1 - p) * .6, rtol=1e-12)
-    np.testing.assert_allclose(found["prediction_effect"].value, 1 - .6, rtol=1e-12)
+    np.testing.assert_allclose(found["within"].value, p + (1 - p) * 0.6, rtol=1e-12)
+    np.testing.assert_allclose(found["prediction_effect"].value, 1 - 0.6, rtol=1e-12)
 
 
 def test_the_mean_distance_equals_scipy():

@@ -24,18 +24,23 @@ def test_the_observed_value_is_that_of_the_table():
         expected = table(unit, classes, predictions)
         found = permutation_label_effect(unit, classes, predictions, 20)
         np.testing.assert_allclose(found.observed, expected["label_effect"].value, rtol=1e-10)
-        np.testing.assert_allclose(permutation_within(unit, classes, 20).observed, expected["within"].value, rtol=1e-10)
+        np.testing.assert_allclose(
+            permutation_within(unit, classes, 20).observed, expected["within"].value, rtol=1e-10
+        )
 
 
 def test_the_null_is_that_of_every_permutation_of_a_stratum():
     rng = np.random.default_rng(1)
     unit, _ = unit_rows(rng.normal(size=(6, 3)))
     classes, predictions = np.array([0, 0, 1, 1, 0, 2]), np.array([0, 0, 0, 0, 0, 1])
-    null = [table(unit, classes[[*order, 5]], predictions)["label_effect"].value for order in permutations(range(5))]
+    null = [
+        table(unit, classes[[*order, 5]], predictions)["label_effect"].value
+        for order in permutations(range(5))
+    ]
     found = permutation_label_effect(unit, classes, predictions, 4000, seed=2)
     share = np.mean(np.array(null) >= found.observed - 1e-12)
-    assert abs(found.p - share) < .03
-    assert abs(found.null_mean - np.mean(null)) < .02 and abs(found.null_sd - np.std(null)) < .02
+    assert abs(found.p - share) < 0.03
+    assert abs(found.null_mean - np.mean(null)) < 0.02 and abs(found.null_sd - np.std(null)) < 0.02
     assert found.movable == 5
 
 
@@ -44,15 +49,19 @@ def test_identical_rows_of_a_stratum_are_ties_and_p_is_1():
     rng = np.random.default_rng(0)
     classes, predictions = rng.integers(0, 10, 300), rng.integers(0, 10, 300)
     for d in (7, 64, 900):
-        rows = rng.normal(size=(10, d))[predictions] * rng.uniform(.1, 3, (300, 1))
-        found = permutation_label_effect(unit_rows(rows.astype(np.float32))[0], classes, predictions, 200)
+        rows = rng.normal(size=(10, d))[predictions] * rng.uniform(0.1, 3, (300, 1))
+        found = permutation_label_effect(
+            unit_rows(rows.astype(np.float32))[0], classes, predictions, 200
+        )
         assert found.p == 1
         assert abs(found.observed) < 1e-9
 
 
 def test_strata_of_one_sample_or_one_label_cannot_move():
     unit, _ = unit_rows(np.random.default_rng(0).normal(size=(7, 3)))
-    found = permutation_label_effect(unit, np.array([0, 1, 0, 0, 0, 1, 2]), np.array([0, 1, 2, 2, 3, 3, 3]), 50)
+    found = permutation_label_effect(
+        unit, np.array([0, 1, 0, 0, 0, 1, 2]), np.array([0, 1, 2, 2, 3, 3, 3]), 50
+    )
     assert found.movable == 3
     still = permutation_label_effect(unit, np.arange(7), np.arange(7), 50)
     assert still.movable == 0 and np.isnan(still.p)
@@ -63,7 +72,9 @@ def test_one_image_and_classes_of_one_image_have_no_test():
     assert np.isnan(permutation_within(np.eye(3), [0, 1, 2], 10).p)
 
 
-@pytest.mark.parametrize("test", [permutation_within, lambda u, c, n, s: permutation_label_effect(u, c, c % 2, n, s)])
+@pytest.mark.parametrize(
+    "test", [permutation_within, lambda u, c, n, s: permutation_label_effect(u, c, c % 2, n, s)]
+)
 def test_planted_classes_are_found(test):
     rng = np.random.default_rng(3)
     classes = rng.integers(0, 4, 80)
@@ -79,12 +90,12 @@ def test_p_is_uniform_without_an_effect():
         predictions, classes = rng.integers(0, 3, 30), rng.integers(0, 3, 30)
         unit, _ = unit_rows(rng.normal(size=(3, 8))[predictions] + rng.normal(size=(30, 8)))
         p.append(permutation_label_effect(unit, classes, predictions, 99, seed).p)
-    assert .4 < np.mean(p) < .6 and np.mean(np.array(p) <= .1) < .2
+    assert 0.4 < np.mean(p) < 0.6 and np.mean(np.array(p) <= 0.1) < 0.2
 
 
 def test_the_batches_and_the_commonest_label_do_not_matter(monkeypatch):
     rng = np.random.default_rng(5)
-    classes, predictions = rng.choice(4, 40, p=[.7, .1, .1, .1]), rng.integers(0, 2, 40)
+    classes, predictions = rng.choice(4, 40, p=[0.7, 0.1, 0.1, 0.1]), rng.integers(0, 2, 40)
     unit, _ = unit_rows(rng.normal(size=(40, 5)))
     whole = permutation_label_effect(unit, classes, predictions, 60)
     monkeypatch.setattr("gradtools.math.pairs.permutation.BATCH_ENTRIES", 1)

@@ -11,7 +11,10 @@ from gradtools.math.trees import leaves
 
 def crossings_by_loops(first, second):
     first, second = list(first), list(second)
-    return sum((first.index(i) < first.index(j)) != (second.index(i) < second.index(j)) for i, j in itertools.combinations(range(len(first)), 2))
+    return sum(
+        (first.index(i) < first.index(j)) != (second.index(i) < second.index(j))
+        for i, j in itertools.combinations(range(len(first)), 2)
+    )
 
 
 def tree(n, seed):
@@ -48,7 +51,7 @@ def test_turning_one_tree_finds_the_fewest_crossings():
 def test_a_tree_and_its_turned_copy_untangle_fully():
     merges = tree(40, 1)
     other = merges.copy()
-    swap = np.random.default_rng(0).random(39) < .5
+    swap = np.random.default_rng(0).random(39) < 0.5
     other[swap, :2] = merges[swap, 1::-1]
     assert untangle.crossings(leaves(merges), leaves(other)) > 0
     first, second, crossed = untangle.untangle(merges, other)
@@ -57,7 +60,7 @@ def test_a_tree_and_its_turned_copy_untangle_fully():
 
 def test_parts_of_a_group_of_one_height_stand_in_any_order():
     """Three groups of three under one root, as a taxonomy has them: no binary turning of scipy's merges is in the way."""
-    distances = np.full((9, 9), 4.)
+    distances = np.full((9, 9), 4.0)
     for group in ((0, 5, 7), (1, 3, 8), (2, 4, 6)):
         distances[np.ix_(group, group)] = 2
     np.fill_diagonal(distances, 0)

@@ -7,14 +7,28 @@ import pytest
 
 from gradtools.math.spaces import taxonomy
 
-EDGES = [("cat", "feline"), ("lion", "feline"), ("dog", "canine"), ("feline", "carnivore"), ("canine", "carnivore"), ("whale", "mammal"),
-         ("carnivore", "mammal"), ("dog", "pet"), ("cat", "pet"), ("pet", "thing"), ("mammal", "thing"), ("rock", "mineral")]
+EDGES = [
+    ("cat", "feline"),
+    ("lion", "feline"),
+    ("dog", "canine"),
+    ("feline", "carnivore"),
+    ("canine", "carnivore"),
+    ("whale", "mammal"),
+    ("carnivore", "mammal"),
+    ("dog", "pet"),
+    ("cat", "pet"),
+    ("pet", "thing"),
+    ("mammal", "thing"),
+    ("rock", "mineral"),
+]
 
 
 def up(node):
     """{ancestor: steps} by trying every way up; the roots meet in None."""
     found = {node: 0}
-    parents = [parent for child, parent in EDGES if child == node] or ([None] if node is not None else [])
+    parents = [parent for child, parent in EDGES if child == node] or (
+        [None] if node is not None else []
+    )
     for parent in parents:
         for ancestor, steps in up(parent).items():
             found[ancestor] = min(found.get(ancestor, np.inf), steps + 1)
@@ -40,4 +54,6 @@ def test_an_ancestor_of_itself_is_named():
 
 
 def test_lone_groups_meet_at_a_root():
-    assert taxonomy.path_lengths([("a", "g"), ("b", "g"), ("c", "h")], ["a", "b", "c"]).tolist() == [[0, 2, 4], [2, 0, 4], [4, 4, 0]]
+    assert taxonomy.path_lengths(
+        [("a", "g"), ("b", "g"), ("c", "h")], ["a", "b", "c"]
+    ).tolist() == [[0, 2, 4], [2, 0, 4], [4, 4, 0]]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gradtools.math.pairs import bootstrap, augmented
+from gradtools.math.pairs import augmented, bootstrap
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def test_mean_over_images(planted):
         return sum(means) / len(means)
 
     assert found.value == pytest.approx(looped(range(14)), abs=1e-12) and found.count == 25
-    assert found.replicates == pytest.approx([looped(drawn_images(row)) for row in counts], abs=1e-12)
+    assert found.replicates == pytest.approx(
+        [looped(drawn_images(row)) for row in counts], abs=1e-12
+    )
     nothing = augmented.mean_over_images(np.full((2, 14), np.nan), counts)
     assert np.isnan(nothing.value) and np.isnan(nothing.replicates).all() and nothing.count == 0
 
@@ -65,7 +67,9 @@ def test_own_or_other(planted, block, monkeypatch):
     own[0, 0] = unit[0] @ unit[2]  # a tie
     found = augmented.own_or_other(unit, own, classes, counts)
     assert found.value == pytest.approx(looped_auc(unit, own, classes, range(14)), abs=1e-12)
-    assert found.replicates == pytest.approx([looped_auc(unit, own, classes, drawn_images(row)) for row in counts], abs=1e-12)
+    assert found.replicates == pytest.approx(
+        [looped_auc(unit, own, classes, drawn_images(row)) for row in counts], abs=1e-12
+    )
     assert found.count == 11 * 5 + 14 * 6
 
 

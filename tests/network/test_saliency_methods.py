@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from conftest import needs_data
+from networks import Toy, cifar_network, images, torchvision_network
 from torch import nn
 
-from conftest import needs_data
-from gradtools.network import taps
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.network import taps
 from gradtools.network.saliency import guided, methods, subset
-from networks import Toy, cifar_network, images, torchvision_network
 
 N, C, H, W = 3, 5, 2, 3
 
@@ -36,7 +36,12 @@ def relu(value):
 
 def looped(term, A, G):
     """Map whose pixel (i, j) is the sum over channels of term(n, k, i, j)."""
-    return np.array([[[math.fsum(term(n, k, i, j) for k in range(C)) for j in range(W)] for i in range(H)] for n in range(N)])
+    return np.array(
+        [
+            [[math.fsum(term(n, k, i, j) for k in range(C)) for j in range(W)] for i in range(H)]
+            for n in range(N)
+        ]
+    )
 
 
 def mean_gradient(G, n, k):
@@ -80,13 +85,23 @@ def test_grad_cam_plus_plus(tensors, score, rectified):
     A, G = tensors
     A = A.relu() if rectified else A
     found, undefined = methods.gradcam_plus_plus(A, G)
-    expected = looped(lambda n, k, i, j: printed_weight(A, G, n, k, score) * float(A[n, k, i, j]), A, G) / math.exp(score)
+    expected = looped(
+        lambda n, k, i, j: printed_weight(A, G, n, k, score) * float(A[n, k, i, j]), A, G
+    ) / math.exp(score)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10, atol=1e-12)
-    bad = [sum(g > 0 >= 2 + g * math.fsum(A[n, k].flatten().tolist()) for k in range(C) for g in G[n, k].flatten().tolist())
-           for n in range(N)]
+    bad = [
+        sum(
+            g > 0 >= 2 + g * math.fsum(A[n, k].flatten().tolist())
+            for k in range(C)
+            for g in G[n, k].flatten().tolist()
+        )
+        for n in range(N)
+    ]
     assert undefined.tolist() == bad and (sum(bad) == 0) == rectified
     if rectified:
-        literal, overflowed = methods.gradcam_plus_plus_literal(A, G, torch.full((N,), score, dtype=torch.float64))
+        literal, overflowed = methods.gradcam_plus_plus_literal(
+            A, G, torch.full((N,), score, dtype=torch.float64)
+        )
         np.testing.assert_allclose(literal.numpy(), expected * math.exp(score), rtol=1e-10)
         assert not overflowed.any()
 
@@ -94,7 +109,9 @@ def test_grad_cam_plus_plus(tensors, score, rectified):
 def test_literal_exp_overflows_float32_above_88(tensors):
     """e^88.7 is the largest float32; the cancelled form does not mind."""
     A, G = (tensor.float() for tensor in tensors)
-    maps, undefined = methods.gradcam_plus_plus_literal(A.relu(), G, torch.tensor([1.0, 80.0, 100.0]))
+    maps, undefined = methods.gradcam_plus_plus_literal(
+        A.relu(), G, torch.tensor([1.0, 80.0, 100.0])
+    )
     assert undefined.tolist()[0] == 0 < undefined.tolist()[2]
     assert maps[0].max() > 0 and not maps[2].any() and maps.isfinite().all()
     assert methods.gradcam_plus_plus(A.relu(), G)[0].amax((1, 2)).min() > 0
@@ -103,7 +120,11 @@ def test_literal_exp_overflows_float32_above_88(tensors):
 @pytest.mark.parametrize("fill", [0.0, -1.0, 3.0])
 def test_constant_and_negative_tensors_give_no_nan(fill):
     A = torch.full((1, 2, 3, 3), fill)
-    for G in (torch.zeros(1, 2, 3, 3), torch.full((1, 2, 3, 3), -0.5), torch.full((1, 2, 3, 3), 1.0)):
+    for G in (
+        torch.zeros(1, 2, 3, 3),
+        torch.full((1, 2, 3, 3), -0.5),
+        torch.full((1, 2, 3, 3), 1.0),
+    ):
         for method in methods.AT_TAPS.values():
             assert method(A, G).isfinite().all()
         assert methods.gradcam_plus_plus(A, G)[0].isfinite().all()
@@ -126,16 +147,28 @@ def pooled(tensor):
 
 def test_grad_cam_is_gam_on_the_dot_product():
     """SPEC 5: at the pooled tap the gradient is the other image's embedding over HW, never negative."""
-    A, G = at(torchvision_network("resnet18"), images(4, 96), "layer4", lambda _, tap: (pooled(tap)[0] * pooled(tap)[1]).sum(1))
+    A, G = at(
+        torchvision_network("resnet18"),
+        images(4, 96),
+        "layer4",
+        lambda _, tap: (pooled(tap)[0] * pooled(tap)[1]).sum(1),
+    )
     assert G.min() >= 0
     expected = methods.gam(A, G)
-    torch.testing.assert_close(methods.gradcam(A, G), expected, rtol=1e-5, atol=1e-6 * float(expected.max()))
+    torch.testing.assert_close(
+        methods.gradcam(A, G), expected, rtol=1e-5, atol=1e-6 * float(expected.max())
+    )
 
 
 def test_signed_grad_cam_sums_to_zero_on_the_cosine():
     """SPEC 5: the cosine is homogeneous of degree 0, so sum g A = 0."""
     network = copy.deepcopy(torchvision_network("resnet18")).double()
-    A, G = at(network, images(4, 96, torch.float64), "layer4", lambda _, tap: torch.nn.functional.cosine_similarity(*pooled(tap)))
+    A, G = at(
+        network,
+        images(4, 96, torch.float64),
+        "layer4",
+        lambda _, tap: torch.nn.functional.cosine_similarity(*pooled(tap)),
+    )
     maps = methods.gradcam(A, G)
     assert (G < 0).any() and float(maps.abs().sum()) > 0
     np.testing.assert_array_less(maps.sum((1, 2)).abs(), 1e-9 * maps.abs().sum((1, 2)))
@@ -143,7 +176,9 @@ def test_signed_grad_cam_sums_to_zero_on_the_cosine():
 
 def test_gam_is_layercam_where_activations_are_not_negative(tensors):
     A, G = tensors
-    torch.testing.assert_close(methods.gam(A.abs(), G), methods.layercam(A.abs(), G), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        methods.gam(A.abs(), G), methods.layercam(A.abs(), G), rtol=1e-12, atol=0
+    )
     assert not torch.allclose(methods.gam(A, G), methods.layercam(A, G))
 
 
@@ -152,26 +187,48 @@ def test_closed_forms_of_a_pooled_linear_head(name, spec):
     """SPEC 5: GAM = sum ReLU(W_ck) A_k / HW, Grad-CAM = HiResCAM = sum W_ck A_k / HW."""
     network = torchvision_network(name)
     A, G = at(network, images(2), spec, lambda output, _: output[:, 7])
-    row = (network.fc if name == "resnet18" else network.classifier).weight[7].double()[None, :, None, None]
+    row = (
+        (network.fc if name == "resnet18" else network.classifier)
+        .weight[7]
+        .double()[None, :, None, None]
+    )
     area = A.shape[2] * A.shape[3]
     cam = ((row * A).sum(1) / area).float()
     scale = float(cam.abs().max())
     torch.testing.assert_close(methods.gradcam(A, G), cam, rtol=1e-5, atol=1e-5 * scale)
     torch.testing.assert_close(methods.hirescam(A, G), cam, rtol=1e-5, atol=1e-5 * scale)
-    torch.testing.assert_close(methods.gam(A, G), ((row.relu() * A).sum(1) / area).float(), rtol=1e-5, atol=1e-5 * scale)
+    torch.testing.assert_close(
+        methods.gam(A, G), ((row.relu() * A).sum(1) / area).float(), rtol=1e-5, atol=1e-5 * scale
+    )
 
 
-@pytest.mark.parametrize("name, spec", [("resnet18", "layer4"), ("resnet18", "layer4.1.conv2"), ("resnet18", "layer2"),
-                                        ("resnet18", "layer3.0.bn1"), ("squeezenet1_0", "features.12"), ("vgg11", "features.19"),
-                                        ("densenet121", "features.denseblock3"), ("mobilenet_v2", "features.13")])
+@pytest.mark.parametrize(
+    "name, spec",
+    [
+        ("resnet18", "layer4"),
+        ("resnet18", "layer4.1.conv2"),
+        ("resnet18", "layer2"),
+        ("resnet18", "layer3.0.bn1"),
+        ("squeezenet1_0", "features.12"),
+        ("vgg11", "features.19"),
+        ("densenet121", "features.denseblock3"),
+        ("mobilenet_v2", "features.13"),
+    ],
+)
 def test_captum(name, spec):
     """Signed, before ReLU and resize."""
     attribution = pytest.importorskip("captum.attr")
     network = copy.deepcopy(torchvision_network(name)).double()
     x = images(2, 96, torch.float64)
     A, G = at(network, x, spec, lambda output, _: output[[0, 1], [3, 5]])
-    expected = attribution.LayerGradCam(network, network.get_submodule(spec)).attribute(x, torch.tensor([3, 5]))[:, 0].detach()
-    torch.testing.assert_close(methods.gradcam(A, G), expected, rtol=1e-9, atol=1e-10 * float(expected.abs().max()))
+    expected = (
+        attribution.LayerGradCam(network, network.get_submodule(spec))
+        .attribute(x, torch.tensor([3, 5]))[:, 0]
+        .detach()
+    )
+    torch.testing.assert_close(
+        methods.gradcam(A, G), expected, rtol=1e-9, atol=1e-10 * float(expected.abs().max())
+    )
 
 
 # Channel subsets
@@ -180,14 +237,31 @@ def test_captum(name, spec):
 def test_grad_cam_is_for_less_against(tensors):
     """SPEC 5 (4): Map = P - Q."""
     A, G = tensors
-    parts = [methods.gradcam(*(t * subset.mask(subset.parse(text), A, G)[:, :, None, None] for t in (A, G)))
-             for text in ("positive", "negative")]
+    parts = [
+        methods.gradcam(
+            *(t * subset.mask(subset.parse(text), A, G)[:, :, None, None] for t in (A, G))
+        )
+        for text in ("positive", "negative")
+    ]
     torch.testing.assert_close(parts[0] + parts[1], methods.gradcam(A, G), rtol=1e-12, atol=1e-14)
     assert methods.gradcam(A.abs(), -G.abs()).max() <= 0
 
 
-@pytest.mark.parametrize("text", ["positive", "negative", "nearzero:0.2", "nearzero:40%", "nearzero", "top2", "top2:gradient", "top2:abs",
-                                  "top3:activation", "0,3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "positive",
+        "negative",
+        "nearzero:0.2",
+        "nearzero:40%",
+        "nearzero",
+        "top2",
+        "top2:gradient",
+        "top2:abs",
+        "top3:activation",
+        "0,3",
+    ],
+)
 def test_subsets_by_sorting(tensors, text):
     A, G = tensors
     inside = subset.mask(subset.parse(text), A, G).numpy()
@@ -195,8 +269,12 @@ def test_subsets_by_sorting(tensors, text):
         alpha = [mean_gradient(G, n, k) for k in range(C)]
         size = [abs(a) for a in alpha]
         kind, _, value = text.partition(":")
-        ranked = {"": [float((G[n, k] * A[n, k]).sum()) for k in range(C)], "gradient": alpha, "abs": size,
-                  "activation": [float(A[n, k].mean()) for k in range(C)]}
+        ranked = {
+            "": [float((G[n, k] * A[n, k]).sum()) for k in range(C)],
+            "gradient": alpha,
+            "abs": size,
+            "activation": [float(A[n, k].mean()) for k in range(C)],
+        }
         if kind in ("positive", "negative"):
             expected = [a > 0 if kind == "positive" else a < 0 for a in alpha]
         elif kind == "nearzero":
@@ -205,7 +283,7 @@ def test_subsets_by_sorting(tensors, text):
         elif kind == "0,3":
             expected = [k in (0, 3) for k in range(C)]
         else:
-            best = sorted(range(C), key=lambda k: -ranked[value][k])[:int(kind[3:])]
+            best = sorted(range(C), key=lambda k: -ranked[value][k])[: int(kind[3:])]
             expected = [k in best for k in range(C)]
         assert inside[n].tolist() == expected
 
@@ -217,7 +295,9 @@ def test_ties_at_zero_are_near_zero():
     assert subset.mask(subset.parse("nearzero"), G, G).sum() == 8
 
 
-@pytest.mark.parametrize("text", ["tops", "top0", "top3:luck", "nearzero:-1", "nearzero:200%", "1,x", ""])
+@pytest.mark.parametrize(
+    "text", ["tops", "top0", "top3:luck", "nearzero:-1", "nearzero:200%", "1,x", ""]
+)
 def test_what_is_no_subset(text):
     with pytest.raises(UsageError, match="--channels"):
         subset.parse(text)
@@ -238,8 +318,15 @@ class Rectified(nn.Module):
         return self.relu(self.second(x)).mean((2, 3))
 
 
-WAYS = {"module": nn.ReLU(), "in place": nn.ReLU(inplace=True), "functional": nn.functional.relu, "torch": torch.relu,
-        "method": lambda x: x.relu(), "clamp": lambda x: x.clamp(min=0), "in place, result not used": lambda x: (x.relu_(), x)[1]}
+WAYS = {
+    "module": nn.ReLU(),
+    "in place": nn.ReLU(inplace=True),
+    "functional": nn.functional.relu,
+    "torch": torch.relu,
+    "method": lambda x: x.relu(),
+    "clamp": lambda x: x.clamp(min=0),
+    "in place, result not used": lambda x: (x.relu_(), x)[1],
+}
 
 
 def by_hand(network, x, k):
@@ -267,13 +354,25 @@ def test_guided_backpropagation(way):
 
 
 def test_guided_backpropagation_without_relus_is_refused():
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval().requires_grad_(False)
+    network = (
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        .eval()
+        .requires_grad_(False)
+    )
     with pytest.raises(GradtoolsError, match="it rectifies by Gelu"), guided.guided_relus("it"):
         at(network, images(1, 8), "input", lambda output, _: output[:, 0])
 
 
-OTHERS = {"LeakyRelu": nn.LeakyReLU(), "Hardswish": nn.Hardswish(inplace=True), "Silu": nn.SiLU(), "Gelu": nn.functional.gelu,
-          "Prelu": nn.PReLU(), "Threshold": lambda x: nn.functional.threshold(x, 0, 0), "Hardtanh": nn.Hardtanh(), "Elu": nn.SELU()}
+OTHERS = {
+    "LeakyRelu": nn.LeakyReLU(),
+    "Hardswish": nn.Hardswish(inplace=True),
+    "Silu": nn.SiLU(),
+    "Gelu": nn.functional.gelu,
+    "Prelu": nn.PReLU(),
+    "Threshold": lambda x: nn.functional.threshold(x, 0, 0),
+    "Hardtanh": nn.Hardtanh(),
+    "Elu": nn.SELU(),
+}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -282,14 +381,30 @@ def test_guided_backpropagation_in_part_is_refused(name):
     for order in ((nn.ReLU(), OTHERS[name]), (OTHERS[name], nn.ReLU())):
         relus = itertools.cycle(order)
         network = Rectified(lambda x: next(relus)(x)).eval().requires_grad_(False)
-        with pytest.raises(GradtoolsError, match=f"(?i)guided-backprop: it rectifies by {name}"), guided.guided_relus("it"):
+        with (
+            pytest.raises(GradtoolsError, match=f"(?i)guided-backprop: it rectifies by {name}"),
+            guided.guided_relus("it"),
+        ):
             at(network, images(1, 8), "input", lambda output, _: output[:, 0])
 
 
-@pytest.mark.parametrize("name, refused", [("mobilenet_v2", False), ("vgg11", False), ("densenet121", False), ("mobilenet_v3_small", True),
-                                           ("efficientnet_b0", True)])
+@pytest.mark.parametrize(
+    "name, refused",
+    [
+        ("mobilenet_v2", False),
+        ("vgg11", False),
+        ("densenet121", False),
+        ("mobilenet_v3_small", True),
+        ("efficientnet_b0", True),
+    ],
+)
 def test_guided_backpropagation_of_architectures(name, refused):
-    with pytest.raises(GradtoolsError, match="in part only") if refused else contextlib.nullcontext(), guided.guided_relus(name):
+    with (
+        pytest.raises(GradtoolsError, match="in part only")
+        if refused
+        else contextlib.nullcontext(),
+        guided.guided_relus(name),
+    ):
         at(torchvision_network(name), images(1, 64), "input", lambda output, _: output[:, 0])
 
 
@@ -297,7 +412,10 @@ def test_guided_backpropagation_of_architectures(name, refused):
 def test_a_relu_in_compiled_code_is_not_passed_over():
     relus = itertools.cycle((torch.relu, torch.jit.script(nn.ReLU())))
     network = Rectified(lambda x: next(relus)(x)).eval().requires_grad_(False)
-    with pytest.raises(GradtoolsError, match="by Relu where no ReLU can be reached"), guided.guided_relus("it"):
+    with (
+        pytest.raises(GradtoolsError, match="by Relu where no ReLU can be reached"),
+        guided.guided_relus("it"),
+    ):
         at(network, images(1, 8), "input", lambda output, _: output[:, 0])
 
 
@@ -305,7 +423,12 @@ def test_a_relu_in_compiled_code_is_not_passed_over():
 def test_cosine_gradients_are_negative_in_part():
     """SPEC 5: of ds/dv on resnet56 about 40 % are negative."""
     network = cifar_network("resnet56").module
-    A, G = at(network, images(20, 32), "layer3", lambda _, tap: torch.nn.functional.cosine_similarity(*pooled(tap)))
+    A, G = at(
+        network,
+        images(20, 32),
+        "layer3",
+        lambda _, tap: torch.nn.functional.cosine_similarity(*pooled(tap)),
+    )
     assert 0.2 < float((G < 0).double().mean()) < 0.6
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from conftest import needs_data
+from networks import Toy, cifar_network, images, torchvision_network
 from torch import nn
 
-from conftest import needs_data
-from gradtools.network import taps
 from gradtools.errors import GradtoolsError, UsageError
-from networks import Toy, cifar_network, images, torchvision_network
+from gradtools.network import taps
 
 # DESIGN 5, Taps: the architecture, its auto:blocks (the last of them auto:last-block), its auto:last-conv.
 TABLE = """
@@ -22,8 +22,10 @@ efficientnet_b0 features.1 features.2 features.3 features.5 features.8 | feature
 swin_t          features.1 features.3 features.5 permute | permute
 vit_b_16        encoder.layers.encoder_layer_{2,5,8,10} | encoder.layers.encoder_layer_10
 """
-TABLE = [(row.split()[0], row.split("|")[0].split()[1:], row.split("|")[1].strip())
-         for row in TABLE.strip().splitlines()]
+TABLE = [
+    (row.split()[0], row.split("|")[0].split()[1:], row.split("|")[1].strip())
+    for row in TABLE.strip().splitlines()
+]
 
 
 def names(trace, *specs, **options):
@@ -52,7 +54,12 @@ def test_automatic_taps_are_those_of_the_table(name, blocks, last_conv):
 @needs_data
 def test_automatic_taps_of_the_cifar_networks():
     trace = taps.trace(cifar_network().module, images(1, 32))
-    assert names(trace, "auto:blocks", "auto:last-conv") == ["layer1", "layer2", "layer3.2.conv2", "layer3"]
+    assert names(trace, "auto:blocks", "auto:last-conv") == [
+        "layer1",
+        "layer2",
+        "layer3.2.conv2",
+        "layer3",
+    ]
 
 
 def test_a_network_in_a_wrapper_has_the_same_taps():
@@ -79,23 +86,27 @@ def test_the_convolution_of_a_shortcut_is_not_the_last():
         def forward(self, x):
             return self.main(x) + self.shortcut(x)
 
-    network = nn.Sequential(Block(), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    network = nn.Sequential(
+        Block(), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
     assert names(taps.trace(network, images(1, 8)), "auto:last-conv") == ["0.main"]
 
 
 def test_layouts_of_transformers():
     vit = taps.trace(torchvision_network("vit_b_16"), images(1))
-    block, = taps.resolve(vit, ["encoder.layers.encoder_layer_3"])
+    (block,) = taps.resolve(vit, ["encoder.layers.encoder_layer_3"])
     assert (block.layout, block.shape, block.prefix) == ("tokens", (768, 4, 4), 1)
     assert vit.attention and vit.classifier == "heads.head"
     swin = taps.trace(torchvision_network("swin_t"), images(1))
     last, norm, permute = taps.resolve(swin, ["features.7", "norm", "permute"])
-    assert [(tap.layout, tap.shape)
-            for tap in (last, norm, permute)] == [("nhwc", (768, 2, 2))] * 2 + [("nchw", (768, 2, 2))]
+    assert [(tap.layout, tap.shape) for tap in (last, norm, permute)] == [
+        ("nhwc", (768, 2, 2))
+    ] * 2 + [("nchw", (768, 2, 2))]
 
 
 def test_layout_is_found_where_height_equals_the_channels():
     """At 384 pixels swin's first stage is 96 x 96 x 96: shapes alone do not tell the channels."""
+
     class LastChannels(nn.Module):
         def __init__(self):
             super().__init__()
@@ -109,17 +120,24 @@ def test_layout_is_found_where_height_equals_the_channels():
             return self.out((y + self.mix(y)).permute(0, 3, 1, 2).mean((2, 3)))
 
     trace = taps.trace(LastChannels(), images(1, 8))
-    assert [tap.layout for tap in taps.resolve(trace, ["conv", "norm", "mix"])] == ["nchw", "nhwc", "nhwc"]
+    assert [tap.layout for tap in taps.resolve(trace, ["conv", "norm", "mix"])] == [
+        "nchw",
+        "nhwc",
+        "nhwc",
+    ]
 
 
 def test_a_module_that_is_called_twice_needs_its_number():
     trace = taps.trace(torchvision_network("resnet18"), images(1))
     with pytest.raises(
-            UsageError,
-            match=r"called 2 times in one pass; write layer4.1.relu#0 to layer4.1.relu#1 \(layer4.1.relu#-1"):
+        UsageError,
+        match=r"called 2 times in one pass; write layer4.1.relu#0 to layer4.1.relu#1 \(layer4.1.relu#-1",
+    ):
         taps.resolve(trace, ["layer4.1.relu"])
-    assert names(trace, "layer4.1.relu#-1", "layer4.1.relu#1",
-                 "layer4.1.relu#0") == ["layer4.1.relu#0", "layer4.1.relu#1"]
+    assert names(trace, "layer4.1.relu#-1", "layer4.1.relu#1", "layer4.1.relu#0") == [
+        "layer4.1.relu#0",
+        "layer4.1.relu#1",
+    ]
     with pytest.raises(UsageError, match="called 2 times in one pass, counted from 0"):
         taps.resolve(trace, ["layer4.1.relu#2"])
     with pytest.raises(UsageError, match="the number of the call"):
@@ -155,10 +173,14 @@ def test_globs_and_lists_come_in_order_of_execution():
     trace = taps.trace(torchvision_network("resnet18"), images(1))
     assert names(trace, "layer4", "input", "layer1") == ["input", "layer1", "layer4"]
     assert names(trace, "layer?", "layer3") == ["layer1", "layer2", "layer3", "layer4"]
-    assert names(trace, "layer[12].0.relu") == [f"layer{stage}.0.relu#{call}" for stage in (1, 2) for call in (0, 1)]
+    assert names(trace, "layer[12].0.relu") == [
+        f"layer{stage}.0.relu#{call}" for stage in (1, 2) for call in (0, 1)
+    ]
     assert names(trace, "layer[12].0.relu#-1") == ["layer1.0.relu#1", "layer2.0.relu#1"]
     convolutions = [
-        name for name, child in torchvision_network("resnet18").named_modules() if isinstance(child, nn.Conv2d)
+        name
+        for name, child in torchvision_network("resnet18").named_modules()
+        if isinstance(child, nn.Conv2d)
     ]
     assert sorted(names(trace, "auto:convs")) == sorted(convolutions)
     assert len(names(trace, "auto:relus")) == 17
@@ -175,11 +197,13 @@ def test_the_classifier_is_the_layer_the_logits_come_from():
         "squeezenet1_0": "classifier.1",
         "vgg11": "classifier.6",
         "swin_t": "head",
-        "densenet121": "classifier"
+        "densenet121": "classifier",
     }
     for name, classifier in expected.items():
         assert taps.trace(torchvision_network(name), images(1)).classifier == classifier
-    headless = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    headless = nn.Sequential(
+        nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    ).eval()
     assert taps.trace(headless, images(1, 8)).classifier is None
 
 
@@ -187,12 +211,17 @@ def test_networks_that_cannot_be_traced():
     with pytest.raises(GradtoolsError, match="does not run on an input of"):
         taps.trace(nn.Linear(5, 2), images(1, 8))
     with pytest.raises(GradtoolsError, match="gives a dict for an input of"):
+
         class Wrapped(Toy):
             def forward(self, x):
                 return {"logits": super().forward(x)}
+
         taps.trace(Wrapped(), images(1, 8))
     with pytest.raises(GradtoolsError, match="this network has none"):
-        taps.resolve(taps.trace(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), images(1, 8)), ["auto:blocks"])
+        taps.resolve(
+            taps.trace(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), images(1, 8)),
+            ["auto:blocks"],
+        )
 
 
 def test_tracing_leaves_the_network_as_it_was():

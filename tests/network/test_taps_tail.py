@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from conftest import needs_data
+from networks import cifar_network, images, torchvision_network
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from conftest import needs_data
-from gradtools.network import taps
 from gradtools.errors import GradtoolsError
-from networks import cifar_network, images, torchvision_network
+from gradtools.network import taps
 
 AXIS = {"nchw": 1, "nhwc": 3, "tokens": 2}
 
@@ -40,19 +40,33 @@ def from_tap(network, x, tap, image, channels):
     tail = taps.tail.prepare(network, tap, x[:1])
     with taps.tail.recorded(tail, x) as trunk:
         _, tapped = taps.forward(network, x, [tap])
-    rows = torch.cat([tapped[tap.name].detach()[image:image + 1]] * (len(channels) + 1))
+    rows = torch.cat([tapped[tap.name].detach()[image : image + 1]] * (len(channels) + 1))
     for row, channel in zip(rows, channels):
         row.select(AXIS[tap.layout] - 1, channel).zero_()
     return tail, taps.tail.run(tail, trunk, image, rows)
 
 
-@pytest.mark.parametrize("name, spec", [
-    ("resnet18", "layer3.1.conv1"), ("resnet18", "layer4.0.relu#0"), ("resnet18", "layer2.0.downsample.0"), ("resnet18", "layer3"),
-    ("resnet18", "conv1"), ("resnet18", "layer4.1.bn2"),
-    ("densenet121", "features.denseblock3.denselayer5.conv1"), ("densenet121", "features.denseblock2"), ("densenet121", "features.norm5"),
-    ("squeezenet1_0", "features.5.squeeze"), ("squeezenet1_0", "features.9"), ("squeezenet1_0", "features.9.expand1x1_activation"),
-    ("vgg11", "features.13"), ("googlenet", "inception4c.branch2.0.bn"), ("swin_t", "features.3.1"),
-    ("vit_b_16", "encoder.layers.encoder_layer_5.ln_1")])
+@pytest.mark.parametrize(
+    "name, spec",
+    [
+        ("resnet18", "layer3.1.conv1"),
+        ("resnet18", "layer4.0.relu#0"),
+        ("resnet18", "layer2.0.downsample.0"),
+        ("resnet18", "layer3"),
+        ("resnet18", "conv1"),
+        ("resnet18", "layer4.1.bn2"),
+        ("densenet121", "features.denseblock3.denselayer5.conv1"),
+        ("densenet121", "features.denseblock2"),
+        ("densenet121", "features.norm5"),
+        ("squeezenet1_0", "features.5.squeeze"),
+        ("squeezenet1_0", "features.9"),
+        ("squeezenet1_0", "features.9.expand1x1_activation"),
+        ("vgg11", "features.13"),
+        ("googlenet", "inception4c.branch2.0.bn"),
+        ("swin_t", "features.3.1"),
+        ("vit_b_16", "encoder.layers.encoder_layer_5.ln_1"),
+    ],
+)
 def test_a_channel_of_zeros_equals_the_whole_network_with_it(name, spec):
     network, x = torchvision_network(name), images(3)
     tap = tap_of(network, x, spec)
@@ -89,8 +103,14 @@ class _Convolutions(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name, spec, after", [
-    ("squeezenet1_0", "features.12", [5]), ("resnet18", "layer4.0.relu#0", [5, 1, 5, 5]), ("vgg11", "features.20", [])])
+@pytest.mark.parametrize(
+    "name, spec, after",
+    [
+        ("squeezenet1_0", "features.12", [5]),
+        ("resnet18", "layer4.0.relu#0", [5, 1, 5, 5]),
+        ("vgg11", "features.20", []),
+    ],
+)
 def test_nothing_before_the_tap_runs_again(name, spec, after):
     """Behind features.12 stands the classifier's convolution; behind the ReLU conv2, the shortcut's, which reads no tap, and two more."""
     network, x = torchvision_network(name), images(2)
@@ -102,7 +122,9 @@ def test_nothing_before_the_tap_runs_again(name, spec, after):
     with _Convolutions() as count:
         first = taps.tail.run(tail, trunk, 0, rows.clone())
     assert count.seen == after
-    assert torch.equal(taps.tail.run(tail, trunk, 0, rows.clone()), first)  # what was recorded has not been changed
+    assert torch.equal(
+        taps.tail.run(tail, trunk, 0, rows.clone()), first
+    )  # what was recorded has not been changed
     assert not any("forward" in vars(module) for module in network.modules())
 
 
@@ -141,7 +163,11 @@ class _Residual(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.first, self.second, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 2)
+        self.first, self.second, self.last = (
+            nn.Conv2d(3, 4, 3, padding=1),
+            nn.Conv2d(4, 4, 3, padding=1),
+            nn.Linear(4, 2),
+        )
 
     def forward(self, x):
         shortcut = self.first(x)

@@ -6,23 +6,40 @@ import io
 
 import numpy as np
 import pytest
-
-from gradtools.stages import classes
-from gradtools.images import labels
-from gradtools.selection import samples
-from gradtools import store
-from gradtools.errors import GradtoolsError, UsageError
 from planted import plant, write
 
-DATA = dataclasses.replace(plant(), labels=np.where(np.arange(30) % 10 == 9, -1, np.arange(30) % 3).astype("i4"))
-AREAS = [(0, 2, 3), (0, 1, 1), (4, 5, 5), (7, 1, 2), (9, 4, 4), (12, 10, 10)]  # sample, width, height of a box
+from gradtools import store
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import labels
+from gradtools.selection import samples
+from gradtools.stages import classes
+
+DATA = dataclasses.replace(
+    plant(), labels=np.where(np.arange(30) % 10 == 9, -1, np.arange(30) % 3).astype("i4")
+)
+AREAS = [
+    (0, 2, 3),
+    (0, 1, 1),
+    (4, 5, 5),
+    (7, 1, 2),
+    (9, 4, 4),
+    (12, 10, 10),
+]  # sample, width, height of a box
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     sample, width, height = np.array(AREAS).T
-    boxes = {"sample": sample.astype("i4"), "x0": np.zeros(6), "y0": np.ones(6), "x1": width.astype(float), "y1": height + 1.}
-    path = write(tmp_path_factory.mktemp("samples") / "a.h5", dataclasses.replace(DATA, boxes=boxes))
+    boxes = {
+        "sample": sample.astype("i4"),
+        "x0": np.zeros(6),
+        "y0": np.ones(6),
+        "x1": width.astype(float),
+        "y1": height + 1.0,
+    }
+    path = write(
+        tmp_path_factory.mktemp("samples") / "a.h5", dataclasses.replace(DATA, boxes=boxes)
+    )
     with store.read(path) as opened:
         yield opened
 
@@ -59,18 +76,27 @@ def test_classes_by_name_whatever_their_case(source):
 AWKWARD = ["ant, the", "it's [a] (b): c", 'say "bee"', "the"]
 
 
-@pytest.mark.parametrize("names", [["ant, the"], ["it's [a] (b): c"], ['say "bee"'], ["the"], ["ant, the", 'say "bee"', "the"]])
+@pytest.mark.parametrize(
+    "names",
+    [["ant, the"], ["it's [a] (b): c"], ['say "bee"'], ["the"], ["ant, the", 'say "bee"', "the"]],
+)
 def test_class_names_with_commas_and_quotes(tmp_path, names):
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     labels_of = (np.arange(30) % 4).astype("i4")
-    path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=labels_of, member=np.zeros((4, 3), "u1")), n_classes=4)
+    path = write(
+        tmp_path / "a.h5",
+        dataclasses.replace(DATA, labels=labels_of, member=np.zeros((4, 3), "u1")),
+        n_classes=4,
+    )
     with store.read(path) as one, store.create(str(tmp_path / "b.h5"), "features") as sink:
         sink.carry(one, np.ones(30, bool), True)
         sink.put("/classes/name", AWKWARD, ["/label"], "class")
         sink.history([one], {})
     with store.read(str(tmp_path / "b.h5")) as opened:
-        expected = np.flatnonzero(np.isin(labels_of, [AWKWARD.index(name) for name in names])).tolist()
+        expected = np.flatnonzero(
+            np.isin(labels_of, [AWKWARD.index(name) for name in names])
+        ).tolist()
         assert chosen(opened, f"class={line.getvalue()}") == expected
         if len(names) == 1:
             assert chosen(opened, f"class={names[0]}") == expected
@@ -87,7 +113,10 @@ def test_a_class_among_several_labels_of_an_image(tmp_path):
         assert chosen(opened, "class=ant") == sorted({4, 5, *np.flatnonzero(DATA.labels == 0)})
 
 
-@pytest.mark.parametrize("percent, expected", [(0, [7]), (25, [0, 7]), (50, [0, 7, 9]), (75, [0, 4, 7, 9]), (100, [0, 4, 7, 9, 12])])
+@pytest.mark.parametrize(
+    "percent, expected",
+    [(0, [7]), (25, [0, 7]), (50, [0, 7, 9]), (75, [0, 4, 7, 9]), (100, [0, 4, 7, 9, 12])],
+)
 def test_smallest_goes_by_the_largest_box_of_those_that_have_one(source, percent, expected):
     assert chosen(source, f"smallest={percent}%") == expected
 
@@ -102,11 +131,20 @@ def test_conditions_are_joined_by_and(source):
     assert both and chosen(source, "wrong", "class=bee,cat") == both
 
 
-@pytest.mark.parametrize("condition, words", [
-    ("right", "write correct, wrong"), ("class", "write correct"), ("class=", "write correct"), ("class=eel", "ant, bee, cat"),
-    ("smallest=many%", "write a percentage"), ("smallest=150%", "write a percentage"), ("smallest=-1%", "write a percentage"),
-    ("smallest=nan%", "write a percentage"), ("list=missing", "No such file"),
-])
+@pytest.mark.parametrize(
+    "condition, words",
+    [
+        ("right", "write correct, wrong"),
+        ("class", "write correct"),
+        ("class=", "write correct"),
+        ("class=eel", "ant, bee, cat"),
+        ("smallest=many%", "write a percentage"),
+        ("smallest=150%", "write a percentage"),
+        ("smallest=-1%", "write a percentage"),
+        ("smallest=nan%", "write a percentage"),
+        ("list=missing", "No such file"),
+    ],
+)
 def test_wrong_conditions_say_what_to_write(source, condition, words):
     with pytest.raises(UsageError, match=words):
         samples.select(source, [condition])
@@ -123,7 +161,13 @@ def test_conditions_that_nothing_meets(source):
         samples.select(source, ["correct", "wrong"])
 
 
-@pytest.mark.parametrize("boxes", [None, {"sample": np.empty(0, "i4"), **{name: np.empty(0) for name in ("x0", "y0", "x1", "y1")}}])
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        None,
+        {"sample": np.empty(0, "i4"), **{name: np.empty(0) for name in ("x0", "y0", "x1", "y1")}},
+    ],
+)
 def test_smallest_without_boxes(tmp_path, boxes):
     with store.read(write(tmp_path / "a.h5", dataclasses.replace(DATA, boxes=boxes))) as opened:
         with pytest.raises(GradtoolsError, match="has no boxes"):
@@ -135,14 +179,22 @@ def test_right_is_not_known_without_predictions_or_common_classes(tmp_path):
         "headless": dataclasses.replace(DATA, predicted=None, logits=None, class_rows=None),
         "others": dataclasses.replace(DATA, member=np.zeros((3, 3), "u1")),
     }.items():
-        with store.read(write(tmp_path / f"{name}.h5", data)) as opened, pytest.raises(GradtoolsError, match="--label-map"):
+        with (
+            store.read(write(tmp_path / f"{name}.h5", data)) as opened,
+            pytest.raises(GradtoolsError, match="--label-map"),
+        ):
             samples.select(opened, ["correct"])
 
 
 def test_groups_leave_out_and_count_what_has_no_label(source):
     lines = []
     found = samples.group(source, (), lines.append)
-    assert found.unlabelled == 3 and found.labelled and found.predicted and (found.keep == (DATA.labels >= 0)).all()
+    assert (
+        found.unlabelled == 3
+        and found.labelled
+        and found.predicted
+        and (found.keep == (DATA.labels >= 0)).all()
+    )
     assert found.classes.tolist() == DATA.labels[DATA.labels >= 0].tolist()
     assert found.predictions.tolist() == DATA.predicted[DATA.labels >= 0].tolist()
     assert lines == ["3 samples without one label of their own are left out"]
@@ -150,9 +202,16 @@ def test_groups_leave_out_and_count_what_has_no_label(source):
 
 def test_groups_without_any_label_keep_all(tmp_path):
     lines = []
-    with store.read(write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))) as opened:
+    with store.read(
+        write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
+    ) as opened:
         found = samples.group(opened, (), lines.append)
-    assert not found.labelled and found.unlabelled == 0 and found.keep.all() and "no sample has a label" in lines[0]
+    assert (
+        not found.labelled
+        and found.unlabelled == 0
+        and found.keep.all()
+        and "no sample has a label" in lines[0]
+    )
 
 
 def test_one_class_is_said_and_one_sample_is_refused(source, tmp_path):
@@ -180,9 +239,17 @@ def classes_store(tmp_path_factory):
         yield opened
 
 
-@pytest.mark.parametrize("text, row", [
-    ("118", 118), ("n01978287", 118), ("Dungeness crab", 118), ("dungeness_CRAB", 118), ("crane (517)", 517), ("n02012849", 134),
-])
+@pytest.mark.parametrize(
+    "text, row",
+    [
+        ("118", 118),
+        ("n01978287", 118),
+        ("Dungeness crab", 118),
+        ("dungeness_CRAB", 118),
+        ("crane (517)", 517),
+        ("n02012849", 134),
+    ],
+)
 def test_a_class_is_found_by_name_index_wordnet_id_and_sample_id(classes_store, text, row):
     assert samples.find(classes_store, text) == row
 
@@ -195,13 +262,19 @@ def test_where_picks_classes_among_classes(classes_store):
 
 
 def test_a_name_of_several_classes_lists_them(classes_store):
-    for name, first, second in (("crane", "134 (n02012849)", "517 (n03126707)"), ("maillot", "638 (n03710637)", "639 (n03710721)")):
+    for name, first, second in (
+        ("crane", "134 (n02012849)", "517 (n03126707)"),
+        ("maillot", "638 (n03710637)", "639 (n03710721)"),
+    ):
         with pytest.raises(UsageError, match="several classes") as refused:
             samples.find(classes_store, name)
         assert first in str(refused.value) and second in str(refused.value)
 
 
-@pytest.mark.parametrize("text, words", [("mushrom", "mushroom"), ("crab", "rock crab, fiddler crab"), ("1000", "0 to 999")])
+@pytest.mark.parametrize(
+    "text, words",
+    [("mushrom", "mushroom"), ("crab", "rock crab, fiddler crab"), ("1000", "0 to 999")],
+)
 def test_a_class_that_is_not_there_names_near_ones(classes_store, text, words):
     with pytest.raises(UsageError, match=words):
         samples.find(classes_store, text)

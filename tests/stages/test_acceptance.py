@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from conftest import DATA, needs_data
+
 from gradtools import store
 
 pytestmark = needs_data
@@ -37,18 +37,24 @@ AUCS = ("auc", "auc_same_prediction", "auc_other_prediction")
 
 def table(text):
     """Rows of one of the tables: {feature: ten numbers}."""
-    return {line.split()[0]: np.array(line.split()[1:], float) for line in text.strip().splitlines()}
+    return {
+        line.split()[0]: np.array(line.split()[1:], float) for line in text.strip().splitlines()
+    }
 
 
 def features(folder, network, weights, tap, path, maps=()):
     """A feature store of one network."""
-    from gradtools.stages import extract
     from gradtools import images
     from gradtools.network import models
+    from gradtools.stages import extract
 
     model = models.load(network, str(weights))
     extract.extract(
-        images.list_images([str(folder)]), model, str(path), extract.Options(tap=tap, maps=maps), say=lambda line: None
+        images.list_images([str(folder)]),
+        model,
+        str(path),
+        extract.Options(tap=tap, maps=maps),
+        say=lambda line: None,
     )
 
 
@@ -68,7 +74,10 @@ def cifar(request, tmp_path_factory):
 def stores_of(expected, folder):
     """[(store path, features of the table that it has)]."""
     flat = [name for name in expected if "_map@" in name]
-    return [(folder / "a.h5", [name for name in expected if name not in flat]), (folder / "maps.h5", flat)]
+    return [
+        (folder / "a.h5", [name for name in expected if name not in flat]),
+        (folder / "maps.h5", flat),
+    ]
 
 
 def test_similarity_of_the_500_images(cifar):
@@ -79,7 +88,8 @@ def test_similarity_of_the_500_images(cifar):
         options = similarity.Options(features=tuple(names), resamples=0, permutations=0)
         with store.read(str(path)) as source:
             found = {
-                result.feature: result for result in similarity.similarity(source, None, options, say=lambda line: None)
+                result.feature: result
+                for result in similarity.similarity(source, None, options, say=lambda line: None)
             }
         for name in names:
             values = dict(zip(found[name].columns["statistic"], found[name].columns["value"]))
@@ -113,7 +123,9 @@ def test_clusters_of_the_500_images(cifar):
         for result in results:
             if result.feature in names:
                 found = [result.columns[key][0] for key in ("ari", "ari_argmax", "silhouette")]
-                np.testing.assert_allclose(found, expected[result.feature][4:7], atol=0.02, err_msg=result.feature)
+                np.testing.assert_allclose(
+                    found, expected[result.feature][4:7], atol=0.02, err_msg=result.feature
+                )
         argmax = (
             {"a.h5": 0.609, "maps.h5": 0.609}
             if "layer3.2.conv2" in str(expected.keys())
@@ -126,7 +138,13 @@ def test_clusters_of_the_500_images(cifar):
 def squeezenet(tmp_path_factory):
     """SqueezeNet on the 60 photographs in ten animal groups; every image is another fine class."""
     path = tmp_path_factory.mktemp("squeezenet") / "a.h5"
-    features(DATA / "imagenet60", "squeezenet1_0", DATA / "squeezenet1_0_imagenet.pth", ("features.12",), path)
+    features(
+        DATA / "imagenet60",
+        "squeezenet1_0",
+        DATA / "squeezenet1_0_imagenet.pth",
+        ("features.12",),
+        path,
+    )
     return path
 
 
@@ -169,5 +187,7 @@ def test_clusters_above_the_networks_own(squeezenet):
     found = {result.feature: result for result in results}
     for name, mean in KMEANS.items():
         assert found[name].columns["ari"].mean() == pytest.approx(mean, abs=0.03), name
-    np.testing.assert_array_equal(found["gradient@features.12"].columns["ari"], found["weight"].columns["ari"])
+    np.testing.assert_array_equal(
+        found["gradient@features.12"].columns["ari"], found["weight"].columns["ari"]
+    )
     assert results[0].facts["argmax_ari"] == pytest.approx(0.036, abs=0.0006)

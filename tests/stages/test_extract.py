@@ -9,16 +9,19 @@ import sys
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from PIL import Image
 
-from conftest import ROOT
-from gradtools.stages import extract
 from gradtools import images, store
-from gradtools.network import passes, models
 from gradtools.bundled import scenes
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.network import models, passes
+from gradtools.stages import extract
 
-SPEC, WEIGHTS = "gradtools.bundled.scene_resnet:resnet8", str(ROOT / "gradtools" / "bundled" / "scene_resnet8.pth")
+SPEC, WEIGHTS = (
+    "gradtools.bundled.scene_resnet:resnet8",
+    str(ROOT / "gradtools" / "bundled" / "scene_resnet8.pth"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +39,13 @@ def model():
 
 def write(folder, model, path, **options):
     """Extract quietly; returns what is stored at the paths asked for."""
-    pass_options = {key: options.pop(key) for key in ("max_skipped", "force", "restart") if key in options}
+    pass_options = {
+        key: options.pop(key) for key in ("max_skipped", "force", "restart") if key in options
+    }
     listed = images.list_images([str(folder)])
-    extract.extract(listed, model, str(path), extract.Options(**options), say=lambda line: None, **pass_options)
+    extract.extract(
+        listed, model, str(path), extract.Options(**options), say=lambda line: None, **pass_options
+    )
     return path
 
 
@@ -56,15 +63,30 @@ def plain(model, folder, score):
         pixels = np.asarray(images.read(listed.path(index))[0], dtype="f8").transpose(2, 0, 1)
         x = torch.from_numpy(pixels * scale[:, None, None] + shift[:, None, None])[None].float()
         with torch.enable_grad():
-            middle = net.layer2(net.layer1(net.relu(net.bn1(net.conv1(x))))).detach().requires_grad_()
+            middle = (
+                net.layer2(net.layer1(net.relu(net.bn1(net.conv1(x))))).detach().requires_grad_()
+            )
             logits = net.linear(net.layer3(middle).mean((2, 3)))
             (slope,) = torch.autograd.grad(score(logits[0], int(listed.labels[index])), middle)
-        found.append((middle.detach()[0].double().numpy(), slope[0].double().numpy(), logits[0].detach().numpy()))
+        found.append(
+            (
+                middle.detach()[0].double().numpy(),
+                slope[0].double().numpy(),
+                logits[0].detach().numpy(),
+            )
+        )
     return [np.stack(part) for part in zip(*found)]
 
 
 def test_every_column_equals_the_definition(folder, model, tmp_path):
-    path = write(folder, model, tmp_path / "a.h5", tap=("layer2",), batch_size=7, maps=("gradient", "activation"))
+    path = write(
+        folder,
+        model,
+        tmp_path / "a.h5",
+        tap=("layer2",),
+        batch_size=7,
+        maps=("gradient", "activation"),
+    )
     activation, gradient, logits = plain(model, folder, lambda row, label: row.max())
     expected = {
         "activation": activation.mean((2, 3)),
@@ -76,7 +98,9 @@ def test_every_column_equals_the_definition(folder, model, tmp_path):
     }
     for name, wanted in expected.items():
         (found,) = values(path, f"/taps/layer2/{name}")
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=2e-5 * np.abs(wanted).max(), err_msg=name)
+        np.testing.assert_allclose(
+            found, wanted, rtol=1e-4, atol=2e-5 * np.abs(wanted).max(), err_msg=name
+        )
     found, predicted = values(path, "/outputs/logits", "/outputs/predicted")
     np.testing.assert_allclose(found, logits, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(predicted, logits.argmax(1))
@@ -90,7 +114,10 @@ def test_every_column_equals_the_definition(folder, model, tmp_path):
         ({"target": "7"}, lambda row, label: row[7]),
         ({"target": "diff:seven,one"}, lambda row, label: row[7] - row[1]),
         ({"score": "prob"}, lambda row, label: row.softmax(0).max()),
-        ({"score": "logprob", "target": "label"}, lambda row, label: row.log_softmax(0)[NAMES[label]]),
+        (
+            {"score": "logprob", "target": "label"},
+            lambda row, label: row.log_softmax(0)[NAMES[label]],
+        ),
         ({"score": "sigmoid"}, lambda row, label: row.max().sigmoid()),
         ({"score": "prob", "temperature": 3.0}, lambda row, label: (row / 3).softmax(0).max()),
     ],
@@ -100,11 +127,16 @@ def test_targets_and_scores(folder, model, tmp_path, options, score):
     _, gradient, _ = plain(model, folder, score)
     wanted = gradient.mean((2, 3))
     np.testing.assert_allclose(
-        values(path, "/taps/layer2/gradient")[0], wanted, rtol=2e-3, atol=2e-4 * np.abs(wanted).max()
+        values(path, "/taps/layer2/gradient")[0],
+        wanted,
+        rtol=2e-3,
+        atol=2e-4 * np.abs(wanted).max(),
     )
 
 
-NAMES = [scenes.CLASSES.index(name) for name in sorted(scenes.CLASSES)]  # data classes are sorted folders
+NAMES = [
+    scenes.CLASSES.index(name) for name in sorted(scenes.CLASSES)
+]  # data classes are sorted folders
 
 
 def test_cosine_score_is_that_of_the_embedding_with_the_class_row(folder, model, tmp_path):
@@ -118,24 +150,37 @@ def test_cosine_score_is_that_of_the_embedding_with_the_class_row(folder, model,
         middle = net.layer2(net.layer1(net.relu(net.bn1(net.conv1(x))))).detach().requires_grad_()
         embedding = net.layer3(middle).mean((2, 3))[0]
         row = net.linear.weight[net.linear(embedding).argmax()]
-        (slope,) = torch.autograd.grad(torch.nn.functional.cosine_similarity(embedding, row, dim=0), middle)
-    np.testing.assert_allclose(values(path, "/taps/layer2/gradient")[0][0], slope[0].mean((1, 2)), rtol=2e-3, atol=1e-7)
+        (slope,) = torch.autograd.grad(
+            torch.nn.functional.cosine_similarity(embedding, row, dim=0), middle
+        )
+    np.testing.assert_allclose(
+        values(path, "/taps/layer2/gradient")[0][0], slope[0].mean((1, 2)), rtol=2e-3, atol=1e-7
+    )
 
 
 def test_label_of_several_model_classes_is_their_log_sum_exp(folder, model, tmp_path):
     label_map = tmp_path / "map.csv"
     label_map.write_text("".join(f"{name},{name}\n" for name in scenes.CLASSES) + "one,seven\n")
-    path = write(folder, model, tmp_path / "a.h5", tap=("layer2",), target="label", label_map=str(label_map))
+    path = write(
+        folder, model, tmp_path / "a.h5", tap=("layer2",), target="label", label_map=str(label_map)
+    )
     both = torch.tensor([1, 7])
     _, gradient, logits = plain(
-        model, folder, lambda row, label: row[both].logsumexp(0) if NAMES[label] == 1 else row[NAMES[label]]
+        model,
+        folder,
+        lambda row, label: row[both].logsumexp(0) if NAMES[label] == 1 else row[NAMES[label]],
     )
-    np.testing.assert_allclose(values(path, "/taps/layer2/gradient")[0], gradient.mean((2, 3)), rtol=2e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        values(path, "/taps/layer2/gradient")[0], gradient.mean((2, 3)), rtol=2e-3, atol=1e-6
+    )
     with store.read(str(path)) as source:
         from gradtools.selection import samples
 
         argmax, names = logits.argmax(1), [source.class_names[label] for label in source.labels]
-        wanted = [a in ((1, 7) if name == "one" else (scenes.CLASSES.index(name),)) for a, name in zip(argmax, names)]
+        wanted = [
+            a in ((1, 7) if name == "one" else (scenes.CLASSES.index(name),))
+            for a, name in zip(argmax, names)
+        ]
         np.testing.assert_array_equal(samples.correct(source), wanted)
 
 
@@ -165,7 +210,9 @@ def test_defaults_and_verdicts_are_in_the_store(folder, model, tmp_path):
         assert source.attributes("/taps/layer3")["input_independent"] == 1
         assert source.attributes("/taps/layer3.0.conv2")["input_independent"] == 0
         gradient = source.values("/taps/layer3/gradient")
-        np.testing.assert_allclose(gradient, source.class_rows[source.predicted] / 64, rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(
+            gradient, source.class_rows[source.predicted] / 64, rtol=1e-5, atol=1e-8
+        )
 
 
 def test_network_without_classes_stores_its_output(folder, tmp_path):
@@ -173,7 +220,10 @@ def test_network_without_classes_stores_its_output(folder, tmp_path):
     path = write(folder, bare, tmp_path / "a.h5", tap=("layer3",))
     with store.read(str(path)) as source:
         assert source.predicted is None and source.rows("/outputs/embedding").shape == (40, 10)
-        assert source.rows("/taps/layer3/gradient") is None and source.rows("/taps/layer3/activation") is not None
+        assert (
+            source.rows("/taps/layer3/gradient") is None
+            and source.rows("/taps/layer3/activation") is not None
+        )
 
 
 NETWORKS = """
@@ -233,22 +283,36 @@ def networks(tmp_path_factory):
 @pytest.mark.parametrize("batch_size", [4, 64])
 def test_one_row_for_a_whole_batch_is_refused(folder, networks, tmp_path, batch_size):
     model = models.load(f"{networks}:one_row")
-    with pytest.raises(GradtoolsError, match=f"returns 1 rows for {min(batch_size, 40)} images.*--batch-size 1"):
+    with pytest.raises(
+        GradtoolsError, match=f"returns 1 rows for {min(batch_size, 40)} images.*--batch-size 1"
+    ):
         write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=batch_size)
     assert not (tmp_path / "a.h5").exists()
-    (logits,) = values(write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=1, restart=True), "/outputs/logits")
+    (logits,) = values(
+        write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=1, restart=True),
+        "/outputs/logits",
+    )
     assert len(np.unique(logits, axis=0)) == 40
 
 
 def test_a_value_of_too_few_rows_is_refused_before_it_is_kept(folder, model, tmp_path):
     listed, kept = images.list_images([str(folder)]), []
-    job = extract.prepare(listed, model, extract.Options(tap=("layer2",), batch_size=8), lambda line: None)
+    job = extract.prepare(
+        listed, model, extract.Options(tap=("layer2",), batch_size=8), lambda line: None
+    )
 
     def run(pixels, label):
-        return extract.run_batch(job, pixels, label) | {"/taps/layer2/gradient": np.zeros((1, 32), "f4")}
+        return extract.run_batch(job, pixels, label) | {
+            "/taps/layer2/gradient": np.zeros((1, 32), "f4")
+        }
 
     class Part:
-        columns, committed, block, batch_limit = passes.schema.tap_columns(job.taps[0], job), 0, 8, None
+        columns, committed, block, batch_limit = (
+            passes.schema.tap_columns(job.taps[0], job),
+            0,
+            8,
+            None,
+        )
         append = kept.append
 
     with pytest.raises(GradtoolsError, match="layer2/gradient has 1 rows for a batch of 8"):
@@ -267,8 +331,16 @@ def marked_copy(folder, target):
     return str(path.relative_to(target))
 
 
-@pytest.mark.parametrize("name, words", [("infinite", "/outputs/logits .*is the output of middle"), ("no_slope", "/taps/body/gradient is NaN or infinite: ")])
-def test_values_that_are_not_finite_stop_the_job_and_name_image_and_module(folder, networks, tmp_path, name, words):
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("infinite", "/outputs/logits .*is the output of middle"),
+        ("no_slope", "/taps/body/gradient is NaN or infinite: "),
+    ],
+)
+def test_values_that_are_not_finite_stop_the_job_and_name_image_and_module(
+    folder, networks, tmp_path, name, words
+):
     marked = marked_copy(folder, tmp_path / "images")
     model = models.load(f"{networks}:{name}")
     with pytest.raises(GradtoolsError, match=f"^{marked}: {words}"):
@@ -294,9 +366,17 @@ def test_unreadable_images_are_left_out_counted_and_judged(folder, model, tmp_pa
     write(broken, model, path, tap=("layer2",), batch_size=8, max_skipped="3")
     whole = write(folder, model, tmp_path / "whole.h5", tap=("layer2",), batch_size=8)
     kept = np.setdiff1d(np.arange(40), (0, 17, 39))
-    for name in ("/samples/id", "/samples/label", "/samples/digest", "/taps/layer2/gradient", "/outputs/logits"):
+    for name in (
+        "/samples/id",
+        "/samples/label",
+        "/samples/digest",
+        "/taps/layer2/gradient",
+        "/outputs/logits",
+    ):
         found, wanted = values(path, name)[0], values(whole, name)[0]
-        np.testing.assert_allclose(found, wanted[kept], atol=1e-5) if not isinstance(found, list) else None
+        np.testing.assert_allclose(found, wanted[kept], atol=1e-5) if not isinstance(
+            found, list
+        ) else None
         if isinstance(found, list):
             assert found == [wanted[i] for i in kept]
 
@@ -308,7 +388,8 @@ def test_nothing_readable_fails(folder, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, total, allowed", [("1%", 10, 1), ("1%", 1000, 10), ("0", 50, 0), ("7", 50, 7), ("50%", 9, 4)]
+    "text, total, allowed",
+    [("1%", 10, 1), ("1%", 1000, 10), ("0", 50, 0), ("7", 50, 7), ("50%", 9, 4)],
 )
 def test_allowance(text, total, allowed):
     assert passes.allowance(text, total) == allowed
@@ -369,7 +450,9 @@ sys.exit(main(sys.argv[1:]))
 def slowed(folder, path, *options):
     """The command in a process that commits every batch, says so, and takes its time."""
     arguments = [sys.executable, "-c", SLOWED, *command(folder, path, *options)[3:]]
-    return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def wait_for_blocks(job, blocks):
@@ -378,7 +461,9 @@ def wait_for_blocks(job, blocks):
         job.stdout.readline()
 
 
-@pytest.mark.parametrize("number, status", [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    "number, status", [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
 def test_killed_and_given_again_equals_undisturbed(folder, tmp_path, number, status):
     path, whole = tmp_path / "a.h5", tmp_path / "whole.h5"
     for blocks in (3, 2):
@@ -402,10 +487,15 @@ def test_another_command_does_not_go_on(folder, tmp_path):
     wait_for_blocks(job, 2)
     job.kill()
     job.communicate()
-    other = subprocess.run(command(folder, path, "--target", "label"), cwd=ROOT, capture_output=True, text=True)
+    other = subprocess.run(
+        command(folder, path, "--target", "label"), cwd=ROOT, capture_output=True, text=True
+    )
     assert other.returncode == 1 and "target was 'argmax', is 'label'" in other.stderr
     again = subprocess.run(
-        command(folder, path, "--target", "label", "--restart"), cwd=ROOT, capture_output=True, text=True
+        command(folder, path, "--target", "label", "--restart"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert again.returncode == 0, again.stderr
 
@@ -430,14 +520,18 @@ def one_line(result):
     ],
 )
 def test_wrong_options_end_with_one_line(folder, tmp_path, options, status, words):
-    result = subprocess.run(command(folder, tmp_path / "a.h5", *options), cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        command(folder, tmp_path / "a.h5", *options), cwd=ROOT, capture_output=True, text=True
+    )
     assert result.returncode == status and words in one_line(result), result.stderr
     assert not os.listdir(tmp_path)
 
 
 def test_folder_without_images(tmp_path):
     (tmp_path / "empty").mkdir()
-    result = subprocess.run(command(tmp_path / "empty", tmp_path / "a.h5"), cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        command(tmp_path / "empty", tmp_path / "a.h5"), cwd=ROOT, capture_output=True, text=True
+    )
     assert result.returncode == 1 and "no image" in one_line(result)
 
 
@@ -471,15 +565,21 @@ def test_odd_names_survive(folder, tmp_path):
     names = [b"a b.png", b"quote'\".png", b"line\nbreak.png", b"caf\xe9.png", "ü%s.png".encode()]
     for name in names:
         shutil.copy(picture, os.path.join(os.fsencode(odd), name))
-    result = subprocess.run(command(tmp_path / "odd", tmp_path / "a.h5"), cwd=ROOT, capture_output=True)
+    result = subprocess.run(
+        command(tmp_path / "odd", tmp_path / "a.h5"), cwd=ROOT, capture_output=True
+    )
     assert result.returncode == 0, result.stderr
     with store.read(str(tmp_path / "a.h5")) as source:
-        assert sorted(os.fsencode(name.removeprefix("one/")) for name in source.ids) == sorted(names)
+        assert sorted(os.fsencode(name.removeprefix("one/")) for name in source.ids) == sorted(
+            names
+        )
 
 
 def test_images_of_several_sizes_need_a_crop(folder, tmp_path):
     mixed = tmp_path / "mixed"
     shutil.copytree(folder, mixed)
     Image.new("RGB", (80, 50)).save(mixed / "one" / "zz.png")
-    result = subprocess.run(command(mixed, tmp_path / "a.h5"), cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        command(mixed, tmp_path / "a.h5"), cwd=ROOT, capture_output=True, text=True
+    )
     assert result.returncode == 1 and "zz.png" in one_line(result)

@@ -4,15 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
-
 import stopping
-from gradtools import images, store
-from gradtools.network import models
-from gradtools.stages import saliency
-from gradtools.errors import GradtoolsError, UsageError
-from gradtools.network.passes import loop
+import torch
 from networks import TOY_SOURCE, Toy
+
+from gradtools import images, store
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.network import models
+from gradtools.network.passes import loop
+from gradtools.stages import saliency
 
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
 COUNT, SIDE = 11, 8
@@ -43,13 +43,40 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(loop, "BLOCK", 4)
 
 
-def make(listed, model, path, say=lambda line: None, progress=None, batch_size=2, max_skipped="1%", source=None, where=(), carry=False,
-         force=True, **options):
+def make(
+    listed,
+    model,
+    path,
+    say=lambda line: None,
+    progress=None,
+    batch_size=2,
+    max_skipped="1%",
+    source=None,
+    where=(),
+    carry=False,
+    force=True,
+    **options,
+):
     """Write a store; images come from a folder, a manifest, or a store."""
-    options = saliency.Options(layers=options.pop("layers", None if "tap" in options else 1), batch_size=batch_size, **options)
+    options = saliency.Options(
+        layers=options.pop("layers", None if "tap" in options else 1),
+        batch_size=batch_size,
+        **options,
+    )
     listed = images.list_images([str(listed)]) if source is None else None
-    saliency.saliency(listed, model, str(path), options, say=say, progress=progress, max_skipped=max_skipped, source=source, where=where,
-                      carry=carry, force=force)
+    saliency.saliency(
+        listed,
+        model,
+        str(path),
+        options,
+        say=say,
+        progress=progress,
+        max_skipped=max_skipped,
+        source=source,
+        where=where,
+        carry=carry,
+        force=force,
+    )
     return path
 
 
@@ -70,25 +97,36 @@ def by_hand(model, folder):
     from PIL import Image
 
     paths = sorted(folder.rglob("*.png"))
-    x = torch.from_numpy(np.stack([np.asarray(Image.open(path)) for path in paths]).transpose(0, 3, 1, 2)) / 255.0
+    x = (
+        torch.from_numpy(
+            np.stack([np.asarray(Image.open(path)) for path in paths]).transpose(0, 3, 1, 2)
+        )
+        / 255.0
+    )
     network = model.module
     A = network.body(network.stem((x - 0.5) / 0.25).relu())
-    return A.detach().double().numpy(), network(((x - 0.5) / 0.25)).detach().numpy()
+    return A.detach().double().numpy(), network((x - 0.5) / 0.25).detach().numpy()
 
 
 def test_maps_of_the_highest_classes(model, folder, tmp_path):
     """Rows are image by image, class by class; Grad-CAM is sum W_ck A_k / HW, GAM the same of what is positive."""
     path = make(folder, model, tmp_path / "a.h5", method=("gradcam", "gam"), target="top:2")
     A, logits = by_hand(model, folder)
-    sample, target, score, partner = read(path, "/maps/sample", "/maps/target", "/maps/score", "/maps/partner")
+    sample, target, score, partner = read(
+        path, "/maps/sample", "/maps/target", "/maps/score", "/maps/partner"
+    )
     order = np.argsort(-logits, axis=1)
     assert sample.tolist() == np.repeat(np.arange(COUNT), 2).tolist() and (partner == -1).all()
     assert target.tolist() == order.reshape(-1).tolist()
-    np.testing.assert_allclose(score, np.take_along_axis(logits, order, 1).reshape(-1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        score, np.take_along_axis(logits, order, 1).reshape(-1), rtol=1e-4, atol=1e-5
+    )
     rows = np.array(Toy.ROWS)[target][:, :, None, None]
     gradcam, gam = read(path, "/maps/gradcam@body/map", "/maps/gam@body/map")
     np.testing.assert_allclose(gradcam, (rows * A[sample]).sum(1) / SIDE**2, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(gam, (np.maximum(rows, 0) * np.maximum(A[sample], 0)).sum(1) / SIDE**2, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        gam, (np.maximum(rows, 0) * np.maximum(A[sample], 0)).sum(1) / SIDE**2, rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"target": "cosine", "pairs": "all"}, {"target": "top:2"}])
@@ -101,7 +139,9 @@ def test_any_batch_size_gives_the_same(model, folder, tmp_path, options):
             assert a.maps == b.maps and len(a.maps) == 19
             for name in a.maps:
                 first, second = (source.values(f"/maps/{name}/map") for source in (a, b))
-                np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5 * max(np.abs(first).max(), 1e-9))
+                np.testing.assert_allclose(
+                    first, second, rtol=1e-4, atol=1e-5 * max(np.abs(first).max(), 1e-9)
+                )
 
 
 def test_one_image(model, folder, tmp_path):
@@ -116,16 +156,38 @@ def test_one_forward_and_one_backward_pass_for_all(model, folder, tmp_path, monk
 
     passes = []
     forward, gradients = taps.forward, taps.gradients
-    monkeypatch.setattr(taps, "forward", lambda *arguments: passes.append("forward") or forward(*arguments))
-    monkeypatch.setattr(taps, "gradients", lambda *arguments: passes.append("backward") or gradients(*arguments))
-    for methods, expected in ((saliency.NAMES[:7], ["forward", "backward"]), (saliency.NAMES, 2 * ["forward", "backward"])):
+    monkeypatch.setattr(
+        taps, "forward", lambda *arguments: passes.append("forward") or forward(*arguments)
+    )
+    monkeypatch.setattr(
+        taps, "gradients", lambda *arguments: passes.append("backward") or gradients(*arguments)
+    )
+    for methods, expected in (
+        (saliency.NAMES[:7], ["forward", "backward"]),
+        (saliency.NAMES, 2 * ["forward", "backward"]),
+    ):
         passes.clear()
-        make(folder, model, tmp_path / "a.h5", method=methods, tap=("stem", "body"), channels=("all", "negative"), batch_size=64,
-             fold=False)
+        make(
+            folder,
+            model,
+            tmp_path / "a.h5",
+            method=methods,
+            tap=("stem", "body"),
+            channels=("all", "negative"),
+            batch_size=64,
+            fold=False,
+        )
         assert passes == expected
 
 
-@pytest.mark.parametrize("options", [{"target": "top:2"}, {"target": "cosine", "pairs": "all"}, {"target": "labels", "score": "sigmoid"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"target": "top:2"},
+        {"target": "cosine", "pairs": "all"},
+        {"target": "labels", "score": "sigmoid"},
+    ],
+)
 def test_stopped_anywhere_and_resumed_equals_uninterrupted(model, folder, tmp_path, options):
     options |= {"method": ("gradcam", "gradcam++"), "channels": ("all", "top2")}
     whole = make(folder, model, tmp_path / "whole.h5", **options)
@@ -156,12 +218,25 @@ def test_unreadable_images_take_their_maps_with_them(model, folder, tmp_path):
 def test_pairs_of_unreadable_images_are_left_out(model, folder, tmp_path):
     (folder / "ant" / "03.png").write_bytes(b"no image")
     said = []
-    path = make(folder, model, tmp_path / "a.h5", target="dot", pairs="all", max_skipped="3", say=said.append)
+    path = make(
+        folder,
+        model,
+        tmp_path / "a.h5",
+        target="dot",
+        pairs="all",
+        max_skipped="3",
+        say=said.append,
+    )
     (folder / "ant" / "03.png").unlink()
     clean = make(folder, model, tmp_path / "b.h5", target="dot", pairs="all")
     for name in ("/pairs/a", "/pairs/b", "/maps/sample", "/maps/partner"):
         assert read(path, name).tolist() == read(clean, name).tolist()
-    np.testing.assert_allclose(read(path, "/maps/gradcam@body/map"), read(clean, "/maps/gradcam@body/map"), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(
+        read(path, "/maps/gradcam@body/map"),
+        read(clean, "/maps/gradcam@body/map"),
+        rtol=1e-4,
+        atol=1e-7,
+    )
     assert sum("03.png" in line for line in said) == 1
 
 
@@ -170,15 +245,22 @@ def test_pairs(model, folder, tmp_path, kind):
     """Both images' maps and the score from the embeddings (SPEC 5 (5)): ds/dv = w/(|v||w|) - (v.w) v/(|v|^3 |w|), or w."""
     path = make(folder, model, tmp_path / "a.h5", target=kind, pairs="all", batch_size=5)
     A, _ = by_hand(model, folder)
-    a, b, score, sample, partner = read(path, "/pairs/a", "/pairs/b", "/pairs/score", "/maps/sample", "/maps/partner")
+    a, b, score, sample, partner = read(
+        path, "/pairs/a", "/pairs/b", "/pairs/score", "/maps/sample", "/maps/partner"
+    )
     assert list(zip(a, b)) == [(i, j) for i in range(COUNT) for j in range(i + 1, COUNT)]
-    assert sample.tolist() == np.stack([a, b], 1).reshape(-1).tolist() and partner.tolist() == np.stack([b, a], 1).reshape(-1).tolist()
+    assert (
+        sample.tolist() == np.stack([a, b], 1).reshape(-1).tolist()
+        and partner.tolist() == np.stack([b, a], 1).reshape(-1).tolist()
+    )
     maps, vectors = read(path, "/maps/gradcam@body/map"), A.mean((2, 3))
     for row, (i, j) in enumerate(zip(sample, partner)):
         v, w = vectors[i], vectors[j]
         size = np.linalg.norm(v) * np.linalg.norm(w)
-        slope = w if kind == "dot" else w / size - (v @ w) * v / (np.linalg.norm(v)**2 * size)
-        np.testing.assert_allclose(maps[row], np.tensordot(slope, A[i], 1) / SIDE**2, rtol=1e-3, atol=1e-6)
+        slope = w if kind == "dot" else w / size - (v @ w) * v / (np.linalg.norm(v) ** 2 * size)
+        np.testing.assert_allclose(
+            maps[row], np.tensordot(slope, A[i], 1) / SIDE**2, rtol=1e-3, atol=1e-6
+        )
         assert score[row // 2] == pytest.approx(v @ w / (1 if kind == "dot" else size), rel=1e-4)
 
 
@@ -187,12 +269,19 @@ def test_embeddings_that_are_asked_for(model, folder, tmp_path):
     _, logits = by_hand(model, folder)
     a, b = logits[0], logits[1]
     for embedding in ("output", "classifier"):
-        path = make(folder, model, tmp_path / "a.h5", target="dot", pairs="all", embedding=embedding)
+        path = make(
+            folder, model, tmp_path / "a.h5", target="dot", pairs="all", embedding=embedding
+        )
         assert read(path, "/pairs/score")[0] == pytest.approx(float(a @ b), rel=1e-4)
 
 
 def test_drawn_pairs_are_of_one_class_and_of_the_seed(model, folder, tmp_path):
-    found = [make(folder, model, tmp_path / f"{seed}.h5", target="cosine", pairs="same-class:7", seed=seed) for seed in (0, 0, 1)]
+    found = [
+        make(
+            folder, model, tmp_path / f"{seed}.h5", target="cosine", pairs="same-class:7", seed=seed
+        )
+        for seed in (0, 0, 1)
+    ]
     lists = [list(zip(*read(path, "/pairs/a", "/pairs/b"))) for path in found]
     label = read(found[0], "/samples/label")
     assert lists[0] == lists[1] != lists[2]
@@ -205,7 +294,10 @@ def test_pairs_of_a_file(model, folder, tmp_path):
     listed.write_text("a,b\nant/02.png,bee/07.png\nbee/08.png,ant/02.png\n")
     path = make(folder, model, tmp_path / "a.h5", target="cosine", pairs=str(listed))
     assert read(path, "/pairs/a").tolist() == [2, 8] and read(path, "/pairs/b").tolist() == [7, 2]
-    for line, words in (("ant/02.png,bee/77.png", "line 2.*no bee/77.png"), ("ant/02.png,ant/02.png", "line 2.*paired with itself")):
+    for line, words in (
+        ("ant/02.png,bee/77.png", "line 2.*no bee/77.png"),
+        ("ant/02.png,ant/02.png", "line 2.*paired with itself"),
+    ):
         listed.write_text(f"a,b\n{line}\n")
         with pytest.raises(UsageError, match=words):
             make(folder, model, tmp_path / "a.h5", target="cosine", pairs=str(listed))
@@ -215,7 +307,10 @@ def test_a_network_without_classes(folder, tmp_path, model):
     """Its output is the embedding; pairs need no more."""
     bare = dataclasses.replace(model, head=None, has_classes=False)
     path = make(folder, bare, tmp_path / "a.h5", target="dot", pairs="same-class:2")
-    assert read(path, "/outputs/embedding").shape == (COUNT, 2) and read(path, "/outputs/logits") is None
+    assert (
+        read(path, "/outputs/embedding").shape == (COUNT, 2)
+        and read(path, "/outputs/logits") is None
+    )
     with pytest.raises(UsageError, match="--pairs"):
         make(folder, bare, tmp_path / "b.h5")
 
@@ -223,8 +318,12 @@ def test_a_network_without_classes(folder, tmp_path, model):
 def test_all_labels_of_an_image(model, folder, tmp_path):
     """A row for each label, by the sigmoid of its logit; images without labels have none."""
     manifest = folder / "list.csv"
-    manifest.write_text("path,label\nant/00.png,ant;bee\nant/01.png,bee\nant/02.png,\nbee/07.png,ant\n")
-    path = make(manifest, model, tmp_path / "a.h5", target="labels", score="sigmoid", max_skipped="0")
+    manifest.write_text(
+        "path,label\nant/00.png,ant;bee\nant/01.png,bee\nant/02.png,\nbee/07.png,ant\n"
+    )
+    path = make(
+        manifest, model, tmp_path / "a.h5", target="labels", score="sigmoid", max_skipped="0"
+    )
     sample, target, score = read(path, "/maps/sample", "/maps/target", "/maps/score")
     assert sample.tolist() == [0, 0, 1, 3] and target.tolist() == [0, 1, 1, 0]
     _, logits = by_hand(model, folder)
@@ -235,17 +334,39 @@ def test_a_store_s_images_are_found_again(model, folder, tmp_path):
     from gradtools.stages import extract
 
     features = tmp_path / "features.h5"
-    extract.extract(images.list_images([str(folder)]), model, str(features), extract.Options(tap=("body",)), say=lambda line: None)
+    extract.extract(
+        images.list_images([str(folder)]),
+        model,
+        str(features),
+        extract.Options(tap=("body",)),
+        say=lambda line: None,
+    )
     plain = make(folder, model, tmp_path / "plain.h5")
     with store.read(str(features)) as source:
         found = make(None, model, tmp_path / "found.h5", source=source)
-        bees = make(None, model, tmp_path / "bees.h5", source=source, where=("class=bee",), carry=True)
-    assert {name: digest for name, digest in digests(plain).items() if name.startswith(("/maps", "/samples", "/outputs"))} \
-        == {name: digest for name, digest in digests(found).items() if name.startswith(("/maps", "/samples", "/outputs"))}
+        bees = make(
+            None, model, tmp_path / "bees.h5", source=source, where=("class=bee",), carry=True
+        )
+    assert {
+        name: digest
+        for name, digest in digests(plain).items()
+        if name.startswith(("/maps", "/samples", "/outputs"))
+    } == {
+        name: digest
+        for name, digest in digests(found).items()
+        if name.startswith(("/maps", "/samples", "/outputs"))
+    }
     with store.read(str(bees)) as source:
         assert [name[:3] for name in source.ids] == ["bee"] * 5 and len(source.history_lines()) == 2
-        np.testing.assert_allclose(source.values("/maps/gradcam@body/map"), read(plain, "/maps/gradcam@body/map")[6:], rtol=1e-5, atol=1e-7)
-        np.testing.assert_array_equal(source.values("/taps/body/gradient"), read(features, "/taps/body/gradient")[6:])
+        np.testing.assert_allclose(
+            source.values("/maps/gradcam@body/map"),
+            read(plain, "/maps/gradcam@body/map")[6:],
+            rtol=1e-5,
+            atol=1e-7,
+        )
+        np.testing.assert_array_equal(
+            source.values("/taps/body/gradient"), read(features, "/taps/body/gradient")[6:]
+        )
     (folder / "bee" / "09.png").write_bytes((folder / "bee" / "08.png").read_bytes())
     with store.read(str(features)) as source, pytest.raises(GradtoolsError, match="09.png"):
         make(None, model, tmp_path / "changed.h5", source=source)
@@ -257,11 +378,19 @@ def test_rows_of_maps_follow_their_samples_into_another_store(model, folder, tmp
     with store.read(str(path)) as source, store.create(str(tmp_path / "b.h5"), "maps") as sink:
         sink.carry(source, keep, whole=True)
         sink.history([source], {})
-        inside = [keep[a] and keep[b] for a, b in zip(source.values("/maps/sample"), source.values("/maps/partner"))]
-        kept, ids = source.values("/maps/gradcam@body/map")[inside], np.array(source.ids)[source.values("/maps/sample")][inside]
+        inside = [
+            keep[a] and keep[b]
+            for a, b in zip(source.values("/maps/sample"), source.values("/maps/partner"))
+        ]
+        kept, ids = (
+            source.values("/maps/gradcam@body/map")[inside],
+            np.array(source.ids)[source.values("/maps/sample")][inside],
+        )
     with store.read(str(tmp_path / "b.h5")) as source:
         np.testing.assert_array_equal(source.values("/maps/gradcam@body/map"), kept)
-        assert [source.ids[row] for row in source.values("/maps/sample")] == list(ids) and len(source.values("/pairs/a")) == len(kept) // 2
+        assert [source.ids[row] for row in source.values("/maps/sample")] == list(ids) and len(
+            source.values("/pairs/a")
+        ) == len(kept) // 2
 
 
 def test_maps_of_half_precision_and_in_xarray(model, folder, tmp_path):
@@ -272,13 +401,22 @@ def test_maps_of_half_precision_and_in_xarray(model, folder, tmp_path):
         assert opened["map"].dims == ("map", "y", "x")
 
 
-@pytest.mark.parametrize("options, words", [
-    ({"method": ("gradcamm",)}, "there are gradcam"), ({"target": "cosine"}, "need --pairs"), ({"pairs": "all"}, "cosine or dot"),
-    ({"target": "top:3"}, "from 1 to 2"), ({"channels": ("top4",)}, "has 3 channels"), ({"channels": ("1", "2")}, "one list"),
-    ({"target": "dot", "pairs": "same-class:x"}, "same-class:5"), ({"literal_exp": True}, "gradcam\\+\\+"),
-    ({"target": "dot", "pairs": "all", "score": "prob"}, "--score prob"),
-    ({"target": "dot", "pairs": "all", "embedding": "stem"}, "body comes after it"),
-    ({"target": "dot", "pairs": "missing.csv"}, "missing.csv")])
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"method": ("gradcamm",)}, "there are gradcam"),
+        ({"target": "cosine"}, "need --pairs"),
+        ({"pairs": "all"}, "cosine or dot"),
+        ({"target": "top:3"}, "from 1 to 2"),
+        ({"channels": ("top4",)}, "has 3 channels"),
+        ({"channels": ("1", "2")}, "one list"),
+        ({"target": "dot", "pairs": "same-class:x"}, "same-class:5"),
+        ({"literal_exp": True}, "gradcam\\+\\+"),
+        ({"target": "dot", "pairs": "all", "score": "prob"}, "--score prob"),
+        ({"target": "dot", "pairs": "all", "embedding": "stem"}, "body comes after it"),
+        ({"target": "dot", "pairs": "missing.csv"}, "missing.csv"),
+    ],
+)
 def test_what_does_not_go_together(model, folder, tmp_path, options, words):
     with pytest.raises(UsageError, match=words):
         make(folder, model, tmp_path / "a.h5", **options)
@@ -292,7 +430,9 @@ def test_transformers(name, side, folder, tmp_path):
     head = model.module.get_submodule(model.head.name)
     with torch.no_grad():
         head.weight.normal_(generator=torch.Generator().manual_seed(0))
-    path = make(folder / "ant" / "00.png", model, tmp_path / "a.h5", method=("gradcam", "gam"), layers=1)
+    path = make(
+        folder / "ant" / "00.png", model, tmp_path / "a.h5", method=("gradcam", "gam"), layers=1
+    )
     with store.read(str(path)) as source:
         for name in source.maps:
             found = source.values(f"/maps/{name}/map")

@@ -19,30 +19,44 @@ from gradtools.errors import GradtoolsError
 from gradtools.store import layout
 from gradtools.store.growing import SPARE_BYTES
 
-COLUMNS = [("/taps/a/gradient", (5,), ("channel",)), ("/taps/a/gradient_map", (5, 3, 2), ("channel", "y", "x"))]
+COLUMNS = [
+    ("/taps/a/gradient", (5,), ("channel",)),
+    ("/taps/a/gradient_map", (5, 3, 2), ("channel", "y", "x")),
+]
 ROWS, BLOCK = 37, 8
 
 
 def row_values(start, stop):
     """Values that tell their row and place."""
     rows = np.arange(start, stop, dtype="f4")
-    return {"/taps/a/gradient": rows[:, None] + np.arange(5) / 8,
-            "/taps/a/gradient_map": rows[:, None, None, None] + np.arange(30).reshape(5, 3, 2) / 64,
-            "/maps/score": (rows[:, None] + np.arange(3) / 4).reshape(-1)}
+    return {
+        "/taps/a/gradient": rows[:, None] + np.arange(5) / 8,
+        "/taps/a/gradient_map": rows[:, None, None, None] + np.arange(30).reshape(5, 3, 2) / 64,
+        "/maps/score": (rows[:, None] + np.arange(3) / 4).reshape(-1),
+    }
 
 
 def begin(part):
     part.put("/samples/id", [f"image-{i}" for i in range(ROWS)], ["/sample"], "id")
     part.put("/samples/label", np.arange(ROWS, dtype="i4") % 3, ["/sample"], "label")
-    part.put("/maps/sample", np.repeat(np.arange(ROWS, dtype="i4"), 3), ["/map"], "row of the sample")
-    part.put("/maps/partner", np.repeat(np.roll(np.arange(ROWS, dtype="i4"), 1), 3), ["/map"], "row of the sample")
+    part.put(
+        "/maps/sample", np.repeat(np.arange(ROWS, dtype="i4"), 3), ["/map"], "row of the sample"
+    )
+    part.put(
+        "/maps/partner",
+        np.repeat(np.roll(np.arange(ROWS, dtype="i4"), 1), 3),
+        ["/map"],
+        "row of the sample",
+    )
 
 
 def write(path, marked=(), stop_after=None, command=None, say=lambda line: None, **options):
     """The job of these tests; leaves early after a number of blocks."""
     columns = [store.Column(name, tail, dims, "f4", "test") for name, tail, dims in COLUMNS]
     columns.append(store.Column("/maps/score", (), (), "f4", "test", axis=store.Axis("/map", 3)))
-    with store.grow(path, "features", columns, ROWS, BLOCK, command or {"a": 1}, begin, say=say, **options) as part:
+    with store.grow(
+        path, "features", columns, ROWS, BLOCK, command or {"a": 1}, begin, say=say, **options
+    ) as part:
         for start in range(part.committed, ROWS, BLOCK):
             if stop_after is not None and start // BLOCK >= stop_after:
                 raise KeyboardInterrupt
@@ -88,10 +102,16 @@ def test_maps_of_marked_rows_go_with_them(tmp_path):
     """Three maps an image; a map stays where its image and its partner, the image before, do; row numbers are made anew."""
     path, unused = str(tmp_path / "a.h5"), np.arange(3 * ROWS) == 3 * 20 + 1
     write(path, marked=(0, 9), unused={"/map": unused})
-    expected = [(row, place) for row in range(ROWS) for place in range(3)
-                if row not in (0, 9, 1, 10) and (row, place) != (20, 1)]
+    expected = [
+        (row, place)
+        for row in range(ROWS)
+        for place in range(3)
+        if row not in (0, 9, 1, 10) and (row, place) != (20, 1)
+    ]
     with store.read(path) as source:
-        sample, partner, score = (source.values(f"/maps/{name}") for name in ("sample", "partner", "score"))
+        sample, partner, score = (
+            source.values(f"/maps/{name}") for name in ("sample", "partner", "score")
+        )
         assert score.tolist() == [row + place / 4 for row, place in expected]
         assert [source.ids[row] for row in sample] == [f"image-{row}" for row, _ in expected]
         assert [source.ids[row] for row in partner] == [f"image-{row - 1}" for row, _ in expected]
@@ -145,7 +165,11 @@ def slow(part, *values):
 store.Part.append = slow
 test_store.write(sys.argv[1])
 """
-PATHS = [os.path.join(os.path.dirname(os.path.dirname(__file__)), "support"), os.path.dirname(__file__), os.path.dirname(os.path.dirname(os.path.dirname(__file__)))]
+PATHS = [
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), "support"),
+    os.path.dirname(__file__),
+    os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+]
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.001, 0.003, 0.05])
@@ -173,7 +197,13 @@ def test_sigkill_loses_nothing_that_was_committed(tmp_path, pause):
 def test_digest_is_of_type_shape_values_and_attributes(tmp_path):
     path = str(tmp_path / "a.h5")
     with store.create(path, "features") as sink:
-        sink.put("/x", np.arange(6, dtype=">i4").reshape(2, 3), ["/sample", "/class"], "x", attrs={"k": 3})
+        sink.put(
+            "/x",
+            np.arange(6, dtype=">i4").reshape(2, 3),
+            ["/sample", "/class"],
+            "x",
+            attrs={"k": 3},
+        )
     expected = hashlib.sha256(
         b"<i4 (2, 3) " + json.dumps({"k": 3}).encode() + np.arange(6, dtype="<i4").tobytes()
     ).hexdigest()
@@ -191,9 +221,8 @@ def test_existing_output_is_kept(tmp_path):
 def test_failed_writer_leaves_the_old_output(tmp_path):
     path = tmp_path / "a.h5"
     path.write_text("precious")
-    with pytest.raises(ZeroDivisionError):
-        with store.create(str(path), "features", force=True):
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), store.create(str(path), "features", force=True):
+        raise ZeroDivisionError
     assert path.read_text() == "precious" and os.listdir(tmp_path) == ["a.h5"]
 
 
@@ -239,18 +268,37 @@ def test_links_into_other_files_are_refused(tmp_path):
         read_digests(path)
 
 
-@pytest.mark.parametrize("path, value, allowed", [
-    ("/outputs/predicted", -3, False), ("/outputs/predicted", -1, False), ("/outputs/predicted", 3, False), ("/outputs/predicted", 2, True),
-    ("/outputs/target", 3, False), ("/outputs/target", -1, False), ("/samples/label", 3, False), ("/samples/label", -2, False),
-    ("/samples/label", -1, True), ("/maps/target", -1, True), ("/maps/target", -2, False), ("/maps/target", 3, False)])
-def test_class_numbers_outside_the_classes_are_refused(feature_store, tmp_path, path, value, allowed):
+@pytest.mark.parametrize(
+    "path, value, allowed",
+    [
+        ("/outputs/predicted", -3, False),
+        ("/outputs/predicted", -1, False),
+        ("/outputs/predicted", 3, False),
+        ("/outputs/predicted", 2, True),
+        ("/outputs/target", 3, False),
+        ("/outputs/target", -1, False),
+        ("/samples/label", 3, False),
+        ("/samples/label", -2, False),
+        ("/samples/label", -1, True),
+        ("/maps/target", -1, True),
+        ("/maps/target", -2, False),
+        ("/maps/target", 3, False),
+    ],
+)
+def test_class_numbers_outside_the_classes_are_refused(
+    feature_store, tmp_path, path, value, allowed
+):
     copied = tmp_path / "a.h5"
     shutil.copy(feature_store, copied)
     with h5py.File(copied, "r+") as file:
         if path not in file:
             file[path] = np.zeros(8, "i4")
         file[path][7] = value
-    with contextlib.nullcontext() if allowed else pytest.raises(GradtoolsError, match=f"a.h5: {path} is {value} in row 7, .* to 2"):
+    with (
+        contextlib.nullcontext()
+        if allowed
+        else pytest.raises(GradtoolsError, match=f"a.h5: {path} is {value} in row 7, .* to 2")
+    ):
         with store.read(str(copied)) as source:
             assert source.values(path)[7] == value
 
@@ -282,9 +330,8 @@ def test_a_stopped_jobs_part_is_kept_from_others(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write(path, stop_after=2)
     before = (tmp_path / "a.h5.part").read_bytes()
-    with pytest.raises(GradtoolsError, match="stopped job"):
-        with store.create(path, "similarity"):
-            raise AssertionError("not reached")
+    with pytest.raises(GradtoolsError, match="stopped job"), store.create(path, "similarity"):
+        raise AssertionError("not reached")
     assert (tmp_path / "a.h5.part").read_bytes() == before
 
 
@@ -297,7 +344,9 @@ def test_boxes_stay_with_their_images(tmp_path):
     with store.read(first) as source, store.create(second, "similarity") as sink:
         sink.carry(source, np.array([True, False, True, True]), whole=True)
     with store.read(second) as source:
-        assert source.values("/boxes/sample").tolist() == [0, 2] and source.values("/boxes/x0").tolist() == [10, 13]
+        assert source.values("/boxes/sample").tolist() == [0, 2] and source.values(
+            "/boxes/x0"
+        ).tolist() == [10, 13]
 
 
 def test_a_long_column_of_a_prime_number_of_rows_has_few_chunks():
@@ -333,7 +382,9 @@ def test_copies_have_scales_of_their_own(tmp_path):
         sink.carry(source, keep, whole=True)
         sink.history([source], {"started": "now"})
     with xarray.open_dataset(second, engine="h5netcdf", group="/taps/a") as opened:
-        np.testing.assert_array_equal(opened["gradient"], row_values(0, ROWS)["/taps/a/gradient"][keep])
+        np.testing.assert_array_equal(
+            opened["gradient"], row_values(0, ROWS)["/taps/a/gradient"][keep]
+        )
     with store.read(second) as source:
         assert len(source.history_lines()) == 2
 
@@ -348,7 +399,13 @@ def test_ids_that_are_no_utf8_survive(tmp_path):
 
 @pytest.mark.parametrize(
     "shape, itemsize, block",
-    [((512,), 4, 256), ((64, 224, 224), 4, 256), ((), 4, 256), ((3, 32, 32), 4, 96), ((2048, 56, 56), 4, 250)],
+    [
+        ((512,), 4, 256),
+        ((64, 224, 224), 4, 256),
+        ((), 4, 256),
+        ((3, 32, 32), 4, 96),
+        ((2048, 56, 56), 4, 250),
+    ],
 )
 def test_chunks_divide_blocks_and_stay_small(shape, itemsize, block):
     chunk = layout.chunk_shape(shape, itemsize, block)

@@ -5,9 +5,8 @@ import inspect
 
 import pytest
 import torch
-from torch import nn
-
 from conftest import DATA
+from torch import nn
 
 OPTIONS = {"vit_b_16": {"image_size": 64}}
 
@@ -18,7 +17,11 @@ def torchvision_network(name):
     models = pytest.importorskip("torchvision.models")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = models.get_model(name, weights=None, **OPTIONS.get(name, {})).eval().requires_grad_(False)
+        module = (
+            models.get_model(name, weights=None, **OPTIONS.get(name, {}))
+            .eval()
+            .requires_grad_(False)
+        )
         for child in module.modules():
             if isinstance(child, nn.BatchNorm2d):
                 child.running_mean.normal_(0, 0.2)
@@ -38,7 +41,9 @@ def cifar_network(name="resnet20"):
 
 def images(count=2, size=64, dtype=torch.float32, seed=1):
     """Noise, (count, 3, size, size)."""
-    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed)).to(dtype)
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed)).to(
+        dtype
+    )
 
 
 class Toy(nn.Module):

@@ -8,7 +8,12 @@ import numpy as np
 
 from gradtools import store
 
-KINDS = ("same_class_same_prediction", "same_class_other_prediction", "other_class_same_prediction", "other_class_other_prediction")
+KINDS = (
+    "same_class_same_prediction",
+    "same_class_other_prediction",
+    "other_class_same_prediction",
+    "other_class_other_prediction",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,44 +32,69 @@ class Planted:
 
     def take(self, rows):
         """The same with these rows alone."""
+
         def part(array):
             return None if array is None else array[rows]
 
         ids = [self.ids[i] for i in np.arange(len(self.ids))[rows]]
         taps = {name: array[rows] for name, array in self.taps.items()}
-        return dataclasses.replace(self, ids=ids, labels=part(self.labels), predicted=part(self.predicted), logits=part(self.logits), taps=taps)
+        return dataclasses.replace(
+            self,
+            ids=ids,
+            labels=part(self.labels),
+            predicted=part(self.predicted),
+            logits=part(self.logits),
+            taps=taps,
+        )
 
     def of(self, feature):
         """Rows of a feature in float64."""
         if feature == "logits":
             return self.logits.astype(float)
         if feature == "probabilities":
-            return np.array([[math.exp(x) / sum(map(math.exp, row)) for x in row] for row in self.logits.astype(float)])
+            return np.array(
+                [
+                    [math.exp(x) / sum(map(math.exp, row)) for x in row]
+                    for row in self.logits.astype(float)
+                ]
+            )
         if feature == "weight":
             return np.array([self.class_rows[k] for k in self.predicted], float)
         return self.taps[feature].astype(float)
 
 
-def plant(n=30, n_classes=3, effect=.6, accuracy=.7, seed=0):
+def plant(n=30, n_classes=3, effect=0.6, accuracy=0.7, seed=0):
     """Features that know the prediction and, by `effect`, the class beyond it; gradient@block is the class row alone."""
     rng = np.random.default_rng(seed)
     labels = (np.arange(n) % n_classes).astype("i4")
-    predicted = np.where(rng.random(n) < accuracy, labels, rng.integers(n_classes, size=n)).astype("i4")
+    predicted = np.where(rng.random(n) < accuracy, labels, rng.integers(n_classes, size=n)).astype(
+        "i4"
+    )
     class_rows = rng.standard_normal((n_classes, 6)).astype("f4")
     own = effect * np.eye(n_classes, 6)[labels]
     taps = {
-        "gradient@conv": class_rows[predicted] + own + .3 * rng.standard_normal((n, 6)),
-        "activation@block": np.abs(class_rows[predicted] + 2 * own + .5 * rng.standard_normal((n, 6))),
+        "gradient@conv": class_rows[predicted] + own + 0.3 * rng.standard_normal((n, 6)),
+        "activation@block": np.abs(
+            class_rows[predicted] + 2 * own + 0.5 * rng.standard_normal((n, 6))
+        ),
         "gradient@block": class_rows[predicted] / 4,
     }
     logits = 3 * np.eye(n_classes)[predicted] + own[:, :n_classes] + rng.random((n, n_classes))
-    return Planted([f"{i:03}.png" for i in range(n)], labels, predicted, logits.astype("f4"), class_rows,
-                   {name: array.astype("f4") for name, array in taps.items()})
+    return Planted(
+        [f"{i:03}.png" for i in range(n)],
+        labels,
+        predicted,
+        logits.astype("f4"),
+        class_rows,
+        {name: array.astype("f4") for name, array in taps.items()},
+    )
 
 
 def write(path, data, n_classes=3):
     """Write a store of features; returns its path as str."""
-    digests = np.frombuffer(b"".join(f"{name:>32}".encode()[-32:] for name in data.ids), "u1").reshape(len(data.ids), 32)
+    digests = np.frombuffer(
+        b"".join(f"{name:>32}".encode()[-32:] for name in data.ids), "u1"
+    ).reshape(len(data.ids), 32)
     with store.create(str(path), "features", force=True) as sink:
         sink.put("/samples/id", data.ids, ["/sample"], "id")
         sink.put("/samples/label", data.labels, ["/sample"], "label")
@@ -79,14 +109,27 @@ def write(path, data, n_classes=3):
         if data.logits is not None:
             sink.put("/outputs/logits", data.logits, ["/sample", "/class"], "logits")
         if data.class_rows is not None:
-            sink.put("/model/weight", data.class_rows, ["/class", "/embedding"], "row of the last layer")
+            sink.put(
+                "/model/weight", data.class_rows, ["/class", "/embedding"], "row of the last layer"
+            )
         for name, array in data.taps.items():
             kind, tap = name.split("@")
             sink.put(f"/taps/{tap}/{kind}", array, ["/sample", "channel"], name)
         if data.boxes is not None:
             sink.table("/boxes", data.boxes, "boxes", row="box")
-        sink.attributes("/model", **{"model": "net.py:planted", "weights_sha256": "0" * 64, "score": "logit", "temperature": 1., **data.model})
-        sink.attributes("/taps", order='["conv", "block"]', default_gradient="conv", default_activation="block")
+        sink.attributes(
+            "/model",
+            **{
+                "model": "net.py:planted",
+                "weights_sha256": "0" * 64,
+                "score": "logit",
+                "temperature": 1.0,
+                **data.model,
+            },
+        )
+        sink.attributes(
+            "/taps", order='["conv", "block"]', default_gradient="conv", default_activation="block"
+        )
         sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
     return str(path)
 
@@ -105,8 +148,13 @@ def scored(rows, classes, predictions, metric, copies=None):
     """Every pair i < j: (similarity, class of both or None, same class, same prediction, weight)."""
     copies = np.ones(len(rows), int) if copies is None else copies
     return [
-        (alike(rows[i], rows[j], metric), classes[i] if classes[i] == classes[j] else None, classes[i] == classes[j],
-         predictions[i] == predictions[j], int(copies[i]) * int(copies[j]))
+        (
+            alike(rows[i], rows[j], metric),
+            classes[i] if classes[i] == classes[j] else None,
+            classes[i] == classes[j],
+            predictions[i] == predictions[j],
+            int(copies[i]) * int(copies[j]),
+        )
         for i, j in itertools.combinations(range(len(rows)), 2)
     ]
 
@@ -119,12 +167,15 @@ def mean(pairs):
 
 def auc(pairs, metric):
     """Share of (same class, other class) couples of pairs in which the first is more alike, ties half; and how many pairs."""
-    step, sign = (1e-6 if metric in ("cosine", "correlation") else 1e-9), (-1 if metric == "euclidean" else 1)
+    step, sign = (
+        (1e-6 if metric in ("cosine", "correlation") else 1e-9),
+        (-1 if metric == "euclidean" else 1),
+    )
     wins = total = 0
     for one in (pair for pair in pairs if pair[2]):
         for other in (pair for pair in pairs if not pair[2]):
             first, second = (sign * round(pair[0] / step) for pair in (one, other))
-            wins += one[4] * other[4] * (1 if first > second else .5 if first == second else 0)
+            wins += one[4] * other[4] * (1 if first > second else 0.5 if first == second else 0)
             total += one[4] * other[4]
     return (wins / total if total else np.nan), sum(pair[4] for pair in pairs)
 
@@ -133,7 +184,12 @@ def by_loops(rows, classes, predictions, metric="cosine", copies=None):
     """{statistic: (value, pairs)} over all pairs of rows."""
     pairs = scored(rows, classes, predictions, metric, copies)
     kind = {
-        name: [pair for pair in pairs if (pair[2], pair[3]) == (name.startswith("same_class"), name.endswith("same_prediction"))]
+        name: [
+            pair
+            for pair in pairs
+            if (pair[2], pair[3])
+            == (name.startswith("same_class"), name.endswith("same_prediction"))
+        ]
         for name in KINDS
     }
     found = {name: mean(chosen) for name, chosen in kind.items()}
@@ -141,7 +197,10 @@ def by_loops(rows, classes, predictions, metric="cosine", copies=None):
     found["within"] = mean([pair for pair in pairs if pair[2]])
     found["same_prediction"] = mean([pair for pair in pairs if pair[3]])
     classes_with_pairs = sorted({pair[1] for pair in pairs if pair[2] and pair[4]})
-    of_classes = [mean([pair for pair in pairs if pair[1] == label and pair[2]])[0] for label in classes_with_pairs]
+    of_classes = [
+        mean([pair for pair in pairs if pair[1] == label and pair[2]])[0]
+        for label in classes_with_pairs
+    ]
     found["within_macro"] = (np.mean(of_classes) if of_classes else np.nan), found["within"][1]
     own = found[KINDS[0]]
     for name, other in (("label_effect", KINDS[2]), ("prediction_effect", KINDS[1])):

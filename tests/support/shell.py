@@ -8,6 +8,7 @@ import sys
 import time
 
 from conftest import ROOT
+
 from gradtools import cli, store
 
 

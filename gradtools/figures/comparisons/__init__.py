@@ -5,7 +5,12 @@ from gradtools.figures import page
 from gradtools.figures.comparisons import curve, matrix, moved, tanglegram
 
 PICTURES = ("tanglegram", "moved", "matrix", "curve")
-SHOWN = {"cka_debiased": "debiased linear CKA", "cka": "linear CKA", "rsa_pearson": "RSA (Pearson)", "rsa_spearman": "RSA (Spearman)"}
+SHOWN = {
+    "cka_debiased": "debiased linear CKA",
+    "cka": "linear CKA",
+    "rsa_pearson": "RSA (Pearson)",
+    "rsa_spearman": "RSA (Spearman)",
+}
 
 
 def compared(found, picture, path, by="cka_debiased", positions=None):
@@ -28,13 +33,22 @@ def compared(found, picture, path, by="cka_debiased", positions=None):
         There is nothing for the picture.
     """
     page.check(path)
-    page.save({"tanglegram": lambda: tanglegram.draw(found, _pair(found)), "moved": lambda: moved.draw(found, _pair(found)),
-               "matrix": lambda: matrix.draw(found, by, SHOWN[by]), "curve": lambda: curve.draw(found, *positions)}[picture](), path)
+    page.save(
+        {
+            "tanglegram": lambda: tanglegram.draw(found, _pair(found)),
+            "moved": lambda: moved.draw(found, _pair(found)),
+            "matrix": lambda: matrix.draw(found, by, SHOWN[by]),
+            "curve": lambda: curve.draw(found, *positions),
+        }[picture](),
+        path,
+    )
 
 
 def _pair(found):
     """The comparison that a picture of one is of."""
     if len(found.comparisons) > 1:
-        raise GradtoolsError(f"this picture is of one pair, and {len(found.comparisons)} are compared: name two stores and one --feature, "
-                             "or take --picture matrix")
+        raise GradtoolsError(
+            f"this picture is of one pair, and {len(found.comparisons)} are compared: name two stores and one --feature, "
+            "or take --picture matrix"
+        )
     return found.comparisons[0]

@@ -8,7 +8,7 @@ from gradtools.math.pairs.bootstrap import interval
 
 LINES = {"cka_debiased": "CKA, debiased", "rsa_pearson": "RSA", "cophenetic": "trees"}
 MARKERS = "osD"
-SHIFT = .008  # of the axis, between lines at one store, so that their intervals can be told apart
+SHIFT = 0.008  # of the axis, between lines at one store, so that their intervals can be told apart
 
 
 @page.styled
@@ -29,20 +29,26 @@ def draw(found, values, label):
     """
     panels = _panels(found)
     if not panels:
-        raise GradtoolsError("a curve takes one store and others to compare it with: name several stores and --against first or last")
+        raise GradtoolsError(
+            "a curve takes one store and others to compare it with: name several stores and --against first or last"
+        )
     figure = page.sheet(page.WIDTH / 2 * min(2, len(panels)), 2.6 * -(-len(panels) // 2))
-    axes = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False, sharex=True, sharey=True).ravel()
+    axes = figure.subplots(
+        -(-len(panels) // 2), min(2, len(panels)), squeeze=False, sharex=True, sharey=True
+    ).ravel()
     for panel, (anchor, role, comparisons) in zip(axes, panels):
         for index, (name, text) in enumerate(LINES.items()):
             _line(panel, found, comparisons, values, name, text, index)
         panel.set_title(page.shortened(f"{role} against {found.spaces[anchor].name}", 50))
         panel.set(xlabel=label, ylabel="how alike")
-        panel.grid(axis="y", linewidth=.3, color="#d0d0d0")
-        panel.axhline(0, color="black", linewidth=.6)
-    for panel in axes[len(panels):]:
+        panel.grid(axis="y", linewidth=0.3, color="#d0d0d0")
+        panel.axhline(0, color="black", linewidth=0.6)
+    for panel in axes[len(panels) :]:
         panel.set_axis_off()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    figure.suptitle(f"{page.samples([found.facts['samples']])}; bars: 95 % intervals of resampled samples")
+    figure.suptitle(
+        f"{page.samples([found.facts['samples']])}; bars: 95 % intervals of resampled samples"
+    )
     return figure
 
 
@@ -65,10 +71,23 @@ def _line(panel, found, comparisons, values, name, text, index):
     for comparison in comparisons:
         statistic = comparison.measured.statistics.get(name)
         if statistic is not None:
-            bounds = (np.nan, np.nan) if statistic.replicates is None else interval(statistic.replicates)
-            points.append((values[found.spaces[comparison.second].source], statistic.value, *bounds))
+            bounds = (
+                (np.nan, np.nan) if statistic.replicates is None else interval(statistic.replicates)
+            )
+            points.append(
+                (values[found.spaces[comparison.second].source], statistic.value, *bounds)
+            )
     if points:
         at, value, low, high = np.array(sorted(points)).T
         at = at + (index - 1) * SHIFT * np.ptp(values)
-        panel.errorbar(at, value, np.clip(np.nan_to_num([value - low, high - value]), 0, None), elinewidth=.7, capsize=1.5, markersize=3,
-                       marker=MARKERS[index], color=page.COLOURS[index], label=text)
+        panel.errorbar(
+            at,
+            value,
+            np.clip(np.nan_to_num([value - low, high - value]), 0, None),
+            elinewidth=0.7,
+            capsize=1.5,
+            markersize=3,
+            marker=MARKERS[index],
+            color=page.COLOURS[index],
+            label=text,
+        )

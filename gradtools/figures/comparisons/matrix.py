@@ -5,8 +5,8 @@ import numpy as np
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 
-CELL = .42  # inches
-DARK = .55  # share of the scale from which on text is dark
+CELL = 0.42  # inches
+DARK = 0.55  # share of the scale from which on text is dark
 
 
 @page.styled
@@ -24,7 +24,13 @@ def draw(found, by, title):
     -------
     Figure
     """
-    places = sorted({place for comparison in found.comparisons for place in (comparison.first, comparison.second)})
+    places = sorted(
+        {
+            place
+            for comparison in found.comparisons
+            for place in (comparison.first, comparison.second)
+        }
+    )
     values = np.full((len(places),) * 2, np.nan)
     for comparison in found.comparisons:
         statistic = comparison.measured.statistics.get(by)
@@ -36,7 +42,9 @@ def draw(found, by, title):
     np.fill_diagonal(values, 1)
     names = [page.shortened(found.spaces[place].name, 34) for place in places]
     side = CELL * len(places)
-    figure = page.sheet(side + 1.2 + .055 * max(map(len, names)), side + .8 + .04 * max(map(len, names)))
+    figure = page.sheet(
+        side + 1.2 + 0.055 * max(map(len, names)), side + 0.8 + 0.04 * max(map(len, names))
+    )
     panel = figure.subplots()
     image = panel.imshow(values, cmap="viridis", vmin=min(0, np.nanmin(values)), vmax=1)
     _numbers(panel, values)
@@ -44,7 +52,7 @@ def draw(found, by, title):
     panel.set_yticks(range(len(names)), names)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    figure.colorbar(image, ax=panel, shrink=.8, aspect=25, pad=.02).outline.set_visible(False)
+    figure.colorbar(image, ax=panel, shrink=0.8, aspect=25, pad=0.02).outline.set_visible(False)
     figure.suptitle(f"{title}, {page.samples([found.facts['samples']])}")
     return figure
 
@@ -56,4 +64,12 @@ def _numbers(panel, values):
     for row, column in np.ndindex(*values.shape):
         value = values[row, column]
         if value == value:
-            panel.text(column, row, f"{value:.2f}", ha="center", va="center", size=6, color="black" if value > DARK else "white")
+            panel.text(
+                column,
+                row,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                size=6,
+                color="black" if value > DARK else "white",
+            )

@@ -3,16 +3,16 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gradtools.math.spaces.rsa import HELD
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
-from gradtools.math.spaces import untangle
 from gradtools.math import trees
+from gradtools.math.spaces import untangle
+from gradtools.math.spaces.rsa import HELD
 
 # Inches a leaf, points of its name, and points of its line: from few leaves to many.
-SIZES = ((60, .13, 6.5, .7), (200, .1, 5., .6), (10 ** 9, .06, 3.2, .35))
+SIZES = ((60, 0.13, 6.5, 0.7), (200, 0.1, 5.0, 0.6), (10**9, 0.06, 3.2, 0.35))
 TREE, LINES = 1.7, 1.6  # inches
-LETTER = .0076  # inches a letter and point of its size
+LETTER = 0.0076  # inches a letter and point of its size
 
 
 @page.styled
@@ -29,27 +29,32 @@ def draw(found, comparison):
     Figure
     """
     if comparison.first not in found.trees:
-        raise GradtoolsError(f"{len(found.ids)} samples make no tanglegram: choose at most {HELD} with --where list=FILE")
+        raise GradtoolsError(
+            f"{len(found.ids)} samples make no tanglegram: choose at most {HELD} with --where list=FILE"
+        )
     merges = [found.trees[place] for place in (comparison.first, comparison.second)]
     one, other, crossed = untangle.untangle(*merges)
     n = len(found.ids)
     _, step, size, line = next(row for row in SIZES if n <= row[0])
     names = [page.shortened(name, 32) for name in found.ids]
-    room = max(map(len, names)) * size * LETTER + .1
+    room = max(map(len, names)) * size * LETTER + 0.1
     widths = [TREE, room, LINES, room, TREE]
-    figure = page.sheet(sum(widths), n * step + .75)
+    figure = page.sheet(sum(widths), n * step + 0.75)
     left, *middle, right = figure.subplots(1, 5, width_ratios=widths, sharey=True)
     colours = _colours(merges[0], one, comparison)
-    for panel, tree, order, name in ((left, merges[0], one, comparison.a), (right, merges[1], other, comparison.b)):
+    for panel, tree, order, name in (
+        (left, merges[0], one, comparison.a),
+        (right, merges[1], other, comparison.b),
+    ):
         _tree(panel, tree, order)
         panel.set_title(page.shortened(name, 30), weight="bold")
     left.invert_xaxis()
     _names(middle[0], one, names, colours, size, "right")
     _lines(middle[1], one, other, colours, line)
     _names(middle[2], other, names, colours, size, "left")
-    left.set_ylim(n - .5, -.5)
+    left.set_ylim(n - 0.5, -0.5)
     figure.suptitle(_title(comparison, crossed, n))
-    figure.get_layout_engine().set(wspace=0, w_pad=.01, h_pad=.02)
+    figure.get_layout_engine().set(wspace=0, w_pad=0.01, h_pad=0.02)
     return figure
 
 
@@ -62,7 +67,11 @@ def _title(comparison, crossed, n):
 
 def _colours(merges, order, comparison):
     """Colour of each leaf: its cluster's in the first tree, cut as the comparison's first ARI was; neighbours have different ones."""
-    cuts = [int(name.partition("@")[2]) for name in comparison.measured.statistics if name.startswith("ari@")]
+    cuts = [
+        int(name.partition("@")[2])
+        for name in comparison.measured.statistics
+        if name.startswith("ari@")
+    ]
     clusters = trees.cut(merges, cuts[0] if cuts else 1)
     turn = {cluster: i for i, cluster in enumerate(dict.fromkeys(clusters[order]))}
     return [page.COLOURS[turn[cluster] % len(page.COLOURS)] for cluster in clusters]
@@ -77,8 +86,15 @@ def _tree(panel, merges, order):
     for row, (first, second, top, _) in enumerate(merges):
         pair = [int(first), int(second)]
         height[n + row], place[n + row] = top, place[pair].mean()
-        brackets.append([(height[pair[0]], place[pair[0]]), (top, place[pair[0]]), (top, place[pair[1]]), (height[pair[1]], place[pair[1]])])
-    panel.add_collection(LineCollection(brackets, colors="#404040", linewidths=.6))
+        brackets.append(
+            [
+                (height[pair[0]], place[pair[0]]),
+                (top, place[pair[0]]),
+                (top, place[pair[1]]),
+                (height[pair[1]], place[pair[1]]),
+            ]
+        )
+    panel.add_collection(LineCollection(brackets, colors="#404040", linewidths=0.6))
     panel.set_xlim(0, merges[-1, 2] * 1.02 or 1)
     panel.spines["left"].set_visible(False)
     panel.tick_params(axis="y", left=False, labelleft=False)
@@ -87,10 +103,18 @@ def _tree(panel, merges, order):
 
 def _names(panel, order, names, colours, size, side):
     """Names of the leaves, in order, and a pale line from the tree to each."""
-    panel.hlines(range(len(order)), 0, 1, color="#e4e4e4", linewidth=.5, zorder=0)
+    panel.hlines(range(len(order)), 0, 1, color="#e4e4e4", linewidth=0.5, zorder=0)
     for place, leaf in enumerate(order):
-        panel.text(1 if side == "right" else 0, place, names[leaf], ha=side, va="center", size=size, color=colours[leaf],
-                   bbox={"facecolor": "white", "edgecolor": "none", "pad": .6})
+        panel.text(
+            1 if side == "right" else 0,
+            place,
+            names[leaf],
+            ha=side,
+            va="center",
+            size=size,
+            color=colours[leaf],
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        )
     panel.set_xlim(0, 1)
     panel.set_axis_off()
 
@@ -100,6 +124,10 @@ def _lines(panel, one, other, colours, width):
     places = np.empty((2, len(colours)))
     for side, order in enumerate((one, other)):
         places[side, order] = np.arange(len(colours))
-    panel.add_collection(LineCollection([[(0, a), (1, b)] for a, b in places.T], colors=colours, linewidths=width, alpha=.8))
-    panel.set_xlim(-.03, 1.03)
+    panel.add_collection(
+        LineCollection(
+            [[(0, a), (1, b)] for a, b in places.T], colors=colours, linewidths=width, alpha=0.8
+        )
+    )
+    panel.set_xlim(-0.03, 1.03)
     panel.set_axis_off()

@@ -77,7 +77,12 @@ def _sheets(album):
     size = max(1, 6 * pages.across(album) // len(album.groups[0]))
     for index, (name, members) in enumerate(sorted(_classes(album).items())):
         for number, groups in enumerate(_chunks(members, size), 1):
-            yield [(f"class-{index:04}-{file_name(name)}-{number:03}.png", functools.partial(pages.class_sheet, album, name, groups, number))]
+            yield [
+                (
+                    f"class-{index:04}-{file_name(name)}-{number:03}.png",
+                    functools.partial(pages.class_sheet, album, name, groups, number),
+                )
+            ]
 
 
 def _own(album):
@@ -85,12 +90,18 @@ def _own(album):
     kinds = _kinds(album)
     for group in album.groups:
         stem = f"{group[0]:06}-{file_name(os.path.splitext(album.store.ids[int(album.sample[group[0]])])[0])}"
-        yield [(f"{kind}-{stem}.png", functools.partial(make, album=album, group=group)) for kind, make in kinds.items()]
+        yield [
+            (f"{kind}-{stem}.png", functools.partial(make, album=album, group=group))
+            for kind, make in kinds.items()
+        ]
 
 
 def file_name(text):
     """A sample's id or a class's name as part of a file's name: letters, digits, dots, hyphens; its end where it is long."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", page.shown(text).replace("/", "-"))[-LONGEST:].strip(".-") or "unnamed"
+    return (
+        re.sub(r"[^A-Za-z0-9._-]+", "-", page.shown(text).replace("/", "-"))[-LONGEST:].strip(".-")
+        or "unnamed"
+    )
 
 
 def check(folder, fuse="mean", compat=None):
@@ -113,8 +124,13 @@ def _kinds(album):
     """The pictures of each group: {kind: function}, those that the store has the maps for."""
     kinds = {"overlay": pages.overlay}
     if album.compat == "ones":
-        kinds |= {f"ones-{file_name(tap)}": functools.partial(pages.explained, tap) for tap in ones.taps_of(album)}
-    if signed_methods(album) and album.compat is None and album.fuse != "product":  # two values against would count as one for
+        kinds |= {
+            f"ones-{file_name(tap)}": functools.partial(pages.explained, tap)
+            for tap in ones.taps_of(album)
+        }
+    if (
+        signed_methods(album) and album.compat is None and album.fuse != "product"
+    ):  # two values against would count as one for
         kinds["signed"] = pages.signed
     if pages.last_tap(album, pages.COMPARED):
         kinds["figure2"] = pages.compared
@@ -135,7 +151,7 @@ def _classes(album):
 
 
 def _chunks(items, size):
-    return (items[start:start + size] for start in range(0, len(items), size))
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _refuse_foreign(path):
@@ -143,10 +159,13 @@ def _refuse_foreign(path):
     if not os.path.lexists(path):
         return
     from PIL import Image
+
     try:
         with Image.open(path) as image:
             ours = image.info.get("Software") == page.MAKER
     except OSError:
         ours = False
     if not ours or os.path.islink(path):
-        raise GradtoolsError(f"--overlay: {path} exists and was not drawn by gradtools: move it, or choose another folder")
+        raise GradtoolsError(
+            f"--overlay: {path} exists and was not drawn by gradtools: move it, or choose another folder"
+        )

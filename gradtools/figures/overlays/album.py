@@ -12,7 +12,10 @@ from gradtools.math.maps.reading import read_maps
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
-AT_INPUT, SHARE = ("gradient", "guided-backprop"), .99  # shown up to the value that this share of the pixels has at most
+AT_INPUT, SHARE = (
+    ("gradient", "guided-backprop"),
+    0.99,
+)  # shown up to the value that this share of the pixels has at most
 CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
 KEPT = 64  # frames held, so that the pictures of a group read each image once
 
@@ -80,8 +83,17 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
         check_reading(len(names), fuse if len(names) > 1 else "mean", compat)
     used = sorted({int(sample[row]) for group in groups for row in group})
     frame = frames(store, used, images_dir, rules)
-    return Album(store, frame, sample, store.values(paths.MAP_TARGET), store.values(paths.MAP_SCORE), methods,
-                 _spread(store, groups, sample), fuse, compat)
+    return Album(
+        store,
+        frame,
+        sample,
+        store.values(paths.MAP_TARGET),
+        store.values(paths.MAP_SCORE),
+        methods,
+        _spread(store, groups, sample),
+        fuse,
+        compat,
+    )
 
 
 def check_reading(n_taps, fuse, compat):
@@ -126,12 +138,20 @@ def target_name(album, row):
 def class_of(album, group):
     """What a group's contact sheet is called (str): the data class of its first image, or its target without labels."""
     label = int(album.store.labels[album.sample[group[0]]])
-    return album.store.class_names[label] if label >= 0 and album.store.class_names else target_name(album, group[0])
+    return (
+        album.store.class_names[label]
+        if label >= 0 and album.store.class_names
+        else target_name(album, group[0])
+    )
 
 
 def signed_methods(album):
     """Methods with evidence for and against."""
-    return [name for name in album.methods if any(name == known or name.startswith(f"{known}-") for known in SIGNED)]
+    return [
+        name
+        for name in album.methods
+        if any(name == known or name.startswith(f"{known}-") for known in SIGNED)
+    ]
 
 
 def _read(album, row, names, sign):
@@ -174,8 +194,10 @@ def _rules(store):
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        raise GradtoolsError(f"{store.name}: its images went through {text or 'a preprocessing'} of the model's own code: "
-                             "name the --model again, so that the same frames can be drawn") from None
+        raise GradtoolsError(
+            f"{store.name}: its images went through {text or 'a preprocessing'} of the model's own code: "
+            "name the --model again, so that the same frames can be drawn"
+        ) from None
 
 
 def frames(store, used, images_dir=None, rules=None):

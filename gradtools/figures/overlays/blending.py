@@ -3,13 +3,13 @@
 import numpy as np
 from matplotlib import colormaps
 
-FOR = "viridis"          # perceptually uniform, readable in grey and without red or green
-SIGNED = "RdBu_r"        # red for, blue against, white nothing
-COVER = .6               # share of the map's colour
-LUMINANCE = (.299, .587, .114)
+FOR = "viridis"  # perceptually uniform, readable in grey and without red or green
+SIGNED = "RdBu_r"  # red for, blue against, white nothing
+COVER = 0.6  # share of the map's colour
+LUMINANCE = (0.299, 0.587, 0.114)
 
 
-def over(frame, values, colours=FOR, low=0.):
+def over(frame, values, colours=FOR, low=0.0):
     """A map over an image, which turns grey so that all colour is the map's.
 
     Parameters
@@ -25,7 +25,7 @@ def over(frame, values, colours=FOR, low=0.):
     return (1 - COVER) * grey + COVER * coloured(values, colours, low)
 
 
-def coloured(values, colours=FOR, low=0.):
+def coloured(values, colours=FOR, low=0.0):
     """The colours of values in [low, 1], (H, W, 3) in [0, 1]."""
     return colormaps[colours]((np.asarray(values) - low) / (1 - low))[:, :, :3]
 
@@ -41,12 +41,12 @@ def peer(frame, values):
     ----------
     jacobgil/pytorch-grad-cam, utils/image.py; OpenCV's COLORMAP_JET.
     """
-    mixed = .5 * jet(values) / 255 + .5 * frame / 255
+    mixed = 0.5 * jet(values) / 255 + 0.5 * frame / 255
     return np.uint8(255 * (mixed / mixed.max()))
 
 
 def jet(values):
     """OpenCV's COLORMAP_JET of values in [0, 1]: (H, W, 3) uint8, red first."""
     x = np.uint8(255 * np.asarray(values)) / 255
-    ramps = [np.minimum(4 * x - start, start + 3 - 4 * x) for start in (1.5, .5, -.5)]
+    ramps = [np.minimum(4 * x - start, start + 3 - 4 * x) for start in (1.5, 0.5, -0.5)]
     return np.uint8(np.round(255 * np.clip(np.stack(ramps, axis=-1), 0, 1)))

@@ -7,10 +7,21 @@ from matplotlib.colors import Normalize
 
 from gradtools.figures import page
 
-GAP, LINE, LEFT, BAR, LETTER = .06, .14, 1.1, .62, .056  # inches; LETTER is a mean one of 6.5 points
+GAP, LINE, LEFT, BAR, LETTER = (
+    0.06,
+    0.14,
+    1.1,
+    0.62,
+    0.056,
+)  # inches; LETTER is a mean one of 6.5 points
 
 NARROWEST = 3.2
-PLATE = {"boxstyle": "round,pad=.2", "facecolor": "white", "alpha": .75, "linewidth": 0}  # behind what is written on a picture
+PLATE = {
+    "boxstyle": "round,pad=.2",
+    "facecolor": "white",
+    "alpha": 0.75,
+    "linewidth": 0,
+}  # behind what is written on a picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +64,10 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
     tall = side * first.shape[0] / first.shape[1]
     step = tall + GAP + (LINE if notes else 0)
     top = 2 * GAP + LINE * (1 + title.count("\n") + max(1 + head.count("\n") for head in heads))
-    width, height = max(left + columns * (side + GAP) + right, NARROWEST), top + max(len(rows) * step, 1.) + GAP
+    width, height = (
+        max(left + columns * (side + GAP) + right, NARROWEST),
+        top + max(len(rows) * step, 1.0) + GAP,
+    )
     figure = page.sheet(width, height)
     figure.set_layout_engine("none")
 
@@ -62,7 +76,14 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
 
     write(title, GAP, height - GAP, 8)
     for column, head in enumerate(heads):
-        write(head, left + column * (side + GAP) + side / 2, height - top + .03, 7, "center", "bottom")
+        write(
+            head,
+            left + column * (side + GAP) + side / 2,
+            height - top + 0.03,
+            7,
+            "center",
+            "bottom",
+        )
     for row, (name, pictures) in enumerate(rows):
         bottom = height - top - row * step - tall
         write(name, left - GAP, bottom + tall / 2, 6.5, "right", "center")
@@ -73,10 +94,17 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
                 write(note, at + side / 2, bottom + tall / 2, 6, "center", "center")
                 continue
             _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
-            write(note, at, bottom - .02, 6)
+            write(note, at, bottom - 0.02, 6)
             if mark:
-                write(mark, at + side / 2, bottom + .04, 6, "center", "bottom", bbox=PLATE)
-    _bars(figure, bars, (width, height), width - right + GAP, top, min(height - top - GAP, max(tall, 1.6)))
+                write(mark, at + side / 2, bottom + 0.04, 6, "center", "bottom", bbox=PLATE)
+    _bars(
+        figure,
+        bars,
+        (width, height),
+        width - right + GAP,
+        top,
+        min(height - top - GAP, max(tall, 1.6)),
+    )
     return figure
 
 
@@ -90,7 +118,14 @@ def _bars(figure, bars, size, start, top, long):
     """The colour bars, from the top down."""
     width, height = size
     for index, bar in enumerate(bars):
-        axes = figure.add_axes(((start + index * BAR) / width, (height - top - long) / height, .09 / width, long / height))
+        axes = figure.add_axes(
+            (
+                (start + index * BAR) / width,
+                (height - top - long) / height,
+                0.09 / width,
+                long / height,
+            )
+        )
         drawn = figure.colorbar(ScalarMappable(Normalize(bar.low, 1), bar.colours), cax=axes)
         drawn.set_ticks([bar.low, (bar.low + 1) / 2, 1])
         drawn.set_label(bar.text, labelpad=2, size=6.5)

@@ -2,22 +2,40 @@
 
 import numpy as np
 
-from gradtools.figures.overlays import album as albums, blending
+from gradtools.figures.overlays import album as albums
+from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.mosaic import Bar, draw
 from gradtools.math.channels.channel_values import spearman
 from gradtools.math.maps.ones import picture
 from gradtools.math.maps.resize import resize
 
-SUBSETS = {"gradcam": "all: P - Q", "gradcam-positive": "positive gradients: P", "gradcam-negative": "negative gradients: -Q"}
-HEADS = ["image", "theirs:\nReLU(1 + map)", "the map,\nsigned", "for: Grad-CAM,\nReLU(map)", "against:\nReLU(-map)"]
-BARS = [Bar(blending.FOR, 0., "theirs, 0 to 1 in each"), Bar(blending.SIGNED, -1., "others: against to for, one scale")]
+SUBSETS = {
+    "gradcam": "all: P - Q",
+    "gradcam-positive": "positive gradients: P",
+    "gradcam-negative": "negative gradients: -Q",
+}
+HEADS = [
+    "image",
+    "theirs:\nReLU(1 + map)",
+    "the map,\nsigned",
+    "for: Grad-CAM,\nReLU(map)",
+    "against:\nReLU(-map)",
+]
+BARS = [
+    Bar(blending.FOR, 0.0, "theirs, 0 to 1 in each"),
+    Bar(blending.SIGNED, -1.0, "others: against to for, one scale"),
+]
 SIDE = 1.3
 
 
 def taps_of(album):
     """Taps (list of str) with maps of all, positive and negative channels."""
     taps = [albums.split(name)[1] for name in album.methods.get("gradcam", [])]
-    return [tap for tap in taps if all(f"{method}@{tap}" in album.methods.get(method, []) for method in SUBSETS)]
+    return [
+        tap
+        for tap in taps
+        if all(f"{method}@{tap}" in album.methods.get(method, []) for method in SUBSETS)
+    ]
 
 
 def beside(album, tap, group, title):
@@ -34,17 +52,27 @@ def beside(album, tap, group, title):
     """
     rows, notes = [], {}
     for row in group:
-        raw = {method: albums.raw(album, row, f"{method}@{tap}")[0].astype(np.float64) for method in SUBSETS}
+        raw = {
+            method: albums.raw(album, row, f"{method}@{tap}")[0].astype(np.float64)
+            for method in SUBSETS
+        }
         frame = album.frame(int(album.sample[row]))
         sized = {method: resize(values[None], frame.shape[:2])[0] for method, values in raw.items()}
-        scale = max(np.abs(values).max() for values in sized.values()) or 1.
+        scale = max(np.abs(values).max() for values in sized.values()) or 1.0
         for method, words in SUBSETS.items():
             theirs = albums.at_tap(album, row, f"{method}@{tap}")[0]
             parts, empty = _parts(raw[method], sized[method] / scale)
             notes |= {(len(rows), 2 + place): text for place, text in empty.items()}
-            shown = [None if part is None else blending.over(frame, part, blending.SIGNED, -1.) for part in parts]
-            rows.append((f"{words}{_alike(raw, method)}", [frame, blending.over(frame, theirs), *shown]))
-    return draw(title("\n".join([f"at {tap}", *sentences(raw)])), HEADS, rows, BARS, side=SIDE, notes=notes)
+            shown = [
+                None if part is None else blending.over(frame, part, blending.SIGNED, -1.0)
+                for part in parts
+            ]
+            rows.append(
+                (f"{words}{_alike(raw, method)}", [frame, blending.over(frame, theirs), *shown])
+            )
+    return draw(
+        title("\n".join([f"at {tap}", *sentences(raw)])), HEADS, rows, BARS, side=SIDE, notes=notes
+    )
 
 
 def _parts(raw, values):
@@ -53,7 +81,11 @@ def _parts(raw, values):
     for place, (sign, what) in enumerate([(1, "for"), (-1, "against")], 1):
         nothing = (sign * raw).max() <= 0
         parts.append(None if nothing else np.where(sign * values > 0, values, 0))
-        words |= {place: f"zero everywhere:\nthese channels\nspeak nowhere\n{what} the target"} if nothing else {}
+        words |= (
+            {place: f"zero everywhere:\nthese channels\nspeak nowhere\n{what} the target"}
+            if nothing
+            else {}
+        )
     return parts, words
 
 
@@ -71,10 +103,19 @@ def _alike(raw, method):
 def sentences(raw):
     """What explains their pictures, in words (list of str), from the raw maps (h, w) of one image by method."""
     below = np.mean([(1 + values < 0).mean() for values in raw.values()])
-    lines = ["pytorch-cnn-visualizations begins its sum over channels with ones: it draws ReLU(1 + map), each stretched to its own range."]
+    lines = [
+        "pytorch-cnn-visualizations begins its sum over channels with ones: it draws ReLU(1 + map), each stretched to its own range."
+    ]
     if below:
-        return [*lines, f"1 + map is below 0 in {100 * below:.1f} % of the pixels: there, and only there, the ReLU acts."]
-    lines.append("1 + map is nowhere below 0 here, so the ReLU never acts and all three of theirs are signed maps.")
+        return [
+            *lines,
+            f"1 + map is below 0 in {100 * below:.1f} % of the pixels: there, and only there, the ReLU acts.",
+        ]
+    lines.append(
+        "1 + map is nowhere below 0 here, so the ReLU never acts and all three of theirs are signed maps."
+    )
     if raw["gradcam-negative"].max() <= 0:
-        lines.append("The negative channels' own Grad-CAM is zero; theirs is bright where evidence against the class is absent.")
+        lines.append(
+            "The negative channels' own Grad-CAM is zero; theirs is bright where evidence against the class is absent."
+        )
     return lines

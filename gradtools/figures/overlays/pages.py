@@ -5,19 +5,30 @@ import os
 import numpy as np
 
 from gradtools.figures import page
-from gradtools.figures.overlays import album as albums, blending, ones
+from gradtools.figures.overlays import album as albums
+from gradtools.figures.overlays import blending, ones
 from gradtools.figures.overlays.mosaic import Bar, draw, fitted
 
-ROWS = 6         # of a grid's page
-NAME = 1.0       # inches of a row's name
-SMALL = .82      # inches of a grid's pictures
-ACROSS = 8       # pictures in a row of a class's sheet
-UNIT = Bar(blending.FOR, 0., "map, 0 to 1 in each")
-JET = Bar("jet", 0., "map, 0 to 1 in each")
-BOTH_WAYS = Bar(blending.SIGNED, -1., "against (-1) to for (+1)")
-SHORT = {"positive-gradients": "positive\ngradients", "negative-gradients": "negative\ngradients", "activation": "activations",
-         "gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++", "gam": "GAM", "layercam": "LayerCAM", "hirescam": "HiResCAM",
-         "gradcam++-literal": "Grad-CAM++\nas printed", "gradient": "gradient,\nto its 99 %", "guided-backprop": "guided BP,\nto its 99 %"}
+ROWS = 6  # of a grid's page
+NAME = 1.0  # inches of a row's name
+SMALL = 0.82  # inches of a grid's pictures
+ACROSS = 8  # pictures in a row of a class's sheet
+UNIT = Bar(blending.FOR, 0.0, "map, 0 to 1 in each")
+JET = Bar("jet", 0.0, "map, 0 to 1 in each")
+BOTH_WAYS = Bar(blending.SIGNED, -1.0, "against (-1) to for (+1)")
+SHORT = {
+    "positive-gradients": "positive\ngradients",
+    "negative-gradients": "negative\ngradients",
+    "activation": "activations",
+    "gradcam": "Grad-CAM",
+    "gradcam++": "Grad-CAM++",
+    "gam": "GAM",
+    "layercam": "LayerCAM",
+    "hirescam": "HiResCAM",
+    "gradcam++-literal": "Grad-CAM++\nas printed",
+    "gradient": "gradient,\nto its 99 %",
+    "guided-backprop": "guided BP,\nto its 99 %",
+}
 LAYERS = ("activation", "positive-gradients", "gam")
 COMPARED = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
 OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
@@ -26,21 +37,40 @@ OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
 def overlay(album, group):
     """Every method's map over its image, fused over the taps."""
     methods = list(album.methods)
-    return _rows_of(album, group, [_head(method) for method in methods], [lambda row, m=method: albums.fused(album, row, m) for method in methods],
-                    _taps_line(album))
+    return _rows_of(
+        album,
+        group,
+        [_head(method) for method in methods],
+        [lambda row, m=method: albums.fused(album, row, m) for method in methods],
+        _taps_line(album),
+    )
 
 
 def signed(album, group):
     """For, against and both of every method that has them, in one scale: m / max|m|."""
-    methods, heads, rows, marks = albums.signed_methods(album), ["image", "for", "against", "for - against"], [], {}
+    methods, heads, rows, marks = (
+        albums.signed_methods(album),
+        ["image", "for", "against", "for - against"],
+        [],
+        {},
+    )
     for row in group:
         for method in methods:
             both, lacks = albums.fused(album, row, method, "signed")
             marks |= {(len(rows), column): lacks for column in (1, 2, 3) if lacks}
             parts = [np.maximum(both, 0), np.minimum(both, 0), both]
-            shown = [blending.over(_frame(album, row), part, blending.SIGNED, -1.) for part in parts]
+            shown = [
+                blending.over(_frame(album, row), part, blending.SIGNED, -1.0) for part in parts
+            ]
             rows.append((_named(album, group, row, method), [_frame(album, row), *shown]))
-    return draw(_title(album, group, _taps_line(album, methods)), heads, rows, [BOTH_WAYS], side=1.3, marks=marks)
+    return draw(
+        _title(album, group, _taps_line(album, methods)),
+        heads,
+        rows,
+        [BOTH_WAYS],
+        side=1.3,
+        marks=marks,
+    )
 
 
 def explained(tap, album, group):
@@ -51,16 +81,26 @@ def explained(tap, album, group):
 def compared(album, group):
     """Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap."""
     tap = last_tap(album, COMPARED)
-    return _rows_of(album, group, [_head(method) for method in COMPARED],
-                    [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in COMPARED], f"at {tap}")
+    return _rows_of(
+        album,
+        group,
+        [_head(method) for method in COMPARED],
+        [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in COMPARED],
+        f"at {tap}",
+    )
 
 
 def overflowing(album, group):
     """Figure 3: Grad-CAM++ (also as printed, where it was made) beside GAM on the dot product, at the last tap."""
     methods = [method for method in OVERFLOWING if method in album.methods]
     tap = last_tap(album, methods)
-    return _rows_of(album, group, [_head(method) for method in methods],
-                    [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in methods], f"at {tap}")
+    return _rows_of(
+        album,
+        group,
+        [_head(method) for method in methods],
+        [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in methods],
+        f"at {tap}",
+    )
 
 
 def layered(album, group):
@@ -69,23 +109,39 @@ def layered(album, group):
     rows, words = [], {"notes": {}, "marks": {}}
     for row in group:
         for tap in [*taps, None]:
-            found = [albums.at_tap(album, row, f"{method}@{tap}") if tap else albums.fused(album, row, method) for method in LAYERS]
+            found = [
+                albums.at_tap(album, row, f"{method}@{tap}")
+                if tap
+                else albums.fused(album, row, method)
+                for method in LAYERS
+            ]
             name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
             rows.append((name, _line(album, row, found, words, len(rows))))
-    return draw(_title(album, group, ""), ["image", "activations", "positive\ngradients", "GAM"], rows, [_bar(album)], side=1.3, **words)
+    return draw(
+        _title(album, group, ""),
+        ["image", "activations", "positive\ngradients", "GAM"],
+        rows,
+        [_bar(album)],
+        side=1.3,
+        **words,
+    )
 
 
 def class_sheet(album, name, groups, number):
     """Images of a class, each with every method's map, several in a row."""
     methods = list(album.methods)
-    cells, per_row, width = [row for group in groups for row in group], across(album), 1 + len(methods)
+    cells, per_row, width = (
+        [row for group in groups for row in group],
+        across(album),
+        1 + len(methods),
+    )
     heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
     rows, words = [], {"notes": {}, "marks": {}}
     for start in range(0, len(cells), per_row):
         pictures = []
-        for row in cells[start:start + per_row]:
+        for row in cells[start : start + per_row]:
             found = [albums.fused(album, row, method) for method in methods]
-            words["notes"][len(rows), len(pictures)] = _caption(album, row, width * .7)
+            words["notes"][len(rows), len(pictures)] = _caption(album, row, width * 0.7)
             pictures += _line(album, row, found, words, len(rows), len(pictures))
         rows.append(("", pictures))
     title = f"{page.shown(name)}, page {number}: {_taps_line(album)}"
@@ -95,12 +151,20 @@ def class_sheet(album, name, groups, number):
 def grid(album, groups, number):
     """Images x (methods x taps), each tap's own map; both images of a pair one below the other."""
     names = [name for method in album.methods.values() for name in method]
-    heads = ["image", *(f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}" for name in names)]
+    heads = [
+        "image",
+        *(
+            f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}"
+            for name in names
+        ),
+    ]
     rows, words = [], {"notes": {}, "marks": {}}
     for row in (row for group in groups for row in group):
         found = [albums.at_tap(album, row, name) for name in names]
         rows.append((_caption(album, row, NAME, "\n"), _line(album, row, found, words, len(rows))))
-    title = f"every method at every tap, page {number}" + (f", as --compat {album.compat}" if album.compat else "")
+    title = f"every method at every tap, page {number}" + (
+        f", as --compat {album.compat}" if album.compat else ""
+    )
     return draw(title, heads, rows, [_bar(album)], side=SMALL, **words)
 
 
@@ -127,7 +191,14 @@ def _rows_of(album, group, heads, makers, below):
         found = [make(row) for make in makers]
         name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
         rows.append((name, _line(album, row, found, words, len(rows))))
-    return draw(_title(album, group, below), ["image", *heads], rows, [_bar(album)], side=1.15 if len(heads) > 3 else 1.5, **words)
+    return draw(
+        _title(album, group, below),
+        ["image", *heads],
+        rows,
+        [_bar(album)],
+        side=1.15 if len(heads) > 3 else 1.5,
+        **words,
+    )
 
 
 def _line(album, row, found, words, line, first=0):
@@ -135,7 +206,13 @@ def _line(album, row, found, words, line, first=0):
     for place, (_, lacks) in enumerate(found, first + 1):
         if lacks:
             words["notes" if lacks == albums.NOTHING else "marks"][line, place] = lacks
-    return [_frame(album, row), *(None if lacks == albums.NOTHING else _shown(album, row, values) for values, lacks in found)]
+    return [
+        _frame(album, row),
+        *(
+            None if lacks == albums.NOTHING else _shown(album, row, values)
+            for values, lacks in found
+        ),
+    ]
 
 
 def _frame(album, row):
@@ -143,7 +220,11 @@ def _frame(album, row):
 
 
 def _shown(album, row, values):
-    return blending.peer(_frame(album, row), values) if album.compat == "cam" else blending.over(_frame(album, row), values)
+    return (
+        blending.peer(_frame(album, row), values)
+        if album.compat == "cam"
+        else blending.over(_frame(album, row), values)
+    )
 
 
 def _bar(album):
@@ -152,20 +233,28 @@ def _bar(album):
 
 def _head(method):
     """A method's name in the field, its channels below."""
-    known = max((name for name in SHORT if method == name or method.startswith(f"{name}-")), key=len, default=None)
+    known = max(
+        (name for name in SHORT if method == name or method.startswith(f"{name}-")),
+        key=len,
+        default=None,
+    )
     if known is None:
         return page.shortened(method, 16)
-    channels = method[len(known) + 1:]
+    channels = method[len(known) + 1 :]
     return SHORT[known] + (f"\n{page.shortened(channels, 14)}" if channels else "")
 
 
 def _named(album, group, row, method):
-    return _head(method) if len(group) == 1 else f"{_head(method)}\n{fitted(_stem(album, row), NAME)}"
+    return (
+        _head(method) if len(group) == 1 else f"{_head(method)}\n{fitted(_stem(album, row), NAME)}"
+    )
 
 
 def _stem(album, row):
     """The last part of an image's name, without suffix."""
-    return page.shown(os.path.splitext(os.path.basename(album.store.ids[int(album.sample[row])]))[0])
+    return page.shown(
+        os.path.splitext(os.path.basename(album.store.ids[int(album.sample[row])]))[0]
+    )
 
 
 def _caption(album, row, inches, between=": "):
@@ -179,7 +268,9 @@ def _caption(album, row, inches, between=": "):
 
 def _title(album, group, below):
     """Which image or pair, the class or likeness, its score; the taps below."""
-    names = " and ".join(page.shortened(album.store.ids[int(album.sample[row])], 34) for row in group)
+    names = " and ".join(
+        page.shortened(album.store.ids[int(album.sample[row])], 34) for row in group
+    )
     form = album.store.attributes("/maps").get("score", "score") if len(group) == 1 else "score"
     first = f"{names}\n{page.shown(albums.target_name(album, group[0]))}: {form} {album.score[group[0]]:.4g}"
     return f"{first}; {below}" if below else first
@@ -187,13 +278,26 @@ def _title(album, group, below):
 
 def _taps_line(album, methods=None):
     """Which taps, and how each method's became one; a method whose taps are others than most is named with its own."""
-    taps = {method: [albums.split(name)[1] for name in album.methods[method]] for method in methods or album.methods}
+    taps = {
+        method: [albums.split(name)[1] for name in album.methods[method]]
+        for method in methods or album.methods
+    }
     shared = max(taps.values(), key=lambda one: sum(one == other for other in taps.values()))
-    others = {tuple(own): [name for name, one in taps.items() if one == own] for own in taps.values() if own != shared}
-    line = _fused_in_words(album, shared) + "".join(f"; {', '.join(names)} {_fused_in_words(album, own)}" for own, names in others.items())
+    others = {
+        tuple(own): [name for name, one in taps.items() if one == own]
+        for own in taps.values()
+        if own != shared
+    }
+    line = _fused_in_words(album, shared) + "".join(
+        f"; {', '.join(names)} {_fused_in_words(album, own)}" for own, names in others.items()
+    )
     return line + (f", as --compat {album.compat}" if album.compat else "")
 
 
 def _fused_in_words(album, taps):
     """`at layer4`, or `mean of layer3 and layer4`."""
-    return f"at {taps[0]}" if len(taps) == 1 else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
+    return (
+        f"at {taps[0]}"
+        if len(taps) == 1
+        else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
+    )

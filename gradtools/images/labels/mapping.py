@@ -51,8 +51,10 @@ def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_
         counts differ.
     """
     if len(model_names) not in (0, n_classes):
-        raise UsageError(f"the model has {n_classes} classes and {len(model_names)} class names: "
-                         "--class-names FILE gives one a line")
+        raise UsageError(
+            f"the model has {n_classes} classes and {len(model_names)} class names: "
+            "--class-names FILE gives one a line"
+        )
     if in_order:
         return _in_order(data_names, model_names, n_classes, label_map)
     wnids = wnids or wnids_of(model_names)
@@ -94,8 +96,10 @@ def _met(name, model_names, wnids):
     found = named(name, model_names)
     if len(found) > 1:
         several = ", ".join(f"{model_names[index]!r} ({index})" for index in found)
-        raise UsageError(f"the data's class {name!r} could be any of the model's {several}: "
-                         "say which with --label-map CSV")
+        raise UsageError(
+            f"the data's class {name!r} could be any of the model's {several}: "
+            "say which with --label-map CSV"
+        )
     parts = WNID.fullmatch(name)
     if not found and wnids and parts and parts[1] in wnids:
         return [list(wnids).index(parts[1])], "WordNet id"
@@ -107,9 +111,14 @@ def _in_order(data_names, model_names, n_classes, label_map):
     if label_map:
         raise UsageError("--labels-in-order and --label-map exclude each other: give one")
     if len(data_names) != n_classes:
-        raise UsageError(f"--labels-in-order: the data has {len(data_names)} classes and the model {n_classes}; "
-                         "give --label-map CSV")
-    pairs = [f"{name} = {model_names[index] if model_names else index}" for index, name in enumerate(data_names)]
+        raise UsageError(
+            f"--labels-in-order: the data has {len(data_names)} classes and the model {n_classes}; "
+            "give --label-map CSV"
+        )
+    pairs = [
+        f"{name} = {model_names[index] if model_names else index}"
+        for index, name in enumerate(data_names)
+    ]
     return Mapping(np.eye(n_classes, dtype="u1"), [], f"labels in order: {some(pairs)}")
 
 
@@ -127,7 +136,9 @@ def _read_map(path, data_names, model_names, wnids, n_classes):
             raise UsageError(f"{path}, line {line}: {error}") from None
         found.setdefault(normalise(cells[0]), []).append(index)
     if not found:
-        raise UsageError(f"--label-map {path}: its first column has none of the data's classes {some(data_names)}")
+        raise UsageError(
+            f"--label-map {path}: its first column has none of the data's classes {some(data_names)}"
+        )
     return found
 
 
@@ -150,7 +161,9 @@ def _note(data_names, member, ways, unmapped):
     met = ", ".join(f"{count} by {way}" for way, count in ways.items() if count)
     note = f"{len(data_names) - len(unmapped)} of {len(data_names)} data classes meet the model's"
     note += f" ({met})" if met else ""
-    many = [f"{name} {row.sum()}" for name, row in zip(data_names, member.astype(int)) if row.sum() > 1]
+    many = [
+        f"{name} {row.sum()}" for name, row in zip(data_names, member.astype(int)) if row.sum() > 1
+    ]
     if many:
         note += f"; several model classes: {some(many)} (any is right, the score is the log-sum-exp of their logits)"
     return note + (f"; none: {some(unmapped)}" if unmapped else "")

@@ -34,7 +34,11 @@ def imagenet_classes():
     -------
     Classes
     """
-    text = importlib.resources.files("gradtools.bundled").joinpath("imagenet_classes.tsv").read_text("utf-8")
+    text = (
+        importlib.resources.files("gradtools.bundled")
+        .joinpath("imagenet_classes.tsv")
+        .read_text("utf-8")
+    )
     index, wnid, name = zip(*(line.split("\t") for line in text.splitlines()[1:]))
     return Classes(np.array(index, "i4"), list(wnid), list(name))
 
@@ -110,8 +114,10 @@ def _places(names):
 def _nearest(text, names, n_classes):
     """What the caller may have meant."""
     if not names:
-        return (f"its class names are not known: give an index from 0 to {n_classes - 1}, "
-                "or the names with --class-names FILE")
+        return (
+            f"its class names are not known: give an index from 0 to {n_classes - 1}, "
+            "or the names with --class-names FILE"
+        )
     found = near(text, names)
     return "near: " + ", ".join(found) if found else f"it has {some(names)}"
 
@@ -125,4 +131,6 @@ def near(text, names):
 
 def some(names):
     """The first SHOWN names and how many more there are, in words (str)."""
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return ", ".join(names[:SHOWN]) + (
+        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    )

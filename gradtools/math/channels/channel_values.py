@@ -19,7 +19,15 @@ RANKINGS = {
 
 NAMES = (*RANKINGS, "random")  # the control: a random value a channel
 
-QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
+QUANTILES = {
+    "min": 0.0,
+    "q05": 0.05,
+    "q25": 0.25,
+    "median": 0.5,
+    "q75": 0.75,
+    "q95": 0.95,
+    "max": 1.0,
+}
 STATISTICS = ("positive", "negative", "zero", "gini", "effective", *QUANTILES)
 
 
@@ -37,7 +45,11 @@ def random_values(rows, n_channels, seed=0):
     -------
     (n, n_channels) float64 array
     """
-    return np.stack([np.random.default_rng([seed, row]).random(n_channels) for row in rows]) if len(rows) else np.empty((0, n_channels))
+    return (
+        np.stack([np.random.default_rng([seed, row]).random(n_channels) for row in rows])
+        if len(rows)
+        else np.empty((0, n_channels))
+    )
 
 
 def order(values):
@@ -85,7 +97,12 @@ def gini(values):
     sizes = np.sort(np.abs(np.asarray(values, dtype=np.float64)), axis=1)
     n = sizes.shape[1]
     total = sizes.sum(axis=1)
-    return np.divide(sizes @ (2 * np.arange(1, n + 1) - n - 1), n * total, out=np.full(len(sizes), np.nan), where=total > 0)
+    return np.divide(
+        sizes @ (2 * np.arange(1, n + 1) - n - 1),
+        n * total,
+        out=np.full(len(sizes), np.nan),
+        where=total > 0,
+    )
 
 
 def effective_number(values):
@@ -102,7 +119,12 @@ def effective_number(values):
     """
     values = np.asarray(values, dtype=np.float64)
     squares = np.einsum("nc,nc->n", values, values)
-    return np.divide(np.abs(values).sum(axis=1) ** 2, squares, out=np.full(len(values), np.nan), where=squares > 0)
+    return np.divide(
+        np.abs(values).sum(axis=1) ** 2,
+        squares,
+        out=np.full(len(values), np.nan),
+        where=squares > 0,
+    )
 
 
 def describe(values):

@@ -81,7 +81,9 @@ def shares(values, whole):
     """
     whole = np.asarray(whole, dtype=np.float64)
     values = np.asarray(values, dtype=np.float64)
-    return np.divide(values, whole[:, None], out=np.full(values.shape, np.nan), where=whole[:, None] > 0)
+    return np.divide(
+        values, whole[:, None], out=np.full(values.shape, np.nan), where=whole[:, None] > 0
+    )
 
 
 def means(values, resamples=1000, seed=0):
@@ -102,7 +104,12 @@ def means(values, resamples=1000, seed=0):
     """
     values = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(values)
-    mean = np.divide(np.nansum(values, axis=0), known.sum(axis=0), out=np.full(values.shape[1], np.nan), where=known.any(axis=0))
+    mean = np.divide(
+        np.nansum(values, axis=0),
+        known.sum(axis=0),
+        out=np.full(values.shape[1], np.nan),
+        where=known.any(axis=0),
+    )
     return mean, bootstrap_means(values, resamples, seed)
 
 
@@ -123,5 +130,8 @@ def differences(values, replicates):
     bounds : (P, 2) float64 array
     """
     first, second = np.triu_indices(len(values), 1)
-    return (np.column_stack([first, second]), values[first] - values[second],
-            interval(replicates[:, first] - replicates[:, second]).reshape(-1, 2))
+    return (
+        np.column_stack([first, second]),
+        values[first] - values[second],
+        interval(replicates[:, first] - replicates[:, second]).reshape(-1, 2),
+    )

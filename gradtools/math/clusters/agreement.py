@@ -7,7 +7,6 @@ from scipy import sparse
 
 from gradtools.math.pairs.pair_means import ratio
 
-
 ROUNDING = 1e-12
 
 
@@ -38,7 +37,7 @@ def ari(a, b):
     counts = np.ones((1, len(a)), dtype=np.int64)
     value = bootstrap_ari(a, b, counts)[0]
     # One cluster each, or all apart each: nothing is left to chance, and the two agree.
-    return 1. if np.isnan(value) else float(value)
+    return 1.0 if np.isnan(value) else float(value)
 
 
 def bootstrap_ari(a, b, counts):
@@ -63,7 +62,9 @@ def bootstrap_ari(a, b, counts):
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     counts = np.asarray(counts, dtype=np.float64)
     _, cell = np.unique(i * np.int64(len(j) + 1) + j, return_inverse=True)
-    both, in_a, in_b, total = (_weighted_pairs(codes, counts) for codes in (cell, i, j, np.zeros(len(i), dtype=int)))
+    both, in_a, in_b, total = (
+        _weighted_pairs(codes, counts) for codes in (cell, i, j, np.zeros(len(i), dtype=int))
+    )
     expected = ratio(in_a * in_b, total)
     highest = (in_a + in_b) / 2
     # Never negative; with one cluster each it is 0, but for the rounding of a product of pair counts.
@@ -84,9 +85,12 @@ def nmi(a, b):
     """
     joint = contingency(a, b).tocoo()
     row, column = joint.row, joint.col
-    p, in_a, in_b = joint.data / len(a), *(np.asarray(joint.sum(axis=axis)).ravel() / len(a) for axis in (1, 0))
+    p, in_a, in_b = (
+        joint.data / len(a),
+        *(np.asarray(joint.sum(axis=axis)).ravel() / len(a) for axis in (1, 0)),
+    )
     if len(in_a) == len(in_b) == 1:
-        return 1.
+        return 1.0
     information = np.sum(p * (np.log(p) - np.log(in_a[row]) - np.log(in_b[column])))
     entropies = [-np.sum(q * np.log(q)) for q in (in_a, in_b)]
     return float(np.clip(2 * information / sum(entropies), 0, 1))

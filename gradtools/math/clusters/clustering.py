@@ -9,10 +9,10 @@ from scipy import sparse
 from gradtools.errors import GradtoolsError
 
 # Entries x the shorter side, beyond which the full decomposition gives way to the randomised one.
-FULL_SVD_WORK = 10 ** 10
+FULL_SVD_WORK = 10**10
 
 # Rows x groups of one block of the cosine silhouette.
-BLOCK_ENTRIES = 2 ** 22
+BLOCK_ENTRIES = 2**22
 
 # Distances that only rounding keeps from 0.
 ZERO_DISTANCE = 1e-12
@@ -85,7 +85,9 @@ def gmm(x, k, seed=0, n_init=5, covariance="diag", reg=1e-6):
     _check_size(x, k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture = GaussianMixture(k, covariance_type=covariance, reg_covar=reg, n_init=n_init, random_state=seed)
+        mixture = GaussianMixture(
+            k, covariance_type=covariance, reg_covar=reg, n_init=n_init, random_state=seed
+        )
         labels = mixture.fit_predict(np.asarray(x, dtype=np.float64))
     return Clustering(labels.astype(np.int32))
 
@@ -120,7 +122,9 @@ def agglomerative(x, k, linkage="ward"):
 
 def _check_size(x, k):
     if not 1 <= k <= len(x):
-        raise GradtoolsError(f"cannot make {k} clusters of {len(x)} rows: ask for between 1 and {len(x)} clusters")
+        raise GradtoolsError(
+            f"cannot make {k} clusters of {len(x)} rows: ask for between 1 and {len(x)} clusters"
+        )
 
 
 def pca(x, n, seed=0):
@@ -147,13 +151,15 @@ def pca(x, n, seed=0):
     """
     centred = np.asarray(x, dtype=np.float64)
     if not 1 <= n <= min(centred.shape):
-        raise GradtoolsError(f"cannot take {n} principal components of an array of {centred.shape[0]} rows and "
-                             f"{centred.shape[1]} columns: ask for between 1 and {min(centred.shape)}")
+        raise GradtoolsError(
+            f"cannot take {n} principal components of an array of {centred.shape[0]} rows and "
+            f"{centred.shape[1]} columns: ask for between 1 and {min(centred.shape)}"
+        )
     centred = centred - centred.mean(axis=0)
     _, s, axes = _leading_svd(centred, n, seed)
     axes = axes * np.where(axes[np.arange(n), np.abs(axes).argmax(axis=1)] < 0, -1, 1)[:, None]
     variance = np.einsum("nd,nd->", centred, centred)
-    return centred @ axes.T, s ** 2 / variance if variance > 0 else np.zeros(n)
+    return centred @ axes.T, s**2 / variance if variance > 0 else np.zeros(n)
 
 
 def _leading_svd(centred, n, seed):
@@ -162,6 +168,7 @@ def _leading_svd(centred, n, seed):
         u, s, axes = np.linalg.svd(centred, full_matrices=False)
         return u[:, :n], s[:n], axes[:n]
     from sklearn.utils.extmath import randomized_svd
+
     return randomized_svd(centred, n, random_state=seed)
 
 
@@ -175,7 +182,9 @@ def silhouette_euclidean(x, labels):
     """
     from sklearn.metrics import silhouette_score
 
-    return float(silhouette_score(x, labels)) if 1 < len(np.unique(labels)) < len(labels) else np.nan
+    return (
+        float(silhouette_score(x, labels)) if 1 < len(np.unique(labels)) < len(labels) else np.nan
+    )
 
 
 def silhouette_cosine(unit, labels):
@@ -201,7 +210,10 @@ def silhouette_cosine(unit, labels):
         return np.nan
     groups = sparse.csr_array((np.ones(len(own)), (own, np.arange(len(own)))))
     sums, block = groups @ unit, max(1, BLOCK_ENTRIES // len(sizes))
-    total = sum(_silhouettes(unit[i:i + block], own[i:i + block], sums, sizes).sum() for i in range(0, len(own), block))
+    total = sum(
+        _silhouettes(unit[i : i + block], own[i : i + block], sums, sizes).sum()
+        for i in range(0, len(own), block)
+    )
     return float(total / len(own))
 
 

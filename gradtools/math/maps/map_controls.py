@@ -6,10 +6,10 @@ from gradtools.math.maps.map_metrics import METRICS, MapSettings, pair_block, pr
 from gradtools.math.maps.map_pairs import block_length
 
 # Aligned pairs are the diagonals of small blocks: a block of tiny maps costs no more than one pair.
-ALIGNED, ALIGNED_ENTRIES = 32, 2 ** 14
+ALIGNED, ALIGNED_ENTRIES = 32, 2**14
 
 
-def centred_gaussian(size, sd=.5):
+def centred_gaussian(size, sd=0.5):
     """
     A Gaussian in the middle of the map, the photographer's prior.
 
@@ -30,7 +30,7 @@ def centred_gaussian(size, sd=.5):
     """
     # Of integers, so that mirrored pixels are equal to the last bit: AUC counts them as ties.
     y, x = ((2 * np.arange(n) + 1 - n) / n for n in size)
-    return np.exp(-.5 * (y[:, None] ** 2 + x ** 2) / sd ** 2)
+    return np.exp(-0.5 * (y[:, None] ** 2 + x**2) / sd**2)
 
 
 def against(maps, reference, metrics=METRICS, settings=MapSettings(), direction="both", block=None):
@@ -55,14 +55,18 @@ def against(maps, reference, metrics=METRICS, settings=MapSettings(), direction=
     block = block or block_length(np.size(reference))
     values = {metric: np.empty(len(maps)) for metric in metrics}
     for start in range(0, len(maps), block):
-        part = maps[start:start + block]
+        part = maps[start : start + block]
         part = prepare(part, metrics, settings, numbers=range(start, start + len(part)))
         for metric in metrics:
-            values[metric][start:start + block] = pair_block(part, prepared, metric, direction)[:, 0]
+            values[metric][start : start + block] = pair_block(part, prepared, metric, direction)[
+                :, 0
+            ]
     return values
 
 
-def against_mean(maps, groups, metrics=METRICS, settings=MapSettings(), direction="both", block=None, images=None):
+def against_mean(
+    maps, groups, metrics=METRICS, settings=MapSettings(), direction="both", block=None, images=None
+):
     """
     Every map against the mean of the maps of its group's other images.
 
@@ -85,7 +89,9 @@ def against_mean(maps, groups, metrics=METRICS, settings=MapSettings(), directio
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
         if len(np.unique(images[members])) > 1:
-            for rows, found in _against_others(maps, members, images, metrics, settings, direction, block):
+            for rows, found in _against_others(
+                maps, members, images, metrics, settings, direction, block
+            ):
                 for metric in metrics:
                     values[metric][rows] = found[metric]
     return values
@@ -112,7 +118,12 @@ def _blocks_of_images(members, images, block):
     ends = np.flatnonzero(np.diff(images[members], append=-1)) + 1
     start = 0
     while start < len(members):
-        stop = ends[max(np.searchsorted(ends, start + block, "right") - 1, np.searchsorted(ends, start, "right"))]
+        stop = ends[
+            max(
+                np.searchsorted(ends, start + block, "right") - 1,
+                np.searchsorted(ends, start, "right"),
+            )
+        ]
         yield np.sort(members[start:stop])
         start = stop
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.math.maps.reading import constant_maps
 from gradtools.math.maps.map_parts import BUILDERS, or_one, p_log_p
 from gradtools.math.maps.map_windows import ssim_block
+from gradtools.math.maps.reading import constant_maps
 
 METRICS = ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM")
 DIRECTIONS = ("both", "forward", "backward")
@@ -21,7 +21,7 @@ DIRECTIONS = ("both", "forward", "backward")
 MIT_EPS = 2.2204e-16
 
 # Float64 entries of a mixture of distributions that stay in the cache.
-CACHED = 2 ** 15
+CACHED = 2**15
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,23 @@ class MapSettings:
     eps: float = MIT_EPS
     log_base: float = np.e
     top_share: float | None = None
-    data_range: float = 1.
+    data_range: float = 1.0
 
     def __post_init__(self):
         if not self.eps > 0:
-            raise UsageError(f"eps {self.eps}: KLD of maps with zeros needs one above 0, such as {MIT_EPS}")
+            raise UsageError(
+                f"eps {self.eps}: KLD of maps with zeros needs one above 0, such as {MIT_EPS}"
+            )
         if not self.log_base > 1:
             raise UsageError(f"log base {self.log_base}: use one above 1, such as 2")
         if self.top_share is not None and not 0 < self.top_share < 1:
-            raise UsageError(f"top share {self.top_share}: use a share of the pixels between 0 and 1, such as 0.2")
+            raise UsageError(
+                f"top share {self.top_share}: use a share of the pixels between 0 and 1, such as 0.2"
+            )
         if not self.data_range > 0:
-            raise UsageError(f"data range {self.data_range}: SSIM needs the width of the maps' range, 1 after NRM")
+            raise UsageError(
+                f"data range {self.data_range}: SSIM needs the width of the maps' range, 1 after NRM"
+            )
 
 
 @dataclass(frozen=True)
@@ -94,13 +100,17 @@ def prepare(maps, metrics=METRICS, settings=MapSettings(), numbers=None):
     """
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown or not len(metrics):
-        raise UsageError(f"unknown map metric {', '.join(unknown) or '(none)'}: use one of {', '.join(METRICS)}")
+        raise UsageError(
+            f"unknown map metric {', '.join(unknown) or '(none)'}: use one of {', '.join(METRICS)}"
+        )
     maps = np.asarray(maps, dtype=np.float64)
     rows = maps.reshape(len(maps), int(np.prod(maps.shape[1:])))
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         number = bad[0] if numbers is None else numbers[bad[0]]
-        raise GradtoolsError(f"map {number} holds NaN or infinity: leave that row out, or compute it again")
+        raise GradtoolsError(
+            f"map {number} holds NaN or infinity: leave that row out, or compute it again"
+        )
     flat, parts, degenerate = constant_maps(rows), {}, {}
     for needing, build in BUILDERS:
         wanted = [metric for metric in needing if metric in metrics]
@@ -113,8 +123,11 @@ def prepare(maps, metrics=METRICS, settings=MapSettings(), numbers=None):
 
 def rows_of(prepared, chosen):
     """The prepared maps that a slice or an int array chooses."""
-    return PreparedMaps({name: part[chosen] for name, part in prepared.parts.items()},
-                        {metric: useless[chosen] for metric, useless in prepared.degenerate.items()}, prepared.settings)
+    return PreparedMaps(
+        {name: part[chosen] for name, part in prepared.parts.items()},
+        {metric: useless[chosen] for metric, useless in prepared.degenerate.items()},
+        prepared.settings,
+    )
 
 
 def pair_block(a, b, metric, direction="both"):
@@ -169,13 +182,19 @@ def _sim(a, b):
     from scipy.spatial.distance import cdist, pdist, squareform
 
     p, q = a.parts["p"], b.parts["p"]
-    distance = squareform(pdist(p, "cityblock"), checks=False) if a is b and len(p) > 1 else cdist(p, q, "cityblock")
+    distance = (
+        squareform(pdist(p, "cityblock"), checks=False)
+        if a is b and len(p) > 1
+        else cdist(p, q, "cityblock")
+    )
     return np.clip(1 - distance / 2, 0, 1)
 
 
 def _kld(a, b):
     """KLD(a || b) = sum p log p - p @ log(q + eps)^T (SPEC 6.2)."""
-    return (a.parts["p_log_p"][:, None] - a.parts["p"] @ b.parts["log_p"].T) / np.log(a.settings.log_base)
+    return (a.parts["p_log_p"][:, None] - a.parts["p"] @ b.parts["log_p"].T) / np.log(
+        a.settings.log_base
+    )
 
 
 def _jsd(a, b):
@@ -185,7 +204,9 @@ def _jsd(a, b):
     mixed = np.zeros((len(p), len(q)))
     for i in range(0, len(p), step):
         for j in range(i if a is b else 0, len(q), width):
-            mixed[i:i + step, j:j + width] = p_log_p((p[i:i + step, None] + q[j:j + width]) / 2)
+            mixed[i : i + step, j : j + width] = p_log_p(
+                (p[i : i + step, None] + q[j : j + width]) / 2
+            )
     if a is b:
         mixed = np.triu(mixed) + np.triu(mixed, 1).T
     divergence = (a.parts["p_log_p"][:, None] + b.parts["p_log_p"]) / 2 - mixed

@@ -67,5 +67,9 @@ def or_one(x):
 # Metrics that need each part, and how it is made: (maps (n, H, W), rows (n, P), constant (n,), settings, wanted metrics) ->
 # arrays (n, ...) by name, degenerate (n,) bool.
 BUILDERS = (
-    (("CC", "NSS"), _standard), (("SIM", "KLD", "JSD"), _distributions), (("AUC", "NSS"), _masks), (("AUC",), _ranks),
-    (("SSIM",), _windows))
+    (("CC", "NSS"), _standard),
+    (("SIM", "KLD", "JSD"), _distributions),
+    (("AUC", "NSS"), _masks),
+    (("AUC",), _ranks),
+    (("SSIM",), _windows),
+)

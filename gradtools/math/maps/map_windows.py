@@ -4,10 +4,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 WINDOW = 7
-K1, K2 = .01, .03
+K1, K2 = 0.01, 0.03
 
 # Float64 entries (pairs times windows) that stay in the cache.
-CACHED = 2 ** 15
+CACHED = 2**15
 
 
 def window_side(shape):
@@ -34,7 +34,9 @@ def window_statistics(maps):
         return {"maps": maps, "window_mean": nothing, "window_variance": nothing}
     patches = sliding_window_view(maps, (side, side), axis=(1, 2))
     mean = np.stack([row.mean(axis=(2, 3)) for row in np.moveaxis(patches, 1, 0)], axis=1)
-    variance = np.stack([np.var(row, axis=(2, 3), ddof=1) for row in np.moveaxis(patches, 1, 0)], axis=1)
+    variance = np.stack(
+        [np.var(row, axis=(2, 3), ddof=1) for row in np.moveaxis(patches, 1, 0)], axis=1
+    )
     return {"maps": maps, "window_mean": mean, "window_variance": variance}
 
 
@@ -65,24 +67,35 @@ def ssim_block(a, b, data_range):
         row = _window_row(a, y, c1, c2)
         other = row if a is b else _window_row(b, y, c1, c2)
         for x in range(0, shape[1], step):
-            total += _ssim_of_windows(*([part[x:x + step] for part in parts] for parts in (row, other)), c1, c2)
+            total += _ssim_of_windows(
+                *([part[x : x + step] for part in parts] for parts in (row, other)), c1, c2
+            )
     return total / max(np.prod(shape), 1)
 
 
 def _window_row(part, y, c1, c2):
     """Of one row of windows: mean, mean^2 + C1 / 2, variance + C2 / 2 (W', n) each, and patches (W', n, side^2) whose products
     are twice the covariances."""
-    maps, mean, variance = part["maps"], part["window_mean"][:, y].T, part["window_variance"][:, y].T
+    maps, mean, variance = (
+        part["maps"],
+        part["window_mean"][:, y].T,
+        part["window_variance"][:, y].T,
+    )
     side = maps.shape[2] - len(mean) + 1
-    windows = sliding_window_view(maps[:, y:y + side], side, axis=2)  # (n, side, W', side)
-    patches = windows.transpose(2, 0, 1, 3).reshape(len(mean), len(maps), side * side) - mean[:, :, None]
+    windows = sliding_window_view(maps[:, y : y + side], side, axis=2)  # (n, side, W', side)
+    patches = (
+        windows.transpose(2, 0, 1, 3).reshape(len(mean), len(maps), side * side) - mean[:, :, None]
+    )
     patches *= np.sqrt(2 / (side * side - 1))
-    return mean, mean ** 2 + c1 / 2, variance + c2 / 2, patches
+    return mean, mean**2 + c1 / 2, variance + c2 / 2, patches
 
 
 def _ssim_of_windows(a, b, c1, c2):
     """Sum over T windows of (2 mu mu' + C1) (2 cov + C2) / ((mu^2 + mu'^2 + C1) (var + var' + C2)): (n, m)."""
-    (mean, square, variance), (mean_b, square_b, variance_b) = ([part[:, :, None] for part in a[:3]], [part[:, None] for part in b[:3]])
+    (mean, square, variance), (mean_b, square_b, variance_b) = (
+        [part[:, :, None] for part in a[:3]],
+        [part[:, None] for part in b[:3]],
+    )
     ssim = a[3] @ b[3].transpose(0, 2, 1)
     ssim += c2
     scale = 2 * mean * mean_b

@@ -8,7 +8,13 @@ import numpy as np
 
 from gradtools.math.channels.channel_values import spearman
 
-STATISTICS = ("negative_with_all", "positive_with_all", "negative_with_against", "below_zero", "gradcam_zero")
+STATISTICS = (
+    "negative_with_all",
+    "positive_with_all",
+    "negative_with_against",
+    "below_zero",
+    "gradcam_zero",
+)
 
 
 def picture(maps):
@@ -36,8 +42,19 @@ def compare(whole, positive, negative):
     ----------
     SPEC 3.
     """
-    flat = [np.asarray(maps, dtype=np.float64).reshape(len(maps), -1) for maps in (whole, positive, negative)]
+    flat = [
+        np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
+        for maps in (whole, positive, negative)
+    ]
     of_all, of_positive, of_negative = (picture(maps) for maps in flat)
     below = np.mean([(1 + maps < 0).mean(axis=1) for maps in flat], axis=0)
-    return np.stack([spearman(of_negative, of_all), spearman(of_positive, of_all), spearman(of_negative, np.maximum(-flat[2], 0)), below,
-                     (flat[2] <= 0).all(axis=1)], axis=1)
+    return np.stack(
+        [
+            spearman(of_negative, of_all),
+            spearman(of_positive, of_all),
+            spearman(of_negative, np.maximum(-flat[2], 0)),
+            below,
+            (flat[2] <= 0).all(axis=1),
+        ],
+        axis=1,
+    )

@@ -93,8 +93,10 @@ def unit_range(maps):
     ----------
     SPEC 0.
     """
-    low, high = (extreme(maps, axis=(1, 2), keepdims=True, initial=start)
-                 for extreme, start in ((np.min, np.inf), (np.max, -np.inf)))
+    low, high = (
+        extreme(maps, axis=(1, 2), keepdims=True, initial=start)
+        for extreme, start in ((np.min, np.inf), (np.max, -np.inf))
+    )
     flat = constant_maps(maps)
     spread = np.where(flat[:, None, None], 1, high - low)
     return np.where(flat[:, None, None], 0, (maps - low) / spread), flat
@@ -120,19 +122,25 @@ def constant_maps(maps):
 
 def _check(taps):
     if len({len(maps) for maps in taps}) > 1:
-        raise GradtoolsError(f"taps have {', '.join(str(len(maps)) for maps in taps)} maps: "
-                             "fuse taps of the same run, which have one map each for every row")
+        raise GradtoolsError(
+            f"taps have {', '.join(str(len(maps)) for maps in taps)} maps: "
+            "fuse taps of the same run, which have one map each for every row"
+        )
     for tap, maps in enumerate(taps):
         bad = np.flatnonzero(~np.isfinite(maps).all(axis=(1, 2)))
         if len(bad):
-            raise GradtoolsError(f"map {bad[0]} of tap {tap} holds NaN or infinity: leave that row out, or compute it again")
+            raise GradtoolsError(
+                f"map {bad[0]} of tap {tap} holds NaN or infinity: leave that row out, or compute it again"
+            )
 
 
 def _check_compat(compat, sign, fuse):
     if compat not in COMPATS:
         raise UsageError(f"unknown compat mode {compat!r}: use one of {', '.join(COMPATS)}")
     if (sign, fuse) != ("for", "mean"):
-        raise UsageError(f"the compat mode {compat} is ReLU and the mean over taps: leave sign and fusion at their defaults")
+        raise UsageError(
+            f"the compat mode {compat} is ReLU and the mean over taps: leave sign and fusion at their defaults"
+        )
 
 
 def _fusion(fuse, n_taps, sign):
@@ -142,15 +150,26 @@ def _fusion(fuse, n_taps, sign):
     if n_taps == 0:
         raise UsageError("no tap to read maps from: name one with --tap or --layers")
     if fuse == "product" and sign == "signed":
-        raise UsageError("the product of two values against would count as one for: fuse signed maps by mean, max or weights")
+        raise UsageError(
+            "the product of two values against would count as one for: fuse signed maps by mean, max or weights"
+        )
     if fuse in FUSIONS:
         return None
     try:
         weights = np.array([float(weight) for weight in fuse.split(",")])
     except ValueError:
-        raise UsageError(f"unknown fusion {fuse!r}: use one of {', '.join(FUSIONS)}, or a weight a tap such as 0.5,0.5") from None
-    if len(weights) != n_taps or not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() == 0:
-        raise UsageError(f"fusion {fuse!r} for {n_taps} taps: give one weight a tap, none negative, not all zero")
+        raise UsageError(
+            f"unknown fusion {fuse!r}: use one of {', '.join(FUSIONS)}, or a weight a tap such as 0.5,0.5"
+        ) from None
+    if (
+        len(weights) != n_taps
+        or not np.isfinite(weights).all()
+        or weights.min() < 0
+        or weights.sum() == 0
+    ):
+        raise UsageError(
+            f"fusion {fuse!r} for {n_taps} taps: give one weight a tap, none negative, not all zero"
+        )
     return weights / weights.sum()
 
 
@@ -166,12 +185,19 @@ def _fused(parts, fuse, weights):
     if fuse == "max":
         stacked = np.stack(parts)
         return np.take_along_axis(stacked, np.abs(stacked).argmax(axis=0)[None], axis=0)[0]
-    return np.mean(parts, axis=0) if weights is None else np.tensordot(weights, np.stack(parts), axes=1)
+    return (
+        np.mean(parts, axis=0)
+        if weights is None
+        else np.tensordot(weights, np.stack(parts), axes=1)
+    )
 
 
 def _peer_maps(taps, size):
     """pytorch-grad-cam's maps and which of them have no range."""
-    parts = [_bilinear(_peer_range(np.maximum(np.asarray(maps, dtype=np.float64), 0)), size) for maps in taps]
+    parts = [
+        _bilinear(_peer_range(np.maximum(np.asarray(maps, dtype=np.float64), 0)), size)
+        for maps in taps
+    ]
     fused = np.mean(parts, axis=0)
     return _peer_range(fused), constant_maps(fused)
 
@@ -189,7 +215,7 @@ def _bilinear(maps, size):
 
 def _bilinear_matrix(n_in, n_out):
     """cv2.resize's INTER_LINEAR along one axis: half-pixel centres, no antialias, edges clamped; (n_out, n_in)."""
-    source = np.clip((np.arange(n_out) + .5) * (n_in / n_out) - .5, 0, n_in - 1)
+    source = np.clip((np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5, 0, n_in - 1)
     below = np.minimum(source.astype(int), max(n_in - 2, 0))
     matrix = np.zeros((n_out, n_in))
     matrix[np.arange(n_out), below] = 1 - (source - below)

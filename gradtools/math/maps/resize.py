@@ -3,7 +3,7 @@
 import numpy as np
 
 # Keys' parameter as torch's interpolate has it.
-KEYS_A = -.75
+KEYS_A = -0.75
 
 
 def keys_kernel(t):
@@ -32,7 +32,7 @@ def resize_matrix(n_in, n_out):
     -------
     (n_out, n_in) float64 array; pixel centres at half integers (align_corners False), no antialias, edges clamped.
     """
-    source = (np.arange(n_out) + .5) * (n_in / n_out) - .5
+    source = (np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5
     taps = np.floor(source)[:, None].astype(int) + np.arange(-1, 3)
     weights = keys_kernel(source[:, None] - taps)
     matrix = np.zeros((n_out, n_in))

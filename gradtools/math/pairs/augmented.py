@@ -104,7 +104,10 @@ def _class_sums(unit, own, weights):
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
         others = np.rint(np.clip(unit[rows] @ unit.T, -1, 1) / COSINE_STEP)
-        wins = sum((version[rows, None] > others) + 0.5 * (version[rows, None] == others) for version in steps)
+        wins = sum(
+            (version[rows, None] > others) + 0.5 * (version[rows, None] == others)
+            for version in steps
+        )
         wins = wins / np.maximum(number[rows], 1)[:, None]
         wins[np.arange(len(wins)), np.arange(start, start + len(wins))] = 0
         won += np.einsum("bi,bi->b", weights_there[:, rows], weights @ wins.T)

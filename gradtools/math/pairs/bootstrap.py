@@ -14,8 +14,9 @@ from gradtools.math.pairs.pair_means import STATISTICS, table_of_cells, table_of
 POISSON_UNIT = 1024
 
 # The count that each 16-bit number stands for: a table is ten times as fast as drawing Poisson numbers.
-POISSON_OF = np.searchsorted(np.cumsum(np.exp(-1) / np.cumprod([1, *range(1, 9)])),
-                             (np.arange(2 ** 16) + .5) / 2 ** 16).astype(np.uint8)
+POISSON_OF = np.searchsorted(
+    np.cumsum(np.exp(-1) / np.cumprod([1, *range(1, 9)])), (np.arange(2**16) + 0.5) / 2**16
+).astype(np.uint8)
 
 # Beyond this many images, factoring the Gram matrix costs more than resampling long rows.
 FACTORED_ROWS = 2000
@@ -61,14 +62,16 @@ def poisson_counts(start, stop, resamples, seed=0):
     for unit in range(start // POISSON_UNIT, -(-stop // POISSON_UNIT)):
         first = unit * POISSON_UNIT
         # Drawn whole and row by row: fewer resamples are then a prefix of more.
-        drawn = POISSON_OF[_generator(seed, unit).integers(2 ** 16, size=(resamples, POISSON_UNIT), dtype=np.uint16)]
-        parts.append(drawn[:, max(start - first, 0):stop - first])
+        drawn = POISSON_OF[
+            _generator(seed, unit).integers(2**16, size=(resamples, POISSON_UNIT), dtype=np.uint16)
+        ]
+        parts.append(drawn[:, max(start - first, 0) : stop - first])
     return np.concatenate(parts, axis=1)
 
 
 def _generator(seed, part):
     """A stream of random numbers of its own for each class or unit (labels may be negative)."""
-    return np.random.default_rng([seed, int(part) % 2 ** 32])
+    return np.random.default_rng([seed, int(part) % 2**32])
 
 
 def compact_rows(rows):
@@ -83,7 +86,7 @@ def compact_rows(rows):
     return np.ascontiguousarray(np.linalg.qr(rows.T, mode="r").T)
 
 
-def bootstrap_pair_statistics(rows, cell, cell_class, cell_prediction, counts, memory=2 ** 28):
+def bootstrap_pair_statistics(rows, cell, cell_class, cell_prediction, counts, memory=2**28):
     """
     Replicates of `pairs.STATISTICS` for an inner-product metric.
 
@@ -107,12 +110,19 @@ def bootstrap_pair_statistics(rows, cell, cell_class, cell_prediction, counts, m
     SPEC 6.6; equal to the statistics of the resampled rows with pairs of copies of one image left out.
     """
     order = np.argsort(cell, kind="stable")
-    rows, counts = compact_rows(np.asarray(rows, dtype=np.float64))[order], np.asarray(counts)[:, order]
+    rows, counts = (
+        compact_rows(np.asarray(rows, dtype=np.float64))[order],
+        np.asarray(counts)[:, order],
+    )
     squares = np.einsum("nd,nd->n", rows, rows)
     sizes = np.bincount(cell, minlength=len(cell_class))
     batch = _held(memory, len(cell_class), rows.shape[1])
-    batches = (counts[start:start + batch].astype(np.float64) for start in range(0, len(counts), batch))
-    replicates = [_replicates(rows, squares, part, sizes, cell_class, cell_prediction) for part in batches]
+    batches = (
+        counts[start : start + batch].astype(np.float64) for start in range(0, len(counts), batch)
+    )
+    replicates = [
+        _replicates(rows, squares, part, sizes, cell_class, cell_prediction) for part in batches
+    ]
     return np.concatenate(replicates) if replicates else np.empty((0, len(STATISTICS)))
 
 
@@ -122,13 +132,15 @@ def _replicates(rows, squares, counts, sizes, cell_class, cell_prediction):
     parts = np.zeros((3, len(sizes), len(counts)))
     ends = np.cumsum(sizes)
     for m, (start, stop) in enumerate(zip(ends - sizes, ends)):
-        _add_cell(sums[m], parts[:, m], rows[start:stop], squares[start:stop], counts[:, start:stop])
+        _add_cell(
+            sums[m], parts[:, m], rows[start:stop], squares[start:stop], counts[:, start:stop]
+        )
     return table_of_cells(sums, *parts, cell_class, cell_prediction)[0]
 
 
 def _add_cell(sums, parts, rows, squares, counts):
     """Add one cell's resampled rows (counts (b, n)): sum c x, sum c^2 |x|^2, sum c, sum c^2."""
-    copies = counts ** 2
+    copies = counts**2
     sums += counts @ rows
     parts += copies @ squares, counts.sum(axis=1), copies.sum(axis=1)
 
@@ -160,8 +172,10 @@ def bootstrap_matrix_statistics(matrix, classes, predictions, counts):
     _, predictions = np.unique(predictions, return_inverse=True)
     cell = classes * (predictions.max() + 1) + predictions
     by_class = _matrix_sums(matrix, classes, weights)
-    others = [tuple(part.sum(axis=0) for part in _matrix_sums(matrix, codes, weights))
-              for codes in (predictions, cell, np.zeros(len(cell), dtype=int))]
+    others = [
+        tuple(part.sum(axis=0) for part in _matrix_sums(matrix, codes, weights))
+        for codes in (predictions, cell, np.zeros(len(cell), dtype=int))
+    ]
     return table_of_groupings(by_class, *others)[0]
 
 
@@ -172,7 +186,7 @@ def _matrix_sums(matrix, codes, weights):
         members = np.flatnonzero(codes == code)
         c = weights[:, members]
         sums.append(np.einsum("bn,bn->b", c @ matrix[np.ix_(members, members)], c) / 2)
-        pairs.append((c.sum(axis=1) ** 2 - (c ** 2).sum(axis=1)) / 2)
+        pairs.append((c.sum(axis=1) ** 2 - (c**2).sum(axis=1)) / 2)
     return np.stack(sums), np.stack(pairs)
 
 
@@ -205,10 +219,13 @@ def _blocks_of_counts(n, resamples, seed):
     whole = resample_counts(np.zeros(n, int), resamples, seed) if n <= COUNTED_ROWS else None
     for start in range(0, n, POISSON_UNIT):
         stop = min(start + POISSON_UNIT, n)
-        yield slice(start, stop), poisson_counts(start, stop, resamples, seed) if whole is None else whole[:, start:stop]
+        yield (
+            slice(start, stop),
+            poisson_counts(start, stop, resamples, seed) if whole is None else whole[:, start:stop],
+        )
 
 
-def interval(replicates, level=.95):
+def interval(replicates, level=0.95):
     """
     Percentile interval.
 

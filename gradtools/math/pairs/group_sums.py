@@ -42,7 +42,9 @@ def cells(classes, predictions):
     cell : (N,) int64 array, the cell of every image
     cell_class, cell_prediction : (M,) int64 arrays, what each cell stands for, in ascending order
     """
-    pairs = np.stack([np.asarray(classes, dtype=np.int64), np.asarray(predictions, dtype=np.int64)], axis=1)
+    pairs = np.stack(
+        [np.asarray(classes, dtype=np.int64), np.asarray(predictions, dtype=np.int64)], axis=1
+    )
     occurring, cell = np.unique(pairs, axis=0, return_inverse=True)
     return cell.reshape(-1), occurring[:, 0], occurring[:, 1]
 
@@ -72,7 +74,7 @@ def cell_sums(blocks, n_cells, metric="cosine"):
     ----------
     SPEC 6.5.
     """
-    sums, shift, first, degenerate = None, 0., 0, 0
+    sums, shift, first, degenerate = None, 0.0, 0, 0
     squares, counts = np.zeros(n_cells), np.zeros(n_cells, dtype=np.int64)
     for rows, cell in blocks:
         if sums is None:
@@ -81,7 +83,10 @@ def cell_sums(blocks, n_cells, metric="cosine"):
             # |S|^2 and n sum |x|^2 cancel when the rows lie far from the origin; distances do not mind a shift.
             shift = np.mean(rows, axis=0, dtype=np.float64)
         for start in range(0, len(rows), CACHED_ROWS):
-            part, code = rows[start:start + CACHED_ROWS], np.asarray(cell[start:start + CACHED_ROWS])
+            part, code = (
+                rows[start : start + CACHED_ROWS],
+                np.asarray(cell[start : start + CACHED_ROWS]),
+            )
             degenerate += _add_rows(sums, squares, counts, part, code, metric, shift, first + start)
         first += len(rows)
     if sums is None:
@@ -96,7 +101,9 @@ def _add_rows(sums, squares, counts, rows, code, metric, shift, first):
     order = order[np.argsort(code[order], kind="stable")]
     present, n = np.unique(code[order], return_counts=True)
     # One weight a row: the unit rows themselves are never formed, nor is an array as long as all cells.
-    weights = sparse.csr_array((scale[order], order, np.append(0, np.cumsum(n))), shape=(len(present), len(rows)))
+    weights = sparse.csr_array(
+        (scale[order], order, np.append(0, np.cumsum(n))), shape=(len(present), len(rows))
+    )
     sums[present] += weights @ rows
     unscaled = metric in ("dot", "sqeuclidean")
     lengths = np.einsum("nd,nd->n", rows, rows) if unscaled else np.ones(len(rows))
@@ -105,7 +112,7 @@ def _add_rows(sums, squares, counts, rows, code, metric, shift, first):
     return int(np.count_nonzero((code >= 0) & ~keep))
 
 
-def scaled_rows(rows, cell, metric, first=0, shift=0.):
+def scaled_rows(rows, cell, metric, first=0, shift=0.0):
     """
     Rows and the factors that make them what the metric multiplies: x_i = scale_i * rows_i.
 
@@ -126,7 +133,9 @@ def scaled_rows(rows, cell, metric, first=0, shift=0.):
     rows : (n, D) float64, scale : (n,) float64, keep : (n,) bool (False: left out, or without a direction)
     """
     if metric not in PRODUCT_METRICS + ("sqeuclidean",):
-        raise GradtoolsError(f"means over pairs of {metric!r} are not sums over images: use pair_statistics_streamed")
+        raise GradtoolsError(
+            f"means over pairs of {metric!r} are not sums over images: use pair_statistics_streamed"
+        )
     chosen = np.asarray(cell) >= 0
     rows = np.array(rows, dtype=np.float64)
     rows[~chosen] = 0

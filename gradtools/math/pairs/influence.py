@@ -12,7 +12,14 @@ from scipy import sparse
 
 from gradtools.math.pairs.bootstrap import poisson_counts
 from gradtools.math.pairs.group_sums import scaled_rows
-from gradtools.math.pairs.pair_means import EFFECTS, STATISTICS, gathered, kinds_of_pairs, pair_statistics, ratio
+from gradtools.math.pairs.pair_means import (
+    EFFECTS,
+    STATISTICS,
+    gathered,
+    kinds_of_pairs,
+    pair_statistics,
+    ratio,
+)
 
 # Rows whose counts, in every resample, stay in the cache.
 COUNTED_ROWS = 1024
@@ -32,8 +39,9 @@ def linear_replicates(value, influence, counts):
     return value + (np.asarray(counts, dtype=np.float64) - 1) @ influence
 
 
-def bootstrap_pair_statistics_streamed(blocks, totals, cell_class, cell_prediction, resamples=1000, seed=0,
-                                       metric="cosine"):
+def bootstrap_pair_statistics_streamed(
+    blocks, totals, cell_class, cell_prediction, resamples=1000, seed=0, metric="cosine"
+):
     """
     Replicates of `pairs.STATISTICS` for data sets of any size, with Poisson(1) counts, centred within each class.
 
@@ -56,19 +64,32 @@ def bootstrap_pair_statistics_streamed(blocks, totals, cell_class, cell_predicti
     SPEC 6.6, to first order (`linear_replicates`).
     """
     groupings = _groupings(totals, cell_class, cell_prediction)
-    values, class_of_cell = pair_statistics(totals, cell_class, cell_prediction, metric), groupings[0].code
+    values, class_of_cell = (
+        pair_statistics(totals, cell_class, cell_prediction, metric),
+        groupings[0].code,
+    )
     n_classes = len(groupings[0].size)
     moved, first = np.zeros((resamples, len(STATISTICS))), 0
-    excess, class_influence = np.zeros((n_classes, resamples)), np.zeros((n_classes, len(STATISTICS)))
+    excess, class_influence = (
+        np.zeros((n_classes, resamples)),
+        np.zeros((n_classes, len(STATISTICS))),
+    )
     for rows, cell in blocks:
         for start in range(0, len(rows), COUNTED_ROWS):
             at = first + start
-            part, code = _selected(rows[start:start + COUNTED_ROWS], cell[start:start + COUNTED_ROWS], metric, at)
-            counts = poisson_counts(at, at + len(code), resamples, seed)[:, code >= 0].astype(np.float64) - 1
+            part, code = _selected(
+                rows[start : start + COUNTED_ROWS], cell[start : start + COUNTED_ROWS], metric, at
+            )
+            counts = (
+                poisson_counts(at, at + len(code), resamples, seed)[:, code >= 0].astype(np.float64)
+                - 1
+            )
             code = code[code >= 0]
             psi = _pair_influence(part, code, groupings, values)
-            of_class = sparse.csr_array((np.ones(len(code)), (class_of_cell[code], np.arange(len(code)))),
-                                        shape=(n_classes, len(code)))
+            of_class = sparse.csr_array(
+                (np.ones(len(code)), (class_of_cell[code], np.arange(len(code)))),
+                shape=(n_classes, len(code)),
+            )
             moved += counts @ psi
             excess += of_class @ counts.T
             class_influence += of_class @ psi
@@ -91,8 +112,17 @@ class Grouping:
 def _groupings(totals, cell_class, cell_prediction):
     """By class, prediction, cell, and all together."""
     parts = totals.sums, totals.squares, totals.counts
-    return [Grouping(np.unique(codes, return_inverse=True)[1], *(gathered(codes, part) for part in parts))
-            for codes in (cell_class, cell_prediction, np.arange(len(cell_class)), np.zeros(len(cell_class)))]
+    return [
+        Grouping(
+            np.unique(codes, return_inverse=True)[1], *(gathered(codes, part) for part in parts)
+        )
+        for codes in (
+            cell_class,
+            cell_prediction,
+            np.arange(len(cell_class)),
+            np.zeros(len(cell_class)),
+        )
+    ]
 
 
 def _selected(rows, cell, metric, first):
@@ -104,10 +134,18 @@ def _selected(rows, cell, metric, first):
 def _pair_influence(rows, code, groupings, values):
     """Derivative of every statistic by the weight of each image: rows (n, D), code (n,) -> (n, S)."""
     own = np.einsum("nd,nd->n", rows, rows)
-    partners = [np.stack([np.einsum("nd,nd->n", rows, by.sums[by.code[code]]) - own, by.size[by.code[code]] - 1])
-                for by in groupings]
-    psi = {name: (sums - values[name].value * pairs) / values[name].pairs if values[name].pairs else np.zeros(len(code))
-           for name, (sums, pairs) in kinds_of_pairs(*partners).items()}
+    partners = [
+        np.stack(
+            [np.einsum("nd,nd->n", rows, by.sums[by.code[code]]) - own, by.size[by.code[code]] - 1]
+        )
+        for by in groupings
+    ]
+    psi = {
+        name: (sums - values[name].value * pairs) / values[name].pairs
+        if values[name].pairs
+        else np.zeros(len(code))
+        for name, (sums, pairs) in kinds_of_pairs(*partners).items()
+    }
     psi["within_macro"] = _macro_influence(partners[0], groupings[0], code)
     psi.update({effect: psi[one] - psi[other] for effect, (one, other) in EFFECTS.items()})
     return np.stack([psi[name] for name in STATISTICS], axis=1)
@@ -119,4 +157,6 @@ def _macro_influence(partners, by_class, code):
     sums = (np.einsum("gd,gd->g", by_class.sums, by_class.sums) - by_class.squares) / 2
     own = by_class.code[code]
     of_image = partners[0] - ratio(sums, pairs)[own] * partners[1]
-    return np.where(pairs[own] > 0, ratio(of_image, pairs[own]), 0) / max(np.count_nonzero(pairs), 1)
+    return np.where(pairs[own] > 0, ratio(of_image, pairs[own]), 0) / max(
+        np.count_nonzero(pairs), 1
+    )

@@ -21,7 +21,7 @@ KINDS, NO_PAIR = ((0, 1), (1,), (0,)), 4
 COSINE_STEP = 1e-6
 
 # Unbounded scores: steps that only merge rounding noise where pairs can be sorted, a histogram's bins beyond.
-SORTED_STEPS, HISTOGRAM_STEPS = 2 ** 40, 2 ** 20
+SORTED_STEPS, HISTOGRAM_STEPS = 2**40, 2**20
 SORTED_ROWS = 5000
 
 # Below this, sorting the pairs is faster than clearing a histogram of every cosine there is.
@@ -62,7 +62,9 @@ def pair_auc(rows, classes, predictions, metric="cosine", block=1024):
     SPEC 1.1.3, 6.9.
     """
     n, bounded = len(classes), metric in ("cosine", "correlation")
-    pairs = scored_pairs(rows, classes, predictions, metric, score_step(rows, n, metric, block), block)
+    pairs = scored_pairs(
+        rows, classes, predictions, metric, score_step(rows, n, metric, block), block
+    )
     if n <= (FEW_ROWS if bounded else SORTED_ROWS):
         return _auc_of_histogram(_ranked(pairs))
     top = round(1 / COSINE_STEP) if bounded else HISTOGRAM_STEPS
@@ -73,10 +75,10 @@ def score_step(rows, n, metric, block=1024):
     """The width of one step of the scores: 1e-6 for cosine and correlation, else a share of the largest they can be."""
     if metric in ("cosine", "correlation"):
         return COSINE_STEP
-    blocks = (np.asarray(rows[i:i + block], dtype=np.float64) for i in range(0, n, block))
+    blocks = (np.asarray(rows[i : i + block], dtype=np.float64) for i in range(0, n, block))
     largest = max((np.einsum("nd,nd->n", part, part).max() for part in blocks), default=0)
     bound = largest if metric == "dot" else 2 * np.sqrt(largest)
-    return (bound or 1.) / (SORTED_STEPS if n <= SORTED_ROWS else HISTOGRAM_STEPS)
+    return (bound or 1.0) / (SORTED_STEPS if n <= SORTED_ROWS else HISTOGRAM_STEPS)
 
 
 def scored_pairs(rows, classes, predictions, metric, step, block):
@@ -88,7 +90,9 @@ def scored_pairs(rows, classes, predictions, metric, step, block):
     for i, j, a, b in row_block_pairs(rows, len(classes), metric, block):
         scores = np.rint(product_block(a, b, metric) * (sign / step)).astype(np.int64)
         own, other = slice(i, i + len(a)), slice(j, j + len(b))
-        kind = 2 * (classes[own, None] == classes[other]) + (predictions[own, None] == predictions[other])
+        kind = 2 * (classes[own, None] == classes[other]) + (
+            predictions[own, None] == predictions[other]
+        )
         if i == j:
             kind[np.tril_indices(len(a))] = NO_PAIR
         yield i, j, scores, kind
@@ -107,14 +111,21 @@ def _ranked(pairs):
     present = [(scores[kind < NO_PAIR], kind[kind < NO_PAIR]) for _, _, scores, kind in pairs]
     scores, kind = (np.concatenate([np.empty(0, dtype=np.int64), *part]) for part in zip(*present))
     distinct, rank = np.unique(scores, return_inverse=True)
-    return np.bincount(kind * len(distinct) + rank, minlength=NO_PAIR * len(distinct)).reshape(NO_PAIR, -1)
+    return np.bincount(kind * len(distinct) + rank, minlength=NO_PAIR * len(distinct)).reshape(
+        NO_PAIR, -1
+    )
 
 
 def _strata(histogram):
     """Yield (other-class kinds, same-class kinds, negatives (T,), positives (T,)) of each stratum."""
     for kinds in KINDS:
         positive_kinds = tuple(2 + k for k in kinds)
-        yield kinds, positive_kinds, histogram[list(kinds)].sum(axis=0), histogram[list(positive_kinds)].sum(axis=0)
+        yield (
+            kinds,
+            positive_kinds,
+            histogram[list(kinds)].sum(axis=0),
+            histogram[list(positive_kinds)].sum(axis=0),
+        )
 
 
 def _auc_of_histogram(histogram, binned=False):
@@ -155,8 +166,8 @@ def pair_auc_influence(rows, classes, predictions, metric="cosine", block=1024):
     for i, j, scores, kind in scored_pairs(rows, classes, predictions, metric, step, block):
         for s, table in enumerate(tables):
             parts = table[kind, scores + top]
-            influence[i:i + len(parts), s] += parts.sum(axis=1)
-            influence[j:j + parts.shape[1], s] += parts.sum(axis=0)
+            influence[i : i + len(parts), s] += parts.sum(axis=1)
+            influence[j : j + parts.shape[1], s] += parts.sum(axis=0)
     return auc, influence
 
 
@@ -166,7 +177,10 @@ def _pair_derivatives(stratum, auc):
     n_negative, n_positive = negative.sum(), positive.sum()
     table = np.zeros((NO_PAIR + 1, len(negative)))
     if n_positive and n_negative:
-        below, above = np.cumsum(negative) - negative / 2, n_positive - np.cumsum(positive) + positive / 2
+        below, above = (
+            np.cumsum(negative) - negative / 2,
+            n_positive - np.cumsum(positive) + positive / 2,
+        )
         table[list(positive_kinds)] = (below / n_negative - auc) / n_positive
         table[list(negative_kinds)] = (above / n_positive - auc) / n_negative
     return table

@@ -6,14 +6,21 @@ import numpy as np
 from scipy import sparse
 
 from gradtools.math.pairs.influence import linear_replicates
-from gradtools.math.pairs.pair_auc import KINDS, SORTED_ROWS, STRATA, pair_auc_influence, score_step, scored_pairs
+from gradtools.math.pairs.pair_auc import (
+    KINDS,
+    SORTED_ROWS,
+    STRATA,
+    pair_auc_influence,
+    score_step,
+    scored_pairs,
+)
 from gradtools.math.pairs.pair_means import ratio
 
 # Resamples go through in the columns of one cache line of float32, pairs in parts that stay in the cache.
-COLUMNS, CACHED_PAIRS = 16, 2 ** 14
+COLUMNS, CACHED_PAIRS = 16, 2**14
 
 # Pairs times resamples that are worth exact replicates, 6 ns each: 1,000 resamples of 1,000 images.
-WORK = 5 * 10 ** 8
+WORK = 5 * 10**8
 
 
 def bootstrap_pair_auc(rows, classes, predictions, counts, metric="cosine", work=WORK):
@@ -40,7 +47,9 @@ def bootstrap_pair_auc(rows, classes, predictions, counts, metric="cosine", work
     """
     n = len(classes)
     if n > SORTED_ROWS or n * (n - 1) // 2 * len(counts) > work:
-        return linear_replicates(*pair_auc_influence(rows, classes, predictions, metric), counts), False
+        return linear_replicates(
+            *pair_auc_influence(rows, classes, predictions, metric), counts
+        ), False
     if n < 2 or not len(counts):
         return np.full((len(counts), len(STRATA)), np.nan), True
     return _exact_replicates(rows, classes, predictions, counts, metric), True
@@ -59,10 +68,12 @@ class PairRuns:
 
 def _exact_replicates(rows, classes, predictions, counts, metric):
     n = len(classes)
-    _, _, scores, kind = next(scored_pairs(rows, classes, predictions, metric, score_step(rows, n, metric), n))
+    _, _, scores, kind = next(
+        scored_pairs(rows, classes, predictions, metric, score_step(rows, n, metric), n)
+    )
     first, second = np.triu_indices(n, 1)
     parts = list(_pair_runs(first, second, scores[first, second], kind[first, second]))
-    columns = (np.asarray(counts[k:k + COLUMNS]).T for k in range(0, len(counts), COLUMNS))
+    columns = (np.asarray(counts[k : k + COLUMNS]).T for k in range(0, len(counts), COLUMNS))
     return np.concatenate([_weighted_auc(part, parts) for part in columns])
 
 
@@ -74,7 +85,9 @@ def _pair_runs(first, second, scores, kind):
     (even place 2t).
     """
     levels = np.unique(scores[kind >= 2])
-    place = np.searchsorted(levels, scores, side="left") + np.searchsorted(levels, scores, side="right")
+    place = np.searchsorted(levels, scores, side="left") + np.searchsorted(
+        levels, scores, side="right"
+    )
     sizes = np.bincount(place)
     chunk = ((np.cumsum(sizes) - sizes) // CACHED_PAIRS)[place]
     order = np.lexsort((place, kind, chunk))
@@ -88,7 +101,9 @@ def _pair_runs(first, second, scores, kind):
 
 def _weighted_auc(counts, parts):
     """AUC of b weightings: counts (N, b), PairRuns in ascending order -> (b, 3)."""
-    counts = np.ascontiguousarray(counts, dtype=np.float32)  # products of counts are whole numbers, exact in float32
+    counts = np.ascontiguousarray(
+        counts, dtype=np.float32
+    )  # products of counts are whole numbers, exact in float32
     below, above, wins = np.zeros((3, len(STRATA), counts.shape[1]))
     for part in parts:
         kinds = _run_weights(counts, part)

@@ -4,7 +4,7 @@ import numpy as np
 
 from gradtools.math.rows.vectors import product_block
 
-QUANTILES = {"quantile_05": .05, "median": .5, "quantile_95": .95}
+QUANTILES = {"quantile_05": 0.05, "median": 0.5, "quantile_95": 0.95}
 
 
 def spread(rows, metric):
@@ -28,7 +28,10 @@ def spread(rows, metric):
     values = matrix[of_pairs]
     at = int(values.argmin() if metric == "euclidean" else values.argmax())
     quantiles = dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values())).tolist()))
-    return quantiles | {"most_alike": float(values[at])}, (int(of_pairs[0][at]), int(of_pairs[1][at]))
+    return quantiles | {"most_alike": float(values[at])}, (
+        int(of_pairs[0][at]),
+        int(of_pairs[1][at]),
+    )
 
 
 def shuffled_spread(rows, metric, shuffles, seed=0):

@@ -13,10 +13,17 @@ from scipy import sparse
 from gradtools.math.rows.vectors import prepared_rows, product_block
 
 STATISTICS = (
-    "within", "within_macro", "between", "all", "same_prediction",
-    "same_class_same_prediction", "same_class_other_prediction",
-    "other_class_same_prediction", "other_class_other_prediction",
-    "label_effect", "prediction_effect",
+    "within",
+    "within_macro",
+    "between",
+    "all",
+    "same_prediction",
+    "same_class_same_prediction",
+    "same_class_other_prediction",
+    "other_class_same_prediction",
+    "other_class_other_prediction",
+    "label_effect",
+    "prediction_effect",
 )
 
 EFFECTS = {
@@ -65,7 +72,9 @@ def named(values, pairs):
     return {name: PairMean(float(v), int(p)) for name, v, p in zip(STATISTICS, values, pairs)}
 
 
-def table_of_cells(sums, squares, weight, weight_squares, cell_class, cell_prediction, metric="cosine"):
+def table_of_cells(
+    sums, squares, weight, weight_squares, cell_class, cell_prediction, metric="cosine"
+):
     """
     The statistics of B weightings of the images at once.
 
@@ -80,13 +89,16 @@ def table_of_cells(sums, squares, weight, weight_squares, cell_class, cell_predi
     -------
     values, pairs : (B, S) float64 arrays
     """
+
     def grouped(codes):
         parts = (gathered(codes, part) for part in (sums, squares, weight, weight_squares))
         return _pair_sums(*parts, metric)
 
     by_class = grouped(cell_class)
-    others = [tuple(part.sum(axis=0) for part in grouped(codes))
-              for codes in (cell_prediction, np.arange(len(cell_class)), np.zeros(len(cell_class)))]
+    others = [
+        tuple(part.sum(axis=0) for part in grouped(codes))
+        for codes in (cell_prediction, np.arange(len(cell_class)), np.zeros(len(cell_class)))
+    ]
     return table_of_groupings(by_class, *others)
 
 
@@ -100,8 +112,10 @@ def gathered(codes, part):
 def _pair_sums(sums, squares, weight, weight_squares, metric):
     """Sum over the pairs i < j of each group, and the number of pairs."""
     lengths = np.einsum("gbd,gbd->gb", sums, sums)
-    pairs = (weight ** 2 - weight_squares) / 2
-    sums_over_pairs = weight * squares - lengths if metric == "sqeuclidean" else (lengths - squares) / 2
+    pairs = (weight**2 - weight_squares) / 2
+    sums_over_pairs = (
+        weight * squares - lengths if metric == "sqeuclidean" else (lengths - squares) / 2
+    )
     # A lone image leaves rounding noise, and noise over no pairs is no mean.
     return np.where(pairs > 0, sums_over_pairs, 0), pairs
 
@@ -133,9 +147,14 @@ def kinds_of_pairs(c, p, cp, total):
     q(all) - q(c) - q(p) + q(cp).
     """
     return {
-        "within": c, "between": total - c, "all": total, "same_prediction": p,
-        "same_class_same_prediction": cp, "same_class_other_prediction": c - cp,
-        "other_class_same_prediction": p - cp, "other_class_other_prediction": total - c - p + cp,
+        "within": c,
+        "between": total - c,
+        "all": total,
+        "same_prediction": p,
+        "same_class_same_prediction": cp,
+        "same_class_other_prediction": c - cp,
+        "other_class_same_prediction": p - cp,
+        "other_class_other_prediction": total - c - p + cp,
     }
 
 
@@ -174,20 +193,22 @@ def pair_statistics_streamed(rows, classes, predictions, metric="euclidean", blo
     for i, j, a, b in row_block_pairs(rows, len(classes), metric, block):
         scores = product_block(a, b, metric)
         valid = np.arange(i, i + len(a))[:, None] < np.arange(j, j + len(b))
-        same_class = valid & (classes[i:i + len(a), None] == classes[j:j + len(b)])
-        same_prediction = valid & (predictions[i:i + len(a), None] == predictions[j:j + len(b)])
-        own = classes[i:i + len(a)]
+        same_class = valid & (classes[i : i + len(a), None] == classes[j : j + len(b)])
+        same_prediction = valid & (predictions[i : i + len(a), None] == predictions[j : j + len(b)])
+        own = classes[i : i + len(a)]
         class_sums += np.bincount(own, np.where(same_class, scores, 0).sum(axis=1), n_classes)
         class_pairs += np.bincount(own, same_class.sum(axis=1), n_classes)
         for k, mask in enumerate((same_prediction, same_class & same_prediction, valid)):
             other[k] += np.where(mask, scores, 0).sum(), np.count_nonzero(mask)
-    values, pairs = table_of_groupings((class_sums[:, None], class_pairs[:, None]), *other[:, :, None])
+    values, pairs = table_of_groupings(
+        (class_sums[:, None], class_pairs[:, None]), *other[:, :, None]
+    )
     return named(values[0], pairs[0])
 
 
 def row_block_pairs(rows, n, metric, block):
     """Yield (i, j, rows from i, rows from j), i <= j, for every block of the upper triangle of the pair matrix."""
     for i in range(0, n, block):
-        a, _ = prepared_rows(rows[i:i + block], metric)
+        a, _ = prepared_rows(rows[i : i + block], metric)
         for j in range(i, n, block):
-            yield i, j, a, a if i == j else prepared_rows(rows[j:j + block], metric)[0]
+            yield i, j, a, a if i == j else prepared_rows(rows[j : j + block], metric)[0]

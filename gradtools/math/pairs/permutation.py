@@ -58,7 +58,9 @@ def permutation_within(rows, classes, permutations=1000, seed=0):
     """
     Test the mean over same-class pairs: labels are shuffled freely. Parameters and result as above.
     """
-    return _test(rows, np.asarray(classes), np.zeros(len(classes), dtype=int), permutations, seed, _mean)
+    return _test(
+        rows, np.asarray(classes), np.zeros(len(classes), dtype=int), permutations, seed, _mean
+    )
 
 
 def _effect(same, total, same_pairs, all_pairs):
@@ -73,7 +75,7 @@ def _test(rows, classes, strata, permutations, seed, statistic):
     rows = compact_rows(np.asarray(rows, dtype=np.float64))
     rng = np.random.default_rng(seed)
     squares, movable = np.einsum("nd,nd->", rows, rows), 0
-    observed, null, total, same_pairs, all_pairs = 0., np.zeros(permutations), 0., 0, 0
+    observed, null, total, same_pairs, all_pairs = 0.0, np.zeros(permutations), 0.0, 0, 0
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
         _, labels, sizes = np.unique(classes[members], return_inverse=True, return_counts=True)
@@ -86,8 +88,18 @@ def _test(rows, classes, strata, permutations, seed, statistic):
     if movable == 0 or same_pairs == 0:
         return Permutation(np.nan, np.nan, np.nan, np.nan, permutations, movable)
     p = (1 + np.count_nonzero(null >= observed - TIE * max(observed, squares))) / (1 + permutations)
-    value = [statistic((s - squares) / 2, (total - squares) / 2, same_pairs, all_pairs) for s in (observed, null)]
-    return Permutation(float(p), float(value[0]), float(value[1].mean()), float(value[1].std()), permutations, movable)
+    value = [
+        statistic((s - squares) / 2, (total - squares) / 2, same_pairs, all_pairs)
+        for s in (observed, null)
+    ]
+    return Permutation(
+        float(p),
+        float(value[0]),
+        float(value[1].mean()),
+        float(value[1].std()),
+        permutations,
+        movable,
+    )
 
 
 def _shuffled_squares(rows, labels, sizes, permutations, rng):
@@ -95,9 +107,16 @@ def _shuffled_squares(rows, labels, sizes, permutations, rng):
     if len(sizes) == 1:
         return np.full(permutations, np.square(rows.sum(axis=0)).sum())
     batch = max(1, BATCH_ENTRIES // (len(sizes) * rows.shape[1] + len(labels)))
-    return np.concatenate([
-        _same_label_squares(rows, rng.permuted(np.tile(labels, (min(batch, permutations - start), 1)), axis=1), sizes)
-        for start in range(0, permutations, batch)])
+    return np.concatenate(
+        [
+            _same_label_squares(
+                rows,
+                rng.permuted(np.tile(labels, (min(batch, permutations - start), 1)), axis=1),
+                sizes,
+            )
+            for start in range(0, permutations, batch)
+        ]
+    )
 
 
 def _same_label_squares(rows, labels, sizes):
@@ -108,8 +127,10 @@ def _same_label_squares(rows, labels, sizes):
     """
     b, common = len(labels), np.argmax(sizes)
     shuffle, image = np.nonzero(labels != common)
-    one_hot = sparse.csr_array((np.ones(len(image)), (shuffle * len(sizes) + labels[shuffle, image], image)),
-                               shape=(b * len(sizes), len(rows)))
+    one_hot = sparse.csr_array(
+        (np.ones(len(image)), (shuffle * len(sizes) + labels[shuffle, image], image)),
+        shape=(b * len(sizes), len(rows)),
+    )
     sums = (one_hot @ rows).reshape(b, len(sizes), -1)
     sums[:, common] = rows.sum(axis=0) - sums.sum(axis=1)
     return np.einsum("bgd,bgd->b", sums, sums)

@@ -4,8 +4,10 @@ import numpy as np
 
 from gradtools.math.rows.vectors import product_block
 
-NEVER = np.uint64(2 ** 64 - 1)  # the key of what is no neighbour: a row itself, rows without a direction
-QUANTILE = .95
+NEVER = np.uint64(
+    2**64 - 1
+)  # the key of what is no neighbour: a row itself, rows without a direction
+QUANTILE = 0.95
 
 
 def nearest(rows, numbers, blocks, k, metric):
@@ -37,7 +39,10 @@ def nearest(rows, numbers, blocks, k, metric):
         both = np.concatenate([best, _smallest(values, their_numbers, k)], axis=1)
         best = np.partition(both, k - 1, axis=1)[:, :k]
     best.sort(axis=1)
-    index, values = (best & np.uint64(0xffffffff)).astype("i8"), _floats(best >> np.uint64(32), metric)
+    index, values = (
+        (best & np.uint64(0xFFFFFFFF)).astype("i8"),
+        _floats(best >> np.uint64(32), metric),
+    )
     missing = best == NEVER
     return np.where(missing, -1, index).astype("i4"), np.where(missing, np.float32(np.nan), values)
 
@@ -85,7 +90,7 @@ def _keys(values, numbers):
 def _floats(ordered, metric):
     """The float32 values of the upper halves of keys."""
     ordered = ordered.astype("u4")
-    values = np.where(ordered >> 31, ordered & np.uint32(0x7fffffff), ~ordered).view("f4")
+    values = np.where(ordered >> 31, ordered & np.uint32(0x7FFFFFFF), ~ordered).view("f4")
     return values if metric == "euclidean" else -values + np.float32(0)
 
 
@@ -117,6 +122,10 @@ def floor(row, blocks, metric, permutations, seed=0):
     for others in blocks:
         if len(others):
             values = product_block(shuffled, others, metric)
-            best = np.minimum(best, values.min(axis=1)) if far else np.maximum(best, values.max(axis=1))
+            best = (
+                np.minimum(best, values.min(axis=1))
+                if far
+                else np.maximum(best, values.max(axis=1))
+            )
     best = best[np.isfinite(best)]  # infinite where there was no other row
     return float(np.quantile(best, 1 - QUANTILE if far else QUANTILE)) if len(best) else np.nan

@@ -107,10 +107,15 @@ def decode(rows, labels, strata=None, shuffles=10, seed=0, folds=FOLDS):
     """
     labels = np.asarray(labels)
     if len(labels) == 0 or len(np.unique(labels)) < 2 or not decodable(labels, folds).all():
-        raise GradtoolsError(f"a probe of {folds} folds takes at least two labels with {folds} images each")
+        raise GradtoolsError(
+            f"a probe of {folds} folds takes at least two labels with {folds} images each"
+        )
     rng = np.random.default_rng(seed)
     found = _folds(rows, labels, seed, folds)
-    shuffled = [_folds(rows, _shuffled(labels, strata, rng), seed, folds).mean(axis=1) for _ in range(shuffles)]
+    shuffled = [
+        _folds(rows, _shuffled(labels, strata, rng), seed, folds).mean(axis=1)
+        for _ in range(shuffles)
+    ]
     shuffled = np.array(shuffled).reshape(shuffles, 2)
     return Decoding(found[0], found[1], shuffled[:, 0], shuffled[:, 1])
 
@@ -134,8 +139,11 @@ def _folds(rows, labels, seed, folds):
     from sklearn.model_selection import StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
     found = []
-    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(rows, labels):
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(
+        rows, labels
+    ):
         probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -11,7 +11,7 @@ import numpy as np
 
 MEASURES = ("recall_1", "recall_5", "average_precision", "knn")
 DRAWS = 1000, 10_000  # of the places of a tied vote: the least, and the most
-DRAWN_VOTES = 10 ** 6  # labels x draws, between these two
+DRAWN_VOTES = 10**6  # labels x draws, between these two
 
 
 def scores(similar, own, labels, k, seed=0):
@@ -67,8 +67,10 @@ def _recall(ranked, right, k):
     missed = np.zeros(len(ranked))
     may = wrong >= places
     t, wrong, r = t[may], wrong[may], places[may]
-    missed[may] = np.exp(gammaln(wrong + 1) - gammaln(wrong - r + 1) - gammaln(t + 1) + gammaln(t - r + 1))
-    return np.where((above & right).any(axis=1), 1., 1 - missed)
+    missed[may] = np.exp(
+        gammaln(wrong + 1) - gammaln(wrong - r + 1) - gammaln(t + 1) + gammaln(t - r + 1)
+    )
+    return np.where((above & right).any(axis=1), 1.0, 1 - missed)
 
 
 def _average_precision(ranked, right):
@@ -78,7 +80,9 @@ def _average_precision(ranked, right):
     A group has t tied, p of them right, behind a candidates of which b are right; h = H(a + t) - H(a), harmonic numbers.
     """
     n = ranked.shape[1]
-    last = np.concatenate([ranked[:, 1:] != ranked[:, :-1], np.ones((len(ranked), 1), bool)], axis=1)
+    last = np.concatenate(
+        [ranked[:, 1:] != ranked[:, :-1], np.ones((len(ranked), 1), bool)], axis=1
+    )
     row, place = np.nonzero(last)
     upto = np.cumsum(right, axis=1)[row, place]
     first = np.concatenate([[True], row[1:] != row[:-1]])
@@ -102,7 +106,9 @@ def _vote(ranked, found, own, k, seed):
     for row in np.flatnonzero(places < tied.sum(axis=1)):
         pairs = np.stack([sure[row], open_to[row]], axis=1).tolist()
         first = tuple(pairs.pop(own[row]))
-        shares[row] = _expected(first, tuple(sorted(tuple(pair) for pair in pairs if any(pair))), int(places[row]), seed)
+        shares[row] = _expected(
+            first, tuple(sorted(tuple(pair) for pair in pairs if any(pair))), int(places[row]), seed
+        )
     return shares
 
 
@@ -117,11 +123,13 @@ def _expected(own, others, places, seed):
     sure, tied = np.array([own, *others]).T
     least, most = sure + np.maximum(places - tied.sum() + tied, 0), sure + np.minimum(tied, places)
     if most[0] < least[1:].max(initial=0):
-        return 0.
+        return 0.0
     if least[0] > most[1:].max(initial=0):
-        return 1.
+        return 1.0
     draws = int(np.clip(DRAWN_VOTES // len(tied), *DRAWS))
-    votes = sure + np.random.default_rng(seed).multivariate_hypergeometric(tied, places, size=draws, method="marginals")
+    votes = sure + np.random.default_rng(seed).multivariate_hypergeometric(
+        tied, places, size=draws, method="marginals"
+    )
     winners = votes == votes.max(axis=1, keepdims=True)
     return float((winners[:, 0] / winners.sum(axis=1)).mean())
 
@@ -129,7 +137,9 @@ def _expected(own, others, places, seed):
 def _counted(mask, found, width):
     """How many entries of each row of a mask have each label, (q, width)."""
     row, place = np.nonzero(mask)
-    return np.bincount(row * width + found[row, place], minlength=len(found) * width).reshape(len(found), width)
+    return np.bincount(row * width + found[row, place], minlength=len(found) * width).reshape(
+        len(found), width
+    )
 
 
 def chance(own, labels, k, seed=0):

@@ -38,8 +38,10 @@ def row_norms(x, first=0):
         largest = np.abs(x[odd]).max(axis=1)
         bad = odd[~np.isfinite(largest)]
         if len(bad):
-            raise GradtoolsError(f"row {first + bad[0]} of the features holds NaN or infinity: "
-                                 "leave that sample out, or extract it again")
+            raise GradtoolsError(
+                f"row {first + bad[0]} of the features holds NaN or infinity: "
+                "leave that sample out, or extract it again"
+            )
         scaled = x[odd] / np.where(largest > 0, largest, 1)[:, None]
         norms[odd] = largest * np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
     return norms
@@ -48,7 +50,9 @@ def row_norms(x, first=0):
 def centred_rows(x):
     """Rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64)."""
     x = np.asarray(x, dtype=np.float64)
-    with np.errstate(invalid="ignore"):  # an infinite value is refused by name where its norm is taken
+    with np.errstate(
+        invalid="ignore"
+    ):  # an infinite value is refused by name where its norm is taken
         centred = x - x.mean(axis=1, keepdims=True)
     # The mean of n equal numbers need not be that number, and rounding noise has a direction too.
     centred[(x == x[:, :1]).all(axis=1)] = 0
@@ -153,7 +157,7 @@ def _distances(a, b):
     total = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)
     squared = total - 2 * (a @ b.T)
     near = squared <= NEAR * total
-    if near.mean() > .02:
+    if near.mean() > 0.02:
         return cdist(a, b)
     rows, columns = np.nonzero(near)
     distances = np.sqrt(np.maximum(squared, 0, out=squared), out=squared)

@@ -42,7 +42,11 @@ def of_grams(k, l):  # noqa: E741 (Kornblith's letters)
     norm = np.sqrt(products[1] * products[2])
     # E over permutations of <K, P L P'> = tr K tr L / (n - 1) for centred K and L.
     shuffled = ratio(np.trace(k) * np.trace(l), (n - 1) * norm)
-    return Alignment(float(ratio(products[0], norm)), float(shuffled), float(_aligned(*_unbiased(k, l, np.ones(n)))))
+    return Alignment(
+        float(ratio(products[0], norm)),
+        float(shuffled),
+        float(_aligned(*_unbiased(k, l, np.ones(n)))),
+    )
 
 
 def _centred(gram):
@@ -83,35 +87,52 @@ def _unbiased(k, l, counts):  # noqa: E741
     quadruple counts c_i c_j c_q c_r. Sums over different indices come from the free ones by inclusion and exclusion.
     """
     (k, in_k), (l, in_l) = (_weighted_rows(gram, counts) for gram in (k, l))
-    return [_hsic(_products(one * other, counts), a, b, counts)
-            for one, other, a, b in ((k, l, in_k, in_l), (k, k, in_k, in_k), (l, l, in_l, in_l))]
+    return [
+        _hsic(_products(one * other, counts), a, b, counts)
+        for one, other, a, b in ((k, l, in_k, in_l), (k, k, in_k, in_k), (l, l, in_l, in_l))
+    ]
 
 
 def _weighted_rows(gram, counts):
     """A Gram matrix without its diagonal, and sum_j c_j K_ij, sum_j c_j^2 K_ij of every row."""
     gram = gram.copy()
     np.fill_diagonal(gram, 0)
-    return gram, (counts @ gram, counts ** 2 @ gram)
+    return gram, (counts @ gram, counts**2 @ gram)
 
 
 def _products(products, counts):
     """Sums of c_i^a c_j^b M_ij for M = K o L, by exponents (a, b)."""
-    once, squared = counts @ products, counts ** 2 @ products
-    return {(a, b): np.sum(counts ** a * row, axis=-1) for (a, b, row) in ((1, 1, once), (2, 1, once), (3, 1, once), (2, 2, squared))}
+    once, squared = counts @ products, counts**2 @ products
+    return {
+        (a, b): np.sum(counts**a * row, axis=-1)
+        for (a, b, row) in ((1, 1, once), (2, 1, once), (3, 1, once), (2, 2, squared))
+    }
 
 
 def _hsic(products, in_k, in_l, counts):
     """Unbiased HSIC from `_products` and both sides' `_weighted_rows`."""
     (once_k, twice_k), (once_l, twice_l) = in_k, in_l
-    p1, p2, p3, p4 = (np.sum(counts ** power, axis=-1) for power in (1, 2, 3, 4))
+    p1, p2, p3, p4 = (np.sum(counts**power, axis=-1) for power in (1, 2, 3, 4))
 
     def summed(*factors):
         return np.sum(np.prod(np.broadcast_arrays(*factors), axis=0), axis=-1)
 
-    crossed = summed(counts ** 2, once_k, once_l)
-    pairs = (p1 ** 2 - p2) * products[1, 1] - 4 * p1 * products[2, 1] + 4 * products[3, 1] + 2 * products[2, 2]
-    triples = (p1 * (summed(counts, once_k, once_l) - products[2, 1]) - (crossed - products[2, 2])
-               - summed(counts, twice_k, once_l) - summed(counts, once_k, twice_l) + 2 * products[3, 1])
+    crossed = summed(counts**2, once_k, once_l)
+    pairs = (
+        (p1**2 - p2) * products[1, 1]
+        - 4 * p1 * products[2, 1]
+        + 4 * products[3, 1]
+        + 2 * products[2, 2]
+    )
+    triples = (
+        p1 * (summed(counts, once_k, once_l) - products[2, 1])
+        - (crossed - products[2, 2])
+        - summed(counts, twice_k, once_l)
+        - summed(counts, once_k, twice_l)
+        + 2 * products[3, 1]
+    )
     quadruples = summed(counts, once_k) * summed(counts, once_l) - 4 * crossed + 2 * products[2, 2]
-    weight = p1 ** 4 - 6 * p1 ** 2 * p2 + 8 * p1 * p3 + 3 * p2 ** 2 - 6 * p4  # of the quadruples: Newton's identities
+    weight = (
+        p1**4 - 6 * p1**2 * p2 + 8 * p1 * p3 + 3 * p2**2 - 6 * p4
+    )  # of the quadruples: Newton's identities
     return ratio(pairs + quadruples - 2 * triples, weight)

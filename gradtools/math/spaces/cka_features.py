@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradtools.math.spaces import cka
 from gradtools.math.pairs.pair_means import ratio
+from gradtools.math.spaces import cka
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,22 @@ def of_rows(passes):
         return ((x - means[0], y - means[1]) for x, y in passes())
 
     sides = [_cross(choose(x, y) for x, y in centred()) for choose in (_both, _first, _second)]
-    (kl, kl_slope), *own = (_hsic(side, (choose(x, y) for x, y in centred())) for side, choose in zip(sides, (_both, _first, _second)))
+    (kl, kl_slope), *own = (
+        _hsic(side, (choose(x, y) for x, y in centred()))
+        for side, choose in zip(sides, (_both, _first, _second))
+    )
     (kk, kk_slope), (ll, ll_slope) = own
     debiased = cka._aligned(kl, kk, ll)
     with np.errstate(invalid="ignore", divide="ignore"):
         influence = kl_slope / np.sqrt(kk * ll) - debiased / 2 * (kk_slope / kk + ll_slope / ll)
     norm = np.sqrt(np.sum(sides[1].product ** 2) * np.sum(sides[2].product ** 2))
-    plain, shuffled = (ratio(value, norm) for value in (np.sum(sides[0].product ** 2), sides[0].p.sum() * sides[0].q.sum() / (len(sides[0].p) - 1)))
+    plain, shuffled = (
+        ratio(value, norm)
+        for value in (
+            np.sum(sides[0].product ** 2),
+            sides[0].p.sum() * sides[0].q.sum() / (len(sides[0].p) - 1),
+        )
+    )
     return cka.Alignment(float(plain), float(shuffled), float(debiased)), influence
 
 
@@ -71,7 +80,13 @@ def _means(blocks):
     """Mean rows of both sides."""
     n, total = 0, (0, 0)
     for x, y in blocks:
-        n, total = n + len(x), (total[0] + x.sum(axis=0, dtype=np.float64), total[1] + y.sum(axis=0, dtype=np.float64))
+        n, total = (
+            n + len(x),
+            (
+                total[0] + x.sum(axis=0, dtype=np.float64),
+                total[1] + y.sum(axis=0, dtype=np.float64),
+            ),
+        )
     return total[0] / n, total[1] / n
 
 
@@ -88,10 +103,15 @@ def _cross(blocks):
 def _hsic(cross, blocks):
     """Unbiased HSIC of K and L, and its derivatives by the copies c_k of every sample, (n,), where all are 1."""
     p, q, ones = cross.p, cross.q, np.ones(len(cross.p))
-    pairs = np.sum(cross.product ** 2) - p @ q
-    value = cka._hsic(dict.fromkeys(((1, 1), (2, 1), (3, 1), (2, 2)), pairs), (-p, -p), (-q, -q), ones)
+    pairs = np.sum(cross.product**2) - p @ q
+    value = cka._hsic(
+        dict.fromkeys(((1, 1), (2, 1), (3, 1), (2, 2)), pairs), (-p, -p), (-q, -q), ones
+    )
     # Of each sample: sum_j K_kj L_kj, sum_j K_kj (L 1)_j and sum_j L_kj (K 1)_j, over j != k, where L 1 = -q and K 1 = -p.
-    parts = [(np.einsum("nd,nd->n", x @ cross.product, y), x @ cross.x_by_q, y @ cross.y_by_p) for x, y in blocks]
+    parts = [
+        (np.einsum("nd,nd->n", x @ cross.product, y), x @ cross.x_by_q, y @ cross.y_by_p)
+        for x, y in blocks
+    ]
     together, by_q, by_p = (np.concatenate(part) for part in zip(*parts))
     together, along = together - p * q, (p * q - by_q) + (p * q - by_p)
     return value, _slopes(together, along, p, q, pairs)
@@ -105,6 +125,9 @@ def _slopes(together, along, p, q, pairs):
     quadruples = p.sum() * q.sum() - 4 * (p @ q) + 2 * pairs
     of_quadruples = 2 * (p * q.sum() + q * p.sum()) - 4 * (2 * p * q + along) + 8 * together
     total = (n - 2) * (n - 3) * pairs + quadruples - 2 * (n - 3) * triples
-    slope = (2 * (n - 3) * ((n - 2) * together + pairs - 2 * together) + of_quadruples
-             - 2 * ((n - 3) * of_triples + triples - of_triples))
-    return (slope - 4 * total / n) / np.prod(np.arange(n, n - 4, -1.))
+    slope = (
+        2 * (n - 3) * ((n - 2) * together + pairs - 2 * together)
+        + of_quadruples
+        - 2 * ((n - 3) * of_triples + triples - of_triples)
+    )
+    return (slope - 4 * total / n) / np.prod(np.arange(n, n - 4, -1.0))

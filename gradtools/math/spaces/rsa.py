@@ -58,18 +58,24 @@ def row_sums(blocks, n):
     for a, b in blocks:
         own = np.arange(len(a))
         a[own, start + own] = b[own, start + own] = 0
-        parts.append([a.sum(axis=1), b.sum(axis=1)] + [np.einsum("ij,ij->i", *two) for two in ((a, a), (b, b), (a, b))])
+        parts.append(
+            [a.sum(axis=1), b.sum(axis=1)]
+            + [np.einsum("ij,ij->i", *two) for two in ((a, a), (b, b), (a, b))]
+        )
         start += len(a)
-    return RowSums(*(np.concatenate(part) for part in zip(*parts)), np.full(n, n - 1.))
+    return RowSums(*(np.concatenate(part) for part in zip(*parts)), np.full(n, n - 1.0))
 
 
 def resampled_sums(a, b, counts):
     """`RowSums` of (B, n) arrays under copies (B, n) of every sample; a, b (n, n) from `off_diagonal`."""
     weights = np.asarray(counts, dtype=np.float64)
-    return RowSums(*(weights @ matrix for matrix in (a, b, a * a, b * b, a * b)), weights.sum(axis=1, keepdims=True) - weights)
+    return RowSums(
+        *(weights @ matrix for matrix in (a, b, a * a, b * b, a * b)),
+        weights.sum(axis=1, keepdims=True) - weights,
+    )
 
 
-def pearson(sums, counts=1.):
+def pearson(sums, counts=1.0):
     """
     Pearson's correlation over all pairs.
 
@@ -83,7 +89,10 @@ def pearson(sums, counts=1.):
     -------
     (...) float64 array, NaN where one of the two matrices is constant.
     """
-    total = {name: np.sum(getattr(sums, name) * counts, axis=-1) for name in ("a", "b", "aa", "bb", "ab", "weight")}
+    total = {
+        name: np.sum(getattr(sums, name) * counts, axis=-1)
+        for name in ("a", "b", "aa", "bb", "ab", "weight")
+    }
     return _correlation(*total.values())
 
 
@@ -95,7 +104,10 @@ def row_pearson(sums):
 def _correlation(a, b, aa, bb, ab, weight):
     """Pearson's correlation from sums of values, squares and products and their number."""
     a, b, aa, bb, ab = (ratio(value, weight) for value in (a, b, aa, bb, ab))
-    variances = [np.where(square - mean ** 2 > CONSTANT * square, square - mean ** 2, 0) for square, mean in ((aa, a), (bb, b))]
+    variances = [
+        np.where(square - mean**2 > CONSTANT * square, square - mean**2, 0)
+        for square, mean in ((aa, a), (bb, b))
+    ]
     return np.clip(ratio(ab - a * b, np.sqrt(variances[0] * variances[1])), -1, 1)
 
 
@@ -110,11 +122,15 @@ def influence(sums):
     mean = {name: getattr(sums, name).sum() / pairs for name in ("a", "b", "aa", "bb", "ab")}
     slope = {name: 2 * (getattr(sums, name) - mean[name] * (n - 1)) / pairs for name in mean}
     spread = [mean[square] - mean[name] ** 2 for name, square in (("a", "aa"), ("b", "bb"))]
-    slopes = [slope[square] - 2 * mean[name] * slope[name] for name, square in (("a", "aa"), ("b", "bb"))]
+    slopes = [
+        slope[square] - 2 * mean[name] * slope[name] for name, square in (("a", "aa"), ("b", "bb"))
+    ]
     covariance = mean["ab"] - mean["a"] * mean["b"]
     by_covariance = slope["ab"] - mean["a"] * slope["b"] - mean["b"] * slope["a"]
     scale = np.sqrt(spread[0] * spread[1])
-    return (by_covariance - covariance / 2 * (slopes[0] / spread[0] + slopes[1] / spread[1])) / scale
+    return (
+        by_covariance - covariance / 2 * (slopes[0] / spread[0] + slopes[1] / spread[1])
+    ) / scale
 
 
 def triangle(matrix):
@@ -151,7 +167,9 @@ def bootstrap_spearman(a, b, counts):
     for place, copies in enumerate(np.asarray(counts, dtype=np.float64)):
         weights = copies[i] * copies[j]
         x, y = (side.weighted(weights) for side in ranks)
-        found[place] = _correlation(*(np.dot(weights, value) for value in (x, y, x * x, y * y, x * y)), weights.sum())
+        found[place] = _correlation(
+            *(np.dot(weights, value) for value in (x, y, x * x, y * y, x * y)), weights.sum()
+        )
     return found
 
 
@@ -191,7 +209,9 @@ def mantel(a, b, permutations=1000, seed=0):
     rng, null = np.random.default_rng(seed), np.empty((permutations, len(a)))
     for place in range(permutations):
         order = rng.permutation(n)
-        null[place] = [np.vdot(one, other.take(order, axis=0).take(order, axis=1)) for one, other in zip(a, b)]
+        null[place] = [
+            np.vdot(one, other.take(order, axis=0).take(order, axis=1)) for one, other in zip(a, b)
+        ]
     return np.array([np.vdot(one, other) for one, other in zip(a, b)]), null
 
 

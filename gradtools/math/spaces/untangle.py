@@ -59,7 +59,9 @@ def turned(merges, places):
     (n,) int array
     """
     n, same = len(merges) + 1, EQUAL * max(merges[-1, 2], 1e-300)
-    held = {leaf: np.array([place]) for leaf, place in enumerate(places)}  # sorted places of the leaves of each cluster
+    held = {
+        leaf: np.array([place]) for leaf, place in enumerate(places)
+    }  # sorted places of the leaves of each cluster
     parts = {leaf: [leaf] for leaf in range(n)}
 
     def before(one, other):
@@ -67,8 +69,13 @@ def turned(merges, places):
         return 2 * np.searchsorted(held[other], held[one]).sum() - len(held[one]) * len(held[other])
 
     for row, (left, right, height, _) in enumerate(merges):
-        found = [part for child in (int(left), int(right))
-                 for part in (parts[child] if child >= n and height - merges[child - n, 2] <= same else [child])]
+        found = [
+            part
+            for child in (int(left), int(right))
+            for part in (
+                parts[child] if child >= n and height - merges[child - n, 2] <= same else [child]
+            )
+        ]
         parts[n + row] = sorted(found, key=functools.cmp_to_key(before))
         held[n + row] = np.sort(np.concatenate([held[int(left)], held[int(right)]]))
     return _expanded(parts, n)

@@ -4,8 +4,8 @@ import numpy as np
 
 from gradtools.errors import UsageError
 
-COLOURED_SHARE = .7  # scipy's default threshold of the colours, as a share of the largest height
-SEED_THRESHOLD = 2.  # the seed's
+COLOURED_SHARE = 0.7  # scipy's default threshold of the colours, as a share of the largest height
+SEED_THRESHOLD = 2.0  # the seed's
 
 
 def leaves(merges, node=None):
@@ -67,7 +67,9 @@ def cut(merges, k=None, height=None):
     UsageError
         k is not between 1 and N.
     """
-    roots = cluster_nodes(merges, len(merges) + 1 - merged_below(merges, height) if k is None else k)
+    roots = cluster_nodes(
+        merges, len(merges) + 1 - merged_below(merges, height) if k is None else k
+    )
     labels = np.empty(len(merges) + 1, np.int32)
     for number, node in enumerate(roots):
         labels[leaves(merges, node)] = number
@@ -83,7 +85,9 @@ def cluster_nodes(merges, k):
     """The clusters (list of int) that are left when the last k - 1 merges are undone, in leaf order."""
     n = len(merges) + 1
     if not 1 <= k <= n:
-        raise UsageError(f"cannot cut a tree of {n} leaves into {k} clusters: ask for between 1 and {n}")
+        raise UsageError(
+            f"cannot cut a tree of {n} leaves into {k} clusters: ask for between 1 and {n}"
+        )
     found, waiting = [], [2 * n - 2]
     while waiting:
         node = waiting.pop()
@@ -132,7 +136,7 @@ def around(merges, leaf, least=2):
     n = len(merges) + 1
     if not 1 <= least <= n:
         raise UsageError(f"no cluster of {least} leaves in a tree of {n}")
-    node, size, height = leaf, 1, 0.
+    node, size, height = leaf, 1, 0.0
     for place, (first, second, at, count) in enumerate(merges):
         if size >= least:
             break

@@ -9,7 +9,13 @@ from gradtools.math.rows import vectors
 from gradtools.math.trees.ordering import arranged, optimal_order
 
 METRICS = ("euclidean", "cosine", "correlation")  # of rows; a matrix may hold others
-METHODS = ("ward", "average", "complete", "single", "weighted")  # heights never fall from a cluster to one that holds it
+METHODS = (
+    "ward",
+    "average",
+    "complete",
+    "single",
+    "weighted",
+)  # heights never fall from a cluster to one that holds it
 DIVERGENCES = ("KLD", "JSD")  # of maps: the larger, the less alike
 COMPATIBLE = ("rows", "seed", "intent")
 ORDERS = ("optimal", "none")
@@ -82,14 +88,18 @@ def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
     if method != "ward":
         return apart
     if metric not in METRICS and not _is_euclidean(matrix):
-        raise UsageError(f"Ward assumes Euclidean distances, and no vectors have these similarities by {metric}: take --linkage average")
+        raise UsageError(
+            f"Ward assumes Euclidean distances, and no vectors have these similarities by {metric}: take --linkage average"
+        )
     return np.sqrt(2 * apart)
 
 
 def _apart(divergences, metric, method):
     """Distances of divergences, which rounding may take below 0."""
     if method == "ward" and metric != "JSD":
-        raise UsageError(f"Ward assumes Euclidean distances, and {metric} is none: take --linkage average")
+        raise UsageError(
+            f"Ward assumes Euclidean distances, and {metric} is none: take --linkage average"
+        )
     apart = np.maximum(divergences, 0)
     return np.sqrt(apart) if method == "ward" else apart
 
@@ -115,16 +125,24 @@ def _check(matrix, metric, method, on):
         if value not in known:
             raise UsageError(f"--{name} {value}: write one of {', '.join(known)}")
     if on != "rows" and metric not in ("cosine", "correlation"):
-        raise UsageError(f"--linkage-on {on} is the blog post's tree of cosines: it takes no --metric {metric}")
+        raise UsageError(
+            f"--linkage-on {on} is the blog post's tree of cosines: it takes no --metric {metric}"
+        )
     if len(matrix) < 2:
-        raise GradtoolsError(f"{len(matrix)} row{'s' * (len(matrix) != 1)} to join, and a tree takes two")
+        raise GradtoolsError(
+            f"{len(matrix)} row{'s' * (len(matrix) != 1)} to join, and a tree takes two"
+        )
     if not np.isfinite(matrix).all():
         raise GradtoolsError(f"the {metric} matrix holds NaN or infinity: leave those samples out")
     scale = np.abs(matrix).max()
     if np.abs(matrix - matrix.T).max() > ROUNDING * scale:
-        raise GradtoolsError(f"the {metric} matrix is not symmetric, and a tree needs one number a pair")
+        raise GradtoolsError(
+            f"the {metric} matrix is not symmetric, and a tree needs one number a pair"
+        )
     if metric not in ("euclidean", "dot", *DIVERGENCES) and matrix.max() > 1 + ROUNDING:
-        raise GradtoolsError(f"similarities by {metric} reach {matrix.max():.4g}: only those of at most 1 become distances")
+        raise GradtoolsError(
+            f"similarities by {metric} reach {matrix.max():.4g}: only those of at most 1 become distances"
+        )
 
 
 def linkage(condensed, method="ward", order="optimal"):

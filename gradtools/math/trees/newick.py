@@ -18,7 +18,7 @@ def newick(merges, names):
         branch is half the difference of heights.
     """
     n = len(merges) + 1
-    heights = [0.] * n + [float(height) for height in merges[:, 2]]
+    heights = [0.0] * n + [float(height) for height in merges[:, 2]]
     parts, waiting = [], [(2 * n - 2, "")]
     while waiting:
         node, after = waiting.pop()

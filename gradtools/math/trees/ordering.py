@@ -38,9 +38,13 @@ def optimal_order(merges, condensed):
     parts = _parts(merges, start)
     best = np.zeros((n, n))  # every pair's M, of the smallest cluster that holds both
     for left, right in parts[n:]:
-        through = np.empty((left.size, right.size))  # from i in left through all of left to k in right
+        through = np.empty(
+            (left.size, right.size)
+        )  # from i in left through all of left to k in right
         for ends, others in left.turns:
-            through[ends.start - left.start:ends.stop - left.start] = _min_plus(best[ends, others], apart[others, right.places])
+            through[ends.start - left.start : ends.stop - left.start] = _min_plus(
+                best[ends, others], apart[others, right.places]
+            )
         for ends, others in right.turns:
             inside = slice(others.start - right.start, others.stop - right.start)
             best[left.places, ends] = _min_plus(through[:, inside], best[others, ends])
@@ -81,7 +85,14 @@ def _parts(merges, start):
     pairs = [None] * n
     for node, (first, second, _, _) in enumerate(merges, n):
         left, right = sorted((own[int(first)], own[int(second)]), key=lambda part: part.start)
-        own.append(_Part(node, left.start, right.stop, ((left.places, right.places), (right.places, left.places))))
+        own.append(
+            _Part(
+                node,
+                left.start,
+                right.stop,
+                ((left.places, right.places), (right.places, left.places)),
+            )
+        )
         pairs.append((left, right))
     return pairs
 
@@ -91,7 +102,7 @@ def _min_plus(a, b):
     found = np.empty((len(a), b.shape[1]))
     step = max(1, BLOCK_ENTRIES // max(b.size, 1))
     for first in range(0, len(a), step):
-        found[first:first + step] = (a[first:first + step, :, None] + b).min(axis=1)
+        found[first : first + step] = (a[first : first + step, :, None] + b).min(axis=1)
     return found
 
 
@@ -118,7 +129,7 @@ def _larger_first(merges, order):
     """Whether the order begins with the larger part of the root; of two equal ones, with the one that holds together lower down."""
     n, places = len(merges) + 1, np.argsort(order)
     parts = [leaves(merges, node) for node in merges[-1, :2]]
-    heights = [merges[int(node) - n, 2] if node >= n else 0. for node in merges[-1, :2]]
+    heights = [merges[int(node) - n, 2] if node >= n else 0.0 for node in merges[-1, :2]]
     keys = [(-len(part), height) for part, height in zip(parts, heights)]
     first = int(places[parts[0]].min() > 0)
     return keys[first] <= keys[1 - first]

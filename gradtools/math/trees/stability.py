@@ -15,13 +15,17 @@ class Stability:
 
     ari: np.ndarray  # (B,) of the cut with that of each resampled tree
     jaccard: np.ndarray  # (B, k) of each cluster with the one there that is most like it
-    control_ari: np.ndarray  # (B,) the same of rows whose values are permuted, each with a resample of its own
+    control_ari: (
+        np.ndarray
+    )  # (B,) the same of rows whose values are permuted, each with a resample of its own
     control_jaccard: np.ndarray  # (B, k)
     control_cophenetic: np.ndarray  # (B,) of the trees of permuted rows
     control_lowest: np.ndarray  # (B,) height of their first merge
 
 
-def stability(rows, distances_of, labels, method="ward", resamples=10, seed=0, advance=lambda n: None):
+def stability(
+    rows, distances_of, labels, method="ward", resamples=10, seed=0, advance=lambda n: None
+):
     """
     Cut trees of drawn dimensions into as many clusters, and compare.
 
@@ -47,22 +51,43 @@ def stability(rows, distances_of, labels, method="ward", resamples=10, seed=0, a
     k, found = int(labels.max()) + 1, []
     for draw in range(resamples):
         rng = np.random.default_rng([seed, draw])
-        columns, shuffled = rng.integers(rows.shape[1], size=rows.shape[1]), rng.permuted(rows, axis=1)
+        columns, shuffled = (
+            rng.integers(rows.shape[1], size=rows.shape[1]),
+            rng.permuted(rows, axis=1),
+        )
         again = cut(linkage(distances_of(rows[:, columns]), method, "none"), k)
         condensed = distances_of(shuffled)
         merges = linkage(condensed, method, "none")
-        null, null_again = cut(merges, k), cut(linkage(distances_of(shuffled[:, columns]), method, "none"), k)
-        found.append((agreement.ari(labels, again), jaccard(labels, again), agreement.ari(null, null_again),
-                      jaccard(null, null_again), cophenetic(merges, condensed), merges[0, 2]))
+        null, null_again = (
+            cut(merges, k),
+            cut(linkage(distances_of(shuffled[:, columns]), method, "none"), k),
+        )
+        found.append(
+            (
+                agreement.ari(labels, again),
+                jaccard(labels, again),
+                agreement.ari(null, null_again),
+                jaccard(null, null_again),
+                cophenetic(merges, condensed),
+                merges[0, 2],
+            )
+        )
         advance(1)
     aris, alike, control_aris, control_alike, *others = zip(*found) if found else ((),) * 6
-    return Stability(np.array(aris), np.array(alike).reshape(-1, k), np.array(control_aris),
-                     np.array(control_alike).reshape(-1, k), *map(np.array, others))
+    return Stability(
+        np.array(aris),
+        np.array(alike).reshape(-1, k),
+        np.array(control_aris),
+        np.array(control_alike).reshape(-1, k),
+        *map(np.array, others),
+    )
 
 
 def shuffled_cophenetic(condensed, method="ward", repeats=10, seed=0):
     """Cophenetic correlations (B,) of trees of the same distances between other pairs: the control where there are no rows."""
-    shuffles = (np.random.default_rng([seed, draw]).permutation(condensed) for draw in range(repeats))
+    shuffles = (
+        np.random.default_rng([seed, draw]).permutation(condensed) for draw in range(repeats)
+    )
     return np.array([cophenetic(linkage(other, method, "none"), other) for other in shuffles])
 
 

@@ -16,7 +16,9 @@ def inputs(network, places):
     read = {}
     with contextlib.ExitStack() as stack:
         for name in dict.fromkeys(tap.module for place in places for tap in place.kernels):
-            hook = network.get_submodule(name).register_forward_pre_hook(lambda _, given, name=name: read.update({name: given[0].detach().clone()}))
+            hook = network.get_submodule(name).register_forward_pre_hook(
+                lambda _, given, name=name: read.update({name: given[0].detach().clone()})
+            )
             stack.callback(hook.remove)
         yield read
 
@@ -39,12 +41,22 @@ def norms(places, job, logits, classes, tapped, read):
     -------
     dict of str to (B, C) array, by path in the store
     """
-    loss = torch.nn.functional.cross_entropy(logits / job.options.temperature, classes, reduction="sum")
+    loss = torch.nn.functional.cross_entropy(
+        logits / job.options.temperature, classes, reduction="sum"
+    )
     convolutions = dict.fromkeys(tap for place in places for tap in place.kernels)
     slopes = taps.gradients(loss, {tap.name: tapped[tap.name] for tap in convolutions})
-    found = {tap: of_images(job.network.get_submodule(tap.module), read[tap.module], slopes[tap.name]) for tap in convolutions}
-    return {paths.tap(place.tap.name, "kernel_gradient"): np.concatenate([found[tap] for tap in place.kernels], axis=1)
-            for place in places if place.kernels}
+    found = {
+        tap: of_images(job.network.get_submodule(tap.module), read[tap.module], slopes[tap.name])
+        for tap in convolutions
+    }
+    return {
+        paths.tap(place.tap.name, "kernel_gradient"): np.concatenate(
+            [found[tap] for tap in place.kernels], axis=1
+        )
+        for place in places
+        if place.kernels
+    }
 
 
 def of_images(convolution, x, slopes):
@@ -66,7 +78,9 @@ def of_images(convolution, x, slopes):
     for image in range(len(x)):
         weight = convolution.weight.detach().requires_grad_()
         with torch.enable_grad():
-            output = torch.func.functional_call(convolution, {"weight": weight}, (x[image:image + 1],))
-        gradient, = torch.autograd.grad(output, weight, slopes[image:image + 1])
+            output = torch.func.functional_call(
+                convolution, {"weight": weight}, (x[image : image + 1],)
+            )
+        (gradient,) = torch.autograd.grad(output, weight, slopes[image : image + 1])
         rows.append(gradient.flatten(1).double().norm(dim=1))
     return array(torch.stack(rows))

@@ -34,7 +34,9 @@ def choose(subsets, maps, slopes, number, seed):
     if not subsets:
         return np.empty((0, n_channels), bool)
     masks = [subset.mask(one, maps, slopes) for one in subsets]
-    own = np.stack([np.ones(n_channels, bool) if mask is None else mask[0].cpu().numpy() for mask in masks])
+    own = np.stack(
+        [np.ones(n_channels, bool) if mask is None else mask[0].cpu().numpy() for mask in masks]
+    )
     shuffled = channel_values.order(channel_values.random_values([number], n_channels, seed))[0]
     control = np.zeros_like(own)
     for row, size in zip(control, own.sum(axis=1)):
@@ -60,6 +62,9 @@ def measured(chosen, contribution, score, answer):
     if not len(chosen):
         return {}
     sides = slice(1, 1 + 2 * len(chosen))
-    return {"subset_channels": chosen.sum(axis=1).astype("i4"), "subset_contribution": (chosen @ contribution.astype("f8")).astype("f4"),
-            "subset_score": score[sides].reshape(2, -1).T.astype("f4"),
-            "subset_unchanged": (answer[sides] == answer[0]).reshape(2, -1).T.astype("u1")}
+    return {
+        "subset_channels": chosen.sum(axis=1).astype("i4"),
+        "subset_contribution": (chosen @ contribution.astype("f8")).astype("f4"),
+        "subset_score": score[sides].reshape(2, -1).T.astype("f4"),
+        "subset_unchanged": (answer[sides] == answer[0]).reshape(2, -1).T.astype("u1"),
+    }

@@ -12,7 +12,16 @@ from torch import nn
 
 from gradtools.errors import GradtoolsError, UsageError
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
+WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "module",
+    "weights",
+    "params",
+)
 
 
 def read(path, trust=False):
@@ -37,7 +46,9 @@ def read(path, trust=False):
     """
     path = Path(path)
     if not path.is_file():
-        raise UsageError(f"--weights {path}: no such file; --weights takes default, random or a file")
+        raise UsageError(
+            f"--weights {path}: no such file; --weights takes default, random or a file"
+        )
     _refuse_script(path)
     return _unwrap(_open(path, trust), path)
 
@@ -63,8 +74,10 @@ def _refuse_script(path):
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     if any(name.endswith("constants.pkl") or "/code/" in name for name in names):
-        raise GradtoolsError(f"{path} is TorchScript, whose modules cannot be tapped: save model.state_dict() of the "
-                             "network it was made from")
+        raise GradtoolsError(
+            f"{path} is TorchScript, whose modules cannot be tapped: save model.state_dict() of the "
+            "network it was made from"
+        )
 
 
 def _open(path, trust):
@@ -76,25 +89,46 @@ def _open(path, trust):
         asked = re.search(r"(?:GLOBAL|Unsupported class) (\S+)", str(error))
         if not asked:
             raise GradtoolsError(f"{path} is no checkpoint that torch.load reads") from error
-        raise GradtoolsError(f"{path} holds more than tensors (it asks to run {asked[1]}): save model.state_dict() "
-                             "instead, or give --trust-weights if you know who made it, for that runs the code in it"
-                             ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, ImportError, AttributeError, KeyError) as error:
+        raise GradtoolsError(
+            f"{path} holds more than tensors (it asks to run {asked[1]}): save model.state_dict() "
+            "instead, or give --trust-weights if you know who made it, for that runs the code in it"
+        ) from error
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        ImportError,
+        AttributeError,
+        KeyError,
+    ) as error:
         reason = (str(error).splitlines() or [""])[0]
         why = f" ({reason})" if len(reason) > 8 else ""  # shorter ones are torch's own insides
-        raise GradtoolsError(f"{path} is no checkpoint that torch.load reads{why}: give the file of a state dict") from error
+        raise GradtoolsError(
+            f"{path} is no checkpoint that torch.load reads{why}: give the file of a state dict"
+        ) from error
 
 
 def _unwrap(loaded, path):
     """The tensors of a checkpoint, and which entry they stood in."""
     loaded, notes = _plain(loaded), []
     if not _is_state(loaded):
-        entries = {key: _plain(value) for key, value in loaded.items()} if isinstance(loaded, dict) else {}
+        entries = (
+            {key: _plain(value) for key, value in loaded.items()}
+            if isinstance(loaded, dict)
+            else {}
+        )
         entry = next((key for key in WRAPPERS if _is_state(entries.get(key))), None)
         if entry is None:
-            held = ", ".join(map(str, list(loaded)[:6])) if isinstance(loaded, dict) else f"a {type(loaded).__name__}"
-            raise GradtoolsError(f"{path} holds no state dict, at its top or under "
-                                 f"{', '.join(WRAPPERS)}; it holds {held}")
+            held = (
+                ", ".join(map(str, list(loaded)[:6]))
+                if isinstance(loaded, dict)
+                else f"a {type(loaded).__name__}"
+            )
+            raise GradtoolsError(
+                f"{path} holds no state dict, at its top or under "
+                f"{', '.join(WRAPPERS)}; it holds {held}"
+            )
         loaded = entries[entry]
         notes.append(f"{path}: the weights are its entry {entry!r}")
     return {key: value for key, value in loaded.items() if torch.is_tensor(value)}, notes
@@ -106,5 +140,8 @@ def _plain(value):
 
 
 def _is_state(value):
-    return (isinstance(value, dict) and all(isinstance(key, str) for key in value)
-            and any(torch.is_tensor(item) for item in value.values()))
+    return (
+        isinstance(value, dict)
+        and all(isinstance(key, str) for key in value)
+        and any(torch.is_tensor(item) for item in value.values())
+    )

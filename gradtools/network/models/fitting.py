@@ -7,9 +7,11 @@ from gradtools.errors import GradtoolsError
 from gradtools.network.models import heads
 
 # Names that torchvision has given up: its own files of DenseNet and ViT still have them.
-OLD_NAMES = ((re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)"), r"\1\2"),
-             (re.compile(r"(.*\.mlp)\.linear_1\.(weight|bias)"), r"\1.0.\2"),
-             (re.compile(r"(.*\.mlp)\.linear_2\.(weight|bias)"), r"\1.3.\2"))
+OLD_NAMES = (
+    (re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)"), r"\1\2"),
+    (re.compile(r"(.*\.mlp)\.linear_1\.(weight|bias)"), r"\1.0.\2"),
+    (re.compile(r"(.*\.mlp)\.linear_2\.(weight|bias)"), r"\1.3.\2"),
+)
 SHOWN = 4
 
 
@@ -52,16 +54,27 @@ def fit(module, state, head, path, without_head=False):
     GradtoolsError
         Says which keys are missing, unexpected or of another shape, or that several mendings fit.
     """
-    expected = {name: tuple(value.shape) for name, value in module.state_dict().items() if hasattr(value, "shape")}
-    tries = [_compare(expected, candidate, head, done, without_head)
-             for candidate, done in _candidates(state, expected)]
+    expected = {
+        name: tuple(value.shape)
+        for name, value in module.state_dict().items()
+        if hasattr(value, "shape")
+    }
+    tries = [
+        _compare(expected, candidate, head, done, without_head)
+        for candidate, done in _candidates(state, expected)
+    ]
     fits = tries[:1] if tries[0].complete else [found for found in tries if found.complete]
     if not fits:
-        closest = min(tries, key=lambda found: len(found.missing) + len(found.unexpected) + len(found.reshaped))
+        closest = min(
+            tries,
+            key=lambda found: len(found.missing) + len(found.unexpected) + len(found.reshaped),
+        )
         raise GradtoolsError(f"{path} does not fit the network: {_complaint(closest)}")
     if len(fits) > 1:
         ways = "; or ".join(", ".join(found.done) for found in fits)
-        raise GradtoolsError(f"{path} fits the network in {len(fits)} ways ({ways}): save the one that is meant")
+        raise GradtoolsError(
+            f"{path} fits the network in {len(fits)} ways ({ways}): save the one that is meant"
+        )
     notes = [f"{path}: {', '.join(fits[0].done)}"] if fits[0].done else []
     notes += _rebuild(module, fits[0].state, expected, head, path)
     module.load_state_dict(fits[0].state, strict=False)
@@ -76,7 +89,9 @@ def _rebuild(module, state, expected, head, path):
         return []
     heads.rebuild(module, head, n_classes, bias)
     before = expected[f"{head}.weight"][0]
-    return [f"{path}: the classifier {head} is rebuilt for its {n_classes} classes (the network came with {before})"]
+    return [
+        f"{path}: the classifier {head} is rebuilt for its {n_classes} classes (the network came with {before})"
+    ]
 
 
 def _candidates(state, expected):
@@ -87,9 +102,15 @@ def _candidates(state, expected):
         found.append((renamed, ("torchvision's old names are made new",)))
     for names, done in list(found):
         for prefix in _prefixes(names, expected):
-            kept = {key[len(prefix):]: value for key, value in names.items() if key.startswith(prefix)}
-            ignored = f" ({len(names) - len(kept)} others are ignored)" if len(names) > len(kept) else ""
-            found.append((kept, done + (f"the prefix {prefix!r} of its keys is taken away{ignored}",)))
+            kept = {
+                key[len(prefix) :]: value for key, value in names.items() if key.startswith(prefix)
+            }
+            ignored = (
+                f" ({len(names) - len(kept)} others are ignored)" if len(names) > len(kept) else ""
+            )
+            found.append(
+                (kept, done + (f"the prefix {prefix!r} of its keys is taken away{ignored}",))
+            )
         for prefix in _prefixes(expected, names):
             added = {prefix + key: value for key, value in names.items()}
             found.append((added, done + (f"the prefix {prefix!r} is put before its keys",)))
@@ -105,7 +126,14 @@ def _renamed(key):
 def _prefixes(longer, shorter):
     """What stands before one of the shorter names in the longer ones: 'module.', 'model.backbone.'."""
     anchors = [name for name in shorter if not _unread(name)][:1]
-    return sorted({name[:-len(anchor)] for anchor in anchors for name in longer if name.endswith("." + anchor)})
+    return sorted(
+        {
+            name[: -len(anchor)]
+            for anchor in anchors
+            for name in longer
+            if name.endswith("." + anchor)
+        }
+    )
 
 
 def _compare(expected, state, head, done, without_head):
@@ -119,9 +147,13 @@ def _compare(expected, state, head, done, without_head):
     if own and f"{own}weight" in state:  # a bias comes and goes with the rebuilt classifier
         missing = [name for name in missing if name != f"{own}bias"]
         unexpected = [name for name in unexpected if name != f"{own}bias"]
-    reshaped = [(name, tuple(state[name].shape), shape) for name, shape in expected.items()
-                if name in state and tuple(state[name].shape) != shape
-                and not _other_classes(name, own, state[name].shape, shape)]
+    reshaped = [
+        (name, tuple(state[name].shape), shape)
+        for name, shape in expected.items()
+        if name in state
+        and tuple(state[name].shape) != shape
+        and not _other_classes(name, own, state[name].shape, shape)
+    ]
     return Fit(state, missing, unexpected, reshaped, done)
 
 
@@ -137,7 +169,9 @@ def _unread(name):
 
 def _other_classes(name, own, got, shape):
     """Whether an entry is the classifier's, of another number of classes."""
-    return own is not None and name in (f"{own}weight", f"{own}bias") and tuple(got[1:]) == shape[1:]
+    return (
+        own is not None and name in (f"{own}weight", f"{own}bias") and tuple(got[1:]) == shape[1:]
+    )
 
 
 def _head_in_place(expected, state, head):
@@ -145,12 +179,17 @@ def _head_in_place(expected, state, head):
     lacking, over = _lacking(expected, state), _lacking(state, expected)
     parents = {name.rpartition(".")[0] for name in over}
     weight = state.get(f"{next(iter(parents), '')}.weight")
-    if (not lacking or any(not name.startswith(f"{head}.") for name in lacking) or len(parents) != 1 or weight is None
-            or tuple(weight.shape[1:]) != expected[f"{head}.weight"][1:]
-            or any(name.rpartition(".")[2] not in ("weight", "bias") for name in over)):
+    if (
+        not lacking
+        or any(not name.startswith(f"{head}.") for name in lacking)
+        or len(parents) != 1
+        or weight is None
+        or tuple(weight.shape[1:]) != expected[f"{head}.weight"][1:]
+        or any(name.rpartition(".")[2] not in ("weight", "bias") for name in over)
+    ):
         return state, ()
     old = parents.pop()
-    moved = {head + key[len(old):] if key in over else key: value for key, value in state.items()}
+    moved = {head + key[len(old) :] if key in over else key: value for key, value in state.items()}
     return moved, (f"its classifier {old} is {head} here",)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from gradtools.network import taps
 from gradtools.errors import GradtoolsError
+from gradtools.network import taps
 
 SIZES = (32, 64, 96, 128, 224)  # tried in turn where the preprocessing leaves the size open
 

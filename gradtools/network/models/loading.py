@@ -32,7 +32,17 @@ class Model:
     notes: list
 
 
-def load(spec, weights="default", *, preprocess=None, no_head=False, class_names=None, trust=False, seed=0, without_images=False):
+def load(
+    spec,
+    weights="default",
+    *,
+    preprocess=None,
+    no_head=False,
+    class_names=None,
+    trust=False,
+    seed=0,
+    without_images=False,
+):
     """Build a network and give it its weights.
 
     Parameters
@@ -63,12 +73,18 @@ def load(spec, weights="default", *, preprocess=None, no_head=False, class_names
     UsageError, GradtoolsError
     """
     source = specs.find(spec)
-    rules, notes = (source.preprocess or preprocessing.NONE, []) if without_images else _preprocess(source, spec, preprocess)
+    rules, notes = (
+        (source.preprocess or preprocessing.NONE, [])
+        if without_images
+        else _preprocess(source, spec, preprocess)
+    )
     from_file = weights not in ("default", "random")
     state, read_notes = checkpoints.read(weights, trust) if from_file else (None, [])
     notes += read_notes
     module = _build(source, None if from_file else weights, seed)
-    half = from_file and any(value.dtype in (torch.float16, torch.bfloat16) for value in state.values())
+    half = from_file and any(
+        value.dtype in (torch.float16, torch.bfloat16) for value in state.values()
+    )
     name = heads.find(module, preprocessing.side(rules))
     removed = no_head and name is not None and not source.constructed
     if removed:
@@ -81,14 +97,18 @@ def load(spec, weights="default", *, preprocess=None, no_head=False, class_names
     head = None if no_head else heads.read(module, name)
     names, names_notes = (None, []) if no_head else _class_names(source, class_names, head)
     notes += names_notes
-    return Model(module, spec, weights, checkpoints.sha256(module), rules, names, head, not no_head, notes)
+    return Model(
+        module, spec, weights, checkpoints.sha256(module), rules, names, head, not no_head, notes
+    )
 
 
 def _build(source, kind, seed):
     """The network, made with a seed of its own so that random parts are the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        with contextlib.redirect_stdout(sys.stderr):  # a download says so on stdout, which belongs to the store
+        with contextlib.redirect_stdout(
+            sys.stderr
+        ):  # a download says so on stdout, which belongs to the store
             return source.build(kind).float().eval().requires_grad_(False)
 
 
@@ -99,9 +119,11 @@ def _preprocess(source, spec, option):
     elif source.preprocess is not None:
         rules, origin = source.preprocess, source.preprocess_from
     else:
-        raise UsageError(f"model {spec} declares no preprocessing, and a guessed one gives wrong numbers: write "
-                         f"PREPROCESS into its file or give --preprocess {', '.join(preprocessing.PRESETS)} or "
-                         "resize=256,crop=224,mean=a/b/c,std=a/b/c")
+        raise UsageError(
+            f"model {spec} declares no preprocessing, and a guessed one gives wrong numbers: write "
+            f"PREPROCESS into its file or give --preprocess {', '.join(preprocessing.PRESETS)} or "
+            "resize=256,crop=224,mean=a/b/c,std=a/b/c"
+        )
     return rules, [f"preprocessing of {origin}: {preprocessing.describe(rules)}"]
 
 
@@ -109,7 +131,9 @@ def _weights_notes(source, spec, weights, seed):
     if weights == "random":
         return [f"random weights (seed {seed}): the numbers say nothing of a trained network"]
     if weights == "default" and source.constructed:
-        return [f"weights as {spec.rpartition(':')[2]}() makes them; --weights PATH loads a checkpoint"]
+        return [
+            f"weights as {spec.rpartition(':')[2]}() makes them; --weights PATH loads a checkpoint"
+        ]
     return []
 
 
@@ -119,17 +143,23 @@ def _class_names(source, path, head):
     if path is not None:
         names = _names_in_file(path)
         if n_classes not in (None, len(names)):
-            raise UsageError(f"--class-names {path} has {len(names)} names, the network has {n_classes} classes")
+            raise UsageError(
+                f"--class-names {path} has {len(names)} names, the network has {n_classes} classes"
+            )
         return names, []
     if source.class_names is None or n_classes is None or len(source.class_names) == n_classes:
         return source.class_names, []
-    return None, [f"the model's {len(source.class_names)} class names are not used for its {n_classes} classes; "
-                  "--class-names FILE gives theirs"]
+    return None, [
+        f"the model's {len(source.class_names)} class names are not used for its {n_classes} classes; "
+        "--class-names FILE gives theirs"
+    ]
 
 
 def _names_in_file(path):
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--class-names {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(
+            f"--class-names {path} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
     return [line.strip() for line in lines if line.strip()]

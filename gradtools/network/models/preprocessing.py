@@ -7,7 +7,13 @@ or None; the centre crop's side or None; three means and deviations for channels
 from gradtools.errors import UsageError
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-NONE = {"resize": None, "crop": None, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
+NONE = {
+    "resize": None,
+    "crop": None,
+    "mean": [0.0] * 3,
+    "std": [1.0] * 3,
+    "interpolation": "bilinear",
+}
 PRESETS = {
     "imagenet": {**NONE, "resize": 256, "crop": 224, "mean": MEAN, "std": STD},
     "imagenet-norm": {**NONE, "mean": MEAN, "std": STD},
@@ -27,9 +33,14 @@ def parse(text):
         return dict(PRESETS[text])
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(equals for _, equals, _ in pairs):
-        raise UsageError(f"--preprocess {text}: write {', '.join(PRESETS)}, or "
-                         "resize=256,crop=224,mean=a/b/c,std=a/b/c,interpolation=bilinear")
-    return normalise({key.strip(): _value(text, value.strip()) for key, _, value in pairs}, f"--preprocess {text}")
+        raise UsageError(
+            f"--preprocess {text}: write {', '.join(PRESETS)}, or "
+            "resize=256,crop=224,mean=a/b/c,std=a/b/c,interpolation=bilinear"
+        )
+    return normalise(
+        {key.strip(): _value(text, value.strip()) for key, _, value in pairs},
+        f"--preprocess {text}",
+    )
 
 
 def normalise(declared, where):
@@ -44,10 +55,18 @@ def normalise(declared, where):
     if isinstance(declared, str) and declared in PRESETS:
         return dict(PRESETS[declared])
     if not isinstance(declared, dict) or set(declared) - set(NONE):
-        raise UsageError(f"{where}: write {', '.join(PRESETS)}, or a dict of some of {', '.join(NONE)}")
+        raise UsageError(
+            f"{where}: write {', '.join(PRESETS)}, or a dict of some of {', '.join(NONE)}"
+        )
     full = {**NONE, **declared}
-    full["resize"], full["crop"] = _pixels(full["resize"], where, "resize"), _pixels(full["crop"], where, "crop")
-    full["mean"], full["std"] = _triple(full["mean"], where, "mean"), _triple(full["std"], where, "std")
+    full["resize"], full["crop"] = (
+        _pixels(full["resize"], where, "resize"),
+        _pixels(full["crop"], where, "crop"),
+    )
+    full["mean"], full["std"] = (
+        _triple(full["mean"], where, "mean"),
+        _triple(full["std"], where, "std"),
+    )
     if min(full["std"]) <= 0:
         raise UsageError(f"{where}: std must be above 0")
     if full["interpolation"] not in INTERPOLATIONS:
@@ -58,8 +77,13 @@ def normalise(declared, where):
 def from_torchvision(transforms):
     """The dict of a torchvision weight's transforms."""
     resize = list(transforms.resize_size)
-    return {"resize": resize[0] if len(resize) == 1 else resize, "crop": transforms.crop_size[0],
-            "mean": list(transforms.mean), "std": list(transforms.std), "interpolation": transforms.interpolation.value}
+    return {
+        "resize": resize[0] if len(resize) == 1 else resize,
+        "crop": transforms.crop_size[0],
+        "mean": list(transforms.mean),
+        "std": list(transforms.std),
+        "interpolation": transforms.interpolation.value,
+    }
 
 
 def describe(rules):
@@ -70,7 +94,9 @@ def describe(rules):
     if rules["resize"]:
         parts.append(rules["interpolation"])
     plain = rules["mean"] == NONE["mean"] and rules["std"] == NONE["std"]
-    parts.append("0..1" if plain else "mean " + _slashed(rules["mean"]) + ", std " + _slashed(rules["std"]))
+    parts.append(
+        "0..1" if plain else "mean " + _slashed(rules["mean"]) + ", std " + _slashed(rules["std"])
+    )
     return ", ".join(parts)
 
 
@@ -104,8 +130,13 @@ def _pixels(value, where, key):
     if value is None:
         return None
     sides = list(value) if isinstance(value, (list, tuple)) else [value]
-    if not all(isinstance(side, int) and side > 0 for side in sides) or len(sides) > (2 if key == "resize" else 1):
-        raise UsageError(f"{where}: {key} is a number of pixels" + (" or height/width" if key == "resize" else ""))
+    if not all(isinstance(side, int) and side > 0 for side in sides) or len(sides) > (
+        2 if key == "resize" else 1
+    ):
+        raise UsageError(
+            f"{where}: {key} is a number of pixels"
+            + (" or height/width" if key == "resize" else "")
+        )
     return sides[0] if len(sides) == 1 else sides
 
 

@@ -49,7 +49,9 @@ def find(spec):
         if name.endswith(".py"):
             raise UsageError(f"model {spec}: name the callable too, as in {spec}:resnet20")
         if Path(name).suffix in (".pt", ".pth", ".pt2", ".ckpt", ".safetensors"):
-            raise UsageError(f"model {spec} is a file of weights: write --model NAME --weights {spec}")
+            raise UsageError(
+                f"model {spec} is a file of weights: write --model NAME --weights {spec}"
+            )
         return _torchvision(name)
     namespace = _file(where) if where.endswith(".py") else _module(where)
     return _python(spec, namespace, name)
@@ -61,26 +63,40 @@ def _torchvision(name):
     known = models.list_models(module=models)
     if name.lower() not in known:
         near = ", ".join(difflib.get_close_matches(name.lower(), known, 3))
-        hint = f"near names are {near}" if near else "others are file.py:callable or package.module:callable"
+        hint = (
+            f"near names are {near}"
+            if near
+            else "others are file.py:callable or package.module:callable"
+        )
         raise UsageError(f"model {name}: torchvision has no such classifier; {hint}")
     weights = models.get_model_weights(name).DEFAULT
     rules = preprocessing.from_torchvision(weights.transforms())
-    return Source(lambda kind: _build_torchvision(models, name, kind), rules, f"torchvision's {weights}",
-                  list(weights.meta["categories"]), False)
+    return Source(
+        lambda kind: _build_torchvision(models, name, kind),
+        rules,
+        f"torchvision's {weights}",
+        list(weights.meta["categories"]),
+        False,
+    )
 
 
 def _build_torchvision(models, name, kind):
     options = {}
     if kind != "default" and name.lower() in ("googlenet", "inception_v3"):
-        options = {"init_weights": kind == "random", "transform_input": kind is None}  # as with torchvision's weights
+        options = {
+            "init_weights": kind == "random",
+            "transform_input": kind is None,
+        }  # as with torchvision's weights
     weights = "DEFAULT" if kind == "default" else None
     try:
         module = models.get_model(name, weights=weights, progress=sys.stderr.isatty(), **options)
     except (OSError, RuntimeError) as error:
         if kind != "default":
             raise
-        raise GradtoolsError(f"{name}: its default weights cannot be fetched ({_first_line(error)}); give --weights "
-                             "PATH, or --weights random for a trial") from error
+        raise GradtoolsError(
+            f"{name}: its default weights cannot be fetched ({_first_line(error)}); give --weights "
+            "PATH, or --weights random for a trial"
+        ) from error
     for auxiliary in AUXILIARY:
         if getattr(module, auxiliary, None) is not None:
             setattr(module, auxiliary, None)
@@ -104,10 +120,14 @@ def _file(path):
         spec.loader.exec_module(namespace)
     except Exception as error:
         del sys.modules[name]
-        raise GradtoolsError(f"model {path} does not import: {type(error).__name__}: {_first_line(error)}") from error
+        raise GradtoolsError(
+            f"model {path} does not import: {type(error).__name__}: {_first_line(error)}"
+        ) from error
     finally:
         sys.path.remove(str(full.parent))
-        sys.path.append(str(full.parent))  # for imports inside its functions, behind what others import later
+        sys.path.append(
+            str(full.parent)
+        )  # for imports inside its functions, behind what others import later
     return namespace
 
 
@@ -119,19 +139,29 @@ def _module(name):
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and name.startswith(error.name):
-            raise UsageError(f"model {name}: no such module here or installed; write a name of torchvision, "
-                             "file.py:callable or package.module:callable") from error
+            raise UsageError(
+                f"model {name}: no such module here or installed; write a name of torchvision, "
+                "file.py:callable or package.module:callable"
+            ) from error
         raise GradtoolsError(f"model {name} does not import: {_first_line(error)}") from error
     except Exception as error:
-        raise GradtoolsError(f"model {name} does not import: {type(error).__name__}: {_first_line(error)}") from error
+        raise GradtoolsError(
+            f"model {name} does not import: {type(error).__name__}: {_first_line(error)}"
+        ) from error
 
 
 def _python(spec, namespace, name):
     maker, where = getattr(namespace, name, None), spec.rpartition(":")[0]
     if not callable(maker):
-        known = [key for key, value in vars(namespace).items() if callable(value) and not key.startswith("_")]
+        known = [
+            key
+            for key, value in vars(namespace).items()
+            if callable(value) and not key.startswith("_")
+        ]
         near = difflib.get_close_matches(name, known, 3, 0.4) or known[:6]
-        raise UsageError(f"model {spec}: {where} has no callable {name!r}; it has {', '.join(near) or 'none'}")
+        raise UsageError(
+            f"model {spec}: {where} has no callable {name!r}; it has {', '.join(near) or 'none'}"
+        )
     rules = getattr(namespace, "PREPROCESS", None)
     if rules is None:
         rules = getattr(namespace, "preprocess", None)
@@ -147,11 +177,17 @@ def _build_python(spec, maker, kind):
     try:
         module = maker if isinstance(maker, nn.Module) else maker()
     except Exception as error:
-        raise GradtoolsError(f"model {spec}: {name}() fails: {type(error).__name__}: {_first_line(error)}") from error
+        raise GradtoolsError(
+            f"model {spec}: {name}() fails: {type(error).__name__}: {_first_line(error)}"
+        ) from error
     if isinstance(module, torch.jit.ScriptModule):
-        raise GradtoolsError(f"model {spec} is TorchScript, whose modules cannot be tapped: return the network itself")
+        raise GradtoolsError(
+            f"model {spec} is TorchScript, whose modules cannot be tapped: return the network itself"
+        )
     if not isinstance(module, nn.Module):
-        raise GradtoolsError(f"model {spec}: {name}() gives a {type(module).__name__}, not a torch.nn.Module")
+        raise GradtoolsError(
+            f"model {spec}: {name}() gives a {type(module).__name__}, not a torch.nn.Module"
+        )
     if kind == "random":
         for child in module.modules():
             if hasattr(child, "reset_parameters"):

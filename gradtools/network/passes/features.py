@@ -33,19 +33,32 @@ def run_batch(job, pixels, label):
 def _scored(job, logits, tapped, label, cosine):
     """Outputs of a network with classes, and the score's gradients at every tap."""
     options = job.options
-    total, classes = scores.score(logits / options.temperature, job.target, options.score, label=label, member=job.member, cosine=cosine)
+    total, classes = scores.score(
+        logits / options.temperature,
+        job.target,
+        options.score,
+        label=label,
+        member=job.member,
+        cosine=cosine,
+    )
     gradients = taps.gradients(total, tapped)
     return passes.outputs(job, logits) | {paths.TARGET: array(classes, "i4")}, gradients
 
 
 def _tap_values(tap, activation, gradient, options):
     """Reductions over positions of one tap, and the maps that were asked for."""
-    tensors = {"activation": activation} if gradient is None else {"activation": activation, "gradient": gradient}
+    tensors = (
+        {"activation": activation}
+        if gradient is None
+        else {"activation": activation, "gradient": gradient}
+    )
     where, maps, values = paths.tap(tap.name), {}, {}
     for name, tensor in tensors.items():
         maps[name], token = taps.to_chw(tensor, tap)
         if name in options.maps:
-            values[f"{where}/{name}_map"] = array(maps[name], NUMPY[options.map_dtype] if name == "activation" else "f4")
+            values[f"{where}/{name}_map"] = array(
+                maps[name], NUMPY[options.map_dtype] if name == "activation" else "f4"
+            )
         if token is not None:
             values[f"{where}/token_{name}"] = array(token)
     reduced = passes.reductions.over_positions(maps["activation"], maps.get("gradient"))

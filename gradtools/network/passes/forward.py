@@ -5,8 +5,8 @@ import contextlib
 import numpy as np
 import torch
 
-from gradtools.network import taps
 from gradtools.errors import GradtoolsError
+from gradtools.network import taps
 from gradtools.network.passes.plan import normalised
 from gradtools.store import paths
 
@@ -14,7 +14,9 @@ from gradtools.store import paths
 def inputs(pixels, job):
     """Pixels (B, 3, H, W), u8 or float, as what the network reads: normalised, of the job's type, on its device."""
     options = job.options
-    return normalised(pixels, job.model).to(options.device, getattr(torch, options.dtype), memory_format=torch.channels_last)
+    return normalised(pixels, job.model).to(
+        options.device, getattr(torch, options.dtype), memory_format=torch.channels_last
+    )
 
 
 def forward(job, x, chosen=None):
@@ -38,17 +40,25 @@ def forward(job, x, chosen=None):
     GradtoolsError
         The output does not have one row an image.
     """
-    (output, tapped), cosine = with_cosine(job, lambda: taps.forward(job.network, x, job.taps if chosen is None else chosen))
+    (output, tapped), cosine = with_cosine(
+        job, lambda: taps.forward(job.network, x, job.taps if chosen is None else chosen)
+    )
     if len(output) != len(x):
-        raise GradtoolsError(f"{job.model.spec} returns {len(output)} rows for {len(x)} images: its output must have one row an image; "
-                             "--batch-size 1 gives it one at a time")
+        raise GradtoolsError(
+            f"{job.model.spec} returns {len(output)} rows for {len(x)} images: its output must have one row an image; "
+            "--batch-size 1 gives it one at a time"
+        )
     return output, tapped, cosine
 
 
 def with_cosine(job, run):
     """What a pass of the job's network gives, `run()`, and with `--score cosine` the cosines (B, K) as `forward` has them."""
     by_cosine = job.target is not None and job.options.score == "cosine"
-    with taps.head_inputs(job.network, job.model.head.name) if by_cosine else contextlib.nullcontext() as read:
+    with (
+        taps.head_inputs(job.network, job.model.head.name)
+        if by_cosine
+        else contextlib.nullcontext() as read
+    ):
         found = run()
     return found, _cosine(job, read[0]) if by_cosine else None
 
@@ -56,7 +66,10 @@ def with_cosine(job, run):
 def _cosine(job, embedding):
     """Cosine of the head's input (B, D) with every class row, (B, K)."""
     rows = torch.as_tensor(job.model.head.weight).to(embedding)
-    return torch.nn.functional.normalize(embedding, dim=1) @ torch.nn.functional.normalize(rows, dim=1).T
+    return (
+        torch.nn.functional.normalize(embedding, dim=1)
+        @ torch.nn.functional.normalize(rows, dim=1).T
+    )
 
 
 def first_not_finite(job, pixels):
@@ -66,8 +79,12 @@ def first_not_finite(job, pixels):
     def watch(name):
         def hook(_module, _inputs, output):
             tensors = output if isinstance(output, (tuple, list)) else (output,)
-            if any(isinstance(tensor, torch.Tensor) and not tensor.isfinite().all() for tensor in tensors):
+            if any(
+                isinstance(tensor, torch.Tensor) and not tensor.isfinite().all()
+                for tensor in tensors
+            ):
                 found.append(name or "the network")
+
         return hook
 
     with contextlib.ExitStack() as stack, torch.no_grad():

@@ -33,7 +33,19 @@ def block(batch_size):
     return batch_size * max(1, BLOCK // batch_size)
 
 
-def walk(part, job, run, *, listed=None, first=0, width=1, batch_size=None, workers=2, say=print, progress=None):
+def walk(
+    part,
+    job,
+    run,
+    *,
+    listed=None,
+    first=0,
+    width=1,
+    batch_size=None,
+    workers=2,
+    say=print,
+    progress=None,
+):
     """Go over the entries from the first that is not committed.
 
     Parameters
@@ -58,13 +70,19 @@ def walk(part, job, run, *, listed=None, first=0, width=1, batch_size=None, work
     listed, size = listed or job.images, batch_size or job.options.batch_size
     total, start = len(listed.ids) // width, part.committed - first
     waiting = []
-    stream = images.batches(listed, job.model.preprocess, size, start=start * width, workers=workers)
+    stream = images.batches(
+        listed, job.model.preprocess, size, start=start * width, workers=workers
+    )
     with contextlib.closing(stream), (progress or interrupt.unwatched)(total, start) as advance:
         for batch in stream:
             values = _halved_on_need(part, run, listed, batch, width, job.options.device, say)
             _check_finite(values, batch, listed, width, job)
             if width == 1:
-                values |= {paths.DIGEST: batch.digests, paths.HEIGHT: batch.heights, paths.WIDTH: batch.widths}
+                values |= {
+                    paths.DIGEST: batch.digests,
+                    paths.HEIGHT: batch.heights,
+                    paths.WIDTH: batch.widths,
+                }
                 for place, reason in batch.reasons.items():
                     if listed.images[place]:
                         say(f"skipped {reason}")
@@ -87,16 +105,20 @@ def _halved_on_need(part, run, listed, batch, width, device, say):
     while start < entries:
         rows = slice(start * width, min(start + fits, entries) * width)
         try:
-            done.append(run(batch.pixels[rows], listed.labels[batch.start:][rows]))
+            done.append(run(batch.pixels[rows], listed.labels[batch.start :][rows]))
             _check_rows(part, done[-1], min(fits, entries - start))
             start += fits
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
             if fits == 1:
-                raise GradtoolsError(f"one image does not fit the memory of {device} with these taps: ask for fewer") from None
+                raise GradtoolsError(
+                    f"one image does not fit the memory of {device} with these taps: ask for fewer"
+                ) from None
             if part.batch_limit is None:
-                say(f"a batch of {width * fits} does not fit the memory of {device}: halved, so values may differ in rounding")
+                say(
+                    f"a batch of {width * fits} does not fit the memory of {device}: halved, so values may differ in rounding"
+                )
             fits = max(1, fits // 2)
             part.limit_batches(fits)
     return {path: np.concatenate([values[path] for values in done]) for path in done[0]}
@@ -106,8 +128,10 @@ def _check_rows(part, values, entries):
     """Refuse values of fewer or more rows than entries: HDF5 would copy a single row to all of them."""
     for column in part.columns:
         if column.path in values and len(values[column.path]) != entries * column.axis.per:
-            raise GradtoolsError(f"{column.path} has {len(values[column.path])} rows for a batch of {entries}, not {entries * column.axis.per}: "
-                                 "every module must keep the images of a batch apart; --batch-size 1 gives it one at a time")
+            raise GradtoolsError(
+                f"{column.path} has {len(values[column.path])} rows for a batch of {entries}, not {entries * column.axis.per}: "
+                "every module must keep the images of a batch apart; --batch-size 1 gives it one at a time"
+            )
 
 
 def _check_finite(values, batch, listed, width, job):
@@ -120,17 +144,30 @@ def _check_finite(values, batch, listed, width, job):
         if not wrong.any():
             continue
         entry = int(np.argmax(wrong))
-        culprits = (first_not_finite(job, batch.pixels[image:image + 1]) for image in range(entry * width, (entry + 1) * width))
+        culprits = (
+            first_not_finite(job, batch.pixels[image : image + 1])
+            for image in range(entry * width, (entry + 1) * width)
+        )
         module = next(filter(None, culprits), None)
         told = f"; the first that is not finite is the output of {module}" if module else ""
-        way = "take --map-dtype float32" if array.dtype == np.float16 and not told else "mend the network, or leave the image out"
-        raise GradtoolsError(f"{', '.join(listed.ids[batch.start + entry * width:][:width])}: {path} is NaN or infinite{told}: {way}")
+        way = (
+            "take --map-dtype float32"
+            if array.dtype == np.float16 and not told
+            else "mend the network, or leave the image out"
+        )
+        raise GradtoolsError(
+            f"{', '.join(listed.ids[batch.start + entry * width :][:width])}: {path} is NaN or infinite{told}: {way}"
+        )
 
 
 def _is_finite_kind(path):
     """Whether all values at a path are finite by definition (bool); of ablations, whose scores can be undefined, only the features are."""
     kind = path.rpartition("/")[2].removeprefix("token_").removesuffix("_map")
-    return path in (paths.LOGITS, paths.EMBEDDING) or path.startswith(paths.TAPS + "/") and kind in REDUCTIONS
+    return (
+        path in (paths.LOGITS, paths.EMBEDDING)
+        or path.startswith(paths.TAPS + "/")
+        and kind in REDUCTIONS
+    )
 
 
 def _commit(part, waiting):
@@ -146,8 +183,10 @@ def judge_skipped(part, total, allowed):
     if count == total:
         raise GradtoolsError(f"none of the {total} images could be read")
     if count > allowed:
-        raise TooManySkipped(f"{count} of {total} images could not be read, {allowed} allowed: {part.file.filename} is kept; "
-                             "mend them, or finish it with a larger --max-skipped")
+        raise TooManySkipped(
+            f"{count} of {total} images could not be read, {allowed} allowed: {part.file.filename} is kept; "
+            "mend them, or finish it with a larger --max-skipped"
+        )
 
 
 def allowance(text, total):

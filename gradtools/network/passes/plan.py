@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from gradtools import images
+from gradtools.errors import UsageError
 from gradtools.images import labels
 from gradtools.network import models, scores, taps
-from gradtools.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +62,9 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
     device = _device(options.device)
     _check_score(model, options)
     network = model.module.to(device=device, dtype=getattr(torch, options.dtype))
-    example = normalised(np.array(images.first_readable(image_list, model.preprocess))[None], model).to(
-        device=device, dtype=getattr(torch, options.dtype))
+    example = normalised(
+        np.array(images.first_readable(image_list, model.preprocess))[None], model
+    ).to(device=device, dtype=getattr(torch, options.dtype))
     trace = taps.trace(network, example)
     chosen = choose(trace) if choose else taps.resolve(trace, list(options.tap))
     n_classes = trace.output_shape[-1]
@@ -71,14 +72,18 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
     image_list = _with_targets(image_list, member, target, options, say)
     verdicts = {}
     if probed and target is not None and options.score == "logit" and target.kind != "diff":
-        verdicts = taps.probe(network, chosen, example.shape[1:], head=model.head)  # what it finds holds of logits alone
+        verdicts = taps.probe(
+            network, chosen, example.shape[1:], head=model.head
+        )  # what it finds holds of logits alone
     for tap in chosen:
         if tap.name in verdicts and verdicts[tap.name].sentence:
             say(f"{tap.name}: {verdicts[tap.name].sentence}")
     if options.fold:
         network = taps.fold_batchnorm(network, example, chosen)
     network = network.to(memory_format=torch.channels_last)
-    return Job(image_list, model, network, chosen, trace, target, member, verdicts, options, n_classes)
+    return Job(
+        image_list, model, network, chosen, trace, target, member, verdicts, options, n_classes
+    )
 
 
 def _device(name):
@@ -88,7 +93,9 @@ def _device(name):
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"--device {name} cannot be used here ({reason}): choose cpu or one that is here") from error
+        raise UsageError(
+            f"--device {name} cannot be used here ({reason}): choose cpu or one that is here"
+        ) from error
     return device
 
 
@@ -97,7 +104,9 @@ def _check_score(model, options):
     if not math.isfinite(options.temperature) or not 1e-6 <= options.temperature <= 1e6:
         raise UsageError(f"--temperature {options.temperature}: give a number between 1e-6 and 1e6")
     if options.score == "cosine" and model.head is None:
-        raise UsageError(f"--score cosine: no classifier with a row for each class was found in {model.spec}")
+        raise UsageError(
+            f"--score cosine: no classifier with a row for each class was found in {model.spec}"
+        )
 
 
 def normalised(pixels, model):
@@ -107,7 +116,9 @@ def normalised(pixels, model):
         return x
     scale, shift = images.normalisation(model.preprocess)
     x = x.to(torch.float32, memory_format=torch.channels_last)
-    return x.mul_(torch.from_numpy(scale)[:, None, None]).add_(torch.from_numpy(shift)[:, None, None])
+    return x.mul_(torch.from_numpy(scale)[:, None, None]).add_(
+        torch.from_numpy(shift)[:, None, None]
+    )
 
 
 def _classes(image_list, model, n_classes, options, say, known=None):
@@ -118,11 +129,21 @@ def _classes(image_list, model, n_classes, options, say, known=None):
             raise UsageError(f"--target {options.target}: {model.spec} has no class head")
         return None, member
     target = scores.parse_target(options.target, model.class_names or [], n_classes)
-    if known is not None and known.shape == member.shape and options.label_map is None and not options.labels_in_order:
+    if (
+        known is not None
+        and known.shape == member.shape
+        and options.label_map is None
+        and not options.labels_in_order
+    ):
         member = known
     elif image_list.label_names:
-        mapping = labels.match(image_list.label_names, model.class_names or [], n_classes=n_classes, label_map=options.label_map,
-                               in_order=options.labels_in_order)
+        mapping = labels.match(
+            image_list.label_names,
+            model.class_names or [],
+            n_classes=n_classes,
+            label_map=options.label_map,
+            in_order=options.labels_in_order,
+        )
         member = mapping.member
         _say_mapping(mapping, say)
     if target.kind in ("label", "labels"):
@@ -137,10 +158,14 @@ def _with_targets(image_list, member, target, options, say):
     has = (image_list.labels >= 0) & member.any(axis=1)[np.maximum(image_list.labels, 0)]
     missing = int((~has).sum())
     if missing and options.unmapped != "skip":
-        raise UsageError(f"--target label: {missing} of {len(has)} images have no single label that meets a model class, the first "
-                         f"{image_list.ids[int(np.argmin(has))]}; leave them out with --unmapped skip")
+        raise UsageError(
+            f"--target label: {missing} of {len(has)} images have no single label that meets a model class, the first "
+            f"{image_list.ids[int(np.argmin(has))]}; leave them out with --unmapped skip"
+        )
     if missing:
-        say(f"{missing} of {len(has)} images have no single label that meets a model class: left out")
+        say(
+            f"{missing} of {len(has)} images have no single label that meets a model class: left out"
+        )
     return images.subset(image_list, has) if missing else image_list
 
 
@@ -155,7 +180,11 @@ def _check_label_target(image_list, member, options):
     unmet = [name for name, row in zip(image_list.label_names, member) if not row.any()]
     ways = "--label-map CSV, --labels-in-order or --class-names FILE"
     if not image_list.label_names:
-        raise UsageError(f"--target {options.target}: the images have no labels; give a folder of class folders or a CSV manifest")
+        raise UsageError(
+            f"--target {options.target}: the images have no labels; give a folder of class folders or a CSV manifest"
+        )
     if unmet and (options.unmapped != "skip" or len(unmet) == len(image_list.label_names)):
-        raise UsageError(f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the "
-                         f"model ({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip")
+        raise UsageError(
+            f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the "
+            f"model ({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip"
+        )

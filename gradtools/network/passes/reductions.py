@@ -6,7 +6,7 @@ here the parts are read once, and their copies stay in the cache: half the time 
 
 import torch
 
-PART = 2 ** 17  # values: 1 MiB as float64
+PART = 2**17  # values: 1 MiB as float64
 
 
 def over_positions(maps, slopes=None):
@@ -32,12 +32,26 @@ def over_positions(maps, slopes=None):
     images, rows = _part(maps)
     found = []
     for first in range(0, len(maps), images):
-        parts = (tuple(tensor[first:first + images, :, top:top + rows] for tensor in (maps, slopes) if tensor is not None)
-                 for top in range(0, maps.shape[2], rows))
+        parts = (
+            tuple(
+                tensor[first : first + images, :, top : top + rows]
+                for tensor in (maps, slopes)
+                if tensor is not None
+            )
+            for top in range(0, maps.shape[2], rows)
+        )
         found.append([sum(values) for values in zip(*(_sums(*part) for part in parts))])
     positions = maps.shape[2] * maps.shape[3]
-    scales = {"activation": positions, "active_share": positions, "gradient": positions, "contribution": 1}
-    return {name: torch.cat(values) / scale for (name, scale), values in zip(scales.items(), zip(*found))}
+    scales = {
+        "activation": positions,
+        "active_share": positions,
+        "gradient": positions,
+        "contribution": 1,
+    }
+    return {
+        name: torch.cat(values) / scale
+        for (name, scale), values in zip(scales.items(), zip(*found))
+    }
 
 
 def _part(maps):
@@ -51,7 +65,9 @@ def _part(maps):
 
 def _sums(maps, slopes=None):
     """Sums over positions, (N, C) each, in the order of the columns."""
-    active = torch.gt(maps, 0, out=torch.empty_like(maps, dtype=torch.float32)).sum((2, 3)).double()  # whole numbers below 2^24: exact
+    active = (
+        torch.gt(maps, 0, out=torch.empty_like(maps, dtype=torch.float32)).sum((2, 3)).double()
+    )  # whole numbers below 2^24: exact
     wide = maps.double()
     if slopes is None:
         return wide.sum((2, 3)), active

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gradtools.network import passes, taps
 from gradtools.errors import GradtoolsError
+from gradtools.network import passes, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
 from gradtools.network.saliency.guided import guided_relus
 
@@ -29,16 +29,29 @@ def run_images(plan, pixels, classes=None):
     output, tapped, cosine = passes.forward(job, x, plan.taps)
     rows = targets.rows(job, output, cosine, classes)
     values = passes.outputs(job, output) | {
-        "/maps/target": np.stack([passes.array(about, "i4") for _, about in rows], axis=1).reshape(-1),
-        "/maps/score": np.stack([passes.array(score) for score, _ in rows], axis=1).reshape(-1)}
-    values |= _interleaved([_maps(plan.maps, tapped, score, number + 1 < len(rows), job.options)
-                            for number, (score, _) in enumerate(rows)] if plan.maps else [])
+        "/maps/target": np.stack([passes.array(about, "i4") for _, about in rows], axis=1).reshape(
+            -1
+        ),
+        "/maps/score": np.stack([passes.array(score) for score, _ in rows], axis=1).reshape(-1),
+    }
+    values |= _interleaved(
+        [
+            _maps(plan.maps, tapped, score, number + 1 < len(rows), job.options)
+            for number, (score, _) in enumerate(rows)
+        ]
+        if plan.maps
+        else []
+    )
     if plan.guided:
         with guided_relus(job.model.spec):
             output, tapped, cosine = passes.forward(job, x, [plan.guided.tap])
             rows = targets.rows(job, output, cosine, classes)
-        values |= _interleaved([_maps([plan.guided], tapped, score, number + 1 < len(rows), job.options)
-                                for number, (score, _) in enumerate(rows)])
+        values |= _interleaved(
+            [
+                _maps([plan.guided], tapped, score, number + 1 < len(rows), job.options)
+                for number, (score, _) in enumerate(rows)
+            ]
+        )
     return values
 
 
@@ -72,7 +85,16 @@ def run_pairs(plan, pixels):
 
 def _interleaved(rows):
     """Values of the rows of each image, (B, ...) each, as those of all rows, image by image: (B * rows, ...)."""
-    return {path: np.stack([row[path] for row in rows], axis=1).reshape(-1, *rows[0][path].shape[1:]) for path in rows[0]} if rows else {}
+    return (
+        {
+            path: np.stack([row[path] for row in rows], axis=1).reshape(
+                -1, *rows[0][path].shape[1:]
+            )
+            for path in rows[0]
+        }
+        if rows
+        else {}
+    )
 
 
 def _maps(maps, tapped, score, retain, options):
@@ -84,7 +106,11 @@ def _maps(maps, tapped, score, retain, options):
         here = [one for one in maps if one.tap == tap]
         for chosen in dict.fromkeys(one.subset for one in here):
             inside = subset.mask(chosen, A, G)
-            some = (A, G) if inside is None else (A * inside[:, :, None, None], G * inside[:, :, None, None])
+            some = (
+                (A, G)
+                if inside is None
+                else (A * inside[:, :, None, None], G * inside[:, :, None, None])
+            )
             for one in here:
                 if one.subset == chosen:
                     values |= _one_map(one, *some, score.detach(), options)
@@ -98,15 +124,22 @@ def _one_map(one, A, G, score, options):
     if one.method in methods.AT_TAPS:
         return {f"{one.path}/map": _stored(one, methods.AT_TAPS[one.method](A, G), options)}
     if one.method == methods.LITERAL:
-        maps, undefined = methods.gradcam_plus_plus_literal(A, G, score.repeat_interleave(len(A) // len(score)))
+        maps, undefined = methods.gradcam_plus_plus_literal(
+            A, G, score.repeat_interleave(len(A) // len(score))
+        )
     else:
         maps, undefined = methods.gradcam_plus_plus(A, G)
-    return {f"{one.path}/map": _stored(one, maps, options), f"{one.path}/undefined": passes.array(undefined, "i4")}
+    return {
+        f"{one.path}/map": _stored(one, maps, options),
+        f"{one.path}/undefined": passes.array(undefined, "i4"),
+    }
 
 
 def _stored(one, maps, options):
     """Maps in the stored type; what that type cannot hold is an error, not an infinity."""
     values = passes.array(maps, "f8" if options.dtype == "float64" else "f4")
     if options.map_dtype == "float16" and np.abs(values).max(initial=0) > np.finfo("f2").max:
-        raise GradtoolsError(f"{one.name} has values up to {np.abs(values).max():.3g}, more than --map-dtype float16 holds: take float32")
+        raise GradtoolsError(
+            f"{one.name} has values up to {np.abs(values).max():.3g}, more than --map-dtype float16 holds: take float32"
+        )
     return values.astype(NUMPY[options.map_dtype])

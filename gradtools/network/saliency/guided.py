@@ -8,9 +8,32 @@ from gradtools.errors import GradtoolsError
 
 RECTIFIERS = ("relu", "relu_", "relu6", "relu6_")
 # What else rectifies, and what hides it, as autograd names them: a network that is guided in part only has no name.
-RECTIFYING = ("Relu", "Hardtanh", "Threshold", "LeakyRelu", "Prelu", "Rrelu", "Elu", "Gelu", "Silu", "Hardswish", "Mish", "Softplus",
-              "CompiledFunction", "DifferentiableGraph")
-BOUNDED = ("clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_", "hardtanh", "hardtanh_")  # nn.ReLU6 is a hardtanh from 0
+RECTIFYING = (
+    "Relu",
+    "Hardtanh",
+    "Threshold",
+    "LeakyRelu",
+    "Prelu",
+    "Rrelu",
+    "Elu",
+    "Gelu",
+    "Silu",
+    "Hardswish",
+    "Mish",
+    "Softplus",
+    "CompiledFunction",
+    "DifferentiableGraph",
+)
+BOUNDED = (
+    "clamp",
+    "clamp_",
+    "clamp_min",
+    "clamp_min_",
+    "clip",
+    "clip_",
+    "hardtanh",
+    "hardtanh_",
+)  # nn.ReLU6 is a hardtanh from 0
 
 
 @contextlib.contextmanager
@@ -32,11 +55,15 @@ def guided_relus(spec):
         yield
     others = _unreached(mode.last, mode.nodes)
     if others:
-        raise GradtoolsError(f"guided-backprop: {spec} rectifies by {', '.join(others)} where no ReLU can be reached, and would be guided in "
-                             "part only; --method gradient reads the input's gradient of any network")
+        raise GradtoolsError(
+            f"guided-backprop: {spec} rectifies by {', '.join(others)} where no ReLU can be reached, and would be guided in "
+            "part only; --method gradient reads the input's gradient of any network"
+        )
     if not mode.reached:
-        raise GradtoolsError(f"guided-backprop: no ReLU of {spec} can be reached (it has others, or hides them in compiled code); "
-                             "--method gradient reads the input's gradient of any network")
+        raise GradtoolsError(
+            f"guided-backprop: no ReLU of {spec} can be reached (it has others, or hides them in compiled code); "
+            "--method gradient reads the input's gradient of any network"
+        )
 
 
 class _Guided(TorchFunctionMode):
@@ -48,7 +75,10 @@ class _Guided(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         output = function(*args, **(kwargs or {}))
-        if _rectifies(getattr(function, "__name__", ""), args, kwargs or {}) and output.requires_grad:
+        if (
+            _rectifies(getattr(function, "__name__", ""), args, kwargs or {})
+            and output.requires_grad
+        ):
             self.reached += 1
             self.nodes.add(output.grad_fn)
             output.register_hook(lambda gradient: gradient.clamp(min=0))
@@ -73,4 +103,6 @@ def _unreached(last, reached):
 def _rectifies(name, args, kwargs):
     """Whether a function is a ReLU, also one written as a bound at 0."""
     lower = kwargs.get("min", kwargs.get("min_val", args[1] if len(args) > 1 else None))
-    return name in RECTIFIERS or (name in BOUNDED and isinstance(lower, (int, float)) and lower == 0)
+    return name in RECTIFIERS or (
+        name in BOUNDED and isinstance(lower, (int, float)) and lower == 0
+    )

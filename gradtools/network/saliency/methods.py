@@ -134,8 +134,25 @@ def _weighted(weight, A):
     return torch.einsum("nc,nchw->nhw", weight, A)
 
 
-AT_TAPS = {"gradcam": gradcam, "gam": gam, "layercam": layercam, "hirescam": hirescam, "activation": activation,
-           "positive-gradients": positive_gradients, "negative-gradients": negative_gradients}
+AT_TAPS = {
+    "gradcam": gradcam,
+    "gam": gam,
+    "layercam": layercam,
+    "hirescam": hirescam,
+    "activation": activation,
+    "positive-gradients": positive_gradients,
+    "negative-gradients": negative_gradients,
+}
 PLUS_PLUS, LITERAL = "gradcam++", "gradcam++-literal"
 AT_INPUT = ("gradient", "guided-backprop")
-NAMES = ("gradcam", PLUS_PLUS, "gam", "layercam", "hirescam", "activation", *AT_INPUT, "positive-gradients", "negative-gradients")
+NAMES = (
+    "gradcam",
+    PLUS_PLUS,
+    "gam",
+    "layercam",
+    "hirescam",
+    "activation",
+    *AT_INPUT,
+    "positive-gradients",
+    "negative-gradients",
+)

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import torch
 
-from gradtools.network import taps
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.network import taps
 
 MOST = 1_000_000
 
@@ -43,8 +43,10 @@ def choose(text, listed, seed):
 
 def _all(count):
     if count * (count - 1) // 2 > MOST:
-        raise UsageError(f"--pairs all: {count} images have {count * (count - 1) // 2} pairs, more than {MOST}; draw some with "
-                         "same-class:K")
+        raise UsageError(
+            f"--pairs all: {count} images have {count * (count - 1) // 2} pairs, more than {MOST}; draw some with "
+            "same-class:K"
+        )
     return np.stack(np.triu_indices(count, 1), axis=1)
 
 
@@ -53,16 +55,25 @@ def _same_class(text, label, seed):
     if not wanted.isdecimal() or int(wanted) < 1:
         raise UsageError(f"--pairs {text}: write how many pairs of each class, as in same-class:5")
     if (label < 0).all():
-        raise GradtoolsError(f"--pairs {text}: the images have no labels; give a folder of class folders or a CSV manifest")
+        raise GradtoolsError(
+            f"--pairs {text}: the images have no labels; give a folder of class folders or a CSV manifest"
+        )
     generator = np.random.default_rng(seed)
-    drawn = [_draw(np.flatnonzero(label == c), int(wanted), generator) for c in np.unique(label[label >= 0])]
+    drawn = [
+        _draw(np.flatnonzero(label == c), int(wanted), generator)
+        for c in np.unique(label[label >= 0])
+    ]
     return np.concatenate(drawn)
 
 
 def _draw(members, count, generator):
     """`count` of the pairs of some rows, all where there are fewer, (P, 2)."""
     total = len(members) * (len(members) - 1) // 2
-    numbers = np.sort(generator.choice(total, size=min(count, total), replace=False)) if total else np.zeros(0, int)
+    numbers = (
+        np.sort(generator.choice(total, size=min(count, total), replace=False))
+        if total
+        else np.zeros(0, int)
+    )
     # pair number n of rows i < j counts j's pairs after those of all smaller j: n = j (j - 1) / 2 + i
     j = np.floor((1 + np.sqrt(1 + 8 * numbers.astype(float))) / 2).astype(int)
     i = numbers - j * (j - 1) // 2
@@ -75,19 +86,29 @@ def _read(path, ids):
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             reader = csv.reader(stream)
-            lines = [(reader.line_num, [cell.strip() for cell in cells[:2]]) for cells in reader if any(cells)]
+            lines = [
+                (reader.line_num, [cell.strip() for cell in cells[:2]])
+                for cells in reader
+                if any(cells)
+            ]
     except OSError as error:
-        raise UsageError(f"--pairs {path}: {error.strerror}; write a CSV file, same-class:K or all") from error
+        raise UsageError(
+            f"--pairs {path}: {error.strerror}; write a CSV file, same-class:K or all"
+        ) from error
     if lines and not any(cell in place for cell in lines[0][1]):
         lines = lines[1:]
     for number, cells in lines:
         if len(cells) < 2 or cells[0] not in place or cells[1] not in place:
             unknown = next((cell for cell in cells if cell not in place), "")
-            raise UsageError(f"--pairs {path}, line {number}: write two images by their path below the folder, as in {ids[0]},{ids[-1]}"
-                             + (f"; there is no {unknown}" if unknown else ""))
+            raise UsageError(
+                f"--pairs {path}, line {number}: write two images by their path below the folder, as in {ids[0]},{ids[-1]}"
+                + (f"; there is no {unknown}" if unknown else "")
+            )
         if cells[0] == cells[1]:
-            raise UsageError(f"--pairs {path}, line {number}: {cells[0]} is paired with itself, and says nothing: its cosine is 1 "
-                             "wherever one looks; write two images")
+            raise UsageError(
+                f"--pairs {path}, line {number}: {cells[0]} is paired with itself, and says nothing: its cosine is 1 "
+                "wherever one looks; write two images"
+            )
     return np.array([[place[a], place[b]] for _, (a, b) in lines], dtype=int).reshape(-1, 2)
 
 
@@ -145,5 +166,13 @@ def images_of(pairs, listed, digests):
     images.ImageList of 2 P images
     """
     rows = pairs.reshape(-1)
-    return dataclasses.replace(listed, ids=[listed.ids[row] for row in rows], labels=listed.labels[rows], sizes=listed.sizes[rows],
-                               mtimes=listed.mtimes[rows], labels_many=None, boxes=None, digests=digests[rows])
+    return dataclasses.replace(
+        listed,
+        ids=[listed.ids[row] for row in rows],
+        labels=listed.labels[rows],
+        sizes=listed.sizes[rows],
+        mtimes=listed.mtimes[rows],
+        labels_many=None,
+        boxes=None,
+        digests=digests[rows],
+    )

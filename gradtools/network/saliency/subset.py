@@ -1,6 +1,6 @@
 """Channel subsets (SPEC 3): a method on some of the channels is a method of its own, as in `gradcam-positive`.
 
-    all   positive   negative   zero   nearzero   nearzero:0.001   nearzero:20%   top32   top32:gradient   3,17,40
+all   positive   negative   zero   nearzero   nearzero:0.001   nearzero:20%   top32   top32:gradient   3,17,40
 """
 
 import dataclasses
@@ -47,10 +47,20 @@ def parse(text):
         return _near_zero(text, value)
     if re.fullmatch(r"top[1-9]\d*", name):
         if value not in ("", *RANKINGS):
-            raise UsageError(f"--channels {text}: rank by {', '.join(RANKINGS)} (abs is the size of the gradient, gxa gradient x activation)")
-        return Subset("top", f"-{name}" + (f"-{value}" if value else ""), text, count=int(name[3:]), ranking=value or "contribution")
+            raise UsageError(
+                f"--channels {text}: rank by {', '.join(RANKINGS)} (abs is the size of the gradient, gxa gradient x activation)"
+            )
+        return Subset(
+            "top",
+            f"-{name}" + (f"-{value}" if value else ""),
+            text,
+            count=int(name[3:]),
+            ranking=value or "contribution",
+        )
     if re.fullmatch(r"\d+(,\d+)*", text):
-        return Subset("list", "-list", text, channels=tuple(sorted({int(item) for item in text.split(",")})))
+        return Subset(
+            "list", "-list", text, channels=tuple(sorted({int(item) for item in text.split(",")}))
+        )
     raise UsageError(f"--channels {text}: write {GRAMMAR}")
 
 
@@ -62,8 +72,16 @@ def _near_zero(text, value):
         bound = -1.0
     share = value.endswith("%") or not value
     if not 0 <= bound <= (100 if share else math.inf):
-        raise UsageError(f"--channels {text}: write a threshold of |gradient|, as in nearzero:0.001, or a share, as in nearzero:20%")
-    return Subset("nearzero", "-nearzero" + (f"-{value}" if value else ""), text, bound / 100 if share else bound, share)
+        raise UsageError(
+            f"--channels {text}: write a threshold of |gradient|, as in nearzero:0.001, or a share, as in nearzero:20%"
+        )
+    return Subset(
+        "nearzero",
+        "-nearzero" + (f"-{value}" if value else ""),
+        text,
+        bound / 100 if share else bound,
+        share,
+    )
 
 
 def check(subset, tap):
@@ -99,13 +117,17 @@ def mask(subset, A, G):
         chosen[:, list(subset.channels)] = True
         return chosen
     order = _ranked(subset.ranking, A, G, alpha).argsort(dim=1, descending=True, stable=True)
-    return chosen.scatter(1, order[:, :subset.count], True)
+    return chosen.scatter(1, order[:, : subset.count], True)
 
 
 def _smallest(size, share):
     """The given share of the channels, those with the smallest values, and what is equal to the largest of these."""
     count = math.ceil(share * size.shape[1] - 1e-9)  # .1 * 70 is more than 7
-    return size <= size.kthvalue(count, dim=1, keepdim=True).values if count else torch.zeros_like(size, dtype=torch.bool)
+    return (
+        size <= size.kthvalue(count, dim=1, keepdim=True).values
+        if count
+        else torch.zeros_like(size, dtype=torch.bool)
+    )
 
 
 def _ranked(ranking, A, G, alpha):

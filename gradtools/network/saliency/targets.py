@@ -55,10 +55,20 @@ def rows(job, logits, cosine, classes):
     target, form = job.target, job.options.score
     logits = logits / job.options.temperature
     if target.kind == "top":
-        chosen, every = logits.topk(target.count, dim=1).indices, scores.values(logits, form, cosine)
-        return [(every.gather(1, chosen[:, [rank]])[:, 0], chosen[:, rank]) for rank in range(target.count)]
+        chosen, every = (
+            logits.topk(target.count, dim=1).indices,
+            scores.values(logits, form, cosine),
+        )
+        return [
+            (every.gather(1, chosen[:, [rank]])[:, 0], chosen[:, rank])
+            for rank in range(target.count)
+        ]
     if target.kind in ("label", "labels"):
         some = int(np.argmax(job.member.any(axis=1)))  # stands in where there is no row
-        return [scores.score(logits, scores.Target("label"), form, label=column, member=job.member, cosine=cosine)
-                for column in np.where(classes < 0, some, classes).T]
+        return [
+            scores.score(
+                logits, scores.Target("label"), form, label=column, member=job.member, cosine=cosine
+            )
+            for column in np.where(classes < 0, some, classes).T
+        ]
     return [scores.score(logits, target, form, cosine=cosine)]

@@ -41,17 +41,22 @@ def forward(module, x, taps):
     for tap in taps:
         by_module.setdefault(tap.module, []).append(tap)
     with contextlib.ExitStack() as stack, torch.enable_grad():
-        relus = stack.enter_context(_FollowingRelus(kept)) if any(tap.relu for tap in taps) else None
+        relus = (
+            stack.enter_context(_FollowingRelus(kept)) if any(tap.relu for tap in taps) else None
+        )
         for name, group in by_module.items():
             if name:
-                stack.callback(modules[name].register_forward_hook(_keeper(group, kept, relus)).remove)
+                stack.callback(
+                    modules[name].register_forward_hook(_keeper(group, kept, relus)).remove
+                )
         if "" in by_module:
             x = _keep(x, "input", kept)
         output = module(x)
     missing = [tap.name for tap in taps if tap.name not in kept]
     if missing:
         raise GradtoolsError(
-            f"tap {missing[0]} was not reached in this pass: the network took another way than with its example image")
+            f"tap {missing[0]} was not reached in this pass: the network took another way than with its example image"
+        )
     return output, {tap.name: kept[tap.name] for tap in taps}
 
 
@@ -74,10 +79,16 @@ def gradients(scores, tapped, retain=False):
         Shaped as the taps; zero at a tap that no score depends on.
     """
     if not scores.requires_grad:
-        raise GradtoolsError(f"the scores depend on none of the taps {', '.join(tapped)}: choose taps before the head")
-    found = torch.autograd.grad(scores.sum(), list(tapped.values()), allow_unused=True, retain_graph=retain)
-    return {name: torch.zeros_like(tensor) if gradient is None else gradient
-            for (name, tensor), gradient in zip(tapped.items(), found)}
+        raise GradtoolsError(
+            f"the scores depend on none of the taps {', '.join(tapped)}: choose taps before the head"
+        )
+    found = torch.autograd.grad(
+        scores.sum(), list(tapped.values()), allow_unused=True, retain_graph=retain
+    )
+    return {
+        name: torch.zeros_like(tensor) if gradient is None else gradient
+        for (name, tensor), gradient in zip(tapped.items(), found)
+    }
 
 
 def activations(module, x, tap):
@@ -106,7 +117,7 @@ def to_chw(tensor, tap):
         return tensor.permute(0, 3, 1, 2), None
     if tap.layout == "vector":
         return tensor[:, :, None, None], None
-    maps = tensor[:, tap.prefix:].transpose(1, 2).unflatten(2, (tap.height, tap.width))
+    maps = tensor[:, tap.prefix :].transpose(1, 2).unflatten(2, (tap.height, tap.width))
     return maps, tensor[:, 0] if tap.prefix else None
 
 

@@ -46,15 +46,22 @@ def _pairs(module):
         return []
     try:
         graph = fx.Tracer().trace(module)
-    except Exception:  # a forward that depends on values cannot be traced symbolically, and fails in its own way
+    except (
+        Exception
+    ):  # a forward that depends on values cannot be traced symbolically, and fails in its own way
         return []
     nodes = [node for node in graph.nodes if node.op == "call_module"]
     runs = collections.Counter(node.target for node in nodes)
     kinds = {node: type(module.get_submodule(node.target)) for node in nodes}
     pairs = [(node.args[0], node) for node in nodes if kinds[node] is nn.BatchNorm2d and node.args]
-    return [(before.target, node.target) for before, node in pairs
-            if kinds.get(before) is nn.Conv2d and len(before.users) == 1
-            and runs[before.target] == runs[node.target] == 1 and module.get_submodule(node.target).track_running_stats]
+    return [
+        (before.target, node.target)
+        for before, node in pairs
+        if kinds.get(before) is nn.Conv2d
+        and len(before.users) == 1
+        and runs[before.target] == runs[node.target] == 1
+        and module.get_submodule(node.target).track_running_stats
+    ]
 
 
 def _replace(module, name, child):

@@ -72,7 +72,9 @@ def every(trace):
 def _last_blocks(trace, layers):
     blocks = AUTO["blocks"](trace)
     if not 1 <= layers <= len(blocks):
-        raise UsageError(f"--layers {layers}: this network has {len(blocks)} blocks, write 1 to {len(blocks)}")
+        raise UsageError(
+            f"--layers {layers}: this network has {len(blocks)} blocks, write 1 to {len(blocks)}"
+        )
     return blocks[-layers:]
 
 
@@ -89,8 +91,10 @@ def _find(trace, spec):
     if not calls:
         raise UsageError(_unknown(trace, spec, name))
     if index is None and len(calls) > 1:
-        raise UsageError(f"tap {spec}: {name} is called {len(calls)} times in one pass; "
-                         f"write {name}#0 to {name}#{len(calls) - 1} ({name}#-1 is the last)")
+        raise UsageError(
+            f"tap {spec}: {name} is called {len(calls)} times in one pass; "
+            f"write {name}#0 to {name}#{len(calls) - 1} ({name}#-1 is the last)"
+        )
     return [(_checked(spec, _call(spec, calls, index or 0), relu), relu)]
 
 
@@ -112,7 +116,9 @@ def _parse(spec):
     try:
         return name, int(index), bool(at)
     except ValueError:
-        raise UsageError(f"tap {spec}: after # stands the number of the call, as in {name}#0 or {name}#-1") from None
+        raise UsageError(
+            f"tap {spec}: after # stands the number of the call, as in {name}#0 or {name}#-1"
+        ) from None
 
 
 def _glob(trace, spec, name, index, relu):
@@ -124,24 +130,36 @@ def _glob(trace, spec, name, index, relu):
         found += [_call(spec, calls, index)] if index is not None else calls
     found = [call for call in found if call.layout and (call.relu_follows or not relu)]
     if not found:
-        raise UsageError(f"tap {spec}: no module that runs matches; gradtools layers MODEL lists them")
+        raise UsageError(
+            f"tap {spec}: no module that runs matches; gradtools layers MODEL lists them"
+        )
     return [(call, relu) for call in found]
 
 
 def _call(spec, calls, index):
     if not -len(calls) <= index < len(calls):
         times = f"{len(calls)} time{'s' * (len(calls) > 1)}"
-        raise UsageError(f"tap {spec}: {calls[0].name} is called {times} in one pass, counted from 0")
+        raise UsageError(
+            f"tap {spec}: {calls[0].name} is called {times} in one pass, counted from 0"
+        )
     return calls[index]
 
 
 def _checked(spec, call, relu):
     """The call, if its output can be tapped."""
     if call.layout is None:
-        what = "no single tensor" if call.shape is None else f"no map of each image: its shape is {call.shape}"
-        raise UsageError(f"tap {spec}: the output of this {call.kind} is {what}; tap a module around or inside it")
+        what = (
+            "no single tensor"
+            if call.shape is None
+            else f"no map of each image: its shape is {call.shape}"
+        )
+        raise UsageError(
+            f"tap {spec}: the output of this {call.kind} is {what}; tap a module around or inside it"
+        )
     if relu and not call.relu_follows:
-        raise UsageError(f"tap {spec}: no ReLU follows {call.name} directly; tap {call.name}, or the ReLU elsewhere")
+        raise UsageError(
+            f"tap {spec}: no ReLU follows {call.name} directly; tap {call.name}, or the ReLU elsewhere"
+        )
     return call
 
 
@@ -162,4 +180,14 @@ def _tap(trace, call, relu):
     if relu:  # the ReLU reads what the outermost module returns
         call = outermost(trace, call)
     name = call.name + (f"#{call.index}" if call.calls > 1 else "") + ("@relu" if relu else "")
-    return Tap(name, call.name, call.index, relu, call.layout, call.channels, call.height, call.width, call.prefix)
+    return Tap(
+        name,
+        call.name,
+        call.index,
+        relu,
+        call.layout,
+        call.channels,
+        call.height,
+        call.width,
+        call.prefix,
+    )

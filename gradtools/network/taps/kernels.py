@@ -9,10 +9,38 @@ from torch import nn
 from gradtools.errors import GradtoolsError
 
 # What changes the values of a channel and never mixes two of them.
-CHANNELWISE = ("NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "Relu", "Relu6", "Hardtanh", "Clamp", "ClampMin", "LeakyRelu", "Elu", "Gelu",
-               "Silu", "Hardswish", "Prelu", "Sigmoid", "Tanh", "MaxPool2DWithIndices", "AvgPool2D", "AdaptiveAvgPool2D", "MeanDim", "Mul", "Div",
-               "Clone", "Alias", "Contiguous", "UpsampleNearest2D", "UpsampleBilinear2D", "NativeDropout", "ToCopy")
-CHANNEL_AXES = (1, 2 ** 64 - 3, -3)
+CHANNELWISE = (
+    "NativeBatchNorm",
+    "CudnnBatchNorm",
+    "MiopenBatchNorm",
+    "Relu",
+    "Relu6",
+    "Hardtanh",
+    "Clamp",
+    "ClampMin",
+    "LeakyRelu",
+    "Elu",
+    "Gelu",
+    "Silu",
+    "Hardswish",
+    "Prelu",
+    "Sigmoid",
+    "Tanh",
+    "MaxPool2DWithIndices",
+    "AvgPool2D",
+    "AdaptiveAvgPool2D",
+    "MeanDim",
+    "Mul",
+    "Div",
+    "Clone",
+    "Alias",
+    "Contiguous",
+    "UpsampleNearest2D",
+    "UpsampleBilinear2D",
+    "NativeDropout",
+    "ToCopy",
+)
+CHANNEL_AXES = (1, 2**64 - 3, -3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,20 +71,28 @@ def find(network, tap, example):
     GradtoolsError
         Where the channels are not made one by one by kernels of convolutions.
     """
-    convolutions = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    convolutions = {
+        name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)
+    }
     order, node = _watched(network, tap, example, convolutions)
     names = {id(module.weight): name for name, module in convolutions.items()}
     if node is None:
-        raise GradtoolsError(f"kernel gradients: no convolution lies below tap {tap.name}; choose a later --tap")
+        raise GradtoolsError(
+            f"kernel gradients: no convolution lies below tap {tap.name}; choose a later --tap"
+        )
     walk = _Walk(tap, names, {name: place for place, name in enumerate(order)})
     found = walk.sources(node)
     if sum(convolutions[name].out_channels for name in found) != tap.channels:
-        raise GradtoolsError(f"kernel gradients: the {tap.channels} channels of tap {tap.name} are not those of {', '.join(found)}; "
-                             "tap a convolution or what follows one")
+        raise GradtoolsError(
+            f"kernel gradients: the {tap.channels} channels of tap {tap.name} are not those of {', '.join(found)}; "
+            "tap a convolution or what follows one"
+        )
     repeated = [name for name in found if order.count(name) > 1]
     if repeated:
-        raise GradtoolsError(f"kernel gradients: {repeated[0]} below tap {tap.name} runs {order.count(repeated[0])} times with the same kernels; "
-                             "choose another --tap")
+        raise GradtoolsError(
+            f"kernel gradients: {repeated[0]} below tap {tap.name} runs {order.count(repeated[0])} times with the same kernels; "
+            "choose another --tap"
+        )
     return Kernels(tuple(found), walk.summed)
 
 
@@ -68,9 +104,15 @@ def _watched(network, tap, example, convolutions):
         for weight in frozen:
             stack.callback(weight.requires_grad_(True).requires_grad_, False)
         for name, module in convolutions.items():
-            stack.callback(module.register_forward_hook(lambda _module, _inputs, _output, name=name: order.append(name)).remove)
+            stack.callback(
+                module.register_forward_hook(
+                    lambda _module, _inputs, _output, name=name: order.append(name)
+                ).remove
+            )
         if tap.module:
-            node = network.get_submodule(tap.module).register_forward_hook(lambda _module, _inputs, output: nodes.append(output.grad_fn))
+            node = network.get_submodule(tap.module).register_forward_hook(
+                lambda _module, _inputs, output: nodes.append(output.grad_fn)
+            )
             stack.callback(node.remove)
         network(example)
     return order, nodes[tap.call] if tap.module else None
@@ -96,8 +138,10 @@ class _Walk:
             return self._of_sum(before)
         if kind in CHANNELWISE and before:
             return self.sources(before[0])
-        raise GradtoolsError(f"kernel gradients: the channels of tap {self.tap.name} are not made one by one by convolutions ({kind} stands "
-                             "between); tap a convolution or what follows one")
+        raise GradtoolsError(
+            f"kernel gradients: the channels of tap {self.tap.name} are not made one by one by convolutions ({kind} stands "
+            "between); tap a convolution or what follows one"
+        )
 
     def _of_sum(self, before):
         """The convolutions of the branch whose last one runs last; a shortcut that is none has no say."""
@@ -116,4 +160,6 @@ class _Walk:
         for parent in before:
             if id(getattr(parent, "variable", None)) in self.names:
                 return self.names[id(parent.variable)]
-        raise GradtoolsError(f"kernel gradients: the kernels below tap {self.tap.name} belong to no module; tap a convolution")
+        raise GradtoolsError(
+            f"kernel gradients: the kernels below tap {self.tap.name} belong to no module; tap a convolution"
+        )

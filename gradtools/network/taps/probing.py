@@ -7,8 +7,8 @@ import torch
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.capture import forward, gradients, to_chw
 
-TOLERANCE = 1e-5      # of the largest gradient: float32 rounding
-GROUP = 2 ** 26       # tap values an image at a time: 256 MiB
+TOLERANCE = 1e-5  # of the largest gradient: float32 rounding
+GROUP = 2**26  # tap values an image at a time: 256 MiB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +32,14 @@ class Verdict:
             return "gradients at this tap are zero: the output does not depend on its map"
         if not (self.spatially_constant and self.input_independent):
             return ""
-        what = "equal class weights of the target class" if self.class_weights else "depend on the target class alone"
-        return f"gradient weights at this tap {what}; they hold no information beyond the target label"
+        what = (
+            "equal class weights of the target class"
+            if self.class_weights
+            else "depend on the target class alone"
+        )
+        return (
+            f"gradient weights at this tap {what}; they hold no information beyond the target label"
+        )
 
 
 @torch.enable_grad()
@@ -65,12 +71,16 @@ def probe(module, taps, size, head=None, target=None, seed=0):
     for group in _groups(taps):
         logits, tapped = forward(module, inputs, group)
         if logits.dim() != 2:
-            raise GradtoolsError(f"the network gives shape {tuple(logits.shape)} for 2 images, where (images, classes) "
-                                 "is needed; --head none takes it as an embedding")
+            raise GradtoolsError(
+                f"the network gives shape {tuple(logits.shape)} for 2 images, where (images, classes) "
+                "is needed; --head none takes it as an embedding"
+            )
         if target is None:
             target = int(logits[0].argmax())
         found = gradients(logits[:, target], tapped)
-        verdicts.update({tap.name: _judge(to_chw(found[tap.name], tap)[0], head, target) for tap in group})
+        verdicts.update(
+            {tap.name: _judge(to_chw(found[tap.name], tap)[0], head, target) for tap in group}
+        )
     return verdicts
 
 

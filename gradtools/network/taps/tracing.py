@@ -14,12 +14,36 @@ from gradtools.errors import GradtoolsError
 RELUS = ("relu", "relu_")
 ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward")
 SPATIAL = ("conv2d", "batch_norm", "group_norm", "instance_norm", "interpolate")
-RESHAPING = ("view", "reshape", "transpose", "swapaxes", "movedim", "unflatten", "unfold", "matmul", "bmm", "einsum",
-             "__get__")
+RESHAPING = (
+    "view",
+    "reshape",
+    "transpose",
+    "swapaxes",
+    "movedim",
+    "unflatten",
+    "unfold",
+    "matmul",
+    "bmm",
+    "einsum",
+    "__get__",
+)
 # What may stand between the classifier and the logits.
-AFTER_CLASSIFIER = RELUS + ("dropout", "flatten", "view", "reshape", "squeeze", "mean", "contiguous",
-                            "adaptive_avg_pool2d", "avg_pool2d", "adaptive_max_pool2d", "max_pool2d", "softmax",
-                            "log_softmax", "sigmoid")
+AFTER_CLASSIFIER = RELUS + (
+    "dropout",
+    "flatten",
+    "view",
+    "reshape",
+    "squeeze",
+    "mean",
+    "contiguous",
+    "adaptive_avg_pool2d",
+    "avg_pool2d",
+    "adaptive_max_pool2d",
+    "max_pool2d",
+    "softmax",
+    "log_softmax",
+    "sigmoid",
+)
 MAX_PREFIX = 16  # class, distillation and register tokens before the patches
 
 
@@ -88,21 +112,35 @@ def trace(module, example):
     handles = []
     for name, child in module.named_modules():
         if name:
-            handles.append(child.register_forward_pre_hook(lambda child, _, name=name: watch.enter(name, child)))
-            handles.append(child.register_forward_hook(lambda child, _, output: watch.leave(child, output)))
+            handles.append(
+                child.register_forward_pre_hook(
+                    lambda child, _, name=name: watch.enter(name, child)
+                )
+            )
+            handles.append(
+                child.register_forward_hook(lambda child, _, output: watch.leave(child, output))
+            )
     try:
         with torch.no_grad(), watch:
             output = module(example)
     except Exception as error:  # whatever the network's own code raises
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise GradtoolsError(f"the network does not run on an input of {tuple(example.shape)}: {reason}") from error
+        raise GradtoolsError(
+            f"the network does not run on an input of {tuple(example.shape)}: {reason}"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()
     if not torch.is_tensor(output) or output.dim() < 2 or len(output) != len(example):
-        got = f"shape {tuple(output.shape)}" if torch.is_tensor(output) else f"a {type(output).__name__}"
-        raise GradtoolsError(f"the network gives {got} for an input of {tuple(example.shape)}, where one tensor "
-                             "(images, classes) is needed: wrap it in a file.py:callable that returns the logits")
+        got = (
+            f"shape {tuple(output.shape)}"
+            if torch.is_tensor(output)
+            else f"a {type(output).__name__}"
+        )
+        raise GradtoolsError(
+            f"the network gives {got} for an input of {tuple(example.shape)}, where one tensor "
+            "(images, classes) is needed: wrap it in a file.py:callable that returns the logits"
+        )
     return watch.finish(module, example, output)
 
 
@@ -145,7 +183,9 @@ class _Watch(TorchFunctionMode):
             self._note_convolution(tensors[0])
         version = tensors[0]._version if tensors else -1
         output = function(*args, **(kwargs or {}))
-        same = bool(tensors) and output is tensors[0] and output._version == version  # as of dropout in eval mode
+        same = (
+            bool(tensors) and output is tensors[0] and output._version == version
+        )  # as of dropout in eval mode
         if torch.is_tensor(output) and name != "__get__" and not same:
             self.seen[output] = self._describe(name, args, kwargs or {}, tensors, output)
         return output
@@ -178,7 +218,13 @@ class _Watch(TorchFunctionMode):
         if name in RESHAPING:
             return None
         return next(
-            (self.seen[tensor].layout for tensor in tensors if tensor in self.seen and self.seen[tensor].layout), None)
+            (
+                self.seen[tensor].layout
+                for tensor in tensors
+                if tensor in self.seen and self.seen[tensor].layout
+            ),
+            None,
+        )
 
     def enter(self, name, module):
         self.stack.append((name, module))
@@ -215,7 +261,7 @@ class _Watch(TorchFunctionMode):
         if output.dim() != 4:
             return shape, None, 0, 0, 0, 0
         layout = seen.layout or "nchw"
-        channels, height, width = (shape[1:] if layout == "nchw" else (shape[3], shape[1], shape[2]))
+        channels, height, width = shape[1:] if layout == "nchw" else (shape[3], shape[1], shape[2])
         if height * width > 1:
             self.grid = (height, width)
         return shape, layout, channels, height, width, 0
@@ -226,25 +272,38 @@ class _Watch(TorchFunctionMode):
         calls = []
         for order, (name, child, number, convolution, shape) in enumerate(self.records):
             calls.append(
-                Call(name,
-                     counts[name],
-                     totals[name],
-                     type(child).__name__,
-                     *shape,
-                     container=any(True for _ in child.children()),
-                     parameters=any(True for _ in child.parameters()),
-                     convolution=convolution,
-                     output=number,
-                     relu_follows=order in self.relu_follows))
+                Call(
+                    name,
+                    counts[name],
+                    totals[name],
+                    type(child).__name__,
+                    *shape,
+                    container=any(True for _ in child.children()),
+                    parameters=any(True for _ in child.parameters()),
+                    convolution=convolution,
+                    output=number,
+                    relu_follows=order in self.relu_follows,
+                )
+            )
             counts[name] += 1
         uncalled = tuple(name for name, _ in module.named_modules() if name and name not in totals)
-        return Trace(tuple(calls), uncalled, tuple(example.shape), tuple(output.shape), self._classifier(output),
-                     self.attention)
+        return Trace(
+            tuple(calls),
+            uncalled,
+            tuple(example.shape),
+            tuple(output.shape),
+            self._classifier(output),
+            self.attention,
+        )
 
     def _classifier(self, output):
         """Name of the last linear layer or 1x1 convolution whose rows are the output's classes, or None."""
         origin = self.seen.get(output, _Seen()).origin
-        if isinstance(origin, (nn.Linear, nn.Conv2d)) and output.dim() == 2 and len(origin.weight) == output.shape[1]:
+        if (
+            isinstance(origin, (nn.Linear, nn.Conv2d))
+            and output.dim() == 2
+            and len(origin.weight) == output.shape[1]
+        ):
             return self.names[origin]
         return None
 

@@ -7,31 +7,43 @@ import dataclasses
 import fnmatch
 
 from gradtools import interrupt, store
-from gradtools.store import provenance
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.selection import samples
-from gradtools.stages.channels import groups as grouping, pictures, profiles, tables
+from gradtools.stages.channels import groups as grouping
+from gradtools.stages.channels import pictures, profiles, tables
 from gradtools.stages.channels.activating import Activating, check_maps, most_activating
 from gradtools.stages.channels.distribution import Measured, measure
 from gradtools.stages.channels.top import Top, top
-from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import paths
+from gradtools.store import paths, provenance
 from gradtools.tables.wording import RANDOM_WEIGHTS
 
-__all__ = ["Activating", "Found", "Measured", "Options", "Top", "channels", "check_maps", "describe", "most_activating", "taps_of", "top"]
+__all__ = [
+    "Activating",
+    "Found",
+    "Measured",
+    "Options",
+    "Top",
+    "channels",
+    "check_maps",
+    "describe",
+    "most_activating",
+    "taps_of",
+    "top",
+]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What decides the values."""
 
-    tap: tuple = ()          # names and globs of the store's taps; without any all, of one class the last convolution
-    by: str = "target"       # what a class is: target, label
-    of: str | None = None    # one class or image instead of all
+    tap: tuple = ()  # names and globs of the store's taps; without any all, of one class the last convolution
+    by: str = "target"  # what a class is: target, label
+    of: str | None = None  # one class or image instead of all
     where: tuple = ()
     bins: int = 61
     resamples: int = 1000
     seed: int = 0
-    profiles: bool = False   # the output's samples are the channels
+    profiles: bool = False  # the output's samples are the channels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +51,7 @@ class Found:
     """What was measured, over which groups of images."""
 
     groups: grouping.Groups
-    taps: list      # of Measured
+    taps: list  # of Measured
     pictures: list  # of Pictures: taps that the store has maps of
     outcomes: list
     warnings: tuple = ()  # what the values do not mean, a sentence each
@@ -69,12 +81,21 @@ def channels(source, output, options, *, carry=False, force=False, say=print, pr
         profiles.write(source, output, found, options, force=force, begun=begun)
     elif output is not None:
         with store.create(output, "channels", force=force) as sink:
-            behind = sink.carry(source, found.groups.keep, carry, [outcome.path for outcome in found.outcomes])
+            behind = sink.carry(
+                source, found.groups.keep, carry, [outcome.path for outcome in found.outcomes]
+            )
             if behind:
-                say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+                say(
+                    f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
+                )
             for outcome in found.outcomes:
                 outcome.write(sink)
-            sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=int(found.groups.keep.sum())))
+            sink.history(
+                [source],
+                provenance.step(
+                    begun, [source], seed=options.seed, rows=int(found.groups.keep.sum())
+                ),
+            )
     return found
 
 
@@ -119,11 +140,19 @@ def _groups(source, options, only_maps):
 
 def _outcomes(source, found, drawn, groups, options):
     """What goes into the output."""
-    facts = {"by": options.by, "resamples": options.resamples, "seed": options.seed, "bins": options.bins,
-             "left_out": int((samples.originals(source) & ~groups.keep).sum())}
+    facts = {
+        "by": options.by,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "bins": options.bins,
+        "left_out": int((samples.originals(source) & ~groups.keep).sum()),
+    }
     outcomes = [tables.Values(one, groups) for one in found]
     if found:
-        outcomes += [tables.distribution(found, groups, facts), tables.agreement(found, groups, facts)]
+        outcomes += [
+            tables.distribution(found, groups, facts),
+            tables.agreement(found, groups, facts),
+        ]
     return outcomes + ([pictures.outcome(drawn, facts)] if drawn else [])
 
 
@@ -142,17 +171,27 @@ def taps_of(source, requests=(), one=False):
     UsageError, GradtoolsError
     """
     if source.unit != "image":
-        raise GradtoolsError(f"{source.name}: its samples are of the kind {source.unit}, and channels are of images: "
-                             "gradtools extract makes a store of these")
+        raise GradtoolsError(
+            f"{source.name}: its samples are of the kind {source.unit}, and channels are of images: "
+            "gradtools extract makes a store of these"
+        )
     if not source.taps:
-        raise GradtoolsError(f"{source.name} has no taps: gradtools extract makes a store of features")
+        raise GradtoolsError(
+            f"{source.name} has no taps: gradtools extract makes a store of features"
+        )
     if one and not requests:
         return _automatic(source, "auto:last-conv") or source.taps[-1:]
     wanted = set()
     for request in requests or ("*",):
-        named = _automatic(source, request) if request.startswith("auto:") else fnmatch.filter(source.taps, request)
+        named = (
+            _automatic(source, request)
+            if request.startswith("auto:")
+            else fnmatch.filter(source.taps, request)
+        )
         if not named:
-            raise UsageError(f"--tap {request}: {source.name} has {', '.join(source.taps)}; gradtools extract --tap {request} adds more")
+            raise UsageError(
+                f"--tap {request}: {source.name} has {', '.join(source.taps)}; gradtools extract --tap {request} adds more"
+            )
         wanted |= set(named)
     return [tap for tap in source.taps if tap in wanted]
 
@@ -164,5 +203,7 @@ def _automatic(source, request):
         import json
 
         return json.loads(attributes.get("blocks", "[]"))
-    key = {"auto:last-conv": "default_gradient", "auto:last-block": "default_activation"}.get(request)
+    key = {"auto:last-conv": "default_gradient", "auto:last-block": "default_activation"}.get(
+        request
+    )
     return [attributes[key]] if key in attributes else []

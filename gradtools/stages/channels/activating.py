@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.selection import features
 from gradtools import images
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.channels.channel_values import order
+from gradtools.selection import features
 from gradtools.store import paths
 
 BATCH = 16
@@ -45,14 +45,22 @@ def most_activating(source, tap, channels, keep, count=8, model=None, images_dir
         The model is another one, or an image is not there.
     """
     feature = features.load(source, f"activation@{tap}")
-    values = np.concatenate([rows[:, channels] for rows, _ in features.blocks_of(feature, keep)]).T  # (K, n)
+    values = np.concatenate(
+        [rows[:, channels] for rows, _ in features.blocks_of(feature, keep)]
+    ).T  # (K, n)
     places = order(values)[:, :count]
     rows = np.flatnonzero(keep)[places]
     used = np.unique(rows)
     stored = source.rows(paths.tap(tap, "activation_map")) is not None
-    maps = _stored(source, tap, used, channels) if stored else _passed(source, tap, used, channels, model, images_dir)
+    maps = (
+        _stored(source, tap, used, channels)
+        if stored
+        else _passed(source, tap, used, channels, model, images_dir)
+    )
     where = np.searchsorted(used, rows)
-    return Activating(rows, np.take_along_axis(values, places, 1), maps[where, np.arange(len(channels))[:, None]])
+    return Activating(
+        rows, np.take_along_axis(values, places, 1), maps[where, np.arange(len(channels))[:, None]]
+    )
 
 
 def check_maps(source, tap, model):
@@ -63,14 +71,18 @@ def check_maps(source, tap, model):
     UsageError
     """
     if source.rows(paths.tap(tap, "activation_map")) is None and model is None:
-        raise UsageError(f"{source.name} has no activation maps of {tap}: name its --model, which is asked for the images of the sheet alone, "
-                         "or extract with --maps activation")
+        raise UsageError(
+            f"{source.name} has no activation maps of {tap}: name its --model, which is asked for the images of the sheet alone, "
+            "or extract with --maps activation"
+        )
 
 
 def _stored(source, tap, used, channels):
     """Maps (len(used), K, h, w) that extract kept."""
     stored = source.rows(paths.tap(tap, "activation_map"))
-    return np.concatenate([stored.read(row, row + 1).reshape(1, *stored.tail)[:, channels] for row in used.tolist()]).astype(np.float32)
+    return np.concatenate(
+        [stored.read(row, row + 1).reshape(1, *stored.tail)[:, channels] for row in used.tolist()]
+    ).astype(np.float32)
 
 
 def _passed(source, tap, used, channels, model, images_dir):
@@ -79,8 +91,15 @@ def _passed(source, tap, used, channels, model, images_dir):
     from gradtools.network.passes.plan import normalised
 
     if source.model.get("weights_sha256") != model.weights_sha256:
-        raise GradtoolsError(f"{source.name} is of other weights than {model.spec} has: name the model and weights that made it")
-    listed = images.find(source.attributes("/")["root"], [source.ids[row] for row in used], source.values(paths.DIGEST)[used], images_dir)
+        raise GradtoolsError(
+            f"{source.name} is of other weights than {model.spec} has: name the model and weights that made it"
+        )
+    listed = images.find(
+        source.attributes("/")["root"],
+        [source.ids[row] for row in used],
+        source.values(paths.DIGEST)[used],
+        images_dir,
+    )
     found, chosen = [], None
     for batch in images.batches(listed, model.preprocess, BATCH):
         for reason in batch.reasons.values():

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.selection import features
 from gradtools.errors import GradtoolsError
-from gradtools.math.pairs import bootstrap
 from gradtools.math.channels import channel_values
+from gradtools.math.pairs import bootstrap
+from gradtools.selection import features
 from gradtools.store import paths
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
@@ -73,15 +73,24 @@ def measure(source, tap, groups, options):
     GradtoolsError
         The tap has no gradients, or a row holds NaN or infinity; names its image.
     """
-    edges = {kind: channel_values.bin_edges(_largest(source, _feature(source, kind, tap), groups.keep), options.bins) for kind in DESCRIBED}
+    edges = {
+        kind: channel_values.bin_edges(
+            _largest(source, _feature(source, kind, tap), groups.keep), options.bins
+        )
+        for kind in DESCRIBED
+    }
     members = list(groups.members())
     images = np.array([len(chosen) for chosen in members])
     sums, counts, of_images = _summed(source, tap, groups, edges, options.seed)
     return Measured(
-        tap, images, {name: total / images[:, None] for name, total in sums.items()},
+        tap,
+        images,
+        {name: total / images[:, None] for name, total in sums.items()},
         {kind: means_over_images(of_images[kind], members, options) for kind in DESCRIBED},
-        {kind: (edges[kind], counts[kind]) for kind in DESCRIBED}, means_over_images(of_images["agreement"], members, options),
-        np.stack([of_images["tied"][chosen].mean(axis=0) for chosen in members]))
+        {kind: (edges[kind], counts[kind]) for kind in DESCRIBED},
+        means_over_images(of_images["agreement"], members, options),
+        np.stack([of_images["tied"][chosen].mean(axis=0) for chosen in members]),
+    )
 
 
 def _summed(source, tap, groups, edges, seed):
@@ -95,22 +104,43 @@ def _summed(source, tap, groups, edges, seed):
         for name, values in ranked.items():
             _add(sums[name], values, groups.code[numbers])
         for kind in DESCRIBED:
-            _add(counts[kind], np.stack([channel_values.histogram(row, edges[kind]) for row in rows[kind]]), groups.code[numbers])
-        of_images.append({kind: channel_values.describe(rows[kind]) for kind in DESCRIBED} | _ranking_statistics(ranked))
-    return sums, counts, {name: np.concatenate([part[name] for part in of_images]) for name in of_images[0]}
+            _add(
+                counts[kind],
+                np.stack([channel_values.histogram(row, edges[kind]) for row in rows[kind]]),
+                groups.code[numbers],
+            )
+        of_images.append(
+            {kind: channel_values.describe(rows[kind]) for kind in DESCRIBED}
+            | _ranking_statistics(ranked)
+        )
+    return (
+        sums,
+        counts,
+        {name: np.concatenate([part[name] for part in of_images]) for name in of_images[0]},
+    )
 
 
 def _ranking_statistics(ranked):
     """Of every image: Spearman of each ranking with the contribution and its share of tied channels, (n, R) each."""
     first = channel_values.ranks(ranked["contribution"])
-    return {"agreement": np.stack([channel_values.correlation(channel_values.ranks(values), first) for values in ranked.values()], axis=1),
-            "tied": np.stack([channel_values.tied(values) for values in ranked.values()], axis=1)}
+    return {
+        "agreement": np.stack(
+            [
+                channel_values.correlation(channel_values.ranks(values), first)
+                for values in ranked.values()
+            ],
+            axis=1,
+        ),
+        "tied": np.stack([channel_values.tied(values) for values in ranked.values()], axis=1),
+    }
 
 
 def _feature(source, kind, tap):
     """A stored feature of a tap."""
     if source.rows(paths.tap(tap, kind)) is None:
-        raise GradtoolsError(f"{source.name} has no {kind} at {tap}: gradtools extract --tap {tap} of a network with classes makes it")
+        raise GradtoolsError(
+            f"{source.name} has no {kind} at {tap}: gradtools extract --tap {tap} of a network with classes makes it"
+        )
     return features.load(source, f"{kind}@{tap}")
 
 
@@ -121,8 +151,10 @@ def _largest(source, feature, keep):
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(bad):
             name = source.ids[np.flatnonzero(keep)[numbers[bad[0]]]]
-            raise GradtoolsError(f"{source.name}: {feature.name} of {name} holds NaN or infinity: "
-                                 "leave that sample out (--where list=FILE), or extract it again")
+            raise GradtoolsError(
+                f"{source.name}: {feature.name} of {name} holds NaN or infinity: "
+                "leave that sample out (--where list=FILE), or extract it again"
+            )
         largest = max(largest, float(np.abs(rows).max(initial=0)))
     return largest
 
@@ -155,5 +187,7 @@ def means_over_images(values, members, options):
         known = ~np.isnan(part).all(axis=0)
         means[number, known] = np.nanmean(part[:, known], axis=0)
         if len(chosen) > 1 and options.resamples:
-            bounds[number] = bootstrap.interval(bootstrap.bootstrap_means(part, options.resamples, options.seed))
+            bounds[number] = bootstrap.interval(
+                bootstrap.bootstrap_means(part, options.resamples, options.seed)
+            )
     return Means(means, bounds)

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import labels
 from gradtools.selection import samples
-from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import paths
 
 ALL = "all"
@@ -39,7 +39,9 @@ class Groups:
     def whose(self):
         """Which images the first group is, in words (str)."""
         count = len(self.code)
-        return f"{count} image{'s' * (count != 1)}" + ("" if self.whole else f"{self.joined}{self.first}")
+        return f"{count} image{'s' * (count != 1)}" + (
+            "" if self.whole else f"{self.joined}{self.first}"
+        )
 
     @property
     def whole(self):
@@ -106,7 +108,11 @@ def of_one(source, by, name, where=()):
         keep &= _codes(source, by) == index
         shown, joined = class_name(source, by, index), ", target " if by == "target" else " of "
     if not keep.any():
-        ways = f"gradtools extract --target {name!r} makes gradients for it" if by == "target" else "choose another, or another --where"
+        ways = (
+            f"gradtools extract --target {name!r} makes gradients for it"
+            if by == "target"
+            else "choose another, or another --where"
+        )
         raise GradtoolsError(f"{source.name}: no image has the {by} {shown}: {ways}")
     return Groups(keep, np.full(int(keep.sum()), -1), [], shown, joined)
 
@@ -122,7 +128,9 @@ def _codes(source, by):
     if by == "label":
         return source.labels
     if source.target is None:
-        raise GradtoolsError(f"{source.name}: its network has no classes, so no gradient is about one; --by label takes the data's classes")
+        raise GradtoolsError(
+            f"{source.name}: its network has no classes, so no gradient is about one; --by label takes the data's classes"
+        )
     return source.target
 
 
@@ -131,8 +139,15 @@ def _index(source, by, name):
     if by == "label":
         return labels.class_index(name, source.class_names)
     _codes(source, by)
-    of_data, of_model = (set(map(labels.normalise, names)) for names in (source.class_names, source.model_class_names))
+    of_data, of_model = (
+        set(map(labels.normalise, names))
+        for names in (source.class_names, source.model_class_names)
+    )
     if labels.normalise(name) in of_data - of_model:
         raise UsageError(f"{name} is a class of the data and none of the model's: add --by label")
-    n_classes = source.rows(paths.LOGITS).shape[1] if source.rows(paths.LOGITS) is not None else int(source.target.max()) + 1
+    n_classes = (
+        source.rows(paths.LOGITS).shape[1]
+        if source.rows(paths.LOGITS) is not None
+        else int(source.target.max()) + 1
+    )
     return labels.class_index(name, source.model_class_names, n_classes=n_classes)

@@ -8,8 +8,8 @@ import collections
 
 import numpy as np
 
-from gradtools.stages.compare import references
 from gradtools.errors import GradtoolsError
+from gradtools.stages.compare import references
 from gradtools.store import paths
 from gradtools.tables.wording import units
 
@@ -40,7 +40,10 @@ def _class_names(source, by_name):
         return [f"class {index} of {len(source.class_rows)}" for index in source.predicted]
     own = [references.canonical(names[index]) for index in source.predicted]
     ids = [references.canonical(name) for name in source.ids]
-    return [name if name in by_name or identity not in by_name else identity for name, identity in zip(own, ids)]
+    return [
+        name if name in by_name or identity not in by_name else identity
+        for name, identity in zip(own, ids)
+    ]
 
 
 def counted(names):
@@ -81,9 +84,13 @@ def common(inputs, unit, say=print, references=None):
     places = [np.array([own[key] for key in shared]) for own in held]
     for (name, _, _), own, found in zip(inputs, held, places):
         if len(own) > len(shared) and not references.get(name):
-            say(f"{name}: {len(own) - len(shared)} of {len(own)} {units(unit)} are not in every input and are left out")
+            say(
+                f"{name}: {len(own) - len(shared)} of {len(own)} {units(unit)} are not in every input and are left out"
+            )
         if (np.diff(found) < 0).any():
-            say(f"{name}: its {units(unit)} stand in another order than in {inputs[0][0]}, and were put into that")
+            say(
+                f"{name}: its {units(unit)} stand in another order than in {inputs[0][0]}, and were put into that"
+            )
     _say_ambiguous(inputs, held, unit, say)
     return places
 
@@ -93,8 +100,11 @@ def _refusal(inputs, held, shared, unit, references):
     names = list(dict.fromkeys(name for name, _, _ in inputs))
     if len(names) == 1 or all(len(own) < LEAST for own in held):
         return f"{' and '.join(names)}: too few {units(unit)} ({len(shared)}): a comparison takes {LEAST}"
-    what = {"image": "extract both from the same files", "class": "name the classes alike: gradtools classes --class-names FILE",
-            "channel": "channels meet those of the same network and tap alone"}[unit]
+    what = {
+        "image": "extract both from the same files",
+        "class": "name the classes alike: gradtools classes --class-names FILE",
+        "channel": "channels meet those of the same network and tap alone",
+    }[unit]
     if references and unit != "class":
         what = f"{', '.join(references)} names {units(unit)} by their ids: gradtools info --ids prints them"
     return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison takes {LEAST}: {what}"
@@ -105,7 +115,13 @@ def _say_ambiguous(inputs, held, unit, say):
     if unit == "image":
         return
     times = [{key[0]: key[2] for key in own} for own in held]
-    odd = sorted(name for name in times[0] if all(name in other for other in times) and len({other[name] for other in times}) > 1)
+    odd = sorted(
+        name
+        for name in times[0]
+        if all(name in other for other in times) and len({other[name] for other in times}) > 1
+    )
     if odd:
-        say(f"{len(odd)} names stand for several {units(unit)} in one input only and are left out, such as {odd[0]!r}: "
-            "tell them apart as gradtools info --ids does")
+        say(
+            f"{len(odd)} names stand for several {units(unit)} in one input only and are left out, such as {odd[0]!r}: "
+            "tell them apart as gradtools info --ids does"
+        )

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from gradtools.store import provenance
 from gradtools import store
 from gradtools.errors import UsageError
-from gradtools.store import paths
+from gradtools.store import paths, provenance
 
 FEATURE = "space"
 
@@ -39,8 +38,10 @@ def matrix(compared, by):
     missing = np.argwhere(np.isnan(found))
     if len(missing):
         a, b = (compared.spaces[place].name for place in missing[0])
-        raise UsageError(f"--spaces takes every pair, and {by} of {a} and {b} is not known: leave out --against and --reference, "
-                         "and of several stores name one --feature")
+        raise UsageError(
+            f"--spaces takes every pair, and {by} of {a} and {b} is not known: leave out --against and --reference, "
+            "and of several stores name one --feature"
+        )
     return found
 
 
@@ -60,13 +61,32 @@ def write(compared, output, by, stores, begun, *, force=False):
     """
     values, count = matrix(compared, by), len(compared.spaces)
     weights = [stores[space.source].model.get("weights_sha256", "") for space in compared.spaces]
-    digests = [store.unit_digests(digest, space.feature.name, 1) for digest, space in zip(weights, compared.spaces)]
+    digests = [
+        store.unit_digests(digest, space.feature.name, 1)
+        for digest, space in zip(weights, compared.spaces)
+    ]
     with store.create(output, "similarity", force=force) as sink:
         sink.attributes(paths.SAMPLES, unit="space")
-        sink.put(paths.ID, [space.name for space in compared.spaces], ["/sample"], "feature and model")
+        sink.put(
+            paths.ID, [space.name for space in compared.spaces], ["/sample"], "feature and model"
+        )
         sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
-        sink.put(paths.DIGEST, np.concatenate(digests), ["/sample", "/byte"], "SHA-256 of the weights' digest and the feature")
-        sink.put(f"{paths.similarity(FEATURE, by)}/matrix", values.astype("f4"), ["/sample", "/other"], f"{by} of every two")
-        sink.attributes(paths.similarity(FEATURE, by), compared_samples=compared.facts["samples"], metric=compared.facts["metric"],
-                        normalised=compared.facts["normalised"])
+        sink.put(
+            paths.DIGEST,
+            np.concatenate(digests),
+            ["/sample", "/byte"],
+            "SHA-256 of the weights' digest and the feature",
+        )
+        sink.put(
+            f"{paths.similarity(FEATURE, by)}/matrix",
+            values.astype("f4"),
+            ["/sample", "/other"],
+            f"{by} of every two",
+        )
+        sink.attributes(
+            paths.similarity(FEATURE, by),
+            compared_samples=compared.facts["samples"],
+            metric=compared.facts["metric"],
+            normalised=compared.facts["normalised"],
+        )
         sink.history(stores, provenance.step(begun, stores, rows=compared.facts["samples"]))

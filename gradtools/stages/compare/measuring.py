@@ -8,17 +8,19 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.stages.compare.spaces import HELD_BYTES
+from gradtools.math import trees
 from gradtools.math.clusters import agreement
 from gradtools.math.pairs import bootstrap
-from gradtools.math.spaces import cka, cka_features, rsa
-from gradtools.math import trees
 from gradtools.math.pairs.influence import linear_replicates
+from gradtools.math.spaces import cka, cka_features, rsa
+from gradtools.stages.compare.spaces import HELD_BYTES
 
 BLOCK_ENTRIES = 1 << 24  # of a block of rows of a matrix that is not
-WORK = 5 * 10 ** 8  # pairs x permutations, beyond which there are fewer permutations; of Spearman's resamples a third
+WORK = (
+    5 * 10**8
+)  # pairs x permutations, beyond which there are fewer permutations; of Spearman's resamples a third
 LEAST_REPLICATES = 50  # resamples or permutations that say something
-FLOOR = .95  # quantile of the permuted statistics
+FLOOR = 0.95  # quantile of the permuted statistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +88,11 @@ def measure(a, b, counts, options, merges=None):
     found |= _of_vectors(a, b, counts)
     heights = [_heights(side, tree) for side, tree in zip((a, b), merges)]
     found |= _of_trees(a, b, merges, heights, counts, options.k)
-    tested = {"rsa_pearson": (first, second), "rsa_spearman": (rsa.ranked(first), rsa.ranked(second)), "cophenetic": heights}
+    tested = {
+        "rsa_pearson": (first, second),
+        "rsa_spearman": (rsa.ranked(first), rsa.ranked(second)),
+        "cophenetic": heights,
+    }
     return Measured(_tested(found, tested, options), moved)
 
 
@@ -96,7 +102,11 @@ def _of_matrices(first, second, counts):
     drawn = rsa.resampled_sums(first, second, counts) if len(counts) else None
     replicates = rsa.pearson(drawn, counts) if len(counts) else None
     moved = 1 - rsa.row_pearson(value)
-    bounds = bootstrap.interval(1 - rsa.row_pearson(drawn)) if len(counts) else np.full((len(first), 2), np.nan)
+    bounds = (
+        bootstrap.interval(1 - rsa.row_pearson(drawn))
+        if len(counts)
+        else np.full((len(first), 2), np.nan)
+    )
     found = Moved(moved, *bounds.T, *_nearest(first.copy(), second.copy()))
     return {"rsa_pearson": Statistic(float(rsa.pearson(value)), replicates)}, found
 
@@ -108,14 +118,24 @@ def _nearest(first, second, start=0):
     """
     own = np.arange(len(first))
     first[own, start + own] = second[own, start + own] = -np.inf
-    return [np.where(one == one.max(axis=1, keepdims=True), other, -np.inf).argmax(axis=1) for one, other in ((first, second), (second, first))]
+    return [
+        np.where(one == one.max(axis=1, keepdims=True), other, -np.inf).argmax(axis=1)
+        for one, other in ((first, second), (second, first))
+    ]
 
 
 def _of_ranks(first, second, counts):
     """RSA by Spearman; as many resamples as WORK allows."""
     many = min(len(counts), WORK // 3 // max(len(first) * (len(first) - 1) // 2, 1))
     value = rsa.bootstrap_spearman(first, second, np.ones((1, len(first))))[0]
-    return {"rsa_spearman": Statistic(float(value), rsa.bootstrap_spearman(first, second, counts[:many]) if many >= LEAST_REPLICATES else None)}
+    return {
+        "rsa_spearman": Statistic(
+            float(value),
+            rsa.bootstrap_spearman(first, second, counts[:many])
+            if many >= LEAST_REPLICATES
+            else None,
+        )
+    }
 
 
 def _of_vectors(a, b, counts):
@@ -125,7 +145,10 @@ def _of_vectors(a, b, counts):
     grams = [_gram(side) for side in (a, b)]
     value = cka.of_grams(*grams)
     replicates = cka.bootstrap_debiased(*grams, counts) if len(counts) else None
-    return {"cka": Statistic(value.plain, shuffled=value.shuffled), "cka_debiased": Statistic(value.debiased, replicates, shuffled=0.)}
+    return {
+        "cka": Statistic(value.plain, shuffled=value.shuffled),
+        "cka_debiased": Statistic(value.debiased, replicates, shuffled=0.0),
+    }
 
 
 def _gram(side):
@@ -141,7 +164,7 @@ def _of_trees(a, b, merges, heights, counts, k):
     found = {"cophenetic": Statistic(float(rsa.pearson(value)), drawn)}
     for clusters, labels in cuts(a, b, merges, k).items():
         resampled = agreement.bootstrap_ari(*labels, counts) if len(counts) else None
-        found[f"ari@{clusters}"] = Statistic(agreement.ari(*labels), resampled, shuffled=0.)
+        found[f"ari@{clusters}"] = Statistic(agreement.ari(*labels), resampled, shuffled=0.0)
     return found
 
 
@@ -160,8 +183,16 @@ def cuts(a, b, merges, k):
     groups nearest to each k.
     """
     levels = [_levels(tree) for side, tree in zip((a, b), merges) if side.taxonomy]
-    chosen = [min(levels[0], key=lambda level: abs(np.log(level / clusters))) if levels and levels[0] else clusters for clusters in k]
-    return {clusters: tuple(trees.cut(tree, clusters) for tree in merges) for clusters in dict.fromkeys(chosen)}
+    chosen = [
+        min(levels[0], key=lambda level: abs(np.log(level / clusters)))
+        if levels and levels[0]
+        else clusters
+        for clusters in k
+    ]
+    return {
+        clusters: tuple(trees.cut(tree, clusters) for tree in merges)
+        for clusters in dict.fromkeys(chosen)
+    }
 
 
 def _levels(merges):
@@ -177,11 +208,18 @@ def _tested(found, matrices, options):
     many = min(options.permutations, max(LEAST_REPLICATES, WORK // (n * (n - 1) // 2)))
     if not options.permutations:
         return found
-    observed, null = rsa.mantel(*(np.stack(side) for side in zip(*matrices.values())), many, options.seed)
+    observed, null = rsa.mantel(
+        *(np.stack(side) for side in zip(*matrices.values())), many, options.seed
+    )
     for place, (name, p) in enumerate(zip(matrices, rsa.p_value(observed, null))):
         if not np.isnan(observed[place]):
-            found[name] = dataclasses.replace(found[name], p=float(p), floor=float(np.quantile(null[:, place], FLOOR)),
-                                              shuffled=float(null[:, place].mean()), permutations=many)
+            found[name] = dataclasses.replace(
+                found[name],
+                p=float(p),
+                floor=float(np.quantile(null[:, place], FLOOR)),
+                shuffled=float(null[:, place].mean()),
+                permutations=many,
+            )
     return found
 
 
@@ -191,19 +229,32 @@ def _measured_in_blocks(a, b, counts):
     sums = rsa.row_sums(_pairs_of_blocks(a, b, nearest), a.n)
     value = float(rsa.pearson(sums))
     moved = 1 - rsa.row_pearson(sums)
-    found = {"rsa_pearson": Statistic(value, _linear(value, rsa.influence(sums), counts)), "rsa_spearman": Statistic(np.nan)}
-    if a.matrix is None and b.matrix is None and 8 * max(side.rows[:1].shape[1] for side in (a, b)) ** 2 <= HELD_BYTES:
+    found = {
+        "rsa_pearson": Statistic(value, _linear(value, rsa.influence(sums), counts)),
+        "rsa_spearman": Statistic(np.nan),
+    }
+    if (
+        a.matrix is None
+        and b.matrix is None
+        and 8 * max(side.rows[:1].shape[1] for side in (a, b)) ** 2 <= HELD_BYTES
+    ):
         aligned, slopes = cka_features.of_rows(lambda: zip(a.blocks(), b.blocks()))
         found["cka"] = Statistic(aligned.plain, shuffled=aligned.shuffled)
-        found["cka_debiased"] = Statistic(aligned.debiased, _linear(aligned.debiased, slopes, counts), shuffled=0.)
+        found["cka_debiased"] = Statistic(
+            aligned.debiased, _linear(aligned.debiased, slopes, counts), shuffled=0.0
+        )
     found["cophenetic"] = Statistic(np.nan)
     unknown = np.full(a.n, np.nan)
-    return Measured(found, Moved(moved, unknown, unknown, *(np.concatenate(part) for part in zip(*nearest))))
+    return Measured(
+        found, Moved(moved, unknown, unknown, *(np.concatenate(part) for part in zip(*nearest)))
+    )
 
 
 def _linear(value, slopes, counts):
     """Replicates to first order, (B,)."""
-    return linear_replicates(np.array([value]), slopes[:, None], counts)[:, 0] if len(counts) else None
+    return (
+        linear_replicates(np.array([value]), slopes[:, None], counts)[:, 0] if len(counts) else None
+    )
 
 
 def _pairs_of_blocks(a, b, nearest):

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradtools.images import labels
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import labels
 from gradtools.math.spaces import taxonomy
 
 HEADS = {"class", "child", "name", "node"}, {"parent", "group", "superclass"}
@@ -44,9 +44,13 @@ def read(path, say=print):
         return _taxonomy(path, name, lines, say)
     if len(lines) > 2 and all(len(cells) == len(lines) for _, cells in lines):
         return _matrix(path, name, lines, say)
-    odd, cells = next(((line, cells) for line, cells in lines if len(cells) not in (2, len(lines))), lines[0])
-    raise UsageError(f"--reference {path}, line {odd}: {len(cells)} cells in a file of {len(lines)} lines: write class,parent in each line, "
-                     "or a square matrix with its names in the first line and column")
+    odd, cells = next(
+        ((line, cells) for line, cells in lines if len(cells) not in (2, len(lines))), lines[0]
+    )
+    raise UsageError(
+        f"--reference {path}, line {odd}: {len(cells)} cells in a file of {len(lines)} lines: write class,parent in each line, "
+        "or a square matrix with its names in the first line and column"
+    )
 
 
 def _lines(path):
@@ -54,13 +58,19 @@ def _lines(path):
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             reader = csv.reader(stream)
-            found = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+            found = [
+                (reader.line_num, [cell.strip() for cell in cells])
+                for cells in reader
+                if any(cells)
+            ]
     except OSError as error:
         raise UsageError(f"--reference {path}: {error.strerror}: name a CSV file") from error
     except csv.Error as error:
         raise UsageError(f"--reference {path} is no CSV file: {error}") from error
     if len(found) < 2:
-        raise UsageError(f"--reference {path} has {len(found)} lines: write class,parent in each, or a matrix with names")
+        raise UsageError(
+            f"--reference {path} has {len(found)} lines: write class,parent in each, or a matrix with names"
+        )
     return found
 
 
@@ -74,14 +84,18 @@ def _taxonomy(path, name, lines, say):
             shown.setdefault(canonical(cell), cell)
     edges = [tuple(map(canonical, cells)) for _, cells in lines if cells[1]]
     leaves = len(shown.keys() - {parent for _, parent in edges})
-    say(f"{path}: a taxonomy of {len(shown)} nodes, {leaves} of them leaves; distance is the path length")
+    say(
+        f"{path}: a taxonomy of {len(shown)} nodes, {leaves} of them leaves; distance is the path length"
+    )
     nodes = list(shown)
 
     def distances(places):
         try:
             return taxonomy.path_lengths(edges, [nodes[place] for place in places])
         except ValueError as error:
-            raise GradtoolsError(f"--reference {path}: {shown[error.args[0]]!r} leads round in a circle: mend its lines") from error
+            raise GradtoolsError(
+                f"--reference {path}: {shown[error.args[0]]!r} leads round in a circle: mend its lines"
+            ) from error
 
     return Reference(name, list(shown.values()), leaves, True, distances)
 
@@ -91,7 +105,9 @@ def _matrix(path, name, lines, say):
     names = lines[0][1][1:]
     for column, (line, cells) in zip(names, lines[1:]):
         if cells[0] != column:
-            raise UsageError(f"--reference {path}, line {line} is of {cells[0]!r} where the first line has {column!r}: give both the same order")
+            raise UsageError(
+                f"--reference {path}, line {line} is of {cells[0]!r} where the first line has {column!r}: give both the same order"
+            )
     values = np.array([_numbers(path, line, cells[1:]) for line, cells in lines[1:]])
     if np.abs(values - values.T).max() > ASYMMETRIC * np.abs(values).max():
         say(f"{path} is not symmetric: each pair has the mean of its two values")
@@ -99,8 +115,12 @@ def _matrix(path, name, lines, say):
     distances = _as_distances(path, values, say)
     others = values[~np.eye(len(values), dtype=bool)]
     if np.ptp(others) == 0:
-        raise UsageError(f"--reference {path}: all pairs have the value {others[0]:g}, so nothing can agree with it: give pairs that differ")
-    return Reference(name, names, len(names), False, lambda places: distances[np.ix_(places, places)])
+        raise UsageError(
+            f"--reference {path}: all pairs have the value {others[0]:g}, so nothing can agree with it: give pairs that differ"
+        )
+    return Reference(
+        name, names, len(names), False, lambda places: distances[np.ix_(places, places)]
+    )
 
 
 def _numbers(path, line, cells):
@@ -110,7 +130,9 @@ def _numbers(path, line, cells):
             if not np.isfinite(float(cell)):
                 raise ValueError
         except ValueError:
-            raise UsageError(f"--reference {path}, line {line}: {cell!r} is no number: every pair needs one") from None
+            raise UsageError(
+                f"--reference {path}, line {line}: {cell!r} is no number: every pair needs one"
+            ) from None
     return list(map(float, cells))
 
 
@@ -121,10 +143,14 @@ def _as_distances(path, values, say):
         say(f"{path}: a matrix of {len(values)} names, read as distances: its diagonal is 0")
         return values
     if diagonal.min() >= others.max():
-        say(f"{path}: a matrix of {len(values)} names, read as similarities: none passes its diagonal")
+        say(
+            f"{path}: a matrix of {len(values)} names, read as similarities: none passes its diagonal"
+        )
         return diagonal.max() - values
-    raise UsageError(f"--reference {path}: neither distances (a diagonal of 0 and no negative entry) nor similarities "
-                     "(no entry above the diagonal): mend the diagonal")
+    raise UsageError(
+        f"--reference {path}: neither distances (a diagonal of 0 and no negative entry) nor similarities "
+        "(no entry above the diagonal): mend the diagonal"
+    )
 
 
 def canonical(name):

@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 
-from gradtools.selection import features, samples
-from gradtools.stages.compare import alignment, references
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.selection.subjects import short_name
 from gradtools.math.rows import vectors
+from gradtools.selection import features, samples
+from gradtools.selection.subjects import short_name
+from gradtools.stages.compare import alignment, references
 from gradtools.store import paths
 from gradtools.tables.wording import units
 
@@ -48,12 +48,18 @@ class Relations:
         if self.matrix is not None:
             return self.matrix[start:stop].copy()
         own = vectors.prepared_rows(self.rows[start:stop], self.metric)[0]
-        parts = [vectors.product_block(own, vectors.prepared_rows(rows, self.metric)[0], self.metric) for rows in self.blocks()]
+        parts = [
+            vectors.product_block(own, vectors.prepared_rows(rows, self.metric)[0], self.metric)
+            for rows in self.blocks()
+        ]
         return np.hstack(parts) * (-1 if self.metric == "euclidean" else 1)
 
     def blocks(self, size=1024):
         """The rows in float64, a block at a time."""
-        return (np.asarray(self.rows[start:start + size], dtype=np.float64) for start in range(0, self.n, size))
+        return (
+            np.asarray(self.rows[start : start + size], dtype=np.float64)
+            for start in range(0, self.n, size)
+        )
 
 
 def gather(stores, arguments, options):
@@ -70,9 +76,20 @@ def gather(stores, arguments, options):
     for index, (source, named) in enumerate(zip(stores, arguments)):
         requests = (*named, *options.features)
         control = several and not requests and source.unit == "image"
-        for feature in features.resolve(source, requests, control=control or not requests and source.unit == "class"):
+        for feature in features.resolve(
+            source, requests, control=control or not requests and source.unit == "class"
+        ):
             own = features.normalised(source, feature, options.rows)
-            found.append(Space(feature.name, index, features.role(source.attributes(paths.TAPS), feature.name), bool(named), source, own))
+            found.append(
+                Space(
+                    feature.name,
+                    index,
+                    features.role(source.attributes(paths.TAPS), feature.name),
+                    bool(named),
+                    source,
+                    own,
+                )
+            )
     _name(found, stores)
     return found
 
@@ -82,11 +99,16 @@ def _name(spaces, stores):
     models = [short_name(source.model.get("model", source.name)) for source in stores]
     files = [os.path.splitext(os.path.basename(source.name))[0] for source in stores]
     whole = [source.name for source in stores]
-    names = next((names for names in (models, files, whole) if len(set(names)) == len(names)), [f"{name} ({i})" for i, name in enumerate(whole)])
+    names = next(
+        (names for names in (models, files, whole) if len(set(names)) == len(names)),
+        [f"{name} ({i})" for i, name in enumerate(whole)],
+    )
     alone = len({space.role for space in spaces}) == 1
     several = len(stores) > 1 or alone
     for space in spaces:
-        space.name = " ".join([names[space.source]] * several + [space.feature.name] * (not several or not alone))
+        space.name = " ".join(
+            [names[space.source]] * several + [space.feature.name] * (not several or not alone)
+        )
 
 
 def pairs(spaces, against="each-other"):
@@ -110,12 +132,20 @@ def pairs(spaces, against="each-other"):
     if against != "each-other":
         end = 0 if against == "first" else -1
         anchor = {spaces[kinds[end]].source} if several else {kinds[end]}
-        found = [pair for pair in found if any((spaces[i].source if several else i) in anchor for i in pair)]
+        found = [
+            pair
+            for pair in found
+            if any((spaces[i].source if several else i) in anchor for i in pair)
+        ]
         found = [pair if end == 0 else pair[::-1] for pair in found]
-    found = [(i, j) for i in kinds for j in range(len(spaces)) if spaces[j].reference is not None] + found
+    found = [
+        (i, j) for i in kinds for j in range(len(spaces)) if spaces[j].reference is not None
+    ] + found
     if not found:
-        raise UsageError(f"one thing to compare, {spaces[0].name}: name another store, several features "
-                         "(--feature 'gradient@*'), or a --reference")
+        raise UsageError(
+            f"one thing to compare, {spaces[0].name}: name another store, several features "
+            "(--feature 'gradient@*'), or a --reference"
+        )
     return found
 
 
@@ -129,18 +159,38 @@ def align(spaces, stores, conditions, say=print):
     unit = stores[0].unit
     for other in stores[1:]:
         if other.unit != unit:
-            raise GradtoolsError(f"{stores[0].name} holds {units(unit)} and {other.name} {units(other.unit)}: "
-                                 "compare like with like")
-    names = {references.canonical(name) if unit != "image" else name
-             for space in spaces if space.reference for name in space.reference.names}
-    inputs = [(source.name, alignment.store_keys(source, names), np.flatnonzero(samples.select(source, conditions))) for source in stores]
+            raise GradtoolsError(
+                f"{stores[0].name} holds {units(unit)} and {other.name} {units(other.unit)}: "
+                "compare like with like"
+            )
+    names = {
+        references.canonical(name) if unit != "image" else name
+        for space in spaces
+        if space.reference
+        for name in space.reference.names
+    }
+    inputs = [
+        (
+            source.name,
+            alignment.store_keys(source, names),
+            np.flatnonzero(samples.select(source, conditions)),
+        )
+        for source in stores
+    ]
     of_references = [space for space in spaces if space.reference]
     for space in of_references:
-        own = [references.canonical(name) if unit != "image" else name for name in space.reference.names]
+        own = [
+            references.canonical(name) if unit != "image" else name
+            for name in space.reference.names
+        ]
         inputs.append((space.name, alignment.counted(own), np.arange(len(own))))
-    places = alignment.common(inputs, unit, say, {space.name: space.reference.taxonomy for space in of_references})
+    places = alignment.common(
+        inputs, unit, say, {space.name: space.reference.taxonomy for space in of_references}
+    )
     for space in spaces:
-        space.places = places[len(stores) + of_references.index(space) if space.reference else space.source]
+        space.places = places[
+            len(stores) + of_references.index(space) if space.reference else space.source
+        ]
 
 
 def leave_out_degenerate(spaces, metric, say=print):
@@ -150,13 +200,17 @@ def leave_out_degenerate(spaces, metric, say=print):
     keep = np.ones(len(spaces[0].places), dtype=bool)
     for space in spaces:
         if space.feature is not None:
-            zero = np.concatenate([vectors.prepared_rows(rows, metric)[1] for rows in load(space, metric).blocks()])
+            zero = np.concatenate(
+                [vectors.prepared_rows(rows, metric)[1] for rows in load(space, metric).blocks()]
+            )
             if zero.any():
                 say(f"{space.name}: {zero.sum()} rows without a direction are left out everywhere")
             keep &= ~zero
     if keep.sum() < alignment.LEAST:
-        raise GradtoolsError(f"{keep.sum()} samples have a direction in every space, and a comparison takes {alignment.LEAST}: "
-                             "leave a feature out")
+        raise GradtoolsError(
+            f"{keep.sum()} samples have a direction in every space, and a comparison takes {alignment.LEAST}: "
+            "leave a feature out"
+        )
     for space in spaces:
         space.places = space.places[keep]
 
@@ -164,16 +218,25 @@ def leave_out_degenerate(spaces, metric, say=print):
 def load(space, metric):
     """The `Relations` of a space's common samples."""
     if space.reference is not None:
-        return Relations(space.name, len(space.places), metric, matrix=-space.reference.distances(space.places),
-                         taxonomy=space.reference.taxonomy)
+        return Relations(
+            space.name,
+            len(space.places),
+            metric,
+            matrix=-space.reference.distances(space.places),
+            taxonomy=space.reference.taxonomy,
+        )
     keep = np.zeros(space.feature.shape[0], dtype=bool)
     keep[space.places] = True
     ordered = (np.diff(space.places) > 0).all()
     if len(space.places) * space.feature.shape[1] * 8 > HELD_BYTES:
         if not ordered:
-            raise GradtoolsError(f"{space.name}: {len(space.places)} rows in another order than the first store's do not fit into memory: "
-                                 "extract both from one list of images")
-        return Relations(space.name, len(space.places), metric, features.Slices(space.feature, keep))
+            raise GradtoolsError(
+                f"{space.name}: {len(space.places)} rows in another order than the first store's do not fit into memory: "
+                "extract both from one list of images"
+            )
+        return Relations(
+            space.name, len(space.places), metric, features.Slices(space.feature, keep)
+        )
 
     def read():
         rows = features.read_rows(space.feature, keep).astype(np.float64)
@@ -181,7 +244,12 @@ def load(space, metric):
         return rows
 
     rows = features.checked(read, space.feature, keep, space.store)
-    return Relations(space.name, len(space.places), metric, rows if ordered else rows[np.argsort(np.argsort(space.places))])
+    return Relations(
+        space.name,
+        len(space.places),
+        metric,
+        rows if ordered else rows[np.argsort(np.argsort(space.places))],
+    )
 
 
 def positions(stores, at=None):
@@ -196,10 +264,12 @@ def positions(stores, at=None):
         if len(at) != len(stores):
             raise UsageError(f"--at has {len(at)} numbers for {len(stores)} stores: give one each")
         return np.array(at, dtype=float), "--at"
-    found = [re.findall(r"\d+(?:\.\d+)?", os.path.splitext(os.path.basename(path))[0]) for path in stores]
+    found = [
+        re.findall(r"\d+(?:\.\d+)?", os.path.splitext(os.path.basename(path))[0]) for path in stores
+    ]
     if len({len(numbers) for numbers in found}) == 1 and found[0]:
         for column in reversed(list(zip(*found))):
             values = np.array(column, dtype=float)
             if len(set(column)) == len(stores):
                 return values, "number in the file's name"
-    return np.arange(1., len(stores) + 1), "store, in the order given"
+    return np.arange(1.0, len(stores) + 1), "store, in the order given"

@@ -18,7 +18,9 @@ def check(path):
     """
     folder = os.path.dirname(path) or "."
     if path != "-" and (os.path.isdir(path) or not os.path.isdir(folder)):
-        raise UsageError(f"--newick {path}: name a file in a folder that exists, or '-' for standard output")
+        raise UsageError(
+            f"--newick {path}: name a file in a folder that exists, or '-' for standard output"
+        )
 
 
 def write(tree, path):
@@ -40,11 +42,15 @@ def write(tree, path):
         sys.stdout.write(text)
         return
     try:
-        with open(path + ".part", "w", encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+        with open(
+            path + ".part", "w", encoding="utf-8", errors="surrogateescape", newline="\n"
+        ) as stream:
             stream.write(text)
         os.replace(path + ".part", path)
     except OSError as error:
-        raise GradtoolsError(f"--newick {path} cannot be written: {error.strerror or error}; choose another place") from error
+        raise GradtoolsError(
+            f"--newick {path} cannot be written: {error.strerror or error}; choose another place"
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(path + ".part")

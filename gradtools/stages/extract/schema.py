@@ -1,7 +1,7 @@
 """How the features of a job lie in its store: the columns that grow, and what does not."""
 
-from gradtools.network import passes
 from gradtools import store
+from gradtools.network import passes
 from gradtools.store import paths
 
 
@@ -20,11 +20,29 @@ def _tap_columns(tap, job):
     where, options = paths.tap(tap.name), job.options
     found = passes.schema.tap_columns(tap, job)
     for name in options.maps:
-        dtype = {"float16": "f2", "float32": "f4"}[options.map_dtype] if name == "activation" else "f4"
-        found.append(store.Column(f"{where}/{name}_map", tap.shape, ["channel", "y", "x"], dtype, f"{name} at every position"))
+        dtype = (
+            {"float16": "f2", "float32": "f4"}[options.map_dtype] if name == "activation" else "f4"
+        )
+        found.append(
+            store.Column(
+                f"{where}/{name}_map",
+                tap.shape,
+                ["channel", "y", "x"],
+                dtype,
+                f"{name} at every position",
+            )
+        )
     if tap.prefix:
-        found += [store.Column(f"{where}/token_{name}", (tap.channels,), ["channel"], "f4", f"{name} of the class token")
-                  for name in ("activation", "gradient")[:1 if job.target is None else 2]]
+        found += [
+            store.Column(
+                f"{where}/token_{name}",
+                (tap.channels,),
+                ["channel"],
+                "f4",
+                f"{name} of the class token",
+            )
+            for name in ("activation", "gradient")[: 1 if job.target is None else 2]
+        ]
     return found
 
 

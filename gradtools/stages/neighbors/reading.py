@@ -1,7 +1,7 @@
 """Rows of a feature as they are compared, prepared for a metric, a block at a time."""
 
-from gradtools.selection import features
 from gradtools.math.rows import vectors
+from gradtools.selection import features
 
 HELD = 1 << 29  # bytes of prepared rows that are kept; more are read again each time
 
@@ -22,6 +22,7 @@ def pieces(feature, keep, metric, shares=1):
     shares : int
         Features that share HELD.
     """
+
     def read():
         for rows, numbers in features.blocks_of(feature, keep):
             own, degenerate = vectors.prepared_rows(rows, metric)

@@ -6,10 +6,10 @@ is the same for all candidates, so it scores chance there. Intervals resample th
 
 import numpy as np
 
-from gradtools.selection import features, samples
 from gradtools import interrupt
 from gradtools.math.pairs import bootstrap
 from gradtools.math.rows import retrieval, vectors
+from gradtools.selection import features, samples
 from gradtools.selection.outcomes import Outcome
 from gradtools.store import paths
 from gradtools.tables.wording import GIVEN_PREDICTION
@@ -40,7 +40,14 @@ def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched
     with progress(len(wanted), 0, "features") as advance:
         found = []
         for feature in wanted:
-            found.append(features.checked(lambda: _described(source, feature, groups, options), feature, groups.keep, source))
+            found.append(
+                features.checked(
+                    lambda: _described(source, feature, groups, options),
+                    feature,
+                    groups.keep,
+                    source,
+                )
+            )
             advance(1)
     return found
 
@@ -59,9 +66,18 @@ def _described(source, feature, groups, options):
         predictions = groups.predictions[drawn]
         pools = [np.flatnonzero(predictions == prediction) for prediction in np.unique(predictions)]
         scopes[GIVEN_PREDICTION] = _pooled(rows, classes, pools, queries, options)
-    facts = {"rows": len(rows), "queries": len(queries), "degenerate": int(degenerate.sum()), "unlabelled": groups.unlabelled,
-             "left_out": groups.left_out, "k": options.k, "metric": options.metric, "seed": options.seed,
-             "normalised": options.rows or features.row_default(source), "leaks": int(samples.target_leaks(source))}
+    facts = {
+        "rows": len(rows),
+        "queries": len(queries),
+        "degenerate": int(degenerate.sum()),
+        "unlabelled": groups.unlabelled,
+        "left_out": groups.left_out,
+        "k": options.k,
+        "metric": options.metric,
+        "seed": options.seed,
+        "normalised": options.rows or features.row_default(source),
+        "leaks": int(samples.target_leaks(source)),
+    }
     return _table(feature.name, scopes, classes[queries], options, facts)
 
 
@@ -75,7 +91,9 @@ def _pooled(rows, classes, pools, queries, options):
 
     NaN where a pool has no other of the query's class; and, where there are several pools, none of another class.
     """
-    scores, chances = ({name: np.full(len(rows), np.nan) for name in retrieval.MEASURES} for _ in range(2))
+    scores, chances = (
+        {name: np.full(len(rows), np.nan) for name in retrieval.MEASURES} for _ in range(2)
+    )
     asked = np.zeros(len(rows), bool)
     asked[queries] = True
     for pool in pools:
@@ -86,13 +104,22 @@ def _pooled(rows, classes, pools, queries, options):
         by_chance = retrieval.chance(labels[own], labels, options.k, options.seed)
         step = max(1, BLOCK_ENTRIES // len(pool))
         for start in range(0, len(own), step):
-            part = own[start:start + step]
-            measured = retrieval.scores(_similar(rows, pool, part, options.metric), labels[part], labels, options.k, options.seed)
+            part = own[start : start + step]
+            measured = retrieval.scores(
+                _similar(rows, pool, part, options.metric),
+                labels[part],
+                labels,
+                options.k,
+                options.seed,
+            )
             for name, values in measured.items():
                 scores[name][pool[part]] = values
         for name, values in by_chance.items():
             chances[name][pool[own]] = values
-    return [{name: values[queries] for name, values in measures.items()} for measures in (scores, chances)]
+    return [
+        {name: values[queries] for name, values in measures.items()}
+        for measures in (scores, chances)
+    ]
 
 
 def _similar(rows, pool, part, metric):
@@ -113,12 +140,27 @@ def _table(feature, scopes, classes, options, facts):
             weights = counts[:, known]
             with np.errstate(invalid="ignore"):
                 replicates.append(weights @ values[known] / weights.sum(axis=1))
-            mean, chance = (float(part[known].mean()) if known.any() else np.nan for part in (values, chances[name]))
+            mean, chance = (
+                float(part[known].mean()) if known.any() else np.nan
+                for part in (values, chances[name])
+            )
             table.append((name + scope, mean, chance, int(known.sum())))
     names, values, chances, asked = zip(*table)
     replicates = np.array(replicates).T
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(names), 2), np.nan)
-    columns = {"statistic": list(names), "value": np.array(values), "low": bounds[:, 0], "high": bounds[:, 1],
-               "chance": np.array(chances), "queries": np.array(asked, "i8")}
-    return Outcome(feature, paths.retrieval(feature), columns, facts | {"resamples": len(replicates)},
-                   f"leave-one-out retrieval by {feature}", replicates)
+    columns = {
+        "statistic": list(names),
+        "value": np.array(values),
+        "low": bounds[:, 0],
+        "high": bounds[:, 1],
+        "chance": np.array(chances),
+        "queries": np.array(asked, "i8"),
+    }
+    return Outcome(
+        feature,
+        paths.retrieval(feature),
+        columns,
+        facts | {"resamples": len(replicates)},
+        f"leave-one-out retrieval by {feature}",
+        replicates,
+    )

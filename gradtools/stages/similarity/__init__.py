@@ -6,19 +6,29 @@ feature is the class row of the prediction, which knows nothing of an image but 
 
 import dataclasses
 
-from gradtools.selection import features, maps, samples
 from gradtools import interrupt, store
-from gradtools.stages.similarity import map_similarity
-from gradtools.store import provenance
 from gradtools.math.rows import vectors
-from gradtools.stages.similarity import in_blocks, in_memory, unlabelled, writing
+from gradtools.selection import features, maps, samples
+from gradtools.stages.similarity import in_blocks, in_memory, map_similarity, unlabelled, writing
 from gradtools.stages.similarity.options import Options
 from gradtools.stages.similarity.pictured import Matrices, matrices
+from gradtools.store import provenance
 
 __all__ = ["Matrices", "Options", "chosen", "describe", "matrices", "similarity"]
 
 
-def similarity(source, output, options, *, beside=(), carry=False, force=False, restart=False, say=print, progress=None):
+def similarity(
+    source,
+    output,
+    options,
+    *,
+    beside=(),
+    carry=False,
+    force=False,
+    restart=False,
+    say=print,
+    progress=None,
+):
     """Compute and, where there is an output, write the similarities of an open store.
 
     Parameters
@@ -40,20 +50,30 @@ def similarity(source, output, options, *, beside=(), carry=False, force=False, 
     if output is not None:
         store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
-    options = dataclasses.replace(options, auc=options.auc and groups.labelled, leaks=samples.target_leaks(source),
-                                  rows=options.rows or features.row_default(source))
+    options = dataclasses.replace(
+        options,
+        auc=options.auc and groups.labelled,
+        leaks=samples.target_leaks(source),
+        rows=options.rows or features.row_default(source),
+    )
     of_vectors, of_maps = chosen(source, options)
-    with (progress or interrupt.unwatched)(len(of_vectors) * len(options.metrics) + len(of_maps), 0, "features") as advance:
+    with (progress or interrupt.unwatched)(
+        len(of_vectors) * len(options.metrics) + len(of_maps), 0, "features"
+    ) as advance:
         results = []
         for feature in of_vectors:
             for metric in options.metrics:
                 results.append(describe(source, feature, metric, groups, options))
                 advance(1)
         for feature in of_maps:
-            results += map_similarity.describe(source, feature, groups, options.maps, options.resamples, options.seed)
+            results += map_similarity.describe(
+                source, feature, groups, options.maps, options.resamples, options.seed
+            )
             advance(1)
     if samples.target_leaks(source):
-        say("target=label (leaks): the gradients were taken for the true label, so they tell it by construction")
+        say(
+            "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
+        )
     if output is not None:
         writing.write(
             writing.Writing(
@@ -85,9 +105,16 @@ def chosen(source, options):
     """
     requests = [name for name in options.features if maps.is_map(name)]
     others = [name for name in options.features if not maps.is_map(name)]
-    of_maps = maps.resolve(source, requests, options.maps.reading) if requests or source.maps and not others else []
+    of_maps = (
+        maps.resolve(source, requests, options.maps.reading)
+        if requests or source.maps and not others
+        else []
+    )
     if not of_maps or others or source.taps and not requests:
-        return [features.normalised(source, feature, options.rows) for feature in features.resolve(source, others)], of_maps
+        return [
+            features.normalised(source, feature, options.rows)
+            for feature in features.resolve(source, others)
+        ], of_maps
     return [], of_maps
 
 
@@ -100,6 +127,8 @@ def describe(source, feature, metric, groups, options):
             found = in_memory.describe(feature, metric, groups, options, *rows)
         else:
             found = in_blocks.describe(feature, metric, groups, options)
-        return found if groups.labelled else unlabelled.added(found, source, feature, groups, options)
+        return (
+            found if groups.labelled else unlabelled.added(found, source, feature, groups, options)
+        )
 
     return features.checked(work, feature, groups.keep, source)

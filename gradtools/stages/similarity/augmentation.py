@@ -8,11 +8,11 @@ import json
 
 import numpy as np
 
-from gradtools.selection import features, samples
 from gradtools import interrupt
 from gradtools.images import versions as kinds_of
-from gradtools.math.pairs import bootstrap, group_sums, pair_means, augmented
+from gradtools.math.pairs import augmented, bootstrap, group_sums, pair_means
 from gradtools.math.rows import vectors
+from gradtools.selection import features, samples
 from gradtools.selection.outcomes import Outcome
 from gradtools.store import paths
 
@@ -55,7 +55,11 @@ def describe(source, options, *, say=print, progress=None):
                 return []
             if len(held.classes) < len(groups.classes):
                 say(f"{feature.name}: versions of {len(held.classes)} images, drawn with the seed")
-            found.append(features.checked(lambda: _described(source, feature, held, options), feature, held.keep, source))
+            found.append(
+                features.checked(
+                    lambda: _described(source, feature, held, options), feature, held.keep, source
+                )
+            )
             advance(1)
     return found
 
@@ -71,15 +75,21 @@ def _versions(source, groups, most, seed):
     drawn = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:most])
     keep = np.zeros(len(groups.keep), bool)
     keep[chosen[drawn]] = True
-    return Versions(keep, groups.classes[drawn], groups.labelled, _rows(source, keep), groups.left_out)
+    return Versions(
+        keep, groups.classes[drawn], groups.labelled, _rows(source, keep), groups.left_out
+    )
 
 
 def _rows(source, keep):
     """{`rotation=15`: (V, n) row numbers} of the kept images' versions, in the order in which kinds were asked for."""
     original, number = source.values(paths.ORIGINAL), source.values(paths.VERSION)
     place = np.cumsum(keep) - 1
-    names = [kinds_of.name(kind, strength) if kind else "" for kind, strength in
-             zip(source.values(paths.CHANGED_BY), source.values(paths.STRENGTH).tolist())]
+    names = [
+        kinds_of.name(kind, strength) if kind else ""
+        for kind, strength in zip(
+            source.values(paths.CHANGED_BY), source.values(paths.STRENGTH).tolist()
+        )
+    ]
     names, mine = np.array(names), (original >= 0) & keep[original]
     found = {}
     for name in dict.fromkeys(names[mine].tolist()):
@@ -98,7 +108,9 @@ def _described(source, feature, held, options):
         own = np.stack([_cosines(feature, unit, degenerate, version) for version in rows])
         table[f"{name}:cosine"] = augmented.mean_over_images(own, counts)
         table[f"{name}:auc"] = _own_or_other(unit, own, degenerate, held, counts)
-        table[f"{name}:unchanged"] = augmented.mean_over_images(_unchanged(source, held.keep, rows), counts)
+        table[f"{name}:unchanged"] = augmented.mean_over_images(
+            _unchanged(source, held.keep, rows), counts
+        )
         missing += int(np.isnan(own[:, ~degenerate]).sum())
     table |= _levels(unit[~degenerate], held, degenerate, counts)
     return _outcome(source, feature, table, held, options, missing)
@@ -135,10 +147,15 @@ def _levels(unit, held, degenerate, counts):
     if not held.labelled or len(unit) < 2:
         return {name: augmented.Measure(np.nan, np.full(len(counts), np.nan), 0) for name in LEVELS}
     grouping = group_sums.cells(classes, np.zeros(len(classes), int))
-    means = pair_means.pair_statistics(group_sums.cell_sums([(unit, grouping[0])], len(grouping[1]), "dot"), *grouping[1:])
+    means = pair_means.pair_statistics(
+        group_sums.cell_sums([(unit, grouping[0])], len(grouping[1]), "dot"), *grouping[1:]
+    )
     drawn = bootstrap.bootstrap_pair_statistics(unit, *grouping, counts)
     at = {name: place for place, name in enumerate(pair_means.STATISTICS)}
-    return {name: augmented.Measure(means[name].value, drawn[:, at[name]], means[name].pairs) for name in LEVELS}
+    return {
+        name: augmented.Measure(means[name].value, drawn[:, at[name]], means[name].pairs)
+        for name in LEVELS
+    }
 
 
 def _outcome(source, feature, table, held, options, missing):
@@ -152,8 +169,22 @@ def _outcome(source, feature, table, held, options, missing):
         "high": bounds[:, 1],
         "pairs": np.array([measure.count for measure in table.values()], "i8"),
     }
-    facts = {"rows": len(held.classes), "left_out": held.left_out, "degenerate": missing, "resamples": len(replicates), "seed": options.seed,
-             "resampling": "multinomial", "kinds": json.dumps(list(held.rows)),
-             "leaks": int(samples.target_leaks(source)), "dimension": feature.shape[1]}
-    return Outcome(feature.name, paths.augmentation(feature.name), columns, facts,
-                   f"cosine of {feature.name} between images and their own versions", replicates)
+    facts = {
+        "rows": len(held.classes),
+        "left_out": held.left_out,
+        "degenerate": missing,
+        "resamples": len(replicates),
+        "seed": options.seed,
+        "resampling": "multinomial",
+        "kinds": json.dumps(list(held.rows)),
+        "leaks": int(samples.target_leaks(source)),
+        "dimension": feature.shape[1],
+    }
+    return Outcome(
+        feature.name,
+        paths.augmentation(feature.name),
+        columns,
+        facts,
+        f"cosine of {feature.name} between images and their own versions",
+        replicates,
+    )

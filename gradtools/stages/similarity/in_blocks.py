@@ -2,9 +2,16 @@
 
 import numpy as np
 
-from gradtools.selection import features
-from gradtools.math.pairs import bootstrap, group_sums, influence, pair_auc, pair_auc_bootstrap, pair_means
+from gradtools.math.pairs import (
+    bootstrap,
+    group_sums,
+    influence,
+    pair_auc,
+    pair_auc_bootstrap,
+    pair_means,
+)
 from gradtools.math.rows import vectors
+from gradtools.selection import features
 from gradtools.stages.similarity import results
 
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
@@ -31,15 +38,29 @@ def describe(feature, metric, groups, options):
     degenerate, replicates = 0, np.empty((0, len(pair_means.STATISTICS)))
     if metric in group_sums.PRODUCT_METRICS:
         totals = group_sums.cell_sums(blocks(), len(cell_class), metric)
-        means, degenerate = pair_means.pair_statistics(totals, cell_class, cell_prediction, metric), totals.degenerate
+        means, degenerate = (
+            pair_means.pair_statistics(totals, cell_class, cell_prediction, metric),
+            totals.degenerate,
+        )
         if options.resamples:
             replicates = influence.bootstrap_pair_statistics_streamed(
-                blocks(), totals, cell_class, cell_prediction, options.resamples, options.seed, metric
+                blocks(),
+                totals,
+                cell_class,
+                cell_prediction,
+                options.resamples,
+                options.seed,
+                metric,
             )
     else:
         rows = features.Slices(feature, groups.keep)
-        means = pair_means.pair_statistics_streamed(rows, groups.classes, groups.predictions, metric)
-    table, facts = {name: (mean.value, mean.pairs) for name, mean in means.items()}, {"resampling": "poisson"}
+        means = pair_means.pair_statistics_streamed(
+            rows, groups.classes, groups.predictions, metric
+        )
+    table, facts = (
+        {name: (mean.value, mean.pairs) for name, mean in means.items()},
+        {"resampling": "poisson"},
+    )
     if options.auc:
         found, drawn, count = _drawn_auc(feature, metric, groups, options)
         table |= found
@@ -51,7 +72,9 @@ def describe(feature, metric, groups, options):
 
 def _padded(replicates, length):
     """Replicates of a statistic that was not resampled are NaN."""
-    return replicates if len(replicates) == length else np.full((length, replicates.shape[1]), np.nan)
+    return (
+        replicates if len(replicates) == length else np.full((length, replicates.shape[1]), np.nan)
+    )
 
 
 def _drawn_auc(feature, metric, groups, options):

@@ -8,19 +8,21 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.selection import maps as stored
-from gradtools.selection import outcomes
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.math.pairs import bootstrap
 from gradtools.math.maps import map_controls, map_metrics, map_pairs
+from gradtools.math.pairs import bootstrap
+from gradtools.selection import maps as stored
+from gradtools.selection import outcomes
 from gradtools.store import paths
 from gradtools.tables.wording import CLASS_BY_PREDICTION
 
 METRICS = ("CC", "SIM", "KLD", "AUC")
 BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
 __all__ = ["METRICS", "Options", "describe", "kept_maps", "matrices", "tell_maps"]
-COUNT_BYTES = 1 << 28  # what the counts of the resamples may take; fewer are drawn where they would take more
+COUNT_BYTES = (
+    1 << 28
+)  # what the counts of the resamples may take; fewer are drawn where they would take more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Options:
     @property
     def settings(self):
         """The metrics' own settings (MapSettings); signed maps span twice the range."""
-        return map_metrics.MapSettings(self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0)
+        return map_metrics.MapSettings(
+            self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0
+        )
 
 
 def describe(source, feature, groups, options, resamples=1000, seed=0):
@@ -74,12 +78,26 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     shared = dict(metrics=options.metrics, settings=options.settings, images=images)
     between = options.between and groups.labelled
     predictions = groups.predictions[images] if between and groups.predicted else None
-    pairs = map_pairs.within_groups(maps, classes, counts=counts, between=between, predictions=predictions, **shared)
+    pairs = map_pairs.within_groups(
+        maps, classes, counts=counts, between=between, predictions=predictions, **shared
+    )
     mean = map_controls.against_mean(maps, classes, **shared)
-    centre = map_controls.against(maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings)
+    centre = map_controls.against(
+        maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings
+    )
     facts = _facts(source, maps, groups, options, images, seed)
-    return [_result(feature, metric, groups.labelled, pairs[metric], (mean[metric], centre[metric]), counts, facts)
-            for metric in options.metrics]
+    return [
+        _result(
+            feature,
+            metric,
+            groups.labelled,
+            pairs[metric],
+            (mean[metric], centre[metric]),
+            counts,
+            facts,
+        )
+        for metric in options.metrics
+    ]
 
 
 def matrices(source, features, groups, options, first):
@@ -103,14 +121,29 @@ def matrices(source, features, groups, options, first):
     kept, _ = kept_maps(source, groups)
     axis, columns, makers = store.Axis("/map", first=first), [], []
     for feature in features:
-        path = {metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics}
-        columns += [store.Column(path[metric], (len(kept),), ["/other_map"], "f4", f"{metric} of {feature.name}, every pair", axis=axis)
-                    for metric in options.metrics]
+        path = {
+            metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics
+        }
+        columns += [
+            store.Column(
+                path[metric],
+                (len(kept),),
+                ["/other_map"],
+                "f4",
+                f"{metric} of {feature.name}, every pair",
+                axis=axis,
+            )
+            for metric in options.metrics
+        ]
         maps = stored.Maps(source, feature, kept, options.reading)
         makers.append((path, map_pairs.matrix_rows(maps, options.metrics, options.settings)))
 
     def rows(start, stop):
-        return {path[metric]: values.astype("f4") for path, maker in makers for metric, values in maker(start, stop).items()}
+        return {
+            path[metric]: values.astype("f4")
+            for path, maker in makers
+            for metric, values in maker(start, stop).items()
+        }
 
     return columns, rows, len(kept)
 
@@ -119,10 +152,18 @@ def tell_maps(sink, source, groups):
     """Write which sample, partner and target each row of a matrix is of, where the maps themselves are not carried on."""
     kept, _ = kept_maps(source, groups)
     place = np.append(np.cumsum(groups.keep) - 1, -1)  # the last for no partner
-    for path, text in ((paths.MAP_SAMPLE, "row of the sample"), (paths.MAP_PARTNER, "row of the pair's other sample, -1 none")):
+    for path, text in (
+        (paths.MAP_SAMPLE, "row of the sample"),
+        (paths.MAP_PARTNER, "row of the pair's other sample, -1 none"),
+    ):
         sink.put(path, place[source.values(path)[kept]].astype("i4"), ["/map"], text)
     if source.values(paths.MAP_TARGET) is not None:
-        sink.put(paths.MAP_TARGET, source.values(paths.MAP_TARGET)[kept], ["/map"], "class that the score is about, -1 none")
+        sink.put(
+            paths.MAP_TARGET,
+            source.values(paths.MAP_TARGET)[kept],
+            ["/map"],
+            "class that the score is about, -1 none",
+        )
     about = source.attributes(paths.MAPS)
     sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})
 
@@ -139,7 +180,9 @@ def kept_maps(source, groups):
     keep = groups.keep[sample] & ((partner < 0) | groups.keep[partner])
     rows = np.flatnonzero(keep)
     if len(rows) < 2:
-        raise GradtoolsError(f"{source.name}: {len(rows)} maps of the samples to compare, and a pair takes two")
+        raise GradtoolsError(
+            f"{source.name}: {len(rows)} maps of the samples to compare, and a pair takes two"
+        )
     return rows, (np.cumsum(groups.keep) - 1)[sample[rows]]
 
 
@@ -152,12 +195,27 @@ def _counts(groups, images, resamples, seed):
 def _facts(source, maps, groups, options, images, seed):
     """What the values depend on, and how many samples they rest on."""
     settings, reading, about = options.settings, options.reading, source.attributes(paths.MAPS)
-    facts = {"maps": len(images), "samples": len(np.unique(images)), "left_out": int((~groups.keep).sum()),
-             "unlabelled": groups.unlabelled, "seed": seed, "resampling": "multinomial",
-             "leaks": int(about.get("target") == "label"), "target": str(about.get("target", "")),
-             "size": "x".join(map(str, maps.size)), "native": int(tuple(maps.size) == tuple(maps.native)), "sign": reading.sign,
-             "eps": settings.eps, "log_base": settings.log_base, "mask": _mask(settings), "direction": "both", "ties": "half"}
-    return facts | ({"fuse": reading.fuse, "taps": len(maps.feature.taps)} if len(maps.feature.taps) > 1 else {})
+    facts = {
+        "maps": len(images),
+        "samples": len(np.unique(images)),
+        "left_out": int((~groups.keep).sum()),
+        "unlabelled": groups.unlabelled,
+        "seed": seed,
+        "resampling": "multinomial",
+        "leaks": int(about.get("target") == "label"),
+        "target": str(about.get("target", "")),
+        "size": "x".join(map(str, maps.size)),
+        "native": int(tuple(maps.size) == tuple(maps.native)),
+        "sign": reading.sign,
+        "eps": settings.eps,
+        "log_base": settings.log_base,
+        "mask": _mask(settings),
+        "direction": "both",
+        "ties": "half",
+    }
+    return facts | (
+        {"fuse": reading.fuse, "taps": len(maps.feature.taps)} if len(maps.feature.taps) > 1 else {}
+    )
 
 
 def _mask(settings):
@@ -170,12 +228,27 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
     table, replicates = _of_pairs(pairs, labelled)
     for name, values in zip(("class_mean" if labelled else "rest_mean", "centre"), controls):
         present = ~np.isnan(values)
-        table[name] = (float(values[present].mean()) if present.any() else np.nan, int(present.sum()))
-        replicates = np.column_stack([replicates, _resampled_mean(values[present], counts[:, present])])
+        table[name] = (
+            float(values[present].mean()) if present.any() else np.nan,
+            int(present.sum()),
+        )
+        replicates = np.column_stack(
+            [replicates, _resampled_mean(values[present], counts[:, present])]
+        )
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
-    columns = {"statistic": list(table), "value": np.array([value for value, _ in table.values()]), "low": bounds[:, 0],
-               "high": bounds[:, 1], "pairs": np.array([number for _, number in table.values()], "i8")}
-    facts = {"rows": facts["maps"] - pairs.degenerate, "degenerate": pairs.degenerate, "resamples": len(counts), **facts}
+    columns = {
+        "statistic": list(table),
+        "value": np.array([value for value, _ in table.values()]),
+        "low": bounds[:, 0],
+        "high": bounds[:, 1],
+        "pairs": np.array([number for _, number in table.values()], "i8"),
+    }
+    facts = {
+        "rows": facts["maps"] - pairs.degenerate,
+        "degenerate": pairs.degenerate,
+        "resamples": len(counts),
+        **facts,
+    }
     return outcomes.result(feature.name, metric, columns, replicates, facts)
 
 
@@ -187,9 +260,16 @@ def _of_pairs(pairs, labelled):
     at = {name: place for place, name in enumerate(pairs.means)}
     within, between = pairs.means["within"], pairs.means["between"]
     gap = within.value - between.value, min(within.pairs, between.pairs)
-    first, kinds = [name for name in map_pairs.STATISTICS if name in at], [name for name in BY_PREDICTION if name in at]
+    first, kinds = (
+        [name for name in map_pairs.STATISTICS if name in at],
+        [name for name in BY_PREDICTION if name in at],
+    )
     means = {name: (pairs.means[name].value, pairs.means[name].pairs) for name in (*first, *kinds)}
-    table = {name: means[name] for name in first} | {"within_minus_between": gap} | {name: means[name] for name in kinds}
+    table = (
+        {name: means[name] for name in first}
+        | {"within_minus_between": gap}
+        | {name: means[name] for name in kinds}
+    )
     drawn = {name: pairs.replicates[:, place] for name, place in at.items()}
     drawn["within_minus_between"] = drawn["within"] - drawn["between"]
     return table, np.column_stack([drawn[name] for name in table])

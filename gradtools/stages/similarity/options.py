@@ -11,7 +11,9 @@ class Options:
 
     features: tuple = ()
     metrics: tuple = ("cosine",)
-    rows: str | None = None  # how rows are normalised: post, raw, gauge; by default features.row_default
+    rows: str | None = (
+        None  # how rows are normalised: post, raw, gauge; by default features.row_default
+    )
     where: tuple = ()
     matrix: bool = False
     auc: bool = True

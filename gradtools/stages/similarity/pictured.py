@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.selection import features, samples
 from gradtools.math.rows import vectors
+from gradtools.selection import features, samples
 
 DRAWN = 2000  # samples; of more so many are drawn
 METRICS = ("cosine", "euclidean")
@@ -47,9 +47,24 @@ def matrices(source, of_vectors, options):
     order = np.argsort(source.labels[drawn], kind="stable")
     rows = drawn[order]
     how = options.rows or features.row_default(source)
-    return [features.checked(lambda: Matrices(feature.name, how, [source.ids[row] for row in rows], source.labels[rows], source.class_names,
-                                              _values(features.read_rows(feature, mask)[order]), len(places), source.unit), feature, mask, source)
-            for feature in of_vectors]
+    return [
+        features.checked(
+            lambda: Matrices(
+                feature.name,
+                how,
+                [source.ids[row] for row in rows],
+                source.labels[rows],
+                source.class_names,
+                _values(features.read_rows(feature, mask)[order]),
+                len(places),
+                source.unit,
+            ),
+            feature,
+            mask,
+            source,
+        )
+        for feature in of_vectors
+    ]
 
 
 def _values(rows):

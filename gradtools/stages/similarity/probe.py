@@ -6,10 +6,10 @@ images of equal prediction, says whether the gradient knows more than the networ
 
 import numpy as np
 
-from gradtools.selection import features, samples
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import probe
+from gradtools.selection import features, samples
 from gradtools.selection.outcomes import Outcome
 from gradtools.store import paths
 
@@ -36,21 +36,40 @@ def describe(source, options, *, say=print, progress=None):
         Without labels, or with fewer than two of five images each.
     """
     groups = samples.group(source, options.where, lambda line: None)
-    keep = probe.decodable(groups.classes) if groups.labelled else np.zeros(len(groups.classes), bool)
+    keep = (
+        probe.decodable(groups.classes) if groups.labelled else np.zeros(len(groups.classes), bool)
+    )
     if len(np.unique(groups.classes[keep])) < 2:
-        raise GradtoolsError(f"{source.name}: --decode takes at least two labels with {probe.FOLDS} images each")
+        raise GradtoolsError(
+            f"{source.name}: --decode takes at least two labels with {probe.FOLDS} images each"
+        )
     if not keep.all():
-        say(f"{int((~keep).sum())} images of labels with fewer than {probe.FOLDS} are left out of the probes")
+        say(
+            f"{int((~keep).sum())} images of labels with fewer than {probe.FOLDS} are left out of the probes"
+        )
     scopes = {"all": (keep, None)}
-    given = probe.contested(groups.classes, groups.predictions) if groups.predicted else np.zeros(len(keep), bool)
+    given = (
+        probe.contested(groups.classes, groups.predictions)
+        if groups.predicted
+        else np.zeros(len(keep), bool)
+    )
     if given.any():
         scopes[GIVEN] = given, groups.predictions
     else:
-        say("no prediction has images of two labels that a probe could tell: nothing is read given the same prediction")
+        say(
+            "no prediction has images of two labels that a probe could tell: nothing is read given the same prediction"
+        )
     chosen, found = features.resolve(source, options.features), []
     with (progress or interrupt.unwatched)(len(chosen), 0, "probes") as advance:
         for feature in chosen:
-            found.append(features.checked(lambda: _described(source, feature, groups, scopes, options), feature, groups.keep, source))
+            found.append(
+                features.checked(
+                    lambda: _described(source, feature, groups, scopes, options),
+                    feature,
+                    groups.keep,
+                    source,
+                )
+            )
             advance(1)
     return found
 
@@ -64,19 +83,40 @@ def _described(source, feature, groups, scopes, options):
     for suffix, kept in _forms(source, feature, rows, groups).items():
         for scope, (inside, predictions) in scopes.items():
             strata = None if predictions is None else predictions[inside]
-            found = probe.decode(kept[inside], groups.classes[inside], strata, SHUFFLES, options.seed)
+            found = probe.decode(
+                kept[inside], groups.classes[inside], strata, SHUFFLES, options.seed
+            )
             table[scope + suffix] = _row(found, groups.classes[inside])
-    columns = {key: np.array([row[key] for row in table.values()]) for key in next(iter(table.values()))}
-    facts = {"rows": len(rows), "left_out": groups.left_out, "folds": probe.FOLDS, "shuffles": SHUFFLES, "seed": options.seed,
-             "leaks": int(samples.target_leaks(source)), "dimension": feature.shape[1]}
-    return Outcome(feature.name, paths.decoding(feature.name), {"statistic": list(table), **columns}, facts,
-                   f"how well a linear probe reads the label from {feature.name}")
+    columns = {
+        key: np.array([row[key] for row in table.values()]) for key in next(iter(table.values()))
+    }
+    facts = {
+        "rows": len(rows),
+        "left_out": groups.left_out,
+        "folds": probe.FOLDS,
+        "shuffles": SHUFFLES,
+        "seed": options.seed,
+        "leaks": int(samples.target_leaks(source)),
+        "dimension": feature.shape[1],
+    }
+    return Outcome(
+        feature.name,
+        paths.decoding(feature.name),
+        {"statistic": list(table), **columns},
+        facts,
+        f"how well a linear probe reads the label from {feature.name}",
+    )
 
 
 def _forms(source, feature, rows, groups):
     """The rows as they are and, of a gradient with a channel a weight, without the class row of the prediction."""
     weights = source.class_rows
-    if not groups.predicted or weights is None or weights.shape[1] != rows.shape[1] or feature.kind not in ("gradient", "weight"):
+    if (
+        not groups.predicted
+        or weights is None
+        or weights.shape[1] != rows.shape[1]
+        or feature.kind not in ("gradient", "weight")
+    ):
         return {"": rows}
     return {"": rows, WITHOUT: probe.without_direction(rows, weights[groups.predictions])}
 

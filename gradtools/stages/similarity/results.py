@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gradtools.selection import outcomes
 from gradtools.math.pairs import bootstrap, pair_auc
+from gradtools.selection import outcomes
 
 AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
 BY_CLASS = {"within", "within_macro", "between", "label_effect", *AUC}
@@ -20,9 +20,16 @@ def _unknown(name, groups):
 def result(feature, metric, groups, options, table, replicates, degenerate, facts):
     """Put values, intervals and counts together; statistics of labels or predictions that the samples do not have are left out."""
     known = np.array([not _unknown(name, groups) for name in table])
-    table, replicates = {name: pair for name, pair in table.items() if not _unknown(name, groups)}, np.asarray(replicates)[:, known]
+    table, replicates = (
+        {name: pair for name, pair in table.items() if not _unknown(name, groups)},
+        np.asarray(replicates)[:, known],
+    )
     if not (groups.labelled and groups.predicted):
-        facts = {key: value for key, value in facts.items() if not key.startswith("p_") and key != "movable"}
+        facts = {
+            key: value
+            for key, value in facts.items()
+            if not key.startswith("p_") and key != "movable"
+        }
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
     columns = {
         "statistic": list(table),
@@ -50,4 +57,7 @@ def result(feature, metric, groups, options, table, replicates, degenerate, fact
 
 def auc_rows(found):
     """Pair AUC as rows of the table: value and number of pairs."""
-    return {name: (float(found.auc[i]), int(found.positives[i] + found.negatives[i])) for i, name in enumerate(AUC)}
+    return {
+        name: (float(found.auc[i]), int(found.positives[i] + found.negatives[i]))
+        for i, name in enumerate(AUC)
+    }

@@ -8,9 +8,9 @@ import itertools
 
 import numpy as np
 
-from gradtools.selection import features
-from gradtools.math.rows import class_rows, vectors
 from gradtools.math.pairs import pair_distribution
+from gradtools.math.rows import class_rows, vectors
+from gradtools.selection import features
 
 HELD_ROWS = 2000  # samples whose pairs are held; of more so many are drawn
 SHUFFLES = 10
@@ -28,14 +28,21 @@ def added(result, source, feature, groups, options):
     if len(rows) < 2:
         return result
     values, pair = pair_distribution.spread(rows, result.metric)
-    means, most_alike = pair_distribution.shuffled_spread(rows, result.metric, SHUFFLES, options.seed)
+    means, most_alike = pair_distribution.shuffled_spread(
+        rows, result.metric, SHUFFLES, options.seed
+    )
     values |= {"shuffled_all": means.mean(), "shuffled_most_alike": most_alike.mean()}
     stored = features.load(source, feature.name)
     values["mean_row_share"] = _mean_row_share(stored, groups.keep)
     if source.unit == "class" and result.metric == "cosine":
         values |= _between_normalisations(source, stored, chosen)
     first, second = (source.ids[places[row]] for row in pair)
-    facts = {"pair_rows": len(rows), "shuffles": SHUFFLES, "most_alike_first": first, "most_alike_second": second}
+    facts = {
+        "pair_rows": len(rows),
+        "shuffles": SHUFFLES,
+        "most_alike_first": first,
+        "most_alike_second": second,
+    }
     return _extended(result, values, len(rows) * (len(rows) - 1) // 2, facts)
 
 
@@ -49,7 +56,7 @@ def _drawn(keep, seed):
 
 def _mean_row_share(feature, keep):
     """Length of the mean row over the mean length of the rows."""
-    total, lengths = 0, 0.
+    total, lengths = 0, 0.0
     for rows, _ in features.blocks_of(feature, keep):
         rows = rows.astype(np.float64)
         total, lengths = total + rows.sum(axis=0), lengths + vectors.row_norms(rows).sum()
@@ -59,16 +66,34 @@ def _mean_row_share(feature, keep):
 def _between_normalisations(source, feature, chosen):
     """{spearman_post_raw: .., ..} of the cosines of all pairs."""
     of_all = {how: features.normalised(source, feature, how) for how in class_rows.NORMALISATIONS}
-    rows = {how: vectors.unit_rows(features.read_rows(one, chosen))[0] for how, one in of_all.items()}
-    return {f"spearman_{a}_{b}": pair_distribution.rank_agreement(rows[a], rows[b]) for a, b in itertools.combinations(rows, 2)}
+    rows = {
+        how: vectors.unit_rows(features.read_rows(one, chosen))[0] for how, one in of_all.items()
+    }
+    return {
+        f"spearman_{a}_{b}": pair_distribution.rank_agreement(rows[a], rows[b])
+        for a, b in itertools.combinations(rows, 2)
+    }
 
 
 def _extended(result, values, pairs, facts):
     """The result with further rows, which have no intervals and no replicates."""
     nothing = np.full(len(values), np.nan)
-    further = {"statistic": list(values), "value": np.array(list(values.values())), "low": nothing, "high": nothing,
-               "pairs": np.full(len(values), pairs, "i8")}
-    columns = {name: [*column, *further[name]] if name == "statistic" else np.concatenate([column, further[name]])
-               for name, column in result.columns.items()}
-    replicates = np.hstack([result.replicates, np.full((len(result.replicates), len(values)), np.nan)])
-    return dataclasses.replace(result, columns=columns, replicates=replicates, facts=result.facts | facts)
+    further = {
+        "statistic": list(values),
+        "value": np.array(list(values.values())),
+        "low": nothing,
+        "high": nothing,
+        "pairs": np.full(len(values), pairs, "i8"),
+    }
+    columns = {
+        name: [*column, *further[name]]
+        if name == "statistic"
+        else np.concatenate([column, further[name]])
+        for name, column in result.columns.items()
+    }
+    replicates = np.hstack(
+        [result.replicates, np.full((len(result.replicates), len(values)), np.nan)]
+    )
+    return dataclasses.replace(
+        result, columns=columns, replicates=replicates, facts=result.facts | facts
+    )

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import numpy as np
 
 from gradtools import __version__, store
+from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
 from gradtools.stages.similarity import map_similarity
-from gradtools.store import provenance
-from gradtools.math.rows import vectors
 from gradtools.stages.similarity.options import Options
+from gradtools.store import provenance
 
 MATRIX_BLOCK = 256
 
@@ -49,7 +49,9 @@ def _carry(sink, job):
     replacing = [result.path for result in job.results]
     behind = sink.carry(job.source, job.groups.keep, job.carry, replacing)
     if behind:
-        job.say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+        job.say(
+            f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
+        )
 
 
 def _fill(sink, job):
@@ -57,7 +59,10 @@ def _fill(sink, job):
     for result in job.results:
         result.write(sink)
     sink.history(
-        [job.source], provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum()))
+        [job.source],
+        provenance.step(
+            job.begun, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum())
+        ),
     )
 
 
@@ -65,16 +70,25 @@ def _write_matrices(job):
     """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time; goes on after a kill."""
     n = int(job.groups.keep.sum()) if job.chosen else 0
     wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metrics]
-    columns, of_maps, total = [_matrix_column(feature, metric, n) for feature, metric in wanted], None, n
+    columns, of_maps, total = (
+        [_matrix_column(feature, metric, n) for feature, metric in wanted],
+        None,
+        n,
+    )
     if job.of_maps:
-        further, of_maps, count = map_similarity.matrices(job.source, job.of_maps, job.groups, job.options.maps, n)
+        further, of_maps, count = map_similarity.matrices(
+            job.source, job.of_maps, job.groups, job.options.maps, n
+        )
         columns, total = columns + further, n + count
 
     def rows(start, stop):
         if start >= n:
             return of_maps(start - n, stop - n)
         paths = (column.path for column in columns)
-        return {path: _matrix_rows(feature, metric, job.groups.keep, start, stop) for path, (feature, metric) in zip(paths, wanted)}
+        return {
+            path: _matrix_rows(feature, metric, job.groups.keep, start, stop)
+            for path, (feature, metric) in zip(paths, wanted)
+        }
 
     command = {
         **dataclasses.asdict(job.options),
@@ -83,18 +97,21 @@ def _write_matrices(job):
         "inputs": store.digests(job.source.file),
         "features": [feature.name for feature in (*job.chosen, *job.of_maps)],
     }
-    with store.grow(
-        job.output,
-        "similarity",
-        columns,
-        total,
-        MATRIX_BLOCK,
-        command,
-        lambda part: _begin_matrices(part, job),
-        force=job.force,
-        restart=job.restart,
-        say=job.say,
-    ) as part, job.progress(total, part.committed, "rows") as advance:
+    with (
+        store.grow(
+            job.output,
+            "similarity",
+            columns,
+            total,
+            MATRIX_BLOCK,
+            command,
+            lambda part: _begin_matrices(part, job),
+            force=job.force,
+            restart=job.restart,
+            say=job.say,
+        ) as part,
+        job.progress(total, part.committed, "rows") as advance,
+    ):
         for start, stop in _matrix_blocks(part.committed, n, total):
             part.append(rows(start, stop), np.zeros(stop - start, bool))
             advance(stop - start)
@@ -105,7 +122,14 @@ def _write_matrices(job):
 def _matrix_column(feature, metric, n):
     """The growing matrix of one feature under one metric."""
     path = f"{store.paths.similarity(feature.name, metric)}/matrix"
-    return store.Column(path, (n,), ["/other"], "f4", f"{metric} of {feature.name}, every pair", axis=store.Axis(last=n))
+    return store.Column(
+        path,
+        (n,),
+        ["/other"],
+        "f4",
+        f"{metric} of {feature.name}, every pair",
+        axis=store.Axis(last=n),
+    )
 
 
 def _begin_matrices(part, job):

@@ -9,13 +9,29 @@ import numpy as np
 
 from gradtools.math.maps.map_metrics import METRICS, MapSettings, pair_block, prepare
 from gradtools.math.maps.map_pairs.blocks import block_length, prepared_cells, taken, tiles
-from gradtools.math.maps.map_pairs.means import STATISTICS, MapPairs, add, add_equal, summary, unordered
+from gradtools.math.maps.map_pairs.means import (
+    STATISTICS,
+    MapPairs,
+    add,
+    add_equal,
+    summary,
+    unordered,
+)
 
 __all__ = ["STATISTICS", "MapPairs", "block_length", "matrix_rows", "within_groups"]
 
 
-def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=None, between=False, block=None, images=None,
-                  predictions=None):
+def within_groups(
+    maps,
+    groups,
+    metrics=METRICS,
+    settings=MapSettings(),
+    counts=None,
+    between=False,
+    block=None,
+    images=None,
+    predictions=None,
+):
     """
     Mean of every metric over the unordered pairs of maps within groups.
 
@@ -51,9 +67,17 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
     SPEC 1.2, 6.1-6.4, 6.6.
     """
     groups = np.asarray(groups)
-    order = np.argsort(groups, kind="stable") if predictions is None else np.lexsort((predictions, groups))
+    order = (
+        np.argsort(groups, kind="stable")
+        if predictions is None
+        else np.lexsort((predictions, groups))
+    )
     _, codes = np.unique(groups[order], return_inverse=True)
-    predicted = None if predictions is None or not between else np.unique(np.asarray(predictions)[order], return_inverse=True)[1]
+    predicted = (
+        None
+        if predictions is None or not between
+        else np.unique(np.asarray(predictions)[order], return_inverse=True)[1]
+    )
     images = (np.arange(len(groups)) if images is None else np.asarray(images))[order]
     several = len(np.unique(images)) < len(images)
     weights = np.ones((1, len(groups)), dtype=np.uint16)
@@ -74,9 +98,19 @@ def within_groups(maps, groups, metrics=METRICS, settings=MapSettings(), counts=
                 values[images[rows][:, None] == images[columns]] = 0
             add(sums[metric], values, left, right, shared, between)
             if predicted is not None:
-                add_equal(equal[metric], values * (predicted[rows][:, None] == predicted[columns]), left, right, shared)
-    return {metric: summary(sums[metric], weights, codes, images, usable[metric], between, predicted, equal[metric])
-            for metric in metrics}
+                add_equal(
+                    equal[metric],
+                    values * (predicted[rows][:, None] == predicted[columns]),
+                    left,
+                    right,
+                    shared,
+                )
+    return {
+        metric: summary(
+            sums[metric], weights, codes, images, usable[metric], between, predicted, equal[metric]
+        )
+        for metric in metrics
+    }
 
 
 def matrix_rows(maps, metrics=METRICS, settings=MapSettings(), block=None):
@@ -99,7 +133,9 @@ def matrix_rows(maps, metrics=METRICS, settings=MapSettings(), block=None):
             own = prepare(np.asarray(maps[numbers]), metrics, settings, numbers=numbers)
             for column in range(0, n, block):
                 for metric in metrics:
-                    found[metric][numbers - start, column:column + block] = pair_block(own, cell(column // block), metric)
+                    found[metric][numbers - start, column : column + block] = pair_block(
+                        own, cell(column // block), metric
+                    )
         return found
 
     return rows

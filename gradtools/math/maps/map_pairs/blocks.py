@@ -7,7 +7,7 @@ import numpy as np
 from gradtools.math.maps.map_metrics import prepare, rows_of
 
 # Bytes that prepared maps may take together, and the arrays as large as a map that one is prepared into.
-MEMORY, ARRAYS = 2 ** 30, 8
+MEMORY, ARRAYS = 2**30, 8
 
 # The pair values of a block of this many rows stay in the cache.
 LARGEST_BLOCK = 256
@@ -25,7 +25,7 @@ def prepared_cells(maps, order, metrics, settings, block):
 
     @lru_cache(maxsize=max(2, MEMORY // (ARRAYS * 8 * max(pixels, 1) * block)))
     def cell(k):
-        chosen = order[k * block:(k + 1) * block]
+        chosen = order[k * block : (k + 1) * block]
         ascending = np.sort(chosen)
         part = np.asarray(maps[ascending])[np.searchsorted(ascending, chosen)]
         return prepare(part, metrics, settings, numbers=chosen)
@@ -43,7 +43,10 @@ def _segments(codes, block):
     """(group, slice) of every run of one group inside one block; codes ascend."""
     cuts = np.flatnonzero(np.diff(codes, prepend=-1) != 0)
     starts = np.union1d(cuts, np.arange(0, len(codes), block))
-    return [(codes[start], slice(int(start), int(stop))) for start, stop in zip(starts, [*starts[1:], len(codes)])]
+    return [
+        (codes[start], slice(int(start), int(stop)))
+        for start, stop in zip(starts, [*starts[1:], len(codes)])
+    ]
 
 
 def tiles(codes, block, between):
@@ -60,15 +63,27 @@ def tiles(codes, block, between):
             by_group.setdefault(group, []).append(rows)
         for group, parts in by_group.items():
             for k, rows in enumerate(parts):
-                yield from ((rows, columns, [(group, whole, whole)]) for columns in _turning(parts, k))
+                yield from (
+                    (rows, columns, [(group, whole, whole)]) for columns in _turning(parts, k)
+                )
         return
     cells = [slice(start, min(start + block, len(codes))) for start in range(0, len(codes), block)]
-    inside = [[(group, slice(s.start - c.start, s.stop - c.start)) for group, s in segments if c.start <= s.start < c.stop]
-              for c in cells]
+    inside = [
+        [
+            (group, slice(s.start - c.start, s.stop - c.start))
+            for group, s in segments
+            if c.start <= s.start < c.stop
+        ]
+        for c in cells
+    ]
     for i, rows in enumerate(cells):
         for j in _turning(range(len(cells)), i):
             columns, others = cells[j], dict(inside[j])
-            yield rows, columns, [(group, own, others[group]) for group, own in inside[i] if group in others]
+            yield (
+                rows,
+                columns,
+                [(group, own, others[group]) for group, own in inside[i] if group in others],
+            )
 
 
 def _turning(parts, k):

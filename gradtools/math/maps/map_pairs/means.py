@@ -55,16 +55,31 @@ def summary(sums, weights, codes, images, usable, between, predicted, equal):
     """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates."""
     within, n_groups = sums[:-1], len(sums) - 1
     pairs = _pairs_of_groups(weights, codes, images, usable, n_groups)
-    all_pairs = _pairs_of_groups(weights, np.zeros_like(codes), images, usable, 1)[0] if between else pairs.sum(axis=0)
+    all_pairs = (
+        _pairs_of_groups(weights, np.zeros_like(codes), images, usable, 1)[0]
+        if between
+        else pairs.sum(axis=0)
+    )
     over_all = sums[-1] if between else within.sum(axis=0)
     if predicted is None:
         means, numbers = _of_groups(within, pairs, over_all, all_pairs)
-        found = {name: PairMean(float(m), int(p)) for name, m, p in zip(STATISTICS, means[0], numbers[0])}
+        found = {
+            name: PairMean(float(m), int(p)) for name, m, p in zip(STATISTICS, means[0], numbers[0])
+        }
     else:
-        same = [(equal[k], _equal_pairs(weights, keys, images, usable)) for k, keys in enumerate((predicted, codes * len(codes) + predicted))]
+        same = [
+            (equal[k], _equal_pairs(weights, keys, images, usable))
+            for k, keys in enumerate((predicted, codes * len(codes) + predicted))
+        ]
         means, numbers = table_of_groupings((within, pairs), *same, (over_all, all_pairs))
         found = named(means[0], numbers[0])
-    return MapPairs(found, ratio(within, pairs)[:, 0], pairs[:, 0].astype(np.int64), int(np.count_nonzero(~usable)), means[1:])
+    return MapPairs(
+        found,
+        ratio(within, pairs)[:, 0],
+        pairs[:, 0].astype(np.int64),
+        int(np.count_nonzero(~usable)),
+        means[1:],
+    )
 
 
 def _of_groups(within, pairs, over_all, all_pairs):
@@ -80,7 +95,9 @@ def _equal_pairs(weights, keys, images, usable):
     """Weight of the pairs of usable maps of two images of equal keys (N,), in any order: (1 + B,)."""
     order = np.argsort(keys, kind="stable")
     _, codes = np.unique(keys[order], return_inverse=True)
-    return _pairs_of_groups(weights[:, order], codes, images[order], usable[order], codes.max(initial=-1) + 1).sum(axis=0)
+    return _pairs_of_groups(
+        weights[:, order], codes, images[order], usable[order], codes.max(initial=-1) + 1
+    ).sum(axis=0)
 
 
 def _pairs_of_groups(weights, codes, images, usable, n_groups):
@@ -89,8 +106,10 @@ def _pairs_of_groups(weights, codes, images, usable, n_groups):
     pairs = np.zeros((n_groups, len(weights)))
     for group, (start, stop) in enumerate(zip(ends, ends[1:])):
         chosen = usable[start:stop]
-        c = _of_images(weights[:, start:stop][:, chosen].astype(np.float64), images[start:stop][chosen])
-        pairs[group] = (c.sum(axis=1) ** 2 - (c ** 2).sum(axis=1)) / 2
+        c = _of_images(
+            weights[:, start:stop][:, chosen].astype(np.float64), images[start:stop][chosen]
+        )
+        pairs[group] = (c.sum(axis=1) ** 2 - (c**2).sum(axis=1)) / 2
     return pairs
 
 

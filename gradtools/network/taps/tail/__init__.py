@@ -20,9 +20,9 @@ from gradtools.network.taps.capture import forward
 from gradtools.network.taps.tail.crossing import Crossing, mapped
 from gradtools.network.taps.tail.watching import finished
 
-TOLERANCE = 1e-4      # of the largest logit: float32 rounding in another batch
-MEMORY = 2 ** 28      # bytes that the tensors of one run may take, about
-ALIVE = 4             # tensors as large as the largest that are alive at once, about
+TOLERANCE = 1e-4  # of the largest logit: float32 rounding in another batch
+MEMORY = 2**28  # bytes that the tensors of one run may take, about
+ALIVE = 4  # tensors as large as the largest that are alive at once, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,9 @@ def prepare(network, tap, example):
     expected = run(whole, Trunk(example, {}), 0, both.clone())
     limit = TOLERANCE * float(logits.abs().max())
     if float((expected[0] - logits[0]).abs().max()) > limit:
-        raise GradtoolsError(f"tap {tap.name}: its own activation, put back in its place, changes the network's answer; choose another tap")
+        raise GradtoolsError(
+            f"tap {tap.name}: its own activation, put back in its place, changes the network's answer; choose another tap"
+        )
     tail, largest = _shortened(whole, example, both, expected, limit)
     return dataclasses.replace(tail, copies=max(1, MEMORY // (ALIVE * max(largest, 1))))
 
@@ -98,22 +100,42 @@ def _with_half(activation, tap):
     """An activation, and the same without every second channel: (2, ...)."""
     channel = {"nchw": 1, "nhwc": 3, "tokens": 2, "vector": 1}[tap.layout]
     keep = torch.arange(activation.shape[channel], device=activation.device) % 2
-    return torch.cat([activation, activation * keep.view([-1 if axis == channel else 1 for axis in range(activation.dim())])])
+    return torch.cat(
+        [
+            activation,
+            activation
+            * keep.view([-1 if axis == channel else 1 for axis in range(activation.dim())]),
+        ]
+    )
 
 
 def _shortened(whole, example, both, expected, limit):
     """The tail that starts at the tap, where it gives what the whole network gives; and bytes of its largest tensor an image."""
-    tail = dataclasses.replace(whole, earlier=tuple(Earlier(*key) for key in finished(whole.network, whole.tap, example)), short=True)
+    tail = dataclasses.replace(
+        whole,
+        earlier=tuple(Earlier(*key) for key in finished(whole.network, whole.tap, example)),
+        short=True,
+    )
     try:
         with recorded(tail, example) as trunk:
             whole.network(example)
         found, crossing = _replayed(tail, trunk, 0, both.clone())
         if found.shape == expected.shape and float((found - expected).abs().max()) <= limit:
-            unread = {key: mapped(lambda tensor: tensor.new_empty(1, 0), output) for key, output in trunk.outputs.items()
-                      if key not in crossing.read}
-            earlier = tuple(dataclasses.replace(one, stand_in=unread.get(one.key)) for one in tail.earlier)
+            unread = {
+                key: mapped(lambda tensor: tensor.new_empty(1, 0), output)
+                for key, output in trunk.outputs.items()
+                if key not in crossing.read
+            }
+            earlier = tuple(
+                dataclasses.replace(one, stand_in=unread.get(one.key)) for one in tail.earlier
+            )
             return dataclasses.replace(tail, earlier=earlier), crossing.largest // len(both)
-    except (RuntimeError, IndexError, ValueError, TypeError):  # the network's own code, given one image before the tap and two after it
+    except (
+        RuntimeError,
+        IndexError,
+        ValueError,
+        TypeError,
+    ):  # the network's own code, given one image before the tap and two after it
         pass
     return whole, _replayed(whole, Trunk(example, {}), 0, both.clone())[1].largest // len(both)
 
@@ -125,7 +147,9 @@ def recorded(tail, x):
     wanted = {one.key for one in tail.earlier if one.stand_in is None}
     with contextlib.ExitStack() as stack:
         for name in {name for name, _ in wanted}:
-            stack.callback(modules[name].register_forward_hook(_recorder(name, wanted, trunk.outputs)).remove)
+            stack.callback(
+                modules[name].register_forward_hook(_recorder(name, wanted, trunk.outputs)).remove
+            )
         yield trunk
 
 
@@ -160,7 +184,11 @@ def run(tail, trunk, image, activations):
     -------
     (M, K) tensor
     """
-    return tail.network(activations) if not tail.tap.module else _replayed(tail, trunk, image, activations)[0]
+    return (
+        tail.network(activations)
+        if not tail.tap.module
+        else _replayed(tail, trunk, image, activations)[0]
+    )
 
 
 def _replayed(tail, trunk, image, activations):
@@ -173,9 +201,13 @@ def _replayed(tail, trunk, image, activations):
     with contextlib.ExitStack() as stack, crossing:
         for name, answers in _answers(tail, trunk, own, crossing).items():
             stack.enter_context(_answering(modules[name], iter(answers)))
-        output = tail.network(trunk.x[own] if tail.short else torch.cat([trunk.x[own]] * len(activations)))
+        output = tail.network(
+            trunk.x[own] if tail.short else torch.cat([trunk.x[own]] * len(activations))
+        )
     if not crossing.reached:
-        raise GradtoolsError(f"tap {tail.tap.name} was not reached in this pass: the network took another way than with its example image")
+        raise GradtoolsError(
+            f"tap {tail.tap.name} was not reached in this pass: the network took another way than with its example image"
+        )
     return output, crossing
 
 
@@ -183,8 +215,14 @@ def _answers(tail, trunk, own, crossing):
     """What the calls of each module give in turn: functions of the module's own run; None lets it run."""
     tap, answers = tail.tap, collections.defaultdict(list)
     for one in tail.earlier:
-        note = crossing.expect if tap.relu and one.key == (tap.module, tap.call) else lambda output: output
-        answers[one.name].append(lambda run, one=one, note=note: note(crossing.earlier(one, trunk.outputs, own)))
+        note = (
+            crossing.expect
+            if tap.relu and one.key == (tap.module, tap.call)
+            else lambda output: output
+        )
+        answers[one.name].append(
+            lambda run, one=one, note=note: note(crossing.earlier(one, trunk.outputs, own))
+        )
     if not tail.short:
         answers[tap.module] = [None] * tap.call
     if not tap.relu:

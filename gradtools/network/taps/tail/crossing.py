@@ -17,9 +17,11 @@ class Crossing(TorchFunctionMode):
         self.activations, self.count = activations, count
         self.reached = False
         self.expected = None
-        self.before = WeakTensorKeyDictionary()  # tensor -> itself repeated, None as long as nobody has asked
+        self.before = (
+            WeakTensorKeyDictionary()
+        )  # tensor -> itself repeated, None as long as nobody has asked
         self.behind = WeakTensorKeyDictionary()  # tensors that depend on the tap
-        self.keys = WeakTensorKeyDictionary()    # output of an earlier call -> its key
+        self.keys = WeakTensorKeyDictionary()  # output of an earlier call -> its key
         self.read = set()
         self.largest = activations.nbytes
 
@@ -50,7 +52,9 @@ class Crossing(TorchFunctionMode):
         if not self.reached:
             return self._of_trunk(function, given)
         if not self._reads_the_tap(given):
-            with contextlib.suppress(RuntimeError):  # it can stand beside a tensor that was made in the shape of the many
+            with contextlib.suppress(
+                RuntimeError
+            ):  # it can stand beside a tensor that was made in the shape of the many
                 output = self._of_trunk(function, given)
                 if _tensors(output):
                     return output
@@ -69,7 +73,10 @@ class Crossing(TorchFunctionMode):
 
     def _reads_the_tap(self, given):
         """Whether a function's arguments depend on the tap."""
-        return self.reached and any(tensor in self.behind or self.before.get(tensor) is not None for tensor in _tensors(given))
+        return self.reached and any(
+            tensor in self.behind or self.before.get(tensor) is not None
+            for tensor in _tensors(given)
+        )
 
     def _behind(self, tensor):
         self.behind[tensor] = None

@@ -14,8 +14,16 @@ def finished(network, tap, example):
     with contextlib.ExitStack() as stack, watch:
         for name, module in network.named_modules():
             if name:
-                stack.callback(module.register_forward_pre_hook(lambda _module, _inputs, name=name: watch.enter(name)).remove)
-                stack.callback(module.register_forward_hook(lambda _module, _inputs, output: watch.leave(output)).remove)
+                stack.callback(
+                    module.register_forward_pre_hook(
+                        lambda _module, _inputs, name=name: watch.enter(name)
+                    ).remove
+                )
+                stack.callback(
+                    module.register_forward_hook(
+                        lambda _module, _inputs, output: watch.leave(output)
+                    ).remove
+                )
         network(example)
     return tuple(watch.found or ())
 
@@ -26,7 +34,9 @@ class _Watching(TorchFunctionMode):
     def __init__(self, tap):
         super().__init__()
         self.tap = tap
-        self.open = [[]]  # of every open call what has finished directly within it; the first is the network's own
+        self.open = [
+            []
+        ]  # of every open call what has finished directly within it; the first is the network's own
         self.names = []
         self.calls = collections.Counter()
         self.expected = None
@@ -50,6 +60,11 @@ class _Watching(TorchFunctionMode):
         self.found = self.found or [key for finished in self.open for key in finished]
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        if getattr(function, "__name__", "") in RELUS and args and args[0] is self.expected and self.found is None:
+        if (
+            getattr(function, "__name__", "") in RELUS
+            and args
+            and args[0] is self.expected
+            and self.found is None
+        ):
             self._reach()
         return function(*args, **(kwargs or {}))
