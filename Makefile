@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all bench lint weights clean
+.PHONY: demo test test-all bench lint format types weights clean
 
 demo: .venv/ready
 	$(BIN)/gradtools demo demo --force
@@ -17,10 +17,18 @@ bench: .venv/ready
 	$(BIN)/python tests/bench/run.py
 
 lint: .venv/ready
-	$(BIN)/python -m flake8 gradtools tests
+	$(BIN)/ruff check gradtools tests
+	$(BIN)/ruff format --check gradtools tests
+
+format: .venv/ready
+	$(BIN)/ruff check --fix gradtools tests
+	$(BIN)/ruff format gradtools tests
+
+types: .venv/ready
+	$(BIN)/mypy
 
 weights: .venv/ready
-	$(BIN)/python -m gradtools.bundled.train
+	$(BIN)/python -m gradtools.training.bundled_networks
 
 clean:
 	rm -rf .venv demo build *.egg-info
@@ -30,5 +38,5 @@ clean:
 	  echo "$(PYTHON) cannot make environments: install the package python3-venv, then run make again" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,dev]'
 	touch $@

@@ -11,21 +11,30 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "gradtools"
 FILES = sorted(PACKAGE.rglob("*.py"))
-TORCH = {"models", "taps", "extract", "scores", "layers", "demo", "bundled", "jobs", "saliency", "channels"}
-MAY_IMPORT = {
-    "math": {"math", "errors"},
-    "store": {"store", "errors", "interrupt"},
-    "images": {"images", "errors"},
-    "labels": {"labels", "errors", "bundled"},
-    "models": {"models", "taps", "errors"},
-    "taps": {"taps", "errors"},
-    "errors": set(),
-    "interrupt": set(),
-    "bundled": {"bundled", "errors"},
+FREE = {"errors", "interrupt", "__version__"}
+BELOW = {  # what each wing may import beside itself
+    "cli": {"stages", "figures", "tables", "selection", "network", "images", "math", "store"},
+    "stages": {"figures", "tables", "selection", "network", "store", "images", "math", "bundled"},
+    "figures": {"tables", "selection", "store", "images", "math"},
+    "tables": {"selection", "math"},
+    "selection": {"store", "images", "math"},
+    "network": {"store", "images", "math"},
+    "store": set(),
+    "images": {"bundled"},
+    "math": set(),
+    "bundled": set(),
+    "training": {"network", "store", "images", "math", "bundled"},
+}
+DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
+STAGES = {  # which stage may import which other, and why
+    "demo": {"cluster", "evaluate", "extract", "similarity"},  # it runs them on the bundled example
+}
+TORCH = {  # where torch may be imported outside network
+    "bundled/scene_resnet.py",  # the bundled networks
 }
 
 
-def room(path):
+def wing(path):
     """The first part of a module's name below the package."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
@@ -36,30 +45,37 @@ def imported(path, everywhere=True):
     for node in ast.walk(tree) if everywhere else tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def inside(path):
-    """Rooms of the house that a file imports from."""
-    return {name.split(".")[1] for name in imported(path) if name.startswith("gradtools.")} - {"__version__"}
+    """Modules of the package that a file imports, as lists of names below it."""
+    return [name.split(".")[1:] for name in imported(path) if name.startswith("gradtools.")]
+
+
+def test_there_are_no_other_doors():
+    assert {wing(path) for path in FILES} <= DOORS
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_arrows_point_one_way(path):
-    here = room(path)
-    if here not in ("cli", "__main__"):
-        assert "cli" not in inside(path)
-    if here in MAY_IMPORT:
-        assert inside(path) <= MAY_IMPORT[here]
-    if here != "store":
-        assert not any(name.split(".")[0] == "h5py" for name in imported(path))
-    if here in ("math", "store", "images"):
-        assert not any(name.split(".")[0] in ("torch", "torchvision", "click") for name in imported(path))
-    if here not in TORCH:
-        assert not any(name.split(".")[0] == "torch" for name in imported(path))
-    if here not in ("cli",):
-        assert not any(name.split(".")[0] in ("click", "rich") for name in imported(path))
+def test_arrows_point_down(path):
+    here, where = wing(path), str(path.relative_to(PACKAGE))
+    if here in BELOW:
+        assert {names[0] for names in inside(path)} - FREE <= BELOW[here] | {here}
+    outside = {name.split(".")[0] for name in imported(path)}
+    assert "h5py" not in outside or here == "store"
+    assert not {"torch", "torchvision"} & outside or here in ("network", "training") or where in TORCH
+    assert not {"click", "rich"} & outside or here == "cli"
+    assert "matplotlib" not in outside or here == "figures"
+
+
+def test_a_stage_imports_only_the_stages_it_is_listed_with():
+    for path in (PACKAGE / "stages").rglob("*.py"):
+        stage = path.relative_to(PACKAGE / "stages").parts[0].removesuffix(".py")
+        others = {names[1] for names in inside(path) if names[0] == "stages" and len(names) > 1} - {stage, "run"}
+        assert others <= STAGES.get(stage, set()), path
 
 
 def test_torchvision_is_imported_only_when_a_model_comes_from_it():

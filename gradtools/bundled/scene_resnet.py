@@ -4,7 +4,7 @@ Three small residual networks for the example's 64 x 64 scenes: 8, 14 and 20 lay
 A 5x5 stem with stride 2, three stages of n blocks of two 3x3 convolutions with 16, 32 and 64 channels (the second and
 third stage start with stride 2), global average pooling and one linear layer: 6 n + 2 layers with weights, as in He et
 al. 2015, section 4.2. Shortcuts have no parameters (their option A). Weights: `scene_resnet8.pth` and so on beside
-this file, float16, made by `python -m gradtools.bundled.train`.
+this file, float16, made by `python -m gradtools.training.bundled_networks`.
 
     gradtools layers gradtools.bundled.scene_resnet:resnet14
 

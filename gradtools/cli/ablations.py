@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from gradtools.cli import options, passes
-from gradtools.cli.console import write_table
+from gradtools.tables.render import write_table
 from gradtools.errors import UsageError
 
 asked = options.combine(
@@ -72,7 +72,7 @@ def run(console, path, output, form, force, carry, figure, where, images_dir, ta
                 raise UsageError("--where, --images and --carry are about the images of a store: give one, as in gradtools channels photos.h5")
             listed = passes.listed(console, [path], None, False)
         model = network()
-        from gradtools.channels import ablation
+        from gradtools.stages.channels import ablation
         shared = {name: chosen.pop(name) for name in ("threads", "workers", "restart")}
         allowed = "0" if chosen.pop("strict") else chosen.pop("max_skipped")
         chosen.pop("max_skipped", None)
@@ -85,7 +85,7 @@ def run(console, path, output, form, force, carry, figure, where, images_dir, ta
     found = {one.path.rpartition("/")[2]: one for one in found} or _stored(output)
     if figure:
         from gradtools import figures
-        from gradtools.evaluate.subjects import short_name
+        from gradtools.selection.subjects import short_name
         figures.deletion_curves({short_name(model.spec): found}, figure)
     stream = options.table_stream(output, form)
     if stream is not None:
@@ -103,7 +103,7 @@ def _check_figure(figure, steps):
 
 def _stored(path):
     """The tables of a store that only waited for its name, by their names."""
-    from gradtools import evaluate
+    from gradtools.stages import evaluate
     return {name: measured for subject in evaluate.gather([path]) for (_, name), measured in subject.channels.items()}
 
 
@@ -123,7 +123,7 @@ def show(found, form, stream):
         By their names in the store.
     form : key of console.FORMS
     """
-    from gradtools.evaluate import ablation
+    from gradtools.tables import ablation
 
     if form in ("json", "csv", "tsv"):
         every = [{"table": name.removeprefix(ablation.PREFIX)} | row for name, one in found.items() for row in ablation.rows_of(one)]

@@ -5,10 +5,11 @@ import functools
 import click
 from click.core import ParameterSource
 
-from gradtools.cli import ablations, channel_tables, options, passes
-from gradtools.cli.console import FORMS
+from gradtools.cli import ablations, options, passes
+from gradtools.tables import channels_text
+from gradtools.tables.render import FORMS
 from gradtools.errors import UsageError
-from gradtools.vocabulary import RANKINGS_OF_CHANNELS
+from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 
 @options.command("channels", [
@@ -67,7 +68,8 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
     if figure:
         from gradtools import figures
         figures.check(figure)
-    from gradtools import channels, store
+    from gradtools.stages import channels
+    from gradtools import store
     asked = channels.Options(**chosen)
     with store.read(source_path) as source:
         if figure:
@@ -82,7 +84,7 @@ def command(console, path, output, force, carry, form, top, ranking, figure, pic
             figures.channels(source.model.get("model", source.name), found, picture, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        channel_tables.show(found, tops, form or "text", stream)
+        channels_text.show(found, tops, form or "text", stream)
 
 
 def _picture(figure, picture, of):
@@ -103,7 +105,7 @@ def _picture(figure, picture, of):
 
 def _check_figure(source, taps, picture, model):
     """Refuse a picture that could not be drawn."""
-    from gradtools import channels
+    from gradtools.stages import channels
     if picture == "sheet" and len(taps) > 1:
         raise UsageError(f"--picture sheet is of one tap, and --tap names {', '.join(taps)}")
     if picture == "sheet":
@@ -112,6 +114,8 @@ def _check_figure(source, taps, picture, model):
 
 def _draw_sheet(source, top, where, network, images_dir, figure, warnings):
     """The images that activate the top channels most, among all that meet --where."""
-    from gradtools import channels, figures, samples
+    from gradtools.stages import channels
+    from gradtools import figures
+    from gradtools.selection import samples
     found = channels.most_activating(source, top.tap, top.channels, samples.select(source, where), model=network, images_dir=images_dir)
     figures.channel_sheet(source, top, found, figure, images_dir, network.preprocess if network else None, warnings)

@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options, passes
-from gradtools.vocabulary import units
+from gradtools.tables.wording import units
 
 
 @options.command("classes", [
@@ -23,7 +23,8 @@ def command(console, model, weights, trust_weights, class_names, output, force):
     from gradtools import store
 
     store.check_output(target, force)
-    from gradtools import classes, models
+    from gradtools.stages import classes
+    from gradtools.network import models
 
     loaded = models.load(model, weights, class_names=class_names, trust=trust_weights, without_images=True)
     for note in loaded.notes:

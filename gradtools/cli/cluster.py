@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import left_out, number, write_table
+from gradtools.tables.render import left_out, number, write_table
 
 NOTES = (
     "ARI, NMI against the true classes, mean +- spread over the repeats; the interval is of resampled images.",
@@ -66,7 +66,9 @@ def command(console, path, output, force, carry, form, figure, **chosen):
 
     Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv.
     """
-    from gradtools import cluster, samples, store
+    from gradtools.stages import cluster
+    from gradtools.selection import samples
+    from gradtools import store
 
     if figure:
         from gradtools import figures

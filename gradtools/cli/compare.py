@@ -3,9 +3,9 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import number, with_interval, write_table
+from gradtools.tables.render import number, with_interval, write_table
 from gradtools.errors import UsageError
-from gradtools.vocabulary import units
+from gradtools.tables.wording import units
 
 SHOWN_MOVED = 10
 HEADS = {"rsa_pearson": "RSA", "rsa_spearman": "RSA, ranks", "cka": "CKA", "cka_debiased": "CKA debiased", "cophenetic": "trees"}
@@ -70,7 +70,7 @@ def command(console, stores, output, force, form, no_intervals, figure, picture,
     as STORE::FEATURE; of one store, all that --feature names. Samples are met by digest, classes by name or WordNet id;
     only what all inputs have is compared. Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv.
     """
-    from gradtools import compare
+    from gradtools.stages import compare
 
     if figure:
         from gradtools import figures
@@ -113,7 +113,7 @@ def default_picture(found, asked):
 
 def show(found, form, stream):
     """One row a pair for people, and the most-moved samples of one pair; for programs one row a statistic, or sample."""
-    from gradtools import compare
+    from gradtools.stages import compare
 
     table, moved = compare.table(found), compare.moved(found)
     if form:
@@ -142,7 +142,7 @@ def show(found, form, stream):
 
 def limits(found):
     """Lines that say what the number of samples left undone."""
-    from gradtools.compare import HELD
+    from gradtools.math.spaces.rsa import HELD
 
     if found.facts["samples"] > HELD:
         yield (f"more than {HELD} samples: no ranks, tests or trees (--where list=FILE takes fewer), and intervals of first order")

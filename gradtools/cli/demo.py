@@ -15,7 +15,7 @@ def command(console, folder, force):
     Writes held-out scenes, digits on photographs, into FOLDER; three small residual networks that ship with the project
     answer them; extract, similarity, cluster and evaluate do the rest. Needs no network and less than a minute.
     """
-    from gradtools import demo, evaluate
+    from gradtools.stages import demo, evaluate
 
     subjects, files = demo.run(folder, force=force, say=console.say, progress=console.progress)
     write_tables(evaluate.evaluate(subjects), "text")
@@ -24,11 +24,5 @@ def command(console, folder, force):
         print(f"  {path}")
     print(
         f"The same by hand: gradtools extract {folder}/scenes/manifest.csv --model gradtools.bundled.scene_resnet:resnet8 "
-        f"--weights {_weights()} | gradtools similarity | gradtools cluster | gradtools evaluate"
+        f"--weights {demo.weights('resnet8')} | gradtools similarity | gradtools cluster | gradtools evaluate"
     )
-
-
-def _weights():
-    from gradtools.bundled import scenes
-
-    return scenes.__file__.replace("scenes.py", "scene_resnet8.pth")

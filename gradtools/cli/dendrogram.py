@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.vocabulary import LINKAGES
+from gradtools.tables.wording import LINKAGES
 
 compatible = click.option(
     "--linkage-on",
@@ -63,15 +63,16 @@ def command(console, path, output, force, carry, form, figure, orientation, newi
     clusters of the cut. Ward's heights are euclidean distances of the rows; classes are row-standardised (--rows post).
     Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted.
     """
-    from gradtools import dendrogram, store
-    from gradtools.cli import trees
+    from gradtools.stages import dendrogram
+    from gradtools import store
+    from gradtools.tables import trees
 
     if figure:
         from gradtools import figures
 
         figures.check(figure)
     if newick:
-        from gradtools.dendrogram import newick as files
+        from gradtools.stages.dendrogram import newick as files
 
         files.check(newick)
     source_path, named = options.split_feature(options.input_store(path))

@@ -3,8 +3,8 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import FORMS, write_table
-from gradtools.vocabulary import LAYOUTS
+from gradtools.tables.render import FORMS, write_table
+from gradtools.tables.wording import LAYOUTS
 
 
 @options.command(
@@ -38,7 +38,7 @@ def command(console, paths, layout, published, form, figure, force, picture):
 
     Never runs a model and never clusters. A cell that nobody computed is -, and a line names the command that fills it.
     """
-    from gradtools import evaluate
+    from gradtools.stages import evaluate
 
     if figure:
         from gradtools import figures

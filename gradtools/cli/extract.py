@@ -45,7 +45,7 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
     chosen["augment"] = versions.parse(augment_kind, augment, seed) if augment else None
     listed = passes.listed(console, images, files_from, null)
     network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
-    from gradtools import extract
+    from gradtools.stages import extract
     chosen["compress"] = chosen["compress"] == "gzip"
     extract.extract(listed, network, target, extract.Options(maps=tuple(dict.fromkeys(maps)), **chosen), threads=threads, workers=workers,
                     max_skipped="0" if strict else max_skipped, force=force, restart=restart, say=console.say, progress=console.progress)

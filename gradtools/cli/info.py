@@ -18,7 +18,8 @@ from gradtools.cli import options
 @click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
 def command(console, path, digest, check, history, ids, as_json):
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
-    from gradtools import info, store
+    from gradtools.stages import info
+    from gradtools import store
 
     with store.read(options.input_store(path)) as source:
         if check:

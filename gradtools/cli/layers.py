@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import write_table
+from gradtools.tables.render import write_table
 
 
 @options.command(
@@ -24,7 +24,7 @@ def command(console, model, weights, trust_weights, preprocess, size, head, form
     A gradient that is constant over positions and the same for unrelated images equals the class row of the target:
     it holds nothing beyond the target's label.
     """
-    from gradtools import layers
+    from gradtools.stages import layers
 
     given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
     rows, notes = layers.describe(

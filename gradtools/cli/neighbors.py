@@ -3,9 +3,9 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import number, with_interval, write_table
+from gradtools.tables.render import number, with_interval, write_table
 from gradtools.errors import UsageError
-from gradtools.vocabulary import GIVEN_PREDICTION, RETRIEVAL, units
+from gradtools.tables.wording import GIVEN_PREDICTION, RETRIEVAL, units
 
 CLOSEST = 20
 
@@ -43,7 +43,8 @@ def command(console, path, of, output, force, restart, carry, form, figure, **ch
     samples have labels the table is leave-one-out retrieval: recall@1 and @5, mAP, accuracy of a vote of the k nearest.
     On images --of takes activation unless a --feature is named.
     """
-    from gradtools import neighbors, store
+    from gradtools.stages import neighbors
+    from gradtools import store
 
     if figure:
         if of is None:
@@ -70,7 +71,9 @@ def command(console, path, of, output, force, restart, carry, form, figure, **ch
 
 def _one(source, of, target, asked, figure, form, stream, *, carry, force):
     """The neighbours of one sample: table, picture and store."""
-    from gradtools import neighbors, provenance, store
+    from gradtools.stages import neighbors
+    from gradtools.store import provenance
+    from gradtools import store
 
     begun = provenance.begin()
     if target is not None:
@@ -123,7 +126,7 @@ def _rows(source, near):
 
 def _show_near(source, near, stream):
     """The same for people, with a line where the floor is."""
-    from gradtools.cli import text_tree
+    from gradtools.tables import text_tree
 
     value_name, rows, drawn = _value_name(near.metric), [], False
     for row in _rows(source, near):
@@ -223,6 +226,6 @@ def _places(source, asked):
     """Rows of the store that were compared."""
     import numpy as np
 
-    from gradtools import samples
+    from gradtools.selection import samples
 
     return np.flatnonzero(samples.select(source, asked.where))

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from gradtools.cli.console import Console
+from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 WRITTEN = {"output": "-o", "figure": "--figure", "newick": "--newick"}  # parameters that name files a command writes

@@ -74,7 +74,7 @@ def listed(console, images, files_from, null):
 def load(console, model, weights, trust_weights, preprocess, class_names, head):
     """The network of the model options; its notes are said."""
     keep_freed_memory()
-    from gradtools import models
+    from gradtools.network import models
     network = models.load(model, weights, preprocess=preprocess, no_head=head == "none", class_names=class_names, trust=trust_weights)
     for note in network.notes:
         console.say(note)

@@ -6,7 +6,7 @@ import sys
 import click
 
 from gradtools.cli import options
-from gradtools.cli.console import write_table
+from gradtools.tables.render import write_table
 
 
 @options.command("recipe", ["gradtools recipe", "gradtools recipe class-relations > class-relations.mk"])
@@ -18,15 +18,15 @@ def command(console, name, output, force):
 
     Change the variables at its top, there or as in: make -f class-relations.mk MODEL=resnet18. Needs no input.
     """
-    from gradtools import recipes
+    from gradtools.stages import recipe
 
     if name is None:
-        write_table([{"recipe": known, "what it makes": recipes.summary(known)} for known in recipes.names()],
+        write_table([{"recipe": known, "what it makes": recipe.summary(known)} for known in recipe.names()],
                     ["recipe", "what it makes"], stream=sys.stdout)
     elif output in (None, "-"):
-        sys.stdout.write(recipes.text(name))
+        sys.stdout.write(recipe.text(name))
     else:
-        _write(output, recipes.text(name), force)
+        _write(output, recipe.text(name), force)
 
 
 def _write(path, text, force):

@@ -74,7 +74,7 @@ def command(console, images, model, weights, trust_weights, preprocess, class_na
         else:
             listed = passes.listed(console, images, files_from, null)
         network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
-        from gradtools import saliency
+        from gradtools.stages import saliency
         asked = saliency.Options(
             method=tuple(dict.fromkeys(method)), channels=tuple(dict.fromkeys(channels)), pairs=pairs, compress=compress == "gzip",
             layers=max(layers) if layers else None if chosen["tap"] else 1, target=target or ("cosine" if pairs else "argmax"), **chosen)
@@ -113,7 +113,8 @@ def _draw_alone(console, images, images_dir, where, overlay, drawing):
 
 def _draw(console, path, images_dir, where, overlay, drawing, rules=None):
     """The pictures of a store."""
-    from gradtools import figures, samples, store
+    from gradtools import figures, store
+    from gradtools.selection import samples
     with store.read(path) as source:
         keep = samples.select(source, where) if where else None
         album = figures.overlays.open_album(source, images_dir, keep, rules, drawing["fuse"], drawing["compat"])

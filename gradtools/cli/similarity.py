@@ -2,9 +2,10 @@
 
 import click
 
-from gradtools.cli import options, outcomes, pairs
+from gradtools.cli import options
+from gradtools.tables import similarity_further, similarity_text
 from gradtools.errors import UsageError
-from gradtools.vocabulary import MAP_METRICS
+from gradtools.tables.wording import MAP_METRICS
 
 of_maps = options.combine(
     click.option(
@@ -85,7 +86,9 @@ def command(console, path, output, force, restart, carry, form, figure, order, n
     labels, as classes are, it says how the similarities of all pairs spread. Where the store has versions of its images
     (extract --augment), a second table says how alike these are to their image.
     """
-    from gradtools import augmentation, decodability, similarity, store
+    from gradtools.stages.similarity import augmentation, probe
+    from gradtools.stages import similarity
+    from gradtools import store
 
     if order and not figure:
         raise UsageError("--order is that of the picture: add --figure FILE")
@@ -109,7 +112,7 @@ def command(console, path, output, force, restart, carry, form, figure, order, n
         if figure and not of_vectors:
             raise UsageError("--figure is of vectors, and only maps are compared here: add a --feature, such as logits")
         versions = augmentation.describe(source, asked, **how)
-        probes = decodability.describe(source, asked, **how) if decode else []
+        probes = probe.describe(source, asked, **how) if decode else []
         found = similarity.similarity(
             source,
             target,
@@ -120,21 +123,22 @@ def command(console, path, output, force, restart, carry, form, figure, order, n
             restart=restart,
             **how,
         )
-        if figure and (order or pairs.unlabelled(found)):
+        if figure and (order or similarity_text.unlabelled(found)):
             figures.every_pair(similarity.matrices(source, of_vectors, asked), order or "class", figure)
         elif figure:
-            figures.class_by_prediction(pairs.of_vectors(found), figure)
+            figures.class_by_prediction(similarity_text.of_vectors(found), figure)
         unit = source.unit
     stream = options.table_stream(target, form)
     if stream is not None:
-        pairs.show(found, form or "text", stream, outcomes.program_rows(versions, probes), unit)
+        similarity_text.show(found, form or "text", stream, similarity_further.program_rows(versions, probes), unit)
         if not form:
-            outcomes.show(versions, probes, stream)
+            similarity_further.show(versions, probes, stream)
 
 
 def map_options(chosen):
     """Take the options about maps out of all (dict); returns them as `map_similarity.Options`."""
-    from gradtools import map_similarity, maps
+    from gradtools.stages.similarity import map_similarity
+    from gradtools.selection import maps
 
     reading = maps.Reading(chosen.pop("sign"), maps.parse_size(chosen.pop("size")), chosen.pop("fuse"), chosen.pop("layers"))
     base = chosen.pop("log_base")

@@ -8,8 +8,8 @@ from gradtools.figures import page
 from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.album import frames
 from gradtools.figures.overlays.mosaic import LETTER, Bar, draw, fitted
-from gradtools.math.resize import resize
-from gradtools.vocabulary import RANKINGS_OF_CHANNELS
+from gradtools.math.maps.resize import resize
+from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 SIDE = .82
 POSITIVE = Bar(blending.FOR, 0., "activation, 1: the row's largest")

@@ -5,8 +5,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gradtools.errors import GradtoolsError
-from gradtools.evaluate import FILLED_BY, tables
-from gradtools.evaluate.tables import by_role
+from gradtools.tables.wording import FILLED_BY
+from gradtools.tables import model
+from gradtools.tables.model import by_role
 from gradtools.figures import page
 
 CHANCE = .5
@@ -34,7 +35,7 @@ def draw(subjects):
     panels = [*_similarities(subjects), *_clusterings(subjects)]
     if not panels:
         raise GradtoolsError(f"nothing to draw: {FILLED_BY['similarity']} and {FILLED_BY['clustering']} compute it")
-    features = tables.headline([results for _, found, _ in panels for results in found])
+    features = model.headline([results for _, found, _ in panels for results in found])
     stacked = len(subjects) * len(features) > SIDE_BY_SIDE
     shape = (len(panels), 1) if stacked else (1, len(panels))
     width = page.WIDTH if stacked or len(panels) > 1 else page.WIDTH / 2

@@ -3,7 +3,8 @@
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.evaluate import FILLED_BY, tables
+from gradtools.tables.wording import FILLED_BY
+from gradtools.tables import model
 from gradtools.figures import page
 
 STATISTICS = {"same_class_same_prediction": "same class, same prediction", "within": "within class", "auc": "pair AUC"}
@@ -61,7 +62,7 @@ def _tap_names(subjects):
     own = {(subject.taps.get("default_gradient"), subject.taps.get("default_activation")) for subject in subjects}
     if len(own) == 1:
         return [{tap: tap for tap in subject.order} for subject in subjects]
-    return [{tap: tables.role(subject, f"gradient@{tap}").partition("@")[2] for tap in subject.order}
+    return [{tap: model.role(subject, f"gradient@{tap}").partition("@")[2] for tap in subject.order}
             for subject in subjects]
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.evaluate import FILLED_BY, ablation
+from gradtools.tables.wording import FILLED_BY
+from gradtools.tables import ablation
 from gradtools.figures import page
-from gradtools.vocabulary import RANKINGS_OF_CHANNELS
+from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 CURVES = {"deletion": "channels taken away, the ranking's first in front", "insertion": "channels put in, the ranking's first in front"}
 STYLES = {"random": {"color": "black", "linestyle": "--"}}

@@ -1,8 +1,9 @@
 """The pictures of `evaluate`: what the stores of several models hold."""
 
 from gradtools.errors import GradtoolsError
-from gradtools.evaluate import FILLED_BY, tables
-from gradtools.evaluate.tables import by_role
+from gradtools.tables.wording import FILLED_BY
+from gradtools.tables import model
+from gradtools.tables.model import by_role
 from gradtools.figures import bars, curves, deletion, heat, page, planes
 
 PICTURES = ("bars", "heat", "pca", "taps", "deletion")
@@ -34,7 +35,7 @@ def _heat(subjects):
     maps = {}
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
         found = [by_role(subject, subject.similarity, metric) for subject in subjects]
-        names = tables.headline(found)
+        names = model.headline(found)
         maps[metric] = [(subject.name, {name: results.get(name) for name in names})
                         for subject, results in zip(subjects, found)]
     if not maps:
@@ -58,9 +59,9 @@ def _pca(subjects):
 
 def _planes(subject):
     """The stored projections of a model, in the order of the tables."""
-    features = {tables.role(subject, feature): feature for feature in subject.projections}
+    features = {model.role(subject, feature): feature for feature in subject.projections}
     return [planes.Plane(role, *subject.projections[features[role]], _stored_repeats(subject, features[role]))
-            for role in tables.headline([features]) if role in features]
+            for role in model.headline([features]) if role in features]
 
 
 def _stored_repeats(subject, feature):

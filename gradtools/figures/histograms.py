@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gradtools.evaluate.subjects import short_name
+from gradtools.selection.subjects import short_name
 from gradtools.figures import page
-from gradtools.math.channels import STATISTICS
+from gradtools.math.channels.channel_values import STATISTICS
 
 ACROSS = 4
 PANEL_HEIGHT = 1.35

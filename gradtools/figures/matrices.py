@@ -5,7 +5,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gradtools.figures import page
 from gradtools.math import trees
-from gradtools.vocabulary import units
+from gradtools.tables.wording import units
 
 NAMED = 60  # samples or classes beyond which no names are drawn
 MIDDLE = .995  # share of the pairs inside the colour scale, so that a few extreme ones do not bleach the rest

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from gradtools.errors import GradtoolsError
-from gradtools.evaluate.subjects import short_name
+from gradtools.selection.subjects import short_name
 from gradtools.figures import page
 from gradtools.figures.matching import UNMATCHED, matched
 

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gradtools.evaluate.subjects import short_name
+from gradtools.selection.subjects import short_name
 from gradtools.figures import page
 from gradtools.math import trees
-from gradtools.vocabulary import LINKAGES, LINKED_ON
+from gradtools.tables.wording import LINKAGES, LINKED_ON
 
 ORIENTATIONS = ("left", "top", "right", "bottom")  # where the root is
 UPRIGHT = 40  # leaves up to which the root is on top

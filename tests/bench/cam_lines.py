@@ -18,9 +18,11 @@ TARGETS = {"pytorch_grad_cam": 4, "captum": 1.4, "torchcam": 1.4}
 def ours():
     """Maps of a batch of decoded images, argmax, by the saliency stage."""
     from PIL import Image
-    from gradtools import images, models, saliency
+    from gradtools import images
+    from gradtools.network import models
+    from gradtools.stages import saliency
     from gradtools.cli import passes
-    from gradtools.saliency import plan
+    from gradtools.stages.saliency import plan
 
     passes.keep_freed_memory()
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 3, 224, 224), dtype="u1")
@@ -33,7 +35,7 @@ def ours():
 def peer(name):
     """The same by another library, on normalised tensors."""
     import torch
-    from gradtools import models
+    from gradtools.network import models
 
     model = models.load("resnet50", "random").module.requires_grad_(True)
     x = torch.randn(BATCH, 3, 224, 224)

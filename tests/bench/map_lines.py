@@ -10,7 +10,7 @@ EPS = 2.2204e-16
 
 def pairs_of_maps():
     """CC, SIM, KLD and AUC, the two last in both directions; the loop goes over some of the pairs and its time is scaled."""
-    from gradtools.math.cams import read_maps
+    from gradtools.math.maps.reading import read_maps
 
     rng = np.random.default_rng(0)
     for n, side, looped, target in ((1000, 7, 200, 1000), (400, 224, 20, 50)):
@@ -40,7 +40,7 @@ def seconds(function, *arguments):
 
 
 def all_pairs(maps):
-    from gradtools.math.map_pairs import within_groups
+    from gradtools.math.maps.map_pairs import within_groups
 
     return within_groups(maps, np.zeros(len(maps), int), ("CC", "SIM", "KLD", "AUC"))
 

@@ -14,7 +14,8 @@ def _trees(turns):
     """Linkage alone; then with the leaves in optimal order, which scipy's are not always."""
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import pdist
-    from gradtools.math import class_rows, trees
+    from gradtools.math.rows import class_rows
+    from gradtools.math import trees
 
     rows = class_rows.normalised(np.random.default_rng(0).standard_normal((1000, 2048)), "post")
     condensed = pdist(rows)
@@ -27,7 +28,7 @@ def _trees(turns):
 def _neighbours(turns):
     """The 25 nearest of 5,000 rows."""
     from sklearn.neighbors import NearestNeighbors
-    from gradtools.math import nearest, vectors
+    from gradtools.math.rows import nearest, vectors
 
     x = np.random.default_rng(1).standard_normal((5000, 512)).astype("f4")
 
@@ -49,7 +50,7 @@ def _ablation(turns):
     import dataclasses
 
     import torch
-    from gradtools import models, taps
+    from gradtools.network import models, taps
 
     network, x = models.load("resnet50", "random").module, torch.randn(1, 3, 224, 224)
     tap, = taps.resolve(taps.trace(network, x), ["layer3"])

@@ -85,7 +85,9 @@ def folder_of_images():
     if not data.exists():
         return
     import torch
-    from gradtools import extract, images, models
+    from gradtools.stages import extract
+    from gradtools import images
+    from gradtools.network import models
 
     model = models.load("squeezenet1_0", str(data / "squeezenet1_0_imagenet.pth"))
     listed = images.list_images([str(data / "imagenet60")])
@@ -184,15 +186,15 @@ def clusterings():
     """k-means and silhouette through our functions against scikit-learn's called directly."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
-    from gradtools.math import clusters
+    from gradtools.math.clusters import clustering
 
     x = np.random.default_rng(0).standard_normal((2000, 128))
     labels = np.arange(2000) % 10
     yield "k-means / scikit-learn", turns(
-        lambda: clusters.kmeans(x, 10), lambda: KMeans(10, n_init=10, random_state=0).fit(x), 3
+        lambda: clustering.kmeans(x, 10), lambda: KMeans(10, n_init=10, random_state=0).fit(x), 3
     ), 0.95
     yield "silhouette / scikit-learn", turns(
-        lambda: clusters.silhouette_euclidean(x, labels), lambda: silhouette_score(x, labels)
+        lambda: clustering.silhouette_euclidean(x, labels), lambda: silhouette_score(x, labels)
     ), 0.95
 
 

@@ -21,7 +21,9 @@ BATCH = 16
 def ours(*taps):
     """Features of a batch of decoded images at the taps, by the extract stage."""
     from PIL import Image
-    from gradtools import extract, images, models
+    from gradtools.stages import extract
+    from gradtools import images
+    from gradtools.network import models
 
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 3, 224, 224), dtype="u1")
     with tempfile.TemporaryDirectory() as folder:
@@ -33,7 +35,7 @@ def ours(*taps):
 def eager():
     """torchvision's forward pass alone, on normalised tensors."""
     import torch
-    from gradtools import models
+    from gradtools.network import models
 
     module, x = models.load("resnet50", "random").module, torch.randn(BATCH, 3, 224, 224)
 

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from gradtools import channels, store
+from gradtools.stages import channels
+from gradtools import store
 from shell import call
 from test_channels import C, N, QUICK, TARGET, toy_stores, write
 
@@ -96,7 +97,7 @@ def test_histograms_are_drawn(path, tmp_path, capsys):
 
 def test_pictures_of_a_store_of_maps_alone(tmp_path, capsys):
     """Maps of positive and negative channels need no features; their figures are those of math.ones."""
-    from gradtools.math import ones
+    from gradtools.math.maps import ones
     from test_overlays import planted
 
     maps = planted(tmp_path, methods=("gradcam", "gradcam-positive", "gradcam-negative"))

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from gradtools import cluster, store
+from gradtools.stages import cluster
+from gradtools import store
 from planted import plant, write
 from shell import call
 

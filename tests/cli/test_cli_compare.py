@@ -6,7 +6,9 @@ import json
 import pytest
 
 from conftest import DATA, needs_data
-from gradtools import classes, compare, models, store
+from gradtools.stages import classes, compare
+from gradtools.network import models
+from gradtools import store
 from planted import plant, write
 from shell import call
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from gradtools import dendrogram, store
-from gradtools.cli import text_tree
+from gradtools.stages import dendrogram
+from gradtools import store
+from gradtools.tables import text_tree
 from gradtools.math import trees
 from shell import call
 from test_dendrogram import NAMES, planted, write_classes

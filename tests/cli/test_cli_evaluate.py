@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from gradtools import cluster, evaluate, similarity, store
-from gradtools.cli import console
+from gradtools.stages import cluster, evaluate, similarity
+from gradtools import store
+from gradtools.cli import terminal
 from planted import plant, write
 from shell import call
 
@@ -86,7 +87,7 @@ def test_latex_has_as_many_cells_in_every_row(capsys, paths, layout):
 
 
 def test_latex_escapes_what_it_would_take_for_its_own():
-    text = console.FORMS["latex"]([{"a_{b}": r"50 % \x & #~^$"}], ["a_{b}"], None, ())
+    text = terminal.FORMS["latex"]([{"a_{b}": r"50 % \x & #~^$"}], ["a_{b}"], None, ())
     assert r"a\_\{b\} \\" in text and r"50 \% \textbackslash{}x \& \#\textasciitilde{}\^{}\$ \\" in text
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from gradtools import classes, labels, neighbors, store
+from gradtools.stages import classes, neighbors
+from gradtools.images import labels
+from gradtools import store
 from planted import plant, write
 from shell import call
 

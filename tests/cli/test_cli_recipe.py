@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT
-from gradtools import recipes
+from gradtools.stages import recipe
 from shell import call
 
 STAND_IN = "#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in -o|--figure) shift; echo made > $1;; esac; shift; done\n"  # only makes its output
@@ -26,7 +26,7 @@ def test_the_list_has_every_recipe_and_what_it_makes(capsys):
         assert any(line.split()[0] == path.stem and line.endswith(first.split(": ", 1)[1]) for line in ended.out.splitlines()[1:])
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipe.names())
 def test_make_parses_every_recipe_and_finds_what_each_target_needs(name, capsys, tmp_path):
     (tmp_path / "Makefile").write_text(call(capsys, "recipe", name).out)
     ended = make(tmp_path, "-n", "--warn-undefined-variables")
@@ -50,7 +50,7 @@ def test_an_unknown_name_lists_the_known(capsys):
 
 
 def test_another_variable_makes_only_what_depends_on_it(tmp_path):
-    (tmp_path / "Makefile").write_text(recipes.text("class-relations"))
+    (tmp_path / "Makefile").write_text(recipe.text("class-relations"))
     (tmp_path / "gradtools").write_text(STAND_IN)
     (tmp_path / "gradtools").chmod(0o755)
     ours = ("GRADTOOLS=./gradtools", "MODEL=it's a model")
@@ -64,7 +64,7 @@ def test_another_variable_makes_only_what_depends_on_it(tmp_path):
 
 
 def test_other_steps_measure_anew_and_draw_nothing_else(tmp_path):
-    (tmp_path / "Makefile").write_text(recipes.text("channel-relevance"))
+    (tmp_path / "Makefile").write_text(recipe.text("channel-relevance"))
     (tmp_path / "gradtools").write_text(STAND_IN)
     (tmp_path / "gradtools").chmod(0o755)
     ours = ("GRADTOOLS=./gradtools", "OUT=out", "CLASS=it's (one), class")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from gradtools import figures, similarity, store
+from gradtools import figures, store
+from gradtools.stages import similarity
 from planted import plant, write
 from shell import call
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from gradtools.math.agreement import ari, bootstrap_ari, nmi, random_label_control
-from gradtools.math.bootstrap import resample_counts
+from gradtools.math.clusters.agreement import ari, bootstrap_ari, nmi, random_label_control
+from gradtools.math.pairs.bootstrap import resample_counts
 
 LABELLINGS = [
     (np.zeros(5, int), np.zeros(5, int)), (np.zeros(5, int), np.arange(5)), (np.arange(5), np.arange(5)[::-1]),

@@ -7,12 +7,11 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
-from gradtools.math import bootstrap as module
-from gradtools.math.bootstrap import (bootstrap_matrix_statistics, bootstrap_pair_statistics, compact_rows, interval,
-                                      poisson_counts, resample_counts)
-from gradtools.math.cells import cells
-from gradtools.math.pairs import STATISTICS
-from gradtools.math.vectors import unit_rows
+from gradtools.math.pairs import bootstrap as module
+from gradtools.math.pairs.bootstrap import bootstrap_matrix_statistics, bootstrap_pair_statistics, compact_rows, interval, poisson_counts, resample_counts
+from gradtools.math.pairs.group_sums import cells
+from gradtools.math.pairs.pair_means import STATISTICS
+from gradtools.math.rows.vectors import unit_rows
 
 
 def example(n=24, d=5, seed=0):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.math.cams import read_maps, signed_unit, unit_range
-from gradtools.math.resize import resize
+from gradtools.math.maps.reading import read_maps, signed_unit, unit_range
+from gradtools.math.maps.resize import resize
 
 RNG = np.random.default_rng(0)
 TAPS = [RNG.normal(size=(5, 7, 7)), RNG.normal(size=(5, 14, 13)) * 3]

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy import stats
 
-from gradtools.math import channels
-from gradtools.saliency import subset
-from gradtools.vocabulary import RANKINGS_OF_CHANNELS
+from gradtools.math.channels import channel_values
+from gradtools.network.saliency import subset
+from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 
 @pytest.fixture(scope="module")
@@ -32,62 +32,62 @@ def by_hand(name, gradient, activation, contribution):
 
 
 def test_every_ranking_has_words_and_random_is_the_only_one_without_a_rule():
-    assert set(RANKINGS_OF_CHANNELS) == {*channels.RANKINGS, "random"}
+    assert set(RANKINGS_OF_CHANNELS) == {*channel_values.RANKINGS, "random"}
 
 
-@pytest.mark.parametrize("name", channels.RANKINGS)
+@pytest.mark.parametrize("name", channel_values.RANKINGS)
 def test_rankings_by_their_definitions(name, rows):
-    values = channels.RANKINGS[name](**rows)
+    values = channel_values.RANKINGS[name](**rows)
     for row in range(5):
         for channel in range(12):
             assert values[row, channel] == by_hand(name, *(rows[kind][row, channel] for kind in ("gradient", "activation", "contribution")))
 
 
-@pytest.mark.parametrize("name", channels.RANKINGS)
+@pytest.mark.parametrize("name", channel_values.RANKINGS)
 @pytest.mark.parametrize("count", [1, 5, 9])
 def test_the_subsets_of_saliency_are_the_first_of_the_same_ranking(name, count, tap, rows):
     chosen = subset.mask(subset.parse(f"top{count}:{name}"), *(torch.from_numpy(values) for values in tap))
-    first = channels.order(channels.RANKINGS[name](**rows))[:, :count]
+    first = channel_values.order(channel_values.RANKINGS[name](**rows))[:, :count]
     assert [set(np.flatnonzero(row)) for row in chosen.numpy()] == [set(row) for row in first]
 
 
 def test_order_and_ranks_of_ties():
     values = np.array([[0., 2., 0., -1., 2.]])
-    assert channels.order(values).tolist() == [[1, 4, 0, 2, 3]]
-    assert channels.ranks(values).tolist() == [[3.5, 1.5, 3.5, 5., 1.5]]
-    assert channels.tied(values).tolist() == [4 / 5]
-    assert channels.tied(np.array([[1., 2., 3.]])).tolist() == [0]
+    assert channel_values.order(values).tolist() == [[1, 4, 0, 2, 3]]
+    assert channel_values.ranks(values).tolist() == [[3.5, 1.5, 3.5, 5., 1.5]]
+    assert channel_values.tied(values).tolist() == [4 / 5]
+    assert channel_values.tied(np.array([[1., 2., 3.]])).tolist() == [0]
 
 
 def test_random_values_are_of_the_image_and_not_of_the_block():
-    whole = channels.random_values(np.arange(6), 5, seed=3)
-    assert np.array_equal(whole[2:4], channels.random_values(np.array([2, 3]), 5, seed=3))
-    assert not np.array_equal(whole, channels.random_values(np.arange(6), 5, seed=4))
-    assert len(np.unique(whole)) == 30 and channels.random_values(np.empty(0, int), 5).shape == (0, 5)
+    whole = channel_values.random_values(np.arange(6), 5, seed=3)
+    assert np.array_equal(whole[2:4], channel_values.random_values(np.array([2, 3]), 5, seed=3))
+    assert not np.array_equal(whole, channel_values.random_values(np.arange(6), 5, seed=4))
+    assert len(np.unique(whole)) == 30 and channel_values.random_values(np.empty(0, int), 5).shape == (0, 5)
 
 
 def test_spearman_with_ties_is_scipys(rows):
-    found = channels.spearman(rows["gradient"], rows["contribution"])
+    found = channel_values.spearman(rows["gradient"], rows["contribution"])
     assert found == pytest.approx([stats.spearmanr(a, b)[0] for a, b in zip(rows["gradient"], rows["contribution"])], abs=1e-12)
-    assert np.isnan(channels.spearman(np.zeros((1, 4)), np.arange(4.)[None])).all()
+    assert np.isnan(channel_values.spearman(np.zeros((1, 4)), np.arange(4.)[None])).all()
 
 
 def test_gini_and_effective_number_by_their_definitions():
     values = np.random.default_rng(1).standard_normal((3, 7))
-    for row, found, effective in zip(abs(values), channels.gini(values), channels.effective_number(values)):
+    for row, found, effective in zip(abs(values), channel_values.gini(values), channel_values.effective_number(values)):
         assert found == pytest.approx(sum(abs(a - b) for a in row for b in row) / (2 * len(row) * row.sum()), abs=1e-12)
         assert effective == pytest.approx(sum(row) ** 2 / sum(row ** 2), abs=1e-12)
 
 
 @pytest.mark.parametrize("values, gini, effective", [([2., -2., 2., 2.], 0, 4), ([0., 0., -3., 0.], 3 / 4, 1), ([0., 0., 0., 0.], np.nan, np.nan)])
 def test_gini_and_effective_number_at_their_ends(values, gini, effective):
-    assert channels.gini([values])[0] == pytest.approx(gini, nan_ok=True)
-    assert channels.effective_number([values])[0] == pytest.approx(effective, nan_ok=True)
+    assert channel_values.gini([values])[0] == pytest.approx(gini, nan_ok=True)
+    assert channel_values.effective_number([values])[0] == pytest.approx(effective, nan_ok=True)
 
 
 def test_the_description_of_an_image():
     values = np.array([[-3., -1., 0., 0., 0., 2., 4., 10.]])
-    found = dict(zip(channels.STATISTICS, channels.describe(values)[0]))
+    found = dict(zip(channel_values.STATISTICS, channel_values.describe(values)[0]))
     assert (found["positive"], found["negative"], found["zero"]) == (3 / 8, 2 / 8, 3 / 8)
     assert (found["min"], found["median"], found["max"]) == (-3, 0, 10)
     assert found["q25"] == -.25 and found["q75"] == 2.5  # linear between the 2nd and 3rd, the 6th and 7th
@@ -95,11 +95,11 @@ def test_the_description_of_an_image():
 
 def test_histograms_lose_no_channel_and_have_zero_in_the_middle():
     values = np.random.default_rng(2).standard_normal((4, 50))
-    edges = channels.bin_edges(abs(values).max(), 11)
-    assert sum(channels.histogram(row, edges).sum() for row in values) == 200
-    assert channels.histogram(np.zeros((1, 9)), edges).tolist() == [0] * 5 + [9] + [0] * 5
-    assert channels.histogram([edges[-1], edges[0]], edges).tolist() == [1] + [0] * 9 + [1]
-    assert channels.histogram(np.zeros((1, 9)), channels.bin_edges(0, 3)).tolist() == [0, 9, 0]
+    edges = channel_values.bin_edges(abs(values).max(), 11)
+    assert sum(channel_values.histogram(row, edges).sum() for row in values) == 200
+    assert channel_values.histogram(np.zeros((1, 9)), edges).tolist() == [0] * 5 + [9] + [0] * 5
+    assert channel_values.histogram([edges[-1], edges[0]], edges).tolist() == [1] + [0] * 9 + [1]
+    assert channel_values.histogram(np.zeros((1, 9)), channel_values.bin_edges(0, 3)).tolist() == [0, 9, 0]
 
 
 def test_a_linear_toy_gives_the_exact_order():
@@ -114,10 +114,10 @@ def test_a_linear_toy_gives_the_exact_order():
         loss[:, channel] = (A.mean((2, 3)) - without.mean((2, 3))) @ b
     contribution = (gradient[:, :, None, None] * A).sum((2, 3))
     assert contribution == pytest.approx(loss, abs=1e-12)
-    found = channels.RANKINGS["contribution"](gradient, A.mean((2, 3)), contribution)
-    assert np.array_equal(channels.order(found), np.argsort(-loss, axis=1))
+    found = channel_values.RANKINGS["contribution"](gradient, A.mean((2, 3)), contribution)
+    assert np.array_equal(channel_values.order(found), np.argsort(-loss, axis=1))
 
 
 def test_quantiles_are_those_of_the_channels():
-    found = channels.describe(np.random.default_rng(0).permutation(np.arange(101.))[None])[0]
-    assert found[-len(channels.QUANTILES):].tolist() == [0, 5, 25, 50, 75, 95, 100]
+    found = channel_values.describe(np.random.default_rng(0).permutation(np.arange(101.))[None])[0]
+    assert found[-len(channel_values.QUANTILES):].tolist() == [0, 5, 25, 50, 75, 95, 100]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gradtools.math import cka, cka_features
+from gradtools.math.spaces import cka, cka_features
 
 
 def planted(n=12, d=5, e=4, seed=0):

@@ -5,10 +5,10 @@ import pytest
 from sklearn.metrics import silhouette_score
 
 from gradtools.errors import GradtoolsError
-from gradtools.math import clusters
-from gradtools.math.agreement import ari
-from gradtools.math.clusters import agglomerative, gmm, kmeans, pca, silhouette_cosine, silhouette_euclidean
-from gradtools.math.vectors import unit_rows
+from gradtools.math.clusters import clustering
+from gradtools.math.clusters.agreement import ari
+from gradtools.math.clusters.clustering import agglomerative, gmm, kmeans, pca, silhouette_cosine, silhouette_euclidean
+from gradtools.math.rows.vectors import unit_rows
 
 RNG = np.random.default_rng(0)
 GROUPS = np.repeat(np.arange(4), 25)
@@ -65,7 +65,7 @@ def test_the_sign_of_a_component_is_that_of_its_largest_loading():
 
 def test_the_randomised_decomposition_agrees_with_the_full(monkeypatch):
     full = pca(X, 2)
-    monkeypatch.setattr(clusters, "FULL_SVD_WORK", 0)
+    monkeypatch.setattr(clustering, "FULL_SVD_WORK", 0)
     np.testing.assert_allclose(pca(X, 2, seed=4)[0], full[0], atol=1e-6)
 
 
@@ -78,7 +78,7 @@ def test_equal_rows_have_no_variance_to_explain():
 
 @pytest.mark.parametrize("block", [1, 2 ** 22])
 def test_the_cosine_silhouette_equals_scikit_learn(block, monkeypatch):
-    monkeypatch.setattr(clusters, "BLOCK_ENTRIES", block)
+    monkeypatch.setattr(clustering, "BLOCK_ENTRIES", block)
     x = RNG.normal(size=(80, 6)) + RNG.normal(size=(5, 6))[RNG.integers(0, 5, 80)]
     x[7] = x[8]
     labels = RNG.choice([-1, 2, 3, 9], 80)

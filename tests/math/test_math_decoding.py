@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from gradtools.errors import GradtoolsError
-from gradtools.math import decoding
+from gradtools.math.rows import probe
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +22,17 @@ def planted():
 
 def test_without_direction(planted):
     _, predictions, weights, noise = planted
-    rest = decoding.without_direction(noise, weights[predictions])
+    rest = probe.without_direction(noise, weights[predictions])
     for row, before, c in zip(rest, noise, predictions):
         w = weights[c] / np.sqrt(sum(x * x for x in weights[c]))
         assert np.allclose(row, before - (before @ w) * w, atol=1e-12) and abs(row @ w) < 1e-12
-    assert np.array_equal(decoding.without_direction(noise, np.zeros_like(noise)), noise)
+    assert np.array_equal(probe.without_direction(noise, np.zeros_like(noise)), noise)
 
 
 def test_rounding_of_a_class_row_tells_nothing(planted):
     _, predictions, weights, _ = planted
     rows = (weights[predictions] * 0.3).astype("f4")
-    assert not decoding.without_direction(rows, weights[predictions].astype("f4")).any()
+    assert not probe.without_direction(rows, weights[predictions].astype("f4")).any()
 
 
 def test_equal_to_scikit_learn(planted):
@@ -44,7 +44,7 @@ def test_equal_to_scikit_learn(planted):
         told = LogisticRegression(max_iter=1000).fit(scaler.transform(rows[train]), labels[train]).predict(scaler.transform(rows[test]))
         plain.append((told == labels[test]).mean())
         balanced.append(balanced_accuracy_score(labels[test], told))
-    found = decoding.decode(rows, labels, shuffles=2, seed=3)
+    found = probe.decode(rows, labels, shuffles=2, seed=3)
     assert found.accuracy.tolist() == plain and found.balanced.tolist() == balanced
     assert found.shuffled_accuracy.shape == found.shuffled_balanced.shape == (2,)
 
@@ -53,8 +53,8 @@ def test_label_in_the_class_row_goes_with_it(planted):
     labels, predictions, weights, noise = planted
     own, told = weights[predictions], 0.02 * noise
     along = told + (1 + 0.5 * (labels != predictions))[:, None] * own  # the label is in the row's length and direction alone
-    whole = decoding.decode(along, labels, shuffles=5)
-    without = decoding.decode(decoding.without_direction(along, own), labels, shuffles=5)
+    whole = probe.decode(along, labels, shuffles=5)
+    without = probe.decode(probe.without_direction(along, own), labels, shuffles=5)
     assert whole.balanced.mean() > 0.75 and whole.p == pytest.approx(1 / 6)
     assert abs(without.balanced.mean() - 0.25) < 0.12 and abs(without.shuffled_balanced.mean() - 0.25) < 0.08
 
@@ -63,19 +63,19 @@ def test_label_elsewhere_stays(planted):
     labels, predictions, weights, noise = planted
     own = np.hstack([weights[predictions], np.zeros((160, 4))])
     rows = own + 0.05 * np.hstack([noise, noise[:, :4]]) + np.hstack([np.zeros((160, 12)), np.eye(4)[labels]])
-    found = decoding.decode(decoding.without_direction(rows, own), labels, predictions, shuffles=5)
+    found = probe.decode(probe.without_direction(rows, own), labels, predictions, shuffles=5)
     assert found.balanced.mean() > 0.95 and found.shuffled_balanced.max() < 0.85 and found.p == pytest.approx(1 / 6)
 
 
 def test_prediction_alone_is_as_good_on_shuffled_labels(planted):
     labels, predictions, weights, _ = planted
-    found = decoding.decode(weights[predictions], labels, predictions, shuffles=5)
+    found = probe.decode(weights[predictions], labels, predictions, shuffles=5)
     assert abs(found.balanced.mean() - found.shuffled_balanced.mean()) < 0.03 and found.p > 0.17
 
 
 def test_shuffles_keep_to_their_strata(planted):
     labels, predictions, _, _ = planted
-    made = decoding._shuffled(labels, predictions, np.random.default_rng(0))
+    made = probe._shuffled(labels, predictions, np.random.default_rng(0))
     assert not np.array_equal(made, labels)
     for prediction in range(4):
         assert sorted(made[predictions == prediction]) == sorted(labels[predictions == prediction])
@@ -85,11 +85,11 @@ def test_contested():
     labels = np.array([0] * 6 + [1] * 6 + [2] * 5 + [3] * 4)
     predictions = np.array([0] * 5 + [1] + [1] * 6 + [2] * 5 + [2] * 4)
     # Label 3 has too few images, then prediction 2 has one label left, and prediction 0 has one; label 0 is then too rare in 1.
-    assert not decoding.contested(labels, predictions).any()
+    assert not probe.contested(labels, predictions).any()
     predictions[6:8] = 0
-    assert decoding.contested(labels, predictions).tolist() == [True] * 12 + [False] * 9
+    assert probe.contested(labels, predictions).tolist() == [True] * 12 + [False] * 9
 
 
 def test_too_few(planted):
     with pytest.raises(GradtoolsError, match="two labels with 5 images"):
-        decoding.decode(np.ones((9, 2)), np.array([0] * 5 + [1] * 4))
+        probe.decode(np.ones((9, 2)), np.array([0] * 5 + [1] * 4))

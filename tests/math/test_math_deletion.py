@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import trapezoid
 
-from gradtools.math import deletion
+from gradtools.math.channels import deletion
 
 
 @pytest.mark.parametrize("n_channels, steps, expected", [(10, 5, [0, 2, 4, 6, 8, 10]), (3, 20, [0, 1, 2, 3]), (7, 2, [0, 4, 7]), (1, 4, [0, 1])])

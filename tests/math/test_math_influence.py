@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from gradtools.math.bootstrap import (bootstrap_matrix_statistics, bootstrap_pair_statistics, poisson_counts,
-                                      resample_counts)
-from gradtools.math.cells import cell_sums, cells
-from gradtools.math.influence import bootstrap_pair_statistics_streamed, linear_replicates
-from gradtools.math.pairs import STATISTICS
-from gradtools.math.vectors import prepared_rows
+from gradtools.math.pairs.bootstrap import bootstrap_matrix_statistics, bootstrap_pair_statistics, poisson_counts, resample_counts
+from gradtools.math.pairs.group_sums import cell_sums, cells
+from gradtools.math.pairs.influence import bootstrap_pair_statistics_streamed, linear_replicates
+from gradtools.math.pairs.pair_means import STATISTICS
+from gradtools.math.rows.vectors import prepared_rows
 
 
 def example(n, d=6, seed=0):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.math import map_metrics
-from gradtools.math.map_metrics import METRICS, MapSettings, pair_block, prepare, rows_of
+from gradtools.math.maps import map_metrics
+from gradtools.math.maps.map_metrics import METRICS, MapSettings, pair_block, prepare, rows_of
 
 
 def example(n=6, size=(9, 8), seed=0):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.bootstrap import bootstrap_matrix_statistics, resample_counts
-from gradtools.math.cams import read_maps
-from gradtools.math.map_controls import aligned_values, against, against_mean, centred_gaussian
-from gradtools.math.map_metrics import METRICS, MapSettings, pair_block, prepare
-from gradtools.math.map_pairs import STATISTICS, block_length, blocks, matrix_rows, within_groups
-from gradtools.math.pairs import STATISTICS as ALL_STATISTICS
+from gradtools.math.pairs.bootstrap import bootstrap_matrix_statistics, resample_counts
+from gradtools.math.maps.reading import read_maps
+from gradtools.math.maps.map_controls import aligned_values, against, against_mean, centred_gaussian
+from gradtools.math.maps.map_metrics import METRICS, MapSettings, pair_block, prepare
+from gradtools.math.maps.map_pairs import STATISTICS, block_length, blocks, matrix_rows, within_groups
+from gradtools.math.pairs.pair_means import STATISTICS as ALL_STATISTICS
 
 
 def example(n=23, size=(7, 7), seed=0):

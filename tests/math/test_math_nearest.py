@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gradtools.math import nearest
-from gradtools.math.vectors import prepared_rows
+from gradtools.math.rows import nearest
+from gradtools.math.rows.vectors import prepared_rows
 from planted import alike
 
 METRICS = ("cosine", "dot", "euclidean", "correlation")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gradtools.math import ones
+from gradtools.math.maps import ones
 
 
 @pytest.fixture(scope="module")

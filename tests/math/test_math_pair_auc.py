@@ -5,11 +5,11 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import roc_auc_score
 
-from gradtools.math import pair_auc as module
-from gradtools.math.bootstrap import resample_counts
-from gradtools.math.influence import linear_replicates
-from gradtools.math.pair_auc import pair_auc, pair_auc_influence
-from gradtools.math.pair_auc_bootstrap import bootstrap_pair_auc
+from gradtools.math.pairs import pair_auc as module
+from gradtools.math.pairs.bootstrap import resample_counts
+from gradtools.math.pairs.influence import linear_replicates
+from gradtools.math.pairs.pair_auc import pair_auc, pair_auc_influence
+from gradtools.math.pairs.pair_auc_bootstrap import bootstrap_pair_auc
 
 
 def example(n=60, d=8, signal=.5, seed=0):
@@ -86,7 +86,7 @@ def test_the_histogram_lies_within_its_error_of_the_exact(metric, monkeypatch):
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("part", [50, 2 ** 14])
 def test_replicates_equal_the_weighted_reference(metric, part, monkeypatch):
-    monkeypatch.setattr("gradtools.math.pair_auc_bootstrap.CACHED_PAIRS", part)
+    monkeypatch.setattr("gradtools.math.pairs.pair_auc_bootstrap.CACHED_PAIRS", part)
     x, classes, predictions = example(40)
     counts = resample_counts(classes, 20)
     found, exact = bootstrap_pair_auc(x, classes, predictions, counts, metric)

@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.distance import cdist, sqeuclidean
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.cells import cell_sums, cells
-from gradtools.math.pairs import STATISTICS, pair_statistics, pair_statistics_streamed
+from gradtools.math.pairs.group_sums import cell_sums, cells
+from gradtools.math.pairs.pair_means import STATISTICS, pair_statistics, pair_statistics_streamed
 
 SCORES = {
     "cosine": lambda a, b: a @ b / np.sqrt((a @ a) * (b @ b)),

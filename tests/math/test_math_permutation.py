@@ -5,10 +5,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from gradtools.math.cells import cell_sums, cells
-from gradtools.math.pairs import pair_statistics
-from gradtools.math.permutation import permutation_label_effect, permutation_within
-from gradtools.math.vectors import unit_rows
+from gradtools.math.pairs.group_sums import cell_sums, cells
+from gradtools.math.pairs.pair_means import pair_statistics
+from gradtools.math.pairs.permutation import permutation_label_effect, permutation_within
+from gradtools.math.rows.vectors import unit_rows
 
 
 def table(unit, classes, predictions):
@@ -87,6 +87,6 @@ def test_the_batches_and_the_commonest_label_do_not_matter(monkeypatch):
     classes, predictions = rng.choice(4, 40, p=[.7, .1, .1, .1]), rng.integers(0, 2, 40)
     unit, _ = unit_rows(rng.normal(size=(40, 5)))
     whole = permutation_label_effect(unit, classes, predictions, 60)
-    monkeypatch.setattr("gradtools.math.permutation.BATCH_ENTRIES", 1)
+    monkeypatch.setattr("gradtools.math.pairs.permutation.BATCH_ENTRIES", 1)
     single = permutation_label_effect(unit, classes, predictions, 60)
     assert whole.p == single.p and abs(whole.null_mean - single.null_mean) < 1e-12

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradtools.math.resize import keys_kernel, resize, resize_matrix
+from gradtools.math.maps.resize import keys_kernel, resize, resize_matrix
 
 
 @pytest.mark.parametrize("n_in, n_out", [(7, 224), (8, 32), (13, 5), (1, 6), (2, 3), (14, 14)])

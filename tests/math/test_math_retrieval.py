@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from gradtools.math import retrieval
+from gradtools.math.rows import retrieval
 
 
 def similarities(n=40, classes=4, seed=0, steps=None):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gradtools.math import rsa
+from gradtools.math.spaces import rsa
 
 
 def matrices(n=14, seed=0, alike=.6):

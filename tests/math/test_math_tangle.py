@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from scipy.cluster.hierarchy import linkage
 
-from gradtools.math import tangle
+from gradtools.math.spaces import untangle
 from gradtools.math.trees import leaves
 
 
@@ -33,16 +33,16 @@ def test_crossings_are_pairs_in_the_other_order():
     rng = np.random.default_rng(0)
     for _ in range(5):
         first, second = rng.permutation(9), rng.permutation(9)
-        assert tangle.crossings(first, second) == crossings_by_loops(first, second)
-    assert tangle.crossings(np.arange(6), np.arange(6)[::-1]) == 15
+        assert untangle.crossings(first, second) == crossings_by_loops(first, second)
+    assert untangle.crossings(np.arange(6), np.arange(6)[::-1]) == 15
 
 
 def test_turning_one_tree_finds_the_fewest_crossings():
     for seed in range(6):
         merges, fixed = tree(8, seed), np.random.default_rng(seed + 50).permutation(8)
         places = np.argsort(fixed)
-        fewest = min(tangle.crossings(fixed, order) for order in every_order(merges))
-        assert tangle.crossings(fixed, tangle.turned(merges, places)) == fewest
+        fewest = min(untangle.crossings(fixed, order) for order in every_order(merges))
+        assert untangle.crossings(fixed, untangle.turned(merges, places)) == fewest
 
 
 def test_a_tree_and_its_turned_copy_untangle_fully():
@@ -50,8 +50,8 @@ def test_a_tree_and_its_turned_copy_untangle_fully():
     other = merges.copy()
     swap = np.random.default_rng(0).random(39) < .5
     other[swap, :2] = merges[swap, 1::-1]
-    assert tangle.crossings(leaves(merges), leaves(other)) > 0
-    first, second, crossed = tangle.untangle(merges, other)
+    assert untangle.crossings(leaves(merges), leaves(other)) > 0
+    first, second, crossed = untangle.untangle(merges, other)
     assert crossed == 0 and (first == second).all()
 
 
@@ -63,13 +63,13 @@ def test_parts_of_a_group_of_one_height_stand_in_any_order():
     np.fill_diagonal(distances, 0)
     merges = linkage(distances[np.triu_indices(9, 1)], "average")
     wanted = np.array([8, 1, 3, 7, 0, 5, 4, 2, 6])
-    assert (tangle.turned(merges, np.argsort(wanted)) == wanted).all()
+    assert (untangle.turned(merges, np.argsort(wanted)) == wanted).all()
 
 
 def test_neither_tree_can_be_turned_to_cross_less():
     for seed in range(4):
         trees = tree(7, seed), tree(7, seed + 20)
-        one, other, crossed = tangle.untangle(*trees)
+        one, other, crossed = untangle.untangle(*trees)
         assert crossed == crossings_by_loops(one, other)
         assert crossed <= min(crossings_by_loops(order, other) for order in every_order(trees[0]))
         assert crossed <= min(crossings_by_loops(one, order) for order in every_order(trees[1]))

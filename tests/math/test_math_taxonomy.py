@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gradtools.math import taxonomy
+from gradtools.math.spaces import taxonomy
 
 EDGES = [("cat", "feline"), ("lion", "feline"), ("dog", "canine"), ("feline", "carnivore"), ("canine", "carnivore"), ("whale", "mammal"),
          ("carnivore", "mammal"), ("dog", "pet"), ("cat", "pet"), ("pet", "thing"), ("mammal", "thing"), ("rock", "mineral")]

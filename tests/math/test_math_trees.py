@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import trees
-from gradtools.vocabulary import LINKAGES
+from gradtools.tables.wording import LINKAGES
 
 ROWS = np.random.default_rng(0).normal(size=(30, 7))
 

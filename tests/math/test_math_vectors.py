@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.vectors import centred_unit_rows, similarity_block, unit_rows
+from gradtools.math.rows.vectors import centred_unit_rows, similarity_block, unit_rows
 
 RNG = np.random.default_rng(0)
 

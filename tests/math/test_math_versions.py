@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gradtools.math import bootstrap, versions
+from gradtools.math.pairs import bootstrap, augmented
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def planted():
     changed = rows + 0.8 * rng.standard_normal((2, 14, 5))
     classes = np.array([0] * 6 + [1] * 7 + [2])
     unit, changed = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (rows, changed))
-    own = versions.own_cosines(unit, changed)
+    own = augmented.own_cosines(unit, changed)
     own[1, 3] = np.nan
     return unit, own, classes, bootstrap.resample_counts(classes, 6, 2), changed
 
@@ -35,7 +35,7 @@ def drawn_images(counts):
 def test_mean_over_images(planted):
     _, own, _, counts, _ = planted
     own[:, 5] = np.nan
-    found = versions.mean_over_images(own, counts)
+    found = augmented.mean_over_images(own, counts)
 
     def looped(images):
         means = [np.mean([x for x in own[:, i] if x == x]) for i in images if i != 5]
@@ -43,7 +43,7 @@ def test_mean_over_images(planted):
 
     assert found.value == pytest.approx(looped(range(14)), abs=1e-12) and found.count == 25
     assert found.replicates == pytest.approx([looped(drawn_images(row)) for row in counts], abs=1e-12)
-    nothing = versions.mean_over_images(np.full((2, 14), np.nan), counts)
+    nothing = augmented.mean_over_images(np.full((2, 14), np.nan), counts)
     assert np.isnan(nothing.value) and np.isnan(nothing.replicates).all() and nothing.count == 0
 
 
@@ -61,9 +61,9 @@ def looped_auc(unit, own, classes, images):
 @pytest.mark.parametrize("block", [3, 1024])
 def test_own_or_other(planted, block, monkeypatch):
     unit, own, classes, counts, _ = planted
-    monkeypatch.setattr(versions, "BLOCK", block)
+    monkeypatch.setattr(augmented, "BLOCK", block)
     own[0, 0] = unit[0] @ unit[2]  # a tie
-    found = versions.own_or_other(unit, own, classes, counts)
+    found = augmented.own_or_other(unit, own, classes, counts)
     assert found.value == pytest.approx(looped_auc(unit, own, classes, range(14)), abs=1e-12)
     assert found.replicates == pytest.approx([looped_auc(unit, own, classes, drawn_images(row)) for row in counts], abs=1e-12)
     assert found.count == 11 * 5 + 14 * 6
@@ -71,6 +71,6 @@ def test_own_or_other(planted, block, monkeypatch):
 
 def test_own_or_other_at_its_ends(planted):
     unit, own, classes, counts, _ = planted
-    assert versions.own_or_other(unit, np.ones((1, 14)), classes, counts).value == 1
-    assert versions.own_or_other(np.ones((14, 1)), np.ones((1, 14)), classes, counts).value == 0.5
-    assert np.isnan(versions.own_or_other(unit, own, np.arange(14), counts).value)
+    assert augmented.own_or_other(unit, np.ones((1, 14)), classes, counts).value == 1
+    assert augmented.own_or_other(np.ones((14, 1)), np.ones((1, 14)), classes, counts).value == 0.5
+    assert np.isnan(augmented.own_or_other(unit, own, np.arange(14), counts).value)

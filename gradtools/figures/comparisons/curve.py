@@ -4,7 +4,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
-from gradtools.math.bootstrap import interval
+from gradtools.math.pairs.bootstrap import interval
 
 LINES = {"cka_debiased": "CKA, debiased", "rsa_pearson": "RSA", "cophenetic": "trees"}
 MARKERS = "osD"

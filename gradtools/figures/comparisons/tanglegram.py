@@ -3,10 +3,11 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gradtools.compare import HELD
+from gradtools.math.spaces.rsa import HELD
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
-from gradtools.math import tangle, trees
+from gradtools.math.spaces import untangle
+from gradtools.math import trees
 
 # Inches a leaf, points of its name, and points of its line: from few leaves to many.
 SIZES = ((60, .13, 6.5, .7), (200, .1, 5., .6), (10 ** 9, .06, 3.2, .35))
@@ -30,7 +31,7 @@ def draw(found, comparison):
     if comparison.first not in found.trees:
         raise GradtoolsError(f"{len(found.ids)} samples make no tanglegram: choose at most {HELD} with --where list=FILE")
     merges = [found.trees[place] for place in (comparison.first, comparison.second)]
-    one, other, crossed = tangle.untangle(*merges)
+    one, other, crossed = untangle.untangle(*merges)
     n = len(found.ids)
     _, step, size, line = next(row for row in SIZES if n <= row[0])
     names = [page.shortened(name, 32) for name in found.ids]

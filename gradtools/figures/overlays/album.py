@@ -8,7 +8,7 @@ import numpy as np
 
 from gradtools import images
 from gradtools.errors import GradtoolsError
-from gradtools.math.cams import read_maps
+from gradtools.math.maps.reading import read_maps
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well

@@ -4,9 +4,9 @@ import numpy as np
 
 from gradtools.figures.overlays import album as albums, blending
 from gradtools.figures.overlays.mosaic import Bar, draw
-from gradtools.math.channels import spearman
-from gradtools.math.ones import picture
-from gradtools.math.resize import resize
+from gradtools.math.channels.channel_values import spearman
+from gradtools.math.maps.ones import picture
+from gradtools.math.maps.resize import resize
 
 SUBSETS = {"gradcam": "all: P - Q", "gradcam-positive": "positive gradients: P", "gradcam-negative": "negative gradients: -Q"}
 HEADS = ["image", "theirs:\nReLU(1 + map)", "the map,\nsigned", "for: Grad-CAM,\nReLU(map)", "against:\nReLU(-map)"]

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.math import vectors
+from gradtools.math.rows import vectors
 from gradtools.math.trees.ordering import arranged, optimal_order
 
 METRICS = ("euclidean", "cosine", "correlation")  # of rows; a matrix may hold others

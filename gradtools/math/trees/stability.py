@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.math import agreement
+from gradtools.math.clusters import agreement
 from gradtools.math.trees.cutting import cut
 from gradtools.math.trees.merging import cophenetic, linkage
 

@@ -1,0 +1,60 @@
+"""What commands print on stderr: lines and progress."""
+
+import contextlib
+import sys
+
+from gradtools import interrupt
+
+
+class Console:
+    """stderr of one command, quiet or not."""
+
+    def __init__(self, quiet=False):
+        self.quiet = quiet
+
+    def say(self, line):
+        """One line for the user, unless quiet."""
+        if not self.quiet:
+            print(" ".join(str(line).split()), file=sys.stderr)
+
+    @contextlib.contextmanager
+    def progress(self, total, done=0, what="images"):
+        """A bar on a terminal, with rate and time left; yields `advance(n)`, which stops the job after a signal."""
+        with interrupt.deferred() as check, self._bar(total, done, what) as move:
+
+            def advance(n):
+                move(n)
+                check()
+
+            yield advance
+
+    @contextlib.contextmanager
+    def _bar(self, total, done, what):
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda n: None
+            return
+        from rich import progress
+        from rich.console import Console as Terminal
+
+        columns = (
+            progress.TextColumn(what),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            Rate(progress),
+            progress.TimeRemainingColumn(),
+        )
+        with progress.Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total, completed=done)
+            yield lambda n: bar.advance(task, n)
+
+
+def Rate(progress):
+    """A column that shows items a second."""
+
+    class PerSecond(progress.ProgressColumn):
+        def render(self, task):
+            from rich.text import Text
+
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+    return PerSecond()

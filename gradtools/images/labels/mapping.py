@@ -1,0 +1,156 @@
+"""Classes of the data and classes of the model: how one meets the other (DESIGN 5, "Classes"). Nothing is guessed."""
+
+import collections
+import csv
+import dataclasses
+
+import numpy as np
+
+from gradtools.errors import UsageError
+from gradtools.images.labels.naming import WNID, class_index, named, normalise, some, wnids_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Mapping:
+    """Model classes of each data class: member (G, K) uint8, the data classes without any, and a line that says so."""
+
+    member: np.ndarray
+    unmapped: list
+    note: str
+
+
+def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_order=False):
+    """Find the model's classes of every data class.
+
+    A row of the label map comes before an equal name, and that before a WordNet id (a folder `n01440764` or
+    `n01440764_tench`).
+
+    Parameters
+    ----------
+    data_names : sequence of str, G
+    model_names : sequence of str, K
+        Empty where they are not known.
+    n_classes : int
+        K.
+    wnids : sequence of str, K, optional
+        The model's WordNet ids; by default known where its names are ImageNet's in their order, or are ids.
+    label_map : str, optional
+        CSV file: data class, model class (name, index or WordNet id); several rows give a data class several model
+        classes. Rows of classes that the data has not (a header, too) are passed over.
+    in_order : bool
+        The data's classes are the model's, one by one.
+
+    Returns
+    -------
+    Mapping
+
+    Raises
+    ------
+    UsageError
+        Where a name could be several model classes, the map names what the model has not, or with `in_order` the
+        counts differ.
+    """
+    if len(model_names) not in (0, n_classes):
+        raise UsageError(f"the model has {n_classes} classes and {len(model_names)} class names: "
+                         "--class-names FILE gives one a line")
+    if in_order:
+        return _in_order(data_names, model_names, n_classes, label_map)
+    wnids = wnids or wnids_of(model_names)
+    mapped = _read_map(label_map, data_names, model_names, wnids, n_classes) if label_map else {}
+    member, ways = np.zeros((len(data_names), n_classes), "u1"), collections.Counter()
+    for row, name in zip(member, data_names):
+        mine = mapped.get(normalise(name))
+        indices, way = (mine, "label map") if mine else _met(name, model_names, wnids)
+        row[indices] = 1
+        ways[way] += bool(indices)
+    unmapped = [name for name, row in zip(data_names, member) if not row.any()]
+    return Mapping(member, unmapped, _note(data_names, member, ways, unmapped))
+
+
+def correct(predicted, labels, member):
+    """Whether the argmax is one of the label's model classes.
+
+    Parameters
+    ----------
+    predicted : (N,) int array
+    labels : (N,) int array
+        -1 for none.
+    member : (G, K) uint8 array
+
+    Returns
+    -------
+    (N,) int8 array
+        1 right, 0 wrong, -1 where the image has no label, or that meets no model class.
+    """
+    right = np.full(len(labels), -1, "i1")
+    if len(member):
+        known = (labels >= 0) & member.any(axis=1)[labels]
+        right[known] = member[labels[known], predicted[known]] != 0
+    return right
+
+
+def _met(name, model_names, wnids):
+    """Model classes of a data class by equal name or WordNet id: a list of at most one index, and which of the two."""
+    found = named(name, model_names)
+    if len(found) > 1:
+        several = ", ".join(f"{model_names[index]!r} ({index})" for index in found)
+        raise UsageError(f"the data's class {name!r} could be any of the model's {several}: "
+                         "say which with --label-map CSV")
+    parts = WNID.fullmatch(name)
+    if not found and wnids and parts and parts[1] in wnids:
+        return [list(wnids).index(parts[1])], "WordNet id"
+    return found, "name"
+
+
+def _in_order(data_names, model_names, n_classes, label_map):
+    """Data class i is model class i."""
+    if label_map:
+        raise UsageError("--labels-in-order and --label-map exclude each other: give one")
+    if len(data_names) != n_classes:
+        raise UsageError(f"--labels-in-order: the data has {len(data_names)} classes and the model {n_classes}; "
+                         "give --label-map CSV")
+    pairs = [f"{name} = {model_names[index] if model_names else index}" for index, name in enumerate(data_names)]
+    return Mapping(np.eye(n_classes, dtype="u1"), [], f"labels in order: {some(pairs)}")
+
+
+def _read_map(path, data_names, model_names, wnids, n_classes):
+    """{normalised data class: model class indices} of a label map."""
+    known, found = set(map(normalise, data_names)), {}
+    for line, cells in _rows(path):
+        if normalise(cells[0]) not in known:
+            continue
+        if len(cells) < 2 or not cells[1]:
+            raise UsageError(f"{path}, line {line}: write data class,model class")
+        try:
+            index = class_index(cells[1], model_names, wnids, n_classes=n_classes)
+        except UsageError as error:
+            raise UsageError(f"{path}, line {line}: {error}") from None
+        found.setdefault(normalise(cells[0]), []).append(index)
+    if not found:
+        raise UsageError(f"--label-map {path}: its first column has none of the data's classes {some(data_names)}")
+    return found
+
+
+def _rows(path):
+    """(line number, stripped cells) of every row that is not empty."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
+            reader = csv.reader(stream)
+            for cells in reader:
+                if any(cells):
+                    yield reader.line_num, [cell.strip() for cell in cells]
+    except OSError as error:
+        raise UsageError(f"--label-map {path}: {error.strerror}") from error
+    except csv.Error as error:
+        raise UsageError(f"--label-map {path} is no CSV file: {error}") from error
+
+
+def _note(data_names, member, ways, unmapped):
+    """One line: how many classes were met and how, which have several model classes, which none."""
+    met = ", ".join(f"{count} by {way}" for way, count in ways.items() if count)
+    note = f"{len(data_names) - len(unmapped)} of {len(data_names)} data classes meet the model's"
+    note += f" ({met})" if met else ""
+    many = [f"{name} {row.sum()}" for name, row in zip(data_names, member.astype(int)) if row.sum() > 1]
+    if many:
+        note += f"; several model classes: {some(many)} (any is right, the score is the log-sum-exp of their logits)"
+    return note + (f"; none: {some(unmapped)}" if unmapped else "")

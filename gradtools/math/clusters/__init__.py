@@ -1,0 +1,1 @@
+"""Clusterings and the agreement of labellings."""

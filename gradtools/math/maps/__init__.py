@@ -1,0 +1,1 @@
+"""Saliency maps: how raw ones are read, and how alike they are."""

@@ -1,0 +1,142 @@
+"""Controls beside the pairs of maps: each map against the mean map of its class's other images, and against the centre."""
+
+import numpy as np
+
+from gradtools.math.maps.map_metrics import METRICS, MapSettings, pair_block, prepare, rows_of
+from gradtools.math.maps.map_pairs import block_length
+
+# Aligned pairs are the diagonals of small blocks: a block of tiny maps costs no more than one pair.
+ALIGNED, ALIGNED_ENTRIES = 32, 2 ** 14
+
+
+def centred_gaussian(size, sd=.5):
+    """
+    A Gaussian in the middle of the map, the photographer's prior.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width.
+    sd : float
+        Standard deviation, in halves of the side, along either axis.
+
+    Returns
+    -------
+    (height, width) float64 array, 1 at the centre
+
+    References
+    ----------
+    SPEC 5 (control masks).
+    """
+    # Of integers, so that mirrored pixels are equal to the last bit: AUC counts them as ties.
+    y, x = ((2 * np.arange(n) + 1 - n) / n for n in size)
+    return np.exp(-.5 * (y[:, None] ** 2 + x ** 2) / sd ** 2)
+
+
+def against(maps, reference, metrics=METRICS, settings=MapSettings(), direction="both", block=None):
+    """
+    Every map against one reference map.
+
+    Parameters
+    ----------
+    maps : (N, H, W) array, or anything that gives an array for maps[start:stop]
+    reference : (H, W) array
+        Such as `centred_gaussian`.
+    metrics, settings, block
+        As for `map_pairs.within_groups`.
+    direction : str
+        As for `map_metrics.pair_block`, the maps first.
+
+    Returns
+    -------
+    dict of metric to (N,) float64 array, NaN for degenerate maps
+    """
+    prepared = prepare(np.asarray(reference)[None], metrics, settings)
+    block = block or block_length(np.size(reference))
+    values = {metric: np.empty(len(maps)) for metric in metrics}
+    for start in range(0, len(maps), block):
+        part = maps[start:start + block]
+        part = prepare(part, metrics, settings, numbers=range(start, start + len(part)))
+        for metric in metrics:
+            values[metric][start:start + block] = pair_block(part, prepared, metric, direction)[:, 0]
+    return values
+
+
+def against_mean(maps, groups, metrics=METRICS, settings=MapSettings(), direction="both", block=None, images=None):
+    """
+    Every map against the mean of the maps of its group's other images.
+
+    Parameters
+    ----------
+    maps : (N, H, W) array, or anything that gives an array for maps[rows], rows an ascending int array
+    groups : (N,) int array
+    metrics, settings, direction, block
+        As for `against`.
+    images : (N,) int array, optional
+        The image that each map is of, where images have several.
+
+    Returns
+    -------
+    dict of metric to (N,) float64 array, NaN for degenerate maps or means, and for the only image of a group
+    """
+    groups = np.asarray(groups)
+    images = np.arange(len(groups)) if images is None else np.asarray(images)
+    values = {metric: np.full(len(groups), np.nan) for metric in metrics}
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        if len(np.unique(images[members])) > 1:
+            for rows, found in _against_others(maps, members, images, metrics, settings, direction, block):
+                for metric in metrics:
+                    values[metric][rows] = found[metric]
+    return values
+
+
+def _against_others(maps, members, images, metrics, settings, direction, block):
+    """Yield members of one group, block by block, and their values."""
+    block = block or block_length(int(np.prod(np.shape(maps[members[:1]]))))
+    blocks = list(_blocks_of_images(members, images, block))
+    total = sum(np.sum(maps[rows], axis=0, dtype=np.float64) for rows in blocks)
+    for rows in blocks:
+        part = np.asarray(maps[rows], dtype=np.float64)
+        _, own, sizes = np.unique(images[rows], return_inverse=True, return_counts=True)
+        sums = np.zeros((len(sizes), *part.shape[1:]))
+        np.add.at(sums, own, part)
+        others = (total - sums[own]) / (len(members) - sizes[own])[:, None, None]
+        prepared = (prepare(m, metrics, settings, numbers=rows) for m in (part, others))
+        yield rows, aligned_values(*prepared, metrics, direction)
+
+
+def _blocks_of_images(members, images, block):
+    """Ascending members in blocks that hold all maps of an image; longer than `block` only where one image has more."""
+    members = members[np.argsort(images[members], kind="stable")]
+    ends = np.flatnonzero(np.diff(images[members], append=-1)) + 1
+    start = 0
+    while start < len(members):
+        stop = ends[max(np.searchsorted(ends, start + block, "right") - 1, np.searchsorted(ends, start, "right"))]
+        yield np.sort(members[start:stop])
+        start = stop
+
+
+def aligned_values(a, b, metrics, direction="both"):
+    """
+    Map i of one set against map i of the other.
+
+    Parameters
+    ----------
+    a, b : PreparedMaps of n maps
+    metrics, direction
+        As for `against`.
+
+    Returns
+    -------
+    dict of metric to (n,) float64 array
+    """
+    pixels = max((part[0].size for part in a.parts.values()), default=1) if len(a) else 1
+    step = max(1, min(ALIGNED, ALIGNED_ENTRIES // pixels))
+    values = {metric: np.empty(len(a)) for metric in metrics}
+    for start in range(0, len(a), step):
+        rows = slice(start, start + step)
+        own, other = rows_of(a, rows), rows_of(b, rows)
+        for metric in metrics:
+            values[metric][rows] = np.diagonal(pair_block(own, other, metric, direction))
+    return values

@@ -1,0 +1,76 @@
+"""Maps in blocks: prepared a few at a time, and the tiles of the pairs that two blocks make."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from gradtools.math.maps.map_metrics import prepare, rows_of
+
+# Bytes that prepared maps may take together, and the arrays as large as a map that one is prepared into.
+MEMORY, ARRAYS = 2 ** 30, 8
+
+# The pair values of a block of this many rows stay in the cache.
+LARGEST_BLOCK = 256
+
+
+def block_length(pixels, memory=MEMORY):
+    """Maps of so many pixels that four blocks of them, prepared, fit into memory (bytes)."""
+    return max(1, min(LARGEST_BLOCK, memory // (4 * ARRAYS * 8 * max(pixels, 1))))
+
+
+def prepared_cells(maps, order, metrics, settings, block):
+    """The block length, and a function that gives block k of the maps in this order, prepared; the last few are kept."""
+    pixels = int(np.prod(np.shape(maps[:1])[1:]))
+    block = block or block_length(pixels)
+
+    @lru_cache(maxsize=max(2, MEMORY // (ARRAYS * 8 * max(pixels, 1) * block)))
+    def cell(k):
+        chosen = order[k * block:(k + 1) * block]
+        ascending = np.sort(chosen)
+        part = np.asarray(maps[ascending])[np.searchsorted(ascending, chosen)]
+        return prepare(part, metrics, settings, numbers=chosen)
+
+    return block, cell
+
+
+def taken(cell, rows, block):
+    """The prepared maps of a slice that lies in one block."""
+    start = rows.start // block * block
+    return rows_of(cell(start // block), slice(rows.start - start, rows.stop - start))
+
+
+def _segments(codes, block):
+    """(group, slice) of every run of one group inside one block; codes ascend."""
+    cuts = np.flatnonzero(np.diff(codes, prepend=-1) != 0)
+    starts = np.union1d(cuts, np.arange(0, len(codes), block))
+    return [(codes[start], slice(int(start), int(stop))) for start, stop in zip(starts, [*starts[1:], len(codes)])]
+
+
+def tiles(codes, block, between):
+    """
+    Yield rows, columns and what they share: (group, rows, columns) of the pairs within a group, counted inside the tile.
+
+    Only tiles on or above the diagonal; without between, only those of one group.
+    """
+    segments = _segments(codes, block)
+    whole = slice(None)
+    if not between:
+        by_group = {}
+        for group, rows in segments:
+            by_group.setdefault(group, []).append(rows)
+        for group, parts in by_group.items():
+            for k, rows in enumerate(parts):
+                yield from ((rows, columns, [(group, whole, whole)]) for columns in _turning(parts, k))
+        return
+    cells = [slice(start, min(start + block, len(codes))) for start in range(0, len(codes), block)]
+    inside = [[(group, slice(s.start - c.start, s.stop - c.start)) for group, s in segments if c.start <= s.start < c.stop]
+              for c in cells]
+    for i, rows in enumerate(cells):
+        for j in _turning(range(len(cells)), i):
+            columns, others = cells[j], dict(inside[j])
+            yield rows, columns, [(group, own, others[group]) for group, own in inside[i] if group in others]
+
+
+def _turning(parts, k):
+    """The parts from k, to and fro: the blocks that were used last are the ones that are still prepared."""
+    return parts[k:] if k % 2 == 0 else parts[k:][::-1]

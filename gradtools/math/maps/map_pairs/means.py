@@ -1,0 +1,101 @@
+"""From sums over tiles of pairs to means: of every weighting of the images, and by class and prediction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradtools.math.pairs.pair_means import PairMean, named, ratio, table_of_groupings
+
+STATISTICS = ("within", "within_macro", "between")
+
+
+@dataclass(frozen=True)
+class MapPairs:
+    """
+    One metric: means by name (`STATISTICS`, or those of `pairs` where predictions were given), the groups' own values and
+    pairs (G,), degenerate maps that were left out, and replicates (B, S) in the order of the means.
+    """
+
+    means: dict
+    group_values: np.ndarray
+    group_pairs: np.ndarray
+    degenerate: int
+    replicates: np.ndarray
+
+
+def unordered(values, diagonal):
+    """Pair values with 0 where there is no pair: below the diagonal, and at degenerate maps."""
+    values = np.triu(values, 1) if diagonal else values
+    values[np.isnan(values)] = 0
+    return values
+
+
+def add(sums, values, left, right, shared, between):
+    """Add a tile to the sums within groups, sums[:-1] (G, 1 + B), and to the sum over all pairs, sums[-1]."""
+    for group, rows, columns in shared:
+        sums[group] += _weighted(values[rows, columns], left[:, rows], right[:, columns])
+    if between:
+        sums[-1] += _weighted(values, left, right)
+
+
+def add_equal(equal, values, left, right, shared):
+    """Add a tile's pairs of equal prediction, the others being 0, to the sum over all and to that over one class, (2, 1 + B)."""
+    if values.any():
+        equal[0] += _weighted(values, left, right)
+        for _, rows, columns in shared:
+            equal[1] += _weighted(values[rows, columns], left[:, rows], right[:, columns])
+
+
+def _weighted(values, left, right):
+    """Sum of c_i v_ij c_j of every weighting: values (n, m), left (B, n), right (B, m) -> (B,)."""
+    return np.einsum("bm,bm->b", left @ values, right)
+
+
+def summary(sums, weights, codes, images, usable, between, predicted, equal):
+    """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates."""
+    within, n_groups = sums[:-1], len(sums) - 1
+    pairs = _pairs_of_groups(weights, codes, images, usable, n_groups)
+    all_pairs = _pairs_of_groups(weights, np.zeros_like(codes), images, usable, 1)[0] if between else pairs.sum(axis=0)
+    over_all = sums[-1] if between else within.sum(axis=0)
+    if predicted is None:
+        means, numbers = _of_groups(within, pairs, over_all, all_pairs)
+        found = {name: PairMean(float(m), int(p)) for name, m, p in zip(STATISTICS, means[0], numbers[0])}
+    else:
+        same = [(equal[k], _equal_pairs(weights, keys, images, usable)) for k, keys in enumerate((predicted, codes * len(codes) + predicted))]
+        means, numbers = table_of_groupings((within, pairs), *same, (over_all, all_pairs))
+        found = named(means[0], numbers[0])
+    return MapPairs(found, ratio(within, pairs)[:, 0], pairs[:, 0].astype(np.int64), int(np.count_nonzero(~usable)), means[1:])
+
+
+def _of_groups(within, pairs, over_all, all_pairs):
+    """`STATISTICS` and their pairs, (1 + B, 3) each, from sums over the pairs of groups (G, 1 + B) and over all (1 + B,)."""
+    macro = ratio(np.where(pairs > 0, ratio(within, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
+    micro_sum, micro_pairs = within.sum(axis=0), pairs.sum(axis=0)
+    between_pairs = all_pairs - micro_pairs
+    means = [ratio(micro_sum, micro_pairs), macro, ratio(over_all - micro_sum, between_pairs)]
+    return np.stack(means, axis=-1), np.stack([micro_pairs, micro_pairs, between_pairs], axis=-1)
+
+
+def _equal_pairs(weights, keys, images, usable):
+    """Weight of the pairs of usable maps of two images of equal keys (N,), in any order: (1 + B,)."""
+    order = np.argsort(keys, kind="stable")
+    _, codes = np.unique(keys[order], return_inverse=True)
+    return _pairs_of_groups(weights[:, order], codes, images[order], usable[order], codes.max(initial=-1) + 1).sum(axis=0)
+
+
+def _pairs_of_groups(weights, codes, images, usable, n_groups):
+    """Weight of the pairs of usable maps of two images of each group, ((sum c)^2 - sum of (sum c of an image)^2) / 2: (G, 1 + B)."""
+    ends = np.searchsorted(codes, np.arange(n_groups + 1))
+    pairs = np.zeros((n_groups, len(weights)))
+    for group, (start, stop) in enumerate(zip(ends, ends[1:])):
+        chosen = usable[start:stop]
+        c = _of_images(weights[:, start:stop][:, chosen].astype(np.float64), images[start:stop][chosen])
+        pairs[group] = (c.sum(axis=1) ** 2 - (c ** 2).sum(axis=1)) / 2
+    return pairs
+
+
+def _of_images(c, images):
+    """Sums of the columns of c (B, n) over equal images (n,)."""
+    order = np.argsort(images, kind="stable")
+    starts = np.flatnonzero(np.diff(images[order], prepend=-1))
+    return c if len(starts) == len(images) else np.add.reduceat(c[:, order], starts, axis=1)

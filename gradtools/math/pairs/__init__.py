@@ -1,0 +1,1 @@
+"""Statistics over pairs of samples, with their intervals and tests."""

@@ -1,0 +1,72 @@
+"""How similarities of all pairs spread where no labels divide them: quantiles, the most alike pair, and what chance would give."""
+
+import numpy as np
+
+from gradtools.math.rows.vectors import product_block
+
+QUANTILES = {"quantile_05": .05, "median": .5, "quantile_95": .95}
+
+
+def spread(rows, metric):
+    """
+    Quantiles over all unordered pairs, and the most alike pair.
+
+    Parameters
+    ----------
+    rows : (n, D) float64 array, n >= 2
+        From `vectors.prepared_rows`, degenerate ones left out.
+    metric : str
+        One of `vectors.METRICS`; the most alike pair has the largest similarity, or the smallest distance.
+
+    Returns
+    -------
+    values : dict of name (`QUANTILES`, most_alike) to float
+    pair : (int, int), rows of the most alike pair; of equal ones the first.
+    """
+    matrix = product_block(rows, rows, metric)
+    of_pairs = np.triu_indices(len(rows), 1)
+    values = matrix[of_pairs]
+    at = int(values.argmin() if metric == "euclidean" else values.argmax())
+    quantiles = dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values())).tolist()))
+    return quantiles | {"most_alike": float(values[at])}, (int(of_pairs[0][at]), int(of_pairs[1][at]))
+
+
+def shuffled_spread(rows, metric, shuffles, seed=0):
+    """
+    Mean and most alike pair where the dimensions of every row are shuffled by themselves: only its values are left.
+
+    Parameters
+    ----------
+    rows, metric
+        As for `spread`.
+    shuffles : int
+    seed : int
+
+    Returns
+    -------
+    all, most_alike : (shuffles,) float64 arrays
+    """
+    random, found = np.random.default_rng(seed), []
+    of_pairs = np.triu_indices(len(rows), 1)
+    for _ in range(shuffles):
+        shuffled = random.permuted(rows, axis=1)
+        values = product_block(shuffled, shuffled, metric)[of_pairs]
+        found.append((values.mean(), values.min() if metric == "euclidean" else values.max()))
+    return tuple(np.array(found).reshape(-1, 2).T)
+
+
+def rank_agreement(rows, others):
+    """
+    Spearman correlation of the cosines of all unordered pairs of two sets of rows ((n, D) float64 unit rows each); NaN where all of one are equal.
+
+    References
+    ----------
+    SPEC 2, "Spearman between variants"; 6.7 (RSA).
+    """
+    from scipy import stats
+
+    of_pairs = np.triu_indices(len(rows), 1)
+    first, second = (product_block(x, x, "cosine")[of_pairs] for x in (rows, others))
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    return float(stats.spearmanr(first, second).statistic)

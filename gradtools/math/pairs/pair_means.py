@@ -1,0 +1,193 @@
+"""
+Mean similarity over all unordered pairs of images, by class and prediction, without an N x N matrix (SPEC 6.5).
+
+The sum over the pairs of a group is (|S_g|^2 - sum |x|^2) / 2, S_g the sum of its rows. Weights count the copies of
+an image in a resample: copies are never paired with themselves (SPEC 6.6).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from gradtools.math.rows.vectors import prepared_rows, product_block
+
+STATISTICS = (
+    "within", "within_macro", "between", "all", "same_prediction",
+    "same_class_same_prediction", "same_class_other_prediction",
+    "other_class_same_prediction", "other_class_other_prediction",
+    "label_effect", "prediction_effect",
+)
+
+EFFECTS = {
+    "label_effect": ("same_class_same_prediction", "other_class_same_prediction"),
+    "prediction_effect": ("same_class_same_prediction", "same_class_other_prediction"),
+}
+
+
+@dataclass(frozen=True)
+class PairMean:
+    """A mean over pairs, NaN where there are none; for an effect, `pairs` is the smaller of its two sides."""
+
+    value: float
+    pairs: int
+
+
+def pair_statistics(totals, cell_class, cell_prediction, metric="cosine"):
+    """
+    Every mean over pairs that SPEC 1.1 tabulates, from the sums of the cells.
+
+    Parameters
+    ----------
+    totals : CellSums
+    cell_class, cell_prediction : (M,) int arrays, from `cells`
+    metric : str
+        The one that `cell_sums` was given.
+
+    Returns
+    -------
+    dict of name (`STATISTICS`, in that order) to PairMean. within is the mean over pairs (micro), within_macro the
+    mean of the class means; label_effect = same_class_same_prediction - other_class_same_prediction;
+    prediction_effect = same_class_same_prediction - same_class_other_prediction. NaN where a mean has no pairs.
+
+    References
+    ----------
+    SPEC 1.1, 6.5.
+    """
+    n = totals.counts.astype(np.float64)[:, None]
+    parts = totals.sums[:, None], totals.squares[:, None], n, n
+    values, pairs = table_of_cells(*parts, cell_class, cell_prediction, metric)
+    return named(values[0], pairs[0])
+
+
+def named(values, pairs):
+    """One row of `STATISTICS` values and pair counts as a dict of PairMean."""
+    return {name: PairMean(float(v), int(p)) for name, v, p in zip(STATISTICS, values, pairs)}
+
+
+def table_of_cells(sums, squares, weight, weight_squares, cell_class, cell_prediction, metric="cosine"):
+    """
+    The statistics of B weightings of the images at once.
+
+    Parameters
+    ----------
+    sums : (M, B, D) float64, sum of c_i x_i of every cell
+    squares : (M, B), sum of c_i^2 |x_i|^2
+    weight, weight_squares : (M, B), sum of c_i and of c_i^2
+    cell_class, cell_prediction : (M,) int arrays
+
+    Returns
+    -------
+    values, pairs : (B, S) float64 arrays
+    """
+    def grouped(codes):
+        parts = (gathered(codes, part) for part in (sums, squares, weight, weight_squares))
+        return _pair_sums(*parts, metric)
+
+    by_class = grouped(cell_class)
+    others = [tuple(part.sum(axis=0) for part in grouped(codes))
+              for codes in (cell_prediction, np.arange(len(cell_class)), np.zeros(len(cell_class)))]
+    return table_of_groupings(by_class, *others)
+
+
+def gathered(codes, part):
+    """Sum an (M, ...) array over equal codes (M,), ascending: (G, ...)."""
+    _, inverse = np.unique(codes, return_inverse=True)
+    groups = sparse.csr_array((np.ones(len(codes)), (inverse, np.arange(len(codes)))))
+    return (groups @ part.reshape(len(part), -1)).reshape(groups.shape[0], *part.shape[1:])
+
+
+def _pair_sums(sums, squares, weight, weight_squares, metric):
+    """Sum over the pairs i < j of each group, and the number of pairs."""
+    lengths = np.einsum("gbd,gbd->gb", sums, sums)
+    pairs = (weight ** 2 - weight_squares) / 2
+    sums_over_pairs = weight * squares - lengths if metric == "sqeuclidean" else (lengths - squares) / 2
+    # A lone image leaves rounding noise, and noise over no pairs is no mean.
+    return np.where(pairs > 0, sums_over_pairs, 0), pairs
+
+
+def table_of_groupings(by_class, by_prediction, by_cell, over_all):
+    """
+    The statistics from (pair sum, pair count) of four groupings: by_class (G, B) each, the others (B,) each.
+
+    Returns values and pairs, (B, S) each.
+    """
+    of_classes = np.stack([part.sum(axis=0) for part in by_class])
+    by_kind = kinds_of_pairs(of_classes, *map(np.stack, (by_prediction, by_cell, over_all)))
+    values = {name: ratio(*q) for name, q in by_kind.items()}
+    pairs = {name: q[1] for name, q in by_kind.items()}
+    values["within_macro"], pairs["within_macro"] = _mean_of_classes(*by_class), pairs["within"]
+    for effect, (one, other) in EFFECTS.items():
+        values[effect] = values[one] - values[other]
+        pairs[effect] = np.minimum(pairs[one], pairs[other])
+    return tuple(np.stack([part[name] for name in STATISTICS], axis=-1) for part in (values, pairs))
+
+
+def kinds_of_pairs(c, p, cp, total):
+    """
+    Whatever adds up over pairs, by kind of pair, from its sums over pairs within classes, predictions, cells, and all.
+
+    References
+    ----------
+    SPEC 6.5: same/same = q(cp), same class only = q(c) - q(cp), same prediction only = q(p) - q(cp), neither =
+    q(all) - q(c) - q(p) + q(cp).
+    """
+    return {
+        "within": c, "between": total - c, "all": total, "same_prediction": p,
+        "same_class_same_prediction": cp, "same_class_other_prediction": c - cp,
+        "other_class_same_prediction": p - cp, "other_class_other_prediction": total - c - p + cp,
+    }
+
+
+def ratio(numerator, denominator):
+    """numerator / denominator, NaN where the denominator is not positive."""
+    undefined = np.full(np.shape(numerator), np.nan)
+    return np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
+
+
+def _mean_of_classes(sums, pairs):
+    """Mean over the classes that have a pair, (G, B) -> (B,)."""
+    return ratio(np.where(pairs > 0, ratio(sums, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
+
+
+def pair_statistics_streamed(rows, classes, predictions, metric="euclidean", block=1024):
+    """
+    The same statistics for a metric that is no inner product, over blocks of the pair matrix.
+
+    Parameters
+    ----------
+    rows : (N, D) array, or anything that gives an array for rows[start:stop]
+    classes, predictions : (N,) int arrays
+    metric : str
+        One of `vectors.METRICS`; degenerate rows (cosine, correlation) have similarity 0: leave them out before.
+    block : int
+        Rows a block; memory is O(block (block + D)).
+
+    Returns
+    -------
+    dict of name to PairMean, as `pair_statistics`.
+    """
+    _, classes = np.unique(classes, return_inverse=True)
+    n_classes = classes.max(initial=-1) + 1
+    predictions = np.asarray(predictions)
+    class_sums, class_pairs, other = np.zeros(n_classes), np.zeros(n_classes), np.zeros((3, 2))
+    for i, j, a, b in row_block_pairs(rows, len(classes), metric, block):
+        scores = product_block(a, b, metric)
+        valid = np.arange(i, i + len(a))[:, None] < np.arange(j, j + len(b))
+        same_class = valid & (classes[i:i + len(a), None] == classes[j:j + len(b)])
+        same_prediction = valid & (predictions[i:i + len(a), None] == predictions[j:j + len(b)])
+        own = classes[i:i + len(a)]
+        class_sums += np.bincount(own, np.where(same_class, scores, 0).sum(axis=1), n_classes)
+        class_pairs += np.bincount(own, same_class.sum(axis=1), n_classes)
+        for k, mask in enumerate((same_prediction, same_class & same_prediction, valid)):
+            other[k] += np.where(mask, scores, 0).sum(), np.count_nonzero(mask)
+    values, pairs = table_of_groupings((class_sums[:, None], class_pairs[:, None]), *other[:, :, None])
+    return named(values[0], pairs[0])
+
+
+def row_block_pairs(rows, n, metric, block):
+    """Yield (i, j, rows from i, rows from j), i <= j, for every block of the upper triangle of the pair matrix."""
+    for i in range(0, n, block):
+        a, _ = prepared_rows(rows[i:i + block], metric)
+        for j in range(i, n, block):
+            yield i, j, a, a if i == j else prepared_rows(rows[j:j + block], metric)[0]

@@ -1,0 +1,1 @@
+"""Rows of vectors: normalisation, nearest rows, retrieval, linear probes."""

@@ -1,0 +1,1 @@
+"""Comparison of whole spaces: RSA, CKA, trees side by side, taxonomies."""

@@ -1,0 +1,1 @@
+"""Channels taken out of a network: what the score loses without them."""

@@ -1,0 +1,65 @@
+"""Subsets of a tap's channels when only they stay and when they go, each beside a random one of its size (SPEC 3)."""
+
+import numpy as np
+
+from gradtools.math.channels import channel_values
+from gradtools.network.saliency import subset
+
+RANDOM = "random:"
+
+
+def names(subsets):
+    """Names of the subsets as asked, then of their random ones."""
+    texts = [one.text for one in subsets]
+    return texts + [RANDOM + text for text in texts]
+
+
+def choose(subsets, maps, slopes, number, seed):
+    """The channels of every subset of one image, and as many random ones for each.
+
+    Parameters
+    ----------
+    subsets : sequence of saliency.subset.Subset
+    maps, slopes : (1, C, H, W) tensor
+        Activation and gradient.
+    number : int
+        Of the image: its random channels are drawn by it.
+    seed : int
+
+    Returns
+    -------
+    (2 S, C) bool array, in the order of `names`
+    """
+    n_channels = maps.shape[1]
+    if not subsets:
+        return np.empty((0, n_channels), bool)
+    masks = [subset.mask(one, maps, slopes) for one in subsets]
+    own = np.stack([np.ones(n_channels, bool) if mask is None else mask[0].cpu().numpy() for mask in masks])
+    shuffled = channel_values.order(channel_values.random_values([number], n_channels, seed))[0]
+    control = np.zeros_like(own)
+    for row, size in zip(control, own.sum(axis=1)):
+        row[shuffled[:size]] = True
+    return np.concatenate([own, control])
+
+
+def measured(chosen, contribution, score, answer):
+    """What the store keeps of the subsets of one image.
+
+    Parameters
+    ----------
+    chosen : (S, C) bool array
+    contribution : (C,) array
+    score, answer : (1 + 2 S, ...) array
+        Of all channels, then of each subset alone, then of all but each.
+
+    Returns
+    -------
+    dict of str to array
+        By dataset; the second axis of score and unchanged is stay, go.
+    """
+    if not len(chosen):
+        return {}
+    sides = slice(1, 1 + 2 * len(chosen))
+    return {"subset_channels": chosen.sum(axis=1).astype("i4"), "subset_contribution": (chosen @ contribution.astype("f8")).astype("f4"),
+            "subset_score": score[sides].reshape(2, -1).T.astype("f4"),
+            "subset_unchanged": (answer[sides] == answer[0]).reshape(2, -1).T.astype("u1")}

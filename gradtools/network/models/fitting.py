@@ -1,0 +1,166 @@
+"""A checkpoint's keys and shapes brought together with a network's, where exactly one way fits."""
+
+import dataclasses
+import re
+
+from gradtools.errors import GradtoolsError
+from gradtools.network.models import heads
+
+# Names that torchvision has given up: its own files of DenseNet and ViT still have them.
+OLD_NAMES = ((re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)"), r"\1\2"),
+             (re.compile(r"(.*\.mlp)\.linear_1\.(weight|bias)"), r"\1.0.\2"),
+             (re.compile(r"(.*\.mlp)\.linear_2\.(weight|bias)"), r"\1.3.\2"))
+SHOWN = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A mended state dict beside the network's: which keys are wrong, and what was done to mend it."""
+
+    state: dict
+    missing: list
+    unexpected: list
+    reshaped: list
+    done: tuple
+
+    @property
+    def complete(self):
+        return not (self.missing or self.unexpected or self.reshaped)
+
+
+def fit(module, state, head, path, without_head=False):
+    """Load a state dict into a network; its classifier is rebuilt where the checkpoint has another number of classes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Changed in place.
+    state : dict of str to tensor
+    head : str or None
+        Name of the classifier.
+    path : str
+        For messages.
+    without_head : bool
+        The classifier has been taken out: entries under its name are passed over.
+
+    Returns
+    -------
+    notes : list of str
+
+    Raises
+    ------
+    GradtoolsError
+        Says which keys are missing, unexpected or of another shape, or that several mendings fit.
+    """
+    expected = {name: tuple(value.shape) for name, value in module.state_dict().items() if hasattr(value, "shape")}
+    tries = [_compare(expected, candidate, head, done, without_head)
+             for candidate, done in _candidates(state, expected)]
+    fits = tries[:1] if tries[0].complete else [found for found in tries if found.complete]
+    if not fits:
+        closest = min(tries, key=lambda found: len(found.missing) + len(found.unexpected) + len(found.reshaped))
+        raise GradtoolsError(f"{path} does not fit the network: {_complaint(closest)}")
+    if len(fits) > 1:
+        ways = "; or ".join(", ".join(found.done) for found in fits)
+        raise GradtoolsError(f"{path} fits the network in {len(fits)} ways ({ways}): save the one that is meant")
+    notes = [f"{path}: {', '.join(fits[0].done)}"] if fits[0].done else []
+    notes += _rebuild(module, fits[0].state, expected, head, path)
+    module.load_state_dict(fits[0].state, strict=False)
+    return notes
+
+
+def _rebuild(module, state, expected, head, path):
+    if head is None or f"{head}.weight" not in state or f"{head}.weight" not in expected:
+        return []
+    n_classes, bias = len(state[f"{head}.weight"]), f"{head}.bias" in state
+    if (n_classes, bias) == (expected[f"{head}.weight"][0], f"{head}.bias" in expected):
+        return []
+    heads.rebuild(module, head, n_classes, bias)
+    before = expected[f"{head}.weight"][0]
+    return [f"{path}: the classifier {head} is rebuilt for its {n_classes} classes (the network came with {before})"]
+
+
+def _candidates(state, expected):
+    """[(state dict, what was done)]: as it is, with old names made new, each with a prefix taken away or put before."""
+    renamed = {_renamed(key): value for key, value in state.items()}
+    found = [(state, ())]
+    if list(renamed) != list(state):
+        found.append((renamed, ("torchvision's old names are made new",)))
+    for names, done in list(found):
+        for prefix in _prefixes(names, expected):
+            kept = {key[len(prefix):]: value for key, value in names.items() if key.startswith(prefix)}
+            ignored = f" ({len(names) - len(kept)} others are ignored)" if len(names) > len(kept) else ""
+            found.append((kept, done + (f"the prefix {prefix!r} of its keys is taken away{ignored}",)))
+        for prefix in _prefixes(expected, names):
+            added = {prefix + key: value for key, value in names.items()}
+            found.append((added, done + (f"the prefix {prefix!r} is put before its keys",)))
+    return found
+
+
+def _renamed(key):
+    for pattern, new in OLD_NAMES:
+        key = pattern.sub(new, key)
+    return key
+
+
+def _prefixes(longer, shorter):
+    """What stands before one of the shorter names in the longer ones: 'module.', 'model.backbone.'."""
+    anchors = [name for name in shorter if not _unread(name)][:1]
+    return sorted({name[:-len(anchor)] for anchor in anchors for name in longer if name.endswith("." + anchor)})
+
+
+def _compare(expected, state, head, done, without_head):
+    own = f"{head}." if head else None
+    if without_head and own:
+        state = {key: value for key, value in state.items() if not key.startswith(own)}
+    elif own:
+        state, moved = _head_in_place(expected, state, head)
+        done += moved
+    missing, unexpected = _lacking(expected, state), _lacking(state, expected)
+    if own and f"{own}weight" in state:  # a bias comes and goes with the rebuilt classifier
+        missing = [name for name in missing if name != f"{own}bias"]
+        unexpected = [name for name in unexpected if name != f"{own}bias"]
+    reshaped = [(name, tuple(state[name].shape), shape) for name, shape in expected.items()
+                if name in state and tuple(state[name].shape) != shape
+                and not _other_classes(name, own, state[name].shape, shape)]
+    return Fit(state, missing, unexpected, reshaped, done)
+
+
+def _lacking(names, others):
+    """Names that are not among the others."""
+    return [name for name in names if name not in others and not _unread(name)]
+
+
+def _unread(name):
+    """Whether an entry is read in training only: BatchNorm's counters, auxiliary classifiers."""
+    return name.endswith("num_batches_tracked") or name.startswith(("aux1.", "aux2.", "AuxLogits."))
+
+
+def _other_classes(name, own, got, shape):
+    """Whether an entry is the classifier's, of another number of classes."""
+    return own is not None and name in (f"{own}weight", f"{own}bias") and tuple(got[1:]) == shape[1:]
+
+
+def _head_in_place(expected, state, head):
+    """A classifier saved under another name (`fc.1`, `head.fc`), where it is all that is over and all that lacks."""
+    lacking, over = _lacking(expected, state), _lacking(state, expected)
+    parents = {name.rpartition(".")[0] for name in over}
+    weight = state.get(f"{next(iter(parents), '')}.weight")
+    if (not lacking or any(not name.startswith(f"{head}.") for name in lacking) or len(parents) != 1 or weight is None
+            or tuple(weight.shape[1:]) != expected[f"{head}.weight"][1:]
+            or any(name.rpartition(".")[2] not in ("weight", "bias") for name in over)):
+        return state, ()
+    old = parents.pop()
+    moved = {head + key[len(old):] if key in over else key: value for key, value in state.items()}
+    return moved, (f"its classifier {old} is {head} here",)
+
+
+def _complaint(found):
+    """Which keys are wrong: a few of each kind, then their number."""
+    reshaped = [f"{name} {got} where {shape} is needed" for name, got, shape in found.reshaped]
+    kinds = {"missing": found.missing, "unexpected": found.unexpected, "of another shape": reshaped}
+    return "; ".join(_some(what, names) for what, names in kinds.items() if names)
+
+
+def _some(what, names):
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} key{'s' * (len(names) > 1)} {what}: {', '.join(names[:SHOWN])}{more}"

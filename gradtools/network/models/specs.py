@@ -1,0 +1,163 @@
+"""What a user writes to name a network (`resnet50`, `file.py:callable`, `package.module:callable`), and how it is made.
+
+torchvision is imported only for its own names: that costs as much as importing torch.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.network.models import preprocessing
+
+AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers that only training reads
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where a network comes from.
+
+    `build(weights)` makes it, with weights 'default', 'random' or None (about to be loaded).  `constructed` tells that
+    the default weights are what the callable makes.
+    """
+
+    build: Callable
+    preprocess: dict | Callable | None
+    preprocess_from: str
+    class_names: list | None
+    constructed: bool
+
+
+def find(spec):
+    """The source of a spec.
+
+    Raises
+    ------
+    UsageError
+        For a name that is not there, with near ones.
+    """
+    where, colon, name = spec.rpartition(":")
+    if not colon or where == "torchvision":
+        if name.endswith(".py"):
+            raise UsageError(f"model {spec}: name the callable too, as in {spec}:resnet20")
+        if Path(name).suffix in (".pt", ".pth", ".pt2", ".ckpt", ".safetensors"):
+            raise UsageError(f"model {spec} is a file of weights: write --model NAME --weights {spec}")
+        return _torchvision(name)
+    namespace = _file(where) if where.endswith(".py") else _module(where)
+    return _python(spec, namespace, name)
+
+
+def _torchvision(name):
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name.lower() not in known:
+        near = ", ".join(difflib.get_close_matches(name.lower(), known, 3))
+        hint = f"near names are {near}" if near else "others are file.py:callable or package.module:callable"
+        raise UsageError(f"model {name}: torchvision has no such classifier; {hint}")
+    weights = models.get_model_weights(name).DEFAULT
+    rules = preprocessing.from_torchvision(weights.transforms())
+    return Source(lambda kind: _build_torchvision(models, name, kind), rules, f"torchvision's {weights}",
+                  list(weights.meta["categories"]), False)
+
+
+def _build_torchvision(models, name, kind):
+    options = {}
+    if kind != "default" and name.lower() in ("googlenet", "inception_v3"):
+        options = {"init_weights": kind == "random", "transform_input": kind is None}  # as with torchvision's weights
+    weights = "DEFAULT" if kind == "default" else None
+    try:
+        module = models.get_model(name, weights=weights, progress=sys.stderr.isatty(), **options)
+    except (OSError, RuntimeError) as error:
+        if kind != "default":
+            raise
+        raise GradtoolsError(f"{name}: its default weights cannot be fetched ({_first_line(error)}); give --weights "
+                             "PATH, or --weights random for a trial") from error
+    for auxiliary in AUXILIARY:
+        if getattr(module, auxiliary, None) is not None:
+            setattr(module, auxiliary, None)
+            module.aux_logits = False
+    return module
+
+
+def _file(path):
+    """Namespace of a Python file; its folder becomes importable, for its own imports."""
+    full = Path(path).resolve()
+    if not full.is_file():
+        raise UsageError(f"model {path}: no such file")
+    name = f"gradtools.model:{full}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, full)
+    namespace = importlib.util.module_from_spec(spec)
+    sys.modules[name] = namespace  # dataclasses and pickle look their module up
+    sys.path.insert(0, str(full.parent))
+    try:
+        spec.loader.exec_module(namespace)
+    except Exception as error:
+        del sys.modules[name]
+        raise GradtoolsError(f"model {path} does not import: {type(error).__name__}: {_first_line(error)}") from error
+    finally:
+        sys.path.remove(str(full.parent))
+        sys.path.append(str(full.parent))  # for imports inside its functions, behind what others import later
+    return namespace
+
+
+def _module(name):
+    """Namespace of an installed module, or of one in the current folder."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and name.startswith(error.name):
+            raise UsageError(f"model {name}: no such module here or installed; write a name of torchvision, "
+                             "file.py:callable or package.module:callable") from error
+        raise GradtoolsError(f"model {name} does not import: {_first_line(error)}") from error
+    except Exception as error:
+        raise GradtoolsError(f"model {name} does not import: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _python(spec, namespace, name):
+    maker, where = getattr(namespace, name, None), spec.rpartition(":")[0]
+    if not callable(maker):
+        known = [key for key, value in vars(namespace).items() if callable(value) and not key.startswith("_")]
+        near = difflib.get_close_matches(name, known, 3, 0.4) or known[:6]
+        raise UsageError(f"model {spec}: {where} has no callable {name!r}; it has {', '.join(near) or 'none'}")
+    rules = getattr(namespace, "PREPROCESS", None)
+    if rules is None:
+        rules = getattr(namespace, "preprocess", None)
+    else:
+        rules = preprocessing.normalise(rules, f"PREPROCESS of {where}")
+    classes = getattr(namespace, "CLASSES", None)
+    names = None if classes is None else list(classes)
+    return Source(lambda kind: _build_python(spec, maker, kind), rules, where, names, True)
+
+
+def _build_python(spec, maker, kind):
+    name = spec.rpartition(":")[2]
+    try:
+        module = maker if isinstance(maker, nn.Module) else maker()
+    except Exception as error:
+        raise GradtoolsError(f"model {spec}: {name}() fails: {type(error).__name__}: {_first_line(error)}") from error
+    if isinstance(module, torch.jit.ScriptModule):
+        raise GradtoolsError(f"model {spec} is TorchScript, whose modules cannot be tapped: return the network itself")
+    if not isinstance(module, nn.Module):
+        raise GradtoolsError(f"model {spec}: {name}() gives a {type(module).__name__}, not a torch.nn.Module")
+    if kind == "random":
+        for child in module.modules():
+            if hasattr(child, "reset_parameters"):
+                child.reset_parameters()
+    return module
+
+
+def _first_line(error):
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

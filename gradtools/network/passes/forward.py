@@ -1,0 +1,99 @@
+"""One batch through the network of a job: its input, its forward pass, its outputs as the store has them."""
+
+import contextlib
+
+import numpy as np
+import torch
+
+from gradtools.network import taps
+from gradtools.errors import GradtoolsError
+from gradtools.network.passes.plan import normalised
+from gradtools.store import paths
+
+
+def inputs(pixels, job):
+    """Pixels (B, 3, H, W), u8 or float, as what the network reads: normalised, of the job's type, on its device."""
+    options = job.options
+    return normalised(pixels, job.model).to(options.device, getattr(torch, options.dtype), memory_format=torch.channels_last)
+
+
+def forward(job, x, chosen=None):
+    """Output, tensors at the taps, and with `--score cosine` the cosine of the head's input with every class row.
+
+    Parameters
+    ----------
+    x : (B, 3, H, W) tensor
+    chosen : sequence of Tap, optional
+        By default the job's.
+
+    Returns
+    -------
+    output : (B, K) tensor
+    tapped : dict of str to tensor
+        As `taps.forward` gives them.
+    cosine : (B, K) tensor or None
+
+    Raises
+    ------
+    GradtoolsError
+        The output does not have one row an image.
+    """
+    (output, tapped), cosine = with_cosine(job, lambda: taps.forward(job.network, x, job.taps if chosen is None else chosen))
+    if len(output) != len(x):
+        raise GradtoolsError(f"{job.model.spec} returns {len(output)} rows for {len(x)} images: its output must have one row an image; "
+                             "--batch-size 1 gives it one at a time")
+    return output, tapped, cosine
+
+
+def with_cosine(job, run):
+    """What a pass of the job's network gives, `run()`, and with `--score cosine` the cosines (B, K) as `forward` has them."""
+    by_cosine = job.target is not None and job.options.score == "cosine"
+    with taps.head_inputs(job.network, job.model.head.name) if by_cosine else contextlib.nullcontext() as read:
+        found = run()
+    return found, _cosine(job, read[0]) if by_cosine else None
+
+
+def _cosine(job, embedding):
+    """Cosine of the head's input (B, D) with every class row, (B, K)."""
+    rows = torch.as_tensor(job.model.head.weight).to(embedding)
+    return torch.nn.functional.normalize(embedding, dim=1) @ torch.nn.functional.normalize(rows, dim=1).T
+
+
+def first_not_finite(job, pixels):
+    """Name of the first module, in order of completion, whose output is not finite for pixels (1, 3, H, W); None where every one is."""
+    found = []
+
+    def watch(name):
+        def hook(_module, _inputs, output):
+            tensors = output if isinstance(output, (tuple, list)) else (output,)
+            if any(isinstance(tensor, torch.Tensor) and not tensor.isfinite().all() for tensor in tensors):
+                found.append(name or "the network")
+        return hook
+
+    with contextlib.ExitStack() as stack, torch.no_grad():
+        for name, module in job.network.named_modules():
+            stack.callback(module.register_forward_hook(watch(name)).remove)
+        x = inputs(pixels, job)
+        if not x.isfinite().all():
+            return "the preprocessing"
+        job.network(x)
+    return found[0] if found else None
+
+
+def outputs(job, output):
+    """What the store keeps of the network's output (B, K), by path."""
+    detached = output.detach()
+    if job.target is None:
+        return {paths.EMBEDDING: array(detached)}
+    return {paths.LOGITS: array(detached), paths.PREDICTED: array(detached.argmax(1), "i4")}
+
+
+def answers(job, pixels):
+    """What the store keeps of the network's output for pixels (B, 3, H, W), without gradients."""
+    with torch.inference_mode():
+        return outputs(job, job.network(inputs(pixels, job)))
+
+
+def array(tensor, dtype="f4"):
+    """A tensor as a contiguous numpy array."""
+    return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=dtype)

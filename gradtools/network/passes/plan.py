@@ -1,0 +1,161 @@
+"""What a pass over the images needs, made and checked before the first block: network, taps, target, verdicts."""
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+
+from gradtools import images
+from gradtools.images import labels
+from gradtools.network import models, scores, taps
+from gradtools.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What every pass is asked; a command adds its own. Every field is part of the command that may go on after a kill."""
+
+    target: str = "argmax"
+    score: str = "logit"
+    temperature: float = 1.0
+    label_map: str | None = None
+    labels_in_order: bool = False
+    unmapped: str = "stop"
+    batch_size: int = 32
+    device: str = "cpu"
+    dtype: str = "float32"
+    fold: bool = True
+    compress: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Everything the pass over the images needs; made once, before the first image is read."""
+
+    images: images.ImageList
+    model: models.Model
+    network: torch.nn.Module
+    taps: list
+    trace: object
+    target: scores.Target
+    member: np.ndarray
+    verdicts: dict
+    options: Options  # the command's own
+    width: int  # of the network's output
+
+
+def prepare(image_list, model, options, say=print, choose=None, probed=True, member=None):
+    """Trace the network, find its taps and probe them; everything that can be wrong is found here.
+
+    Parameters
+    ----------
+    options : Options
+        Of the command; with tap, where there is no `choose`.
+    choose : callable
+        Takes the trace, gives the taps; by default those that `options.tap` names.
+    probed : bool
+        Whether what gradients at the taps can know is found out and said.
+    member : (G, K) u8 array, optional
+        Model classes of each data class, where a store knows them; by default they are found by name.
+    """
+    device = _device(options.device)
+    _check_score(model, options)
+    network = model.module.to(device=device, dtype=getattr(torch, options.dtype))
+    example = normalised(np.array(images.first_readable(image_list, model.preprocess))[None], model).to(
+        device=device, dtype=getattr(torch, options.dtype))
+    trace = taps.trace(network, example)
+    chosen = choose(trace) if choose else taps.resolve(trace, list(options.tap))
+    n_classes = trace.output_shape[-1]
+    target, member = _classes(image_list, model, n_classes, options, say, member)
+    image_list = _with_targets(image_list, member, target, options, say)
+    verdicts = {}
+    if probed and target is not None and options.score == "logit" and target.kind != "diff":
+        verdicts = taps.probe(network, chosen, example.shape[1:], head=model.head)  # what it finds holds of logits alone
+    for tap in chosen:
+        if tap.name in verdicts and verdicts[tap.name].sentence:
+            say(f"{tap.name}: {verdicts[tap.name].sentence}")
+    if options.fold:
+        network = taps.fold_batchnorm(network, example, chosen)
+    network = network.to(memory_format=torch.channels_last)
+    return Job(image_list, model, network, chosen, trace, target, member, verdicts, options, n_classes)
+
+
+def _device(name):
+    """The device of that name, tried once."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device {name} cannot be used here ({reason}): choose cpu or one that is here") from error
+    return device
+
+
+def _check_score(model, options):
+    """Refuse what can give no gradient, or none that means anything."""
+    if not math.isfinite(options.temperature) or not 1e-6 <= options.temperature <= 1e6:
+        raise UsageError(f"--temperature {options.temperature}: give a number between 1e-6 and 1e6")
+    if options.score == "cosine" and model.head is None:
+        raise UsageError(f"--score cosine: no classifier with a row for each class was found in {model.spec}")
+
+
+def normalised(pixels, model):
+    """Pixels (B, 3, H, W), u8 or float, as normalised float32 in channels-last order."""
+    x = torch.from_numpy(pixels)
+    if x.dtype != torch.uint8:
+        return x
+    scale, shift = images.normalisation(model.preprocess)
+    x = x.to(torch.float32, memory_format=torch.channels_last)
+    return x.mul_(torch.from_numpy(scale)[:, None, None]).add_(torch.from_numpy(shift)[:, None, None])
+
+
+def _classes(image_list, model, n_classes, options, say, known=None):
+    """The target and which model classes each data class has; stops where the target cannot be met."""
+    member = np.zeros((len(image_list.label_names), n_classes), "u1")
+    if not model.has_classes:
+        if options.target not in ("argmax", *scores.PAIR_KINDS):
+            raise UsageError(f"--target {options.target}: {model.spec} has no class head")
+        return None, member
+    target = scores.parse_target(options.target, model.class_names or [], n_classes)
+    if known is not None and known.shape == member.shape and options.label_map is None and not options.labels_in_order:
+        member = known
+    elif image_list.label_names:
+        mapping = labels.match(image_list.label_names, model.class_names or [], n_classes=n_classes, label_map=options.label_map,
+                               in_order=options.labels_in_order)
+        member = mapping.member
+        _say_mapping(mapping, say)
+    if target.kind in ("label", "labels"):
+        _check_label_target(image_list, member, options)
+    return target, member
+
+
+def _with_targets(image_list, member, target, options, say):
+    """The images that have the target: with `--target label` one label that meets a model class (`--unmapped skip` counts the others)."""
+    if target is None or target.kind != "label":
+        return image_list
+    has = (image_list.labels >= 0) & member.any(axis=1)[np.maximum(image_list.labels, 0)]
+    missing = int((~has).sum())
+    if missing and options.unmapped != "skip":
+        raise UsageError(f"--target label: {missing} of {len(has)} images have no single label that meets a model class, the first "
+                         f"{image_list.ids[int(np.argmin(has))]}; leave them out with --unmapped skip")
+    if missing:
+        say(f"{missing} of {len(has)} images have no single label that meets a model class: left out")
+    return images.subset(image_list, has) if missing else image_list
+
+
+def _say_mapping(mapping, say):
+    """Say once how the data's classes meet the model's."""
+    if mapping.note:
+        say(mapping.note)
+
+
+def _check_label_target(image_list, member, options):
+    """`--target label` and `labels` need a model class for every label; nothing is guessed."""
+    unmet = [name for name, row in zip(image_list.label_names, member) if not row.any()]
+    ways = "--label-map CSV, --labels-in-order or --class-names FILE"
+    if not image_list.label_names:
+        raise UsageError(f"--target {options.target}: the images have no labels; give a folder of class folders or a CSV manifest")
+    if unmet and (options.unmapped != "skip" or len(unmet) == len(image_list.label_names)):
+        raise UsageError(f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the "
+                         f"model ({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip")

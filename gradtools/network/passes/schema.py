@@ -1,0 +1,138 @@
+"""How samples, classes, model and outputs lie in the store of any pass over images, and what must be equal for it to go on."""
+
+import dataclasses
+import hashlib
+import inspect
+import json
+
+import numpy as np
+
+from gradtools import __version__, store
+from gradtools.network import taps
+from gradtools.errors import GradtoolsError
+from gradtools.store import paths
+
+REDUCTIONS = {"activation": "mean activation over positions", "active_share": "share of positions with activation above zero",
+              "gradient": "mean over positions of the score's gradient (Grad-CAM's weight)",
+              "contribution": "sum over positions of gradient times activation"}
+
+
+def columns(job, axis=store.Axis()):
+    """The datasets that grow by one row an image: what was read of it, and what the network answered."""
+    def column(*arguments):
+        return store.Column(*arguments, axis=axis)
+
+    found = [column(paths.DIGEST, (32,), ["/byte"], "u1", "SHA-256 of the image file", ""),
+             column(paths.HEIGHT, (), [], "i4", "height of the original image", "pixel"),
+             column(paths.WIDTH, (), [], "i4", "width of the original image", "pixel")]
+    if job.target is None:
+        text = "output of a network without a class head"
+        return found + [column(paths.EMBEDDING, (job.width,), ["/embedding"], "f4", text)]
+    return found + [column(paths.LOGITS, (job.width,), ["/class"], "f4", "logits"),
+                    column(paths.PREDICTED, (), [], "i4", "class of the largest logit")]
+
+
+def tap_columns(tap, job):
+    """The datasets of a tap's reductions (see `reductions.over_positions`): without a class head none of gradients."""
+    names = list(REDUCTIONS)[:2 if job.target is None else 4]
+    return [store.Column(paths.tap(tap.name, name), (tap.channels,), ["channel"], "f4", REDUCTIONS[name]) for name in names]
+
+
+def command(job):
+    """What must be the same for a stopped job to go on."""
+    listed, model = job.images, job.model
+    return {**dataclasses.asdict(job.options), "version": __version__, "model": model.spec, "model's code": _code(model.module),
+            "head": job.target is not None, "target classes": repr(job.target), "class names": sha(list(model.class_names or [])),
+            "weights": model.weights_sha256,
+            "preprocess": str(_preprocess_text(model)),
+            "tap": [tap.name for tap in job.taps],
+            "images": sha(listed.ids, listed.sizes.tolist()),
+            "image times": sha(listed.mtimes.tolist()), "root": str(listed.root), "labels": sha(listed.labels.tolist(), listed.label_names),
+            "label mapping": hashlib.sha256(job.member.tobytes()).hexdigest()}
+
+
+def _code(module):
+    """SHA-256 (hex) of the file that defines a network, '' where it has none."""
+    try:
+        with open(inspect.getsourcefile(type(module)), "rb") as source:
+            return hashlib.sha256(source.read()).hexdigest()
+    except (TypeError, OSError):
+        return ""
+
+
+def sha(*values):
+    """SHA-256 (hex) of values as JSON."""
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def _preprocess_text(model):
+    """The preprocessing as JSON; a callable of the model's own by its name."""
+    own = model.preprocess
+    return json.dumps(own, sort_keys=True) if isinstance(own, dict) else getattr(own, "__qualname__", repr(type(own)))
+
+
+def begin(part, job):
+    """Write what does not grow: samples' names and labels, classes, model."""
+    listed, model, options = job.images, job.model, job.options
+    part.attributes("/", source=str(listed.root), root=str(listed.root))
+    part.put(paths.ID, list(listed.ids), ["/sample"], "path below the root")
+    part.put(paths.LABEL, listed.labels.astype("i4"), ["/sample"], "data class, -1 where none")
+    if listed.labels_many is not None:
+        part.put(paths.LABELS, listed.labels_many.astype("u1"), ["/sample", "/label"], "data classes of images with several")
+    if listed.label_names:
+        part.put(paths.CLASS_NAME, list(listed.label_names), ["/label"], "data class")
+        if job.target is not None:
+            part.put(paths.MEMBER, job.member, ["/label", "/class"], "model classes of each data class")
+    if listed.boxes is not None:
+        part.table(paths.BOXES, listed.boxes, "boxes in pixels of the original image, half-open", row="box")
+    _begin_versions(part, listed)
+    if job.target is not None:
+        begin_model(part, model)
+    part.attributes(paths.MODEL, model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256,
+                    preprocess=_preprocess_text(model),
+                    score=options.score, target=options.target, temperature=options.temperature, device=options.device, dtype=options.dtype,
+                    batch_size=options.batch_size, folded=int(options.fold))
+
+
+def _begin_versions(part, listed):
+    """Which samples are versions of which image."""
+    if listed.original is None:
+        return
+    facts = [("", 0, 0) if version is None else dataclasses.astuple(version) for version in listed.versions]
+    kinds, strengths, numbers = zip(*facts)
+    part.put(paths.ORIGINAL, listed.original, ["/sample"], "row of the image that this is a version of, -1 for images")
+    part.put(paths.CHANGED_BY, list(kinds), ["/sample"], "kind of the change, empty for images")
+    part.put(paths.STRENGTH, np.array(strengths, "f4"), ["/sample"], "strength of the change")
+    part.put(paths.VERSION, np.array(numbers, "i4"), ["/sample"], "number among the versions of this kind and strength")
+
+
+def begin_model(part, model):
+    """The model's classes and the rows of its last layer."""
+    if model.class_names:
+        part.put(paths.MODEL_CLASS_NAME, list(model.class_names), ["/class"], "class of the model")
+    if model.head is not None:
+        part.put(paths.WEIGHT, model.head.weight.astype("f4"), ["/class", "/embedding"], "row of the last layer",
+                 attrs={"module": model.head.name})
+        part.put(paths.BIAS, model.head.bias.astype("f4"), ["/class"], "bias of the last layer")
+
+
+def begin_taps(part, job):
+    """Order, defaults and verdicts of the taps."""
+    chosen = [tap.name for tap in job.taps]
+    blocks = [name for name in _automatic(job, "blocks") if name in chosen]
+    defaults = {key: name for key, part_of in (("default_gradient", "last-conv"), ("default_activation", "last-block"))
+                for name in _automatic(job, part_of) if name in chosen}
+    part.attributes(paths.TAPS, order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
+    for tap in job.taps:
+        verdict = job.verdicts.get(tap.name)
+        facts = {} if verdict is None else {"spatially_constant": int(verdict.spatially_constant),
+                                            "input_independent": int(verdict.input_independent)}
+        part.attributes(paths.tap(tap.name), shape=np.array(tap.shape, "i4"), call=tap.call, **facts)
+
+
+def _automatic(job, name):
+    """Names of the taps that an auto: name stands for; none in a network without maps."""
+    try:
+        return [tap.name for tap in taps.resolve(job.trace, [f"auto:{name}"])]
+    except GradtoolsError:
+        return []

@@ -1,0 +1,1 @@
+"""Saliency methods: equations, targets, pairs of images, channel subsets."""

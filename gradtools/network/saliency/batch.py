@@ -1,0 +1,112 @@
+"""Maps of one batch: one forward pass, one backward pass a row for all methods and taps; guided backpropagation has a pass of its own."""
+
+import numpy as np
+
+from gradtools.network import passes, taps
+from gradtools.errors import GradtoolsError
+from gradtools.network.saliency import methods, pairs, subset, targets
+from gradtools.network.saliency.guided import guided_relus
+
+NUMPY = {"float16": "f2", "float32": "f4"}
+
+
+def run_images(plan, pixels, classes=None):
+    """Outputs and maps of a batch of images.
+
+    Parameters
+    ----------
+    pixels : (B, 3, H, W) u8 or float array
+    classes : (B, L) int array
+        Labels that the rows are about, where the target is a label.
+
+    Returns
+    -------
+    dict of str to array
+        By path in the store: (B, ...) outputs, (B * rows, ...) maps, image by image.
+    """
+    job = plan.job
+    x = passes.inputs(pixels, job)
+    output, tapped, cosine = passes.forward(job, x, plan.taps)
+    rows = targets.rows(job, output, cosine, classes)
+    values = passes.outputs(job, output) | {
+        "/maps/target": np.stack([passes.array(about, "i4") for _, about in rows], axis=1).reshape(-1),
+        "/maps/score": np.stack([passes.array(score) for score, _ in rows], axis=1).reshape(-1)}
+    values |= _interleaved([_maps(plan.maps, tapped, score, number + 1 < len(rows), job.options)
+                            for number, (score, _) in enumerate(rows)] if plan.maps else [])
+    if plan.guided:
+        with guided_relus(job.model.spec):
+            output, tapped, cosine = passes.forward(job, x, [plan.guided.tap])
+            rows = targets.rows(job, output, cosine, classes)
+        values |= _interleaved([_maps([plan.guided], tapped, score, number + 1 < len(rows), job.options)
+                                for number, (score, _) in enumerate(rows)])
+    return values
+
+
+def run_pairs(plan, pixels):
+    """Maps of a batch of pairs, both images' from one backward pass of the pairs' scores.
+
+    Parameters
+    ----------
+    pixels : (2 n, 3, H, W) u8 or float array
+        The pairs' images in turn: a, b, a, b, ...
+
+    Returns
+    -------
+    dict of str to array
+        By path in the store: (n,) scores, (2 n, ...) maps.
+    """
+    options = plan.job.options
+    x = passes.inputs(pixels, plan.job)
+    embedding, tapped, _ = pairs.forward(plan, x)
+    score = pairs.score(embedding, options.target)
+    values = {"/pairs/score": passes.array(score), "/maps/score": np.repeat(passes.array(score), 2)}
+    if plan.maps:
+        values |= _maps(plan.maps, tapped, score, False, options)
+    if plan.guided:
+        with guided_relus(plan.job.model.spec):
+            embedding, tapped, _ = pairs.forward(plan, x, [plan.guided.tap])
+            score = pairs.score(embedding, options.target)
+        values |= _maps([plan.guided], tapped, score, False, options)
+    return values
+
+
+def _interleaved(rows):
+    """Values of the rows of each image, (B, ...) each, as those of all rows, image by image: (B * rows, ...)."""
+    return {path: np.stack([row[path] for row in rows], axis=1).reshape(-1, *rows[0][path].shape[1:]) for path in rows[0]} if rows else {}
+
+
+def _maps(maps, tapped, score, retain, options):
+    """Maps of one row of every image, (B, H, W) each, and what Grad-CAM++ had to leave out."""
+    gradients = taps.gradients(score, tapped, retain)
+    values = {}
+    for tap in dict.fromkeys(one.tap for one in maps):
+        A, G = (taps.to_chw(tensors[tap.name].detach(), tap)[0] for tensors in (tapped, gradients))
+        here = [one for one in maps if one.tap == tap]
+        for chosen in dict.fromkeys(one.subset for one in here):
+            inside = subset.mask(chosen, A, G)
+            some = (A, G) if inside is None else (A * inside[:, :, None, None], G * inside[:, :, None, None])
+            for one in here:
+                if one.subset == chosen:
+                    values |= _one_map(one, *some, score.detach(), options)
+    return values
+
+
+def _one_map(one, A, G, score, options):
+    """The raw map of one method, as it is stored."""
+    if one.method in methods.AT_INPUT:
+        return {f"{one.path}/map": _stored(one, methods.largest_channel(G), options)}
+    if one.method in methods.AT_TAPS:
+        return {f"{one.path}/map": _stored(one, methods.AT_TAPS[one.method](A, G), options)}
+    if one.method == methods.LITERAL:
+        maps, undefined = methods.gradcam_plus_plus_literal(A, G, score.repeat_interleave(len(A) // len(score)))
+    else:
+        maps, undefined = methods.gradcam_plus_plus(A, G)
+    return {f"{one.path}/map": _stored(one, maps, options), f"{one.path}/undefined": passes.array(undefined, "i4")}
+
+
+def _stored(one, maps, options):
+    """Maps in the stored type; what that type cannot hold is an error, not an infinity."""
+    values = passes.array(maps, "f8" if options.dtype == "float64" else "f4")
+    if options.map_dtype == "float16" and np.abs(values).max(initial=0) > np.finfo("f2").max:
+        raise GradtoolsError(f"{one.name} has values up to {np.abs(values).max():.3g}, more than --map-dtype float16 holds: take float32")
+    return values.astype(NUMPY[options.map_dtype])

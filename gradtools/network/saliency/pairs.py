@@ -1,0 +1,149 @@
+"""Pairs of images: which ones, the vectors they are compared by, and their score."""
+
+import contextlib
+import csv
+import dataclasses
+
+import numpy as np
+import torch
+
+from gradtools.network import taps
+from gradtools.errors import GradtoolsError, UsageError
+
+MOST = 1_000_000
+
+
+def choose(text, listed, seed):
+    """The pairs of `--pairs`: a CSV file of two ids a line, `same-class:K` (K pairs a class, drawn without repetition), or `all`.
+
+    Parameters
+    ----------
+    listed : images.ImageList
+    seed : int
+
+    Returns
+    -------
+    (P, 2) int64 array
+        Rows of the list; a < b in drawn pairs, in order.
+
+    Raises
+    ------
+    UsageError, GradtoolsError
+    """
+    if text == "all":
+        found = _all(len(listed.ids))
+    elif text.startswith("same-class:"):
+        found = _same_class(text, listed.labels, seed)
+    else:
+        found = _read(text, listed.ids)
+    if not len(found):
+        raise GradtoolsError(f"--pairs {text}: no pairs among the {len(listed.ids)} images")
+    return found
+
+
+def _all(count):
+    if count * (count - 1) // 2 > MOST:
+        raise UsageError(f"--pairs all: {count} images have {count * (count - 1) // 2} pairs, more than {MOST}; draw some with "
+                         "same-class:K")
+    return np.stack(np.triu_indices(count, 1), axis=1)
+
+
+def _same_class(text, label, seed):
+    wanted = text.removeprefix("same-class:")
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise UsageError(f"--pairs {text}: write how many pairs of each class, as in same-class:5")
+    if (label < 0).all():
+        raise GradtoolsError(f"--pairs {text}: the images have no labels; give a folder of class folders or a CSV manifest")
+    generator = np.random.default_rng(seed)
+    drawn = [_draw(np.flatnonzero(label == c), int(wanted), generator) for c in np.unique(label[label >= 0])]
+    return np.concatenate(drawn)
+
+
+def _draw(members, count, generator):
+    """`count` of the pairs of some rows, all where there are fewer, (P, 2)."""
+    total = len(members) * (len(members) - 1) // 2
+    numbers = np.sort(generator.choice(total, size=min(count, total), replace=False)) if total else np.zeros(0, int)
+    # pair number n of rows i < j counts j's pairs after those of all smaller j: n = j (j - 1) / 2 + i
+    j = np.floor((1 + np.sqrt(1 + 8 * numbers.astype(float))) / 2).astype(int)
+    i = numbers - j * (j - 1) // 2
+    return np.stack([members[i], members[j]], axis=1).reshape(-1, 2)
+
+
+def _read(path, ids):
+    """Pairs of a CSV file; its first line may name the columns."""
+    place = {name: row for row, name in enumerate(ids)}
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
+            reader = csv.reader(stream)
+            lines = [(reader.line_num, [cell.strip() for cell in cells[:2]]) for cells in reader if any(cells)]
+    except OSError as error:
+        raise UsageError(f"--pairs {path}: {error.strerror}; write a CSV file, same-class:K or all") from error
+    if lines and not any(cell in place for cell in lines[0][1]):
+        lines = lines[1:]
+    for number, cells in lines:
+        if len(cells) < 2 or cells[0] not in place or cells[1] not in place:
+            unknown = next((cell for cell in cells if cell not in place), "")
+            raise UsageError(f"--pairs {path}, line {number}: write two images by their path below the folder, as in {ids[0]},{ids[-1]}"
+                             + (f"; there is no {unknown}" if unknown else ""))
+        if cells[0] == cells[1]:
+            raise UsageError(f"--pairs {path}, line {number}: {cells[0]} is paired with itself, and says nothing: its cosine is 1 "
+                             "wherever one looks; write two images")
+    return np.array([[place[a], place[b]] for _, (a, b) in lines], dtype=int).reshape(-1, 2)
+
+
+def forward(plan, x, chosen=None):
+    """One pass over images a, b, a, b, ...
+
+    Parameters
+    ----------
+    x : (2n, 3, H, W) tensor
+    chosen : sequence of Tap, optional
+        By default those of the plan's maps.
+
+    Returns
+    -------
+    embedding : (2n, D) tensor
+    tapped : dict of str to tensor
+        The tensors of the maps' taps.
+    output : (2n, K) tensor
+    """
+    job, head = plan.job, plan.job.model.head
+    pooled = plan.job.options.embedding == "pooled" and head is not None
+    chosen = plan.taps if chosen is None else chosen
+    every = list(dict.fromkeys([*chosen, *([plan.embedding] if plan.embedding else [])]))
+    with taps.head_inputs(job.network, head.name) if pooled else contextlib.nullcontext() as read:
+        output, tapped = taps.forward(job.network, x, every)
+    if plan.embedding is not None:
+        embedding = _vector(*taps.to_chw(tapped[plan.embedding.name], plan.embedding))
+    else:
+        embedding = read[-1] if pooled else output
+    return embedding.flatten(1), {tap.name: tapped[tap.name] for tap in chosen}, output
+
+
+def _vector(maps, token):
+    """A tap as one vector an image: its class token, or its maps averaged."""
+    return maps.mean((2, 3)) if token is None else token
+
+
+def score(embedding, kind):
+    """Scores of neighbouring rows, cosine or dot product: (2n, D) to (n,)."""
+    a, b = embedding[0::2], embedding[1::2]
+    return torch.nn.functional.cosine_similarity(a, b) if kind == "cosine" else (a * b).sum(1)
+
+
+def images_of(pairs, listed, digests):
+    """The images of the pairs in turn, a, b, a, b, ..., each checked to be the one that was read before.
+
+    Parameters
+    ----------
+    pairs : (P, 2) int array
+    listed : images.ImageList
+    digests : (N, 32) uint8 array
+
+    Returns
+    -------
+    images.ImageList of 2 P images
+    """
+    rows = pairs.reshape(-1)
+    return dataclasses.replace(listed, ids=[listed.ids[row] for row in rows], labels=listed.labels[rows], sizes=listed.sizes[rows],
+                               mtimes=listed.mtimes[rows], labels_many=None, boxes=None, digests=digests[rows])

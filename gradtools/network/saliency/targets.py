@@ -1,0 +1,64 @@
+"""What each row of maps is about: one class of an image, several, or all of its labels."""
+
+import numpy as np
+
+from gradtools.network import scores
+
+
+def slots(job):
+    """Data classes that the rows of each image are about.
+
+    Returns
+    -------
+    classes : (N, L) int array or None
+        -1 in places without a row; None where the target is no label.
+    """
+    listed, kind = job.images, job.target.kind
+    if kind not in ("label", "labels"):
+        return None
+    if kind == "label" or listed.labels_many is None:
+        classes = listed.labels[:, None]
+    else:
+        classes = _in_front(listed.labels_many)
+    met = np.append(job.member.any(axis=1), False)  # the last for -1
+    return np.where(met[classes], classes, -1)
+
+
+def _in_front(many):
+    """(N, L) 0 and 1 as the columns of the ones in each row, (N, most), -1 behind them."""
+    most = max(int(many.sum(axis=1).max()), 1)
+    order = np.argsort(many == 0, axis=1, kind="stable")[:, :most]
+    return np.where(np.take_along_axis(many, order, axis=1) != 0, order, -1)
+
+
+def per_image(job, classes):
+    """Rows of maps (int) an image has, unused ones counted in."""
+    return job.target.count if classes is None else classes.shape[1]
+
+
+def rows(job, logits, cosine, classes):
+    """Scores of a batch, and the classes they are about.
+
+    Parameters
+    ----------
+    logits : (B, K) tensor
+    cosine : (B, K) tensor or None
+        For `--score cosine`.
+    classes : (B, L) int array
+        From `slots`, where the target is a label.
+
+    Returns
+    -------
+    list of ((B,) tensor, (B,) int64 tensor)
+        One pair for each row of an image.
+    """
+    target, form = job.target, job.options.score
+    logits = logits / job.options.temperature
+    if target.kind == "top":
+        chosen, every = logits.topk(target.count, dim=1).indices, scores.values(logits, form, cosine)
+        return [(every.gather(1, chosen[:, [rank]])[:, 0], chosen[:, rank]) for rank in range(target.count)]
+    if target.kind in ("label", "labels"):
+        some = int(np.argmax(job.member.any(axis=1)))  # stands in where there is no row
+        return [scores.score(logits, scores.Target("label"), form, label=column, member=job.member, cosine=cosine)
+                for column in np.where(classes < 0, some, classes).T]
+    return [scores.score(logits, target, form, cosine=cosine)]

@@ -1,0 +1,179 @@
+"""Activations and gradients at taps, in one forward and one backward pass.
+
+The traps live here (SPEC 0): an output that a later in-place operation overwrites, a module called several times, a
+graph that reaches further down than the lowest tap.
+"""
+
+import contextlib
+import itertools
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from gradtools.errors import GradtoolsError
+from gradtools.network.taps.tracing import RELUS
+
+
+def forward(module, x, taps):
+    """Run a network and keep the tensors at the taps.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In eval mode, its parameters frozen: then nothing below the lowest tap is recorded.
+    x : (N, 3, H, W) tensor
+    taps : sequence of Tap
+
+    Returns
+    -------
+    output : (N, K) tensor
+    tapped : dict of str to tensor
+        For each tap's name its tensor in the network's own layout (`to_chw` turns it); each requires grad.
+
+    Raises
+    ------
+    GradtoolsError
+        Where a tap was not reached.
+    """
+    kept = {}
+    modules = dict(module.named_modules())
+    by_module = {}
+    for tap in taps:
+        by_module.setdefault(tap.module, []).append(tap)
+    with contextlib.ExitStack() as stack, torch.enable_grad():
+        relus = stack.enter_context(_FollowingRelus(kept)) if any(tap.relu for tap in taps) else None
+        for name, group in by_module.items():
+            if name:
+                stack.callback(modules[name].register_forward_hook(_keeper(group, kept, relus)).remove)
+        if "" in by_module:
+            x = _keep(x, "input", kept)
+        output = module(x)
+    missing = [tap.name for tap in taps if tap.name not in kept]
+    if missing:
+        raise GradtoolsError(
+            f"tap {missing[0]} was not reached in this pass: the network took another way than with its example image")
+    return output, {tap.name: kept[tap.name] for tap in taps}
+
+
+def gradients(scores, tapped, retain=False):
+    """Gradient of the sum of the scores at each tap.
+
+    In eval mode images do not meet, so this holds each image's own gradient.
+
+    Parameters
+    ----------
+    scores : (N,) tensor
+    tapped : dict of str to tensor
+        From `forward`.
+    retain : bool
+        Keep the graph for other scores of the same pass.
+
+    Returns
+    -------
+    dict of str to tensor
+        Shaped as the taps; zero at a tap that no score depends on.
+    """
+    if not scores.requires_grad:
+        raise GradtoolsError(f"the scores depend on none of the taps {', '.join(tapped)}: choose taps before the head")
+    found = torch.autograd.grad(scores.sum(), list(tapped.values()), allow_unused=True, retain_graph=retain)
+    return {name: torch.zeros_like(tensor) if gradient is None else gradient
+            for (name, tensor), gradient in zip(tapped.items(), found)}
+
+
+def activations(module, x, tap):
+    """Maps at one tap of images x (N, 3, H, W): (N, C, h, w) array, without gradients."""
+    with torch.no_grad():
+        _, tapped = forward(module, x, [tap])
+    return to_chw(tapped[tap.name].detach(), tap)[0].numpy()
+
+
+def to_chw(tensor, tap):
+    """A tap's tensor as maps, and its class token.
+
+    Parameters
+    ----------
+    tensor : tensor
+        In the tap's layout: (N, C, H, W), (N, H, W, C), (N, T, C) or (N, C).
+
+    Returns
+    -------
+    maps : (N, C, H, W) tensor
+    token : (N, C) tensor or None
+    """
+    if tap.layout == "nchw":
+        return tensor, None
+    if tap.layout == "nhwc":
+        return tensor.permute(0, 3, 1, 2), None
+    if tap.layout == "vector":
+        return tensor[:, :, None, None], None
+    maps = tensor[:, tap.prefix:].transpose(1, 2).unflatten(2, (tap.height, tap.width))
+    return maps, tensor[:, 0] if tap.prefix else None
+
+
+@contextlib.contextmanager
+def head_inputs(module, name):
+    """Collect what the classifier of that name reads in every pass, (N, D); maps before a 1x1 convolution are averaged.
+
+    Yields
+    ------
+    list of (N, D) tensor
+        One a pass, part of the graph.
+    """
+    collected = []
+
+    def hook(_, inputs):
+        x = inputs[0]
+        collected.append(x.mean((2, 3)) if x.dim() == 4 else x)
+
+    handle = module.get_submodule(name).register_forward_pre_hook(hook)
+    try:
+        yield collected
+    finally:
+        handle.remove()
+
+
+def _keep(tensor, name, kept):
+    """Keep a tensor, which begins the graph where none before requires grad, and give the network a copy to change."""
+    kept[name] = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+    return kept[name].clone()
+
+
+def _keeper(taps, kept, relus):
+    """Forward hook that keeps the outputs of the calls that taps ask for."""
+    calls = itertools.count()
+
+    def hook(_module, _inputs, output):
+        call = next(calls)
+        for tap in taps:
+            if tap.call == call and not tap.relu:
+                output = _keep(output, tap.name, kept)
+        for tap in taps:
+            if tap.call == call and tap.relu:
+                relus.expect(output, tap.name)
+        return output
+
+    return hook
+
+
+class _FollowingRelus(TorchFunctionMode):
+    """Keeps the output of the ReLU that is next applied to an expected tensor.
+
+    A ReLU in the hook instead would leave the network's own behind it, whose gradient is 0 wherever the map is 0.
+    """
+
+    def __init__(self, kept):
+        super().__init__()
+        self.kept = kept
+        self.expected = []
+
+    def expect(self, tensor, name):
+        self.expected.append((tensor, name))
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        output = function(*args, **(kwargs or {}))
+        if getattr(function, "__name__", "") in RELUS:
+            for number, (tensor, name) in enumerate(self.expected):
+                if args and args[0] is tensor:
+                    del self.expected[number]
+                    return _keep(output, name, self.kept)
+        return output

@@ -1,0 +1,74 @@
+"""BatchNorm folded into the convolution before it: the same network, in eval mode, with less to compute."""
+
+import collections
+import copy
+
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from gradtools.network.taps.capture import forward
+
+TOLERANCE = 1e-4
+
+
+def fold_batchnorm(module, example, taps):
+    """A copy of the network with BatchNorm folded where only it reads a convolution, and no tap stands between.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In eval mode.
+    example : (N, 3, H, W) tensor
+    taps : sequence of Tap
+
+    Returns
+    -------
+    torch.nn.Module
+        `module` itself where nothing can be folded, or where output or taps on the example change by more than
+        rounding.
+    """
+    tapped = {tap.module for tap in taps}
+    pairs = [pair for pair in _pairs(module) if pair[0] not in tapped]
+    if not pairs:
+        return module
+    folded = copy.deepcopy(module)
+    for convolution, norm in pairs:
+        fused = fuse_conv_bn_eval(folded.get_submodule(convolution), folded.get_submodule(norm))
+        _replace(folded, convolution, fused)
+        _replace(folded, norm, nn.Identity())
+    folded.eval().requires_grad_(False)
+    return folded if _agree(module, folded, example, taps) else module
+
+
+def _pairs(module):
+    """[(convolution, norm)]: names of modules that run once each, the second the only reader of the first."""
+    if not any(isinstance(child, nn.BatchNorm2d) for child in module.modules()):
+        return []
+    try:
+        graph = fx.Tracer().trace(module)
+    except Exception:  # a forward that depends on values cannot be traced symbolically, and fails in its own way
+        return []
+    nodes = [node for node in graph.nodes if node.op == "call_module"]
+    runs = collections.Counter(node.target for node in nodes)
+    kinds = {node: type(module.get_submodule(node.target)) for node in nodes}
+    pairs = [(node.args[0], node) for node in nodes if kinds[node] is nn.BatchNorm2d and node.args]
+    return [(before.target, node.target) for before, node in pairs
+            if kinds.get(before) is nn.Conv2d and len(before.users) == 1
+            and runs[before.target] == runs[node.target] == 1 and module.get_submodule(node.target).track_running_stats]
+
+
+def _replace(module, name, child):
+    parent, _, last = name.rpartition(".")
+    setattr(module.get_submodule(parent), last, child)
+
+
+def _agree(module, folded, example, taps):
+    """Whether output and taps on the example are the same to rounding."""
+    output, tapped = forward(module, example, taps)
+    other, others = forward(folded, example, taps)
+    pairs = [(output, other)] + [(tapped[name], others[name]) for name in tapped]
+    return all(_largest(plain - other) <= TOLERANCE * _largest(plain) for plain, other in pairs)
+
+
+def _largest(tensor):
+    return float(tensor.detach().abs().max())

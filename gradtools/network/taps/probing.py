@@ -1,0 +1,106 @@
+"""The head probe (SPEC 0): do gradients at a tap say anything that the target class does not?"""
+
+import dataclasses
+
+import torch
+
+from gradtools.errors import GradtoolsError
+from gradtools.network.taps.capture import forward, gradients, to_chw
+
+TOLERANCE = 1e-5      # of the largest gradient: float32 rounding
+GROUP = 2 ** 26       # tap values an image at a time: 256 MiB
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What gradients of one class's logit at a tap are, seen on two unrelated inputs.
+
+    `max_error_to_class_row` is max|G - W_c/(HW)|, None where the classifier's rows have another length or there is no
+    classifier; `class_weights` tells that it is rounding.
+    """
+
+    spatially_constant: bool
+    input_independent: bool
+    zero: bool
+    max_error_to_class_row: float | None
+    class_weights: bool
+
+    @property
+    def sentence(self):
+        """What a user should know of the tap; empty where its gradients depend on the image."""
+        if self.zero:
+            return "gradients at this tap are zero: the output does not depend on its map"
+        if not (self.spatially_constant and self.input_independent):
+            return ""
+        what = "equal class weights of the target class" if self.class_weights else "depend on the target class alone"
+        return f"gradient weights at this tap {what}; they hold no information beyond the target label"
+
+
+@torch.enable_grad()
+def probe(module, taps, size, head=None, target=None, seed=0):
+    """Compare the gradients at taps for two unrelated inputs and one target.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    taps : sequence of Tap
+    size : (3, H, W)
+    head : Head, optional
+        The classifier; its rows are compared with the gradients.
+    target : int, optional
+        Class; by default the argmax of the first input.
+
+    Returns
+    -------
+    dict of str to Verdict
+
+    Raises
+    ------
+    GradtoolsError
+        Where the output is no (N, K) tensor, or depends on none of the taps.
+    """
+    like = next(module.parameters(), torch.empty(0))
+    inputs = torch.randn((2, *size), generator=torch.Generator().manual_seed(seed)).to(like)
+    verdicts = {}
+    for group in _groups(taps):
+        logits, tapped = forward(module, inputs, group)
+        if logits.dim() != 2:
+            raise GradtoolsError(f"the network gives shape {tuple(logits.shape)} for 2 images, where (images, classes) "
+                                 "is needed; --head none takes it as an embedding")
+        if target is None:
+            target = int(logits[0].argmax())
+        found = gradients(logits[:, target], tapped)
+        verdicts.update({tap.name: _judge(to_chw(found[tap.name], tap)[0], head, target) for tap in group})
+    return verdicts
+
+
+def _groups(taps):
+    """Taps in groups that fit in memory together."""
+    group, held = [], 0
+    for tap in taps:
+        size = tap.channels * (tap.height * tap.width + tap.prefix)
+        if group and held + size > GROUP:
+            yield group
+            group, held = [], 0
+        group.append(tap)
+        held += size
+    if group:
+        yield group
+
+
+def _judge(maps, head, target):
+    """Verdict on gradients (2, C, H, W) of one target."""
+    scale = float(maps.abs().max())
+    limit = TOLERANCE * scale
+    spread = float((maps - maps.mean((2, 3), keepdim=True)).abs().max())
+    change = float((maps[0] - maps[1]).abs().max())
+    error = _error_to_class_row(maps, head, target)
+    class_weights = error is not None and scale > 0 and error <= limit
+    return Verdict(spread <= limit, change <= limit, scale == 0, error, class_weights)
+
+
+def _error_to_class_row(maps, head, target):
+    if head is None or head.weight.shape[1] != maps.shape[1]:
+        return None
+    row = torch.as_tensor(head.weight[target]).to(maps) / (maps.shape[2] * maps.shape[3])
+    return float((maps - row[:, None, None]).abs().max())

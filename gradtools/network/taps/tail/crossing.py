@@ -1,0 +1,113 @@
+"""What goes from before a tap to behind it, when one image lies before it and many activations of it behind."""
+
+import contextlib
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from gradtools.network.taps.tracing import RELUS
+
+
+class Crossing(TorchFunctionMode):
+    """Sees every function: what depends on the tap has `count` images, all else one, and is repeated, once each, where the two meet."""
+
+    def __init__(self, activations, count):
+        super().__init__()
+        self.activations, self.count = activations, count
+        self.reached = False
+        self.expected = None
+        self.before = WeakTensorKeyDictionary()  # tensor -> itself repeated, None as long as nobody has asked
+        self.behind = WeakTensorKeyDictionary()  # tensors that depend on the tap
+        self.keys = WeakTensorKeyDictionary()    # output of an earlier call -> its key
+        self.read = set()
+        self.largest = activations.nbytes
+
+    def cross(self):
+        """The tap is reached: its activations."""
+        self.reached = True
+        self.behind[self.activations] = None
+        return self.activations
+
+    def expect(self, tensor):
+        """The tap is the ReLU that is next applied to this tensor."""
+        self.expected = tensor
+        return tensor
+
+    def earlier(self, one, outputs, own):
+        """The recorded output of an earlier call, of one image."""
+        if one.stand_in is not None:
+            return one.stand_in
+        given = mapped(lambda tensor: tensor[own].clone(), outputs[one.key])
+        mapped(lambda tensor: self.keys.__setitem__(tensor, one.key), given)
+        return given
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        given = args, kwargs or {}
+        if getattr(function, "__name__", "") in RELUS and args and args[0] is self.expected:
+            return self.cross()
+        mapped(self._note, given)
+        if not self.reached:
+            return self._of_trunk(function, given)
+        if not self._reads_the_tap(given):
+            with contextlib.suppress(RuntimeError):  # it can stand beside a tensor that was made in the shape of the many
+                output = self._of_trunk(function, given)
+                if _tensors(output):
+                    return output
+            args, kwargs = mapped(self._expanded, given)  # a shape, say: that of the many
+            return self._of_trunk(function, (args, kwargs))
+        args, kwargs = mapped(self._repeated, given)
+        output = function(*args, **kwargs)
+        mapped(self._behind, output)
+        return output
+
+    def _of_trunk(self, function, given):
+        """What does not depend on the tap."""
+        output = function(*given[0], **given[1])
+        mapped(lambda tensor: self.before.setdefault(tensor, None), output)
+        return output
+
+    def _reads_the_tap(self, given):
+        """Whether a function's arguments depend on the tap."""
+        return self.reached and any(tensor in self.behind or self.before.get(tensor) is not None for tensor in _tensors(given))
+
+    def _behind(self, tensor):
+        self.behind[tensor] = None
+        self.largest = max(self.largest, tensor.nbytes)
+
+    def _note(self, tensor):
+        if tensor in self.keys:
+            self.read.add(self.keys[tensor])
+
+    def _of_one(self, tensor):
+        return self.count > 1 and tensor in self.before and tensor.shape[:1] == (1,)
+
+    def _expanded(self, tensor):
+        """A tensor from before the tap as if it were there for every activation."""
+        return tensor.expand(self.count, *tensor.shape[1:]) if self._of_one(tensor) else tensor
+
+    def _repeated(self, tensor):
+        """A tensor from before the tap once for every activation."""
+        if not self._of_one(tensor):
+            return tensor
+        if self.before[tensor] is None:
+            self.before[tensor] = torch.cat([tensor] * self.count)
+        return self.before[tensor]
+
+
+def mapped(function, value):
+    """A function of every tensor in nested lists, tuples and dictionaries."""
+    if torch.is_tensor(value):
+        return function(value)
+    if type(value) in (list, tuple):
+        return type(value)([mapped(function, item) for item in value])
+    if type(value) is dict:
+        return {key: mapped(function, item) for key, item in value.items()}
+    return value
+
+
+def _tensors(value):
+    """Every tensor in nested lists, tuples and dictionaries."""
+    found = []
+    mapped(found.append, value)
+    return found

@@ -1,0 +1,55 @@
+"""Which calls of a network's modules have finished when a tap is reached."""
+
+import collections
+import contextlib
+
+from torch.overrides import TorchFunctionMode
+
+from gradtools.network.taps.tracing import RELUS
+
+
+def finished(network, tap, example):
+    """The outermost calls, (name, call), that have finished when the tap is reached, in that order."""
+    watch = _Watching(tap)
+    with contextlib.ExitStack() as stack, watch:
+        for name, module in network.named_modules():
+            if name:
+                stack.callback(module.register_forward_pre_hook(lambda _module, _inputs, name=name: watch.enter(name)).remove)
+                stack.callback(module.register_forward_hook(lambda _module, _inputs, output: watch.leave(output)).remove)
+        network(example)
+    return tuple(watch.found or ())
+
+
+class _Watching(TorchFunctionMode):
+    """Follows which calls are open and which have finished, until the tap is reached."""
+
+    def __init__(self, tap):
+        super().__init__()
+        self.tap = tap
+        self.open = [[]]  # of every open call what has finished directly within it; the first is the network's own
+        self.names = []
+        self.calls = collections.Counter()
+        self.expected = None
+        self.found = None
+
+    def enter(self, name):
+        self.names.append((name, self.calls[name]))
+        self.calls[name] += 1
+        self.open.append([])
+
+    def leave(self, output):
+        key = self.names.pop()
+        self.open.pop()
+        if key == (self.tap.module, self.tap.call) and not self.tap.relu:
+            self._reach()
+        elif key == (self.tap.module, self.tap.call):
+            self.expected = output
+        self.open[-1].append(key)
+
+    def _reach(self):
+        self.found = self.found or [key for finished in self.open for key in finished]
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__name__", "") in RELUS and args and args[0] is self.expected and self.found is None:
+            self._reach()
+        return function(*args, **(kwargs or {}))

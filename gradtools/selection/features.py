@@ -1,0 +1,251 @@
+"""The vectors a store has for its samples, by the names of DESIGN 5: `gradient`, `activation@layer3`, `logits`, ...
+
+A feature is read in pieces, from a dataset or from what follows from one (probabilities, the class row of the prediction).
+"""
+
+import dataclasses
+import difflib
+import fnmatch
+from collections.abc import Callable
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.rows import class_rows
+from gradtools.store import paths
+
+DEFAULTS = ("gradient", "activation", "logits", "probabilities")
+AT_TAPS = (
+    "gradient",
+    "activation",
+    "contribution",
+    "active_share",
+    "gradient_map",
+    "activation_map",
+    "token_gradient",
+    "token_activation",
+    "ablation_zero",
+    "ablation_mean",
+    "ablation_dataset",
+    "kernel_gradient",
+)
+CONTROL = "weight"
+READ_BYTES = 8 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """One vector a sample; `read(start, stop)` gives rows (n, D), `shape` is (N, D)."""
+
+    name: str
+    shape: tuple
+    read: Callable
+
+    @property
+    def kind(self):
+        """The name without its tap."""
+        return self.name.split("@", 1)[0]
+
+
+def resolve(store, requests=(), control=True):
+    """Features of a store that the requests name, each once, in their order; the defaults without a request.
+
+    Parameters
+    ----------
+    requests : sequence of str
+        Names and globs, as in `gradient`, `gradient@layer3`, `'activation@*'`, `logits`, `weight`.
+    control : bool
+        Whether the class row of the prediction is added where the store has the classifier's rows.
+
+    Raises
+    ------
+    GradtoolsError
+        Where the store has no such feature; names near ones.
+    """
+    available = names(store)
+    if not available:
+        raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
+    wanted = []
+    for request in requests or _defaults(store, available):
+        wanted += _matches(store, request, available)
+    if control:
+        wanted += _control(store, available)
+    return [load(store, name) for name in dict.fromkeys(wanted)]
+
+
+def names(store):
+    """Every feature the store can give (list of str), in order of taps."""
+    found = [f"{kind}@{tap}" for tap in store.taps for kind in AT_TAPS if store.rows(paths.tap(tap, kind)) is not None]
+    found += [name for name, path in OUTPUTS.items() if store.rows(path) is not None]
+    if "logits" in found:
+        found.append("probabilities")
+    if store.class_rows is not None and store.predicted is not None:
+        found.append(CONTROL)
+    return found
+
+
+def load(store, name):
+    """The feature of a full name."""
+    if name == "probabilities":
+        logits = store.rows(paths.LOGITS)
+        return Feature(name, logits.shape, lambda start, stop: softmax(logits.read(start, stop)))
+    if name == CONTROL:
+        rows, predicted = store.class_rows, store.predicted
+        return Feature(name, (len(predicted), rows.shape[1]), lambda start, stop: rows[predicted[start:stop]])
+    rows = store.rows(_path(name))
+    return Feature(name, rows.shape, rows.read)
+
+
+def normalised(store, feature, how=None):
+    """The feature with its rows normalised (SPEC 2).
+
+    Parameters
+    ----------
+    how : str, optional
+        One of `class_rows.NORMALISATIONS`; by default `row_default`. For `gauge` the mean row is that of all the model's
+        classes where the feature is their rows, else that of all the store's samples.
+    """
+    how = how or row_default(store)
+    if how == "raw":
+        return feature
+    mean_row = _mean_row(store, feature) if how == "gauge" else None
+    return dataclasses.replace(feature, read=lambda start, stop: class_rows.normalised(feature.read(start, stop), how, mean_row))
+
+
+def row_default(store):
+    """How rows are normalised unless something is asked for: classes are row-standardised as in the seed, images are not."""
+    return "post" if store.unit == "class" else "raw"
+
+
+def _mean_row(store, feature):
+    """Mean row (D,) float64."""
+    if feature.name == CONTROL:
+        return store.class_rows.mean(axis=0, dtype=np.float64)
+    blocks = (rows for rows, _ in blocks_of(feature, np.ones(feature.shape[0], dtype=bool)))
+    return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / feature.shape[0]
+
+
+def softmax(logits):
+    """Probabilities of logits (N, K), float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def _defaults(store, available):
+    """DEFAULTS, each at its tap; at every tap there is where that one was not extracted."""
+    return [
+        name if _full_name(store, name) in available else f"{name}@*"
+        for name in DEFAULTS
+        if _full_name(store, name) in available or any(other.startswith(f"{name}@") for other in available)
+    ]
+
+
+def _control(store, available):
+    """The class row of the prediction; where the head has no rows, the gradient at the last block's output."""
+    at_block = f"gradient@{store.attributes(paths.TAPS).get('default_activation')}"
+    return [CONTROL] if CONTROL in available else [at_block] if at_block in available else []
+
+
+OUTPUTS = {"logits": paths.LOGITS, "embedding": paths.EMBEDDING}
+
+
+def _path(name):
+    """Where a full name's rows lie."""
+    kind, at, tap = name.partition("@")
+    return paths.tap(tap, kind) if at else OUTPUTS[kind]
+
+
+def _full_name(store, request):
+    """A name with its tap: `gradient` is at the last convolution, `activation` at the last block's output."""
+    if "@" in request or request not in AT_TAPS:
+        return request
+    attributes = store.attributes(paths.TAPS)
+    tap = attributes.get("default_activation" if request == "activation" else "default_gradient")
+    return f"{request}@{tap}"
+
+
+def role(taps, feature):
+    """A feature's name that means the same in every model: at the last convolution, at the last block's output, or at its tap.
+
+    Parameters
+    ----------
+    taps : dict
+        The store's attributes of its taps.
+    feature : str
+        A full name.
+    """
+    kind, at, tap = feature.partition("@")
+    if not at:
+        return feature
+    if tap == taps.get("default_gradient") and kind != "activation":
+        return f"{kind}@last-conv"
+    if tap == taps.get("default_activation"):
+        return f"{kind}@last-block"
+    if tap == taps.get("default_gradient"):
+        return f"{kind}@last-conv"
+    return feature
+
+
+def _matches(store, request, available):
+    """Full names that one request stands for."""
+    name = _full_name(store, request)
+    found = [name] if name in available else [other for other in available if fnmatch.fnmatchcase(other, name)]
+    if not found:
+        near = difflib.get_close_matches(request, available, 3, 0.4) or available[:6]
+        if request in AT_TAPS:
+            hint = "without a tap it is the last convolution's (an activation the last block's): extract --tap auto:last-conv --tap auto:last-block"
+        elif request.split("@", 1)[0] in AT_TAPS:
+            hint = "gradtools extract --tap TAP (with --maps for the flattened ones) adds one"
+        else:
+            hint = "gradtools info lists them"
+        raise UsageError(f"{store.name} has no feature {request!r}; it has {', '.join(near)}; {hint}")
+    return found
+
+
+def blocks_of(feature, keep):
+    """(rows, number of each among the kept) of a feature, a bounded number of bytes at a time; none are read in vain."""
+    step = max(1, READ_BYTES // (4 * max(feature.shape[1], 1)))
+    first = 0
+    for start in range(0, feature.shape[0], step):
+        inside = keep[start : start + step]
+        if inside.any():
+            rows = feature.read(start, min(start + step, feature.shape[0]))
+            rows = rows if inside.all() else rows[inside]
+            yield rows, np.arange(first, first + len(rows))
+            first += len(rows)
+
+
+def read_rows(feature, keep):
+    """All kept rows of a feature, (n, D) of the stored type."""
+    return np.concatenate([rows for rows, _ in blocks_of(feature, keep)])
+
+
+def checked(function, feature, keep, store):
+    """Call a function on rows; where it refuses one (NaN, infinity), name the feature and the image."""
+    try:
+        return function()
+    except GradtoolsError as error:
+        for rows, numbers in blocks_of(feature, keep):
+            bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+            if len(bad):
+                name = store.ids[np.flatnonzero(keep)[numbers[bad[0]]]]
+                raise GradtoolsError(
+                    f"{store.name}: {feature.name} of {name} holds NaN or infinity: "
+                    "leave that sample out (--where list=FILE), or extract it again"
+                ) from error
+        raise GradtoolsError(f"{feature.name}: {error}") from error
+
+
+class Slices:
+    """The kept rows of a feature as something that gives an array for `rows[start:stop]`."""
+
+    def __init__(self, feature, keep):
+        self.feature, self.places = feature, np.flatnonzero(keep)
+
+    def __getitem__(self, part):
+        places = self.places[part]
+        if not len(places):
+            return np.empty((0, self.feature.shape[1]))
+        first = places[0]
+        return self.feature.read(first, places[-1] + 1)[places - first]

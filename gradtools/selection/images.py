@@ -1,0 +1,63 @@
+"""The images of a feature store, found again for another pass."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools import images
+from gradtools.selection import samples
+from gradtools.store import paths
+
+
+def find(source, images_dir=None, where=()):
+    """The images of a store that meet every condition, with their labels and boxes.
+
+    Parameters
+    ----------
+    source : store.Store
+    images_dir : str, optional
+        Where they are now; by default where they were.
+    where : sequence of str
+        As for `samples.select`.
+
+    Returns
+    -------
+    listed : images.ImageList
+        Each image's digest is checked when it is read.
+    keep : (N,) bool array
+        Which of the store's samples they are.
+    """
+    keep = samples.select(source, where)
+    rows = np.flatnonzero(keep)
+    ids, digests = [source.ids[row] for row in rows], source.values(paths.DIGEST)[keep]
+    listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
+    many = source.values(paths.LABELS)
+    return dataclasses.replace(listed, labels=source.labels[keep], label_names=source.class_names,
+                               labels_many=None if many is None else many[keep], boxes=_boxes(source, keep)), keep
+
+
+def still_kept(keep, images, left):
+    """Samples of the store whose images still take part: a target can leave some out."""
+    if keep is None or len(left.ids) == len(images.ids):
+        return keep
+    keep = keep.copy()
+    keep[keep] = np.isin(np.array(images.ids, dtype=object), np.array(left.ids, dtype=object))
+    return keep
+
+
+def same_network(source, model, say):
+    """Whether the features of a store are this network's; of another they are left behind."""
+    same = source.model.get("weights_sha256") == model.weights_sha256
+    if not same:
+        say(f"{source.name}: its features are of another network and are not carried on")
+    return same
+
+
+def _boxes(source, keep):
+    """The boxes of the kept samples, as columns."""
+    if source.values(f"{paths.BOXES}/sample") is None:
+        return None
+    columns, _ = source.table(paths.BOXES)
+    inside = keep[columns["sample"]]
+    number = np.cumsum(keep) - 1
+    return {name: (number[values] if name == "sample" else values)[inside] for name, values in columns.items()} if inside.any() else None

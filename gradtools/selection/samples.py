@@ -1,0 +1,231 @@
+"""Which samples of a store a command works on: `--where`, joined by and (DESIGN 5); and what their pairs are grouped by."""
+
+import csv
+import dataclasses
+import re
+
+import numpy as np
+
+from gradtools.images import labels
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.store import paths
+
+
+@dataclasses.dataclass(frozen=True)
+class Groups:
+    """What the pairs are grouped by: codes of the chosen samples, and how many were left out."""
+
+    keep: np.ndarray  # (N,) bool, of the store's samples
+    classes: np.ndarray  # (n,) int
+    predictions: np.ndarray  # (n,) int
+    predicted: bool  # False where the network has no classes
+    labelled: bool  # False where no sample has a label
+    unlabelled: int
+    left_out: int  # images that are not kept
+
+
+def originals(store):
+    """Samples that are images themselves and no changed versions of one (`extract --augment`), (N,) bool."""
+    known = store.values(paths.ORIGINAL)
+    return np.ones(store.n_samples, dtype=bool) if known is None else known < 0
+
+
+def select(store, conditions=()):
+    """Samples that meet every condition; versions of images never do.
+
+    Parameters
+    ----------
+    conditions : sequence of str
+        `correct`, `wrong`, `class=A,B` (names with commas in double quotes), `smallest=P%` (box area / image area), `list=FILE` (ids, one a line).
+
+    Returns
+    -------
+    keep : (N,) bool array
+    """
+    keep = originals(store)
+    for condition in conditions:
+        keep &= _meets(store, condition)
+    if conditions and not keep.any():
+        raise GradtoolsError(f"{store.name}: no sample meets --where {' and '.join(conditions)}")
+    return keep
+
+
+def _meets(store, condition):
+    """Samples that meet one condition, (N,) bool."""
+    name, _, value = condition.partition("=")
+    if condition in ("correct", "wrong"):
+        return correct(store) == (condition == "correct")
+    if name == "class" and value:
+        return _of_classes(store, value)
+    if name == "list" and value:
+        return _listed(store, value)
+    if name == "smallest" and value.endswith("%"):
+        return _smallest(store, value)
+    raise UsageError(
+        f"--where {condition}: write correct, wrong, class=A,B, smallest=25% or list=FILE; repeat the option for several"
+    )
+
+
+def correct(store):
+    """Whether the argmax is one of the label's model classes, int (N,); -1 where no label meets the model's classes."""
+    if store.predicted is None or store.member is None or not store.member.any():
+        raise GradtoolsError(
+            f"{store.name}: its labels meet none of the model's classes, so right and wrong are not known; "
+            "extract with --label-map or --labels-in-order"
+        )
+    return labels.correct(store.predicted, store.labels, store.member)
+
+
+def _of_classes(store, text):
+    """Samples of the classes that a text lists; where the samples are classes, these themselves."""
+    if store.unit == "class":
+        return np.isin(np.arange(store.n_samples), [find(store, name) for name in class_list(text, store.ids)])
+    known = {labels.normalise(name): index for index, name in enumerate(store.class_names)}
+    wanted = class_list(text, store.class_names)
+    missing = [name for name in wanted if labels.normalise(name) not in known]
+    if missing:
+        raise UsageError(f"--where class={missing[0]}: the data's classes are {', '.join(store.class_names[:20])}")
+    wanted = [known[labels.normalise(name)] for name in wanted]
+    many = store.values("/samples/labels")
+    return (
+        np.isin(store.labels, wanted) | (many[:, wanted] != 0).any(axis=1)
+        if many is not None
+        else np.isin(store.labels, wanted)
+    )
+
+
+def class_list(text, names):
+    """Names of `--where class=A,B`: one name that has commas itself, or a line of CSV, where such a name stands in double quotes.
+
+    Parameters
+    ----------
+    text : str
+    names : sequence of str
+        What there is.
+
+    Returns
+    -------
+    list of str
+    """
+    if labels.normalise(text) in map(labels.normalise, names):
+        return [text]
+    return next(csv.reader([text], skipinitialspace=True), [])
+
+
+def _listed(store, path):
+    """Samples of a list of ids, one a line; every one must be there."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+            wanted = {line.strip() for line in lines if line.strip()}
+    except OSError as error:
+        raise UsageError(
+            f"--where list={path}: {error.strerror}: name a file of sample ids, one a line (gradtools info --ids)"
+        ) from error
+    unknown = sorted(wanted - set(store.ids))
+    if unknown:
+        raise UsageError(f"--where list={path}: {store.name} has no sample {unknown[0]!r} ({len(unknown)} such ids)")
+    return np.array([name in wanted for name in store.ids])
+
+
+def _smallest(store, value):
+    """Samples whose largest box takes the smallest shares of its image, at most the given percentile of those with boxes."""
+    boxes = {name: store.values(f"/boxes/{name}") for name in ("sample", "x0", "y0", "x1", "y1")}
+    if boxes["sample"] is None or not len(boxes["sample"]):
+        raise GradtoolsError(
+            f"{store.name} has no boxes for --where smallest={value}: extract from a manifest with x0,y0,x1,y1"
+        )
+    percent = _percent(value)
+    area = (boxes["x1"] - boxes["x0"]) * (boxes["y1"] - boxes["y0"])
+    share = np.full(store.n_samples, -1.0)
+    np.maximum.at(
+        share,
+        boxes["sample"],
+        area / (store.values("/samples/height") * store.values("/samples/width"))[boxes["sample"]],
+    )
+    return (share >= 0) & (share <= np.percentile(share[share >= 0], percent))
+
+
+def _percent(value):
+    """A percentage as a number (float)."""
+    try:
+        percent = float(value[:-1])
+    except ValueError:
+        percent = -1
+    if not 0 <= percent <= 100:
+        raise UsageError(f"--where smallest={value}: write a percentage from 0 to 100, as in smallest=25%")
+    return percent
+
+
+def find(store, text):
+    """Row of the sample that a text names: `--of`, `--find`.
+
+    Parameters
+    ----------
+    store : store.Store
+    text : str
+        A sample's id, or the end of a path that no other sample's id has; its index (of a class: the model's); of a class
+        also its name or WordNet id.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UsageError
+        Where it names none (near names are given), or several (they are listed with their indices).
+    """
+    known = np.flatnonzero(originals(store))
+    found = [row for row in known if store.ids[row] == text]
+    found = found or [row for row in known if store.unit == "image" and store.ids[row].endswith(f"/{text}")]
+    if len(found) > 1:
+        several = ", ".join(f"{store.ids[row]} ({row})" for row in found[:labels.SHOWN])
+        raise UsageError(f"{store.name}: {text!r} names {len(found)} samples: give the index or the whole id of one: {several}")
+    if found:
+        return int(found[0])
+    if store.unit == "class":
+        return _class_row(store, text)
+    if re.fullmatch(r"[0-9]+", text) and int(text) in known:
+        return int(text)
+    names = labels.near(text, store.ids) or store.ids[:labels.SHOWN]
+    raise UsageError(f"{store.name} has no sample {text!r}; it has {', '.join(names)}; gradtools info --ids lists them")
+
+
+def _class_row(store, text):
+    """Row of a class among the samples, which may be some of the model's classes only."""
+    names = store.model_class_names
+    index = labels.class_index(text, names, n_classes=len(names) or int(store.predicted.max()) + 1)
+    rows = np.flatnonzero(store.predicted == index)
+    if not len(rows):
+        raise UsageError(f"{store.name} has no row of class {index} ({text}): it was left out of this store")
+    return int(rows[0])
+
+
+def group(source, where, say=print):
+    """The samples that are compared and their classes and predictions."""
+    keep, unlabelled, own = select(source, where), 0, source.labels
+    versions = int((~originals(source)).sum())
+    if versions:
+        say(f"{source.name}: {versions} changed versions of images are no samples of their own and are left out here")
+    labelled = bool((own[keep] >= 0).any())
+    if labelled:
+        unlabelled = int((own[keep] < 0).sum())
+        keep &= own >= 0
+        if unlabelled:
+            say(f"{unlabelled} samples without one label of their own are left out")
+    elif source.unit == "image":
+        say(f"{source.name}: no sample has a label: means are over all pairs, and by prediction")
+    if keep.sum() < 2:
+        raise GradtoolsError(f"{source.name}: {int(keep.sum())} sample to compare, and a pair takes two")
+    classes = own[keep].astype(np.int64)
+    if labelled and len(np.unique(classes)) == 1:
+        say(f"{source.name}: all samples are of one class: nothing lies between classes")
+    predicted = source.predicted is not None and source.unit == "image"  # a class is its own prediction, and no pair shares one
+    predictions = source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
+    left_out = int((originals(source) & ~keep).sum())
+    return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)
+
+
+def target_leaks(source):
+    """Whether gradients were taken for the true label."""
+    return source.model.get("target") == "label"

@@ -1,0 +1,117 @@
+"""images or features + model -> measured channels: what the score loses without each channel, without subsets, along rankings (SPEC 3).
+
+The trunk runs once an image; what follows a tap runs again for every channel that is taken out. Gradients at the kernels below the tap,
+which would train them, stand beside.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from gradtools import store
+from gradtools.errors import UsageError
+from gradtools.network import passes
+from gradtools.selection import features
+from gradtools.store import paths
+from gradtools.selection import images as store_images
+from gradtools.stages import run
+from gradtools.stages.channels.ablation import columns, effects
+from gradtools.network.ablation import plan as planning
+from gradtools.network.ablation.batch import run_batch
+
+__all__ = ["Options", "ablate"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(passes.Options):
+    """What decides the values, beside what every pass is asked."""
+
+    tap: tuple = ("auto:last-block",)
+    fill: tuple = ("zero", "mean")          # what a channel is replaced by: zero, mean (of its own map), dataset
+    channels: tuple = ("all", "positive", "negative", "zero", "nearzero", "top10")  # subsets, in saliency's grammar
+    steps: int = 20                         # of the deletion and insertion curves; 0: none
+    kernels: bool = True                    # norms of the loss's gradient at the kernels
+    resamples: int = 1000
+    seed: int = 0
+    batch_size: int = 8
+
+
+def ablate(images, model, output, options, *, source=None, where=(), images_dir=None, carry=False, threads=None, workers=2,
+           max_skipped="1%", force=False, restart=False, say=print, progress=None):
+    """Write the measured effect of the channels of every image, and the tables of it.
+
+    Parameters
+    ----------
+    images : images.ImageList or None
+        None where a store names them.
+    model : models.Model
+    output : str
+        Path of the store, or '-'.
+    options : Options
+    source : store.Store, optional
+        A store whose images are found again; `where` chooses among its samples, `images_dir` says where they are now, `carry` takes all
+        that it holds along. The fill `dataset` is the mean of its activations.
+    max_skipped : str
+        Unreadable images allowed: a number or a percentage.
+    say : callable
+        Takes one line for the user.
+    progress : callable
+        `progress(total, done)` gives a context manager that yields `advance(n)`.
+
+    Returns
+    -------
+    list of outcomes.Outcome
+        The tables; empty where a whole part only waited for its name.
+
+    Raises
+    ------
+    TooManySkipped, GradtoolsError
+    """
+    keep, inputs = None, [] if source is None else [source]
+    begun = run.begin(output, inputs, force=force, threads=threads)
+    if source is not None:
+        images, keep = store_images.find(source, images_dir, where)
+    allowed = passes.allowance(max_skipped, len(images.ids))
+    dataset_mean = functools.partial(_dataset_mean, source=source, keep=keep, model=model)
+    plan = planning.make(images, model, options, say, None if source is None else source.member, dataset_mean)
+    keep = store_images.still_kept(keep, images, plan.job.images)
+    carry = carry and source is not None and store_images.same_network(source, model, say) and _same_score(source, options, say)
+    count = len(plan.job.images.ids)
+    begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
+    command = columns.command(plan) | {"carried": store.digests(source.file) if carry else None}
+    with store.grow(output, "channels", columns.columns(plan), count, options.batch_size, command, begin, force=force, restart=restart,
+                    compress=options.compress, say=say) as part:
+        if part.whole:
+            return []
+        passes.walk(part, plan.job, lambda pixels, slots: run_batch(plan, pixels, slots), listed=_numbered(plan.job.images), workers=workers,
+                  say=say, progress=progress)
+        passes.judge_skipped(part, count, allowed)
+        found = effects.tables(part, plan)
+        for outcome in found:
+            outcome.write(part)
+        run.end(part, begun, model, part.unreadable, inputs, seed=options.seed)
+    return found
+
+
+def _dataset_mean(tap, source, keep, model):
+    """Mean over the store's images of each channel's activation at a tap, (C,) float64."""
+    if source is None or source.rows(paths.tap(tap, "activation")) is None:
+        raise UsageError(f"--ablate dataset: the mean is that of a store's activations: gradtools extract --tap {tap} makes one, give that")
+    if source.model.get("weights_sha256") != model.weights_sha256:
+        raise UsageError(f"--ablate dataset: the activations of {source.name} are of another network: extract them with this one")
+    total = sum(rows.sum(axis=0, dtype=np.float64) for rows, _ in features.blocks_of(features.load(source, f"activation@{tap}"), keep))
+    return total / keep.sum()
+
+
+def _same_score(source, options, say):
+    """Whether the gradients of a store are of this score: others do not belong beside these."""
+    same = all(source.model.get(name) == getattr(options, name) for name in ("target", "score", "temperature"))
+    if not same:
+        say(f"{source.name}: its gradients are of another target or score and are not carried on")
+    return same
+
+
+def _numbered(listed):
+    """The images with (label, number) for label: random channels are drawn by an image's number, however the images are cut into batches."""
+    return dataclasses.replace(listed, labels=np.stack([listed.labels, np.arange(len(listed.labels))], axis=1))

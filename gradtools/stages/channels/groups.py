@@ -1,0 +1,138 @@
+"""Which images the tables of channels are about: all, those of every class, those of one class, or one image."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.images import labels
+from gradtools.selection import samples
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.store import paths
+
+ALL = "all"
+
+
+@dataclasses.dataclass(frozen=True)
+class Groups:
+    """The chosen images and their classes; the first group is all of them.
+
+    Attributes
+    ----------
+    keep : (N,) bool array, of the store's samples
+    code : (n,) int array
+        Number of each chosen image's class among `names`, -1 for none.
+    names : list of str
+        The classes, without the group of all.
+    first : str
+        What the group of all is called: all, a class, or an image.
+    joined : str
+        What stands between the number of images and that name.
+    """
+
+    keep: np.ndarray
+    code: np.ndarray
+    names: list
+    first: str = ALL
+    joined: str = " of "
+
+    @property
+    def whose(self):
+        """Which images the first group is, in words (str)."""
+        count = len(self.code)
+        return f"{count} image{'s' * (count != 1)}" + ("" if self.whole else f"{self.joined}{self.first}")
+
+    @property
+    def whole(self):
+        """Whether the first group is all images (bool)."""
+        return self.first == ALL
+
+    @property
+    def every_name(self):
+        """Names (list of str) of all groups."""
+        return [self.first, *self.names]
+
+    def members(self):
+        """Images (int array) of each group in turn, as numbers among the chosen ones."""
+        yield np.arange(len(self.code))
+        for number in range(len(self.names)):
+            yield np.flatnonzero(self.code == number)
+
+
+def of_every_class(source, by, where=()):
+    """All images and their classes.
+
+    Parameters
+    ----------
+    source : store.Store
+    by : str
+        target: the class that the gradients are about; label: the data's.
+    where : sequence of str
+        As for `samples.select`.
+    """
+    keep = samples.select(source, where)
+    own = _codes(source, by)[keep]
+    present = np.unique(own[own >= 0])
+    code = np.where(own >= 0, np.searchsorted(present, own), -1)
+    return Groups(keep, code, [class_name(source, by, index) for index in present])
+
+
+def of_all(source, where=()):
+    """All images, of no class."""
+    keep = samples.select(source, where)
+    return Groups(keep, np.full(int(keep.sum()), -1), [])
+
+
+def of_one(source, by, name, where=()):
+    """The images of one class, or one image.
+
+    Parameters
+    ----------
+    name : str
+        An image's id, or a class: one of the model's (by target) or of the data's (by label).
+
+    Raises
+    ------
+    UsageError
+        There is no such class.
+    GradtoolsError
+        No image is left.
+    """
+    keep = samples.select(source, where)
+    if name in source.ids:
+        keep &= np.array([one == name for one in source.ids])
+        shown, joined = name, ": "
+    else:
+        index = _index(source, by, name)
+        keep &= _codes(source, by) == index
+        shown, joined = class_name(source, by, index), ", target " if by == "target" else " of "
+    if not keep.any():
+        ways = f"gradtools extract --target {name!r} makes gradients for it" if by == "target" else "choose another, or another --where"
+        raise GradtoolsError(f"{source.name}: no image has the {by} {shown}: {ways}")
+    return Groups(keep, np.full(int(keep.sum()), -1), [], shown, joined)
+
+
+def class_name(source, by, index):
+    """The name (str) of a class by its number."""
+    names = source.class_names if by == "label" else source.model_class_names
+    return names[index] if index < len(names) else f"class {index}"
+
+
+def _codes(source, by):
+    """Class of every sample, (N,) int; -1 where it has none."""
+    if by == "label":
+        return source.labels
+    if source.target is None:
+        raise GradtoolsError(f"{source.name}: its network has no classes, so no gradient is about one; --by label takes the data's classes")
+    return source.target
+
+
+def _index(source, by, name):
+    """The number of a class by its name."""
+    if by == "label":
+        return labels.class_index(name, source.class_names)
+    _codes(source, by)
+    of_data, of_model = (set(map(labels.normalise, names)) for names in (source.class_names, source.model_class_names))
+    if labels.normalise(name) in of_data - of_model:
+        raise UsageError(f"{name} is a class of the data and none of the model's: add --by label")
+    n_classes = source.rows(paths.LOGITS).shape[1] if source.rows(paths.LOGITS) is not None else int(source.target.max()) + 1
+    return labels.class_index(name, source.model_class_names, n_classes=n_classes)

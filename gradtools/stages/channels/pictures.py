@@ -1,0 +1,68 @@
+"""What the pictures of pytorch-cnn-visualizations show, measured on stored maps of all, positive and negative channels."""
+
+import dataclasses
+import fnmatch
+
+import numpy as np
+
+from gradtools.selection import maps
+from gradtools.stages.channels.distribution import Means, means_over_images
+from gradtools.stages.channels.tables import table
+from gradtools.math.maps import ones
+from gradtools.store import paths
+
+METHODS = ("gradcam", "gradcam-positive", "gradcam-negative")
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Of one tap: `math.ones.STATISTICS`, the means over so many images."""
+
+    tap: str
+    images: int
+    means: Means
+
+
+def describe(source, keep, options):
+    """Compare the pictures of every tap that has all three maps.
+
+    Parameters
+    ----------
+    source : store.Store
+    keep : (N,) bool array
+    options : channels.Options
+        Its tap, resamples and seed.
+
+    Returns
+    -------
+    list of Pictures
+    """
+    found = []
+    for tap in taps_of(source, options.tap):
+        sample = source.values(paths.MAP_SAMPLE)
+        rows = np.flatnonzero(keep[sample])
+        raw = [maps.Maps(source, maps.Feature(f"map:{name}@{tap}", name, (tap,)), rows, maps.Reading()).raw[0] for name in METHODS]
+        values = _over_images(ones.compare(*raw), sample[rows])
+        found.append(Pictures(tap, len(values), means_over_images(values, [np.arange(len(values))], options)))
+    return found
+
+
+def outcome(found, facts):
+    """The table of pictures, an `Outcome`: a row a tap and statistic."""
+    rows = [(one.tap, one.images, name, one.means.value[0, place], *one.means.bounds[0, place])
+            for one in found for place, name in enumerate(ones.STATISTICS)]
+    names = ("tap", "images", "statistic", "value", "low", "high")
+    return table("channel_pictures", "pictures of ReLU(1 + map), mean over images", names, rows, facts)
+
+
+def taps_of(source, requests):
+    """Taps (list of str) of a store with maps of all three kinds, of these the ones that names and globs ask for."""
+    taps = [name.removeprefix(f"{METHODS[0]}@") for name in source.maps if name.startswith(f"{METHODS[0]}@")]
+    return [tap for tap in taps if all(f"{method}@{tap}" in source.maps for method in METHODS)
+            and (not requests or any(fnmatch.fnmatch(tap, request) for request in requests))]
+
+
+def _over_images(values, sample):
+    """Values of maps (M, S) as means of each image's own, (n, S): an image may have maps of several targets."""
+    images = np.unique(sample)
+    return values if len(images) == len(sample) else np.stack([np.nanmean(values[sample == image], axis=0) for image in images])

@@ -1,0 +1,57 @@
+"""Channels as samples: what every channel is worth to every class, as features that the other commands take as they are."""
+
+import json
+
+import numpy as np
+
+from gradtools.store import provenance
+from gradtools import store
+from gradtools.errors import GradtoolsError
+from gradtools.store import paths
+
+TAP = "profile"  # the features' place: contribution@profile
+KINDS = ("contribution", "gradient", "activation")
+
+
+def write(source, output, found, options, *, force=False, begun=None):
+    """Write a store of features whose samples are the channels of all measured taps and whose columns are classes.
+
+    Parameters
+    ----------
+    source : store.Store
+    output : str
+        Path or '-'.
+    found : channels.Found
+    options : channels.Options
+
+    Raises
+    ------
+    GradtoolsError
+        There are not two classes.
+    """
+    if len(found.groups.names) < 2:
+        raise GradtoolsError(f"{source.name}: a channel's profile is over classes, and its images have {len(found.groups.names)} "
+                             f"by {options.by}: choose another --by or --where, or extract more images")
+    with store.create(output, "features", force=force, root=source.attributes("/")["root"]) as sink:
+        _samples(sink, source, found)
+        for kind in KINDS:
+            rows = np.concatenate([one.values[kind][1:].T for one in found.taps])  # (channels, classes)
+            sink.put(paths.tap(TAP, kind), rows.astype("f4"), ["/sample", "channel"], f"{kind} of a channel, mean over the images of each class")
+        sink.put(paths.tap(TAP, "class"), found.groups.names, ["channel"], "class of the images")
+        sink.put(paths.tap(TAP, "images"), found.taps[0].images[1:].astype("i4"), ["channel"], "images of the class")
+        sink.attributes(paths.MODEL, **source.model)
+        sink.attributes(paths.TAPS, order=json.dumps([TAP]))
+        sink.attributes(paths.tap(TAP), shape=np.array([len(found.groups.names), 1, 1], "i4"), by=options.by)
+        sink.history([source], provenance.step(begun or provenance.begin(), [source], seed=options.seed, rows=int(found.groups.keep.sum())))
+
+
+def _samples(sink, source, found):
+    """The channels: `features.12/17`, and the tap of each as its class."""
+    taps = [(one.tap, one.values["gradient"].shape[1]) for one in found.taps]
+    sink.attributes(paths.SAMPLES, unit="channel")
+    sink.put(paths.ID, [f"{tap}/{channel}" for tap, count in taps for channel in range(count)], ["/sample"], "tap and number of the channel")
+    sink.put(paths.LABEL, np.repeat(np.arange(len(taps), dtype="i4"), [count for _, count in taps]), ["/sample"], "tap")
+    weights = source.model.get("weights_sha256", "")
+    sink.put(paths.DIGEST, np.concatenate([store.unit_digests(weights, tap, count) for tap, count in taps]), ["/sample", "/byte"],
+             "SHA-256 of the weights' digest, the tap and the channel")
+    sink.put(paths.CLASS_NAME, [tap for tap, _ in taps], ["/label"], "tap")

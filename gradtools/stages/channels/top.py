@@ -1,0 +1,80 @@
+"""The channels of a tap that matter most for one class or image, by one ranking, with what the others make of them."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.selection import features
+from gradtools.math.pairs import bootstrap
+from gradtools.math.channels import channel_values
+
+
+@dataclasses.dataclass(frozen=True)
+class Top:
+    """The first channels of a ranking.
+
+    Attributes
+    ----------
+    tap, name, ranking : str
+        `name` is the class, the image, or all.
+    images : int
+    channels : (K,) int array
+    values : dict of str to (K,) array
+        By ranking, the mean over the images.
+    ranks : dict of str to (K,) array
+        By ranking, 1 for the first of all channels of the tap; equal ones share the mean of their ranks.
+    tied : dict of str to (K,) bool array
+        Whether another channel of the tap has the same value.
+    bounds : (K, 2) array
+        Interval of the mean of what they are ranked by, NaN of one image and where it is no mean over images.
+    n_channels : int
+    total : float
+        Sum of the contributions of all channels.
+    """
+
+    tap: str
+    name: str
+    ranking: str
+    images: int
+    channels: np.ndarray
+    values: dict
+    ranks: dict
+    tied: dict
+    bounds: np.ndarray
+    n_channels: int
+    total: float
+
+
+def top(source, measured, groups, ranking, count, options):
+    """The first channels of the first group.
+
+    Parameters
+    ----------
+    source : store.Store
+    measured : measuring.Measured
+    groups : groups.Groups
+    ranking : key of RANKINGS_OF_CHANNELS
+    count : int
+    options : channels.Options
+
+    Returns
+    -------
+    Top
+    """
+    values = {name: rows[:1] for name, rows in measured.values.items()}
+    chosen = channel_values.order(values[ranking])[0, :count]
+    ranks = {name: channel_values.ranks(row)[0, chosen] for name, row in values.items()}
+    tied = {name: (row[0, chosen, None] == row[0]).sum(axis=1) > 1 for name, row in values.items()}
+    return Top(measured.tap, groups.first, ranking, int(measured.images[0]), chosen, {name: row[0, chosen] for name, row in values.items()},
+               ranks, tied, _bounds(source, measured, groups, ranking, chosen, options), values[ranking].shape[1],
+               float(values["contribution"].sum()))
+
+
+def _bounds(source, measured, groups, ranking, chosen, options):
+    """Intervals of the means of the chosen channels, (K, 2)."""
+    if measured.images[0] < 2 or not options.resamples or ranking == "random":
+        return np.full((len(chosen), 2), np.nan)
+    rows = {kind: np.concatenate([part[:, chosen] for part, _ in features.blocks_of(features.load(source, f"{kind}@{measured.tap}"), groups.keep)])
+            for kind in ("gradient", "activation", "contribution")}
+    values = channel_values.RANKINGS[ranking](**{kind: part.astype(np.float64) for kind, part in rows.items()})
+    return bootstrap.interval(bootstrap.bootstrap_means(values, options.resamples, options.seed))

@@ -1,0 +1,53 @@
+"""model -> features whose samples are the classes: the last layer's row of each (SPEC 2).
+
+The rows are stored as they are; commands that compare them normalise (`math.class_rows`).
+"""
+
+import collections
+
+import numpy as np
+
+from gradtools.network import passes
+from gradtools.store import provenance
+from gradtools import store
+from gradtools.errors import GradtoolsError
+from gradtools.store import paths
+
+
+def classes(model, output, *, force=False):
+    """Write a store whose samples are the classes of a network.
+
+    Parameters
+    ----------
+    model : models.Model
+    output : str
+        Path of the store, or '-'.
+    force : bool
+        Replace an output that exists.
+
+    Raises
+    ------
+    GradtoolsError
+        The network has no classifier with a row for each class.
+    """
+    begun = provenance.begin()
+    if model.head is None:
+        raise GradtoolsError(f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights")
+    count = len(model.head.weight)
+    with store.create(output, "classes", force=force, source=model.spec) as sink:
+        sink.attributes(paths.SAMPLES, unit="class")
+        sink.put(paths.ID, sample_ids(model.class_names, count), ["/sample"], "class of the model")
+        sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
+        sink.put(paths.DIGEST, store.unit_digests(model.weights_sha256, model.head.name, count), ["/sample", "/byte"],
+                 "SHA-256 of weights' digest, tap and index")
+        sink.put(paths.PREDICTED, np.arange(count, dtype="i4"), ["/sample"], "the class itself, which picks its row of weights")
+        passes.schema.begin_model(sink, model)
+        sink.attributes(paths.MODEL, model=model.spec, weights=str(model.weights), weights_sha256=model.weights_sha256)
+        sink.history([], provenance.step(begun, classes=count, weights_sha256=model.weights_sha256))
+
+
+def sample_ids(names, count):
+    """Names of the classes as ids, each once: where several classes share a name, it is followed by the index (list of str)."""
+    names = names or [str(index) for index in range(count)]
+    times = collections.Counter(names)
+    return [name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(names)]

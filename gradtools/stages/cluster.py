@@ -1,0 +1,245 @@
+"""features -> clusters: k-means, Gaussian mixtures and agglomerative clustering, and what their agreement with classes means.
+
+Beside every agreement with the classes stand the agreement of the argmax itself, of the clusters with the argmax, of
+the class rows of the prediction (feature `weight`) and of random labels (SPEC 1.2).
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.selection import features, samples
+from gradtools import interrupt, store
+from gradtools.store import provenance
+from gradtools.errors import GradtoolsError
+from gradtools.math.clusters import agreement, clustering
+from gradtools.math.pairs import bootstrap
+from gradtools.math.rows import vectors
+
+METHODS = ("kmeans", "gmm", "agglomerative")
+PICTURE_COMPONENTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the values."""
+
+    features: tuple = ()
+    methods: tuple = ("kmeans", "gmm")
+    where: tuple = ()
+    k: int | None = None
+    pca: int = 0
+    normalize: str = "unit"
+    n_init: int = 10
+    covariance: str = "auto"
+    linkage: str = "ward"
+    seed: int = 0
+    repeats: int = 10
+    resamples: int = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Clusterings of one feature by one method: labels (R, n), a table of one row a repeat, facts, ARI replicates (B,)."""
+
+    feature: str
+    method: str
+    labels: np.ndarray
+    columns: dict
+    facts: dict
+    replicates: np.ndarray
+
+
+def cluster(source, output, options, *, carry=False, force=False, say=print, progress=None):
+    """Cluster the features of an open store and, where there is an output, write it.
+
+    Parameters and errors as for `similarity.similarity`.
+
+    Returns
+    -------
+    results : list of Result
+    projections : dict of feature name to ((n, 2) coordinates, (2,) shares of the variance)
+    """
+    begun = provenance.begin()
+    if output is not None:
+        store.check_output(output, force, [source])
+    groups = samples.group(source, options.where, say)
+    k = _number_of_clusters(source, groups, options)
+    chosen = features.resolve(source, options.features)
+    results, projections = [], {}
+    controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
+    with (progress or interrupt.unwatched)(len(chosen) * len(options.methods), 0, "clusterings") as advance:
+        for feature in chosen:
+            x, kept = _vectors(source, feature, groups.keep, options)
+            if len(x) < k:
+                raise GradtoolsError(
+                    f"{source.name}: {k} clusters of {len(x)} rows of {feature.name} that have a direction: ask for fewer with --k"
+                )
+            projections[feature.name] = _projection(x, kept)
+            for method in options.methods:
+                results.append(_clustered(feature, method, x, kept, k, groups, options, controls))
+                advance(1)
+    if controls["leaks"]:
+        say(
+            "target=label (leaks): the gradients were taken for the true label, so clusters of them are the labels by construction"
+        )
+    if output is not None:
+        _write(source, output, groups, results, projections, carry, force, say, begun, options)
+    return results, projections
+
+
+def _number_of_clusters(source, groups, options):
+    """`--k`, or the number of classes."""
+    n_classes = len(np.unique(groups.classes))
+    if options.k is None and (not groups.labelled or n_classes < 2):
+        why = "all samples are of one class" if groups.labelled else "no sample has a label"
+        raise GradtoolsError(f"{source.name}: {why}, so the number of clusters is not known: give it with --k")
+    k = options.k or n_classes
+    if k > len(groups.classes):
+        raise GradtoolsError(f"{source.name}: {k} clusters of {len(groups.classes)} samples: ask for fewer with --k")
+    return k
+
+
+def _vectors(source, feature, keep, options):
+    """What is clustered, (m, D) float64, and which of the n kept samples it is of: rows of zeros have no direction."""
+    x = features.read_rows(feature, keep).astype(np.float64)
+    unit, zero = features.checked(lambda: vectors.unit_rows(x), feature, keep, source)
+    x = (unit if options.normalize == "unit" else x)[~zero]
+    if options.pca and len(x):
+        x, _ = clustering.pca(x, min(options.pca, *x.shape), options.seed)
+    return x, ~zero
+
+
+def _projection(x, kept):
+    """Coordinates of the picture, (n, 2), NaN for rows without a direction, and their shares of the variance."""
+    n = min(PICTURE_COMPONENTS, *x.shape)
+    coordinates, explained = clustering.pca(x, n)
+    missing = PICTURE_COMPONENTS - n
+    placed = np.full((len(kept), PICTURE_COMPONENTS), np.nan)
+    placed[kept] = np.pad(coordinates, ((0, 0), (0, missing)))
+    return placed, np.pad(explained, (0, missing))
+
+
+def _controls(groups, options):
+    """Agreement of the argmax itself, and of random labels, with the classes; nothing where there are no two classes."""
+    if not _has_classes(groups):
+        return {}
+    random = agreement.random_label_control(groups.classes, groups.classes, seed=options.seed)
+    facts = {
+        "random_ari": random.ari_mean,
+        "random_ari_sd": random.ari_sd,
+        "random_nmi": random.nmi_mean,
+        "random_nmi_sd": random.nmi_sd,
+    }
+    if groups.predicted:
+        facts |= {
+            "argmax_ari": agreement.ari(groups.predictions, groups.classes),
+            "argmax_nmi": agreement.nmi(groups.predictions, groups.classes),
+        }
+    return facts
+
+
+def _has_classes(groups):
+    return groups.labelled and len(np.unique(groups.classes)) > 1
+
+
+def _clustered(feature, method, x, kept, k, groups, options, facts):
+    """All repeats of one method on one feature."""
+    repeats = 1 if method == "agglomerative" else options.repeats
+    rows = [_once(method, x, k, options.seed + repeat, options) for repeat in range(repeats)]
+    own, classes = np.stack([found.labels for found in rows]), groups.classes[kept]
+    columns = {"seed": options.seed + np.arange(repeats), "inertia": np.array([found.inertia for found in rows])}
+    columns |= _agreements(
+        x, own, classes if _has_classes(groups) else None, groups.predictions[kept] if groups.predicted else None
+    )
+    replicates = np.empty(0)
+    if options.resamples and _has_classes(groups):
+        counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)[:, kept]
+        replicates = np.mean([agreement.bootstrap_ari(row, classes, counts) for row in own], axis=0)
+    low, high = bootstrap.interval(replicates) if len(replicates) else (np.nan, np.nan)
+    facts = {
+        **facts,
+        "k": k,
+        "rows": len(x),
+        "degenerate": int((~kept).sum()),
+        "dimension": x.shape[1],
+        "normalize": options.normalize,
+        "pca": options.pca,
+        "ari_low": float(low),
+        "ari_high": float(high),
+        "n_init": options.n_init,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "resampling": "multinomial",
+        "left_out": groups.left_out,
+        "unlabelled": groups.unlabelled,
+    }
+    if method == "gmm":
+        facts["covariance"] = _covariance(options)
+    labels = np.full((repeats, len(kept)), -1, np.int32)
+    labels[:, kept] = own
+    return Result(feature.name, method, labels, columns, facts, replicates)
+
+
+def _once(method, x, k, seed, options):
+    """One clustering."""
+    if method == "kmeans":
+        return clustering.kmeans(x, k, seed, options.n_init)
+    if method == "gmm":
+        return clustering.gmm(x, k, seed, min(options.n_init, 5), _covariance(options))
+    return clustering.agglomerative(x, k, options.linkage)
+
+
+def _covariance(options):
+    """'diag' in the full dimension, 'full' after PCA, unless one is asked for (SPEC 1.2)."""
+    return options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
+
+
+def _agreements(x, labels, classes, predictions):
+    """Indices of every repeat, a column each; NaN where there are no classes, or no predictions."""
+    nan = np.full(len(labels), np.nan)
+
+    def each(index, other):
+        return nan if other is None else np.array([index(row, other) for row in labels])
+
+    return {
+        "ari": each(agreement.ari, classes),
+        "nmi": each(agreement.nmi, classes),
+        "silhouette": np.array([clustering.silhouette_euclidean(x, row) for row in labels]),
+        "silhouette_true": nan if classes is None else np.full(len(labels), clustering.silhouette_euclidean(x, classes)),
+        "ari_argmax": each(agreement.ari, predictions),
+        "nmi_argmax": each(agreement.nmi, predictions),
+    }
+
+
+def _write(source, output, groups, results, projections, carry, force, say, begun, options):
+    """Clusterings and the coordinates of their picture."""
+    paths = store.paths
+    replacing = [paths.clusters(result.feature, result.method) for result in results] + [
+        paths.projection(name) for name in projections
+    ]
+    with store.create(output, "clusters", force=force) as sink:
+        behind = sink.carry(source, groups.keep, carry, replacing)
+        if behind:
+            say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+        for result in results:
+            where = paths.clusters(result.feature, result.method)
+            sink.table(where, result.columns, f"{result.method} of {result.feature}", result.facts, row="repeat")
+            sink.put(
+                f"{where}/label",
+                result.labels,
+                ["repeat", "/sample"],
+                "cluster of each sample, one row a repeat; -1: left out",
+            )
+            sink.put(
+                f"{where}/replicate", result.replicates, ["resample"], "mean ARI over the repeats, of resampled images"
+            )
+        for name, (coordinates, explained) in projections.items():
+            sink.put(
+                f"{paths.projection(name)}/pca",
+                coordinates,
+                ["/sample", "component"],
+                "principal components of what was clustered",
+            )
+            sink.put(f"{paths.projection(name)}/explained", explained, ["component"], "share of the variance")
+        sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())))

@@ -1,0 +1,72 @@
+"""The compared spaces themselves as samples: taps, models or checkpoints as the leaves of a tree (`compare --spaces`)."""
+
+import numpy as np
+
+from gradtools.store import provenance
+from gradtools import store
+from gradtools.errors import UsageError
+from gradtools.store import paths
+
+FEATURE = "space"
+
+
+def matrix(compared, by):
+    """
+    How alike every two spaces are.
+
+    Parameters
+    ----------
+    compared : Compared
+    by : str
+        The statistic: cka_debiased, cka, rsa_pearson or rsa_spearman.
+
+    Returns
+    -------
+    (n, n) float64 array, 1 on the diagonal.
+
+    Raises
+    ------
+    UsageError
+        Some pair was not compared, or not by this statistic.
+    """
+    count = len(compared.spaces)
+    found = np.full((count, count), np.nan)
+    np.fill_diagonal(found, 1)
+    for comparison in compared.comparisons:
+        pair = [comparison.first, comparison.second]
+        if by in comparison.measured.statistics:
+            found[pair, pair[::-1]] = comparison.measured.statistics[by].value
+    missing = np.argwhere(np.isnan(found))
+    if len(missing):
+        a, b = (compared.spaces[place].name for place in missing[0])
+        raise UsageError(f"--spaces takes every pair, and {by} of {a} and {b} is not known: leave out --against and --reference, "
+                         "and of several stores name one --feature")
+    return found
+
+
+def write(compared, output, by, stores, begun, *, force=False):
+    """Write a store of similarities whose samples are the spaces.
+
+    Parameters
+    ----------
+    output : str
+        Path or '-'.
+    by : str
+        As for `matrix`.
+    stores : list of store.Store
+        That the spaces came from.
+    begun : tuple
+        From `provenance.begin`.
+    """
+    values, count = matrix(compared, by), len(compared.spaces)
+    weights = [stores[space.source].model.get("weights_sha256", "") for space in compared.spaces]
+    digests = [store.unit_digests(digest, space.feature.name, 1) for digest, space in zip(weights, compared.spaces)]
+    with store.create(output, "similarity", force=force) as sink:
+        sink.attributes(paths.SAMPLES, unit="space")
+        sink.put(paths.ID, [space.name for space in compared.spaces], ["/sample"], "feature and model")
+        sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
+        sink.put(paths.DIGEST, np.concatenate(digests), ["/sample", "/byte"], "SHA-256 of the weights' digest and the feature")
+        sink.put(f"{paths.similarity(FEATURE, by)}/matrix", values.astype("f4"), ["/sample", "/other"], f"{by} of every two")
+        sink.attributes(paths.similarity(FEATURE, by), compared_samples=compared.facts["samples"], metric=compared.facts["metric"],
+                        normalised=compared.facts["normalised"])
+        sink.history(stores, provenance.step(begun, stores, rows=compared.facts["samples"]))

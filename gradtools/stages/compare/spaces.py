@@ -1,0 +1,205 @@
+"""What is compared: the features of stores and the references, each a space of the same samples; and which pairs of them."""
+
+import dataclasses
+import os
+import re
+
+import numpy as np
+
+from gradtools.selection import features, samples
+from gradtools.stages.compare import alignment, references
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.selection.subjects import short_name
+from gradtools.math.rows import vectors
+from gradtools.store import paths
+from gradtools.tables.wording import units
+
+HELD_BYTES = 1 << 29  # of one space's float64 rows, beyond which they are read anew for every block
+AGAINST = ("each-other", "first", "last")
+
+
+@dataclasses.dataclass
+class Space:
+    """One feature of a store, or a reference; `places` are its common samples, once they are known."""
+
+    name: str
+    source: int  # which input it is of; a reference's is -1
+    role: str
+    named: bool  # asked for as STORE::FEATURE
+    store: object = None
+    feature: features.Feature | None = None
+    reference: references.Reference | None = None
+    places: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Relations:
+    """A space's vectors (n, D) of the common samples, or, of a reference, its similarities (n, n); `rows[start:stop]` reads."""
+
+    name: str
+    n: int
+    metric: str
+    rows: object = None
+    matrix: np.ndarray | None = None
+    taxonomy: bool = False
+
+    def similarities(self, start, stop):
+        """Rows start..stop of the similarity matrix, (stop - start, n) float64; of distances, these with their sign turned."""
+        if self.matrix is not None:
+            return self.matrix[start:stop].copy()
+        own = vectors.prepared_rows(self.rows[start:stop], self.metric)[0]
+        parts = [vectors.product_block(own, vectors.prepared_rows(rows, self.metric)[0], self.metric) for rows in self.blocks()]
+        return np.hstack(parts) * (-1 if self.metric == "euclidean" else 1)
+
+    def blocks(self, size=1024):
+        """The rows in float64, a block at a time."""
+        return (np.asarray(self.rows[start:start + size], dtype=np.float64) for start in range(0, self.n, size))
+
+
+def gather(stores, arguments, options):
+    """The spaces of open stores, in their order.
+
+    Parameters
+    ----------
+    stores : list of store.Store
+    arguments : list of tuple of str
+        Features that each was named with, as in a.h5::gradient.
+    options : compare.Options
+    """
+    found, several = [], len(stores) > 1
+    for index, (source, named) in enumerate(zip(stores, arguments)):
+        requests = (*named, *options.features)
+        control = several and not requests and source.unit == "image"
+        for feature in features.resolve(source, requests, control=control or not requests and source.unit == "class"):
+            own = features.normalised(source, feature, options.rows)
+            found.append(Space(feature.name, index, features.role(source.attributes(paths.TAPS), feature.name), bool(named), source, own))
+    _name(found, stores)
+    return found
+
+
+def _name(spaces, stores):
+    """What each is called: its model, or file where models have one name; and its feature where there are several."""
+    models = [short_name(source.model.get("model", source.name)) for source in stores]
+    files = [os.path.splitext(os.path.basename(source.name))[0] for source in stores]
+    whole = [source.name for source in stores]
+    names = next((names for names in (models, files, whole) if len(set(names)) == len(names)), [f"{name} ({i})" for i, name in enumerate(whole)])
+    alone = len({space.role for space in spaces}) == 1
+    several = len(stores) > 1 or alone
+    for space in spaces:
+        space.name = " ".join([names[space.source]] * several + [space.feature.name] * (not several or not alone))
+
+
+def pairs(spaces, against="each-other"):
+    """Which spaces are compared (list of (i, j)): a reference with all; features of one store with each other; between stores
+    those of one role, or named as STORE::FEATURE.
+
+    Parameters
+    ----------
+    spaces : list of Space
+    against : str
+        One of AGAINST: all pairs, or those with the first or the last store (of one store: feature).
+
+    Raises
+    ------
+    UsageError
+        There is nothing to compare.
+    """
+    kinds = [i for i, space in enumerate(spaces) if space.reference is None]
+    several = len({spaces[i].source for i in kinds}) > 1
+    found = [(i, j) for i in kinds for j in kinds if i < j and _meet(spaces[i], spaces[j], several)]
+    if against != "each-other":
+        end = 0 if against == "first" else -1
+        anchor = {spaces[kinds[end]].source} if several else {kinds[end]}
+        found = [pair for pair in found if any((spaces[i].source if several else i) in anchor for i in pair)]
+        found = [pair if end == 0 else pair[::-1] for pair in found]
+    found = [(i, j) for i in kinds for j in range(len(spaces)) if spaces[j].reference is not None] + found
+    if not found:
+        raise UsageError(f"one thing to compare, {spaces[0].name}: name another store, several features "
+                         "(--feature 'gradient@*'), or a --reference")
+    return found
+
+
+def _meet(a, b, several):
+    """Whether two features are compared."""
+    return not several or a.source != b.source and (a.role == b.role or a.named or b.named)
+
+
+def align(spaces, stores, conditions, say=print):
+    """Give every space its `places`: the samples that all have, in the order of the first store."""
+    unit = stores[0].unit
+    for other in stores[1:]:
+        if other.unit != unit:
+            raise GradtoolsError(f"{stores[0].name} holds {units(unit)} and {other.name} {units(other.unit)}: "
+                                 "compare like with like")
+    names = {references.canonical(name) if unit != "image" else name
+             for space in spaces if space.reference for name in space.reference.names}
+    inputs = [(source.name, alignment.store_keys(source, names), np.flatnonzero(samples.select(source, conditions))) for source in stores]
+    of_references = [space for space in spaces if space.reference]
+    for space in of_references:
+        own = [references.canonical(name) if unit != "image" else name for name in space.reference.names]
+        inputs.append((space.name, alignment.counted(own), np.arange(len(own))))
+    places = alignment.common(inputs, unit, say, {space.name: space.reference.taxonomy for space in of_references})
+    for space in spaces:
+        space.places = places[len(stores) + of_references.index(space) if space.reference else space.source]
+
+
+def leave_out_degenerate(spaces, metric, say=print):
+    """Drop the samples that have no direction in some space: their similarity to others means nothing."""
+    if metric not in ("cosine", "correlation"):
+        return
+    keep = np.ones(len(spaces[0].places), dtype=bool)
+    for space in spaces:
+        if space.feature is not None:
+            zero = np.concatenate([vectors.prepared_rows(rows, metric)[1] for rows in load(space, metric).blocks()])
+            if zero.any():
+                say(f"{space.name}: {zero.sum()} rows without a direction are left out everywhere")
+            keep &= ~zero
+    if keep.sum() < alignment.LEAST:
+        raise GradtoolsError(f"{keep.sum()} samples have a direction in every space, and a comparison takes {alignment.LEAST}: "
+                             "leave a feature out")
+    for space in spaces:
+        space.places = space.places[keep]
+
+
+def load(space, metric):
+    """The `Relations` of a space's common samples."""
+    if space.reference is not None:
+        return Relations(space.name, len(space.places), metric, matrix=-space.reference.distances(space.places),
+                         taxonomy=space.reference.taxonomy)
+    keep = np.zeros(space.feature.shape[0], dtype=bool)
+    keep[space.places] = True
+    ordered = (np.diff(space.places) > 0).all()
+    if len(space.places) * space.feature.shape[1] * 8 > HELD_BYTES:
+        if not ordered:
+            raise GradtoolsError(f"{space.name}: {len(space.places)} rows in another order than the first store's do not fit into memory: "
+                                 "extract both from one list of images")
+        return Relations(space.name, len(space.places), metric, features.Slices(space.feature, keep))
+
+    def read():
+        rows = features.read_rows(space.feature, keep).astype(np.float64)
+        vectors.row_norms(rows)
+        return rows
+
+    rows = features.checked(read, space.feature, keep, space.store)
+    return Relations(space.name, len(space.places), metric, rows if ordered else rows[np.argsort(np.argsort(space.places))])
+
+
+def positions(stores, at=None):
+    """Where stores (list of their paths) stand on the axis of a curve: given, or a number of their file names, or their order.
+
+    Returns
+    -------
+    values : (m,) float64 array
+    label : str
+    """
+    if at is not None:
+        if len(at) != len(stores):
+            raise UsageError(f"--at has {len(at)} numbers for {len(stores)} stores: give one each")
+        return np.array(at, dtype=float), "--at"
+    found = [re.findall(r"\d+(?:\.\d+)?", os.path.splitext(os.path.basename(path))[0]) for path in stores]
+    if len({len(numbers) for numbers in found}) == 1 and found[0]:
+        for column in reversed(list(zip(*found))):
+            values = np.array(column, dtype=float)
+            if len(set(column)) == len(stores):
+                return values, "number in the file's name"
+    return np.arange(1., len(stores) + 1), "store, in the order given"

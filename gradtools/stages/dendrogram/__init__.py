@@ -1,0 +1,189 @@
+"""features or similarity -> linkage: which classes, images or channels join, at which height, and whether that means anything.
+
+Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (SPEC 2).
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools import interrupt, store
+from gradtools.store import provenance
+from gradtools.selection import samples
+from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
+from gradtools.errors import UsageError
+from gradtools.math.rows import class_rows
+from gradtools.math import trees
+from gradtools.store import paths
+from gradtools.tables.wording import units
+
+ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """A tree of n samples and its cut."""
+
+    feature: str
+    names: list  # n ids
+    keep: np.ndarray  # (N,) bool, of the store's samples
+    merges: np.ndarray  # (n-1, 4)
+    order: np.ndarray  # (n,) leaves
+    labels: np.ndarray  # (n,) int32: cluster, 0 the first in leaf order
+    colours: np.ndarray  # (n,) int32: cluster below the threshold of colours
+    clusters: dict  # columns of one row a cluster
+    facts: dict
+
+
+def dendrogram(source, output, options, *, carry=False, force=False, say=print, progress=None):
+    """Make the tree of an open store's samples and, where there is an output, write it.
+
+    Parameters
+    ----------
+    source : store.Store
+        Of features, or of similarities with their matrix.
+    output : str or None
+        Path or '-'; None computes only.
+    options : Options
+    carry : bool
+        Copy everything of the input.
+
+    Returns
+    -------
+    Tree
+    """
+    begun = provenance.begin()
+    if output is not None:
+        store.check_output(output, force, [source])
+    if options.k is not None and options.cut_height is not None:
+        raise UsageError("--k and --cut-height both say where to cut: give one")
+    tree = _grown(source, given(source, options), options, say, progress or interrupt.unwatched)
+    if output is not None:
+        _write(source, output, tree, carry, force, say, begun, options)
+    return tree
+
+
+def around(source, tree, text):
+    """The smallest cluster around a sample that a text names: its members ((n,) leaves in order) and its height."""
+    row = samples.find(source, text)
+    if not tree.keep[row]:
+        raise UsageError(f"{source.ids[row]} is no leaf of this tree: --where leaves it out, or its row has no direction")
+    return trees.around(tree.merges, int(tree.keep[:row].sum()))
+
+
+def _grown(source, made_of, options, say, progress):
+    """The tree with its cut, its stability and its controls."""
+    def distances_of(rows):
+        again = class_rows.normalised(rows, "post") if made_of.how == "post" else rows
+        return trees.distances(again, made_of.metric, options.linkage, options.linkage_on)
+
+    if made_of.rows is not None:
+        condensed = distances_of(made_of.rows)
+    else:
+        condensed = trees.distances_from_matrix(made_of.matrix, made_of.metric, options.linkage, options.linkage_on)
+    n = int(made_of.keep.sum())
+    order = options.order or ("optimal" if n <= ORDERED_SAMPLES else "none")
+    if order != (options.order or "optimal"):
+        say(f"{n} leaves stand as scipy has them: --order optimal takes long beyond {ORDERED_SAMPLES}")
+    merges = trees.linkage(condensed, options.linkage, order)
+    labels = _cut(merges, options)
+    with progress(options.resamples, 0, "trees") as advance:
+        measured = _measured(made_of, distances_of, condensed, labels, options, advance)
+    colours = labels if options.color_threshold is None else trees.cut(merges, height=options.color_threshold)
+    facts = _facts(made_of, merges, labels, order, options) | measured[1] | {
+        "cophenetic": trees.cophenetic(merges, condensed),
+        "below_floor": int((merges[:, 2] < measured[1]["floor"]).sum()),
+        "samples": units(source.unit),
+        "left_out": int(samples.originals(source).sum()) - n - made_of.degenerate,
+    }
+    names = [name for name, kept in zip(source.ids, made_of.keep) if kept]
+    return Tree(made_of.feature, names, made_of.keep, merges, trees.leaves(merges), labels, colours, _clusters(merges, labels, measured[0]), facts)
+
+
+def _cut(merges, options):
+    """Cluster of each leaf, by k or height; by default below the threshold of the colours."""
+    if options.k is not None:
+        return trees.cut(merges, options.k)
+    height = next((height for height in (options.cut_height, options.color_threshold) if height is not None), None)
+    return trees.cut(merges, height=trees.threshold(merges, options.linkage_on) if height is None else height)
+
+
+def _measured(made_of, distances_of, condensed, labels, options, advance):
+    """Stability of each cluster (k,), NaN where it was not asked for, and the facts about all of them and their controls."""
+    k = int(labels.max()) + 1
+    if made_of.rows is None:
+        control, found = trees.shuffled_cophenetic(condensed, options.linkage, options.resamples, options.seed), None
+    else:
+        found = trees.stability(made_of.rows, distances_of, labels, options.linkage, options.resamples, options.seed, advance)
+        control = found.control_cophenetic
+    facts = _spread("cophenetic_control", control) | _spread("floor", np.empty(0) if found is None else found.control_lowest)
+    of = {"ari": "ari", "control_ari": "ari_control", "jaccard": "jaccard", "control_jaccard": "jaccard_control"}
+    for field, name in of.items():
+        values = np.empty(0) if found is None or k == 1 else getattr(found, field)
+        facts |= _spread(name, values.mean(axis=1) if values.ndim > 1 and len(values) else values.ravel())
+    each = np.full(k, np.nan) if found is None or not len(found.jaccard) else found.jaccard.mean(axis=0)
+    return each, facts
+
+
+def _spread(name, values):
+    """Mean and standard deviation as facts, NaN of nothing."""
+    values = values[np.isfinite(values)]
+    return {name: float(values.mean()) if len(values) else np.nan, f"{name}_sd": float(values.std()) if len(values) else np.nan}
+
+
+def _facts(made_of, merges, labels, order, options):
+    """What the tree is of."""
+    k = int(labels.max()) + 1
+    return {
+        "feature": made_of.feature,
+        "method": options.linkage,
+        "metric": made_of.metric,
+        "linkage_on": options.linkage_on,
+        "height": height_in_words(made_of.metric, options.linkage, options.linkage_on),
+        "rows": len(labels),
+        "normalised": made_of.how,
+        "dimension": 0 if made_of.rows is None else made_of.rows.shape[1],
+        "degenerate": made_of.degenerate,
+        "order": order,
+        "k": k,
+        "cut_low": float(merges[len(labels) - k - 1, 2]) if k < len(labels) else 0.,
+        "cut_high": float(merges[len(labels) - k, 2]) if k > 1 else np.nan,
+        "resamples": options.resamples,
+        "seed": options.seed,
+    }
+
+
+def height_in_words(metric, method, on):
+    """What heights are distances of (str)."""
+    if on != "rows":
+        return {"seed": "euclidean distance of the rows of (1 - cosine)/2", "intent": "(1 - cosine)/2 less its minimum"}[on]
+    if metric in ("euclidean", "dot"):
+        return "euclidean distance"
+    if metric in trees.DIVERGENCES:
+        return f"sqrt({metric})" if method == "ward" else metric
+    return f"sqrt(2 (1 - {metric}))" if method == "ward" else f"1 - {metric}"
+
+
+def _clusters(merges, labels, stability):
+    """One row a cluster, in leaf order: how many leaves, the height at which it is whole, the height at which it joins another, stability."""
+    n, k = len(labels), int(labels.max()) + 1
+    nodes = trees.cluster_nodes(merges, k)
+    heights = [float(merges[node - n, 2]) if node >= n else 0. for node in nodes]
+    joins = {int(node): float(height) for first, second, height, _ in merges for node in (first, second)}
+    return {"size": np.bincount(labels), "height": np.array(heights), "joins": np.array([joins.get(node, np.nan) for node in nodes]),
+            "stability": stability}
+
+
+def _write(source, output, tree, carry, force, say, begun, options):
+    """Merges, leaf order, the cut and what is known of its clusters."""
+    where = paths.linkage(tree.feature)
+    with store.create(output, "linkage", force=force) as sink:
+        behind = sink.carry(source, tree.keep, carry, [where])
+        if behind:
+            say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+        sink.table(where, tree.clusters, f"clusters of {tree.feature}", tree.facts, row="cluster")
+        sink.put(f"{where}/merges", tree.merges, ["merge", "field"],
+                 "what joins, as scipy has it: two clusters (samples, then merge i as n + i), height, samples in both", tree.facts["height"])
+        sink.put(f"{where}/order", tree.order.astype("i4"), ["/sample"], "sample at each place in leaf order")
+        sink.put(f"{where}/label", tree.labels, ["/sample"], "cluster of each sample, 0 the first in leaf order")
+        sink.history([source], provenance.step(begun, [source], seed=options.seed, rows=len(tree.names)))

@@ -1,0 +1,107 @@
+"""What a tree is made of: the rows of one feature, or the matrix that a store of similarities has."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.selection import features, maps, samples
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math import trees
+from gradtools.math.rows import vectors
+from gradtools.store import paths
+
+MOST_BYTES = 2 << 30  # of the distances of all pairs
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the values."""
+
+    features: tuple = ()
+    rows: str | None = None  # how rows are normalised: post, raw, gauge; by default features.row_default
+    metric: str | None = None  # by default euclidean of post, else cosine; of a matrix the one that is stored
+    linkage: str = "ward"
+    linkage_on: str = "rows"
+    where: tuple = ()
+    k: int | None = None
+    cut_height: float | None = None
+    color_threshold: float | None = None
+    order: str | None = None  # by default optimal where it takes seconds
+    resamples: int = 10
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a tree is made from: rows, normalised, or the matrix of a metric; of which of the store's samples."""
+
+    feature: str
+    metric: str
+    keep: np.ndarray  # (N,) bool, of the store's samples
+    degenerate: int
+    rows: np.ndarray | None = None  # (n, D) float64
+    how: str = ""
+    matrix: np.ndarray | None = None  # (n, n)
+
+
+def given(source, options):
+    """The rows of a feature, or the matrix of a store that has no features."""
+    keep = samples.select(source, options.where)
+    pairs = int(keep.sum()) * (int(keep.sum()) - 1) // 2
+    if pairs * 8 > MOST_BYTES:
+        raise GradtoolsError(f"{source.name}: {int(keep.sum())} samples have {pairs * 8 / 2 ** 30:.0f} GiB of distances: take fewer with --where")
+    if features.names(source):
+        return _rows(source, keep, options)
+    return _matrix(source, keep, options)
+
+
+def _rows(source, keep, options):
+    """The chosen feature's rows; those without a direction are left out where the metric asks for one."""
+    found = features.resolve(source, options.features, control=not options.features)
+    if options.features and len(found) > 1:
+        raise UsageError(f"--feature names {', '.join(feature.name for feature in found)}: a tree is of one, so give one")
+    feature = next((feature for feature in found if feature.kind == "activation"), found[0])
+    how = options.rows or features.row_default(source)
+    metric = options.metric or ("euclidean" if how == "post" and options.linkage_on == "rows" else "cosine")
+    if metric not in trees.METRICS:
+        raise UsageError(f"--metric {metric}: write one of {', '.join(trees.METRICS)}")
+    rows = features.read_rows(features.normalised(source, feature, how), keep).astype(np.float64)
+    _, degenerate = features.checked(lambda: vectors.prepared_rows(rows, metric), feature, keep, source)
+    if how == "post":  # a constant row correlates with nothing; left at 0 it would be the nearest of all
+        degenerate |= ~rows.any(axis=1)
+    if degenerate.any() and (~degenerate).sum() < 2:
+        raise GradtoolsError(f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {how}) have no direction "
+                             "(zero, or constant), and a tree takes two that have: try another --rows")
+    kept = keep.copy()
+    kept[keep] = ~degenerate
+    return Given(feature.name, metric, kept, int(degenerate.sum()), rows[~degenerate], how)
+
+
+def _matrix(source, keep, options):
+    """The stored matrix of a similarity store."""
+    stored = [(feature, metric) for feature in source.tree(paths.SIMILARITY) for metric in source.tree(f"{paths.SIMILARITY}/{feature}")
+              if source.rows(f"{paths.similarity(feature, metric)}/matrix") is not None]
+    if not stored:
+        raise GradtoolsError(f"{source.name} has neither features nor a matrix of similarities: gradtools extract and classes make features, "
+                             "gradtools similarity --matrix a matrix")
+    found = [(feature, metric) for feature, metric in stored
+             if feature in (options.features or (feature,)) and metric == (options.metric or metric)]
+    if len(found) != 1:
+        have = ", ".join(f"{metric} of {feature}" for feature, metric in stored)
+        raise UsageError(f"{source.name} has the matrices {have}: name one with --feature and --metric")
+    if options.rows:
+        raise UsageError(f"--rows {options.rows} is of features, and {source.name} has only a matrix: give it to similarity")
+    (feature, metric), = found
+    if maps.is_map(feature):
+        _check_maps(source, feature)
+    matrix = source.rows(f"{paths.similarity(feature, metric)}/matrix").read(0, len(keep))[keep][:, keep]
+    how = source.attributes(paths.similarity(feature, metric)).get("normalised", "")
+    return Given(feature, metric, keep, 0, how=how, matrix=matrix.astype(np.float64))
+
+
+def _check_maps(source, feature):
+    """The rows of a matrix of maps are maps: refuse one whose maps are not the samples, one each."""
+    sample = source.values(paths.MAP_SAMPLE)
+    if not np.array_equal(sample, np.arange(source.n_samples)):
+        raise GradtoolsError(f"{source.name}: {feature} has {len(sample)} maps of {source.n_samples} samples, and a leaf is a sample with one map: "
+                             "gradtools saliency --target argmax makes one each")

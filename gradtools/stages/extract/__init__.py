@@ -1,0 +1,73 @@
+"""images + model -> features: one pass over the images, one forward and one backward for all taps.
+
+Each block of images is decoded while the one before is computed, and committed before the next begins; a killed job goes on.
+"""
+
+import dataclasses
+
+from gradtools import images, store
+from gradtools.network import passes, scores
+from gradtools.errors import UsageError
+from gradtools.stages import run
+from gradtools.stages.extract import schema
+from gradtools.network.passes.features import run_batch
+from gradtools.network.passes import Job, TooManySkipped
+
+__all__ = ["DEFAULT_TAPS", "Job", "Options", "TooManySkipped", "extract", "prepare", "run_batch"]
+
+DEFAULT_TAPS = ("auto:blocks", "auto:last-conv")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(passes.Options):
+    """What decides the values, beside what every pass is asked."""
+
+    tap: tuple = DEFAULT_TAPS
+    maps: tuple = ()            # "gradient", "activation": stored whole
+    map_dtype: str = "float32"  # of activation maps
+    augment: images.Augmentation | None = None  # the changed versions that every image gets
+
+
+def extract(image_list, model, output, options, *, threads=None, workers=2, max_skipped="1%", force=False, restart=False,
+            say=print, progress=None):
+    """Write the features of every image.
+
+    Parameters
+    ----------
+    image_list : images.ImageList
+    model : models.Model
+    output : str
+        Path of the store, or '-'.
+    options : Options
+    max_skipped : str
+        Unreadable images allowed: a number or a percentage.
+    say : callable
+        Takes one line for the user.
+    progress : callable
+        `progress(total, done)` gives a context manager that yields `advance(n)`.
+
+    Raises
+    ------
+    TooManySkipped, GradtoolsError
+    """
+    begun = run.begin(output, force=force, threads=threads)
+    job = prepare(image_list, model, options, say)
+    total, own = len(job.images.ids), job.images.images
+    allowed = passes.allowance(max_skipped, int(own.sum()))
+    with store.grow(output, "features", schema.columns(job), total, passes.block(options.batch_size), passes.schema.command(job),
+                    lambda part: schema.begin(part, job), force=force, restart=restart, compress=options.compress, say=say) as part:
+        if part.whole:
+            return
+        passes.walk(part, job, lambda pixels, label: run_batch(job, pixels, label), workers=workers, say=say, progress=progress)
+        passes.judge_skipped(part, int(own.sum()), allowed)  # the images come first, and their versions are as readable
+        run.end(part, begun, model, part.unreadable[own], versions=int((~own).sum()), batch_limit=part.batch_limit)
+
+
+def prepare(image_list, model, options, say=print):
+    """The job of these options (see `jobs.prepare`), versions included; a target with several rows an image is refused."""
+    job = passes.prepare(image_list, model, options, say)
+    if job.target is not None and job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
+        raise UsageError(f"--target {options.target}: extract has one row an image and one target; gradtools saliency takes this one")
+    if options.augment is None:
+        return job
+    return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))

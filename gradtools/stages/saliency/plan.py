@@ -1,0 +1,126 @@
+"""What a job's maps are: which methods on which channels at which taps, for which targets or pairs; checked before the first image."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.network import passes, scores, taps
+from gradtools.errors import UsageError
+from gradtools.network.saliency import methods, pairs, subset, targets
+from gradtools.store import paths
+
+
+@dataclasses.dataclass(frozen=True)
+class Map:
+    """One stored map an image: a method on a subset of a tap's channels."""
+
+    method: str
+    subset: subset.Subset
+    tap: taps.Tap
+
+    @property
+    def name(self):
+        """Its name in the store, as in gradcam-positive@layer4."""
+        return f"{self.method}{self.subset.suffix}@{self.tap.name}"
+
+    @property
+    def path(self):
+        """Its group in the store."""
+        return f"{paths.MAPS}/{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything the pass needs. `slots` (N, L) are the labels that rows are about, `pairs` (P, 2) rows of images; None without."""
+
+    job: passes.Job
+    maps: tuple
+    guided: Map | None  # needs a pass of its own
+    taps: tuple         # of the maps
+    rows: int           # of maps an image, or a pair
+    slots: np.ndarray | None = None
+    pairs: np.ndarray | None = None
+    embedding: taps.Tap | None = None
+
+    @property
+    def every_map(self):
+        """The maps and the guided one."""
+        return (*self.maps, self.guided) if self.guided else self.maps
+
+
+def make(image_list, model, options, say=print, member=None):
+    """The plan of these options (`saliency.Options`).
+
+    Raises
+    ------
+    UsageError, GradtoolsError
+    """
+    _check(options)
+    subsets = [subset.parse(text) for text in dict.fromkeys(options.channels)]
+    if len({one.suffix for one in subsets}) < len(subsets):
+        raise UsageError("--channels: one list at a time: two would have the same name")
+    embedding = None if options.pairs is None or options.embedding in ("pooled", "output") else options.embedding
+
+    def choose(trace):
+        return taps.resolve(trace, [*_specs(options), *([embedding] if embedding else [])], _layers(options))
+
+    job = passes.prepare(image_list, model, options, say, choose, probed=False, member=member)
+    if options.pairs is None and job.target is None:
+        raise UsageError(f"{model.spec} has no class head: compare images with --pairs same-class:K, all, or a CSV file")
+    maps, guided = _maps(options, job.trace, subsets)
+    shared = dict(job=job, maps=tuple(maps), guided=guided, taps=tuple(dict.fromkeys(one.tap for one in maps)))
+    if options.pairs is not None:
+        tap = _embedding(job, embedding, shared["taps"]) if embedding else None
+        return Plan(**shared, rows=2, pairs=pairs.choose(options.pairs, image_list, options.seed), embedding=tap)
+    slots = targets.slots(job)
+    return Plan(**shared, rows=targets.per_image(job, slots), slots=slots)
+
+
+def _embedding(job, name, before):
+    """The tap that pairs are compared at; the maps' taps must feed it."""
+    tap, order = taps.resolve(job.trace, [name])[0], [one.name for one in job.taps]
+    late = [one.name for one in before if order.index(one.name) > order.index(tap.name)]
+    if late:
+        raise UsageError(f"--embedding {name}: {late[0]} comes after it and has no part in it; choose maps of an earlier --tap")
+    return tap
+
+
+def _check(options):
+    """Refuse options that do not go together."""
+    unknown = [name for name in options.method if name not in methods.NAMES]
+    if unknown:
+        raise UsageError(f"--method {unknown[0]}: there are {', '.join(methods.NAMES)}")
+    if (options.target in scores.PAIR_KINDS) != (options.pairs is not None):
+        raise UsageError(f"--target {options.target}: pairs of images are compared by --target cosine or dot, and both need --pairs "
+                         "(same-class:K, all or a CSV file)")
+    if options.pairs is not None and options.score != "logit":
+        raise UsageError(f"--score {options.score} is of classes; a pair's score is its --target, cosine or dot")
+    if options.literal_exp and methods.PLUS_PLUS not in options.method:
+        raise UsageError("--literal-exp is about Grad-CAM++: add --method gradcam++")
+
+
+def _at_taps(options):
+    return [name for name in options.method if name not in methods.AT_INPUT]
+
+
+def _specs(options):
+    """The taps' names; the input where a method reads it."""
+    return [*(options.tap if _at_taps(options) else ()), *(["input"] if "gradient" in options.method else [])]
+
+
+def _layers(options):
+    return options.layers if _at_taps(options) else None
+
+
+def _maps(options, trace, subsets):
+    """The maps of one backward pass, in order of taps, and the guided one."""
+    names = _at_taps(options) + ([methods.LITERAL] if options.literal_exp else [])
+    chosen = taps.resolve(trace, list(options.tap), options.layers) if names else []
+    for tap in chosen:
+        for one in subsets:
+            subset.check(one, tap)
+    found = [Map(name, one, tap) for tap in chosen for name in dict.fromkeys(names) for one in subsets]
+    whole, (image,) = subset.parse("all"), taps.resolve(trace, ["input"])
+    if "gradient" in options.method:
+        found.append(Map("gradient", whole, image))
+    return found, Map("guided-backprop", whole, image) if "guided-backprop" in options.method else None

@@ -1,0 +1,77 @@
+"""How the maps of a plan lie in its store."""
+
+import json
+
+import numpy as np
+
+from gradtools.network import passes
+from gradtools import store
+from gradtools.network.saliency import methods
+from gradtools.network.saliency.batch import NUMPY
+from gradtools.store import paths
+
+
+def entries(plan):
+    """Entries (int) of the job: its images, then its pairs."""
+    return len(plan.job.images.ids) + (0 if plan.pairs is None else len(plan.pairs))
+
+
+def _axes(plan):
+    """The axes of samples, maps and pairs."""
+    count = len(plan.job.images.ids)
+    samples = store.Axis(last=count)
+    if plan.pairs is None:
+        return samples, store.Axis("/map", plan.rows, last=count), None
+    return samples, store.Axis("/map", 2, first=count), store.Axis("/pair", first=count)
+
+
+def columns(plan):
+    """The datasets that grow."""
+    samples, maps, pairs = _axes(plan)
+    column, dtype = store.Column, NUMPY[plan.job.options.map_dtype]
+    found = passes.schema.columns(plan.job, samples)
+    found.append(column(paths.MAP_SCORE, (), [], "f4", "score that is differentiated", axis=maps))
+    if pairs is None:
+        found.append(column(paths.MAP_TARGET, (), [], "i4", "class the score is about", axis=maps))
+    else:
+        found.append(column(paths.PAIR_SCORE, (), [], "f4", f"{plan.job.options.target} of the embeddings", axis=pairs))
+    for one in plan.every_map:
+        text = f"{one.method} of channels {one.subset.text}, raw: before ReLU, resize and normalisation"
+        found.append(column(f"{one.path}/map", (one.tap.height, one.tap.width), ["y", "x"], dtype, text, axis=maps))
+        if one.method in (methods.PLUS_PLUS, methods.LITERAL):
+            found.append(column(f"{one.path}/undefined", (), [], "i4", "entries without a weight", axis=maps))
+    return found
+
+
+def unused(plan):
+    """Rows of maps that no label fills, by the scale of their dimension."""
+    return {} if plan.slots is None else {"/map": (plan.slots < 0).reshape(-1)}
+
+
+def command(plan):
+    """What must be the same for a stopped job to go on."""
+    pairs = None if plan.pairs is None else passes.schema.sha(plan.pairs.tolist())
+    maps = [one.name for one in plan.every_map]
+    return passes.schema.command(plan.job) | {"maps": maps, "pairs drawn": pairs, "channels": [one.subset.text for one in plan.every_map]}
+
+
+def begin(part, plan):
+    """Write what does not grow: samples, classes and model, and which sample each map is of."""
+    options = plan.job.options
+    passes.schema.begin(part, plan.job)
+    if plan.pairs is None:
+        sample = np.repeat(np.arange(len(plan.job.images.ids)), plan.rows)
+        partner = np.full(len(sample), -1)
+    else:
+        sample, partner = plan.pairs.reshape(-1), plan.pairs[:, ::-1].reshape(-1)
+        part.put(paths.MAP_TARGET, np.full(len(sample), -1, "i4"), ["/map"], "class the score is about, -1 none")
+        for name, rows in zip("ab", plan.pairs.T):
+            part.put(f"{paths.PAIRS}/{name}", rows.astype("i4"), ["/pair"], "row of the sample")
+    part.put(paths.MAP_SAMPLE, sample.astype("i4"), ["/map"], "row of the sample")
+    part.put(paths.MAP_PARTNER, partner.astype("i4"), ["/map"], "row of the sample it is compared with, -1 none")
+    pairing = {} if plan.pairs is None else {"pairs": options.pairs, "embedding": options.embedding, "seed": options.seed}
+    part.attributes(paths.MAPS, order=json.dumps([one.name for one in plan.every_map]), target=options.target, score=options.score,
+                    temperature=options.temperature, **pairing)
+    for one in plan.every_map:
+        part.attributes(one.path, method=one.method + one.subset.suffix, tap=one.tap.name, channels=one.subset.text, module=one.tap.module,
+                        call=one.tap.call)

@@ -1,0 +1,159 @@
+"""features with changed versions -> how alike images and their own versions are, beside pairs of one class and of two.
+
+`extract --augment` keeps the versions; here each feature is asked what it makes of them (SPEC 8, "Also cheap").
+"""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from gradtools.selection import features, samples
+from gradtools import interrupt
+from gradtools.images import versions as kinds_of
+from gradtools.math.pairs import bootstrap, group_sums, pair_means, augmented
+from gradtools.math.rows import vectors
+from gradtools.selection.outcomes import Outcome
+from gradtools.store import paths
+
+HELD_BYTES, MOST_IMAGES = 1 << 28, 5000  # of float64 rows of the images; beyond, images are drawn
+LEVELS = ("within", "between")
+
+
+@dataclasses.dataclass(frozen=True)
+class Versions:
+    """Rows of the versions of the images compared: by kind (V, n) row numbers of the store, -1 where there is none."""
+
+    keep: np.ndarray  # (N,) bool, the images
+    classes: np.ndarray  # (n,) int
+    labelled: bool
+    rows: dict
+    left_out: int
+
+
+def describe(source, options, *, say=print, progress=None):
+    """How alike images and their own versions are, feature by feature.
+
+    Parameters
+    ----------
+    source : store.Store
+    options : similarity.Options
+        Its features, where, resamples and seed.
+
+    Returns
+    -------
+    list of Outcome, empty where the store has no versions.
+    """
+    if samples.originals(source).all():
+        return []
+    groups = samples.group(source, options.where, lambda line: None)
+    chosen, found = features.resolve(source, options.features), []
+    with (progress or interrupt.unwatched)(len(chosen), 0, "features") as advance:
+        for feature in chosen:
+            held = _versions(source, groups, _most(feature), options.seed)
+            if not held.rows:
+                return []
+            if len(held.classes) < len(groups.classes):
+                say(f"{feature.name}: versions of {len(held.classes)} images, drawn with the seed")
+            found.append(features.checked(lambda: _described(source, feature, held, options), feature, held.keep, source))
+            advance(1)
+    return found
+
+
+def _most(feature):
+    """How many images are compared at most."""
+    return max(2, min(MOST_IMAGES, HELD_BYTES // (8 * feature.shape[1])))
+
+
+def _versions(source, groups, most, seed):
+    """The images, a draw of them where they are many, and where their versions lie."""
+    chosen = np.flatnonzero(groups.keep)
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:most])
+    keep = np.zeros(len(groups.keep), bool)
+    keep[chosen[drawn]] = True
+    return Versions(keep, groups.classes[drawn], groups.labelled, _rows(source, keep), groups.left_out)
+
+
+def _rows(source, keep):
+    """{`rotation=15`: (V, n) row numbers} of the kept images' versions, in the order in which kinds were asked for."""
+    original, number = source.values(paths.ORIGINAL), source.values(paths.VERSION)
+    place = np.cumsum(keep) - 1
+    names = [kinds_of.name(kind, strength) if kind else "" for kind, strength in
+             zip(source.values(paths.CHANGED_BY), source.values(paths.STRENGTH).tolist())]
+    names, mine = np.array(names), (original >= 0) & keep[original]
+    found = {}
+    for name in dict.fromkeys(names[mine].tolist()):
+        rows = np.flatnonzero(mine & (names == name))
+        found[name] = np.full((number[rows].max() + 1, int(keep.sum())), -1)
+        found[name][number[rows], place[original[rows]]] = rows
+    return found
+
+
+def _described(source, feature, held, options):
+    """One feature's table."""
+    unit, degenerate = vectors.unit_rows(features.read_rows(feature, held.keep))
+    counts = bootstrap.resample_counts(held.classes, options.resamples, options.seed)
+    table, missing = {}, int(degenerate.sum())
+    for name, rows in held.rows.items():
+        own = np.stack([_cosines(feature, unit, degenerate, version) for version in rows])
+        table[f"{name}:cosine"] = augmented.mean_over_images(own, counts)
+        table[f"{name}:auc"] = _own_or_other(unit, own, degenerate, held, counts)
+        table[f"{name}:unchanged"] = augmented.mean_over_images(_unchanged(source, held.keep, rows), counts)
+        missing += int(np.isnan(own[:, ~degenerate]).sum())
+    table |= _levels(unit[~degenerate], held, degenerate, counts)
+    return _outcome(source, feature, table, held, options, missing)
+
+
+def _cosines(feature, unit, degenerate, rows):
+    """Cosine of every image with one of its versions, (n,); NaN where one of them is not there or has no direction."""
+    keep = np.zeros(feature.shape[0], bool)
+    keep[rows[rows >= 0]] = True
+    changed, without = vectors.unit_rows(features.read_rows(feature, keep))
+    places = (np.cumsum(keep) - 1)[rows]
+    own = augmented.own_cosines(unit, changed[places][None])[0]
+    return np.where(degenerate | without[places] | (rows < 0), np.nan, own)
+
+
+def _own_or_other(unit, own, degenerate, held, counts):
+    """Pair AUC of own version against other images of the class; NaN where no image has a label."""
+    if not held.labelled:
+        return augmented.Measure(np.nan, np.full(len(counts), np.nan), 0)
+    there = ~degenerate
+    return augmented.own_or_other(unit[there], own[:, there], held.classes[there], counts[:, there])
+
+
+def _unchanged(source, keep, rows):
+    """Whether the prediction of every version is the image's, (V, n) float; NaN where that is not known."""
+    if source.predicted is None:
+        return np.full(rows.shape, np.nan)
+    return np.where(rows < 0, np.nan, source.predicted[rows] == source.predicted[keep])
+
+
+def _levels(unit, held, degenerate, counts):
+    """Means over pairs of images of one class and of two, {name: Measure}."""
+    classes, counts = held.classes[~degenerate], counts[:, ~degenerate]
+    if not held.labelled or len(unit) < 2:
+        return {name: augmented.Measure(np.nan, np.full(len(counts), np.nan), 0) for name in LEVELS}
+    grouping = group_sums.cells(classes, np.zeros(len(classes), int))
+    means = pair_means.pair_statistics(group_sums.cell_sums([(unit, grouping[0])], len(grouping[1]), "dot"), *grouping[1:])
+    drawn = bootstrap.bootstrap_pair_statistics(unit, *grouping, counts)
+    at = {name: place for place, name in enumerate(pair_means.STATISTICS)}
+    return {name: augmented.Measure(means[name].value, drawn[:, at[name]], means[name].pairs) for name in LEVELS}
+
+
+def _outcome(source, feature, table, held, options, missing):
+    """Put values, intervals and counts together, as in the tables of similarities."""
+    replicates = np.stack([measure.replicates for measure in table.values()], axis=1)
+    bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
+    columns = {
+        "statistic": list(table),
+        "value": np.array([measure.value for measure in table.values()]),
+        "low": bounds[:, 0],
+        "high": bounds[:, 1],
+        "pairs": np.array([measure.count for measure in table.values()], "i8"),
+    }
+    facts = {"rows": len(held.classes), "left_out": held.left_out, "degenerate": missing, "resamples": len(replicates), "seed": options.seed,
+             "resampling": "multinomial", "kinds": json.dumps(list(held.rows)),
+             "leaks": int(samples.target_leaks(source)), "dimension": feature.shape[1]}
+    return Outcome(feature.name, paths.augmentation(feature.name), columns, facts,
+                   f"cosine of {feature.name} between images and their own versions", replicates)

@@ -1,0 +1,201 @@
+"""maps -> similarity: how alike the maps of two images of a class are, and what a map that knows nothing of the class would reach.
+
+Beside the pairs within classes stand the pairs of maps of two classes, every map against the mean map of its class's other
+images, and against a centred Gaussian (SPEC 5, 6). Intervals resample images; two maps of one image are no pair.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.selection import maps as stored
+from gradtools.selection import outcomes
+from gradtools import store
+from gradtools.errors import GradtoolsError
+from gradtools.math.pairs import bootstrap
+from gradtools.math.maps import map_controls, map_metrics, map_pairs
+from gradtools.store import paths
+from gradtools.tables.wording import CLASS_BY_PREDICTION
+
+METRICS = ("CC", "SIM", "KLD", "AUC")
+BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
+__all__ = ["METRICS", "Options", "describe", "kept_maps", "matrices", "tell_maps"]
+COUNT_BYTES = 1 << 28  # what the counts of the resamples may take; fewer are drawn where they would take more
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the values beside the samples, the resamples and the seed."""
+
+    metrics: tuple = METRICS
+    reading: stored.Reading = stored.Reading()
+    eps: float = map_metrics.MIT_EPS
+    log_base: float = np.e
+    top_share: float | None = None
+    between: bool = True
+
+    @property
+    def settings(self):
+        """The metrics' own settings (MapSettings); signed maps span twice the range."""
+        return map_metrics.MapSettings(self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0)
+
+
+def describe(source, feature, groups, options, resamples=1000, seed=0):
+    """Statistics of one feature's maps under every metric.
+
+    Parameters
+    ----------
+    source : store.Store
+    feature : maps.Feature
+    groups : samples.Groups
+        A map counts where its sample and, of a pair, its partner are kept.
+    options : Options
+    resamples, seed : int
+        Of images, within their classes.
+
+    Returns
+    -------
+    list of Result, one a metric. Statistics with labels: within (mean over the pairs of a class), within_macro (mean of the
+    class means), between, within_minus_between, where predictions are known `BY_PREDICTION`, class_mean (each map against the mean
+    map of its class's other images), centre (each against a centred Gaussian); without: all, rest_mean (against that of all other images) and
+    centre. KLD, AUC and NSS are the mean of both directions.
+
+    Raises
+    ------
+    GradtoolsError, UsageError
+
+    References
+    ----------
+    SPEC 1.2, 6.1-6.4, 6.6.
+    """
+    rows, images = kept_maps(source, groups)
+    maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
+    counts = _counts(groups, images, resamples, seed)
+    shared = dict(metrics=options.metrics, settings=options.settings, images=images)
+    between = options.between and groups.labelled
+    predictions = groups.predictions[images] if between and groups.predicted else None
+    pairs = map_pairs.within_groups(maps, classes, counts=counts, between=between, predictions=predictions, **shared)
+    mean = map_controls.against_mean(maps, classes, **shared)
+    centre = map_controls.against(maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings)
+    facts = _facts(source, maps, groups, options, images, seed)
+    return [_result(feature, metric, groups.labelled, pairs[metric], (mean[metric], centre[metric]), counts, facts)
+            for metric in options.metrics]
+
+
+def matrices(source, features, groups, options, first):
+    """The matrices of every pair of maps, and what makes their rows.
+
+    Parameters
+    ----------
+    features : list of maps.Feature
+    first : int
+        Entries of the job before the maps' own.
+
+    Returns
+    -------
+    columns : list of store.Column
+        (M, M) float32 each, NaN at degenerate maps; KLD, AUC and NSS are the mean of both directions.
+    rows : callable
+        start, stop -> {path: (stop - start, M) float32 array}
+    count : int
+        M
+    """
+    kept, _ = kept_maps(source, groups)
+    axis, columns, makers = store.Axis("/map", first=first), [], []
+    for feature in features:
+        path = {metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics}
+        columns += [store.Column(path[metric], (len(kept),), ["/other_map"], "f4", f"{metric} of {feature.name}, every pair", axis=axis)
+                    for metric in options.metrics]
+        maps = stored.Maps(source, feature, kept, options.reading)
+        makers.append((path, map_pairs.matrix_rows(maps, options.metrics, options.settings)))
+
+    def rows(start, stop):
+        return {path[metric]: values.astype("f4") for path, maker in makers for metric, values in maker(start, stop).items()}
+
+    return columns, rows, len(kept)
+
+
+def tell_maps(sink, source, groups):
+    """Write which sample, partner and target each row of a matrix is of, where the maps themselves are not carried on."""
+    kept, _ = kept_maps(source, groups)
+    place = np.append(np.cumsum(groups.keep) - 1, -1)  # the last for no partner
+    for path, text in ((paths.MAP_SAMPLE, "row of the sample"), (paths.MAP_PARTNER, "row of the pair's other sample, -1 none")):
+        sink.put(path, place[source.values(path)[kept]].astype("i4"), ["/map"], text)
+    if source.values(paths.MAP_TARGET) is not None:
+        sink.put(paths.MAP_TARGET, source.values(paths.MAP_TARGET)[kept], ["/map"], "class that the score is about, -1 none")
+    about = source.attributes(paths.MAPS)
+    sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})
+
+
+def kept_maps(source, groups):
+    """Rows of the store's maps that count, and the kept sample that each is of.
+
+    Returns
+    -------
+    rows, images : (M,) int arrays
+        Rows ascend; images are places among the kept samples.
+    """
+    sample, partner = source.values(paths.MAP_SAMPLE), source.values(paths.MAP_PARTNER)
+    keep = groups.keep[sample] & ((partner < 0) | groups.keep[partner])
+    rows = np.flatnonzero(keep)
+    if len(rows) < 2:
+        raise GradtoolsError(f"{source.name}: {len(rows)} maps of the samples to compare, and a pair takes two")
+    return rows, (np.cumsum(groups.keep) - 1)[sample[rows]]
+
+
+def _counts(groups, images, resamples, seed):
+    """Copies of the image of every map in every resample, (B, M): the counts of the vectors' intervals, so that both can be paired."""
+    most = COUNT_BYTES // (2 * (len(groups.classes) + len(images)))
+    return bootstrap.resample_counts(groups.classes, min(resamples, max(most, 2)), seed)[:, images]
+
+
+def _facts(source, maps, groups, options, images, seed):
+    """What the values depend on, and how many samples they rest on."""
+    settings, reading, about = options.settings, options.reading, source.attributes(paths.MAPS)
+    facts = {"maps": len(images), "samples": len(np.unique(images)), "left_out": int((~groups.keep).sum()),
+             "unlabelled": groups.unlabelled, "seed": seed, "resampling": "multinomial",
+             "leaks": int(about.get("target") == "label"), "target": str(about.get("target", "")),
+             "size": "x".join(map(str, maps.size)), "native": int(tuple(maps.size) == tuple(maps.native)), "sign": reading.sign,
+             "eps": settings.eps, "log_base": settings.log_base, "mask": _mask(settings), "direction": "both", "ties": "half"}
+    return facts | ({"fuse": reading.fuse, "taps": len(maps.feature.taps)} if len(maps.feature.taps) > 1 else {})
+
+
+def _mask(settings):
+    """The mask of AUC and NSS in words."""
+    return "above the mean" if settings.top_share is None else f"top {settings.top_share:g}"
+
+
+def _result(feature, metric, labelled, pairs, controls, counts, facts):
+    """Values, intervals and counts of one metric."""
+    table, replicates = _of_pairs(pairs, labelled)
+    for name, values in zip(("class_mean" if labelled else "rest_mean", "centre"), controls):
+        present = ~np.isnan(values)
+        table[name] = (float(values[present].mean()) if present.any() else np.nan, int(present.sum()))
+        replicates = np.column_stack([replicates, _resampled_mean(values[present], counts[:, present])])
+    bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
+    columns = {"statistic": list(table), "value": np.array([value for value, _ in table.values()]), "low": bounds[:, 0],
+               "high": bounds[:, 1], "pairs": np.array([number for _, number in table.values()], "i8")}
+    facts = {"rows": facts["maps"] - pairs.degenerate, "degenerate": pairs.degenerate, "resamples": len(counts), **facts}
+    return outcomes.result(feature.name, metric, columns, replicates, facts)
+
+
+def _of_pairs(pairs, labelled):
+    """{statistic: (value, pairs)} and replicates (B, S) of the means over pairs."""
+    if not labelled:
+        mean = pairs.means["within"]
+        return {"all": (mean.value, mean.pairs)}, pairs.replicates[:, :1]
+    at = {name: place for place, name in enumerate(pairs.means)}
+    within, between = pairs.means["within"], pairs.means["between"]
+    gap = within.value - between.value, min(within.pairs, between.pairs)
+    first, kinds = [name for name in map_pairs.STATISTICS if name in at], [name for name in BY_PREDICTION if name in at]
+    means = {name: (pairs.means[name].value, pairs.means[name].pairs) for name in (*first, *kinds)}
+    table = {name: means[name] for name in first} | {"within_minus_between": gap} | {name: means[name] for name in kinds}
+    drawn = {name: pairs.replicates[:, place] for name, place in at.items()}
+    drawn["within_minus_between"] = drawn["within"] - drawn["between"]
+    return table, np.column_stack([drawn[name] for name in table])
+
+
+def _resampled_mean(values, counts):
+    """Mean of (M,) values under counts (B, M): (B,), NaN where a resample has none of them."""
+    total = counts.sum(axis=1, dtype=np.float64)
+    return np.divide(counts @ values, total, out=np.full(len(counts), np.nan), where=total > 0)

@@ -1,0 +1,98 @@
+"""features -> how well a linear probe reads the true label, also after the class row of the prediction is taken away.
+
+A gradient is mostly the class row W_c of the prediction c. Whether the true label stays readable without it, and among
+images of equal prediction, says whether the gradient knows more than the network's answer (SPEC 8.3).
+"""
+
+import numpy as np
+
+from gradtools.selection import features, samples
+from gradtools import interrupt
+from gradtools.errors import GradtoolsError
+from gradtools.math.rows import probe
+from gradtools.selection.outcomes import Outcome
+from gradtools.store import paths
+
+SHUFFLES = 20  # of the labels; each costs as much as the probe itself
+WITHOUT, GIVEN = ":without-row", "same-prediction"
+
+
+def describe(source, options, *, say=print, progress=None):
+    """Cross-validated accuracy of linear probes of every feature, beside the same on shuffled labels.
+
+    Parameters
+    ----------
+    source : store.Store
+    options : similarity.Options
+        Its features, where and seed.
+
+    Returns
+    -------
+    list of Outcome
+
+    Raises
+    ------
+    GradtoolsError
+        Without labels, or with fewer than two of five images each.
+    """
+    groups = samples.group(source, options.where, lambda line: None)
+    keep = probe.decodable(groups.classes) if groups.labelled else np.zeros(len(groups.classes), bool)
+    if len(np.unique(groups.classes[keep])) < 2:
+        raise GradtoolsError(f"{source.name}: --decode takes at least two labels with {probe.FOLDS} images each")
+    if not keep.all():
+        say(f"{int((~keep).sum())} images of labels with fewer than {probe.FOLDS} are left out of the probes")
+    scopes = {"all": (keep, None)}
+    given = probe.contested(groups.classes, groups.predictions) if groups.predicted else np.zeros(len(keep), bool)
+    if given.any():
+        scopes[GIVEN] = given, groups.predictions
+    else:
+        say("no prediction has images of two labels that a probe could tell: nothing is read given the same prediction")
+    chosen, found = features.resolve(source, options.features), []
+    with (progress or interrupt.unwatched)(len(chosen), 0, "probes") as advance:
+        for feature in chosen:
+            found.append(features.checked(lambda: _described(source, feature, groups, scopes, options), feature, groups.keep, source))
+            advance(1)
+    return found
+
+
+def _described(source, feature, groups, scopes, options):
+    """One feature's table: a row for all images and one given the same prediction, each whole and without the class row."""
+    rows = features.read_rows(feature, groups.keep).astype(np.float64)
+    if not np.isfinite(rows).all():
+        raise GradtoolsError("NaN or infinity cannot be probed")
+    table = {}
+    for suffix, kept in _forms(source, feature, rows, groups).items():
+        for scope, (inside, predictions) in scopes.items():
+            strata = None if predictions is None else predictions[inside]
+            found = probe.decode(kept[inside], groups.classes[inside], strata, SHUFFLES, options.seed)
+            table[scope + suffix] = _row(found, groups.classes[inside])
+    columns = {key: np.array([row[key] for row in table.values()]) for key in next(iter(table.values()))}
+    facts = {"rows": len(rows), "left_out": groups.left_out, "folds": probe.FOLDS, "shuffles": SHUFFLES, "seed": options.seed,
+             "leaks": int(samples.target_leaks(source)), "dimension": feature.shape[1]}
+    return Outcome(feature.name, paths.decoding(feature.name), {"statistic": list(table), **columns}, facts,
+                   f"how well a linear probe reads the label from {feature.name}")
+
+
+def _forms(source, feature, rows, groups):
+    """The rows as they are and, of a gradient with a channel a weight, without the class row of the prediction."""
+    weights = source.class_rows
+    if not groups.predicted or weights is None or weights.shape[1] != rows.shape[1] or feature.kind not in ("gradient", "weight"):
+        return {"": rows}
+    return {"": rows, WITHOUT: probe.without_direction(rows, weights[groups.predictions])}
+
+
+def _row(found, labels):
+    """What the store keeps of one probe."""
+    return {
+        "accuracy": found.accuracy.mean(),
+        "accuracy_sd": found.accuracy.std(),
+        "balanced": found.balanced.mean(),
+        "balanced_sd": found.balanced.std(),
+        "shuffled_accuracy": found.shuffled_accuracy.mean(),
+        "shuffled_accuracy_sd": found.shuffled_accuracy.std(),
+        "shuffled_balanced": found.shuffled_balanced.mean(),
+        "shuffled_balanced_sd": found.shuffled_balanced.std(),
+        "p": found.p,
+        "images": len(labels),
+        "labels": len(np.unique(labels)),
+    }

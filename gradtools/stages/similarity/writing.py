@@ -1,0 +1,135 @@
+"""The store that `similarity` writes: tables, replicates and, block by block, the matrices that were asked for."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from gradtools import __version__, store
+from gradtools.selection import features, samples
+from gradtools.stages.similarity import map_similarity
+from gradtools.store import provenance
+from gradtools.math.rows import vectors
+from gradtools.stages.similarity.options import Options
+
+MATRIX_BLOCK = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Writing:
+    """What is written where: the input, its chosen samples and features, and how the output is made."""
+
+    source: store.Store
+    output: str
+    options: Options
+    groups: samples.Groups
+    chosen: list
+    of_maps: list
+    results: list
+    begun: tuple
+    carry: bool
+    force: bool
+    restart: bool
+    say: Callable
+    progress: Callable
+
+
+def write(job):
+    """Write the results, and the matrices block by block where they were asked for."""
+    if job.options.matrix:
+        _write_matrices(job)
+        return
+    with store.create(job.output, "similarity", force=job.force) as sink:
+        _carry(sink, job)
+        _fill(sink, job)
+
+
+def _carry(sink, job):
+    """What comes from the input; names the results that a subset leaves behind."""
+    replacing = [result.path for result in job.results]
+    behind = sink.carry(job.source, job.groups.keep, job.carry, replacing)
+    if behind:
+        job.say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
+
+
+def _fill(sink, job):
+    """Tables, replicates and the step."""
+    for result in job.results:
+        result.write(sink)
+    sink.history(
+        [job.source], provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum()))
+    )
+
+
+def _write_matrices(job):
+    """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time; goes on after a kill."""
+    n = int(job.groups.keep.sum()) if job.chosen else 0
+    wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metrics]
+    columns, of_maps, total = [_matrix_column(feature, metric, n) for feature, metric in wanted], None, n
+    if job.of_maps:
+        further, of_maps, count = map_similarity.matrices(job.source, job.of_maps, job.groups, job.options.maps, n)
+        columns, total = columns + further, n + count
+
+    def rows(start, stop):
+        if start >= n:
+            return of_maps(start - n, stop - n)
+        paths = (column.path for column in columns)
+        return {path: _matrix_rows(feature, metric, job.groups.keep, start, stop) for path, (feature, metric) in zip(paths, wanted)}
+
+    command = {
+        **dataclasses.asdict(job.options),
+        "version": __version__,
+        "carry": job.carry,
+        "inputs": store.digests(job.source.file),
+        "features": [feature.name for feature in (*job.chosen, *job.of_maps)],
+    }
+    with store.grow(
+        job.output,
+        "similarity",
+        columns,
+        total,
+        MATRIX_BLOCK,
+        command,
+        lambda part: _begin_matrices(part, job),
+        force=job.force,
+        restart=job.restart,
+        say=job.say,
+    ) as part, job.progress(total, part.committed, "rows") as advance:
+        for start, stop in _matrix_blocks(part.committed, n, total):
+            part.append(rows(start, stop), np.zeros(stop - start, bool))
+            advance(stop - start)
+        if not part.whole:
+            _fill(part, job)
+
+
+def _matrix_column(feature, metric, n):
+    """The growing matrix of one feature under one metric."""
+    path = f"{store.paths.similarity(feature.name, metric)}/matrix"
+    return store.Column(path, (n,), ["/other"], "f4", f"{metric} of {feature.name}, every pair", axis=store.Axis(last=n))
+
+
+def _begin_matrices(part, job):
+    """What does not grow: what is carried on, and which maps the rows are."""
+    _carry(part, job)
+    if job.of_maps and not job.carry:
+        map_similarity.tell_maps(part, job.source, job.groups)
+
+
+def _matrix_blocks(committed, n, total):
+    """(start, stop) of the blocks that are left: those of vectors, before n, and those of maps."""
+    for first, last in ((0, n), (n, total)):
+        for start in range(first, last, MATRIX_BLOCK):
+            if start >= committed:
+                yield start, min(start + MATRIX_BLOCK, last)
+
+
+def _matrix_rows(feature, metric, keep, start, stop):
+    """Rows start..stop of one matrix, (stop - start, n) float32."""
+    chosen = np.zeros(len(keep), bool)
+    chosen[np.flatnonzero(keep)[start:stop]] = True
+    own, _ = vectors.prepared_rows(features.read_rows(feature, chosen), metric)
+    parts = [
+        vectors.product_block(own, vectors.prepared_rows(rows, metric)[0], metric)
+        for rows, _ in features.blocks_of(feature, keep)
+    ]
+    return np.hstack(parts).astype("f4")

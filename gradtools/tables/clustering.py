@@ -1,0 +1,78 @@
+"""Tables of clusterings: agreement with the classes and with the argmax, the argmax itself and random labels beside."""
+
+import numpy as np
+
+from gradtools.tables import model
+from gradtools.tables.model import Cell
+
+METHODS = ("kmeans", "gmm", "agglomerative")
+INDICES = {
+    "ari": "ARI with the classes",
+    "nmi": "NMI with the classes",
+    "silhouette": "silhouette of the clusters",
+    "silhouette_true": "silhouette of the true classes",
+    "ari_argmax": "ARI with the argmax",
+}
+
+
+def make(subjects):
+    """One table a method and index, one row a model; then the paired differences of ARI."""
+    for method in sorted({method for subject in subjects for _, method in subject.clusters}, key=METHODS.index):
+        found = [model.by_role(subject, subject.clusters, method) for subject in subjects]
+        settings = _settings(found)
+        notes = (*model.where_taps_are(subjects), *model.left_out(subjects, found))
+        for index, title in INDICES.items():
+            controls = _controls(index) if index in ("ari", "nmi") else None
+            yield model.one_row_a_model(
+                subjects,
+                found,
+                f"{method}: {title} ({settings})",
+                _index(index),
+                "clustering",
+                notes if index == "ari" else (),
+                controls,
+            )
+        values, replicates = (lambda measured: float(measured.columns["ari"].mean())), (
+            lambda measured: measured.replicates
+        )
+        yield from model.differences(
+            subjects, found, f"{method}: ARI, {model.OWN} minus the others, paired intervals", values, replicates
+        )
+        yield from model.between_models(subjects, found, f"{method}: ARI", values, replicates)
+
+
+def _settings(found):
+    """What the clusterings of a table were made with."""
+    return " or ".join(dict.fromkeys(_setting(measured) for results in found for measured in results.values()))
+
+
+def _setting(measured):
+    """What one of them was made with."""
+    facts, repeats = measured.facts, len(measured.columns["seed"])
+    space = f"PCA {facts['pca']}" if facts["pca"] else "full space"
+    rows = "unit rows" if facts["normalize"] == "unit" else "raw rows"
+    return f"k = {facts['k']}, {rows}, {space}, {repeats} seed{'s, mean ± spread' if repeats > 1 else ''}"
+
+
+def _index(name):
+    """Measured to the Cell of one index: mean and spread over the repeats; ARI with the interval of resampled images."""
+
+    def cell(measured):
+        values = measured.columns[name]
+        low, high = (measured.facts["ari_low"], measured.facts["ari_high"]) if name == "ari" else (np.nan, np.nan)
+        return Cell(float(values.mean()), low, high, float(values.std()) if len(values) > 1 else np.nan)
+
+    return cell
+
+
+def _controls(index):
+    """{role: Measured} to the control columns of an index."""
+
+    def columns(results):
+        facts = next((measured.facts for measured in results.values()), {})
+        return {
+            "argmax itself": Cell(facts.get(f"argmax_{index}", np.nan)),
+            "random labels": Cell(facts.get(f"random_{index}", np.nan), spread=facts.get(f"random_{index}_sd", np.nan)),
+        }
+
+    return columns

@@ -1,0 +1,128 @@
+"""The three tables of the blog post "Gradient Similarity in CNNs" (SPEC 1), as they stand there, and its published values."""
+
+import numpy as np
+
+from gradtools.tables import maps
+from gradtools.selection.subjects import role
+from gradtools.tables.model import FILLED_BY, Cell, Table
+
+COLUMNS = {"Cos_Sim_GW": "gradient@last-conv", "Cos_Sim_P": "logits", "Cos_Sim_FM": "activation@last-block"}
+MAP_COLUMNS = {f"Grad_Cam_{metric}": metric for metric in ("CC", "KLD", "SIM", "AUC")}
+SSIM = {"Grad_Cam_SSIM": "SSIM"}  # an earlier draft of the post heads the SIM column so
+FEATURES = {
+    "Gradient Weights": "gradient@last-conv",
+    "Final Predictions": "logits",
+    "Feature Maps": "activation@last-block",
+}
+
+PUBLISHED_SIMILARITY = {
+    "Resnet18": (0.832475, 0.750405, 0.809194, 0.514107, 0.546371, 0.640893, 0.473252),
+    "Resnet34": (0.891979, 0.760314, 0.821133, 0.547336, 0.303619, 0.717424, 0.482986),
+    "Resnet50": (0.970702, 0.781508, 0.842356, 0.387207, 0.845985, 0.534813, 0.441505),
+    "Resnet101": (0.898816, 0.777873, 0.841248, 0.451866, 0.607102, 0.587721, 0.471974),
+    "Resnet152": (0.918961, 0.784820, 0.834101, 0.513276, 0.560512, 0.600739, 0.498934),
+}
+PUBLISHED_CLUSTERING = {
+    "kmeans": {
+        "Gradient Weights": (0.95, 0.98, 0.79, 0.63, 0.85, 0.62, 1.00, 1.00, 0.89, 0.95, 0.98, 0.83, 0.77, 0.91, 0.81),
+        "Final Predictions": (0.30, 0.64, 0.42, 0.50, 0.78, 0.42, 0.41, 0.69, 0.33, 0.34, 0.66, 0.39, 0.53, 0.77, 0.43),
+        "Feature Maps": (0.41, 0.72, 0.42, 0.57, 0.80, 0.51, 0.41, 0.73, 0.49, 0.23, 0.57, 0.41, 0.39, 0.69, 0.35),
+    },
+    "gmm": {
+        "Gradient Weights": (0.95, 0.98, 0.79, 0.61, 0.85, 0.62, 1.00, 1.00, 0.89, 0.95, 0.98, 0.83, 0.77, 0.91, 0.81),
+        "Final Predictions": (0.30, 0.64, 0.38, 0.48, 0.78, 0.40, 0.34, 0.68, 0.30, 0.37, 0.69, 0.31, 0.57, 0.80, 0.43),
+        "Feature Maps": (0.46, 0.74, 0.42, 0.52, 0.77, 0.48, 0.41, 0.73, 0.49, 0.24, 0.58, 0.39, 0.40, 0.71, 0.30),
+    },
+}
+NOT_RECOVERABLE = (
+    "not recoverable from the post: its tap, images, version of the weights and clustering space. Here: the last convolution, "
+    "logits, the pooled last block, mean of class means."
+)
+CONTROL = (
+    "the post's mean within classes ignores the level between them, and its clusters can be the argmax itself: "
+    "read --layout similarity and --layout clustering beside it."
+)
+
+
+def tables(subjects, published=False):
+    """The post's three tables from any number of models."""
+    yield _similarity(subjects, published)
+    for method, title in (("kmeans", "Clustering using K-means"), ("gmm", "Clustering using GMM")):
+        yield _clustering(subjects, method, title, published)
+
+
+def _similarity(subjects, published):
+    """Model x (cosine similarities, Grad-CAM similarities)."""
+    of_maps = [maps.grad_cam(subject) for subject in subjects]
+    by_metric = [{metric: measured for (_, metric), measured in found.items()} for found in of_maps]
+    heads = [*COLUMNS, *MAP_COLUMNS]
+    extra = SSIM if any("SSIM" in found for found in by_metric) else {}
+    rows = [
+        {"Model": subject.name, **_cosines(subject), **_of_maps(found, MAP_COLUMNS | extra)}
+        for subject, found in zip(subjects, by_metric)
+    ]
+    if published:
+        rows += [
+            {
+                "Model": f"{model} (published, other images)",
+                **{head: Cell(value, digits=6) for head, value in zip(heads, values)},
+            }
+            for model, values in PUBLISHED_SIMILARITY.items()
+        ]
+    notes = (NOT_RECOVERABLE, CONTROL, *_about_maps(subjects, of_maps))
+    return Table("Model\\Matrices", ["Model", *heads, *extra], rows, notes)
+
+
+def _cosines(subject):
+    """Mean of class means of the cosines, a cell a column."""
+    found = {role(subject, feature): measured for (feature, metric), measured in subject.similarity.items() if metric == "cosine"}
+    return {
+        head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6) for head, name in COLUMNS.items()
+    }
+
+
+def _of_maps(found, columns):
+    """Mean of class means of Grad-CAM's maps, a cell a column."""
+    return {
+        head: Cell(found[metric].get("within_macro")[0] if metric in found else np.nan, digits=6) for head, metric in columns.items()
+    }
+
+
+def _about_maps(subjects, found):
+    """Which maps the Grad-CAM columns are of, or what computes them."""
+    for subject, measured in zip(subjects, found):
+        computed = {metric for _, metric in measured}
+        lacking = [head for head, metric in MAP_COLUMNS.items() if metric not in computed]
+        if lacking:
+            tap = subject.taps.get("default_gradient", "one tap")
+            yield f"{subject.name}: {', '.join(lacking)}: {FILLED_BY['maps']} computes them, of gradcam at {tap}"
+    yield from maps.settings(subjects, found)
+    if any(found):
+        yield "Grad_Cam_*: levels as well: maps of other classes and a centred Gaussian stand beside them in --layout maps."
+
+
+def _clustering(subjects, method, title, published):
+    """Feature x (model: ARI, NMI, silhouette)."""
+    heads, rows = [], [{"Metric": feature} for feature in FEATURES]
+    for subject in subjects:
+        found = {
+            role(subject, feature): measured for (feature, name), measured in subject.clusters.items() if name == method
+        }
+        for row in rows:
+            measured = found.get(FEATURES[row["Metric"]])
+            row |= {
+                f"{subject.name} {head}": Cell(float(measured.columns[key].mean()) if measured else np.nan, digits=2)
+                for head, key in (("ARI", "ari"), ("NMI", "nmi"), ("Silhouette", "silhouette"))
+            }
+        heads += [f"{subject.name} {head}" for head in ("ARI", "NMI", "Silhouette")]
+    if published:
+        heads += _published_clustering(rows, method)
+    return Table(title, ["Metric", *heads], rows)
+
+
+def _published_clustering(rows, method):
+    """Add the post's values to the rows; returns their heads."""
+    heads = [f"{model} {head} (published)" for model in PUBLISHED_SIMILARITY for head in ("ARI", "NMI", "Silhouette")]
+    for row in rows:
+        row |= {head: Cell(value, digits=2) for head, value in zip(heads, PUBLISHED_CLUSTERING[method][row["Metric"]])}
+    return heads

@@ -1,0 +1,1 @@
+"""Training of the bundled networks, run by `make weights`; not installed."""

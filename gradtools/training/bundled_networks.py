@@ -1,0 +1,155 @@
+"""
+Train the example's three networks and write their weights into gradtools/bundled: `make weights`.
+
+Every epoch sees fresh scenes of the training half (digits 20 to 46 pixels); the held-out half is only ever measured
+on, with the float16 weights as they are shipped. About 12 minutes on two cores. Seeded: the same machine makes the
+same weights, another one slightly different ones (sums are rounded in another order).
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from gradtools.bundled import scene_resnet, scenes
+
+FOLDER = Path(__file__).parents[1] / "bundled"
+NETWORKS = ("resnet8", "resnet14", "resnet20")
+EPOCHS = 40
+SCENES_PER_CLASS = 250
+BATCH = 50
+LEARNING_RATE = 6e-3
+WEIGHT_DECAY = 0.05
+MEASURED = {"20-46 px": (scenes.LARGE_HEIGHTS, 100), "12-24 px": ((12, 24), 100),
+            "demo": (scenes.DEMO_HEIGHTS, scenes.DEMO_PER_CLASS)}
+
+
+def batch_of(half, per_class, seed=0, heights=scenes.LARGE_HEIGHTS):
+    """
+    Scenes as the networks take them.
+
+    Parameters
+    ----------
+    half : str, "train" or "heldout"
+    per_class, seed : int
+    heights : (int, int), pixels
+
+    Returns
+    -------
+    images : (10 * per_class, 3, 64, 64) float32 tensor, preprocessed
+    labels : (10 * per_class,) int64 tensor, in the order of the classes
+    """
+    images = np.stack([scenes.scene_of(half, label, number, seed, heights).image
+                       for label in range(len(scenes.CLASSES)) for number in range(per_class)])
+    labels = torch.arange(len(scenes.CLASSES)).repeat_interleave(per_class)
+    return preprocessed(images), labels
+
+
+def preprocessed(images):
+    """(N, 64, 64, 3) uint8 array -> (N, 3, 64, 64) float32 tensor, normalised as `scene_resnet.PREPROCESS` says."""
+    mean, std = (torch.tensor(scene_resnet.PREPROCESS[key]).view(3, 1, 1) for key in ("mean", "std"))
+    return ((torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - mean) / std).contiguous()
+
+
+def train(names=NETWORKS):
+    """
+    Train networks side by side on the same scenes.
+
+    Parameters
+    ----------
+    names : sequence of str, callables of `scene_resnet`
+
+    Returns
+    -------
+    dict of name to module, in evaluation mode
+    """
+    torch.manual_seed(0)
+    networks = {name: getattr(scene_resnet, name)() for name in names}
+    steps = EPOCHS * SCENES_PER_CLASS * len(scenes.CLASSES) // BATCH
+    learners = [learner(network, steps) for network in networks.values()]
+    for epoch in range(EPOCHS):
+        images, labels = batch_of("train", SCENES_PER_CLASS, seed=epoch)
+        for rows in torch.randperm(len(labels)).split(BATCH):
+            for network, (optimizer, schedule) in zip(networks.values(), learners):
+                step(network, optimizer, schedule, images[rows], labels[rows])
+        print(f"epoch {epoch + 1} of {EPOCHS}", file=sys.stderr)
+    return {name: network.eval() for name, network in networks.items()}
+
+
+def learner(network, steps):
+    """AdamW and a one-cycle schedule of its learning rate."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+
+
+def step(network, optimizer, schedule, images, labels):
+    """One step down the cross-entropy of a batch."""
+    optimizer.zero_grad()
+    functional.cross_entropy(network(images), labels).backward()
+    optimizer.step()
+    schedule.step()
+
+
+def save(network, path):
+    """
+    Write a state dict in float16.
+
+    BatchNorm's counters of batches are left out: evaluation does not read them and strict loading does not miss them.
+    """
+    state = {key: value.half() for key, value in network.state_dict().items() if value.is_floating_point()}
+    torch.save(state, path)
+
+
+def load(name, folder=FOLDER):
+    """
+    One of the example's networks with its shipped weights, in float32 and evaluation mode.
+
+    Parameters
+    ----------
+    name : str, "resnet8", "resnet14" or "resnet20"
+    folder : path, where scene_NAME.pth lies
+
+    Returns
+    -------
+    torch.nn.Module
+    """
+    network = getattr(scene_resnet, name)()
+    state = torch.load(Path(folder) / f"scene_{name}.pth", weights_only=True)
+    network.load_state_dict(state, strict=True)
+    return network.eval()
+
+
+@torch.inference_mode()
+def accuracy(network, images, labels):
+    """The share of images whose largest logit is their label's: a float in 0..1."""
+    predictions = torch.cat([network(part).argmax(1) for part in images.split(250)])
+    return (predictions == labels).float().mean().item()
+
+
+def table(names=NETWORKS):
+    """Held-out accuracy of the shipped weights, one line a network, a column for each of `MEASURED`."""
+    sets = [batch_of("heldout", per_class, heights=heights) for heights, per_class in MEASURED.values()]
+    lines = [" ".join(["network ", *(f"{head:>9}" for head in MEASURED)])]
+    for name in names:
+        network = load(name)
+        lines.append(" ".join([f"{name:8}", *(f"{accuracy(network, *pair):9.1%}" for pair in sets)]))
+    return "\n".join(lines)
+
+
+def main():
+    """Train, write the weights, print how well they do on held-out scenes."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    torch.set_num_threads(2)
+    start = time.monotonic()
+    for name, network in train().items():
+        save(network, FOLDER / f"scene_{name}.pth")
+    print(f"trained {', '.join(NETWORKS)} in {time.monotonic() - start:.0f} s; accuracy on held-out scenes:")
+    print(table())
+
+
+if __name__ == "__main__":
+    main()

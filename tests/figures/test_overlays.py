@@ -1,0 +1,284 @@
+"""Maps as pictures: what they show is what `read_maps` gives, files are as planned, and nobody else's file is touched."""
+
+import hashlib
+import json
+import os
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import rankdata
+
+from conftest import DATA, needs_data
+from gradtools import store
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.figures import overlays
+from gradtools.figures.overlays import album as albums, blending, pages
+from gradtools.math.maps.reading import read_maps
+
+RULES = {"resize": 12, "crop": 10, "mean": [.5] * 3, "std": [.25] * 3, "interpolation": "bilinear"}
+METHODS = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
+SIZES = {"low": (5, 5), "high": (3, 3)}
+IDS = ["ant/a.png", "ant/" + "b" * 200 + ".png", "bee/c\udcff $d$.png", "bee/e.png"]
+
+
+def planted(folder, pairs=False, ids=IDS, methods=METHODS):
+    """A store of random maps of random images (14 x 16) that lie in the folder's `photos`."""
+    rng, root, digests = np.random.default_rng(0), folder / "photos", []
+    for name in ids:
+        path = os.path.join(root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (14, 16, 3), dtype="u1")).save(path)
+        with open(path, "rb") as file:
+            digests.append(np.frombuffer(hashlib.sha256(file.read()).digest(), "u1"))
+    sample = np.array([0, 1, 2, 3] if pairs else range(len(ids)), "i4")
+    partner = sample.reshape(-1, 2)[:, ::-1].reshape(-1) if pairs else np.full(len(sample), -1)
+    names = [f"{method}@{tap}" for tap in SIZES for method in methods]
+    with store.create(str(folder / "maps.h5"), "maps", root=str(root)) as sink:
+        sink.put("/samples/id", list(ids), ["/sample"], "id")
+        sink.put("/samples/label", np.arange(len(ids), dtype="i4") * 2 // len(ids), ["/sample"], "label")
+        sink.put("/samples/digest", np.stack(digests), ["/sample", "/byte"], "digest")
+        sink.put("/classes/name", ["ant", "bee"], ["/label"], "class")
+        sink.put("/model/class_name", ["wasp", "fly"], ["/class"], "class")
+        sink.attributes("/model", preprocess=json.dumps(RULES))
+        for key, values in {"sample": sample, "partner": partner, "target": np.full(len(sample), -1 if pairs else 1),
+                            "score": np.arange(len(sample)) / 4}.items():
+            sink.put(f"/maps/{key}", np.asarray(values, "f4" if key == "score" else "i4"), ["/map"], key)
+        for name in names:
+            values = rng.standard_normal((len(sample), *SIZES[name.split("@")[1]])).astype("f4")
+            sink.put(f"/maps/{name}/map", values, ["/map", "y", "x"], name)
+        sink.attributes("/maps", order=json.dumps(names), target="dot" if pairs else "argmax", score="logit")
+        sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
+    return str(folder / "maps.h5")
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory):
+    return planted(tmp_path_factory.mktemp("single"))
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return planted(tmp_path_factory.mktemp("pairs"), pairs=True, methods=("gradcam++", "gradcam++-literal", "gam"))
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What pages lay out: a list of (title, heads, rows, bars)."""
+    kept, draw = [], pages.draw
+
+    def keep(title, heads, rows, bars, **more):
+        kept.append((title, heads, rows, bars))
+        return draw(title, heads, rows, bars, **more)
+    monkeypatch.setattr(pages, "draw", keep)
+    return kept
+
+
+def names(album):
+    return [name for name, _ in overlays.pictures(album)]
+
+
+@pytest.mark.parametrize("fuse", ["mean", "product", "1,3"])
+def test_what_is_shown_is_read_maps(maps, shown, fuse):
+    with store.read(maps) as source:
+        album = overlays.open_album(source, fuse=fuse)
+        pages.overlay(album, (2,))
+        pages.grid(album, [(2,)], 1)
+        assert any(name.startswith("signed") for name in names(album)) == (fuse != "product")
+        raw = {name: source.values(f"/maps/{name}/map")[2:3] for name in source.maps}
+    (image,) = (pictures[0] for _, pictures in shown[0][2])
+    with Image.open(os.path.join(os.path.dirname(maps), "photos", IDS[2])) as original:
+        small = original.convert("RGB").resize((13, 12), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(image, np.asarray(small)[1:11, 2:12])  # torchvision's centre: round(1.5) = 2
+    grey = np.asarray(image @ np.array([.299, .587, .114]) / 255)[:, :, None]
+    for picture, method in zip(shown[0][2][0][1][1:], METHODS):
+        values = read_maps([raw[f"{method}@{tap}"] for tap in SIZES], (10, 10), fuse=fuse)[0][0]
+        np.testing.assert_allclose(picture, .4 * grey + .6 * blending.coloured(values))
+    for picture, head in zip(shown[1][2][0][1][1:], shown[1][1][1:]):
+        tap = head.rsplit("\n", 1)[1]
+        found = [read_maps([raw[f"{method}@{tap}"]], (10, 10))[0][0] for method in METHODS]
+        assert any(np.allclose(picture, .4 * grey + .6 * blending.coloured(values)) for values in found)
+    assert sum(picture is not None for picture in shown[1][2][0][1]) == 1 + len(raw)
+
+
+@pytest.mark.parametrize("method, head", [("gradcam-negative", "Grad-CAM\nnegative"), ("gradcam++-literal", "Grad-CAM++\nas printed"),
+                                          ("gam-top32-abs", "GAM\ntop32-abs"), ("guided-backprop", "guided BP,\nto its 99 %")])
+def test_heads_say_method_and_channels(method, head):
+    assert pages._head(method) == head
+
+
+def test_for_and_against_share_one_scale(maps, monkeypatch):
+    given = []
+    monkeypatch.setattr(blending, "over", lambda frame, values, *_: given.append(values) or np.zeros((*values.shape, 3)))
+    with store.read(maps) as source:
+        album = overlays.open_album(source, fuse="max")
+        pages.signed(album, (0,))
+        both = albums.fused(album, 0, "gradcam", "signed")[0]
+    assert np.abs(both).max() == 1 and both.min() < 0 < both.max()
+    np.testing.assert_array_equal(given[0] + given[1], given[2])
+    np.testing.assert_array_equal(given[2], both)
+    assert given[0].min() == 0 and given[1].max() == 0
+
+
+def test_maps_without_a_range_say_why_on_every_page(tmp_path, monkeypatch):
+    """All negative: nothing is left after the ReLU, and the signed page still has it; all equal: neither has."""
+    path = planted(tmp_path, ids=["ant/a.png", "bee/b.png"], methods=("gradcam", "hirescam"))
+    with h5py.File(path, "r+") as file:
+        for tap in SIZES:
+            file[f"maps/gradcam@{tap}/map"][:] = -1 - np.abs(file[f"maps/gradcam@{tap}/map"][:])
+            file[f"maps/hirescam@{tap}/map"][1] = .5
+    given, draw = [], pages.draw
+
+    def keep(title, heads, rows, bars, **more):
+        words = more.get("marks", {}) | {place: text for place, text in more.get("notes", {}).items() if text == albums.NOTHING}
+        given.append((words, {(line, column) for line, (_, shown) in enumerate(rows) for column, picture in enumerate(shown) if picture is None}))
+        return draw(title, heads, rows, bars, **more)
+    monkeypatch.setattr(pages, "draw", keep)
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        pages.overlay(album, (0,))
+        pages.class_sheet(album, "all", album.groups, 1)
+        pages.signed(album, (1,))
+        pages.grid(album, album.groups, 1)
+    nothing, constant = albums.NOTHING, albums.CONSTANT
+    words = [text for text, _ in given]
+    assert words[0] == {(0, 1): nothing}
+    assert words[1] == {(0, 1): nothing, (0, 4): nothing, (0, 5): constant}  # two images in a row, three pictures each
+    assert words[2] == {(1, column): constant for column in (1, 2, 3)}
+    assert words[3] == {(row, column): nothing for row in (0, 1) for column in (1, 2)} | {(1, 3): constant, (1, 4): constant}
+    assert all(gone == {place for place, text in told.items() if text == nothing} for told, gone in given)
+
+
+def test_titles_name_the_taps_of_each_method(tmp_path, shown):
+    """A gradient at the input has no part in the mean over the other taps, and is drawn up to its 99 %."""
+    path = planted(tmp_path, ids=["ant/a.png"], methods=("gradcam", "gradient"))
+    with h5py.File(path, "r+") as file:
+        del file["maps/gradient@low"]
+        file.move("maps/gradient@high", "maps/gradient@input")
+        file["maps"].attrs["order"] = json.dumps(["gradcam@low", "gradcam@high", "gradient@input"])
+        values = np.zeros((1, 10, 10), "f4")
+        values[0, 0, :5] = 1000, 4, 2, 1, 1
+        del file["maps/gradient@input/map"]
+        file["maps/gradient@input"].create_dataset("map", data=values)
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        pages.overlay(album, (0,))
+        pages.signed(album, (0,))
+        drawn, remark = albums.fused(album, 0, "gradient")
+    assert "mean of low and high; gradient at input" in shown[0][0] and shown[1][0].endswith("mean of low and high")
+    bright = np.quantile(values, .99)
+    np.testing.assert_allclose(drawn, np.minimum(values[0] / bright, 1), atol=1e-7)
+    assert 0 < drawn[0, 2] < 1 and not remark
+
+
+def test_files_and_their_names(maps, tmp_path):
+    with store.read(maps) as source:
+        planned = names(overlays.open_album(source))
+    stems = ["000000-ant-a", "000001-" + "b" * 80, "000002-bee-c-udcff-d", "000003-bee-e"]
+    kinds = ("overlay", "signed", "figure2", "layers")
+    own = {row: [f"{kind}-{stems[row]}.png" for kind in kinds] for row in range(4)}
+    assert planned == ["grid-001.png", "class-0000-ant-001.png", *own[0], "class-0001-bee-001.png",
+                       *own[2], *own[1], *own[3]]  # kinds and classes in turn
+    assert all(name.isascii() and len(name) < 120 for name in planned)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/abs", "..", "a\nb", ".hidden", "-rf", "CON\\x", "\udcff"])
+def test_no_name_leaves_its_folder(name):
+    made = overlays.file_name(name)
+    assert made and os.path.basename(made) == made and made[0] not in ".-" and made.isprintable()
+
+
+def test_both_images_of_a_pair_stand_together(pairs, shown):
+    with store.read(pairs) as source:
+        album = overlays.open_album(source)
+        assert album.groups == [(0, 1), (2, 3)]
+        kinds = dict(overlays.pictures(album))
+        assert not any(name.startswith(("figure2", "layers")) for name in kinds)
+        kinds["figure3-000000-ant-a.png"]()
+        title, heads, rows, _ = shown[-1]
+        assert heads == ["image", "Grad-CAM++", "Grad-CAM++\nas printed", "GAM"] and [name for name, _ in rows][0] == "a"
+        np.testing.assert_array_equal(rows[1][1][0], album.frame(1))
+        assert len(rows) == 2 and "dot" in title and " and " in title
+        pages.grid(album, album.groups, 1)
+        assert [np.array_equal(pictures[0], album.frame(row)) for row, (_, pictures) in enumerate(shown[-1][2])] == [True] * 4
+        keep = np.array([True, True, True, False])
+        assert overlays.open_album(source, where=keep).groups == [(0, 1)]
+
+
+def test_a_limit_is_said_and_nothing_foreign_is_touched(maps, tmp_path):
+    folder, said = tmp_path / "pictures", []
+    with store.read(maps) as source:
+        album = overlays.open_album(source)
+        written = overlays.draw(album, str(folder), 2, said.append)
+        assert sorted(os.listdir(folder)) == ["class-0000-ant-001.png", "grid-001.png"]
+        assert said == [f"{folder}: 2 pictures of 19: --overlay-limit 19 draws all"]
+        first = [open(path, "rb").read() for path in written]
+        overlays.draw(album, str(folder), 2, said.append)
+        assert [open(path, "rb").read() for path in written] == first  # again: the same bytes
+        Image.new("RGB", (2, 2)).save(folder / "grid-001.png")
+        (folder / "notes.txt").write_text("mine")
+        before = (folder / "grid-001.png").read_bytes()
+        with pytest.raises(GradtoolsError, match="not drawn by gradtools"):
+            overlays.draw(album, str(folder), 2, said.append)
+        assert (folder / "grid-001.png").read_bytes() == before and (folder / "notes.txt").read_text() == "mine"
+        with pytest.raises(UsageError, match="is no folder"):
+            overlays.draw(album, str(folder / "notes.txt"))
+
+
+def test_images_that_moved_or_changed_are_named(tmp_path):
+    path = planted(tmp_path, ids=["ant/a.png", "bee/b.png"], methods=("gam",))
+    os.rename(tmp_path / "photos", tmp_path / "gone")
+    with store.read(path) as source:
+        with pytest.raises(GradtoolsError, match="--images"):
+            overlays.open_album(source)
+        album = overlays.open_album(source, str(tmp_path / "gone"))
+        assert album.frame(0).shape == (10, 10, 3)
+        Image.new("RGB", (16, 14)).save(tmp_path / "gone" / "bee" / "b.png")
+        with pytest.raises(GradtoolsError, match="SHA-256 differs"):
+            album.frame(1)
+
+
+def test_peer_pictures_equal_its_formula():
+    """A loop over show_cam_on_image; the anchors of jet are those of OpenCV's table."""
+    rng = np.random.default_rng(1)
+    frame, values = rng.integers(0, 256, (4, 5, 3), dtype="u1"), rng.random((4, 5))
+    mixed = np.array([[[.5 * heat / 255 + .5 * pixel / 255 for heat, pixel in zip(*pair)] for pair in zip(*line)]
+                      for line in zip(blending.jet(values).astype(float), frame.astype(float))])
+    np.testing.assert_array_equal(blending.peer(frame, values), np.uint8(255 * (mixed / mixed.max())))
+    anchors = blending.jet(np.array([[0, 96 / 255, 128 / 255, 1]]))[0].tolist()
+    expected = [[0, 0, 128], [2, 255, 254], [130, 255, 126], [128, 0, 0]]
+    assert np.abs(np.array(anchors) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ones_by_its_definition(seed):
+    maps = .3 * np.random.default_rng(seed).standard_normal((1, 6, 7))
+    picture = np.maximum(1 + maps, 0)
+    expected = (picture - picture.min()) / (picture.max() - picture.min())
+    np.testing.assert_allclose(read_maps([maps], compat="ones")[0], expected, atol=1e-12)
+
+
+@needs_data
+def test_ones_draws_the_absence_of_negative_evidence(tmp_path):
+    """SPEC 3: SqueezeNet, features.9, the negative subset; Spearman of the picture with the evidence against is -1.
+
+    And .73 with the picture of all channels.
+    """
+    from gradtools import images
+    from gradtools.network import models
+    from gradtools.stages import saliency
+    model = models.load("squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"))
+    listed = images.list_images([str(DATA / "imagenet60" / "birds" / "n01514668_cock.jpg")])
+    options = saliency.Options(tap=("features.9",), channels=("all", "negative"))
+    saliency.saliency(listed, model, str(tmp_path / "maps.h5"), options, say=lambda line: None)
+    with store.read(str(tmp_path / "maps.h5")) as source:
+        every, negative = (source.values(f"/maps/{name}@features.9/map") for name in ("gradcam", "gradcam-negative"))
+    picture = read_maps([negative], compat="ones")[0]
+    assert spearman(picture, -negative) == pytest.approx(-1, abs=1e-6)
+    assert not read_maps([negative])[0].any()  # a true Grad-CAM of the subset is nothing
+    assert spearman(picture, read_maps([every], compat="ones")[0]) == pytest.approx(.73, abs=.02)
+
+
+def spearman(first, second):
+    return np.corrcoef(rankdata(first.astype("f4")), rankdata(second.astype("f4")))[0, 1]

@@ -1,0 +1,117 @@
+"""The head probe: taps whose gradients say nothing but the class."""
+
+import pytest
+import torch
+from torch import nn
+
+from conftest import needs_data
+from gradtools.stages import layers
+from gradtools.network import models, taps
+from gradtools.errors import GradtoolsError
+from gradtools.network.models import heads
+from networks import TOY_SOURCE, Toy, cifar_network, images, torchvision_network
+
+
+def verdicts(network, specs, size=(3, 64, 64), **options):
+    chosen = taps.resolve(taps.trace(network, torch.zeros(1, *size)), specs)
+    head = heads.read(network, heads.find(network, size[1]))
+    return taps.probe(network, chosen, size, head=head, **options)
+
+
+def test_resnet_s_block_output_holds_class_rows():
+    found = verdicts(torchvision_network("resnet18"), ["layer4", "layer4.1.conv2", "layer3"])
+    assert found["layer4"].class_weights and found["layer4"].max_error_to_class_row < 1e-9
+    assert "equal class weights of the target class; they hold no information beyond the target label" in found[
+        "layer4"].sentence
+    for name in ("layer4.1.conv2", "layer3"):
+        assert not found[name].spatially_constant and not found[name].input_independent and not found[name].sentence
+    assert found["layer4.1.conv2"].max_error_to_class_row > 1e-3 and found["layer3"].max_error_to_class_row is None
+
+
+def test_densenet_s_relu_holds_class_rows_and_the_map_before_it_does_not():
+    found = verdicts(torchvision_network("densenet121"), ["features@relu", "features"])
+    assert found["features@relu"].class_weights and not found["features"].class_weights
+
+
+def test_patches_that_nobody_reads():
+    network = torchvision_network("vit_b_16")
+    head = network.heads.head
+    with torch.no_grad():
+        kept = head.weight.clone()
+        head.weight.normal_(generator=torch.Generator().manual_seed(0))
+        found = verdicts(network, ["encoder.layers.encoder_layer_11", "encoder.layers.encoder_layer_10"])
+        head.weight.copy_(kept)
+    assert found["encoder.layers.encoder_layer_11"].zero and "are zero" in found[
+        "encoder.layers.encoder_layer_11"].sentence
+    assert not found["encoder.layers.encoder_layer_10"].zero and not found["encoder.layers.encoder_layer_10"].sentence
+
+
+def test_two_linear_layers_depend_on_the_class_alone_without_being_its_row():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 4),
+                            nn.Linear(4, 3)).eval()
+    found = verdicts(network.requires_grad_(False), ["0"], (3, 8, 8))["0"]
+    assert found.spatially_constant and found.input_independent and not found.class_weights
+    assert "depend on the target class alone" in found.sentence
+
+
+def test_a_constant_that_depends_on_the_input():
+    class Squared(Toy):
+        def forward(self, x):
+            return self.classifier(self.body(self.stem(x)).mean((2, 3)) ** 2)
+
+    found = verdicts(Squared().eval().requires_grad_(False), ["body"], (3, 8, 8))["body"]
+    assert found.spatially_constant and not found.input_independent and not found.sentence
+
+
+def test_the_target_can_be_chosen():
+    network = Toy().eval().requires_grad_(False)
+    rows = torch.tensor(Toy.ROWS)
+    wrong = models.Head("classifier", rows.flip(0).numpy(), torch.zeros(2).numpy())
+    chosen = taps.resolve(taps.trace(network, images(1, 8)), ["body"])
+    assert taps.probe(network, chosen, (3, 8, 8), target=1)["body"].max_error_to_class_row is None
+    error = taps.probe(network, chosen, (3, 8, 8), head=wrong, target=1)["body"].max_error_to_class_row
+    assert error == pytest.approx(float((rows[0] - rows[1]).abs().max()) / 64)
+
+
+def test_taps_behind_the_output_are_refused():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval().requires_grad_(False)
+    chosen = taps.resolve(taps.trace(network, images(1, 8)), ["0"])
+    with pytest.raises(GradtoolsError, match="--head none takes it as an embedding"):
+        taps.probe(network, chosen, (3, 8, 8))
+
+
+@needs_data
+@pytest.mark.parametrize("name", ["resnet20", "resnet56"])
+def test_the_trained_networks(name):
+    model = cifar_network(name)
+    last = {"resnet20": "layer3.2.conv2", "resnet56": "layer3.8.conv2"}[name]
+    rows = {row["tap"]: row for row in layers.rows(model, size=32)}
+    assert rows["layer3"]["constant"] == rows["layer3"]["independent"] == "yes"
+    assert "equal class weights" in rows["layer3"]["verdict"]
+    assert rows["layer3"]["auto"] == "auto:blocks auto:last-block"
+    assert rows[last]["constant"] == "no" and rows[last]["auto"] == "auto:last-conv" and rows[last]["verdict"] == ""
+    assert [rows[last][key] for key in ("module", "calls", "channels", "height", "width")] == ["Conv2d", 1, 64, 8, 8]
+
+
+def test_layers_lists_every_call_of_every_module(tmp_path):
+    (tmp_path / "toy.py").write_text(TOY_SOURCE + """
+
+class Twice(Toy):
+    def forward(self, x):
+        self.stem(x)
+        return super().forward(x)
+""")
+    rows, notes = layers.describe(f"{tmp_path / 'toy.py'}:Twice", preprocess="none", size=8)
+    assert [(row["tap"], row["calls"], row["channels"], row["height"]) for row in rows] == [
+        ("stem#0", 2, 4, 8), ("stem#1", 2, 4, 8), ("body", 1, 3, 8)]
+    assert rows[0]["verdict"].endswith("does not depend on its map") and rows[2]["verdict"]
+    assert rows[2]["auto"] == "auto:blocks auto:last-block auto:last-conv" and notes
+    rows, _ = layers.describe(f"{tmp_path / 'toy.py'}:Toy", preprocess="none", size=8, no_head=True)
+    assert {row["constant"] for row in rows} == {"-"}
+
+
+def test_a_densenet_s_taps_include_the_relu_that_is_no_module():
+    model = models.load("densenet121", "random")
+    rows = {row["tap"]: row for row in layers.rows(model, size=64)}
+    assert rows["features@relu"]["auto"] == "auto:blocks auto:last-block auto:last-conv"
+    assert (rows["features@relu"]["constant"], rows["features"]["constant"]) == ("yes", "no")

@@ -1,0 +1,57 @@
+"""SPEC 3's figures, printed again: which ranking knows what the score loses without a channel, and what subsets of channels do.
+
+SqueezeNet on imagenet60, target argmax, zero fill. Single channels: all images at features.12, every third at features.9; subsets on all.
+"""
+
+import numpy as np
+import pytest
+
+from conftest import DATA, needs_data
+from gradtools import images
+from gradtools.network import models
+from gradtools.stages.channels import ablation
+
+pytestmark = [needs_data, pytest.mark.slow]
+
+RANKINGS = {"features.12": {"contribution": 1, "gxa": .99, "abs": -.21, "nearzero": .21, "activation": .16},
+            "features.9": {"contribution": .97, "gxa": .78, "abs": -.11, "nearzero": .11, "activation": .19}}
+# channels, contribution; score and unchanged answers when only they stay, when they go
+QUANTITIES = ("channels", "contribution", "stay_score", "stay_unchanged", "go_score", "go_unchanged")
+SUBSETS = {
+    "features.12": {"positive": (.09, 1.79, 2.02, 1, 0, 0), "negative": (.14, -.79, 0, 0, 2.02, 1), "zero": (.77, 0, 0, 0, 1, .47),
+                    "nearzero": (.77, 0, 0, 0, 1, .47)},
+    "features.9": {"positive": (.44, 3.05, 2.56, .62, .01, 0), "negative": (.55, -2.06, .01, 0, 2.56, .62),
+                   "nearzero": (.5, .4, .26, .18, .39, .08)}}
+ZEROS = {"features.12": .77, "features.9": 0}
+TOLERANCE = 0.03
+
+
+@pytest.fixture(scope="module")
+def model():
+    pytest.importorskip("torchvision")
+    return models.load("squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"))
+
+
+def tables(model, path, step, **options):
+    """The tables of every so many of the photographs, by name."""
+    listed = images.list_images([str(DATA / "imagenet60")])
+    listed = images.subset(listed, np.arange(len(listed.ids)) % step == 0)
+    found = ablation.ablate(listed, model, str(path), ablation.Options(steps=0, kernels=False, **options), say=lambda line: None)
+    return {one.path.rsplit("/", 1)[-1]: list(zip(*one.columns.values())) for one in found}
+
+
+@pytest.mark.parametrize("tap, step", [("features.12", 1), ("features.9", 3)])
+def test_rankings_against_the_ablation_of_every_channel(model, tmp_path, tap, step):
+    rows = tables(model, tmp_path / "a.h5", step, tap=(tap,), fill=("zero",), channels=())["channel_ablation"]
+    found = {ranking: value for _, _, ranking, _, value, _, _ in rows}
+    assert {name: found[name] for name in RANKINGS[tap]} == pytest.approx(RANKINGS[tap], abs=TOLERANCE)
+    assert found["random"] == pytest.approx(0, abs=TOLERANCE)
+
+
+def test_subsets(model, tmp_path):
+    rows = tables(model, tmp_path / "a.h5", 1, tap=tuple(SUBSETS), fill=(), channels=("positive", "negative", "zero", "nearzero"))
+    found = {(tap, name, quantity): value for tap, name, quantity, _, value, _, _ in rows["channel_subsets"]}
+    for tap, expected in SUBSETS.items():
+        for name, values in expected.items():
+            assert [found[tap, name, quantity] for quantity in QUANTITIES] == pytest.approx(values, abs=TOLERANCE), (tap, name)
+        assert found[tap, "zero", "channels"] == pytest.approx(ZEROS[tap], abs=TOLERANCE)

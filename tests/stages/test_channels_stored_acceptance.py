@@ -1,0 +1,62 @@
+"""SPEC 3's figures, printed again: SqueezeNet on the sixty photographs, target argmax, features.9 and features.12."""
+
+import pytest
+
+from conftest import DATA, needs_data
+from gradtools.stages import channels, extract, saliency
+from gradtools import images, store
+from gradtools.network import models
+from gradtools.math.channels import channel_values as rules
+from gradtools.math.maps import ones
+from gradtools.tables.wording import RANKINGS_OF_CHANNELS
+
+pytestmark = needs_data
+TAPS = ("features.9", "features.12")
+COCK = "birds/n01514668_cock.jpg"
+TOLERANCE = .03
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What channels finds in features and maps of one store; and the same of one photograph."""
+    pytest.importorskip("torchvision")
+    path, quiet = tmp_path_factory.mktemp("squeezenet"), {"say": lambda line: None}
+    model = models.load("squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"))
+    listed = images.list_images([str(DATA / "imagenet60")])
+    extract.extract(listed, model, str(path / "features.h5"), extract.Options(tap=TAPS), **quiet)
+    options = saliency.Options(tap=TAPS, channels=("all", "positive", "negative"))
+    with store.read(str(path / "features.h5")) as source:
+        saliency.saliency(None, model, str(path / "maps.h5"), options, source=source, carry=True, **quiet)
+    with store.read(str(path / "maps.h5")) as source:
+        return {name: channels.describe(source, channels.Options(tap=TAPS, of=name, resamples=100), **quiet) for name in (None, COCK)}
+
+
+def test_share_of_channels_without_gradient(found):
+    place = rules.STATISTICS.index("zero")
+    assert [one.distribution["gradient"].value[0, place] for one in found[None].taps] == pytest.approx([.00, .77], abs=TOLERANCE)
+
+
+def test_rankings_agree_with_the_contribution_as_they_do_with_ablation_where_that_is_exact(found):
+    """At features.12 the ablation effect ranks as the contribution (1.00), so the others' figures are the same."""
+    agreement = dict(zip(RANKINGS_OF_CHANNELS, found[None].taps[1].agreement.value[0]))
+    expected = {"contribution": 1.00, "gxa": .99, "abs": -.21, "nearzero": .21, "activation": .16, "random": 0}
+    assert {name: agreement[name] for name in expected} == pytest.approx(expected, abs=TOLERANCE)
+
+
+def pictures(found):
+    return {one.tap: dict(zip(ones.STATISTICS, one.means.value[0])) for one in found.pictures}
+
+
+@pytest.mark.parametrize("name, tap, negative, positive", [
+    (COCK, "features.9", .73, -.24), (None, "features.9", .42, .28), (None, "features.12", -.06, .73)])
+def test_pictures_of_the_negative_and_positive_channels_against_that_of_all(found, name, tap, negative, positive):
+    row = pictures(found[name])[tap]
+    assert (row["negative_with_all"], row["positive_with_all"]) == pytest.approx((negative, positive), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("tap", TAPS)
+def test_the_negative_picture_is_the_negative_evidence_turned_round(found, tap):
+    row = pictures(found[None])[tap]
+    assert row["negative_with_against"] == pytest.approx(-1, abs=1e-4)
+    assert row["below_zero"] < .001 and row["gradcam_zero"] == 1
+    assert pictures(found[COCK])[tap]["below_zero"] == 0

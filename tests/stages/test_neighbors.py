@@ -1,0 +1,294 @@
+"""Neighbours, store in and results out: loops, scikit-learn, and SPEC 2's figures of SqueezeNet's classes."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+
+from conftest import DATA as REAL
+from conftest import needs_data
+from gradtools.stages import classes, neighbors
+from gradtools.selection import features
+from gradtools.network import models
+from gradtools import store
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.stages.neighbors import reading, retrieval
+from planted import alike, plant, write
+
+DATA = plant(40)
+METRICS = ("cosine", "dot", "euclidean", "correlation")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    with store.read(write(tmp_path_factory.mktemp("neighbors") / "a.h5", DATA)) as opened:
+        yield opened
+
+
+def found(source, output=None, lines=None, *, carry=False, restart=False, **options):
+    """({feature: Found}, {feature: Outcome})."""
+    say = lines.append if lines is not None else lambda line: None
+    options = neighbors.Options(**{"resamples": 20, "k": 5, **options})
+    near, measured = neighbors.neighbors(source, output, options, carry=carry, restart=restart, say=say)
+    return {one.feature: one for one in near}, {one.feature: one for one in measured}
+
+
+def by_loop(x, i, k, metric, among=None):
+    """Rows and values of the k nearest of row i."""
+    among = range(len(x)) if among is None else among
+    sign = 1 if metric == "euclidean" else -1
+    values = sorted((sign * alike(x[i], x[j], metric), j) for j in among if j != i)[:k]
+    return [j for _, j in values], [sign * value for value, _ in values]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_nearest_of_all_by_loops(source, tmp_path, metric):
+    out = str(tmp_path / "n.h5")
+    near, _ = found(source, out, metric=metric, features=("gradient", "logits"))
+    name = "distance" if metric == "euclidean" else "similarity"
+    with store.read(out) as opened:
+        assert opened.kind == "neighbors" and opened.ids == DATA.ids and len(opened.history_lines()) == 2
+        for feature in ("gradient@conv", "logits"):
+            index, values = opened.values(f"/neighbors/{feature}/index"), opened.values(f"/neighbors/{feature}/{name}")
+            assert index.dtype == np.int32 and values.dtype == np.float32 and index.shape == (40, 5)
+            np.testing.assert_array_equal(near[feature].index, index)
+            for i in range(40):
+                rows, expected = by_loop(DATA.of(feature), i, 5, metric)
+                assert index[i].tolist() == rows
+                assert values[i] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_some_samples_are_as_a_store_of_them_alone(source, tmp_path):
+    right = np.flatnonzero(DATA.labels == DATA.predicted)
+    near, measured = found(source, str(tmp_path / "n.h5"), where=("correct",), features=("gradient",))
+    with store.read(write(tmp_path / "alone.h5", DATA.take(right))) as alone:
+        again, measured_again = found(alone, str(tmp_path / "m.h5"), features=("gradient",))
+    np.testing.assert_array_equal(near["gradient@conv"].index, again["gradient@conv"].index)
+    for name in ("value", "chance", "queries"):
+        np.testing.assert_allclose(measured["gradient@conv"].columns[name], measured_again["gradient@conv"].columns[name])
+    with store.read(str(tmp_path / "n.h5")) as opened:
+        assert opened.ids == [DATA.ids[i] for i in right]
+
+
+def test_blocks_make_no_difference(source, tmp_path, monkeypatch):
+    whole, _ = found(source, str(tmp_path / "a.h5"))
+    for patched, (block, held, read) in enumerate(((7, 1 << 29, 100), (16, 0, 4 * 6 * 3), (40, 0, 1))):
+        monkeypatch.setattr(neighbors, "BLOCK", block)
+        monkeypatch.setattr(reading, "HELD", held)
+        monkeypatch.setattr(features, "READ_BYTES", read)
+        again, _ = found(source, str(tmp_path / f"{patched}.h5"))
+        assert again.keys() == whole.keys()
+        for name, one in whole.items():
+            np.testing.assert_array_equal(again[name].index, one.index)
+            np.testing.assert_array_equal(again[name].values, one.values)
+
+
+def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbors, "BLOCK", 8)
+    found(source, str(tmp_path / "whole.h5"))
+    made, of_block = [], neighbors._of_block
+
+    def dies(rows, first, pieces, options):
+        made.append(first)
+        if len(made) == 12:
+            raise KeyboardInterrupt
+        return of_block(rows, first, pieces, options)
+
+    out = str(tmp_path / "out.h5")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(neighbors, "_of_block", dies)
+        found(source, out)
+    assert not os.path.exists(out) and max(made) == 16
+    with pytest.raises(GradtoolsError, match="another command: k was 5, is 6"):
+        found(source, out, k=6)
+    found(source, out, lines := [])
+    assert any("going on after 16 of 40" in line for line in lines)
+    with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
+        assert store.digests(again.file) == store.digests(whole.file)
+
+
+def test_rows_without_a_direction_have_no_neighbours_and_are_nobodys(tmp_path):
+    taps = {"gradient@conv": DATA.taps["gradient@conv"].copy()}
+    taps["gradient@conv"][[3, 9]] = 0
+    with store.read(write(tmp_path / "a.h5", dataclasses.replace(DATA, taps=taps))) as opened:
+        near, measured = found(opened, str(tmp_path / "n.h5"), features=("gradient",), k=39)
+        one = near["gradient@conv"]
+        assert (one.index[[3, 9]] == -1).all() and np.isnan(one.values[[3, 9]]).all()
+        assert not np.isin(one.index, [3, 9]).any() and (one.index[0, :37] >= 0).all() and (one.index[0, 37:] == -1).all()
+        assert measured["gradient@conv"].facts["degenerate"] == 2 and measured["gradient@conv"].facts["rows"] == 38
+        with pytest.raises(GradtoolsError, match="003.png has no direction"):
+            neighbors.of(opened, "003.png", neighbors.chosen(opened, neighbors.Options(features=("gradient",)), one=True), neighbors.Options())
+
+
+def test_k_is_at_most_the_others(source, tmp_path):
+    near, _ = found(source, str(tmp_path / "n.h5"), lines := [], k=100, features=("logits",))
+    assert near["logits"].index.shape == (40, 39) and any("k is 39" in line for line in lines)
+
+
+def test_without_labels_the_neighbours_are_what_is_shown(tmp_path):
+    with store.read(write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(40, -1, "i4")))) as opened:
+        near, measured = found(opened, features=("gradient",))
+    assert not measured and near["gradient@conv"].index[5].tolist() == by_loop(DATA.of("gradient@conv"), 5, 5, "cosine")[0]
+
+
+def table(outcome, key="value"):
+    return dict(zip(outcome.columns["statistic"], outcome.columns[key].tolist()))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_retrieval_is_scikit_learns(source, metric):
+    _, measured = found(source, metric=metric, features=("activation",))
+    got, x, labels = table(measured["activation@block"]), DATA.of("activation@block"), DATA.labels
+    precision, hits = [], []
+    for i in range(40):
+        others = np.arange(40) != i
+        similar = np.array([alike(x[i], row, metric) for row in x[others]]) * (-1 if metric == "euclidean" else 1)
+        precision.append(average_precision_score(labels[others] == labels[i], similar))
+        vote = KNeighborsClassifier(5, metric=metric).fit(x[others], labels[others]).predict_proba(x[i:i + 1])[0]
+        hits.append((vote[labels[i]] == vote.max()) / (vote == vote.max()).sum())
+    nearest = NearestNeighbors(n_neighbors=6, metric=metric).fit(x).kneighbors(x, return_distance=False)[:, 1:]
+    assert got["average_precision"] == pytest.approx(np.mean(precision), abs=1e-6)
+    assert got["knn"] == pytest.approx(np.mean(hits), abs=1e-9)
+    assert got["recall_1"] == pytest.approx((labels[nearest[:, 0]] == labels).mean(), abs=1e-9)
+    assert got["recall_5"] == pytest.approx((labels[nearest] == labels[:, None]).any(axis=1).mean(), abs=1e-9)
+
+
+def test_given_the_prediction_only_its_images_are_candidates(source):
+    _, measured = found(source, features=("activation",))
+    got, x = table(measured["activation@block"]), DATA.of("activation@block")
+    first, chance = [], []
+    for i in range(40):
+        pool = [j for j in range(40) if DATA.predicted[j] == DATA.predicted[i]]
+        right = [j for j in pool if j != i and DATA.labels[j] == DATA.labels[i]]
+        if right and len(right) < len(pool) - 1:
+            first.append(DATA.labels[by_loop(x, i, 1, "cosine", pool)[0][0]] == DATA.labels[i])
+            chance.append(len(right) / (len(pool) - 1))
+    assert table(measured["activation@block"], "queries")["recall_1_same_prediction"] == len(first) < 40
+    assert got["recall_1_same_prediction"] == pytest.approx(np.mean(first), abs=1e-9)
+    assert table(measured["activation@block"], "chance")["recall_1_same_prediction"] == pytest.approx(np.mean(chance), abs=1e-9)
+
+
+def test_the_class_row_of_the_prediction_retrieves_what_chance_does_given_the_prediction(source):
+    _, measured = found(source)
+    got, chance = table(measured["weight"]), table(measured["weight"], "chance")
+    for name in ("recall_1", "recall_5", "average_precision"):
+        assert got[f"{name}_same_prediction"] == pytest.approx(chance[f"{name}_same_prediction"], abs=1e-9)
+    assert got["recall_1"] > chance["recall_1"] and got["average_precision"] > chance["average_precision"]
+
+
+def test_random_labels_are_retrieved_by_chance(tmp_path):
+    data = plant(150, effect=1.)
+    shuffled = dataclasses.replace(data, labels=np.random.default_rng(7).permutation(data.labels))
+    with store.read(write(tmp_path / "a.h5", shuffled)) as opened:
+        _, measured = found(opened, features=("activation",), resamples=300)
+    low, high, chance = (table(measured["activation@block"], key) for key in ("low", "high", "chance"))
+    for name in ("recall_1", "recall_1_same_prediction"):
+        assert low[name] - .02 < chance[name] < high[name] + .02, name
+
+
+def test_intervals_are_those_of_the_resampled_queries(source):
+    _, measured = found(source, features=("logits",), resamples=200)
+    outcome = measured["logits"]
+    assert outcome.replicates.shape == (200, 8)
+    np.testing.assert_allclose(outcome.columns["low"], np.nanquantile(outcome.replicates, .025, axis=0))
+    np.testing.assert_allclose(outcome.columns["high"], np.nanquantile(outcome.replicates, .975, axis=0))
+    hits = np.array([DATA.labels[by_loop(DATA.of("logits"), i, 1, "cosine")[0][0]] == DATA.labels[i] for i in range(40)])
+    assert outcome.replicates[:, 0].std() == pytest.approx(hits.std() / np.sqrt(40), rel=.3)
+
+
+def test_of_many_images_some_are_drawn(source, monkeypatch):
+    monkeypatch.setattr(retrieval, "QUERIES", 12)
+    monkeypatch.setattr(retrieval, "BLOCK_ENTRIES", 100)
+    _, measured = found(source, features=("activation",))
+    asked = np.sort(np.random.default_rng(0).permutation(40)[:12])
+    hits = [DATA.labels[by_loop(DATA.of("activation@block"), i, 1, "cosine")[0][0]] == DATA.labels[i] for i in asked]
+    assert table(measured["activation@block"])["recall_1"] == pytest.approx(np.mean(hits)) and measured["weight"].facts["queries"] == 12
+
+
+def near_to(source, text, **options):
+    options = neighbors.Options(**options)
+    return neighbors.of(source, text, neighbors.chosen(source, options, one=True), options)
+
+
+def test_of_one_image_itself_first_then_the_nearest(source):
+    near, = near_to(source, "007.png", k=6, permutations=50)
+    rows, values = by_loop(DATA.of("activation@block"), 7, 5, "cosine")
+    assert near.feature == "activation@block" and near.index.tolist() == [7, *rows]
+    assert near.values == pytest.approx([1, *values]) and near.others == 39
+    everything = by_loop(DATA.of("activation@block"), 7, 39, "cosine")[1]
+    assert near.above == sum(value > near.floor for value in everything)
+
+
+def test_of_one_image_among_some(source):
+    near, = near_to(source, "7", where=("class=cat",), k=100, permutations=0)
+    assert set(near.index[1:]) == set(np.flatnonzero(DATA.labels == 2)) - {7} and near.index[0] == 7 and np.isnan(near.floor)
+
+
+def test_an_unknown_sample_names_near_ones(source):
+    with pytest.raises(UsageError, match="no sample '04.png'.*it has 004.png"):
+        near_to(source, "04.png")
+
+
+@pytest.mark.parametrize("how", ["post", "raw", "gauge"])
+def test_another_order_of_the_classes_gives_the_same_neighbours(tmp_path, how):
+    rows, order = np.random.default_rng(6).standard_normal((30, 20)).astype("f4"), np.random.default_rng(8).permutation(30)
+    found_in = {}
+    for name, weight in (("a", rows), ("b", rows[order])):
+        data = dataclasses.replace(plant(30, n_classes=3), labels=np.full(30, -1, "i4"), predicted=np.arange(30, dtype="i4"),
+                                   class_rows=weight, taps={}, logits=None, member=np.zeros((3, 30), "u1"))
+        with store.read(write(tmp_path / f"{name}.h5", data)) as opened:
+            near, _ = found(opened, rows=how, features=("weight",))
+            found_in[name] = near["weight"], near_to(opened, str(order.tolist().index(4) if name == "b" else 4), features=("weight",), rows=how)[0]
+    (first, of_first), (second, of_second) = found_in["a"], found_in["b"]
+    np.testing.assert_array_equal(order[second.index], first.index[order])
+    np.testing.assert_array_equal(order[of_second.index], of_first.index)
+    assert of_second.floor == pytest.approx(of_first.floor, abs=1e-12)
+
+
+@pytest.fixture(scope="module")
+def squeezenet(tmp_path_factory):
+    """SqueezeNet's 1,000 classes."""
+    path = str(tmp_path_factory.mktemp("classes") / "c.h5")
+    classes.classes(models.load("squeezenet1_0", str(REAL / "squeezenet1_0_imagenet.pth"), without_images=True), path)
+    with store.read(path) as opened:
+        yield opened
+
+
+CRAB = {"king crab": .52, "rock crab": .37, "American lobster": .32, "crayfish": .29, "spiny lobster": .26, "vizsla": .194}
+
+
+@needs_data
+def test_the_neighbours_of_the_dungeness_crab(squeezenet):
+    """SPEC 2: class 118 of SqueezeNet under `post`, its floor and the six above it; the euclidean list is the same one."""
+    near, = near_to(squeezenet, "Dungeness crab")
+    assert near.sample == near.index[0] == 118 and len(near.index) == 25 and near.normalised == "post"
+    assert [squeezenet.ids[i] for i in near.index[1:7]] == list(CRAB)
+    assert near.values[1:7] == pytest.approx(list(CRAB.values()), abs=.005) and near.values[6] == pytest.approx(.194, abs=.0005)
+    assert near.floor == pytest.approx(.187, abs=.002) and near.above == 6
+    for text in ("118", "n01978287"):
+        assert near_to(squeezenet, text, permutations=0)[0].index.tolist() == near.index.tolist()
+    far, = near_to(squeezenet, "118", metric="euclidean")
+    assert far.index.tolist() == near.index.tolist() and far.above == 6
+    assert far.values[1:] == pytest.approx(np.sqrt(2 * 511 * (1 - near.values[1:])), rel=1e-9)
+
+
+@needs_data
+def test_neighbours_of_all_classes_are_those_of_the_matrix(squeezenet, tmp_path):
+    near, _ = found(squeezenet, str(tmp_path / "n.h5"), k=25)
+    pearson = np.corrcoef(squeezenet.class_rows.astype(float))
+    np.fill_diagonal(pearson, -2)
+    order = np.argsort(-pearson, axis=1)[:, :25]
+    assert (near["weight"].index == order).mean() > .9999
+    np.testing.assert_allclose(near["weight"].values, -np.sort(-pearson, axis=1)[:, :25], atol=1e-6)
+
+
+def test_the_floor_is_that_of_the_others(tmp_path):
+    """A row of one value among zeros: shuffled it may be itself again, and is as far from the other rows as ever."""
+    data = plant(3)
+    data.taps["activation@block"] = np.array([[1, 0, 0, 0, 0, 0], [-1] * 6, [-1, -1, -1, -1, -1, -2]], "f4")
+    with store.read(write(tmp_path / "a.h5", data)) as opened:
+        near, = near_to(opened, "0")
+    assert near.floor == pytest.approx(-1 / 3, abs=1e-6)

@@ -1,0 +1,61 @@
+"""Networks that several tests share, built once a session."""
+
+import functools
+import inspect
+
+import pytest
+import torch
+from torch import nn
+
+from conftest import DATA
+
+OPTIONS = {"vit_b_16": {"image_size": 64}}
+
+
+@functools.cache
+def torchvision_network(name):
+    """An architecture of torchvision with random weights and random BatchNorm statistics, frozen, in eval mode."""
+    models = pytest.importorskip("torchvision.models")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = models.get_model(name, weights=None, **OPTIONS.get(name, {})).eval().requires_grad_(False)
+        for child in module.modules():
+            if isinstance(child, nn.BatchNorm2d):
+                child.running_mean.normal_(0, 0.2)
+                child.running_var.uniform_(0.5, 2)
+                child.weight.uniform_(0.5, 1.5)
+                child.bias.normal_(0, 0.2)
+    return module
+
+
+@functools.cache
+def cifar_network(name="resnet20"):
+    """One of the trained networks of the shared data."""
+    from gradtools.network import models
+
+    return models.load(f"{DATA / 'cifar_resnet.py'}:{name}", str(DATA / f"cifar10_{name}.pth"))
+
+
+def images(count=2, size=64, dtype=torch.float32, seed=1):
+    """Noise, (count, 3, size, size)."""
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+class Toy(nn.Module):
+    """Two convolutions, global average pooling and a linear layer of hand-set rows."""
+
+    ROWS = [[1.0, -2.0, 3.0], [0.5, 0.25, -1.0]]
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.body = nn.Conv2d(4, 3, 3, padding=1)
+        self.classifier = nn.Linear(3, 2)
+        with torch.no_grad():
+            self.classifier.weight.copy_(torch.tensor(self.ROWS))
+
+    def forward(self, x):
+        return self.classifier(self.body(self.stem(x).relu()).mean((2, 3)))
+
+
+TOY_SOURCE = "import torch\nfrom torch import nn\n\n\n" + inspect.getsource(Toy)
