@@ -228,7 +228,11 @@ def test_written_files_take_no_others_place(
 def test_a_picture_that_exists_is_replaced_by_force_alone(command, feature_store, tmp_path, capsys):
     path = tmp_path / "picture.svg"
     path.write_text("kept")
-    arguments = [command[0], str(feature_store), *map(str, command[1:]), "--figure", str(path)]
+    source = feature_store
+    if command == ("evaluate",):
+        source = tmp_path / "s.h5"
+        assert cli.main(["similarity", str(feature_store), "-o", str(source), "--no-intervals", "-q"]) == 0
+    arguments = [command[0], str(source), *map(str, command[1:]), "--figure", str(path)]
     assert cli.main(arguments) == 1 and path.read_text() == "kept"
     assert "replace it with --force" in capsys.readouterr().err
     status = cli.main([*arguments, "--force"])
