@@ -231,7 +231,10 @@ def test_a_picture_that_exists_is_replaced_by_force_alone(command, feature_store
     source = feature_store
     if command == ("evaluate",):
         source = tmp_path / "s.h5"
-        assert cli.main(["similarity", str(feature_store), "-o", str(source), "--no-intervals", "-q"]) == 0
+        assert (
+            cli.main(["similarity", str(feature_store), "-o", str(source), "--no-intervals", "-q"])
+            == 0
+        )
     arguments = [command[0], str(source), *map(str, command[1:]), "--figure", str(path)]
     assert cli.main(arguments) == 1 and path.read_text() == "kept"
     assert "replace it with --force" in capsys.readouterr().err
