@@ -6,7 +6,7 @@ for batch in images.batches(listed, rules, 32):
 """
 
 from gradtools.images.decoding import Unreadable, check_digest, read
-from gradtools.images.listing import ImageList, find, list_images, subset
+from gradtools.images.listing import ImageList, find, list_images, of_kept, subset
 from gradtools.images.loading import Batch, batches, first_readable
 from gradtools.images.preprocessing import normalisation, preprocess, transform_box
 from gradtools.images.sources import SUFFIXES
@@ -24,6 +24,7 @@ __all__ = [
     "first_readable",
     "list_images",
     "normalisation",
+    "of_kept",
     "preprocess",
     "read",
     "subset",
