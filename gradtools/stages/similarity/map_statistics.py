@@ -11,7 +11,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.math.maps import map_controls, map_pairs
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import maps as stored
-from gradtools.selection import outcomes
+from gradtools.selection.results import of_similarity
 from gradtools.store import paths
 from gradtools.tables.wording import CLASS_BY_PREDICTION
 
@@ -227,7 +227,7 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
         "resamples": len(counts),
         **facts,
     }
-    return outcomes.result(feature.name, metric, columns, replicates, facts)
+    return of_similarity(feature.name, metric, columns, replicates, facts)
 
 
 def _of_pairs(pairs, labelled):

@@ -17,7 +17,8 @@ from gradtools.math.pairs import (
     permutation,
 )
 from gradtools.math.rows import vectors
-from gradtools.selection import features, outcomes
+from gradtools.selection import features
+from gradtools.selection.results import of_similarity
 
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
 RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (SPEC 6.6)
@@ -201,7 +202,7 @@ def result(feature, metric, groups, options, table, replicates, degenerate, fact
         "normalised": options.rows,
         **facts,
     }
-    return outcomes.result(feature.name, metric, columns, replicates, facts)
+    return of_similarity(feature.name, metric, columns, replicates, facts)
 
 
 def auc_rows(found):
