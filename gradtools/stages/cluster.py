@@ -252,27 +252,19 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
             sink.put(
                 f"{where}/label",
                 result.labels,
-                ["repeat", "/sample"],
-                "cluster of each sample, one row a repeat; -1: left out",
             )
             sink.put(
                 f"{where}/replicate",
                 result.replicates,
-                ["resample"],
-                "mean ARI over the repeats, of resampled images",
             )
         for name, (coordinates, explained) in projections.items():
             sink.put(
                 f"{paths.projection(name)}/pca",
                 coordinates,
-                ["/sample", "component"],
-                "principal components of what was clustered",
             )
             sink.put(
                 f"{paths.projection(name)}/explained",
                 explained,
-                ["component"],
-                "share of the variance",
             )
         sink.history(
             [source],
