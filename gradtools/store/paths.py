@@ -1,15 +1,16 @@
 """Where things lie in a store: the only place that spells its paths (`gradtools.store.schema` says what they are)."""
 
 # dimensions: the scales of the root
-SAMPLE, MAP, PAIR, BOX, STEP = "/sample", "/map", "/pair", "/box", "/step"
+SAMPLE, MAP, PAIR, STEP = "/sample", "/map", "/pair", "/step"
 CLASS, GROUP, BYTE, OTHER = "/class", "/label", "/byte", "/other"
 EMBEDDING_ROW, OTHER_MAP = "/embedding", "/other_map"
 
 SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
-MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
+MAP_TARGET, MAP_SCORE, MAP_LABEL = "/maps/target", "/maps/score", "/maps/label"
 CLASSES, CLASS_NAME, MEMBER, BOXES = "/classes", "/classes/name", "/classes/member", "/boxes"
+MASKS, MASK_COUNTS = "/masks", "/masks/counts"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = (
     "/model",
     "/model/class_name",
@@ -66,6 +67,11 @@ def undefined(name: str) -> str:
 def box(column: str) -> str:
     """Dataset of a column of the boxes: sample, class, x0, y0, x1, y1."""
     return f"{BOXES}/{column}"
+
+
+def mask(column: str) -> str:
+    """Dataset of a column of the masks: sample, class, object, ignore, start."""
+    return f"{MASKS}/{column}"
 
 
 def pair(side: str) -> str:

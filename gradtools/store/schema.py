@@ -8,7 +8,7 @@ import dataclasses
 import functools
 
 from gradtools.store import paths
-from gradtools.store.paths import BOX, BYTE, CLASS, EMBEDDING_ROW, GROUP, MAP, PAIR, SAMPLE, STEP
+from gradtools.store.paths import BYTE, CLASS, EMBEDDING_ROW, GROUP, MAP, PAIR, SAMPLE, STEP
 
 INTEGER, UNSIGNED, REAL, TEXT = "i", "u", "f", "S"
 KINDS = (
@@ -152,13 +152,19 @@ DATASETS = (
     ),
     Dataset(paths.CLASS_NAME, (GROUP,), TEXT, "data class", needed=True),
     Dataset(paths.MEMBER, (GROUP, CLASS), UNSIGNED, "model classes of each data class"),
-    _rows(paths.box("sample"), BOX, "boxes: row of the sample", needed=True),
-    _classes(paths.box("class"), (BOX,), GROUP, "boxes: data class, -1 where none"),
+    _rows(paths.box("sample"), "box", "boxes: row of the sample", needed=True),
+    _classes(paths.box("class"), ("box",), GROUP, "boxes: data class, -1 where none"),
     *(
-        Dataset(paths.box(side), (BOX,), "iuf", f"boxes: {side}", "pixel", needed=True)
+        Dataset(paths.box(side), ("box",), "iuf", f"boxes: {side}", "pixel", needed=True)
         for side in ("x0", "y0", "x1", "y1")
     ),
-    _columns(paths.BOXES, "boxes in pixels of the original image, half-open", BOX),
+    _columns(paths.BOXES, "boxes in pixels of the original image, half-open", "box"),
+    _rows(paths.mask("sample"), "mask", "masks of the original image: sample", needed=True),
+    _classes(paths.mask("class"), ("mask",), GROUP, "masks of the original image: class"),
+    Dataset(
+        paths.MASK_COUNTS, ("run",), INTEGER, "run lengths, column by column", "pixel", lowest=0
+    ),
+    _columns(paths.MASKS, "masks of the original image", "mask"),
     Dataset(paths.MODEL_CLASS_NAME, (CLASS,), TEXT, "class of the model"),
     Dataset(paths.WEIGHT, (CLASS, EMBEDDING_ROW), REAL, "row of the last layer"),
     Dataset(paths.BIAS, (CLASS,), REAL, "bias of the last layer"),
@@ -243,6 +249,7 @@ DATASETS = (
         needed=True,
     ),
     _classes(paths.MAP_TARGET, (MAP,), CLASS, "class the score is about, -1 none"),
+    _classes(paths.MAP_LABEL, (MAP,), GROUP, "data class the map is about"),
     Dataset(paths.MAP_SCORE, (MAP,), REAL, "score that is differentiated"),
     Dataset(
         paths.maps("<map>"),
@@ -387,6 +394,7 @@ DATASETS = (
     ),
     *_histogram("gradient"),
     *_histogram("contribution"),
+    _replicates(paths.table("<name>")),
     _columns(paths.table("<name>"), "a table: one dataset a column"),
     Dataset(paths.HISTORY, (STEP,), TEXT, "steps that made this store, one JSON line each"),
 )
@@ -415,6 +423,7 @@ GROUPS = (
     ),
     Group(paths.CLASSES, "the data's classes"),
     Group(paths.BOXES, "a table: boxes in pixels of the original image, half-open"),
+    Group(paths.MASKS, "a table: masks of the original image, as COCO's run lengths"),
     Group(
         paths.MODEL,
         "the network",

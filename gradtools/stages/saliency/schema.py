@@ -94,6 +94,8 @@ def begin(part, plan):
         part.put(paths.MAP_TARGET, np.full(len(sample), -1, "i4"))
         for name, rows in zip("ab", plan.pairs.T):
             part.put(paths.pair(name), rows.astype("i4"))
+    if plan.slots is not None:
+        part.put(paths.MAP_LABEL, plan.slots.reshape(-1).astype("i4"))
     part.put(paths.MAP_SAMPLE, sample.astype("i4"))
     part.put(paths.MAP_PARTNER, partner.astype("i4"))
     pairing = (
