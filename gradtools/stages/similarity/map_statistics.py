@@ -97,16 +97,14 @@ def matrices(source, features, groups, options, first):
         M
     """
     kept, _ = kept_maps(source, groups)
-    axis, columns, makers = store.Axis("/map", first=first), [], []
+    axis, columns, makers = store.Axis(paths.MAP, first=first), [], []
     for feature in features:
-        path = {
-            metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics
-        }
+        path = {metric: paths.matrix(feature.name, metric) for metric in options.metrics}
         columns += [
             store.Column(
                 path[metric],
                 (len(kept),),
-                ["/other_map"],
+                [paths.OTHER_MAP],
                 "f4",
                 f"{metric} of {feature.name}, every pair",
                 axis=axis,
@@ -134,13 +132,12 @@ def tell_maps(sink, source, groups):
         (paths.MAP_SAMPLE, "row of the sample"),
         (paths.MAP_PARTNER, "row of the pair's other sample, -1 none"),
     ):
-        sink.put(path, place[source.values(path)[kept]].astype("i4"), ["/map"], text)
+        sink.put(path, place[source.values(path)[kept]].astype("i4"), long_name=text)
     if source.values(paths.MAP_TARGET) is not None:
         sink.put(
             paths.MAP_TARGET,
             source.values(paths.MAP_TARGET)[kept],
-            ["/map"],
-            "class that the score is about, -1 none",
+            long_name="class that the score is about, -1 none",
         )
     about = source.attributes(paths.MAPS)
     sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})
