@@ -59,9 +59,7 @@ def test_near_names(name, near, capsys):
 def test_a_terminal_gets_the_pager(capsys, monkeypatch):
     seen = []
     monkeypatch.setattr("click.echo_via_pager", seen.append)
-    call(
-        capsys, "help", "mathematics#pair-auc", terminal=("out",), monkeypatch=monkeypatch
-    )
+    call(capsys, "help", "mathematics#pair-auc", terminal=("out",), monkeypatch=monkeypatch)
     assert len(seen) == 1 and "Pair AUC" in seen[0] and "### " not in seen[0]
 
 
