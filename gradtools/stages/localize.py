@@ -6,22 +6,41 @@ Beside every map stand the centre of the frame and the map of another image.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from gradtools import interrupt, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import map_controls
 from gradtools.math.maps.reading import read_maps
-from gradtools.math.regions import faithfulness, localization
+from gradtools.math.regions import faithfulness, localization, means
 from gradtools.selection import maps as stored
 from gradtools.selection import regions, samples
-from gradtools.store import Store, paths
+from gradtools.selection.results import Result
+from gradtools.store import Store, paths, provenance
 
 BLOCK = 64  # maps held at once
-SMALL = {"all": 100, "smallest 25 %": 25, "smallest 10 %": 10}
+SMALL = {
+    "": 100,
+    "@25": 25,
+    "@10": 10,
+}  # suffix of a statistic: percentile of the objects' share of the frame
+METHOD = "localization"
+HALF = 0.5  # IoU from which an object counts as found
+ABOUT = {
+    "sample": "row of the sample",
+    "label": "data class, -1 any",
+    "map": "row of the map in its store",
+}
+ROWS = {
+    "energy": "share of the map in the boxes",
+    "pointing": "whether the maximum is in a box",
+    "precision": "average precision of the pixels",
+    "box_iou": "IoU of the box around the largest component with the best box",
+    "mask_iou": "IoU of the pixels above the threshold with the mask",
+}
 CENTRE, OTHER = "centred Gaussian", "map of another image"
-THRESHOLD_FREE = ("energy", "pointing", "precision")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +190,7 @@ def _gathered(rows: Iterator[tuple]) -> Measures:
 
 
 def subsets(found: list[regions.Region]) -> dict[str, np.ndarray]:
-    """Return which regions are among the smallest, by the names of `SMALL`, (M,) bool each."""
+    """Return which regions are among the smallest, by the suffixes of `SMALL`, (M,) bool each."""
     share = np.array([region.share for region in found])
     return {name: share <= np.percentile(share, percent) for name, percent in SMALL.items()}
 
@@ -199,3 +218,176 @@ def hold_out(source: Store, found: list[regions.Region], options: Options) -> np
             "leave some on either side"
         )
     return named[None]
+
+
+def localize(
+    source: Store,
+    output: str | None,
+    options: Options,
+    *,
+    carry: bool = False,
+    force: bool = False,
+    say: Callable[[str], None] = print,
+    progress: Callable | None = None,
+) -> list[Result]:
+    """Measure the maps of an open store and, where there is an output, write the measures.
+
+    Parameters
+    ----------
+    source : store.Store
+        With maps, and boxes or masks.
+    output : str or None
+        Path or '-'; None measures only.
+    options : Options
+    carry : bool
+        Copy everything of the input.
+
+    Returns
+    -------
+    list of Result
+        One a kind of map, the controls last: `localization` of its statistics.
+
+    Raises
+    ------
+    GradtoolsError, UsageError
+    """
+    begun = provenance.begin()
+    if output is not None:
+        store.check_output(output, force, [source])
+    kinds = features_of(source, options)
+    found = regions.of_maps(source, rows_of(source, options), options.boxes)
+    for line in (*found.notes, *_left_out(found)):
+        say(line)
+    if not found.regions:
+        raise GradtoolsError(f"{source.name}: no map has a box or mask to find in its frame")
+    splits = hold_out(source, found.regions, options)
+    measured: dict[str, Measures] = {}
+    with (progress or interrupt.unwatched)(len(kinds) + 1, 0, "kinds of maps") as advance:
+        for name, (feature, fuse) in kinds.items():
+            measured[name] = measure(source, feature, fuse, found.regions)
+            advance(1)
+        feature, fuse = next(iter(kinds.values()))
+        measured |= controls(source, feature, fuse, found.regions, options.seed)
+        advance(1)
+    results = [_result(name, one, found, splits, options) for name, one in measured.items()]
+    if output is not None:
+        with store.create(output, "localization", force=force) as sink:
+            keep = samples.select(source, options.where)
+            sink.carry(source, keep, carry, [paths.LOCALIZATION])
+            _write_rows(sink, source, keep, found.regions, measured)
+            for result in results:
+                result.write(sink)
+            step = provenance.step(begun, [source], seed=options.seed, rows=len(found.regions))
+            sink.history([source], step)
+    return results
+
+
+def _left_out(found: regions.Found) -> list[str]:
+    """Say which maps have no region, and why."""
+    return [f"{count} maps left out: {reason}" for reason, count in found.left_out.items()]
+
+
+def _result(
+    name: str, one: Measures, found: regions.Found, splits: np.ndarray, options: Options
+) -> Result:
+    """Return the statistics of one kind of map, of all objects and of the small ones."""
+    images = np.array([region.sample for region in found.regions])
+    box = [localization.choose_threshold(one.box_iou, split) for split in splits]
+    rows = {
+        "iou": _at(one.box_iou, box[0]),
+        "energy": one.energy,
+        "pointing": one.pointing,
+        "precision": one.precision,
+    }
+    rows["iou_half"] = np.where(np.isnan(rows["iou"]), np.nan, rows["iou"] >= HALF)
+    facts: dict[str, str | int | float] = {
+        "threshold": box[0].threshold,
+        "threshold_low": min(split.threshold for split in box),
+        "threshold_high": max(split.threshold for split in box),
+        "iou_spread": float(np.std([split.value for split in box])),
+        "splits": len(splits),
+        "held_out": int(splits[0].sum()),
+        "maps": len(images),
+        "images": len(np.unique(images)),
+        "left_out": sum(found.left_out.values()),
+        "degenerate": one.degenerate,
+        "resamples": options.resamples,
+        "seed": options.seed,
+    }
+    with_mask = ~np.isnan(one.mask_iou[:, 0])
+    if (with_mask & splits[0]).any() and (with_mask & ~splits[0]).any():
+        mask = localization.choose_threshold(one.mask_iou[with_mask], splits[0][with_mask])
+        values = np.full(len(images), np.nan)
+        values[with_mask] = _at(one.mask_iou[with_mask], mask)
+        rows["mask_iou"] = values
+        facts["mask_threshold"] = mask.threshold
+    table = _table(rows, images, subsets(found.regions), options)
+    columns, replicates = table
+    return Result(
+        paths.localization(name),
+        feature=name,
+        method=METHOD,
+        columns=columns,
+        facts=facts,
+        title=f"how well {name} finds its object",
+        replicates=replicates,
+    )
+
+
+def _at(curves: np.ndarray, split: localization.Split) -> np.ndarray:
+    """Return the IoU at a split's threshold, NaN for the rows it was chosen on."""
+    place = int(np.argmin(np.abs(localization.THRESHOLDS - split.threshold)))
+    return np.where(split.held_out, np.nan, curves[:, place])
+
+
+def _table(
+    rows: dict[str, np.ndarray],
+    images: np.ndarray,
+    small: dict[str, np.ndarray],
+    options: Options,
+) -> tuple[dict, np.ndarray]:
+    """Return a table of statistics with their replicates: every measure of every subset."""
+    names = [f"{measure}{suffix}" for suffix in small for measure in rows]
+    values = np.stack(
+        [np.where(chosen, row, np.nan) for chosen in small.values() for row in rows.values()],
+        axis=1,
+    )
+    mean, replicates = means.over_images(values, images, options.resamples, options.seed)
+    bounds = means.bounds(replicates)
+    columns = {
+        "statistic": names,
+        "value": mean,
+        "low": bounds[:, 0],
+        "high": bounds[:, 1],
+        "images": (~np.isnan(values)).sum(axis=0).astype("i8"),
+    }
+    return columns, replicates
+
+
+def _write_rows(
+    sink: store.Sink,
+    source: Store,
+    keep: np.ndarray,
+    found: list[regions.Region],
+    measured: dict[str, Measures],
+) -> None:
+    """Write which region each row is of, and the measures of every row."""
+    place = np.cumsum(keep) - 1
+    about = {
+        "sample": place[[region.sample for region in found]],
+        "label": [region.label for region in found],
+        "map": [region.row for region in found],
+    }
+    for name, values in about.items():
+        path = f"{paths.LOCALIZATION}/{name}"
+        sink.put(path, np.asarray(values, "i4"), ["/region"], ABOUT[name])
+    share = np.array([region.share for region in found], "f4")
+    sink.put(f"{paths.LOCALIZATION}/share", share, ["/region"], "the object's share of the frame")
+    thresholds = localization.THRESHOLDS
+    sink.put(f"{paths.LOCALIZATION}/at", thresholds, ["/threshold"], "threshold of a read map")
+    for name, one in measured.items():
+        group = paths.localization(name)
+        for measure, text in ROWS.items():
+            values = getattr(one, measure).astype("f4")
+            dims = ["/region", "/threshold"][: values.ndim]
+            sink.put(f"{group}/{measure}", values, dims, text)

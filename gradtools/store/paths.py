@@ -27,7 +27,7 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/clusters",
     "/projection",
 )
-LINKAGE = "/linkage"
+LINKAGE, LOCALIZATION = "/linkage", "/localization"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
@@ -101,3 +101,8 @@ def channels(tap, kind=None):
 def table(name):
     """Group of a table."""
     return f"{TABLES}/{name}"
+
+
+def localization(kind):
+    """Group of how well one kind of map finds its objects."""
+    return f"{LOCALIZATION}/{kind}"
