@@ -8,12 +8,13 @@ import difflib
 import fnmatch
 import os
 import tempfile
+from collections.abc import Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import reading as cams
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 PREFIX = "map:"
 READ_BYTES = 8 << 20
@@ -124,6 +125,35 @@ def _matches(store, request, available, reading):
             f"{store.name} has no maps {request!r}; it has {', '.join(near)}; gradtools saliency --method --tap adds some"
         )
     return found
+
+
+def kinds(
+    store: Store,
+    requests: Sequence[str] = (),
+    layers: tuple[int, ...] | None = None,
+    fuse: Sequence[str] = ("mean",),
+) -> dict[str, tuple[Feature, str]]:
+    """Return the kinds of maps that a measure of maps is taken of: a feature of the store and its fusion, by name.
+
+    Parameters
+    ----------
+    requests : sequence of str
+        Names and globs; all maps without a request.
+    layers : tuple of int, optional
+        Numbers of last taps that are fused; by default every number up to the store's.
+    fuse : sequence of str
+        Ways to fuse them; other ways than the mean are part of the name.
+    """
+    taps: dict[str, int] = {}
+    for name in store.maps:
+        taps[name.partition("@")[0]] = taps.get(name.partition("@")[0], 0) + 1
+    layers = layers or tuple(range(1, max(taps.values(), default=0) + 1))
+    named: dict[str, tuple[Feature, str]] = {}
+    for how in fuse:
+        for feature in resolve(store, requests, Reading(fuse=how, layers=layers)):
+            plain = how == "mean" or len(feature.taps) == 1
+            named.setdefault(feature.name if plain else f"{feature.name}:{how}", (feature, how))
+    return named
 
 
 class Maps:

@@ -32,7 +32,7 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/clusters",
     "/projection",
 )
-LINKAGE, LOCALIZATION = "/linkage", "/localization"
+LINKAGE, LOCALIZATION, FAITHFULNESS = "/linkage", "/localization", "/faithfulness"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 HISTORY, DIGESTS, UNFINISHED = "/history", "/digests", "/part"
@@ -142,3 +142,9 @@ def table(name: str) -> str:
 def localization(kind):
     """Group of how well one kind of map finds its objects."""
     return f"{LOCALIZATION}/{kind}"
+
+
+def faithfulness(kind, fill=None, name=None):
+    """Group of the scores of images times one kind of map, of one fill, or a dataset of it."""
+    parts = [part for part in (fill, name) if part]
+    return "/".join([f"{FAITHFULNESS}/{kind}", *parts])

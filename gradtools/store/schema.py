@@ -21,6 +21,8 @@ KINDS = (
     "clusters",
     "linkage",
     "compare",
+    "localization",
+    "faithfulness",
 )
 
 
@@ -136,6 +138,8 @@ PROJECTION, TAP, MAP_OF = (
     paths.tap("<tap>"),
     paths.map_group("<map>"),
 )
+
+REGION, THRESHOLD, SHOWN = "/region", "/threshold", "/shown"
 
 DATASETS = (
     Dataset(paths.ID, (SAMPLE,), TEXT, "path below the root", needed=True),
@@ -394,6 +398,50 @@ DATASETS = (
     ),
     *_histogram("gradient"),
     *_histogram("contribution"),
+    _rows(f"{paths.LOCALIZATION}/sample", REGION, "row of the sample"),
+    _classes(f"{paths.LOCALIZATION}/label", (REGION,), GROUP, "data class, -1 any"),
+    Dataset(
+        f"{paths.LOCALIZATION}/map", (REGION,), INTEGER, "row of the map in its store", lowest=0
+    ),
+    Dataset(f"{paths.LOCALIZATION}/share", (REGION,), REAL, "the object's share of the frame"),
+    Dataset(f"{paths.LOCALIZATION}/at", (THRESHOLD,), REAL, "threshold of a read map"),
+    *(
+        Dataset(f"{paths.localization('<map>')}/{name}", dims, REAL, text, nan=True)
+        for name, dims, text in (
+            ("energy", (REGION,), "share of the map in the boxes"),
+            ("pointing", (REGION,), "whether the maximum is in a box"),
+            ("precision", (REGION,), "average precision of the pixels"),
+            (
+                "box_iou",
+                (REGION, THRESHOLD),
+                "IoU of the largest component's box with the best box",
+            ),
+            (
+                "mask_iou",
+                (REGION, THRESHOLD),
+                "IoU of the pixels above the threshold with the mask",
+            ),
+        )
+    ),
+    _replicates(paths.localization("<map>")),
+    _columns(paths.localization("<map>"), "a table of statistics"),
+    _rows(f"{paths.FAITHFULNESS}/sample", SHOWN, "row of the sample"),
+    Dataset(
+        f"{paths.FAITHFULNESS}/map", (SHOWN,), INTEGER, "row of the map in its store", lowest=0
+    ),
+    *(
+        Dataset(paths.faithfulness("<map>", "<fill>", name), dims, REAL, text, nan=True)
+        for name, dims, text in (
+            ("map", (SHOWN,), "score of the image times the map"),
+            ("equal", (SHOWN,), "score of the image times a constant, the map's mean"),
+            ("shuffled", (SHOWN,), "score of the image times the map's values in random places"),
+            ("other", (SHOWN,), "score of the image times the map of another image"),
+            ("deletion", (SHOWN, "step"), "score without the first pixels of the map"),
+            ("insertion", (SHOWN, "step"), "score of the first pixels of the map alone"),
+        )
+    ),
+    _replicates(paths.faithfulness("<map>", "<fill>")),
+    _columns(paths.faithfulness("<map>", "<fill>"), "a table of statistics"),
     _replicates(paths.table("<name>")),
     _columns(paths.table("<name>"), "a table: one dataset a column"),
     Dataset(paths.HISTORY, (STEP,), TEXT, "steps that made this store, one JSON line each"),
@@ -507,6 +555,12 @@ GROUPS = (
     Group(paths.channels("<tap>"), "means of channel values over the images of every class"),
     Group(paths.channels("<tap>", "gradient_histogram"), "channels by their gradient"),
     Group(paths.channels("<tap>", "contribution_histogram"), "channels by their contribution"),
+    Group(paths.LOCALIZATION, "the objects that maps should find, a row a map"),
+    Group(paths.localization("<map>"), "a table: how well one kind of map finds them"),
+    Group(paths.FAITHFULNESS, "the images that were multiplied by maps, a row a map"),
+    Group(
+        paths.faithfulness("<map>", "<fill>"), "a table: what the score does under one kind of map"
+    ),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),
 )
 
