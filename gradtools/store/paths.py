@@ -33,6 +33,7 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/projection",
 )
 LINKAGE, LOCALIZATION, FAITHFULNESS = "/linkage", "/localization", "/faithfulness"
+SANITY = "/sanity"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 HISTORY, DIGESTS, UNFINISHED = "/history", "/digests", "/part"
@@ -148,3 +149,8 @@ def faithfulness(kind, fill=None, name=None):
     """Group of the scores of images times one kind of map, of one fill, or a dataset of it."""
     parts = [part for part in (fill, name) if part]
     return "/".join([f"{FAITHFULNESS}/{kind}", *parts])
+
+
+def sanity(kind, measure):
+    """Dataset of how alike maps of random networks and the trained one's are, by one measure."""
+    return f"{SANITY}/{kind}/{measure}"

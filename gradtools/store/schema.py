@@ -23,6 +23,7 @@ KINDS = (
     "compare",
     "localization",
     "faithfulness",
+    "sanity",
 )
 
 
@@ -139,7 +140,7 @@ PROJECTION, TAP, MAP_OF = (
     paths.map_group("<map>"),
 )
 
-REGION, THRESHOLD, SHOWN = "/region", "/threshold", "/shown"
+REGION, THRESHOLD, SHOWN, VARIANT = "/region", "/threshold", "/shown", "/variant"
 
 DATASETS = (
     Dataset(paths.ID, (SAMPLE,), TEXT, "path below the root", needed=True),
@@ -442,6 +443,20 @@ DATASETS = (
     ),
     _replicates(paths.faithfulness("<map>", "<fill>")),
     _columns(paths.faithfulness("<map>", "<fill>"), "a table of statistics"),
+    Dataset(f"{paths.SANITY}/mode", (VARIANT,), TEXT, "cascade, independent or full"),
+    Dataset(f"{paths.SANITY}/step", (VARIANT,), INTEGER, "from the output down, from 0", lowest=0),
+    Dataset(f"{paths.SANITY}/group", (VARIANT,), TEXT, "the last module that is random"),
+    Dataset(f"{paths.SANITY}/seed", (VARIANT,), INTEGER, "of the random parameters", lowest=0),
+    *(
+        Dataset(paths.sanity("<map>", name), (VARIANT, SAMPLE), REAL, text, nan=True)
+        for name, text in (
+            ("spearman", "Spearman's correlation with the trained network's map"),
+            ("absolute", "Spearman's correlation of the absolute values"),
+            ("ssim", "SSIM with the trained network's map"),
+        )
+    ),
+    _replicates(paths.sanity("<map>", "<measure>_table")),
+    _columns(paths.sanity("<map>", "<measure>_table"), "a table of statistics"),
     _replicates(paths.table("<name>")),
     _columns(paths.table("<name>"), "a table: one dataset a column"),
     Dataset(paths.HISTORY, (STEP,), TEXT, "steps that made this store, one JSON line each"),
@@ -561,6 +576,9 @@ GROUPS = (
     Group(
         paths.faithfulness("<map>", "<fill>"), "a table: what the score does under one kind of map"
     ),
+    Group(paths.SANITY, "networks with random parameters, one a row"),
+    Group(f"{paths.SANITY}/<map>", "how alike their maps and the trained network's are"),
+    Group(paths.sanity("<map>", "<measure>_table"), "a table: means over images and seeds"),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),
 )
 
