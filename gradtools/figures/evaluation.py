@@ -2,8 +2,8 @@
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import bars, curves, deletion, heat, page, planes
-from gradtools.tables import model
-from gradtools.tables.model import by_role
+from gradtools.tables import per_model as model
+from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
 
 PICTURES = ("bars", "heat", "pca", "taps", "deletion")

@@ -9,6 +9,8 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             original (row of the image, -1 for images), augmentation (kind, '' for images), strength, version [sample]
     /classes/               name [label]   member [label, class]
     /boxes/                 a table: sample, class, x0, y0, x1, y1 in pixels of the original image, half-open [box]
+                            of --annotations also ignore (crowds, difficult objects) and object (number within the image)
+    /masks/                 a table: sample, class, object, ignore, start [mask]   counts: run lengths, column by column [run]
     /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, temperature, device, dtype, batch_size
                             class_name, bias [class]   weight [class, embedding]
     /outputs/               logits [sample, class]   predicted, target, score [sample]   embedding [sample, embedding]
@@ -23,6 +25,7 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             being classes of images: class, images [channel]
     /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
                             sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
+                            label (data class, where the target is a label) [map]
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
                             undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
     /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
@@ -63,6 +66,7 @@ POINTERS = {  # datasets of row numbers -> the dimension whose rows they are
     "/pairs/a": "/sample",
     "/pairs/b": "/sample",
     "/boxes/sample": "/sample",
+    "/masks/sample": "/sample",
     "/samples/original": "/sample",
 }
 MACHINERY = (

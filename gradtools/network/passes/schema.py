@@ -120,6 +120,11 @@ def begin(part, job):
         part.table(
             paths.BOXES, listed.boxes, "boxes in pixels of the original image, half-open", row="box"
         )
+    if listed.masks is not None:
+        columns = {name: values for name, values in listed.masks.items() if name != "counts"}
+        part.table(paths.MASKS, columns, "masks of the original image", row="mask")
+        counts = listed.masks["counts"]
+        part.put(paths.MASK_COUNTS, counts, ["run"], "run lengths, column by column", "pixel")
     _begin_versions(part, listed)
     if job.target is not None:
         begin_model(part, model)

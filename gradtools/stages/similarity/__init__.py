@@ -37,14 +37,14 @@ def similarity(
     output : str or None
         Path or '-'; None computes only.
     options : Options
-    beside : sequence of outcomes.Outcome
+    beside : sequence of results.Result
         Written into the output beside the similarities: `augmentation.describe`, `decodability.describe`.
     carry : bool
         Copy everything of the input.
 
     Returns
     -------
-    list of outcomes.Result
+    list of results.Result
     """
     begun = provenance.begin()
     if output is not None:

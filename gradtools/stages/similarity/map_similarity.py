@@ -13,7 +13,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.math.maps import map_controls, map_metrics, map_pairs
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import maps as stored
-from gradtools.selection import outcomes
+from gradtools.selection import results as results_
 from gradtools.store import paths
 from gradtools.tables.wording import CLASS_BY_PREDICTION
 
@@ -249,7 +249,7 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
         "resamples": len(counts),
         **facts,
     }
-    return outcomes.result(feature.name, metric, columns, replicates, facts)
+    return results_.of_similarity(feature.name, metric, columns, replicates, facts)
 
 
 def _of_pairs(pairs, labelled):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gradtools.math.pairs import bootstrap, pair_auc
-from gradtools.selection import outcomes
+from gradtools.selection.results import of_similarity
 
 AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
 BY_CLASS = {"within", "within_macro", "between", "label_effect", *AUC}
@@ -52,7 +52,7 @@ def result(feature, metric, groups, options, table, replicates, degenerate, fact
         "normalised": options.rows,
         **facts,
     }
-    return outcomes.result(feature.name, metric, columns, replicates, facts)
+    return of_similarity(feature.name, metric, columns, replicates, facts)
 
 
 def auc_rows(found):
