@@ -86,7 +86,7 @@ def why_none(classes: np.ndarray, kept: np.ndarray, k: int) -> str:
     """The reason why half samples of these classes have no clusterings ('' where they have)."""
     _, sizes = np.unique(classes, return_counts=True)
     if sizes.min() < SMALLEST_CLASS:
-        return f"a class has {sizes.min()} image{'s' * (sizes.min() > 1)}, and half samples need {SMALLEST_CLASS}"
+        return f"a class has {sizes.min()} image{'s' * int(sizes.min() > 1)}, and half samples need {SMALLEST_CLASS}"
     if kept.sum() // 2 < k:
         return f"{k} clusters of half of {kept.sum()} rows"
     return ""

@@ -69,9 +69,9 @@ def kmeans_of_subsets(
         inertia = starts.inertia.reshape(len(part), fits, n_init)
         labels = starts.labels.reshape(len(part), fits, n_init, m)
         best = inertia.argmin(axis=2)
-        found[first : first + step] = np.take_along_axis(
-            labels, best[:, :, None, None], axis=2
-        )[:, :, 0]
+        found[first : first + step] = np.take_along_axis(labels, best[:, :, None, None], axis=2)[
+            :, :, 0
+        ]
     return found
 
 
@@ -125,9 +125,7 @@ def plus_plus(blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 def _search(reached, wanted):
     """Place of each wanted number (A, t) in ascending rows (A, m), as np.searchsorted, at most m - 1."""
-    found = np.stack(
-        [(reached < column[:, None]).sum(axis=1) for column in wanted.T], axis=1
-    )
+    found = np.stack([(reached < column[:, None]).sum(axis=1) for column in wanted.T], axis=1)
     return np.minimum(found, reached.shape[1] - 1)
 
 
