@@ -299,14 +299,10 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
             sink.put(
                 f"{paths.projection(name)}/pca",
                 coordinates,
-                ["/sample", "component"],
-                "principal components of what was clustered",
             )
             sink.put(
                 f"{paths.projection(name)}/explained",
                 explained,
-                ["component"],
-                "share of the variance",
             )
         sink.history(
             [source],
