@@ -73,7 +73,7 @@ NOTES = (
 )
 @click.option(
     "--resamples",
-    type=click.IntRange(1),
+    type=click.IntRange(0),
     help="Half samples for the intervals.  [default: 200; 50 of a mixture and beyond 5,000 rows; none beyond 50,000]",
 )
 @click.option(
