@@ -55,6 +55,7 @@ def agreements(labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.n
     References
     ----------
     L. Hubert, P. Arabie, Comparing partitions, J. Classification 2 (1985), eq. 5.
+    mathematics#agreement-of-labellings
     N. X. Vinh, J. Epps, J. Bailey, Information theoretic measures for clusterings comparison, JMLR 11 (2010).
     """
     n = len(others)
@@ -101,7 +102,7 @@ def bootstrap_ari(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarra
 
     References
     ----------
-    Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (SPEC 6.6).
+    Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (mathematics#bootstrap-over-images).
     """
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     counts = np.asarray(counts, dtype=np.float64)
@@ -142,6 +143,10 @@ def random_label_control(
     Returns
     -------
     RandomLabels
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
     """
     rng = np.random.default_rng(seed)
     shuffled = [rng.permutation(labels) for _ in range(repeats)]

@@ -45,6 +45,10 @@ def kmeans(x: np.ndarray, k: int, seed: int = 0, n_init: int = 10) -> Clustering
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -74,7 +78,7 @@ def gmm(
     k : int
     seed, n_init : int
     covariance : str
-        diag (full dimension) or full (after PCA): SPEC 1.2.
+        diag (full dimension) or full (after PCA).
     reg : float
         Added to the variances.
 
@@ -86,6 +90,10 @@ def gmm(
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -120,6 +128,10 @@ def agglomerative(x: np.ndarray, k: int, linkage: str = "ward") -> Clustering:
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.cluster import AgglomerativeClustering
 
@@ -157,6 +169,10 @@ def pca(x: np.ndarray, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     ------
     GradtoolsError
         n is not between 1 and min(N, D).
+
+    References
+    ----------
+    mathematics#principal-components
     """
     centred = np.asarray(x, dtype=np.float64)
     if not 1 <= n <= min(centred.shape):
@@ -188,6 +204,7 @@ def silhouette_euclidean(x: np.ndarray, labels: np.ndarray) -> float:
     References
     ----------
     P. J. Rousseeuw, Silhouettes, J. Comput. Appl. Math. 20 (1987).
+    mathematics#silhouette
     """
     from sklearn.metrics import silhouette_score
 
@@ -209,6 +226,10 @@ def silhouettes(blocks: Iterable[np.ndarray], labels: np.ndarray) -> np.ndarray:
     Returns
     -------
     (F,) float64 array, NaN with one cluster, or N.
+
+    References
+    ----------
+    mathematics#silhouette
     """
     codes = [np.unique(row, return_inverse=True)[1] for row in labels]
     sizes = [np.bincount(row) for row in codes]
