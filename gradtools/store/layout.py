@@ -46,7 +46,6 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             difference, difference_low, difference_high: from the first pair, under the same resamples; permutations, resamples
     /tables/moved/          a, b, sample, moved (1 - correlation of its similarities in a and b), low, high, nearest_a, nearest_b
     /history                one JSON line a step [step]
-    /part/                  only in an unfinished file: committed rows, unreadable ones, and the command that goes on with it
 """
 
 import h5py
