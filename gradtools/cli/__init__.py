@@ -30,6 +30,7 @@ COMMANDS = {
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",
     "recipe": "A ready Makefile for an experiment.",
     "demo": "Run the whole way on the bundled example: images, stores, table, pictures.",
+    "help": "Pages that ship: architecture, mathematics, the store's format, glossary, changes.",
 }
 
 

@@ -30,7 +30,11 @@ class ImageList:
     labels_many : (N, L) uint8 array or None
         1 where an image has a label; only where some have several.
     boxes : dict of str to (B,) array, or None
-        sample, class (-1 none), x0, y0, x1, y1: pixels of the original image, half-open.
+        sample, class (-1 none), x0, y0, x1, y1: pixels of the original image, half-open; of
+        annotations also ignore and object (its number within the image).
+    masks : dict of str to array, or None
+        sample, class, object, ignore, start (M,) and counts (R,): run lengths, column by column; those
+        of a mask begin at `start`.
     left_out : dict of str to int
         Files of the folders that are no images, by suffix or reason.
     digests : (N, 32) uint8 array or None
@@ -55,6 +59,7 @@ class ImageList:
     original: np.ndarray | None = None
     versions: list | None = None
     seed: int = 0
+    masks: dict | None = None
 
     @property
     def images(self):
@@ -111,11 +116,6 @@ def subset(listed, keep):
     def rows(values):
         return None if values is None else values[keep]
 
-    boxes = listed.boxes
-    if boxes is not None:
-        inside = keep[boxes["sample"]]
-        boxes = {name: values[inside] for name, values in boxes.items()}
-        boxes["sample"] = (np.cumsum(keep) - 1)[boxes["sample"]].astype(boxes["sample"].dtype)
     return dataclasses.replace(
         listed,
         ids=[name for name, kept in zip(listed.ids, keep) if kept],
@@ -123,9 +123,24 @@ def subset(listed, keep):
         sizes=listed.sizes[keep],
         mtimes=listed.mtimes[keep],
         labels_many=rows(listed.labels_many),
-        boxes=boxes,
+        boxes=of_kept(listed.boxes, keep),
+        masks=of_kept(listed.masks, keep),
         digests=rows(listed.digests),
     )
+
+
+def of_kept(columns: dict | None, keep: np.ndarray) -> dict | None:
+    """Return the boxes or masks of the kept images, (N,) bool, numbered among these; None of none."""
+    if columns is None:
+        return None
+    inside = keep[columns["sample"]]
+    if not inside.any():
+        return None
+    kept = {
+        name: values if name == "counts" else values[inside] for name, values in columns.items()
+    }
+    number = np.cumsum(keep) - 1
+    return kept | {"sample": number[kept["sample"]].astype(columns["sample"].dtype)}
 
 
 def find(root, ids, digests, images_dir=None):

@@ -38,6 +38,7 @@ def find(source, images_dir=None, where=()):
         label_names=source.class_names,
         labels_many=None if many is None else many[keep],
         boxes=_boxes(source, keep),
+        masks=_masks(source, keep),
     ), keep
 
 
@@ -60,16 +61,14 @@ def same_network(source, model, say):
 
 def _boxes(source, keep):
     """The boxes of the kept samples, as columns."""
-    if source.values(f"{paths.BOXES}/sample") is None:
+    if source.values(paths.box("sample")) is None:
         return None
-    columns, _ = source.table(paths.BOXES)
-    inside = keep[columns["sample"]]
-    number = np.cumsum(keep) - 1
-    return (
-        {
-            name: (number[values] if name == "sample" else values)[inside]
-            for name, values in columns.items()
-        }
-        if inside.any()
-        else None
-    )
+    return images.of_kept(source.table(paths.BOXES)[0], keep)
+
+
+def _masks(source, keep):
+    """The masks of the kept samples, as columns and run lengths."""
+    if source.values(f"{paths.MASKS}/sample") is None:
+        return None
+    columns = source.table(paths.MASKS)[0] | {"counts": source.values(paths.MASK_COUNTS)}
+    return images.of_kept(columns, keep)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from gradtools.store import copying, layout
+from gradtools.store import copying, layout, paths, schema
 from gradtools.store.blocks import Block, Stored
 from gradtools.store.columns import Column, rows_of
 from gradtools.store.writing import Sink, stamp
@@ -118,9 +118,10 @@ class Pointers(Sink):
     def __init__(self) -> None:
         self.found: dict[str, tuple[str, np.ndarray]] = {}
 
-    def put(self, path, values, dims, long_name, units="", attrs=None):
+    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
         """Keep the values where they are numbers of rows."""
         if path in layout.POINTERS:
+            dims = schema.dataset(path).dims if dims is None else dims
             self.found[path] = layout.dimension(path, dims[0]), np.asarray(values)
 
     def carry(self, store, keep, whole, replacing=()):
@@ -146,9 +147,10 @@ class KeptSink(Sink):
         super().__init__(file)
         self.keep = keep
 
-    def put(self, path, values, dims, long_name, units="", attrs=None):
+    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
         """Write one dataset without the rows that are left out (see `layout.put`)."""
-        rows = self.keep.get(layout.dimension(path, dims[0])) if len(dims) else None
+        axes = schema.dataset(path).dims if dims is None else dims
+        rows = self.keep.get(layout.dimension(path, axes[0])) if len(axes) else None
         if rows is not None:
             values = (
                 [value for value, stays in zip(values, rows) if stays]
@@ -163,5 +165,5 @@ class KeptSink(Sink):
     def carry(self, store, keep, whole, replacing=()):
         """Copy what comes from the input, without the samples that are left out (see `Sink.carry`)."""
         kept = keep.copy()
-        kept[np.flatnonzero(keep)] = self.keep.get("/sample", True)
+        kept[np.flatnonzero(keep)] = self.keep.get(paths.SAMPLE, True)
         return super().carry(store, kept, whole, replacing)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradtools.store import paths, schema
 from gradtools.store.blocks import Block
 
 
@@ -12,7 +13,7 @@ from gradtools.store.blocks import Block
 class Axis:
     """A dimension that grows with the job: `per` rows for each of its entries from `first` to before `last` (None: to the end)."""
 
-    scale: str = "/sample"
+    scale: str = paths.SAMPLE
     per: int = 1
     first: int = 0
     last: int | None = None
@@ -28,18 +29,25 @@ class Axis:
 
 
 class Column:
-    """A dataset that grows by rows: its path, the shape and dimensions of one row, its type, texts and the axis of its rows."""
+    """A dataset that grows by rows: its path, the shape and dimensions of one row, its type, texts and the axis of its rows.
+
+    Dimensions, text and units are the schema's unless given.
+    """
 
     def __init__(
         self,
         path: str,
-        tail: Sequence[int],
-        dims: Sequence[str],
-        dtype: str,
-        long_name: str,
+        tail: Sequence[int] = (),
+        dims: Sequence[str] | None = None,
+        dtype: str = "f4",
+        long_name: str = "",
         units: str = "",
         axis: Axis = Axis(),
     ):
+        if dims is None:
+            entry = schema.dataset(path)
+            dims, units = entry.dims[1:], units or entry.units
+            long_name = long_name or entry.text
         self.path, self.tail, self.dims = path, tuple(tail), tuple(dims)
         self.dtype = np.dtype(dtype)
         self.long_name, self.units, self.axis = long_name, units, axis

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from gradtools.store import layout
+from gradtools.store import layout, paths
 
 NOT_RESULTS = {
     "uuid",
@@ -65,7 +65,7 @@ def digests(file):
     found = {
         path: dataset_digest(dataset)
         for path, dataset in layout.datasets(file)
-        if path != "/history"
+        if path != paths.HISTORY
     }
     for group in layout.groups(file):
         attributes = _attributes(group)

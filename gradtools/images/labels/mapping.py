@@ -22,8 +22,9 @@ class Mapping:
 def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_order=False):
     """Find the model's classes of every data class.
 
-    A row of the label map comes before an equal name, and that before a WordNet id (a folder `n01440764` or
-    `n01440764_tench`).
+    A label map is the whole mapping: a class that it does not list meets none, though its name be one of the model's
+    (COCO's kite is a toy, ImageNet's a bird). Without one an equal name comes before a WordNet id (a folder `n01440764`
+    or `n01440764_tench`).
 
     Parameters
     ----------
@@ -61,8 +62,10 @@ def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_
     mapped = _read_map(label_map, data_names, model_names, wnids, n_classes) if label_map else {}
     member, ways = np.zeros((len(data_names), n_classes), "u1"), collections.Counter()
     for row, name in zip(member, data_names):
-        mine = mapped.get(normalise(name))
-        indices, way = (mine, "label map") if mine else _met(name, model_names, wnids)
+        if label_map:
+            indices, way = mapped.get(normalise(name), []), "label map"
+        else:
+            indices, way = _met(name, model_names, wnids)
         row[indices] = 1
         ways[way] += bool(indices)
     unmapped = [name for name, row in zip(data_names, member) if not row.any()]

@@ -252,21 +252,15 @@ def _write(source, output, tree, carry, force, say, begun, options):
         sink.put(
             f"{where}/merges",
             tree.merges,
-            ["merge", "field"],
-            "what joins, as scipy has it: two clusters (samples, then merge i as n + i), height, samples in both",
-            tree.facts["height"],
+            units=tree.facts["height"],
         )
         sink.put(
             f"{where}/order",
             tree.order.astype("i4"),
-            ["/sample"],
-            "sample at each place in leaf order",
         )
         sink.put(
             f"{where}/label",
             tree.labels,
-            ["/sample"],
-            "cluster of each sample, 0 the first in leaf order",
         )
         sink.history(
             [source], provenance.step(begun, [source], seed=options.seed, rows=len(tree.names))

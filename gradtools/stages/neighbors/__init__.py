@@ -75,7 +75,7 @@ def neighbors(
     -------
     found : list of Found
         Empty where there is no output and retrieval is what is shown.
-    measured : list of outcomes.Outcome
+    measured : list of results.Result
         Retrieval, feature by feature; empty without labels.
 
     Raises
@@ -187,16 +187,13 @@ def _written(job, force, restart, say, progress):
             store.Column(
                 f"{path}/index",
                 (k,),
-                ["neighbor"],
-                "i4",
-                f"rows of the nearest samples by {feature}, the nearest first, -1 where none",
+                dtype="i4",
+                long_name=f"rows of the nearest samples by {feature}, the nearest first, -1 where none",
             ),
             store.Column(
                 f"{path}/{name}",
                 (k,),
-                ["neighbor"],
-                "f4",
-                f"{job.options.metric} of {feature} to them",
+                long_name=f"{job.options.metric} of {feature} to them",
             ),
         )
     ]
@@ -205,7 +202,7 @@ def _written(job, force, restart, say, progress):
         "version": __version__,
         "carry": job.carry,
         "features": list(at),
-        "inputs": store.digests(job.source.file),
+        "inputs": job.source.digests(),
     }
     searches = [
         _searching(job.source, feature, job.keep, job.options, len(at)) for feature in job.features

@@ -87,7 +87,7 @@ def ablate(
 
     Returns
     -------
-    list of outcomes.Outcome
+    list of results.Result
         The tables.
 
     Raises
@@ -113,7 +113,7 @@ def ablate(
     )
     count = len(plan.job.images.ids)
     begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
-    command = columns.command(plan) | {"carried": store.digests(source.file) if carry else None}
+    command = columns.command(plan) | {"carried": source.digests() if carry else None}
     growth = store.Growth(
         "channels",
         columns.columns(plan),
