@@ -36,8 +36,12 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             rows += _rows(model, chosen)
         if rows:
             facts = models[0][1][0].facts
-            title = f"{words}: {facts['images_in_all']} images, {facts['seeds']} random networks a row"
-            yield Table(f"sanity-{measure}", title, columns, rows, NOTES if measure == "spearman" else ())
+            title = (
+                f"{words}: {facts['images_in_all']} images, {facts['seeds']} random networks a row"
+            )
+            yield Table(
+                f"sanity-{measure}", title, columns, rows, NOTES if measure == "spearman" else ()
+            )
 
 
 def _head(result: Result) -> str:
