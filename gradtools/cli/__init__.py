@@ -24,6 +24,7 @@ COMMANDS = {
     "neighbors": "Features -> the nearest samples of one or of all, and how well they tell the class.",
     "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",
     "dendrogram": "Features or similarity -> a tree of classes, images or channels: cuts, picture, Newick.",
+    "localize": "Maps + boxes or masks -> how well maps find their objects, with the controls.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
