@@ -7,7 +7,7 @@ from gradtools.tables.wording import LINKAGES
 
 compatible = click.option(
     "--linkage-on",
-    type=click.Choice(["rows", "seed", "intent"]),
+    type=click.Choice(["rows", "as-published", "as-meant"]),
     default="rows",
     help="What linkage is given: the rows; or, as the blog post, the whole matrix (1 - cosine)/2 as if its rows were the samples, "
     "or its upper triangle less the minimum, as was meant.",
@@ -51,7 +51,7 @@ compatible = click.option(
     type=click.FloatRange(0),
     metavar="T",
     help="Height below which clusters have colours.  [default: the cut; without one .7 of the way from the lowest merge to the highest, "
-    "2 with --linkage-on seed or intent]",
+    "2 with --linkage-on as-published or as-meant]",
 )
 @click.option(
     "--order",

@@ -74,9 +74,9 @@ DRAWING = (
 )
 @click.option(
     "--embedding",
-    default="pooled",
+    default="head-input",
     metavar="E",
-    help="What pairs compare: pooled (the head's input), output, or a tap.",
+    help="The vector of an image that pairs compare: head-input (what the last layer takes), output, or a tap.",
 )
 @options.seed
 @click.option(

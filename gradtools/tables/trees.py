@@ -139,7 +139,7 @@ def _notes(facts):
     if facts["ari"] == facts["ari"]:
         yield f"cut against {facts['resamples']} trees of resampled dimensions: ARI {spread('ari')}; of permuted rows: {spread('ari_control')}"
         yield f"stability: mean Jaccard index with the likest cluster there, all {spread('jaccard')}; of permuted rows: {spread('jaccard_control')}"
-    if facts["floor"] > 0:  # NaN without controls; intent begins at 0 by construction
+    if facts["floor"] > 0:  # NaN without controls; as-meant begins at 0 by construction
         yield f"{facts['below_floor']} of {facts['rows'] - 1} merges are below {spread('floor')}, where trees of permuted rows begin on average"
     yield from compat_notes(facts)
     if facts["degenerate"]:
@@ -150,10 +150,10 @@ def _notes(facts):
 
 def compat_notes(facts):
     """What the variants of the blog post do."""
-    if facts["linkage_on"] == "seed":
-        yield "seed: linkage takes the uncondensed matrix for observations, so heights are distances between its rows (scipy warns of it)"
-    if facts["linkage_on"] == "intent":
-        yield "intent: (1 - cosine)/2 is a squared distance where Ward assumes a plain one, and less its minimum the first merge is at 0"
+    if facts["linkage_on"] == "as-published":
+        yield "as-published: linkage takes the uncondensed matrix for observations, so heights are distances between its rows (scipy warns of it)"
+    if facts["linkage_on"] == "as-meant":
+        yield "as-meant: (1 - cosine)/2 is a squared distance where Ward assumes a plain one, and less its minimum the first merge is at 0"
 
 
 def _show_around(tree, text, members, height, stream):

@@ -81,8 +81,8 @@ LINKAGES = {
 # How the tree of the blog post was made, after the name of its linkage: SPEC 2, the fdmat bug.
 LINKED_ON = {
     "rows": "",
-    "seed": ", the blog post's as its code runs,",
-    "intent": ", the blog post's as it was meant,",
+    "as-published": ", the blog post's as its code runs,",
+    "as-meant": ", the blog post's as it was meant,",
 }
 
 

@@ -219,8 +219,8 @@ def test_a_constant_row_is_no_leaf(capsys, tmp_path, monkeypatch):
     "on, words",
     [
         ("rows", "Ward on weight"),
-        ("seed", "the blog post's as its code runs"),
-        ("intent", "the blog post's as it was meant"),
+        ("as-published", "the blog post's as its code runs"),
+        ("as-meant", "the blog post's as it was meant"),
     ],
 )
 def test_the_title_says_whose_tree_it_is(capsys, path, on, words):

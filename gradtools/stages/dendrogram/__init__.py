@@ -11,7 +11,7 @@ from gradtools import interrupt, store
 from gradtools.errors import UsageError
 from gradtools.math import trees
 from gradtools.math.rows import class_rows
-from gradtools.selection import samples
+from gradtools.selection import samples, stored_words
 from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
 from gradtools.store import paths, provenance
 from gradtools.tables.wording import units
@@ -213,8 +213,8 @@ def height_in_words(metric, method, on):
     """What heights are distances of (str)."""
     if on != "rows":
         return {
-            "seed": "euclidean distance of the rows of (1 - cosine)/2",
-            "intent": "(1 - cosine)/2 less its minimum",
+            "as-published": "euclidean distance of the rows of (1 - cosine)/2",
+            "as-meant": "(1 - cosine)/2 less its minimum",
         }[on]
     if metric in ("euclidean", "dot"):
         return "euclidean distance"
@@ -248,7 +248,8 @@ def _write(source, output, tree, carry, force, say, begun, options):
             say(
                 f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
             )
-        sink.table(where, tree.clusters, f"clusters of {tree.feature}", tree.facts, row="cluster")
+        stored = tree.facts | {"linkage_on": stored_words.LINKAGE_ON[tree.facts["linkage_on"]]}
+        sink.table(where, tree.clusters, f"clusters of {tree.feature}", stored, row="cluster")
         sink.put(
             f"{where}/merges",
             tree.merges,

@@ -8,6 +8,7 @@ from gradtools import store
 from gradtools.network import passes
 from gradtools.network.saliency import methods
 from gradtools.network.saliency.batch import NUMPY
+from gradtools.selection import stored_words
 from gradtools.store import paths
 
 
@@ -106,7 +107,11 @@ def begin(part, plan):
     pairing = (
         {}
         if plan.pairs is None
-        else {"pairs": options.pairs, "embedding": options.embedding, "seed": options.seed}
+        else {
+            "pairs": options.pairs,
+            "embedding": stored_words.EMBEDDING.get(options.embedding, options.embedding),
+            "seed": options.seed,
+        }
     )
     part.attributes(
         paths.MAPS,
