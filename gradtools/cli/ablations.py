@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from gradtools.cli import options, passes
 from gradtools.errors import UsageError
-from gradtools.tables.render import write_table
+from gradtools.tables.rows import write_table
 
 asked = options.combine(
     click.option(
@@ -224,7 +224,7 @@ def show(found, form, stream):
 
     Parameters
     ----------
-    found : dict of str to outcomes.Outcome
+    found : dict of str to results.Result
         By their names in the store.
     form : key of console.FORMS
     """

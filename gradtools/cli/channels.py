@@ -8,7 +8,7 @@ from click.core import ParameterSource
 from gradtools.cli import ablations, options, passes
 from gradtools.errors import UsageError
 from gradtools.tables import channels_text
-from gradtools.tables.render import FORMS
+from gradtools.tables.rows import FORMS
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 

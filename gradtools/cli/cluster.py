@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.tables.render import left_out, number, write_table
+from gradtools.tables.rows import left_out, number, write_table
 
 NOTES = (
     "ARI, NMI against the true classes, mean +- spread over the repeats; the interval is of resampled images.",

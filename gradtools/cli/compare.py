@@ -4,7 +4,7 @@ import click
 
 from gradtools.cli import options
 from gradtools.errors import UsageError
-from gradtools.tables.render import number, with_interval, write_table
+from gradtools.tables.rows import number, with_interval, write_table
 from gradtools.tables.wording import units
 
 SHOWN_MOVED = 10

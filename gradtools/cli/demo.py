@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.cli.evaluate import write_tables
+from gradtools.tables.render import write_tables
 
 
 @options.command("demo", ["gradtools demo", "gradtools demo elsewhere --force"])

@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.tables.render import FORMS, write_table
+from gradtools.tables.render import FORMS, write_tables
 from gradtools.tables.wording import LAYOUTS
 
 
@@ -61,54 +61,3 @@ def command(console, paths, layout, published, form, figure, force, picture):
         console.say(line)
     if figure:
         figures.evaluated(subjects, picture, figure)
-
-
-def write_tables(tables, form):
-    """Tables for people one below the other; for programs as one table, a row a value."""
-    if form in ("json", "csv", "tsv"):
-        rows = [row for table in tables for row in _values(table)]
-        notes = [f"{table.title}: {note}" for table in tables for note in table.notes]
-        write_table(
-            rows,
-            ["table", "model", "row", "column", "value", "low", "high", "spread", "note"],
-            form,
-            notes=notes,
-        )
-        return
-    for table in tables:
-        rows = [
-            {key: str(value) if hasattr(value, "low") else value for key, value in row.items()}
-            for row in table.rows
-        ]
-        write_table(rows, table.columns, form, table.title, table.notes)
-
-
-def _values(table):
-    """One row a value: its table, model, the row's other name (feature, tap), column, and what it rests on."""
-    for row in table.rows:
-        model = row.get("model", row.get("Model", ""))
-        rest = " ".join(
-            value for key, value in row.items() if isinstance(value, str) and key.lower() != "model"
-        )
-        for column in table.columns:
-            cell = row.get(column)
-            if hasattr(cell, "low"):
-                yield {
-                    "table": table.title,
-                    "model": model,
-                    "row": rest,
-                    "column": column,
-                    "value": cell.value,
-                    "low": cell.low,
-                    "high": cell.high,
-                    "spread": cell.spread,
-                    "note": cell.extra,
-                }
-            elif isinstance(cell, int):
-                yield {
-                    "table": table.title,
-                    "model": model,
-                    "row": rest,
-                    "column": column,
-                    "value": cell,
-                }

@@ -3,7 +3,7 @@
 import click
 
 from gradtools.cli import options
-from gradtools.tables.render import write_table
+from gradtools.tables.rows import write_table
 
 
 @options.command(

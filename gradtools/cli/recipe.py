@@ -6,7 +6,7 @@ import sys
 import click
 
 from gradtools.cli import options
-from gradtools.tables.render import write_table
+from gradtools.tables.rows import write_table
 
 
 @options.command(

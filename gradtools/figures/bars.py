@@ -6,8 +6,8 @@ from matplotlib.patches import Patch
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
-from gradtools.tables import model
-from gradtools.tables.model import by_role
+from gradtools.tables import per_model as model
+from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
 
 CHANCE = 0.5
@@ -63,7 +63,7 @@ def draw(subjects):
 
 
 def _similarities(subjects):
-    """(title, {role: Measured} of each model, how a bar is read) of every metric."""
+    """(title, {role: Result} of each model, how a bar is read) of every metric."""
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
         found = [by_role(subject, subject.similarity, metric) for subject in subjects]
         if any(

@@ -4,7 +4,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
-from gradtools.tables import model
+from gradtools.tables import per_model as model
 from gradtools.tables.wording import FILLED_BY
 
 STATISTICS = {
@@ -91,7 +91,7 @@ def _tap_names(subjects):
 
 
 def _along(subject, named, kind, metric):
-    """{tap: Measured} of a model, in order of execution."""
+    """{tap: Result} of a model, in order of execution."""
     stored = ((tap, subject.similarity.get((f"{kind}@{tap}", metric))) for tap in subject.order)
     return {named[tap]: measured for tap, measured in stored if measured is not None}
 

@@ -20,7 +20,7 @@ def class_by_prediction(results, path):
 
     Parameters
     ----------
-    results : list of outcomes.Result
+    results : list of results.Result
     path : str
         As for `page.save`, and the errors too.
     """

@@ -8,7 +8,13 @@ for batch in images.batches(listed, rules, 32):
 from gradtools.images.decoding import Unreadable, check_digest, read
 from gradtools.images.listing import ImageList, find, list_images, of_kept, subset
 from gradtools.images.loading import Batch, batches, first_readable
-from gradtools.images.preprocessing import normalisation, preprocess, transform_box
+from gradtools.images.preprocessing import (
+    frame_size,
+    normalisation,
+    preprocess,
+    transform_box,
+    transform_mask,
+)
 from gradtools.images.sources import SUFFIXES
 from gradtools.images.versions import Augmentation, with_versions
 
@@ -22,6 +28,7 @@ __all__ = [
     "check_digest",
     "find",
     "first_readable",
+    "frame_size",
     "list_images",
     "normalisation",
     "of_kept",
@@ -29,5 +36,6 @@ __all__ = [
     "read",
     "subset",
     "transform_box",
+    "transform_mask",
     "with_versions",
 ]

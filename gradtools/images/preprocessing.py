@@ -75,6 +75,41 @@ def transform_box(box, rules, height, width):
     return np.clip(box - [crop_start(wide, crop), crop_start(tall, crop)] * 2, 0, crop)
 
 
+def frame_size(rules: dict, height: int, width: int) -> tuple[int, int]:
+    """Return height and width of the preprocessed form of an image of height x width pixels."""
+    crop = rules["crop"]
+    return (crop, crop) if crop is not None else resized(height, width, rules["resize"])
+
+
+def transform_mask(mask: np.ndarray, rules: dict) -> np.ndarray:
+    """Return where a mask of the original image lies in the preprocessed one.
+
+    A pixel of the frame has the value of the original pixel that its centre falls into; what zeros
+    were laid around the image is outside of every mask.
+
+    Parameters
+    ----------
+    mask : (H, W) bool array
+    rules : dict
+
+    Returns
+    -------
+    (height, width) bool array
+    """
+    height, width = mask.shape
+    tall, wide = resized(height, width, rules["resize"])
+    rows, columns = frame_size(rules, height, width)
+    crop = rules["crop"]
+    top, left = (0, 0) if crop is None else (crop_start(tall, crop), crop_start(wide, crop))
+    y, x = (
+        (np.arange(rows) + 0.5 + top) * height / tall,
+        (np.arange(columns) + 0.5 + left) * width / wide,
+    )
+    inside = ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))
+    y, x = (np.clip(values.astype(int), 0, side - 1) for values, side in ((y, height), (x, width)))
+    return mask[np.ix_(y, x)] & inside
+
+
 def resized(height, width, resize):
     """Height and width after `resize`; of the short side alone, the long one follows and is cut to a whole number."""
     if resize is None:

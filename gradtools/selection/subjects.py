@@ -9,7 +9,8 @@ import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.selection import features, maps, samples
+from gradtools.selection import features, maps, results, samples
+from gradtools.selection.results import Result
 from gradtools.store import paths
 
 
@@ -21,13 +22,13 @@ class Subject:
     ----------
     name : str
         The model's short name, told apart by its weights where two would be equal.
-    similarity : dict of (feature, metric) to Measured
+    similarity : dict of (feature, metric) to Result
         Of vectors.
-    maps : dict of (feature, metric) to Measured
+    maps : dict of (feature, metric) to Result
         Of maps.
-    augmentation, decoding, retrieval : dict of (feature, 'cosine', 'logistic' or 'retrieval') to Measured
-    channels : dict of ('channels', table) to Measured
-    clusters : dict of (feature, method) to Measured
+    augmentation, decoding, retrieval : dict of (feature, 'cosine', 'logistic' or 'retrieval') to Result
+    channels : dict of ('channels', table) to Result
+    clusters : dict of (feature, method) to Result
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
@@ -54,36 +55,6 @@ class Subject:
     def same_samples(self, other):
         """Whether two models saw the same images under the same labels."""
         return (self.key[0], self.key[2]) == (other.key[0], other.key[2])
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """A stored result: its columns, facts, replicates and, of a clustering, labels; and the store it came from."""
-
-    columns: dict
-    facts: dict
-    replicates: np.ndarray
-    labels: np.ndarray | None
-    source: str
-
-    def get(self, statistic):
-        """(value, low, high, pairs) of a statistic of the table, NaN where it has none."""
-        names = self.columns["statistic"]
-        if statistic not in names:
-            return np.nan, np.nan, np.nan, 0
-        at = names.index(statistic)
-        return tuple(float(self.columns[key][at]) for key in ("value", "low", "high")) + (
-            int(self.columns["pairs"][at]),
-        )
-
-    def replicate(self, statistic):
-        """Values of a statistic over the resamples, (B,); empty where it has none."""
-        names = self.columns["statistic"]
-        return (
-            self.replicates[:, names.index(statistic)]
-            if statistic in names and len(self.replicates)
-            else np.empty(0)
-        )
 
 
 def gather(paths):
@@ -138,19 +109,31 @@ def _subject(source):
     )
     for feature, metric in _pairs(source, paths.SIMILARITY):
         part = subject.maps if maps.is_map(feature) else subject.similarity
-        part[feature, metric] = _measured(source, paths.similarity(feature, metric))
+        part[feature, metric] = results.read(
+            source, paths.similarity(feature, metric), feature, metric=metric
+        )
     for feature, metric in _pairs(source, paths.AUGMENTATION):
-        subject.augmentation[feature, metric] = _measured(source, paths.augmentation(feature))
+        subject.augmentation[feature, metric] = results.read(
+            source, paths.augmentation(feature), feature, metric=metric
+        )
     for feature, probe in _pairs(source, paths.DECODING):
-        subject.decoding[feature, probe] = _measured(source, paths.decoding(feature))
+        subject.decoding[feature, probe] = results.read(
+            source, paths.decoding(feature), feature, method=probe
+        )
     for feature, name in _pairs(source, paths.NEIGHBORS):
         if name == "retrieval":
-            subject.retrieval[feature, name] = _measured(source, paths.retrieval(feature))
+            subject.retrieval[feature, name] = results.read(
+                source, paths.retrieval(feature), feature, method=name
+            )
     for name in source.tree(paths.TABLES):
         if name.startswith("channel_"):
-            subject.channels["channels", name] = _measured(source, paths.table(name))
+            subject.channels["channels", name] = results.read(
+                source, paths.table(name), method=name
+            )
     for feature, method in _pairs(source, paths.CLUSTERS):
-        subject.clusters[feature, method] = _measured(source, paths.clusters(feature, method))
+        subject.clusters[feature, method] = results.read(
+            source, paths.clusters(feature, method), feature, method=method
+        )
     for feature in source.tree(paths.PROJECTION):
         where = paths.projection(feature)
         subject.projections[feature] = (
@@ -183,20 +166,12 @@ def _key(source):
     return images, weights, told, short_name(source.model.get("model", "")), *asked
 
 
-def _measured(source, path):
-    columns, facts = source.table(path)
-    replicates, labels = source.values(f"{path}/replicate"), source.values(f"{path}/label")
-    return Measured(
-        columns, facts, replicates if replicates is not None else np.empty(0), labels, source.name
-    )
-
-
 def _join(kept, new):
     """Take over what is new; the same thing twice must have the same values."""
     for key, value in new.items():
         if (
             key in kept
-            and isinstance(value, Measured)
+            and isinstance(value, Result)
             and not _equal(_values(kept[key]), _values(value))
         ):
             raise _different(kept[key], value, key)

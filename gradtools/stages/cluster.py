@@ -14,7 +14,8 @@ from gradtools.math.clusters import agreement, clustering
 from gradtools.math.pairs import bootstrap
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
-from gradtools.store import provenance
+from gradtools.selection.results import Result
+from gradtools.store import paths, provenance
 
 METHODS = ("kmeans", "gmm", "agglomerative")
 PICTURE_COMPONENTS = 2
@@ -36,18 +37,6 @@ class Options:
     seed: int = 0
     repeats: int = 10
     resamples: int = 1000
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """Clusterings of one feature by one method: labels (R, n), a table of one row a repeat, facts, ARI replicates (B,)."""
-
-    feature: str
-    method: str
-    labels: np.ndarray
-    columns: dict
-    facts: dict
-    replicates: np.ndarray
 
 
 def cluster(source, output, options, *, carry=False, force=False, say=print, progress=None):
@@ -190,7 +179,16 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
         facts["covariance"] = _covariance(options)
     labels = np.full((repeats, len(kept)), -1, np.int32)
     labels[:, kept] = own
-    return Result(feature.name, method, labels, columns, facts, replicates)
+    return Result(
+        paths.clusters(feature.name, method),
+        feature.name,
+        method=method,
+        columns=columns,
+        facts=facts,
+        title=f"{method} of {feature.name}",
+        replicates=replicates,
+        labels=labels,
+    )
 
 
 def _once(method, x, k, seed, options):
@@ -230,8 +228,7 @@ def _agreements(x, labels, classes, predictions):
 
 def _write(source, output, groups, results, projections, carry, force, say, begun, options):
     """Clusterings and the coordinates of their picture."""
-    paths = store.paths
-    replacing = [paths.clusters(result.feature, result.method) for result in results] + [
+    replacing = [result.path for result in results] + [
         paths.projection(name) for name in projections
     ]
     with store.create(output, "clusters", force=force) as sink:
@@ -241,26 +238,7 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
                 f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
             )
         for result in results:
-            where = paths.clusters(result.feature, result.method)
-            sink.table(
-                where,
-                result.columns,
-                f"{result.method} of {result.feature}",
-                result.facts,
-                row="repeat",
-            )
-            sink.put(
-                f"{where}/label",
-                result.labels,
-                ["repeat", "/sample"],
-                "cluster of each sample, one row a repeat; -1: left out",
-            )
-            sink.put(
-                f"{where}/replicate",
-                result.replicates,
-                ["resample"],
-                "mean ARI over the repeats, of resampled images",
-            )
+            result.write(sink)
         for name, (coordinates, explained) in projections.items():
             sink.put(
                 f"{paths.projection(name)}/pca",

@@ -12,8 +12,8 @@ from gradtools.tables import (
     retrieval,
     similarity,
 )
-from gradtools.tables.model import FILLED_BY, Cell, Table
-from gradtools.tables.wording import LAYOUTS
+from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import FILLED_BY, LAYOUTS
 
 __all__ = ["LAYOUTS", "FILLED_BY", "Cell", "Table", "evaluate", "gather"]
 

@@ -25,6 +25,7 @@ Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale,
                             being classes of images: class, images [channel]
     /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
                             sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
+                            label (data class, where the target is a label) [map]
     /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
                             undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
     /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p

@@ -3,7 +3,7 @@
 SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
-MAP_TARGET, MAP_SCORE = "/maps/target", "/maps/score"
+MAP_TARGET, MAP_SCORE, MAP_LABEL = "/maps/target", "/maps/score", "/maps/label"
 CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
 MASKS, MASK_COUNTS = "/masks", "/masks/counts"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = (

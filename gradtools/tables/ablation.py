@@ -87,6 +87,7 @@ def tables(measured):
             )
             found.append(
                 Table(
+                    f"channel-{name}",
                     f"{title}, {' | '.join(about)}",
                     list(dict.fromkeys(key for line in lines for key in line)),
                     lines,
@@ -153,7 +154,7 @@ def _lines(model, measured, shown, place):
 def _cell(row):
     """A share with its interval, or of a single channel its mean value and rank."""
     if "rank" in row:
-        return Cell(row["value"], extra=f"({row['rank']:g})", digits=None)
+        return Cell(row["value"], note=f"({row['rank']:g})", digits=None)
     return Cell(row["value"], row["low"], row["high"])
 
 

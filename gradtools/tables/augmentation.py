@@ -3,8 +3,9 @@
 import functools
 import json
 
-from gradtools.tables import model
+from gradtools.tables import per_model as model
 from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import computed_by
 
 MEASURES = {
     "cosine": "mean cosine of an image and its own versions",
@@ -45,7 +46,13 @@ def _table(subjects, found, measure, title, notes):
                 | _cells(results, names, statistic)
                 | {"images": first.facts["rows"]}
             )
-    return Table(title, ["model", "version", *names, "prediction unchanged", "images"], rows, notes)
+    return Table(
+        f"versions-{measure}",
+        title,
+        ["model", "version", *names, "prediction unchanged", "images"],
+        rows,
+        notes,
+    )
 
 
 def _differences(subjects, found):
@@ -71,6 +78,7 @@ def _differences(subjects, found):
             )
     if names:
         yield Table(
+            "versions-auc-difference",
             f"{model.OWN} minus the others: pair AUC of own versions, paired intervals",
             ["model", "version", *names],
             rows,
@@ -97,6 +105,8 @@ def _cell(measured, statistic):
 def _cells(results, names, statistic):
     """One statistic of every feature."""
     return {
-        name: _cell(results[name], statistic) if name in results else Cell(float("nan"))
+        name: _cell(results[name], statistic)
+        if name in results
+        else Cell(note=computed_by("augmentation"))
         for name in names
     }

@@ -25,6 +25,7 @@ def make(subjects):
     for kind in ("gradient", "contribution"):
         yield from _table(
             subjects,
+            f"channel-{kind}",
             DISTRIBUTION,
             f"{kind} of an image's channels, mean over images",
             SHARES,
@@ -33,6 +34,7 @@ def make(subjects):
         )
     yield from _table(
         subjects,
+        "channel-agreement",
         AGREEMENT,
         "Spearman of each ranking with the contribution, mean over images",
         {name: words for name, words in RANKINGS_OF_CHANNELS.items() if name != "contribution"},
@@ -40,6 +42,7 @@ def make(subjects):
     )
     yield from _table(
         subjects,
+        "channel-pictures",
         PICTURES,
         "pictures of ReLU(1 + map) of channels: Spearman over pixels, mean over images",
         OF_PICTURES,
@@ -48,7 +51,7 @@ def make(subjects):
     yield from ablation.make(subjects)
 
 
-def _table(subjects, name, title, heads, key, chosen=lambda columns, row: True):
+def _table(subjects, table_id, name, title, heads, key, chosen=lambda columns, row: True):
     """One table: `heads` by what stands in the column `key`, of the rows that are chosen."""
     rows = []
     for subject in subjects:
@@ -58,7 +61,7 @@ def _table(subjects, name, title, heads, key, chosen=lambda columns, row: True):
             )
     if rows:
         own = [] if all(row["class"] == "all" for row in rows) else ["class"]
-        yield Table(title, ["model", "tap", *own, *heads.values(), "images"], rows)
+        yield Table(table_id, title, ["model", "tap", *own, *heads.values(), "images"], rows)
 
 
 def _rows(model, columns, heads, key, chosen):

@@ -1,6 +1,6 @@
 """Tables of channels for people and for programs."""
 
-from gradtools.tables.render import write_table
+from gradtools.tables.rows import write_table
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 SHARES = {"positive": "above 0", "negative": "below 0", "zero": "at 0"}

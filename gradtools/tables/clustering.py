@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradtools.tables import model
+from gradtools.tables import per_model as model
 from gradtools.tables.model import Cell
 
 METHODS = ("kmeans", "gmm", "agglomerative")
@@ -28,6 +28,7 @@ def make(subjects):
             yield model.one_row_a_model(
                 subjects,
                 found,
+                f"{method}-{index.replace('_', '-')}",
                 f"{method}: {title} ({settings})",
                 _index(index),
                 "clustering",
@@ -41,11 +42,14 @@ def make(subjects):
         yield from model.differences(
             subjects,
             found,
+            f"{method}-ari-difference",
             f"{method}: ARI, {model.OWN} minus the others, paired intervals",
             values,
             replicates,
         )
-        yield from model.between_models(subjects, found, f"{method}: ARI", values, replicates)
+        yield from model.between_models(
+            subjects, found, f"{method}-ari-models", f"{method}: ARI", values, replicates
+        )
 
 
 def _settings(found):
@@ -64,7 +68,7 @@ def _setting(measured):
 
 
 def _index(name):
-    """Measured to the Cell of one index: mean and spread over the repeats; ARI with the interval of resampled images."""
+    """Result to the Cell of one index: mean and spread over the repeats; ARI with the interval of resampled images."""
 
     def cell(measured):
         values = measured.columns[name]
@@ -81,7 +85,7 @@ def _index(name):
 
 
 def _controls(index):
-    """{role: Measured} to the control columns of an index."""
+    """{role: Result} to the control columns of an index."""
 
     def columns(results):
         facts = next((measured.facts for measured in results.values()), {})

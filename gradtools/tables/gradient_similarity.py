@@ -1,10 +1,9 @@
 """The three tables of the blog post "Gradient Similarity in CNNs" (SPEC 1), as they stand there, and its published values."""
 
-import numpy as np
-
 from gradtools.selection.subjects import role
 from gradtools.tables import maps
-from gradtools.tables.model import FILLED_BY, Cell, Table
+from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import FILLED_BY, computed_by
 
 COLUMNS = {
     "Cos_Sim_GW": "gradient@last-conv",
@@ -170,7 +169,7 @@ def _similarity(subjects, published):
             for model, values in PUBLISHED_SIMILARITY.items()
         ]
     notes = (NOT_RECOVERABLE, CONTROL, *_about_maps(subjects, of_maps))
-    return Table("Model\\Matrices", ["Model", *heads, *extra], rows, notes)
+    return Table("gradient-similarity", "Model\\Matrices", ["Model", *heads, *extra], rows, notes)
 
 
 def _cosines(subject):
@@ -180,18 +179,19 @@ def _cosines(subject):
         for (feature, metric), measured in subject.similarity.items()
         if metric == "cosine"
     }
-    return {
-        head: Cell(found[name].get("within_macro")[0] if name in found else np.nan, digits=6)
-        for head, name in COLUMNS.items()
-    }
+    return {head: _mean(found.get(name), "similarity") for head, name in COLUMNS.items()}
 
 
 def _of_maps(found, columns):
     """Mean of class means of Grad-CAM's maps, a cell a column."""
-    return {
-        head: Cell(found[metric].get("within_macro")[0] if metric in found else np.nan, digits=6)
-        for head, metric in columns.items()
-    }
+    return {head: _mean(found.get(metric), "maps") for head, metric in columns.items()}
+
+
+def _mean(result, layout):
+    """Mean of class means."""
+    if result is None:
+        return Cell(note=computed_by(layout))
+    return Cell(result.get("within_macro").value, digits=6)
 
 
 def _about_maps(subjects, found):
@@ -220,14 +220,16 @@ def _clustering(subjects, method, title, published):
             measured = found.get(FEATURES[row["Metric"]])
             row |= {
                 f"{subject.name} {head}": Cell(
-                    float(measured.columns[key].mean()) if measured else np.nan, digits=2
+                    float(measured.columns[key].mean()) if measured else None,
+                    note="" if measured else computed_by("clustering"),
+                    digits=2,
                 )
                 for head, key in (("ARI", "ari"), ("NMI", "nmi"), ("Silhouette", "silhouette"))
             }
         heads += [f"{subject.name} {head}" for head in ("ARI", "NMI", "Silhouette")]
     if published:
         heads += _published_clustering(rows, method)
-    return Table(title, ["Metric", *heads], rows)
+    return Table(f"gradient-similarity-{method}", title, ["Metric", *heads], rows)
 
 
 def _published_clustering(rows, method):

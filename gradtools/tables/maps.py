@@ -1,8 +1,9 @@
 """Tables of maps: how alike they are within classes, beside maps of other classes, the class's mean map and the centre."""
 
-from gradtools.tables import map_settings, model
+from gradtools.tables import map_settings
+from gradtools.tables import per_model as model
 from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS
+from gradtools.tables.wording import CLASS_BY_PREDICTION, FILLED_BY, MAP_METRICS, MAP_STATISTICS
 
 EFFECT = "label effect | pred"
 GRAD_CAM = "map:gradcam@"
@@ -32,11 +33,12 @@ def make(subjects):
             ]
             notes = (*settings(subjects, keyed), *_left_out(subjects, found))
             lacking = [
-                f"{subject.name}: -: {model.FILLED_BY['maps']} --map-metric {metric} computes it"
+                f"{subject.name}: -: {FILLED_BY['maps']} --map-metric {metric} computes it"
                 for subject, results in zip(subjects, found)
                 if not results
             ]
             yield Table(
+                f"maps-{metric.lower()}",
                 f"{metric} of maps",
                 ["model", "maps", *heads, "pairs", "samples"],
                 rows,
@@ -44,7 +46,12 @@ def make(subjects):
             )
             yield from _class_by_prediction(subjects, found, metric)
             yield from model.between_models(
-                subjects, found, f"{metric} of maps, within classes", _value, _replicates
+                subjects,
+                found,
+                f"maps-{metric.lower()}-models",
+                f"{metric} of maps, within classes",
+                _value,
+                _replicates,
             )
 
 
@@ -74,15 +81,17 @@ def _class_by_prediction(subjects, found, metric):
                 cells = {head: measured.get(name) for name, head in CLASS_BY_PREDICTION.items()}
                 rows.append(
                     {"model": subject.name, "maps": feature.removeprefix("map:")}
-                    | {head: Cell(*cell[:3], extra=f"({cell[3]})") for head, cell in cells.items()}
+                    | {head: Cell(*cell[:3], n=cell[3]) for head, cell in cells.items()}
                     | {EFFECT: Cell(*measured.get("label_effect")[:3])}
                 )
     if rows:
         yield Table(
+            f"maps-{metric.lower()}-class-by-prediction",
             f"class x prediction: mean {metric} of maps (pairs)",
             ["model", "maps", *CLASS_BY_PREDICTION.values(), EFFECT],
             rows,
             (f"{EFFECT}: same class minus other class among pairs of equal prediction",),
+            counts=True,
         )
 
 
@@ -111,7 +120,7 @@ def settings(subjects, found):
     Parameters
     ----------
     subjects : list of Subject
-    found : list of {(feature, metric): Measured}
+    found : list of {(feature, metric): Result}
         One a subject.
     """
     lines = [
@@ -138,7 +147,7 @@ def grad_cam(subject):
 
     Returns
     -------
-    dict of (feature, metric) to Measured
+    dict of (feature, metric) to Result
     """
     found = {
         (feature, metric): measured

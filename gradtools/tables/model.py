@@ -1,215 +1,123 @@
-"""What the tables are made of: cells that know what they rest on, rows of a model, columns of a feature."""
+"""What tables are made of: cells with what they rest on, and tables of them."""
 
 import dataclasses
 
-import numpy as np
+from gradtools.tables.wording import NOT_DEFINED
 
-from gradtools.math.pairs import bootstrap
-from gradtools.selection.subjects import role
-from gradtools.tables.wording import FILLED_BY
-
-OWN = "gradient@last-conv"
-AGAINST = ("activation@last-block", "logits", "probabilities", "weight")
-FIRST = (OWN, *AGAINST)
-BLOCK_OUTPUT = "gradient@last-block"
+Value = float | int | str | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A value with what it rests on; as text for people, the fields for programs."""
+    """A value and what it rests on. NaN is no value, and a cell without a value has a reason.
 
-    value: float
-    low: float = np.nan
-    high: float = np.nan
-    spread: float = np.nan
-    extra: str = ""
+    Attributes
+    ----------
+    value : float, int, str or None
+    low, high : float or None
+        The 95 % interval.
+    spread : float or None
+        Standard deviation over repeats.
+    p : float or None
+        Of a permutation test.
+    n, left_out : int or None
+        How many rows (images, pairs) the value rests on, and how many it does not.
+    note : str
+        Without a value the reason, printed below the table; else what stands behind the value.
+    digits : int or None
+        Decimals for people; None: three significant digits.
+    """
+
+    value: Value = None
+    low: float | None = None
+    high: float | None = None
+    spread: float | None = None
+    p: float | None = None
+    n: int | None = None
+    left_out: int | None = None
+    note: str = ""
     digits: int | None = 3
 
-    def __str__(self):
-        if self.value != self.value:
-            return self.extra or "-"
-        text = fixed(self.value, self.digits)
-        if self.spread == self.spread:
-            text += f" ±{fixed(self.spread, self.digits)}"
-        if self.low == self.low:
-            text += f" [{fixed(self.low, self.digits)}, {fixed(self.high, self.digits)}]"
-        return f"{text} {self.extra}".rstrip()
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high", "spread", "p", "n", "left_out"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        if self.value is None and not self.note:
+            object.__setattr__(self, "note", NOT_DEFINED)
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "-"
+        parts = [shown(self.value, self.digits)]
+        if self.spread is not None:
+            parts.append(f"±{shown(self.spread, self.digits)}")
+        if self.low is not None and self.high is not None:
+            parts.append(f"[{shown(self.low, self.digits)}, {shown(self.high, self.digits)}]")
+        if self.p is not None:
+            parts.append(f"p={self.p:.3f}")
+        return " ".join([*parts, self.note]).rstrip()
+
+
+Entry = Cell | str | int | float
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Title, columns, rows (dicts of Cell, str or number) and notes below."""
+    """Rows of cells under named columns.
 
+    Attributes
+    ----------
+    id : str
+        Short and stable, as in `pair-auc`: programs find the table by it.
+    columns : list of str
+        In the order in which they are printed; a row has an entry for each.
+    rows : list of dict of str to Cell, str, int or float
+    notes : tuple of str
+        Printed below, a line each.
+    better : 'higher', 'lower' or ''
+        Which way is better, where that is the same for all columns.
+    heads : tuple of str
+        The columns that name a row; by default the leading ones that hold texts alone.
+    counts : bool
+        Whether the `n` of each cell is printed behind its value.
+    """
+
+    id: str
     title: str
-    columns: list
-    rows: list
-    notes: tuple = ()
+    columns: list[str]
+    rows: list[dict[str, Entry]]
+    notes: tuple[str, ...] = ()
+    better: str = ""
+    heads: tuple[str, ...] = ()
+    counts: bool = False
+
+    def row_heads(self) -> tuple[str, ...]:
+        """Return the columns that name a row."""
+        if self.heads or not self.rows:
+            return self.heads
+        heads: list[str] = []
+        for column in self.columns:
+            if not all(isinstance(row.get(column), str) for row in self.rows):
+                break
+            heads.append(column)
+        return tuple(heads)
 
 
-def fixed(value, digits):
-    """A number with so many digits, rounding noise below them has no sign; None: in three digits, of whatever size."""
-    return f"{value:.3g}" if digits is None else f"{round(value, digits) + 0.0:.{digits}f}"
+def plain(value):
+    """Return a number as Python's own and NaN as None; texts as they are."""
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and value != value else value
 
 
-def by_role(subject, results, method):
-    """{role: Measured} of one metric or method of a model, of its `similarity` or its `clusters`."""
-    return {
-        role(subject, feature): measured
-        for (feature, name), measured in results.items()
-        if name == method
-    }
+def shown(value: Value, digits: int | None = 3) -> str:
+    """Return a value as people read it: rounding noise below the last digit has no sign."""
+    if not isinstance(value, float):
+        return "-" if value is None else str(value)
+    if digits is None:
+        return f"{value:.3g}"
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def ordered(names):
-    """Features in the order of the seed's columns, sweeps after them."""
-    return [name for name in FIRST if name in names] + sorted(set(names) - set(FIRST))
-
-
-def headline(found):
-    """Features for the columns of a table of one row a model: the seed's and a control; all of them where none is there."""
-    names = {name for results in found for name in results}
-    without_rows = any(BLOCK_OUTPUT in results and "weight" not in results for results in found)
-    shown = (*FIRST, BLOCK_OUTPUT) if without_rows else FIRST
-    return [name for name in shown if name in names] or ordered(names)
-
-
-def one_row_a_model(subjects, found, title, cell, layout, notes=(), more=None):
-    """A table of one row a model and one column a feature.
-
-    Parameters
-    ----------
-    cell : callable
-        Measured to Cell.
-    layout : key of FILLED_BY
-        Names the command for cells that nobody computed.
-    more : callable, optional
-        {role: Measured} to further columns.
-    """
-    names, rows = headline(found), []
-    for subject, results in zip(subjects, found):
-        row = {
-            "model": subject.name,
-            **{name: cell(results[name]) if name in results else Cell(np.nan) for name in names},
-        }
-        row |= more(results) if more else {}
-        rows.append(
-            row
-            | {
-                "samples": max(
-                    (measured.facts["rows"] for measured in results.values()), default=None
-                )
-            }
-        )
-    lacking = (
-        [f"-: {FILLED_BY[layout]} computes it"]
-        if any(name not in results for results in found for name in names)
-        else []
-    )
-    columns = list(dict.fromkeys(key for row in rows for key in row if key != "samples"))
-    return Table(title, [*columns, "samples"], rows, (*lacking, *notes))
-
-
-def left_out(subjects, found):
-    """What the rows do not rest on, and why."""
-    for subject, results in zip(subjects, found):
-        if subject.skipped:
-            yield f"{subject.name}: {subject.skipped} images could not be read and are in no row"
-        facts = [measured.facts for measured in results.values()]
-        if any(fact.get("left_out") for fact in facts):
-            most = max(facts, key=lambda fact: fact.get("left_out", 0))
-            yield f"{subject.name}: {most['left_out']} samples are left out ({most.get('unlabelled', 0)} of them without one label)"
-        for name, measured in results.items():
-            if measured.facts.get("degenerate"):
-                yield f"{subject.name}, {name}: {measured.facts['degenerate']} rows without a direction are left out"
-
-
-def where_taps_are(subjects):
-    """Which tap the columns' last-conv and last-block are, a line a model."""
-    for subject in subjects:
-        places = {
-            "last-conv": subject.taps.get("default_gradient"),
-            "last-block": subject.taps.get("default_activation"),
-        }
-        if any(places.values()):
-            yield f"{subject.name}: " + ", ".join(
-                f"{name} is {tap}" for name, tap in places.items() if tap
-            )
-
-
-def paired(a, b, values, replicates):
-    """Cell of a minus b, with the interval of the same resamples.
-
-    Parameters
-    ----------
-    a, b : Measured or None
-    values, replicates : callable
-        Measured to its value, and to its values over the resamples (B,).
-    """
-    if a is None or b is None:
-        return Cell(np.nan)
-    first, second = replicates(a), replicates(b)
-    n = min(len(first), len(second))
-    same = all(
-        a.facts.get(key) == b.facts.get(key)
-        for key in ("seed", "resampling", "left_out", "auc_rows")
-    )
-    low, high = bootstrap.interval(first[:n] - second[:n]) if n and same else (np.nan, np.nan)
-    return Cell(values(a) - values(b), float(low), float(high))
-
-
-def differences(subjects, found, title, values, replicates):
-    """Gradient minus each other feature, a row a model, and how many models agree in sign."""
-    names = [
-        name for name in AGAINST if any(name in results and OWN in results for results in found)
-    ]
-    if not names:
-        return
-    rows = [
-        {
-            "model": subject.name,
-            **{
-                name: paired(results.get(OWN), results.get(name), values, replicates)
-                for name in names
-            },
-        }
-        for subject, results in zip(subjects, found)
-    ]
-    if len(subjects) > 1:
-        rows.append(
-            {
-                "model": "models that agree",
-                **{name: agreement([row[name] for row in rows]) for name in names},
-            }
-        )
-    yield Table(title, ["model", *names], rows)
-
-
-def agreement(cells):
-    """Cell in words: how many values share the commoner sign, and how many intervals leave 0 out on that side."""
-    values = np.array([cell.value for cell in cells if cell.value == cell.value])
-    sign = 1 if (values > 0).sum() >= (values < 0).sum() else -1
-    clear = sum(1 for cell in cells if (cell.low > 0 if sign > 0 else cell.high < 0))
-    return Cell(
-        np.nan,
-        extra=f"{int((values * sign > 0).sum())} of {len(values)} {'+' if sign > 0 else '-'}, {clear} clear of 0",
-    )
-
-
-def between_models(subjects, found, title, values, replicates):
-    """Each model minus the first one, where the samples are the same."""
-    names, first = headline(found), subjects[0]
-    rows = [
-        {
-            "model": subject.name,
-            **{
-                name: paired(results.get(name), found[0].get(name), values, replicates)
-                for name in names
-            },
-        }
-        for subject, results in zip(subjects[1:], found[1:])
-        if subject.same_samples(first)
-    ]
-    if rows:
-        yield Table(
-            f"{title}: difference to {first.name}, paired intervals", ["model", *names], rows
-        )
+def as_cell(entry: Entry | None) -> Cell:
+    """Return an entry of a row as a cell."""
+    return entry if isinstance(entry, Cell) else Cell(entry)

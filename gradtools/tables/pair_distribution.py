@@ -1,6 +1,6 @@
 """Tables of samples without labels, as classes and channels are: how the similarities of all pairs spread."""
 
-from gradtools.tables import model
+from gradtools.tables import per_model as model
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.wording import SPREAD
 
@@ -26,12 +26,10 @@ def make(subjects):
         shown = [
             head
             for head in rows[0]
-            if any(
-                not hasattr(row[head], "low") or row[head].value == row[head].value for row in rows
-            )
+            if any(not isinstance(row[head], Cell) or row[head].value is not None for row in rows)
         ]
         title = f"all pairs of samples without labels, {metric}; shuffled: the dimensions of every row by themselves, what chance gives"
-        yield Table(title, shown, rows)
+        yield Table(f"pairs-{metric}", title, shown, rows)
 
 
 def _row(subject, name, measured):

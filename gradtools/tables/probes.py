@@ -1,8 +1,9 @@
 """Tables of linear probes: one row a model and feature, whole and without the class row, all images and given the prediction."""
 
-from gradtools.tables import model as tables
+from gradtools.tables import per_model as tables
 from gradtools.tables.model import Cell, Table
 
+NO_CLASS_ROW = "the feature has no class row to be taken away"
 SCOPES = {
     "all": "all images",
     "all:without-row": "all images, without W_c",
@@ -30,8 +31,9 @@ def make(subjects):
         )
         heads = [head for scope in SCOPES.values() for head in (scope, f"chance, {scope}")]
         heads = [head for head in heads if any(head in row for row in rows)]
-        rows = [{head: Cell(float("nan")) for head in heads} | row for row in rows]
+        rows = [{head: Cell(note=NO_CLASS_ROW) for head in heads} | row for row in rows]
         yield Table(
+            f"probe-{measure}",
             f"does a linear probe read the label? {title}",
             ["model", "feature", *heads, "images"],
             rows,

@@ -1,6 +1,6 @@
 """Tables of leave-one-out retrieval: one row a model and feature, each measure beside its chance level."""
 
-from gradtools.tables import model as tables
+from gradtools.tables import per_model as tables
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.wording import GIVEN_PREDICTION, RETRIEVAL
 
@@ -30,7 +30,11 @@ def make(subjects):
             facts = next(iter(found[0].values())).facts
             title = f"leave-one-out retrieval by {facts['metric']}{words} (a vote of {facts['k']})"
             yield Table(
-                title, list(rows[0]), rows, NOTES if scope else tuple(tables.left_out(shown, found))
+                "retrieval" + scope.replace("_", "-"),
+                title,
+                list(rows[0]),
+                rows,
+                NOTES if scope else tuple(tables.left_out(shown, found)),
             )
 
 

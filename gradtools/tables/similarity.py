@@ -2,9 +2,10 @@
 
 import functools
 
-from gradtools.tables import model, pair_distribution
+from gradtools.tables import pair_distribution
+from gradtools.tables import per_model as model
 from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import CLASS_BY_PREDICTION
+from gradtools.tables.wording import CLASS_BY_PREDICTION, computed_by
 
 OVER_TAPS = {
     "within": "within",
@@ -33,20 +34,26 @@ def make(subjects):
         )
         table = functools.partial(model.one_row_a_model, subjects, found, layout="similarity")
         yield table(
+            _id("pair-auc", metric),
             f"pair AUC by {metric}: does similarity tell that two images are of one class?",
             _cell("auc"),
             notes=notes,
         )
         yield table(
-            f"pair AUC by {metric}, given the same prediction", _cell("auc_same_prediction")
+            _id("pair-auc-same-prediction", metric),
+            f"pair AUC by {metric}, given the same prediction",
+            _cell("auc_same_prediction"),
         )
         yield table(
+            _id("label-effect", metric),
             f"label effect given the same prediction ({metric}): same class minus other class",
             _with_p,
             notes=tuple(_movable(subjects, found)),
         )
         yield table(
-            f"mean {metric} within classes (a level: compare spaces by pair AUC)", _cell("within")
+            _id("within", metric),
+            f"mean {metric} within classes (a level: compare spaces by pair AUC)",
+            _cell("within"),
         )
         values, replicates = (
             (lambda measured: measured.get("auc")[0]),
@@ -55,12 +62,18 @@ def make(subjects):
         yield from model.differences(
             subjects,
             found,
+            _id("pair-auc-difference", metric),
             f"{model.OWN} minus the others: pair AUC by {metric}, paired intervals",
             values,
             replicates,
         )
         yield from model.between_models(
-            subjects, found, f"pair AUC by {metric}", values, replicates
+            subjects,
+            found,
+            _id("pair-auc-models", metric),
+            f"pair AUC by {metric}",
+            values,
+            replicates,
         )
         yield _class_by_prediction(subjects, found, metric)
 
@@ -83,6 +96,7 @@ def layers(subjects):
         ]
         if rows:
             yield Table(
+                _id("layers", metric),
                 f"over taps, {metric}",
                 ["model", "tap", *heads, "samples"],
                 rows,
@@ -97,7 +111,7 @@ def _metrics(subjects):
 
 
 def _cell(statistic):
-    """Measured to the Cell of one statistic."""
+    """Result to the Cell of one statistic."""
 
     def cell(measured):
         value, low, high, _ = measured.get(statistic)
@@ -110,9 +124,7 @@ def _with_p(measured):
     """The label effect with its permutation p."""
     value, low, high, _ = measured.get("label_effect")
     p = measured.facts.get("p_label_effect")
-    return Cell(
-        value, low, high, extra=f"p={p:.3f}" if p is not None and p == p and value == value else ""
-    )
+    return Cell(value, low, high, p=p)
 
 
 def _movable(subjects, found):
@@ -153,13 +165,20 @@ def _class_by_prediction(subjects, found, metric):
             }
             rows.append(
                 {"model": subject.name, "feature": name}
-                | {head: Cell(cell[0], extra=f"({cell[3]})") for head, cell in cells.items()}
+                | {head: Cell(cell[0], n=cell[3]) for head, cell in cells.items()}
             )
     return Table(
+        _id("class-by-prediction", metric),
         f"class x prediction: mean {metric} (pairs)",
         ["model", "feature", *CLASS_BY_PREDICTION.values()],
         rows,
+        counts=True,
     )
+
+
+def _id(name, metric):
+    """The table's id: that of cosines has no metric in it."""
+    return name if metric == "cosine" else f"{name}-{metric}"
 
 
 def _tap_row(subject, tap, metric):
@@ -168,6 +187,9 @@ def _tap_row(subject, tap, metric):
     for kind in ("gradient", "activation"):
         measured = subject.similarity.get((f"{kind}@{tap}", metric))
         for statistic, head in OVER_TAPS.items():
-            row[f"{kind}: {head}"] = Cell(measured.get(statistic)[0] if measured else float("nan"))
+            row[f"{kind}: {head}"] = Cell(
+                measured.get(statistic)[0] if measured else None,
+                note="" if measured else computed_by("layers"),
+            )
         row["samples"] = measured.facts["rows"] if measured else row.get("samples")
     return row

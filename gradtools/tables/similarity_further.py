@@ -2,7 +2,7 @@
 
 import json
 
-from gradtools.tables.render import number, with_interval, write_table
+from gradtools.tables.rows import number, with_interval, write_table
 
 MEASURES = {
     "cosine": (

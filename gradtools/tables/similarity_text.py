@@ -1,6 +1,6 @@
 """The tables of `similarity`: one row a feature for people, one row a statistic for programs."""
 
-from gradtools.tables.render import left_out, number, with_interval, write_table
+from gradtools.tables.rows import left_out, number, with_interval, write_table
 from gradtools.tables.wording import CLASS_BY_PREDICTION, MAP_METRICS, MAP_STATISTICS, SPREAD, units
 
 SHOWN = {

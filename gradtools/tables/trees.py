@@ -6,7 +6,7 @@ import math
 from gradtools.errors import UsageError
 from gradtools.math import trees
 from gradtools.tables import text_tree
-from gradtools.tables.render import number, write_table
+from gradtools.tables.rows import number, write_table
 from gradtools.tables.wording import LINKAGES, LINKED_ON
 
 SMALL = 60  # leaves of a tree, or clusters of a cut, that are shown each

@@ -1,5 +1,9 @@
 """Words that the help, the stores and the tables share; imports nothing, so that --help stays fast."""
 
+NOT_DEFINED = "not defined here"
+NOT_BOTH = "one of the two has no value"
+BETTER = {"higher": "higher is better", "lower": "lower is better"}
+PART = "part {number} of {count}"
 MAP_METRICS = ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM")
 MAP_STATISTICS = {
     "all": "all pairs",
@@ -70,6 +74,13 @@ FILLED_BY = {
     "retrieval": "gradtools neighbors",
     "channels": "gradtools channels",
 }
+
+
+def computed_by(layout, more=""):
+    """Return the reason of a cell that nobody computed: the command that fills it."""
+    return f"{FILLED_BY[layout]}{more} computes it"
+
+
 LINKAGES = {
     "ward": "Ward",
     "average": "average linkage",

@@ -16,7 +16,8 @@ from gradtools.cli import cluster, similarity
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import bars, curves, heat, page, planes
 from gradtools.figures.matching import UNMATCHED, matched
-from gradtools.selection.subjects import Measured, Subject
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
 
 NAMES = ["cat", "$dog", "fox"]
 FEATURES = {"gradient@layer4.conv": 0.81, "activation@layer4": 0.92, "logits": 0.73, "weight": 0.64}
@@ -39,7 +40,7 @@ def measured(auc=0.8, scale=1.0):
         "high": value + 0.03,
         "pairs": np.arange(6) * 11,
     }
-    return Measured(columns, {"rows": 30}, np.empty(0), None, "made.h5")
+    return Result("", columns=columns, facts={"rows": 30})
 
 
 def clustered(ari, labels):
@@ -50,9 +51,8 @@ def clustered(ari, labels):
         "argmax_ari": 0.66,
         "random_ari": 0.01,
     }
-    return Measured(
-        {"ari": np.array([ari - 0.01, ari + 0.01])}, facts, np.empty(0), labels[None], "made.h5"
-    )
+    columns = {"ari": np.array([ari - 0.01, ari + 0.01])}
+    return Result("", columns=columns, facts=facts, labels=labels[None])
 
 
 def subject(name="resnet", last="layer4.conv", shift=0.0):

@@ -1,6 +1,7 @@
 """A command called in this process, with or without a terminal."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -53,3 +54,12 @@ def equal_after_kills(folder, arguments, shares):
     subprocess.run([*job, "killed.h5"], check=True, **where)
     with store.read(str(folder / "whole.h5")) as a, store.read(str(folder / "killed.h5")) as b:
         return store.digests(a.file) == store.digests(b.file)
+
+
+def rows_of(text):
+    """The rows of all tables of a command's --json (list of dict), each with its table's id as `table`."""
+    return [
+        {"table": table["id"], **row}
+        for table in json.loads(text)["tables"]
+        for row in table["rows"]
+    ]

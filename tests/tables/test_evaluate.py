@@ -9,7 +9,7 @@ from planted import plant, write
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.stages import cluster, evaluate, neighbors, similarity
-from gradtools.tables import gradient_similarity, model
+from gradtools.tables import gradient_similarity, model, per_model
 
 DATA = plant(36)
 WORSE = dataclasses.replace(
@@ -100,7 +100,7 @@ def test_cells_are_the_stored_values(one):
 def test_label_effects_tell_their_p_and_what_it_can_move(one):
     effect = table(evaluate.evaluate(evaluate.gather(one)), "label effect")
     facts = stored(one[0], "/similarity/gradient@conv/cosine")[1]
-    assert effect.rows[0]["gradient@last-conv"].extra == f"p={facts['p_label_effect']:.3f}"
+    assert effect.rows[0]["gradient@last-conv"].p == facts["p_label_effect"]
     assert any(f"can move {facts['movable']} of 36 samples" in note for note in effect.notes)
 
 
@@ -113,10 +113,7 @@ def test_class_by_prediction_holds_means_and_pairs(one):
         ("other_class_other_prediction", "other class, other pred"),
     ):
         at = columns["statistic"].index(name)
-        assert (
-            row[head].value == columns["value"][at]
-            and row[head].extra == f"({columns['pairs'][at]})"
-        )
+        assert row[head].value == columns["value"][at] and row[head].n == columns["pairs"][at]
 
 
 def test_differences_between_features_are_paired(one):
@@ -183,10 +180,10 @@ def test_other_resamples_are_not_paired(two, change):
         subject.similarity["gradient@conv", "cosine"] for subject in evaluate.gather(two)
     )
     args = (lambda m: m.get("auc")[0]), (lambda m: m.replicate("auc"))
-    assert model.paired(first, second, *args).low == model.paired(first, second, *args).low
+    assert per_model.paired(first, second, *args).low == per_model.paired(first, second, *args).low
     other = dataclasses.replace(second, facts={**second.facts, **change})
-    cell = model.paired(first, other, *args)
-    assert cell.value == first.get("auc")[0] - second.get("auc")[0] and cell.low != cell.low
+    cell = per_model.paired(first, other, *args)
+    assert cell.value == first.get("auc")[0] - second.get("auc")[0] and cell.low is None
 
 
 def test_agreement_counts_signs_and_intervals_clear_of_zero():
@@ -196,9 +193,9 @@ def test_agreement_counts_signs_and_intervals_clear_of_zero():
         model.Cell(-0.3, -0.4, -0.2),
         model.Cell(np.nan),
     ]
-    assert str(model.agreement(cells)) == "2 of 3 +, 1 clear of 0"
+    assert str(per_model.agreement(cells)) == "2 of 3 +, 1 clear of 0"
     assert (
-        str(model.agreement([model.Cell(-0.2, -0.3, -0.1), model.Cell(-0.1, -0.2, 0.1)]))
+        str(per_model.agreement([model.Cell(-0.2, -0.3, -0.1), model.Cell(-0.1, -0.2, 0.1)]))
         == "2 of 2 -, 1 clear of 0"
     )
 
@@ -318,7 +315,7 @@ def test_cells_that_nobody_computed_name_the_command(one, tmp_path):
     found = table(evaluate.evaluate(subjects), "does similarity tell")
     assert (
         str(found.rows[1]["gradient@last-conv"]) == "-"
-        and "-: gradtools similarity computes it" in found.notes
+        and found.rows[1]["gradient@last-conv"].note == "gradtools similarity computes it"
     )
     assert list(evaluate.missing(subjects)) == [
         "worse: no clusters: gradtools cluster computes them"
@@ -366,7 +363,7 @@ def test_the_seeds_tables_have_its_columns_and_values(one):
         ("Cos_Sim_FM", "activation@block"),
     ):
         assert row[head].value == statistic(one[0], feature, "within_macro")[0]
-    assert np.isnan(row["Grad_Cam_CC"].value) and first.columns[-1] == "Grad_Cam_AUC"
+    assert row["Grad_Cam_CC"].value is None and first.columns[-1] == "Grad_Cam_AUC"
     columns, _, _ = stored(one[1], "/clusters/logits/kmeans")
     cells = {row["Metric"]: row for row in kmeans.rows}["Final Predictions"]
     assert (
@@ -418,9 +415,11 @@ def test_models_of_other_numbers_of_clusters_say_theirs(one, tmp_path):
         (model.Cell(-0.0001), "0.000"),
         (model.Cell(0.5, 0.4, 0.6), "0.500 [0.400, 0.600]"),
         (model.Cell(0.5, spread=0.01), "0.500 ±0.010"),
-        (model.Cell(0.5, 0.4, 0.6, 0.01, "p=0.1"), "0.500 ±0.010 [0.400, 0.600] p=0.1"),
+        (model.Cell(0.5, 0.4, 0.6, 0.01, 0.1), "0.500 ±0.010 [0.400, 0.600] p=0.100"),
         (model.Cell(0.5, digits=6), "0.500000"),
-        (model.Cell(1.0, extra="(3)"), "1.000 (3)"),
+        (model.Cell(1.0, note="(3)"), "1.000 (3)"),
+        (model.Cell("all"), "all"),
+        (model.Cell(12), "12"),
     ],
 )
 def test_cells_as_text(cell, text):

@@ -2,13 +2,13 @@
 
 import dataclasses
 import functools
-import json
 
 import numpy as np
 
 from gradtools import images
 from gradtools.errors import GradtoolsError
 from gradtools.math.maps.reading import read_maps
+from gradtools.selection import regions
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
@@ -188,18 +188,6 @@ def _spread(store, groups, sample):
     return [groups[index] for index in np.argsort(rank, kind="stable")]
 
 
-def _rules(store):
-    """The preprocessing that the store tells."""
-    text = store.model.get("preprocess", "")
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise GradtoolsError(
-            f"{store.name}: its images went through {text or 'a preprocessing'} of the model's own code: "
-            "name the --model again, so that the same frames can be drawn"
-        ) from None
-
-
 def frames(store, used, images_dir=None, rules=None):
     """Row of a sample -> the image as the network saw it.
 
@@ -221,7 +209,7 @@ def frames(store, used, images_dir=None, rules=None):
     GradtoolsError
         An image is not there, or the preprocessing is one that only the model's code knows.
     """
-    rules = rules or _rules(store)
+    rules = rules or regions.preprocessing(store)
     ids, digests = [store.ids[row] for row in used], store.values(paths.DIGEST)[used]
     listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
     place = {row: index for index, row in enumerate(used)}

@@ -166,7 +166,7 @@ def _coco_object(one: dict, image: dict, names: dict, path: str) -> Object:
     except ValueError as error:
         raise UsageError(f"--annotations {path}: annotation {one.get('id')}: {error}") from error
     if mask is not None and box is None:
-        box = runs.tight_box(mask)
+        box = runs.tight_box(runs.decode(mask))
     return Object(names.get(one["category_id"]), box, mask, bool(one.get("iscrowd", 0)))
 
 

@@ -99,9 +99,8 @@ def _filled(points: np.ndarray, height: int, width: int) -> np.ndarray:
     return inside
 
 
-def tight_box(mask: Mask) -> tuple[float, float, float, float] | None:
-    """Return the smallest half-open box around a mask; None where it is empty."""
-    filled = decode(mask)
+def tight_box(filled: np.ndarray) -> tuple[float, float, float, float] | None:
+    """Return the smallest half-open box around a mask, (H, W) bool; None where it is empty."""
     rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
     if not len(rows):
         return None

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools.math.channels.channel_values import STATISTICS
-from gradtools.selection.outcomes import Outcome
+from gradtools.selection.results import Result
 from gradtools.store import paths
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
@@ -104,7 +104,7 @@ def distribution(found, groups, facts):
 
 
 def agreement(found, groups, facts):
-    """The table of rankings: how each agrees with the contribution, and how many channels it cannot tell apart; an `Outcome`."""
+    """The table of rankings: how each agrees with the contribution, and how many channels it cannot tell apart; an `Result`."""
     rows = [
         (
             one.tap,
@@ -130,9 +130,9 @@ def agreement(found, groups, facts):
 
 
 def table(name, title, names, rows, facts):
-    """An `Outcome` of rows (tuples) under column names."""
+    """An `Result` of rows (tuples) under column names."""
     columns = {
         key: list(values) if isinstance(values[0], str) else np.array(values)
         for key, values in zip(names, zip(*rows))
     }
-    return Outcome("channels", paths.table(name), columns, facts, title)
+    return Result(paths.table(name), method=name, columns=columns, facts=facts, title=title)

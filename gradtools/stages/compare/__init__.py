@@ -13,7 +13,7 @@ from gradtools import interrupt, store
 from gradtools.math.pairs import bootstrap
 from gradtools.math.spaces import rsa
 from gradtools.selection import features, samples
-from gradtools.selection.outcomes import Outcome
+from gradtools.selection.results import Result
 from gradtools.stages.compare import leaves, measuring, references, spaces
 from gradtools.stages.compare.spaces import positions
 from gradtools.store import paths, provenance
@@ -263,7 +263,8 @@ def _write(compared, output, options, stores, begun, whole, force):
         }
         sink.carry(stores[0], keep, whole, list(written))
         for path, (title, columns) in written.items():
-            Outcome("", path, columns, {**compared.facts, "compared": inputs}, title).write(sink)
+            facts = {**compared.facts, "compared": inputs}
+            Result(path, columns=columns, facts=facts, title=title).write(sink)
         sink.history(
             stores,
             provenance.step(begun, stores, seed=options.seed, rows=compared.facts["samples"]),

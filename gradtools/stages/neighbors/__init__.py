@@ -74,7 +74,7 @@ def neighbors(
     -------
     found : list of Found
         Empty where there is no output and retrieval is what is shown.
-    measured : list of outcomes.Outcome
+    measured : list of results.Result
         Retrieval, feature by feature; empty without labels.
 
     Raises

@@ -10,7 +10,7 @@ from gradtools import interrupt
 from gradtools.math.pairs import bootstrap
 from gradtools.math.rows import retrieval, vectors
 from gradtools.selection import features, samples
-from gradtools.selection.outcomes import Outcome
+from gradtools.selection.results import Result
 from gradtools.store import paths
 from gradtools.tables.wording import GIVEN_PREDICTION
 
@@ -30,7 +30,7 @@ def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched
 
     Returns
     -------
-    list of Outcome, empty where no sample has a label or all have the same.
+    list of Result, empty where no sample has a label or all have the same.
     """
     if not (source.labels >= 0).any():
         return []
@@ -156,11 +156,12 @@ def _table(feature, scopes, classes, options, facts):
         "chance": np.array(chances),
         "queries": np.array(asked, "i8"),
     }
-    return Outcome(
-        feature,
+    return Result(
         paths.retrieval(feature),
-        columns,
-        facts | {"resamples": len(replicates)},
-        f"leave-one-out retrieval by {feature}",
-        replicates,
+        feature,
+        method="retrieval",
+        columns=columns,
+        facts=facts | {"resamples": len(replicates)},
+        title=f"leave-one-out retrieval by {feature}",
+        replicates=replicates,
     )

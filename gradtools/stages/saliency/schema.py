@@ -97,6 +97,9 @@ def begin(part, plan):
         )
         for name, rows in zip("ab", plan.pairs.T):
             part.put(f"{paths.PAIRS}/{name}", rows.astype("i4"), ["/pair"], "row of the sample")
+    if plan.slots is not None:
+        labels = plan.slots.reshape(-1).astype("i4")
+        part.put(paths.MAP_LABEL, labels, ["/map"], "data class the map is about")
     part.put(paths.MAP_SAMPLE, sample.astype("i4"), ["/map"], "row of the sample")
     part.put(
         paths.MAP_PARTNER,

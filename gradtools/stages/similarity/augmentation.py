@@ -13,7 +13,7 @@ from gradtools.images import versions as kinds_of
 from gradtools.math.pairs import augmented, bootstrap, group_sums, pair_means
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
-from gradtools.selection.outcomes import Outcome
+from gradtools.selection.results import Result
 from gradtools.store import paths
 
 HELD_BYTES, MOST_IMAGES = 1 << 28, 5000  # of float64 rows of the images; beyond, images are drawn
@@ -42,7 +42,7 @@ def describe(source, options, *, say=print, progress=None):
 
     Returns
     -------
-    list of Outcome, empty where the store has no versions.
+    list of Result, empty where the store has no versions.
     """
     if samples.originals(source).all():
         return []
@@ -180,11 +180,12 @@ def _outcome(source, feature, table, held, options, missing):
         "leaks": int(samples.target_leaks(source)),
         "dimension": feature.shape[1],
     }
-    return Outcome(
-        feature.name,
+    return Result(
         paths.augmentation(feature.name),
-        columns,
-        facts,
-        f"cosine of {feature.name} between images and their own versions",
-        replicates,
+        feature.name,
+        metric="cosine",
+        columns=columns,
+        facts=facts,
+        title=f"cosine of {feature.name} between images and their own versions",
+        replicates=replicates,
     )

@@ -10,7 +10,7 @@ from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import probe
 from gradtools.selection import features, samples
-from gradtools.selection.outcomes import Outcome
+from gradtools.selection.results import Result
 from gradtools.store import paths
 
 SHUFFLES = 20  # of the labels; each costs as much as the probe itself
@@ -28,7 +28,7 @@ def describe(source, options, *, say=print, progress=None):
 
     Returns
     -------
-    list of Outcome
+    list of Result
 
     Raises
     ------
@@ -99,12 +99,13 @@ def _described(source, feature, groups, scopes, options):
         "leaks": int(samples.target_leaks(source)),
         "dimension": feature.shape[1],
     }
-    return Outcome(
-        feature.name,
+    return Result(
         paths.decoding(feature.name),
-        {"statistic": list(table), **columns},
-        facts,
-        f"how well a linear probe reads the label from {feature.name}",
+        feature.name,
+        method="logistic",
+        columns={"statistic": list(table), **columns},
+        facts=facts,
+        title=f"how well a linear probe reads the label from {feature.name}",
     )
 
 

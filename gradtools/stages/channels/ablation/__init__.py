@@ -87,7 +87,7 @@ def ablate(
 
     Returns
     -------
-    list of outcomes.Outcome
+    list of results.Result
         The tables; empty where a whole part only waited for its name.
 
     Raises

@@ -26,7 +26,7 @@ def tables(part, plan):
 
     Returns
     -------
-    list of outcomes.Outcome
+    list of results.Result
         channel_ablation, channel_subsets, channel_curves, channel_points, channel_differences, channel_steps, channel_kernels: those that
         have rows.
     """

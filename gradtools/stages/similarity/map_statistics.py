@@ -4,44 +4,22 @@ Beside the pairs within classes stand the pairs of maps of two classes, every ma
 images, and against a centred Gaussian (SPEC 5, 6). Intervals resample images; two maps of one image are no pair.
 """
 
-import dataclasses
-
 import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.math.maps import map_controls, map_metrics, map_pairs
+from gradtools.math.maps import map_controls, map_pairs
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import maps as stored
-from gradtools.selection import outcomes
+from gradtools.selection.results import of_similarity
 from gradtools.store import paths
 from gradtools.tables.wording import CLASS_BY_PREDICTION
 
-METRICS = ("CC", "SIM", "KLD", "AUC")
 BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
-__all__ = ["METRICS", "Options", "describe", "kept_maps", "matrices", "tell_maps"]
+__all__ = ["describe", "kept_maps", "matrices", "tell_maps"]
 COUNT_BYTES = (
     1 << 28
 )  # what the counts of the resamples may take; fewer are drawn where they would take more
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What decides the values beside the samples, the resamples and the seed."""
-
-    metrics: tuple = METRICS
-    reading: stored.Reading = stored.Reading()
-    eps: float = map_metrics.MIT_EPS
-    log_base: float = np.e
-    top_share: float | None = None
-    between: bool = True
-
-    @property
-    def settings(self):
-        """The metrics' own settings (MapSettings); signed maps span twice the range."""
-        return map_metrics.MapSettings(
-            self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0
-        )
 
 
 def describe(source, feature, groups, options, resamples=1000, seed=0):
@@ -53,7 +31,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     feature : maps.Feature
     groups : samples.Groups
         A map counts where its sample and, of a pair, its partner are kept.
-    options : Options
+    options : MapOptions
     resamples, seed : int
         Of images, within their classes.
 
@@ -249,7 +227,7 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
         "resamples": len(counts),
         **facts,
     }
-    return outcomes.result(feature.name, metric, columns, replicates, facts)
+    return of_similarity(feature.name, metric, columns, replicates, facts)
 
 
 def _of_pairs(pairs, labelled):

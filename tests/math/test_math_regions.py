@@ -1,0 +1,135 @@
+"""Regions: boxes, localisation measures and faithfulness against loops over their definitions and scikit-learn."""
+
+import numpy as np
+import pytest
+from skimage import measure
+from sklearn.metrics import average_precision_score
+
+from gradtools.math.regions import boxes, faithfulness, localization
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_pixels_of_boxes_count_by_their_centre(rng):
+    some = np.array([[1.2, 0.6, 4.5, 3.4], [5.5, 2, 9, 20]])
+    expected = [
+        [
+            any(x0 <= x + 0.5 < x1 and y0 <= y + 0.5 < y1 for x0, y0, x1, y1 in some)
+            for x in range(8)
+        ]
+        for y in range(6)
+    ]
+    assert boxes.pixels(some, (6, 8)).tolist() == expected
+
+
+def test_iou_of_boxes_equals_counted_pixels(rng):
+    first, second = (
+        np.concatenate([low, low + rng.integers(1, 12, (5, 2))], axis=1)
+        for low in (rng.integers(0, 12, (5, 2)), rng.integers(0, 12, (5, 2)))
+    )
+    found = boxes.iou(first, second)
+    for i, a in enumerate(first):
+        for j, b in enumerate(second):
+            mine, theirs = boxes.pixels(a[None], (30, 30)), boxes.pixels(b[None], (30, 30))
+            assert found[i, j] == pytest.approx((mine & theirs).sum() / (mine | theirs).sum())
+
+
+def test_largest_component(rng):
+    for _ in range(20):
+        mask = rng.random((12, 15)) < 0.3
+        regions = measure.regionprops(measure.label(mask, connectivity=2))
+        y0, x0, y1, x1 = max(regions, key=lambda one: one.area).bbox
+        assert boxes.around_largest_component(mask).tolist() == [x0, y0, x1, y1]
+    assert boxes.around_largest_component(np.zeros((3, 3), bool)) is None
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_measures_without_threshold(rng, levels):
+    for _ in range(10):
+        image_map = rng.integers(0, levels, (9, 7)) / levels
+        region, valid = rng.random((9, 7)) < 0.3, rng.random((9, 7)) < 0.8
+        inside = [
+            (value, hit)
+            for value, hit, ok in zip(image_map.ravel(), region.ravel(), valid.ravel())
+            if ok
+        ]
+        total = sum(value for value, _ in inside)
+        expected = sum(value for value, hit in inside if hit) / total
+        assert localization.energy(image_map, region, valid) == pytest.approx(expected)
+        top = max(value for value, _ in inside)
+        hits = [hit for value, hit in inside if value == top]
+        assert localization.pointing(image_map, region, valid) == pytest.approx(np.mean(hits))
+        values, hit = zip(*inside)
+        expected = average_precision_score(hit, values)
+        found = localization.average_precision(image_map, region, valid)
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_an_empty_map():
+    nothing, region = np.zeros((4, 4)), np.eye(4, dtype=bool)
+    assert np.isnan(localization.energy(nothing, region))
+    assert np.isnan(localization.average_precision(nothing, region))
+    assert localization.pointing(nothing, region) == 0
+    assert not localization.box_ious(nothing, np.array([[0, 0, 4, 4]])).any()
+    assert not localization.mask_ious(nothing, region).any()
+
+
+def test_a_map_that_copies_the_region_is_perfect():
+    box = np.array([[3, 2, 9, 7]])
+    region = boxes.pixels(box, (12, 12))
+    copy = region.astype(float)
+    assert localization.box_ious(copy, box).tolist() == [1.0] * len(localization.THRESHOLDS)
+    assert localization.mask_ious(copy, region).tolist() == [1.0] * len(localization.THRESHOLDS)
+    assert localization.energy(copy, region) == localization.pointing(copy, region) == 1
+    assert localization.average_precision(copy, region) == 1
+
+
+def test_ious_at_thresholds(rng):
+    image_map, truth = rng.random((10, 10)), np.array([[1.0, 1, 6, 7], [4, 4, 10, 10]])
+    region = boxes.pixels(truth, (10, 10))
+    by_box, by_mask = (
+        localization.box_ious(image_map, truth),
+        localization.mask_ious(image_map, region),
+    )
+    for place, threshold in enumerate(localization.THRESHOLDS):
+        reached = image_map >= threshold
+        union = (reached | region).sum()
+        assert by_mask[place] == pytest.approx((reached & region).sum() / union)
+        found = boxes.around_largest_component(reached)
+        expected = 0 if found is None else max(boxes.iou(found[None], truth)[0])
+        assert by_box[place] == pytest.approx(expected)
+
+
+def test_the_threshold_hangs_on_the_hold_out_alone(rng):
+    curves, images = rng.random((40, len(localization.THRESHOLDS))), np.arange(40) // 2
+    splits = localization.hold_outs(images, 10, seed=3)
+    for held_out in splits:
+        assert held_out.sum() == 8 and len(set(images[held_out]) & set(images[~held_out])) == 0
+        chosen = localization.choose_threshold(curves, held_out)
+        mixed = curves.copy()
+        mixed[~held_out] = rng.permutation(mixed[~held_out])[:, ::-1]
+        assert localization.choose_threshold(mixed, held_out).threshold == chosen.threshold
+        place = [round(t, 2) for t in localization.THRESHOLDS].index(chosen.threshold)
+        assert chosen.value == pytest.approx(np.mean([row[place] for row in curves[~held_out]]))
+
+
+def test_drops_and_increases():
+    before, after = (
+        np.array([0.5, 0.5, 0.4, 0.0, 0.3]),
+        np.array([0.2, 0.9, 0.4 * (1 + 5e-7), 0.1, 0.3]),
+    )
+    assert faithfulness.drops(before, after) == pytest.approx([0.6, 0, 0, np.nan, 0], nan_ok=True)
+    assert faithfulness.increases(before, after) == pytest.approx([0, 1, 0, np.nan, 0], nan_ok=True)
+
+
+def test_control_masks(rng):
+    maps, images = rng.random((6, 4, 5)), np.array([0, 0, 1, 1, 2, 2])
+    mixed = faithfulness.shuffled(maps, 1)
+    assert np.allclose(np.sort(mixed.reshape(6, -1)), np.sort(maps.reshape(6, -1)))
+    assert not np.array_equal(mixed, maps)
+    drawn = faithfulness.others(images, 1)
+    assert (images[drawn] != images).all()
+    assert faithfulness.others(np.zeros(3, int), 1).tolist() == [-1, -1, -1]
