@@ -23,6 +23,7 @@ def begin(output, inputs=(), *, force=False, threads=None):
     """
     begun = provenance.begin()
     store.check_output(output, force, inputs)
+    passes.keep_freed_memory()
     passes.use_threads(threads)
     return begun
 

@@ -258,9 +258,9 @@ def test_images_are_samples_too(feature_store):
         ({"k": 61}, "between 1 and 60"),
         ({"k": 2, "cut_height": 1.0}, "give one"),
         ({"metric": "dot"}, "euclidean, cosine, correlation"),
-        ({"features": ("logits", "weight")}, "a tree is of one"),
+        ({"feature": ("logits", "weight")}, "a tree is of one"),
         ({"linkage_on": "as-published", "metric": "euclidean"}, "no --metric euclidean"),
-        ({"features": ("nonsense",)}, "no feature"),
+        ({"feature": ("nonsense",)}, "no feature"),
     ],
 )
 def test_mistakes_are_named(options, words, feature_store):

@@ -13,6 +13,7 @@ from gradtools.network.passes.loop import (
     allowance,
     block,
     judge_skipped,
+    keep_freed_memory,
     use_threads,
     walk,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "forward",
     "inputs",
     "judge_skipped",
+    "keep_freed_memory",
     "outputs",
     "prepare",
     "reductions",

@@ -1,6 +1,7 @@
 """The walk over a job's images: read ahead, computed batch by batch, committed block by block, from where it was stopped."""
 
 import contextlib
+import ctypes
 import math
 
 import numpy as np
@@ -13,12 +14,24 @@ from gradtools.network.passes.schema import REDUCTIONS
 from gradtools.store import paths
 
 BLOCK = 256  # entries committed at once, about
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 class TooManySkipped(GradtoolsError):
     """More inputs were skipped than allowed; the output stays as a part that a larger allowance finishes."""
 
     exit_status = 3
+
+
+def keep_freed_memory() -> None:
+    """Let the allocator keep what a batch frees for the next one.
+
+    glibc hands large blocks back at once and zeroes them anew, page by page: a fifth of the time of a batch (measured, resnet50).
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        allocator = ctypes.CDLL("libc.so.6")
+        for parameter, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, 2**31 - 1)):
+            allocator.mallopt(parameter, value)
 
 
 def use_threads(count=None):

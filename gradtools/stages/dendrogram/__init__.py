@@ -3,35 +3,19 @@
 Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (SPEC 2).
 """
 
-import dataclasses
-
 import numpy as np
 
 from gradtools import interrupt, store
 from gradtools.errors import UsageError
 from gradtools.math import trees
 from gradtools.math.rows import class_rows
-from gradtools.selection import samples, stored_words
+from gradtools.selection import samples
+from gradtools.selection.trees import Tree
 from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
 from gradtools.store import paths, provenance
 from gradtools.tables.wording import units
 
 ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
-
-
-@dataclasses.dataclass(frozen=True)
-class Tree:
-    """A tree of n samples and its cut."""
-
-    feature: str
-    names: list  # n ids
-    keep: np.ndarray  # (N,) bool, of the store's samples
-    merges: np.ndarray  # (n-1, 4)
-    order: np.ndarray  # (n,) leaves
-    labels: np.ndarray  # (n,) int32: cluster, 0 the first in leaf order
-    colours: np.ndarray  # (n,) int32: cluster below the threshold of colours
-    clusters: dict  # columns of one row a cluster
-    facts: dict
 
 
 def dendrogram(source, output, options, *, carry=False, force=False, say=print, progress=None):
@@ -241,34 +225,11 @@ def _clusters(merges, labels, stability):
 
 def _write(source, output, tree, carry, force, say, begun, options):
     """Merges, leaf order, the cut and what is known of its clusters."""
-    where = paths.linkage(tree.feature)
     with store.create(output, "linkage", force=force) as sink:
-        behind = sink.carry(source, tree.keep, carry, [where])
-        if behind:
-            say(
-                f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
-            )
-        stored = tree.facts | {"linkage_on": stored_words.LINKAGE_ON[tree.facts["linkage_on"]]}
-        sink.table(where, tree.clusters, f"clusters of {tree.feature}", stored, row="cluster")
-        sink.put(
-            f"{where}/merges",
-            tree.merges,
-            ["merge", "field"],
-            "what joins, as scipy has it: two clusters (samples, then merge i as n + i), height, samples in both",
-            tree.facts["height"],
-        )
-        sink.put(
-            f"{where}/order",
-            tree.order.astype("i4"),
-            ["/sample"],
-            "sample at each place in leaf order",
-        )
-        sink.put(
-            f"{where}/label",
-            tree.labels,
-            ["/sample"],
-            "cluster of each sample, 0 the first in leaf order",
-        )
+        dropped = sink.carry(source, tree.keep, carry, [paths.linkage(tree.feature)])
+        if dropped:
+            say(f"not copied (computed from samples excluded here): {', '.join(dropped)}")
+        tree.write(sink)
         sink.history(
             [source], provenance.step(begun, [source], seed=options.seed, rows=len(tree.names))
         )

@@ -8,7 +8,7 @@ from gradtools import store
 from gradtools.network import passes
 from gradtools.network.saliency import methods
 from gradtools.network.saliency.batch import NUMPY
-from gradtools.selection import stored_words
+from gradtools.selection import words
 from gradtools.store import paths
 
 
@@ -112,7 +112,7 @@ def begin(part, plan):
         if plan.pairs is None
         else {
             "pairs": options.pairs,
-            "embedding": stored_words.EMBEDDING.get(options.embedding, options.embedding),
+            "embedding": words.EMBEDDING.get(options.embedding, options.embedding),
             "seed": options.seed,
         }
     )

@@ -26,7 +26,7 @@ def columns(plan):
 
 def _of_place(plan, place):
     """The datasets of one tap."""
-    tap, fills = place.tap, plan.job.options.fill
+    tap, fills = place.tap, plan.job.options.ablate
 
     def column(name, tail, dims, dtype, text):
         return store.Column(paths.tap(tap.name, name), tail, dims, dtype, text)
