@@ -145,7 +145,7 @@ def measure(
                 "--where, --images and --carry are about the images of a store: give one, as in gradtools channels photos.h5"
             )
         else:
-            listed = passes.list_images(console, [path])
+            listed = passes.Listing().read(console, [path])
         model = network.load(console)
         from gradtools.selection.subjects import short_name
         from gradtools.stages.channels import ablation as stage

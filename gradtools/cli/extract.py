@@ -66,8 +66,7 @@ def command(
     network: passes.Network,
     output: str | None,
     force: bool,
-    files_from: str | None,
-    null: bool,
+    listing: passes.Listing,
     tap: tuple[str, ...],
     target: str,
     score: passes.Score,
@@ -82,12 +81,13 @@ def command(
     """Run the network once over the images: logits, and at every tap activation, gradient, contribution and active share.
 
     IMAGES is a folder of class folders, a flat folder, files, or a CSV manifest (path,label[,x0,y0,x1,y1]). All taps
-    come from one forward and one backward pass. A job that was killed resumes when the same command is given again.
+    come from one forward and one backward pass. --annotations gives the images boxes, masks and labels. A job that was
+    killed resumes when the same command is given again.
     With --augment, changed versions of the images are samples behind the images: gradtools similarity measures how
     alike they are, and every other table is of the images alone.
     """
     store_path = passes.output_file(output)
-    if not images and files_from is None:
+    if not images and listing.files_from is None:
         raise UsageError(
             "no images: name a folder, files or a manifest, or a list with --files-from"
         )
@@ -101,7 +101,7 @@ def command(
     from gradtools.images import versions
 
     kinds = versions.parse(augment_kind, augment, seed) if augment else None
-    listed = passes.list_images(console, images, files_from, null)
+    listed = listing.read(console, images, score.label_map)
     model = network.load(console)
     from gradtools.stages import extract
 

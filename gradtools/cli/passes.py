@@ -225,7 +225,49 @@ job = record(
     click.option("--strict", is_flag=True, help="Allow no unreadable image."),
 )
 
-listing = options.combine(
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """Which images there are, beside the command's arguments, and what is known of them."""
+
+    files_from: str | None = None
+    null: bool = False
+    annotations: tuple[str, ...] = ()
+
+    def read(
+        self, console: Console, images: Sequence[str], label_map: str | None = None
+    ) -> "ImageList":
+        """List the images with their annotations, and print how many files were not images.
+
+        Raises
+        ------
+        UsageError, GradtoolsError
+        """
+        from gradtools import images as sources
+
+        listed = sources.list_images(images, files_from=self.files_from, null=self.null)
+        if listed.left_out:
+            kinds = (f"{count} {kind}" for kind, count in sorted(listed.left_out.items()))
+            console.say("not images, left out: " + ", ".join(kinds))
+        return self._annotated(console, listed, label_map) if self.annotations else listed
+
+    def _annotated(self, console, listed, label_map):
+        """The images with the boxes, masks and labels of --annotations."""
+        from gradtools.images import annotations
+
+        names: dict = {}
+        for path in self.annotations:
+            names |= annotations.category_names(path)
+        read = [annotations.read(path, names or None) for path in self.annotations]
+        attached, notes = annotations.attach(listed, read, label_map)
+        for note in notes:
+            console.say(note)
+        return attached
+
+
+listing = record(
+    "listing",
+    Listing,
     click.option(
         "--files-from", metavar="FILE", help="Read the list of images from a file; '-' is stdin."
     ),
@@ -234,6 +276,12 @@ listing = options.combine(
         "--null",
         is_flag=True,
         help="The list of --files-from is separated by NUL, as of find -print0.",
+    ),
+    click.option(
+        "--annotations",
+        multiple=True,
+        metavar="FILE|DIR",
+        help="Boxes, masks and labels: VOC or ILSVRC XML, COCO .json, mask PNGs, ILSVRC's .txt, ChestX-ray8's .csv (repeat).",
     ),
 )
 
@@ -250,21 +298,3 @@ def output_file(output: str | None) -> str:
     if target is None:
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
     return target
-
-
-def list_images(
-    console: Console, images: Sequence[str], files_from: str | None = None, null: bool = False
-) -> "ImageList":
-    """List the images of the arguments, and print how many files were not images.
-
-    Raises
-    ------
-    UsageError, GradtoolsError
-    """
-    from gradtools import images as sources
-
-    listed = sources.list_images(images, files_from=files_from, null=null)
-    if listed.left_out:
-        kinds = (f"{count} {kind}" for kind, count in sorted(listed.left_out.items()))
-        console.say("not images, left out: " + ", ".join(kinds))
-    return listed

@@ -141,8 +141,7 @@ def command(
     network: passes.Network,
     output: str | None,
     force: bool,
-    files_from: str | None,
-    null: bool,
+    listing: passes.Listing,
     carry: bool | None,
     images_dir: str | None,
     where: tuple[str, ...],
@@ -178,19 +177,23 @@ def command(
     from gradtools import store
 
     store.check_output(store_path, force)
-    if not images and files_from is None:
+    if not images and listing.files_from is None:
         images = (options.input_store(None),)
-    from_store = len(images) == 1 and files_from is None and store.is_store(images[0])
+    from_store = len(images) == 1 and listing.files_from is None and store.is_store(images[0])
     if not from_store and (where or images_dir or carry):
         raise UsageError(
             "--where, --images and --carry are about the images of a store: give one, as in gradtools saliency photos.h5"
+        )
+    if from_store and annotations:
+        raise UsageError(
+            "--annotations go with images, and a store has those it was made with: make it again with them"
         )
     with contextlib.ExitStack() as stack:
         source, listed = None, None
         if from_store:
             source = stack.enter_context(store.read(images[0]))
         else:
-            listed = passes.list_images(console, images, files_from, null)
+            listed = listing.read(console, images, score.label_map)
         model = network.load(console)
         from gradtools.stages import saliency
 

@@ -103,16 +103,13 @@ class Result:
             return
         sink.table(self.path, self.columns, self.title, self.facts)
         if self.replicates is not None:
-            dims, text = ["resample", "row"], "statistics of resampled images"
-            sink.put(f"{self.path}/replicate", self.replicates, dims, text)
+            sink.put(f"{self.path}/replicate", self.replicates)
 
     def _write_clustering(self, sink: Sink) -> None:
         """Write a table of one row a repeat, the labels, and the replicates of ARI."""
         sink.table(self.path, self.columns, self.title, self.facts, row="repeat")
-        text = "cluster of each sample, one row a repeat; -1: left out"
-        sink.put(f"{self.path}/label", self.labels, ["repeat", "/sample"], text)
-        text = "mean ARI over the repeats, of resampled images"
-        sink.put(f"{self.path}/replicate", self.replicates, ["resample"], text)
+        sink.put(f"{self.path}/label", self.labels)
+        sink.put(f"{self.path}/replicate", self.replicates)
 
 
 def read(

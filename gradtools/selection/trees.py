@@ -47,12 +47,9 @@ class Tree:
         where = paths.linkage(self.feature)
         facts = self.facts | {"linkage_on": words.LINKAGE_ON[self.facts["linkage_on"]]}
         sink.table(where, self.clusters, f"clusters of {self.feature}", facts, row="cluster")
-        text = "what joins, as scipy has it: two clusters (samples, then merge i as n + i), height, samples in both"
-        sink.put(f"{where}/merges", self.merges, ["merge", "field"], text, self.facts["height"])
-        text = "sample at each place in leaf order"
-        sink.put(f"{where}/order", self.order.astype("i4"), ["/sample"], text)
-        text = "cluster of each sample, 0 the first in leaf order"
-        sink.put(f"{where}/label", self.labels, ["/sample"], text)
+        sink.put(f"{where}/merges", self.merges, units=self.facts["height"])
+        sink.put(f"{where}/order", self.order.astype("i4"))
+        sink.put(f"{where}/label", self.labels)
 
 
 def read(source: Store, feature: str) -> Tree:

@@ -118,7 +118,7 @@ def columns(job):
     """The datasets that grow, one row an image."""
     found = passes.schema.columns(job)
     if job.target is not None:
-        found.append(store.Column(paths.TARGET, (), [], "i4", "class the gradients are about"))
+        found.append(store.Column(paths.TARGET, dtype="i4"))
     for tap in job.taps:
         found += _tap_columns(tap, job)
     return found
@@ -126,30 +126,16 @@ def columns(job):
 
 def _tap_columns(tap, job):
     """The datasets of one tap."""
-    where, options = paths.tap(tap.name), job.options
+    options = job.options
     found = passes.schema.tap_columns(tap, job)
     for name in options.maps:
         dtype = (
             {"float16": "f2", "float32": "f4"}[options.map_dtype] if name == "activation" else "f4"
         )
-        found.append(
-            store.Column(
-                f"{where}/{name}_map",
-                tap.shape,
-                ["channel", "y", "x"],
-                dtype,
-                f"{name} at every position",
-            )
-        )
+        found.append(store.Column(paths.tap(tap.name, f"{name}_map"), tap.shape, dtype=dtype))
     if tap.prefix:
         found += [
-            store.Column(
-                f"{where}/token_{name}",
-                (tap.channels,),
-                ["channel"],
-                "f4",
-                f"{name} of the class token",
-            )
+            store.Column(paths.tap(tap.name, f"token_{name}"), (tap.channels,))
             for name in ("activation", "gradient")[: 1 if job.target is None else 2]
         ]
     return found

@@ -93,7 +93,7 @@ LINKAGES = {
     "weighted": "weighted linkage",
 }
 
-# How the tree of the blog post was made, after the name of its linkage: SPEC 2, the fdmat bug.
+# How the tree of the blog post was made, after the name of its linkage (mathematics#trees-as-published-and-as-meant).
 LINKED_ON = {
     "rows": "",
     "as-published": ", the blog post's as its code runs,",

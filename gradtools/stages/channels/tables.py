@@ -12,32 +12,19 @@ from gradtools.store import paths
 from gradtools.store.writing import Sink
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
-LONG_NAMES = {
-    "contribution": "sum over positions of gradient times activation",
-    "gxa": "gradient times mean activation",
-    "abs": "size of the gradient",
-    "nearzero": "minus the size of the gradient",
-    "gradient": "gradient",
-    "activation": "mean activation",
-    "random": "a random value",
-}
-
 
 def write_values(sink: Sink, channels: TapChannels, groups: Groups) -> None:
     """Write the values that the channels of a tap are ranked by, and their histograms, for every group of images."""
     where = paths.channels(channels.tap)
-    text = "class of the images, the first group is all of them"
-    sink.put(f"{where}/class", groups.every_name, ["group"], text)
-    sink.put(f"{where}/images", channels.images.astype("i4"), ["group"], "images of the group")
+    sink.put(f"{where}/class", groups.every_name)
+    sink.put(f"{where}/images", channels.images.astype("i4"))
     for name, values in channels.values.items():
-        text = f"{LONG_NAMES[name]}, mean over the images"
-        sink.put(f"{where}/{name}", values.astype("f4"), ["group", "channel"], text)
+        sink.put(f"{where}/{name}", values.astype("f4"))
     for kind, (edges, counts) in channels.histograms.items():
         histogram = paths.channels(channels.tap, f"{kind}_histogram")
-        text = f"channels of all images by their {kind}"
-        sink.put(f"{histogram}/count", counts, ["group", "bin"], text)
-        sink.put(f"{histogram}/low", edges[:-1], ["bin"], "lower edge")
-        sink.put(f"{histogram}/high", edges[1:], ["bin"], "upper edge, of the last bin within it")
+        sink.put(f"{histogram}/count", counts)
+        sink.put(f"{histogram}/low", edges[:-1])
+        sink.put(f"{histogram}/high", edges[1:])
 
 
 def distribution(measured: Sequence[TapChannels], groups: Groups, facts: Facts) -> Result:

@@ -1,7 +1,7 @@
 """maps -> similarity: how alike the maps of two images of a class are, and what a map that knows nothing of the class would reach.
 
 Beside the pairs within classes stand the pairs of maps of two classes, every map against the mean map of its class's other
-images, and against a centred Gaussian (SPEC 5, 6). Intervals resample images; two maps of one image are no pair.
+images, and against a centred Gaussian (mathematics#maps). Intervals resample images; two maps of one image are no pair.
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
 
     References
     ----------
-    SPEC 1.2, 6.1-6.4, 6.6.
+    mathematics#means-over-pairs-of-maps, mathematics#controls-of-maps
     """
     rows, images = kept_maps(source, groups)
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
@@ -97,16 +97,14 @@ def matrices(source, features, groups, options, first):
         M
     """
     kept, _ = kept_maps(source, groups)
-    axis, columns, makers = store.Axis("/map", first=first), [], []
+    axis, columns, makers = store.Axis(paths.MAP, first=first), [], []
     for feature in features:
-        path = {
-            metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics
-        }
+        path = {metric: paths.matrix(feature.name, metric) for metric in options.metrics}
         columns += [
             store.Column(
                 path[metric],
                 (len(kept),),
-                ["/other_map"],
+                [paths.OTHER_MAP],
                 "f4",
                 f"{metric} of {feature.name}, every pair",
                 axis=axis,
@@ -134,13 +132,12 @@ def tell_maps(sink, source, groups):
         (paths.MAP_SAMPLE, "row of the sample"),
         (paths.MAP_PARTNER, "row of the pair's other sample, -1 none"),
     ):
-        sink.put(path, place[source.values(path)[kept]].astype("i4"), ["/map"], text)
+        sink.put(path, place[source.values(path)[kept]].astype("i4"), long_name=text)
     if source.values(paths.MAP_TARGET) is not None:
         sink.put(
             paths.MAP_TARGET,
             source.values(paths.MAP_TARGET)[kept],
-            ["/map"],
-            "class that the score is about, -1 none",
+            long_name="class that the score is about, -1 none",
         )
     about = source.attributes(paths.MAPS)
     sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})

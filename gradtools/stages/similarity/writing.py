@@ -94,7 +94,7 @@ def _write_matrices(job):
         **dataclasses.asdict(job.options),
         "version": __version__,
         "carry": job.carry,
-        "inputs": store.digests(job.source.file),
+        "inputs": job.source.digests(),
         "features": [feature.name for feature in (*job.chosen, *job.of_maps)],
     }
     with (
@@ -121,13 +121,10 @@ def _write_matrices(job):
 
 def _matrix_column(feature, metric, n):
     """The growing matrix of one feature under one metric."""
-    path = f"{store.paths.similarity(feature.name, metric)}/matrix"
     return store.Column(
-        path,
+        store.paths.matrix(feature.name, metric),
         (n,),
-        ["/other"],
-        "f4",
-        f"{metric} of {feature.name}, every pair",
+        long_name=f"{metric} of {feature.name}, every pair",
         axis=store.Axis(last=n),
     )
 
