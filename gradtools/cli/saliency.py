@@ -184,7 +184,7 @@ def command(
         raise UsageError(
             "--where, --images and --carry are about the images of a store: give one, as in gradtools saliency photos.h5"
         )
-    if from_store and annotations:
+    if from_store and listing.annotations:
         raise UsageError(
             "--annotations go with images, and a store has those it was made with: make it again with them"
         )
