@@ -116,13 +116,12 @@ def _table(measured, table_id, name, title, cells, every, notes):
 
 
 def _statistic(row, every):
-    """The cell of a distribution's statistic; a page has the quantiles without intervals."""
+    """The cell of a distribution's statistic; a page has three of the quantiles, without intervals."""
     name = row["statistic"]
-    digits = 1 if name == "effective" else None if name in QUANTILES else 3
-    cell = pivot.share(row, digits)
-    if name in QUANTILES and not every:
-        cell = Cell(row["value"], n=row["images"], digits=None)
-    return [(CHANNEL_STATISTICS[name], cell)]
+    if every or name in ("positive", "negative", "zero", "gini", "effective"):
+        yield CHANNEL_STATISTICS[name], pivot.share(row, 1 if name == "effective" else 3)
+    elif name in QUANTILES:
+        yield CHANNEL_STATISTICS[name], Cell(row["value"], n=row["images"], digits=None)
 
 
 def _agreement(row, every):

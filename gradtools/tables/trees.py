@@ -10,6 +10,7 @@ from gradtools.tables import text_tree
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.wording import (
     BELOW_FLOOR,
+    HOW_WELL,
     LAST_LEAF,
     LINKAGES,
     LINKED_ON,
@@ -96,15 +97,13 @@ def measures(tree: Tree, every: bool = False) -> Table:
     rows.append(
         {"measure": LOWEST_MERGE, "tree": Cell(tree.merges[0, 2], digits=None), "control": floor}
     )
-    below = Cell(facts["below_floor"], n=facts["rows"] - 1) if floor.value is not None else floor
-    rows.append({"measure": BELOW_FLOOR, "tree": below})
     if every:
         rows += [
             {"measure": head, "tree": Cell(facts[name])} for name, head in TREE_NUMBERS.items()
         ]
     return Table(
         "tree",
-        title(tree),
+        title(tree) if every else HOW_WELL,
         ["measure", "tree", "control"],
         rows,
         tuple(notes(facts)),
@@ -130,6 +129,8 @@ def _why(facts):
 def notes(facts: Mapping) -> Iterator[str]:
     """Yield what the numbers mean."""
     yield TREE_CONTROLS[bool(facts["dimension"])]
+    if facts["floor"] > 0:  # NaN without controls; as-meant begins at 0 by construction
+        yield BELOW_FLOOR.format(below=facts["below_floor"], merges=facts["rows"] - 1)
     if facts["linkage_on"] in LINKED_ON_NOTES:
         yield LINKED_ON_NOTES[facts["linkage_on"]]
     if facts["degenerate"]:

@@ -107,9 +107,13 @@ CHANNEL_STATISTICS = {
     "zero": "at 0",
     "gini": "Gini",
     "effective": "effective number",
+    "min": "smallest",
     "q05": "5 %",
+    "q25": "25 %",
     "median": "median",
+    "q75": "75 %",
     "q95": "95 %",
+    "max": "largest",
 }
 CHANNEL_PICTURES = {
     "negative_with_all": "negative ~ all",
@@ -227,9 +231,13 @@ TREE_NUMBERS = {
     "left_out": "left out by --where",
     "resamples": "resamples",
     "seed": "seed",
+    "below_floor": "merges below the control's lowest",
 }
 LOWEST_MERGE = "height of the lowest merge"
-BELOW_FLOOR = "merges below the control's lowest"
+HOW_WELL = "how well the tree keeps the distances, and how stable the cut is"
+BELOW_FLOOR = (
+    "{below} of {merges} merges are below the height at which the control's begin, on average."
+)
 NO_ROWS = "of a matrix: there are no rows to resample"
 ONE_CLUSTER = "one cluster has nothing to agree with"
 NO_RESAMPLES = "--resamples 0"
