@@ -219,7 +219,7 @@ def _members(tree, found):
     ]
     heads = ("find", "member")
     return Table(
-        "around", "the smallest cluster around each name", list(rows[0]), rows, heads=heads
+        "tree-around", "the smallest cluster around each name", list(rows[0]), rows, heads=heads
     )
 
 
