@@ -21,7 +21,7 @@ def hirescam(A, G):
 
     References
     ----------
-    Draelos and Carin 2020, eq. 5.
+    Draelos and Carin 2020, eq. 5; mathematics#hirescam.
     """
     return (G * A).sum(1)
 
@@ -41,13 +41,13 @@ def layercam(A, G):
 
     References
     ----------
-    Jiang et al. 2021, eq. 5 and 6 before the ReLU.
+    Jiang et al. 2021, eq. 5 and 6 before the ReLU; mathematics#gam-and-layercam.
     """
     return (G.relu() * A).sum(1)
 
 
 def activation(A, G):
-    """The sum of the activations, a control that knows no class."""
+    """The sum of the activations, a control that knows no class (mathematics#class-discrimination)."""
     return A.sum(1)
 
 
@@ -122,13 +122,13 @@ def largest_channel(G):
 
     References
     ----------
-    Simonyan et al. 2014, section 3.1.
+    Simonyan et al. 2014, section 3.1; mathematics#methods-beside-the-methods.
     """
     return G.abs().amax(1)
 
 
 def weights(G):
-    """Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64."""
+    """Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64 (mathematics#grad-cam)."""
     return (G.sum((2, 3), dtype=torch.float64) / (G.shape[2] * G.shape[3])).to(G.dtype)
 
 
