@@ -3,6 +3,7 @@
 Covered is the expected value at the same number of images: the mean of the values over all sets.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
