@@ -108,6 +108,8 @@ def _planes(subject):
 
 def _stored_repeats(subject, feature):
     """{method: (labels, ARI)} of a feature's repeats nearest the mean."""
+    from gradtools.figures import planes
+
     return {
         method: planes.typical_repeat(measured)
         for (name, method), measured in subject.clusters.items()
