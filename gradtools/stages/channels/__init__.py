@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from gradtools import interrupt, store
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError
 from gradtools.selection import groups as grouping
 from gradtools.selection import names, samples
 from gradtools.selection.channels import ChannelResults
