@@ -511,26 +511,28 @@ GROUPS = (
 )
 
 
+def _by_depth(entries):
+    """{number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
+    depths: dict[int, list] = {}
+    for entry in sorted(entries, key=lambda entry: entry.path.count("<")):
+        parts = entry.path.split("/")
+        depths.setdefault(len(parts), []).append((parts, entry))
+    return depths
+
+
+DATASETS_BY_DEPTH, GROUPS_BY_DEPTH = _by_depth(DATASETS), _by_depth(GROUPS)
+
+
 @functools.cache
 def dataset(path: str) -> Dataset | None:
     """Return what the dataset at `path` should be, or None where the table has no such path."""
-    return _match(_by_depth(DATASETS), path)
+    return _match(DATASETS_BY_DEPTH, path)
 
 
 @functools.cache
 def group(path: str) -> Group | None:
     """Return what the group at `path` should be, or None where the table has no such path."""
-    return _match(_by_depth(GROUPS), path)
-
-
-@functools.cache
-def _by_depth(entries):
-    """{number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
-    found: dict[int, list] = {}
-    for entry in sorted(entries, key=lambda entry: entry.path.count("<")):
-        parts = entry.path.split("/")
-        found.setdefault(len(parts), []).append((parts, entry))
-    return found
+    return _match(GROUPS_BY_DEPTH, path)
 
 
 def _match(entries, path):
