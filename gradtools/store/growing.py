@@ -11,7 +11,7 @@ import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
-from gradtools.store import layout, paths, pipes, schema
+from gradtools.store import hashing, layout, paths, pipes, schema
 from gradtools.store.copying import copy, followed
 from gradtools.store.writing import (
     Sink,
@@ -223,6 +223,8 @@ def grow(
             if whole:
                 file.flush()
                 file.pop("part", None)
+                if paths.DIGESTS not in file:
+                    hashing.write_digests(file)
         if not whole:
             _leave_out(path, path + ".kept", keep)
         if output != "-":
@@ -343,6 +345,7 @@ def _leave_out(path, kept, keep):
             for name in sorted(set(file) - {"part"}):
                 if isinstance(file[name], h5py.Group) or not layout.is_scale(file[name]):
                     copy(file, target, "/" + name, keep)
+            hashing.write_digests(target)
         os.replace(kept, path)
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -11,7 +11,7 @@ import h5py
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import layout, paths, pipes
+from gradtools.store import hashing, layout, paths, pipes
 from gradtools.store.copying import copy, followed
 
 RESULTS = tuple(
@@ -140,6 +140,7 @@ def create(output, kind, *, force=False, source="", root=""):
             with disk_errors(path), h5py.File(path, "w") as file:
                 stamp(file, kind, source, root)
                 yield Sink(file)
+                hashing.write_digests(file)
         except BaseException:
             if output != "-":
                 with contextlib.suppress(OSError):
@@ -280,7 +281,9 @@ class Sink:
             paths.PREDICTED,
             paths.TARGET,
         ]
-        everything = ["/" + name for name in sorted(store.file) if name != "history"]
+        everything = [
+            "/" + name for name in sorted(store.file) if name not in ("history", "digests")
+        ]
         for path in everything if whole else always:
             copy(store.file, self.file, path, subset, left)
         for path in (paths.MODEL, paths.TAPS):
