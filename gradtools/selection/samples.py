@@ -1,4 +1,4 @@
-"""Which samples of a store a command works on: `--where`, joined by and (DESIGN 5); and what their pairs are grouped by."""
+"""Which samples of a store a command works on: `--where`, joined by and (architecture#samples); and what their pairs are grouped by."""
 
 import csv
 import dataclasses

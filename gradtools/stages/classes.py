@@ -1,4 +1,4 @@
-"""model -> features whose samples are the classes: the last layer's row of each (SPEC 2).
+"""model -> features whose samples are the classes: the last layer's row of each (mathematics#row-normalisation).
 
 The rows are stored as they are; commands that compare them normalise (`math.class_rows`).
 """

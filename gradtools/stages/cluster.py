@@ -1,7 +1,7 @@
 """features -> clusters: k-means, Gaussian mixtures and agglomerative clustering, and what their agreement with classes means.
 
 Beside every agreement with the classes stand the agreement of the argmax itself, of the clusters with the argmax, of
-the class rows of the prediction (feature `weight`) and of random labels (SPEC 1.2).
+the class rows of the prediction (feature `weight`) and of random labels (mathematics#agreement-of-labellings).
 """
 
 import dataclasses
@@ -201,7 +201,7 @@ def _once(method, x, k, seed, options):
 
 
 def _covariance(options):
-    """'diag' in the full dimension, 'full' after PCA, unless one is asked for (SPEC 1.2)."""
+    """'diag' in the full dimension, 'full' after PCA, unless one is asked for (mathematics#clustering-methods)."""
     return (
         options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
     )

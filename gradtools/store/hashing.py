@@ -37,7 +37,7 @@ def dataset_digest(dataset, rows=None):
 
 
 def unit_digests(weights, tap, count):
-    """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (DESIGN 3).
+    """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (architecture#what-several-stores-say).
 
     Parameters
     ----------

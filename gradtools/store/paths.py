@@ -32,7 +32,7 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/clusters",
     "/projection",
 )
-LINKAGE = "/linkage"
+LINKAGE, LOCALIZATION = "/linkage", "/localization"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 HISTORY, DIGESTS, UNFINISHED = "/history", "/digests", "/part"
@@ -137,3 +137,8 @@ def channels(tap: str, kind: str | None = None) -> str:
 def table(name: str) -> str:
     """Group of a table."""
     return f"{TABLES}/{name}"
+
+
+def localization(kind):
+    """Group of how well one kind of map finds its objects."""
+    return f"{LOCALIZATION}/{kind}"

@@ -23,12 +23,12 @@ def by_role(subject, results, method):
 
 
 def ordered(names):
-    """Features in the order of the seed's columns, sweeps after them."""
+    """Features in the order of the blog post's columns, sweeps after them."""
     return [name for name in FIRST if name in names] + sorted(set(names) - set(FIRST))
 
 
 def headline(found):
-    """Features for the columns of a table of one row a model: the seed's and a control; all of them where none is there."""
+    """Features for the columns of a table of one row a model: the blog post's and a control; all of them where none is there."""
     names = {name for results in found for name in results}
     without_rows = any(BLOCK_OUTPUT in results and "weight" not in results for results in found)
     shown = (*FIRST, BLOCK_OUTPUT) if without_rows else FIRST

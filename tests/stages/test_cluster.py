@@ -57,7 +57,7 @@ def unit(feature="gradient@conv", data=DATA):
 
 
 def by_sklearn(method, x, seed):
-    """Labels of the rows, with what SPEC 1.2 asks for."""
+    """Labels of the rows, with the controls of mathematics#agreement-of-labellings."""
     if method == "kmeans":
         return KMeans(3, n_init=2, random_state=seed).fit(x)
     if method == "gmm":

@@ -1,4 +1,4 @@
-"""The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (SPEC 5)."""
+"""The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (mathematics#gam-and-layercam)."""
 
 import os
 

@@ -21,7 +21,12 @@ class RandomLabels:
 
 
 def contingency(a, b):
-    """How many samples have label i in a and j in b: (N,), (N,) -> (Ka, Kb) sparse int64 array, labels ascending."""
+    """How many samples have label i in a and j in b: (N,), (N,) -> (Ka, Kb) sparse int64 array, labels ascending.
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
+    """
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     return sparse.coo_array((np.ones(len(i), dtype=np.int64), (i, j))).tocsr()
 
@@ -33,6 +38,7 @@ def ari(a, b):
     References
     ----------
     L. Hubert, P. Arabie, Comparing partitions, J. Classification 2 (1985), eq. 5.
+    mathematics#agreement-of-labellings
     """
     counts = np.ones((1, len(a)), dtype=np.int64)
     value = bootstrap_ari(a, b, counts)[0]
@@ -57,7 +63,7 @@ def bootstrap_ari(a, b, counts):
 
     References
     ----------
-    Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (SPEC 6.6).
+    Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (mathematics#bootstrap-over-images).
     """
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     counts = np.asarray(counts, dtype=np.float64)
@@ -82,6 +88,10 @@ def _weighted_pairs(codes, counts):
 def nmi(a, b):
     """
     Normalised mutual information with the arithmetic mean of the entropies, as sklearn's default; labels (N,) each.
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
     """
     joint = contingency(a, b).tocoo()
     row, column = joint.row, joint.col
@@ -108,6 +118,10 @@ def random_label_control(labels, classes, repeats=100, seed=0):
     Returns
     -------
     RandomLabels
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
     """
     rng = np.random.default_rng(seed)
     shuffled = [rng.permutation(labels) for _ in range(repeats)]

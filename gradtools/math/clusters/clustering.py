@@ -44,6 +44,10 @@ def kmeans(x, k, seed=0, n_init=10):
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -66,7 +70,7 @@ def gmm(x, k, seed=0, n_init=5, covariance="diag", reg=1e-6):
     k : int
     seed, n_init : int
     covariance : str
-        diag (full dimension) or full (after PCA): SPEC 1.2.
+        diag (full dimension) or full (after PCA).
     reg : float
         Added to the variances.
 
@@ -78,6 +82,10 @@ def gmm(x, k, seed=0, n_init=5, covariance="diag", reg=1e-6):
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -111,6 +119,10 @@ def agglomerative(x, k, linkage="ward"):
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.cluster import AgglomerativeClustering
 
@@ -148,6 +160,10 @@ def pca(x, n, seed=0):
     ------
     GradtoolsError
         n is not between 1 and min(N, D).
+
+    References
+    ----------
+    mathematics#principal-components
     """
     centred = np.asarray(x, dtype=np.float64)
     if not 1 <= n <= min(centred.shape):
@@ -179,6 +195,7 @@ def silhouette_euclidean(x, labels):
     References
     ----------
     P. J. Rousseeuw, Silhouettes, J. Comput. Appl. Math. 20 (1987).
+    mathematics#silhouette
     """
     from sklearn.metrics import silhouette_score
 
@@ -203,7 +220,7 @@ def silhouette_cosine(unit, labels):
 
     References
     ----------
-    SPEC 6.8: the mean distance to a group is 1 - u.S_g / n_g.
+    mathematics#silhouette: the mean distance to a group is 1 - u.S_g / n_g.
     """
     _, own, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if not 1 < len(sizes) < len(own):

@@ -52,6 +52,7 @@ def command(job):
         "target classes": repr(job.target),
         "class names": sha(list(model.class_names or [])),
         "weights": model.weights_sha256,
+        "annotations": _annotations_sha(listed),
         "preprocess": str(_preprocess_text(model)),
         "tap": [tap.name for tap in job.taps],
         "images": sha(listed.ids, listed.sizes.tolist()),
@@ -74,6 +75,15 @@ def _code(module):
 def sha(*values):
     """SHA-256 (hex) of values as JSON."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def _annotations_sha(listed):
+    """SHA-256 (hex) of boxes and masks, None without any."""
+    columns = [columns for columns in (listed.boxes, listed.masks) if columns is not None]
+    if not columns:
+        return None
+    parts = [{name: values.tolist() for name, values in one.items()} for one in columns]
+    return sha(parts)
 
 
 def _preprocess_text(model):

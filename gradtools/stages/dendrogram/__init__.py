@@ -1,6 +1,6 @@
 """features or similarity -> linkage: which classes, images or channels join, at which height, and whether that means anything.
 
-Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (SPEC 2).
+Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (mathematics#stability-of-a-cut).
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """features or maps -> similarity: how alike images are within and between classes, and within and between predictions.
 
-Means over pairs come from sums of rows (SPEC 6.5), intervals from resampled images (SPEC 6.6). The control beside every
+Means over pairs come from sums of rows, intervals from resampled images (mathematics#pairs-of-images). The control beside every
 feature is the class row of the prediction, which knows nothing of an image but its argmax. Maps are `map_statistics`'.
 """
 

@@ -1,7 +1,7 @@
 """maps -> similarity: how alike the maps of two images of a class are, and what a map that knows nothing of the class would reach.
 
 Beside the pairs within classes stand the pairs of maps of two classes, every map against the mean map of its class's other
-images, and against a centred Gaussian (SPEC 5, 6). Intervals resample images; two maps of one image are no pair.
+images, and against a centred Gaussian (mathematics#maps). Intervals resample images; two maps of one image are no pair.
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
 
     References
     ----------
-    SPEC 1.2, 6.1-6.4, 6.6.
+    mathematics#means-over-pairs-of-maps, mathematics#controls-of-maps
     """
     rows, images = kept_maps(source, groups)
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]

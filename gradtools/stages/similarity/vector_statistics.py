@@ -1,4 +1,4 @@
-"""Statistics, intervals and tests of one feature's similarities, from rows that are held or in passes over the file (SPEC 6.6).
+"""Statistics, intervals and tests of one feature's similarities, from rows that are held or in passes over the file (mathematics#bootstrap-over-images).
 
 Rows that are held get an exact bootstrap and permutation tests of the labels; rows that do not fit get passes over the file, no
 permutation, and the pair AUC of drawn images. What labels or predictions would be needed for is left out where there are none.
@@ -21,7 +21,7 @@ from gradtools.selection import features
 from gradtools.selection.results import of_similarity
 
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
-RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (SPEC 6.6)
+RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (mathematics#bootstrap-over-images)
 AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
 BY_CLASS = {"within", "within_macro", "between", "label_effect", *AUC}
 BY_PREDICTION = {"same_prediction", "label_effect", "prediction_effect", *AUC[1:]}
