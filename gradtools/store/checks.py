@@ -154,7 +154,7 @@ def _address(item):
 
 def _check_needed(groups, datasets, place):
     """Refuse a group without one of its datasets that are always there."""
-    for path in (paths.SAMPLES, *groups):
+    for path in groups:
         for name in schema.needed(path):
             place.path = f"{path}/{name}"
             if place.path not in datasets:

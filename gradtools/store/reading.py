@@ -100,6 +100,13 @@ class Store:
             values = self.file[path][()]
         return checks.check_read(values, path, self.file, self.name)
 
+    def _needed(self, path):
+        """Values of a dataset that every store of samples has."""
+        values = self._read(path)
+        if values is None:
+            raise GradtoolsError(f"{self.name} has no {path}: it is damaged, make it again")
+        return values
+
     @property
     def kind(self):
         """What the store was made to hold (str)."""
@@ -113,7 +120,7 @@ class Store:
     @functools.cached_property
     def n_samples(self):
         """Number of samples (int)."""
-        return self.file[paths.SAMPLE].shape[0]
+        return len(self.labels)
 
     @functools.cached_property
     def unit(self):
@@ -123,12 +130,12 @@ class Store:
     @functools.cached_property
     def ids(self):
         """Sample ids (list of str): paths below the root."""
-        return layout.decoded(self._read(paths.ID))
+        return layout.decoded(self._needed(paths.ID))
 
     @functools.cached_property
     def labels(self):
         """Data class of each sample, i32 (N,); -1 where there is none."""
-        return self._read(paths.LABEL)
+        return self._needed(paths.LABEL)
 
     @functools.cached_property
     def class_names(self):
@@ -284,5 +291,8 @@ class Rows:
         """Rows start..stop, (n, D) of the stored type."""
         with checks.damage(self.store.name, self.path):
             values = self.dataset[start:stop]
-        values = checks.check_read(values, self.path, self.store.file, self.store.name)
+        if not self.path.startswith(
+            (f"{paths.TAPS}/", f"{paths.OUTPUTS}/")
+        ):  # features name the image
+            values = checks.check_read(values, self.path, self.store.file, self.store.name)
         return values.reshape(-1, self.shape[1])

@@ -10,7 +10,18 @@ import itertools
 import json
 
 from gradtools.store import paths
-from gradtools.store.paths import BYTE, CLASS, EMBEDDING_ROW, GROUP, MAP, PAIR, SAMPLE, STEP
+from gradtools.store.paths import (
+    BYTE,
+    CLASS,
+    EMBEDDING_ROW,
+    GROUP,
+    MAP,
+    PAIR,
+    REGION,
+    SAMPLE,
+    STEP,
+    THRESHOLD,
+)
 
 INTEGER, UNSIGNED, REAL, TEXT = "i", "u", "f", "S"
 KINDS = (
@@ -22,6 +33,7 @@ KINDS = (
     "neighbors",
     "clusters",
     "linkage",
+    "localization",
     "compare",
 )
 
@@ -124,6 +136,13 @@ RANKINGS = {
     "gradient": "gradient",
     "activation": "mean activation",
     "random": "a random value",
+}
+MEASURES = {
+    "energy": "share of the map in the boxes",
+    "pointing": "whether the maximum is in a box",
+    "precision": "average precision of the pixels",
+    "box_iou": "IoU of the box around the largest component with the best box",
+    "mask_iou": "IoU of the pixels above the threshold with the mask",
 }
 FILLS = {
     "zero": "zero",
@@ -404,6 +423,37 @@ DATASETS = (
     *_histogram("gradient"),
     *_histogram("contribution"),
     _replicates(paths.table("<name>")),
+    _rows(f"{paths.LOCALIZATION}/sample", REGION, "row of the sample", needed=True),
+    _classes(f"{paths.LOCALIZATION}/label", (REGION,), GROUP, "data class, -1 any", needed=True),
+    Dataset(
+        f"{paths.LOCALIZATION}/map",
+        (REGION,),
+        INTEGER,
+        "row of the map in its store",
+        needed=True,
+        lowest=0,
+    ),
+    Dataset(
+        f"{paths.LOCALIZATION}/share",
+        (REGION,),
+        REAL,
+        "the object's share of the frame",
+        needed=True,
+    ),
+    Dataset(f"{paths.LOCALIZATION}/at", (THRESHOLD,), REAL, "threshold of a read map", needed=True),
+    *(
+        Dataset(
+            f"{paths.localization('<map>')}/{name}",
+            (REGION, THRESHOLD)[: 1 + name.endswith("_iou")],
+            REAL,
+            text,
+            needed=True,
+            nan=True,
+        )
+        for name, text in MEASURES.items()
+    ),
+    _replicates(paths.localization("<map>")),
+    _columns(paths.localization("<map>"), "how well one kind of map finds its objects"),
     _columns(paths.table("<name>"), "a table: one dataset a column"),
     Dataset(
         f"{paths.DIGESTS}/path",
@@ -475,7 +525,7 @@ GROUPS = (
             "folded": (NUMBER, "1 where BatchNorm was folded into convolutions"),
         },
     ),
-    Group("/outputs", "what the network answered"),
+    Group(paths.OUTPUTS, "what the network answered"),
     Group(
         paths.TAPS,
         "the taps",
@@ -538,6 +588,8 @@ GROUPS = (
     Group(CLUSTERS, "clusterings of one feature"),
     Group(LINKAGE, "a tree"),
     Group(PROJECTION, "principal components"),
+    Group(paths.LOCALIZATION, "the objects that maps were held against"),
+    Group(paths.localization("<map>"), "a table: how well one kind of map finds its objects"),
     Group(paths.channels("<tap>"), "means of channel values over the images of every class"),
     Group(paths.channels("<tap>", "gradient_histogram"), "channels by their gradient"),
     Group(paths.channels("<tap>", "contribution_histogram"), "channels by their contribution"),

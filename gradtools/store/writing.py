@@ -11,7 +11,7 @@ import h5py
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import hashing, layout, paths, pipes
+from gradtools.store import hashing, layout, paths, pipes, schema
 from gradtools.store.copying import copy, followed
 
 RESULTS = tuple(
@@ -26,6 +26,7 @@ RESULTS = tuple(
         paths.AUGMENTATION,
         paths.DECODING,
         paths.CHANNELS,
+        paths.LOCALIZATION,
     )
 )
 
@@ -181,6 +182,8 @@ def holds_rows(file):
 
 def stamp(file, kind, source, root):
     """The root's attributes: what the file is and where its samples were."""
+    if kind not in schema.KINDS:
+        raise ValueError(f"{kind} is not a kind of store: schema.KINDS has them")
     file.attrs.update(
         format=layout.FORMAT,
         version=layout.VERSION,
