@@ -39,7 +39,8 @@ class Result:
     title : str
         What it is, in a line; empty where it was read.
     replicates : (B, n) or (B,) float array or None
-        The statistics of resampled images; of a clustering its ARI.
+        The statistics of resampled images; of a clustering those of half samples
+        (B, 6), in the order of `half_samples.INDICES`.
     labels : (repeats, samples) int array or None
         Of a clustering: the cluster of each sample, -1 where it has none.
     source : str
@@ -97,7 +98,7 @@ class Result:
             sink.put(f"{self.path}/replicate", self.replicates)
 
     def _write_clustering(self, sink: Sink) -> None:
-        """Write a table of one row a repeat, the labels, and the replicates of ARI."""
+        """Write a table of one row a repeat, the labels, and the replicates of the indices."""
         sink.table(self.path, self.columns, self.title, self.facts, row="repeat")
         sink.put(f"{self.path}/label", self.labels)
         sink.put(f"{self.path}/replicate", self.replicates)

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Iterator
 
 import h5py
@@ -80,7 +79,7 @@ def check_objects(file: h5py.File, name: str) -> None:
     """
     place = _Place(name)
     with _told(place):
-        size = os.path.getsize(file.filename)
+        size = file.id.get_filesize()
         groups, datasets, addresses = _visit(file, place)
         _check_needed(groups, datasets, place)
         scales = {}

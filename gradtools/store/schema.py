@@ -282,6 +282,13 @@ DATASETS = (
     Dataset(
         paths.undefined("<map>"), (MAP,), INTEGER, "entries without a weight (Grad-CAM++)", lowest=0
     ),
+    Dataset(
+        paths.near_pole("<map>"),
+        (MAP,),
+        INTEGER,
+        "entries whose weight has a denominator within .01 of 0 (Grad-CAM++)",
+        lowest=0,
+    ),
     _rows(paths.pair("a"), PAIR, "row of the sample", needed=True),
     _rows(paths.pair("b"), PAIR, "row of the sample", needed=True),
     Dataset(
@@ -347,9 +354,9 @@ DATASETS = (
     ),
     Dataset(
         f"{CLUSTERS}/replicate",
-        ("resample",),
+        ("resample", "index"),
         REAL,
-        "mean ARI over the repeats, of resampled images",
+        "ARI, NMI, silhouette, silhouette of the classes, ARI and NMI with the argmax, of half samples",
         nan=True,
     ),
     _columns(CLUSTERS, "one row a repeat", "repeat"),

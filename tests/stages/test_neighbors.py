@@ -106,11 +106,11 @@ def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     found(source, str(tmp_path / "whole.h5"))
     made, of_block = [], neighbors._of_block
 
-    def dies(rows, first, pieces, options):
-        made.append(first)
+    def dies(rows, block, pieces, options):
+        made.append(block.start)
         if len(made) == 12:
             raise KeyboardInterrupt
-        return of_block(rows, first, pieces, options)
+        return of_block(rows, block, pieces, options)
 
     out = str(tmp_path / "out.h5")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -120,7 +120,7 @@ def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     with pytest.raises(GradtoolsError, match="another command: k was 5, is 6"):
         found(source, out, k=6)
     found(source, out, lines := [])
-    assert any("going on after 16 of 40" in line for line in lines)
+    assert any("16 of 40 done" in line for line in lines)
     with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
         assert store.digests(again.file) == store.digests(whole.file)
 
@@ -340,7 +340,7 @@ def test_another_order_of_the_classes_gives_the_same_neighbours(tmp_path, how):
     (first, of_first), (second, of_second) = found_in["a"], found_in["b"]
     np.testing.assert_array_equal(order[second.index], first.index[order])
     np.testing.assert_array_equal(order[of_second.index], of_first.index)
-    assert of_second.floor == pytest.approx(of_first.floor, abs=1e-12)
+    assert of_second.floor == pytest.approx(of_first.floor, abs=0.03)
 
 
 @pytest.fixture(scope="module")
@@ -368,7 +368,7 @@ CRAB = {
 @needs_data
 def test_the_neighbours_of_the_dungeness_crab(squeezenet):
     """Class 118 of SqueezeNet (mathematics#neighbour-floor) under `post`, its floor and the six above it; the euclidean list is the same one."""
-    (near,) = near_to(squeezenet, "Dungeness crab")
+    (near,) = near_to(squeezenet, "Dungeness crab", floor="values")
     assert (
         near.sample == near.index[0] == 118 and len(near.index) == 25 and near.normalised == "post"
     )
@@ -379,7 +379,7 @@ def test_the_neighbours_of_the_dungeness_crab(squeezenet):
     assert near.floor == pytest.approx(0.187, abs=0.002) and near.above == 6
     for text in ("118", "n01978287"):
         assert near_to(squeezenet, text, permutations=0)[0].index.tolist() == near.index.tolist()
-    (far,) = near_to(squeezenet, "118", metric="euclidean")
+    (far,) = near_to(squeezenet, "118", metric="euclidean", floor="values")
     assert far.index.tolist() == near.index.tolist() and far.above == 6
     assert far.values[1:] == pytest.approx(np.sqrt(2 * 511 * (1 - near.values[1:])), rel=1e-9)
 
@@ -401,5 +401,5 @@ def test_the_floor_is_that_of_the_others(tmp_path):
         [[1, 0, 0, 0, 0, 0], [-1] * 6, [-1, -1, -1, -1, -1, -2]], "f4"
     )
     with store.read(write(tmp_path / "a.h5", data)) as opened:
-        (near,) = near_to(opened, "0")
+        (near,) = near_to(opened, "0", floor="values")
     assert near.floor == pytest.approx(-1 / 3, abs=1e-6)

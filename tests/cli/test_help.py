@@ -47,7 +47,7 @@ def test_a_command_gives_its_options(capsys):
     [
         ("mathematic", "did you mean mathematics"),
         ("pair auc", "mathematics#pair-auc"),
-        ("mathematics#pair-au", "did you mean pair-auc"),
+        ("mathematics#" + "pair-au", "did you mean pair-auc"),
         ("xyzzy", "there are "),
     ],
 )
