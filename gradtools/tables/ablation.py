@@ -10,6 +10,7 @@ from gradtools.tables.wording import (
     ABLATED,
     CHANNEL_NOTES,
     RANDOM_WEIGHTS,
+    RANK_BY,
     RANKINGS_OF_CHANNELS,
     SUBSETS,
 )
@@ -54,7 +55,10 @@ def tables(measured: Sequence[pivot.Measured], every: bool = False) -> Iterator[
         ]
 
         def place(row, layout=layout):
-            return layout.place(row) if every or layout.page(row) else ()
+            for heads, head, cell in layout.place(row) if every or layout.page(row) else ():
+                yield heads, head, cell
+                if every and "rank" in row:
+                    yield heads, RANK_BY.format(head), Cell(row["rank"], n=row["images"])
 
         made = pivot.lines(results, place)
         if made:

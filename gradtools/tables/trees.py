@@ -145,7 +145,7 @@ def clusters(tree: Tree, every: bool = False) -> Table:
     named = not every and facts["rows"] > SMALL
     k = facts["k"]
     return Table(
-        "clusters",
+        "tree-clusters",
         f"{k} cluster{'s' if k > 1 else ''}{_between(facts)}",
         ["cluster", "size", "height", "joins", "stability", *(["members"] if named else [])],
         [_cluster(tree, number, named) for number in range(k)],
@@ -192,7 +192,7 @@ def _leaves(tree):
         }
         for leaf, height in zip(tree.order.tolist(), joins)
     ]
-    return Table("leaves", "leaves, in leaf order", list(rows[0]), rows, heads=("leaf",))
+    return Table("tree-leaves", "leaves, in leaf order", list(rows[0]), rows, heads=("leaf",))
 
 
 def _merges(tree):
@@ -202,7 +202,7 @@ def _merges(tree):
         for number, (a, b, height, n) in enumerate(tree.merges.tolist(), len(tree.names))
     ]
     return Table(
-        "merges",
+        "tree-merges",
         "what joins: leaves by index, then merges by number",
         list(rows[0]),
         rows,
@@ -219,7 +219,7 @@ def _members(tree, found):
     ]
     heads = ("find", "member")
     return Table(
-        "around", "the smallest cluster around each name", list(rows[0]), rows, heads=heads
+        "tree-around", "the smallest cluster around each name", list(rows[0]), rows, heads=heads
     )
 
 
@@ -236,7 +236,7 @@ def _around(tree, name, members, height):
             break
         members, height = trees.around(tree.merges, leaf, len(members) + 1)
     return Table(
-        "around",
+        "tree-around",
         f"around {name}: the smallest cluster, then what joins it",
         list(rows[0]),
         rows,

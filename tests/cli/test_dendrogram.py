@@ -41,22 +41,24 @@ def test_json_has_merges_order_names_and_cut(capsys, path, tree):
     def column(table, name):
         return [row["value"] for row in rows if (row["table"], row["column"]) == (table, name)]
 
-    merges = [column("merges", name) for name in ("first", "second", "height", "size")]
+    merges = [column("tree-merges", name) for name in ("first", "second", "height", "size")]
     assert np.allclose(np.transpose(merges), tree.merges)
-    leaves = [row["row"] for row in rows if (row["table"], row["column"]) == ("leaves", "index")]
+    leaves = [
+        row["row"] for row in rows if (row["table"], row["column"]) == ("tree-leaves", "index")
+    ]
     assert leaves == [NAMES[leaf] for leaf in tree.order]
-    assert column("leaves", "index") == tree.order.tolist()
-    assert column("leaves", "cluster") == tree.labels[tree.order].tolist()
-    assert column("leaves", "joins")[-1] is None and sum(column("clusters", "size")) == 24
+    assert column("tree-leaves", "index") == tree.order.tolist()
+    assert column("tree-leaves", "cluster") == tree.labels[tree.order].tolist()
+    assert column("tree-leaves", "joins")[-1] is None and sum(column("tree-clusters", "size")) == 24
     assert column("tree", "tree")[0] == pytest.approx(tree.facts["cophenetic"])
     members, _ = trees.around(tree.merges, NAMES.index("crane (1)"))
-    assert column("around", "index") == members.tolist() and len(members) > 1
+    assert column("tree-around", "index") == members.tolist() and len(members) > 1
 
 
 def test_tsv_has_a_leaf_a_line(capsys, path, tree):
     text = call(capsys, "dendrogram", path, "--tsv", "--k", 6, *QUICK).out
     every = csv.DictReader(io.StringIO(text), delimiter="\t")
-    rows = [row for row in every if (row["table"], row["column"]) == ("leaves", "cluster")]
+    rows = [row for row in every if (row["table"], row["column"]) == ("tree-leaves", "cluster")]
     assert [row["row"] for row in rows] == [NAMES[leaf] for leaf in tree.order]
     assert [int(row["value"]) for row in rows] == np.repeat(np.arange(6), 4).tolist()
 

@@ -1,12 +1,11 @@
 """What the pictures of pytorch-cnn-visualizations show, measured on stored maps of all, positive and negative channels."""
 
-import fnmatch
 from collections.abc import Sequence
 
 import numpy as np
 
 from gradtools.math.maps import ones
-from gradtools.selection import maps
+from gradtools.selection import maps, names
 from gradtools.selection.channels import Pictures
 from gradtools.selection.results import Facts, Result
 from gradtools.stages.channels.distribution import means_over_images
@@ -71,7 +70,7 @@ def taps_of(source, requests):
         tap
         for tap in taps
         if all(f"{method}@{tap}" in source.maps for method in METHODS)
-        and (not requests or any(fnmatch.fnmatch(tap, request) for request in requests))
+        and (not requests or any(names.match(request, [tap]) for request in requests))
     ]
 
 
