@@ -635,8 +635,6 @@ GROUPS = (
     Group(paths.channels("<tap>"), "means of channel values over the images of every class"),
     Group(paths.channels("<tap>", "gradient_histogram"), "channels by their gradient"),
     Group(paths.channels("<tap>", "contribution_histogram"), "channels by their contribution"),
-    Group(paths.LOCALIZATION, "the objects that maps should find, a row a map"),
-    Group(paths.localization("<map>"), "a table: how well one kind of map finds them"),
     Group(paths.FAITHFULNESS, "the images that were multiplied by maps, a row a map"),
     Group(
         paths.faithfulness("<map>", "<fill>"), "a table: what the score does under one kind of map"
