@@ -165,10 +165,7 @@ weights = combine(
     ),
 )
 
-_spec = {
-    "metavar": "SPEC",
-    "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable.",
-}
+SPEC = "resnet50, torchvision:NAME, file.py:callable or package.module:callable."
 model_setup = combine(
     weights,
     click.option(
@@ -185,8 +182,8 @@ model_setup = combine(
     ),
 )
 
-model = combine(click.option("--model", required=True, **_spec), model_setup)
-model_or_none = combine(click.option("--model", **_spec), model_setup)
+model = combine(click.option("--model", required=True, metavar="SPEC", help=SPEC), model_setup)
+model_or_none = combine(click.option("--model", metavar="SPEC", help=SPEC), model_setup)
 
 device = combine(
     click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),
