@@ -7,6 +7,7 @@ import click
 
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+from gradtools.tables.wording import ROWS
 
 WRITTEN = {
     "output": "-o",
@@ -100,10 +101,17 @@ feature = click.option(
     help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
 )
 
+
+def stored_rows(word: str | None) -> str | None:
+    """Return the word of a store for one of --rows."""
+    return next((stored for stored, shown in ROWS.items() if shown == word), None)
+
+
 rows = click.option(
     "--rows",
-    type=click.Choice(["post", "raw", "gauge"]),
-    help="Of vectors: less their own mean and over their deviation, as they are, or less the mean row.  [default: post for classes, else raw]",
+    type=click.Choice(list(ROWS.values())),
+    callback=lambda _context, _parameter, word: stored_rows(word),
+    help="Of vectors: less their own mean and over their deviation, as they are, or less the mean row.  [default: standardised for classes, else raw]",
 )
 
 where = click.option(

@@ -23,11 +23,11 @@ PICTURE_COMPONENTS = 2
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options that decide the values, by their names on the command line."""
 
-    features: tuple = ()
-    methods: tuple = ("kmeans", "gmm")
-    where: tuple = ()
+    feature: tuple[str, ...] = ()
+    method: tuple[str, ...] = ("kmeans", "gmm")
+    where: tuple[str, ...] = ()
     k: int | None = None
     pca: int = 0
     normalize: str = "unit"
@@ -54,11 +54,11 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
         store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
     k = _number_of_clusters(source, groups, options)
-    chosen = features.resolve(source, options.features)
+    chosen = features.resolve(source, options.feature)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
     with (progress or interrupt.unwatched)(
-        len(chosen) * len(options.methods), 0, "clusterings"
+        len(chosen) * len(options.method), 0, "clusterings"
     ) as advance:
         for feature in chosen:
             x, kept = _vectors(source, feature, groups.keep, options)
@@ -67,7 +67,7 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
                     f"{source.name}: {k} clusters of {len(x)} rows of {feature.name} that have a direction: ask for fewer with --k"
                 )
             projections[feature.name] = _projection(x, kept)
-            for method in options.methods:
+            for method in options.method:
                 results.append(_clustered(feature, method, x, kept, k, groups, options, controls))
                 advance(1)
     if controls["leaks"]:

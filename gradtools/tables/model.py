@@ -24,6 +24,8 @@ class Cell:
         How many rows (images, pairs) the value rests on, and how many it does not.
     note : str
         Without a value the reason, printed below the table; else what stands behind the value.
+    why : str
+        The reason, should there be no value.
     digits : int or None
         Decimals for people; None: three significant digits.
     """
@@ -37,12 +39,13 @@ class Cell:
     left_out: int | None = None
     note: str = ""
     digits: int | None = 3
+    why: str = ""
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high", "spread", "p", "n", "left_out"):
             object.__setattr__(self, name, plain(getattr(self, name)))
-        if self.value is None and not self.note:
-            object.__setattr__(self, "note", NOT_DEFINED)
+        if self.value is None:
+            object.__setattr__(self, "note", self.why or self.note or NOT_DEFINED)
 
     def __str__(self) -> str:
         if self.value is None:

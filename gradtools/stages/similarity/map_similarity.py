@@ -29,7 +29,7 @@ COUNT_BYTES = (
 class Options:
     """What decides the values beside the samples, the resamples and the seed."""
 
-    metrics: tuple = METRICS
+    map_metric: tuple[str, ...] = METRICS
     reading: stored.Reading = stored.Reading()
     eps: float = map_metrics.MIT_EPS
     log_base: float = np.e
@@ -75,7 +75,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     rows, images = kept_maps(source, groups)
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
     counts = _counts(groups, images, resamples, seed)
-    shared = dict(metrics=options.metrics, settings=options.settings, images=images)
+    shared = dict(metrics=options.map_metric, settings=options.settings, images=images)
     between = options.between and groups.labelled
     predictions = groups.predictions[images] if between and groups.predicted else None
     pairs = map_pairs.within_groups(
@@ -83,7 +83,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     )
     mean = map_controls.against_mean(maps, classes, **shared)
     centre = map_controls.against(
-        maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings
+        maps, map_controls.centred_gaussian(maps.size), options.map_metric, options.settings
     )
     facts = _facts(source, maps, groups, options, images, seed)
     return [
@@ -96,7 +96,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
             counts,
             facts,
         )
-        for metric in options.metrics
+        for metric in options.map_metric
     ]
 
 
@@ -122,7 +122,8 @@ def matrices(source, features, groups, options, first):
     axis, columns, makers = store.Axis("/map", first=first), [], []
     for feature in features:
         path = {
-            metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics
+            metric: f"{paths.similarity(feature.name, metric)}/matrix"
+            for metric in options.map_metric
         }
         columns += [
             store.Column(
@@ -133,10 +134,10 @@ def matrices(source, features, groups, options, first):
                 f"{metric} of {feature.name}, every pair",
                 axis=axis,
             )
-            for metric in options.metrics
+            for metric in options.map_metric
         ]
         maps = stored.Maps(source, feature, kept, options.reading)
-        makers.append((path, map_pairs.matrix_rows(maps, options.metrics, options.settings)))
+        makers.append((path, map_pairs.matrix_rows(maps, options.map_metric, options.settings)))
 
     def rows(start, stop):
         return {

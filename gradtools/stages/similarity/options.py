@@ -7,14 +7,12 @@ from gradtools.stages.similarity import map_similarity
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options that decide the values, by their names on the command line."""
 
-    features: tuple = ()
-    metrics: tuple = ("cosine",)
-    rows: str | None = (
-        None  # how rows are normalised: post, raw, gauge; by default features.row_default
-    )
-    where: tuple = ()
+    feature: tuple[str, ...] = ()
+    metric: tuple[str, ...] = ("cosine",)
+    rows: str | None = None  # a key of wording.ROWS; by default features.row_default
+    where: tuple[str, ...] = ()
     matrix: bool = False
     auc: bool = True
     resamples: int = 1000
