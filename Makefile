@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all bench lint format types weights clean
+.PHONY: demo test test-all bench lint format types docs weights clean
 
 demo: .venv/ready
 	$(BIN)/gradtools demo demo --force
@@ -26,6 +26,9 @@ format: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
+
+docs: .venv/ready
+	$(BIN)/python tests/docs/store_page.py
 
 weights: .venv/ready
 	$(BIN)/python -m gradtools.training.bundled_networks

@@ -228,7 +228,7 @@ def _draw(source, results, wanted, order, figure):
 
     if order or pair_distribution.is_unlabelled(results):
         of_vectors = similarity.chosen(source, wanted)[0]
-        matrices = similarity.matrices(source, of_vectors, wanted)
+        matrices = similarity.compute_matrices(source, of_vectors, wanted)
         figures.every_pair(matrices, order or "class", figure)
     else:
         of_vectors = [result for result in results if result.metric not in MAP_METRICS]
@@ -236,13 +236,13 @@ def _draw(source, results, wanted, order, figure):
 
 
 def map_options(map_metric, sign, size, layers, fuse, eps, log_base, top_share, between):
-    """Return the options about maps as `map_similarity.Options`."""
+    """Return the options about maps as `similarity.MapOptions`."""
     import math
 
     from gradtools.selection import maps
-    from gradtools.stages.similarity import map_similarity
+    from gradtools.stages.similarity import MapOptions
 
-    return map_similarity.Options(
+    return MapOptions(
         tuple(dict.fromkeys(map_metric)),
         maps.Reading(sign, maps.parse_size(size), fuse, layers),
         eps,

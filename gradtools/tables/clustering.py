@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from gradtools.math.clusters import half_samples
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
@@ -107,7 +108,11 @@ def _pairs(subjects: list[Subject], found: list[per_model.Results], method: str)
 
 
 def _replicates(result: Result) -> np.ndarray:
-    return np.empty(0) if result.replicates is None else result.replicates
+    """Return ARI of every resample, (B,); older stores hold that of bootstrapped images alone."""
+    replicates = result.replicates
+    if replicates is None:
+        return np.empty(0)
+    return replicates if replicates.ndim == 1 else replicates[:, half_samples.INDICES.index("ari")]
 
 
 def _setting(result: Result) -> str:
@@ -119,9 +124,9 @@ def _setting(result: Result) -> str:
 
 
 def index_cell(result: Result, name: str) -> Cell:
-    """Return an index: mean and spread over the repeats; ARI with the interval of resampled images."""
+    """Return an index: mean and spread over the repeats, and the interval of half samples."""
     values, facts = result.columns[name], result.facts
-    low, high = (facts["ari_low"], facts["ari_high"]) if name == "ari" else (None, None)
+    low, high = (facts.get(f"{name}_{end}") for end in ("low", "high"))
     return Cell(
         float(values.mean()),
         low,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from gradtools.math.pairs import bootstrap
+from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject, role
 from gradtools.tables.model import Cell, Entry, Table
@@ -197,10 +197,13 @@ def paired(a: Result | None, b: Result | None, value: Value, replicates: Replica
     n = min(len(first), len(second))
     same = all(
         a.facts.get(key) == b.facts.get(key)
-        for key in ("seed", "resampling", "left_out", "auc_rows")
+        for key in ("seed", "resampling", "drawn", "drawn_of", "left_out", "auc_rows")
     )
-    low, high = bootstrap.interval(first[:n] - second[:n]) if n and same else (np.nan, np.nan)
-    return Cell(value(a) - value(b), float(low), float(high), why=NOT_BOTH)
+    difference = value(a) - value(b)
+    if not n or not same:
+        return Cell(difference, why=NOT_BOTH)
+    rule = {key: a.facts[key] for key in ("resampling", "drawn", "drawn_of") if key in a.facts}
+    return Cell(difference, *interval_of(first[:n] - second[:n], difference, **rule), why=NOT_BOTH)
 
 
 def differences(

@@ -101,7 +101,7 @@ ON_MAPS = (
     "centred Gaussian: what a map that knows only where photographs have their subject would reach.",
 )
 ON_CLUSTERS = (
-    "mean ± spread over the repeats; [low, high]: 95 % of resampled images.",
+    "mean ± spread over the repeats; [low, high]: 95 %, from half samples clustered anew.",
     "ARI with the argmax: against the network's own answers. Where it is 1, the clusters are the predictions.",
     "argmax itself: the predictions as clusters; random labels: permuted labels.",
 )
@@ -183,7 +183,7 @@ LINKAGES = {
     "weighted": "weighted linkage",
 }
 
-# How the tree of the blog post was made, after the name of its linkage: SPEC 2, the fdmat bug.
+# How the tree of the blog post was made, after the name of its linkage (mathematics#trees-as-published-and-as-meant).
 LINKED_ON = {
     "rows": "",
     "seed": ", the blog post's as its code runs,",

@@ -73,7 +73,7 @@ def _cosine(job, embedding):
 
 
 def first_not_finite(job, pixels):
-    """Name of the first module, in order of completion, whose output is not finite for pixels (1, 3, H, W); None where every one is."""
+    """Name of the first module, in order of completion, whose output is not finite for pixels (1, 3, H, W); None where every one is (mathematics#finite-values)."""
     found = []
 
     def watch(name):

@@ -1,4 +1,4 @@
-"""Pairs of images: which ones, the vectors they are compared by, and their score."""
+"""Pairs of images: which ones, the vectors they are compared by, and their score (mathematics#gradients-of-pairs)."""
 
 import contextlib
 import csv
