@@ -6,7 +6,7 @@ from matplotlib.collections import LineCollection
 from gradtools.figures import page
 from gradtools.math import trees
 from gradtools.selection.subjects import short_name
-from gradtools.tables.wording import LINKAGES, LINKED_ON
+from gradtools.tables.wording import LINKAGES, LINKED_ON, ROWS
 
 ORIENTATIONS = ("left", "top", "right", "bottom")  # where the root is
 UPRIGHT = 40  # leaves up to which the root is on top
@@ -192,7 +192,7 @@ def _leaf_axis(panel, names, size, orientation):
 
 def _title(name, facts):
     """Whose tree, how it was made, how well it keeps the distances beside what chance keeps."""
-    rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
+    rows = f", rows {ROWS[facts['normalised']]}" if facts["normalised"] else ""
     on = LINKED_ON[facts["linkage_on"]]
     yield f"{name}: {facts['rows']} {facts['samples']}"
     yield f"{LINKAGES[facts['method']]}{on} on {facts['feature']}{rows}, {facts['metric']}; {facts['k']} clusters"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, statistic_cell
 from gradtools.tables.wording import OF_VERSIONS, ON_VERSIONS, computed_by, feature_head
 
 MEASURES = {
@@ -49,7 +49,7 @@ def _table(models: list[Model], names: list[str], measure: str, notes: tuple[str
             rows.append(
                 _row_heads(model, kind)
                 | _cells(results, names, f"{kind}:{measure}")
-                | {UNCHANGED: per_model.statistic_cell(first, f"{kind}:unchanged")}
+                | {UNCHANGED: statistic_cell(first, f"{kind}:unchanged")}
                 | {"images": images}
             )
         for statistic, head in OF_VERSIONS.items() if measure == "cosine" else ():
@@ -105,7 +105,7 @@ def _kinds(result: Result) -> list[str]:
 def _cells(results: per_model.Results, names: list[str], statistic: str) -> per_model.Row:
     """Return one statistic of every feature."""
     return {
-        feature_head(name): per_model.statistic_cell(results[name], statistic)
+        feature_head(name): statistic_cell(results[name], statistic)
         if name in results
         else Cell(note=computed_by("augmentation"))
         for name in names

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import map_settings, per_model
-from gradtools.tables.model import Table
+from gradtools.tables.model import Table, statistic_cell
 from gradtools.tables.wording import (
     CLASS_BY_PREDICTION,
     EFFECT,
@@ -92,7 +92,7 @@ def _means(
         pairs = result.get("within" if result.has("within") else "all").n
         rows.append(
             _row_heads(model, feature, result.metric)
-            | {head: per_model.statistic_cell(result, name) for name, head in shown.items()}
+            | {head: statistic_cell(result, name) for name, head in shown.items()}
             | {"pairs": pairs or result.get("all").n, "samples": int(result.facts["samples"])}
         )
     return Table(table_id, title, list(rows[0]), rows, tuple(notes))
@@ -106,7 +106,7 @@ def _class_by_prediction(
     heads = CLASS_BY_PREDICTION | {"label_effect": effect}
     rows = [
         _row_heads(model, feature, result.metric)
-        | {head: per_model.statistic_cell(result, name) for name, head in heads.items()}
+        | {head: statistic_cell(result, name) for name, head in heads.items()}
         for model, feature, result in entries
         if result.has("label_effect")
     ]

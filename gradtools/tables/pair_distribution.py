@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, statistic_cell
 from gradtools.tables.wording import (
     ON_PAIR_DISTRIBUTION,
     PAIR_DISTRIBUTION,
@@ -71,7 +71,7 @@ def _row(entry: per_model.Named, heads: dict[str, str]) -> per_model.Row:
     """Return one feature's row."""
     model, feature, result = entry
     metric = {"metric": result.metric} if model is None else {}
-    cells = {head: per_model.statistic_cell(result, name) for name, head in heads.items()}
+    cells = {head: statistic_cell(result, name) for name, head in heads.items()}
     pair = [str(result.facts.get(f"most_alike_{place}", "")) for place in ("first", "second")]
     return {
         **per_model.row_heads(model, feature),

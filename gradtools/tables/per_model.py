@@ -10,11 +10,7 @@ from gradtools.selection.subjects import Subject, role
 from gradtools.tables.model import Cell, Entry, Table
 from gradtools.tables.wording import (
     INTERVALS,
-    NEEDS_LABELS,
-    NEEDS_PREDICTIONS,
-    NO_PAIRS,
     NOT_BOTH,
-    SHARED_PREDICTION,
     computed_by,
     feature_head,
     units,
@@ -70,29 +66,6 @@ def headline(found: Iterable[Results]) -> list[str]:
     without_rows = any(BLOCK_OUTPUT in results and "weight" not in results for results in found)
     shown = (*FIRST, BLOCK_OUTPUT) if without_rows else FIRST
     return [name for name in shown if name in names] or ordered(names)
-
-
-def statistic_cell(result: Result, statistic: str, every: bool = False) -> Cell:
-    """Return a stored statistic with its interval and number of pairs; the p of a label effect, or of `every` test."""
-    value, low, high, n = result.get(statistic)
-    left_out = int(result.facts.get("left_out", 0)) + int(result.facts.get("degenerate", 0))
-    tested = value == value and (every or statistic == "label_effect")
-    p = result.facts.get(f"p_{statistic}") if tested else None
-    why = why_missing(result, statistic)
-    return Cell(value, low, high, p=p, n=n, left_out=left_out, why=why)
-
-
-def why_missing(result: Result, statistic: str) -> str:
-    """Return the reason of a statistic that has no value."""
-    by_prediction = statistic.endswith("prediction") or statistic.endswith("_effect")
-    if not result.has(statistic):
-        if result.has("within") and statistic.startswith("auc") and not result.has("auc"):
-            return computed_by("similarity", " --auc")
-        return NEEDS_PREDICTIONS if by_prediction and result.has("within") else NEEDS_LABELS
-    same, other = (result.get(f"{kind}_class_same_prediction").n for kind in ("same", "other"))
-    if statistic in ("auc_same_prediction", "label_effect"):
-        return SHARED_PREDICTION.format(pairs=same + other, same=same, other=other)
-    return NO_PAIRS
 
 
 def intervals(results: Iterable[Result], unit: str = "image") -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import augmentation, maps, pair_distribution, per_model, probes
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, statistic_cell
 from gradtools.tables.wording import (
     CLASS_BY_PREDICTION,
     CLASS_OF_A_CHANNEL,
@@ -82,7 +82,7 @@ def _of_vectors(results: list[Result], unit: str, every: bool) -> Table:
 
 def _cell(result: Result, statistic: str, every: bool) -> Cell:
     """Return a statistic; the means of kinds of pairs without their intervals, unless `every` value is wanted."""
-    cell = per_model.statistic_cell(result, statistic, every)
+    cell = statistic_cell(result, statistic, every)
     if every or statistic not in WITHOUT_INTERVAL:
         return cell
     return dataclasses.replace(cell, low=None, high=None, digits=4)
@@ -162,7 +162,7 @@ def _of_metric(
             found,
             _id(name, metric),
             words,
-            functools.partial(per_model.statistic_cell, statistic=statistic),
+            functools.partial(statistic_cell, statistic=statistic),
             "similarity",
             notes=below,
             better=_better(statistic, metric),
@@ -244,9 +244,7 @@ def _class_by_prediction(
     rows = [
         per_model.row_heads(model, feature)
         | {
-            head: dataclasses.replace(
-                per_model.statistic_cell(result, statistic), low=None, high=None
-            )
+            head: dataclasses.replace(statistic_cell(result, statistic), low=None, high=None)
             for statistic, head in CLASS_BY_PREDICTION.items()
         }
         for model, feature, result in per_model.named(subjects, found)
@@ -270,7 +268,7 @@ def _tap_row(subject: Subject, tap: str, metric: str) -> per_model.Row:
                 Cell(why=computed_by("layers"))
                 if result is None
                 else dataclasses.replace(
-                    per_model.statistic_cell(result, statistic), low=None, high=None, p=None
+                    statistic_cell(result, statistic), low=None, high=None, p=None
                 )
             )
         if result is not None:

@@ -7,7 +7,7 @@ from gradtools.errors import UsageError
 from gradtools.math import trees
 from gradtools.tables import text_tree
 from gradtools.tables.rows import number, write_table
-from gradtools.tables.wording import LINKAGES, LINKED_ON
+from gradtools.tables.wording import LINKAGES, LINKED_ON, ROWS
 
 SMALL = 60  # leaves of a tree, or clusters of a cut, that are shown each
 TOP = 40  # branches that are shown of more
@@ -49,7 +49,7 @@ def show(tree, found, form, stream):
 def title(tree):
     """What the tree is of, in one line."""
     facts = tree.facts
-    rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
+    rows = f", rows {ROWS[facts['normalised']]}" if facts["normalised"] else ""
     on = LINKED_ON[facts["linkage_on"]]
     return f"{LINKAGES[facts['method']]}{on} on {tree.feature}{rows}: {facts['rows']} {facts['samples']}; height: {facts['height']}"
 

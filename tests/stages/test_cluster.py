@@ -142,7 +142,7 @@ def test_planted_classes_are_found_and_random_ones_are_not(tmp_path):
 @pytest.mark.parametrize("method", cluster.METHODS)
 def test_replicates_of_half_samples_and_their_interval(source, method):
     """Each a half of every class, clustered anew; planted classes are found in any half."""
-    result = computed(source, methods=(method,), resamples=30)[0]["gradient@conv", method]
+    result = computed(source, method=(method,), resamples=30)[0]["gradient@conv", method]
     facts = result.facts
     sizes = np.bincount(DATA.labels)
     assert facts["resampling"] == "half-samples" and facts["drawn_of"] == 36
@@ -161,7 +161,7 @@ def test_replicates_of_half_samples_and_their_interval(source, method):
 
 
 def test_agglomerative_replicates_by_scikit_learn(source):
-    result = computed(source, methods=("agglomerative",))[0]["gradient@conv", "agglomerative"]
+    result = computed(source, method=("agglomerative",))[0]["gradient@conv", "agglomerative"]
     x = unit()
     for half, replicate in zip(half_samples.half_samples(DATA.labels, 20, 0), result.replicates):
         labels = AgglomerativeClustering(3).fit(x[half]).labels_
@@ -188,7 +188,7 @@ def test_the_cost_of_intervals_is_said_and_they_can_be_left_out(source):
 
 def test_small_classes_have_no_interval_and_the_reason_is_kept(tmp_path):
     few = np.concatenate([np.flatnonzero(DATA.labels == c)[:3] for c in range(3)])
-    found, _ = of(tmp_path, DATA.take(few), features=("activation",))
+    found, _ = of(tmp_path, DATA.take(few), feature=("activation",))
     facts = found["activation@block", "kmeans"].facts
     assert "a class has 3 images" in facts["no_interval"] and np.isnan(facts["ari_high"])
 
