@@ -22,7 +22,8 @@ METHODS = ("kmeans", "gmm", "agglomerative")
 SHOWN = ("ari", "nmi", "silhouette", "silhouette_true", "ari_argmax")
 WITHOUT_CLASSES = {
     "silhouette": "needs two clusters at least",
-    "inertia": "only k-means and mixtures have one",
+    "inertia": "only k-means has one",
+    "log_likelihood": "only a mixture has one",
 }
 OF_ARGMAX = ("ari_argmax", "nmi_argmax")
 
@@ -53,14 +54,17 @@ def of_results(results: list[Result], every: bool = False) -> Iterator[Table]:
 
 def _repeats(results: list[Result]) -> Table:
     """Build one row a repeat."""
-    names = [name for name in INDICES if name in results[0].columns]
+    names = [name for name in INDICES if any(name in result.columns for result in results)]
     rows: list[per_model.Row] = [
         {
             **per_model.row_heads(None, result.feature),
             "method": result.method,
             "repeat": str(repeat),
             **{
-                INDICES[name]: Cell(result.columns[name][repeat], why=_missing(name))
+                INDICES[name]: Cell(
+                    result.columns[name][repeat] if name in result.columns else None,
+                    why=_missing(name),
+                )
                 for name in names
             },
         }

@@ -7,10 +7,11 @@ from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.wording import (
+    CHANCE,
+    CHANCE_GIVEN_PREDICTION,
     CLASS_OF_A_CHANNEL,
     GIVEN_PREDICTION,
     GIVEN_THE_PREDICTION,
-    ON_RETRIEVAL,
     QUERIES,
     RETRIEVAL,
     units,
@@ -48,7 +49,9 @@ def _notes(entries: list[per_model.Named], unit: str) -> Iterator[str]:
     """Yield what the numbers are, and their control."""
     if unit == "channel":
         yield CLASS_OF_A_CHANNEL
-    yield from ON_RETRIEVAL
+    yield CHANCE
+    if any(result.has("recall_1" + GIVEN_PREDICTION) for *_, result in entries):
+        yield CHANCE_GIVEN_PREDICTION
     if any(result.facts.get("resamples") for *_, result in entries):
         yield QUERIES.format(units=units(unit))
 

@@ -75,6 +75,7 @@ INDICES = {
     "ari_argmax": "ARI with the argmax",
     "nmi_argmax": "NMI with the argmax",
     "inertia": "inertia",
+    "log_likelihood": "log-likelihood",
     "seed": "seed",
 }
 CONTROLS_OF_CLUSTERS = {"argmax": "argmax itself", "random": "random labels"}
@@ -105,9 +106,8 @@ ON_CLUSTERS = (
     "ARI with the argmax: against the network's own answers. Where it is 1, the clusters are the predictions.",
     "argmax itself: the predictions as clusters; random labels: permuted labels.",
 )
-ON_RETRIEVAL = (
-    "chance: candidates in random order; ties count as broken by chance, so the class row of the prediction scores it given the prediction.",
-)
+CHANCE = "chance: candidates in random order; ties count as broken by chance."
+CHANCE_GIVEN_PREDICTION = "the class row of the prediction is the same for all candidates of one prediction, so it scores chance there."
 GIVEN_THE_PREDICTION = "given the same prediction: only {units} of the query's own prediction are candidates, where these have two classes or more."
 QUERIES = "[low, high]: 95 % of resampled queries; the {units} they are compared with stay."
 ON_PROBES = (

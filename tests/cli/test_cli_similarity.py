@@ -306,3 +306,13 @@ def test_without_labels_programs_get_no_empty_statistics(capsys, tmp_path, form)
     assert not {"within class", "between", "label effect | pred", "pair AUC"} & names
     assert all(row["value"] not in (None, "nan", "") for row in rows)
     assert all(int(row["n"]) > 0 for row in rows if row["column"] in STATISTICS.values())
+
+
+def test_on_a_narrow_terminal_the_table_is_in_parts(capsys, path, monkeypatch):
+    ended = call(
+        capsys, "similarity", path, *QUICK, terminal=["out"], columns=80, monkeypatch=monkeypatch
+    )
+    heads = [line for line in ended.out.splitlines() if line.startswith("feature")]
+    table = [line for line in ended.out.splitlines()[1:] if not line.startswith("  ")]
+    assert len(heads) > 1 and all(line.split()[:2] == ["feature", "metric"] for line in heads)
+    assert all(len(line) <= 80 for line in table)
