@@ -143,7 +143,9 @@ def _report(error, called):
     elif isinstance(error, click.ClickException):
         message, status = error.format_message(), 2 if isinstance(error, click.UsageError) else 1
     elif isinstance(error, (click.Abort, interrupt.Interrupted)):
-        message, status = "interrupted", getattr(error, "exit_status", 130)
+        kept = getattr(error, "kept", "")
+        message = f"interrupted: {kept}" if kept else "interrupted"
+        status = getattr(error, "exit_status", 130)
     elif isinstance(error, MemoryError):
         message, status = "out of memory: ask for fewer taps or rows at once", 1
     else:

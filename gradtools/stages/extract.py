@@ -5,7 +5,7 @@ Each block of images is decoded while the one before is computed, and committed 
 
 import dataclasses
 
-from gradtools import images, store
+from gradtools import images, interrupt, store
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores
 from gradtools.network.passes import Job, TooManySkipped
@@ -62,29 +62,25 @@ def extract(
     ------
     TooManySkipped, GradtoolsError
     """
-    begun = run.begin(output, force=force, threads=threads)
+    begun = run.begin(output, force=force)
+    passes.use_threads(threads)
     job = prepare(image_list, model, options, say)
     total, own = len(job.images.ids), job.images.images
     allowed = passes.allowance(max_skipped, int(own.sum()))
-    with store.grow(
-        output,
+    growth = store.Growth(
         "features",
         columns(job),
-        total,
-        passes.block(options.batch_size),
+        store.cut(passes.block(options.batch_size), total),
         passes.schema.command(job),
-        lambda part: begin(part, job),
-        force=force,
-        restart=restart,
+        lambda sink: begin(sink, job),
         compress=options.compress,
-        say=say,
-    ) as part:
-        if part.whole:
-            return
-        passes.walk(
+    )
+    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
+        passes.compute(
             part,
             job,
-            lambda pixels, label: run_batch(job, pixels, label),
+            lambda pixels, labels, _: run_batch(job, pixels, labels),
+            growth.blocks,
             workers=workers,
             say=say,
             progress=progress,
@@ -92,14 +88,16 @@ def extract(
         passes.judge_skipped(
             part, int(own.sum()), allowed
         )  # the images come first, and their versions are as readable
-        run.end(
-            part,
-            begun,
-            model,
-            part.unreadable[own],
-            versions=int((~own).sum()),
-            batch_limit=part.batch_limit,
-        )
+        with part.finish(progress or interrupt.unwatched) as sink:
+            run.end(
+                sink,
+                begun,
+                model,
+                part.unreadable[own],
+                threads=passes.use_threads(),
+                versions=int((~own).sum()),
+                batch_limit=part.batch_limit,
+            )
 
 
 def prepare(image_list, model, options, say=print):

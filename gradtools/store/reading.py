@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.store import hashing, layout, paths, pipes
+from gradtools.store import folders, hashing, layout, paths, pipes
+from gradtools.store.writing import part_of
 
 
 @contextlib.contextmanager
@@ -18,8 +19,11 @@ def read(path):
     with contextlib.ExitStack() as stack:
         name = path
         if path == "-":
-            path, name = stack.enter_context(pipes.spooled_input()), "standard input"
-        file = stack.enter_context(_opened(path, name))
+            name = "standard input"
+            with pipes.spooled_input() as spool:
+                file = stack.enter_context(_opened(spool, name))
+        else:
+            file = stack.enter_context(_opened(path, name))
         _check(file, name)
         yield Store(file, name)
 
@@ -31,6 +35,11 @@ def is_store(path):
 
 def _opened(path, name):
     """The open file, or one line that says why not."""
+    part = path if path.endswith(".part") else part_of(path)
+    if os.path.isdir(part) and (part == path or not os.path.exists(path)):
+        raise GradtoolsError(
+            f"{name} is not finished: {folders.state(part)}; give the command that writes it again, it resumes"
+        )
     if not os.path.exists(path):
         raise GradtoolsError(f"{name}: no such file")
     if os.path.isdir(path):
@@ -64,9 +73,9 @@ def _check(file, name):
             f"{name} is a store of version {file.attrs.get('version')}, this gradtools reads version {layout.VERSION}: "
             "use the gradtools that wrote it, or make the store again"
         )
-    if "part" in file or "command" in file.attrs and name.endswith(".part"):
+    if "part" in file:
         raise GradtoolsError(
-            f"{name} is not finished: run the command that writes it again, it goes on where it stopped"
+            f"{name} is not finished, and an older gradtools began it: make it again"
         )
     _check_links(file, name)
     _check_classes(file, name)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from planted_maps import COUNT, LOOPS, normalised, quiet, raw_maps, write
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist
-from test_map_similarity import COUNT, LOOPS, normalised, quiet, raw_maps, write
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
@@ -129,7 +129,7 @@ def test_matrices_go_on_after_a_kill(tmp_path, monkeypatch):
     assert made == [0, 5, 10] and not (tmp_path / "out.h5").exists()
     said = []
     computed(path, tmp_path / "out.h5", said.append, **job)
-    assert any(f"going on after {COUNT + 10} of {2 * COUNT}" in line for line in said)
+    assert any(f"{COUNT + 10} of {2 * COUNT} done" in line for line in said)
     with (
         store.read(str(tmp_path / "out.h5")) as again,
         store.read(str(tmp_path / "whole.h5")) as whole,

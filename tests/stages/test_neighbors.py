@@ -106,11 +106,11 @@ def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     found(source, str(tmp_path / "whole.h5"))
     made, of_block = [], neighbors._of_block
 
-    def dies(rows, first, pieces, options):
-        made.append(first)
+    def dies(rows, block, pieces, options):
+        made.append(block.start)
         if len(made) == 12:
             raise KeyboardInterrupt
-        return of_block(rows, first, pieces, options)
+        return of_block(rows, block, pieces, options)
 
     out = str(tmp_path / "out.h5")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -120,7 +120,7 @@ def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     with pytest.raises(GradtoolsError, match="another command: k was 5, is 6"):
         found(source, out, k=6)
     found(source, out, lines := [])
-    assert any("going on after 16 of 40" in line for line in lines)
+    assert any("16 of 40 done" in line for line in lines)
     with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
         assert store.digests(again.file) == store.digests(whole.file)
 

@@ -477,7 +477,7 @@ def test_a_matrix_goes_on_after_a_kill(source, tmp_path, monkeypatch):
         computed(source, out, **job, seed=1)
     monkeypatch.setattr(writing, "_matrix_rows", rows_of)
     computed(source, out, lines := [], **job)
-    assert any("going on after 16 of 30" in line for line in lines)
+    assert any("16 of 30 done" in line for line in lines)
     with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
         assert store.digests(again.file) == store.digests(whole.file)
     assert not os.path.exists(out + ".part")

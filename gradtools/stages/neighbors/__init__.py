@@ -12,6 +12,7 @@ from gradtools import __version__, interrupt, store
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import nearest, vectors
 from gradtools.selection import features, samples
+from gradtools.stages import run
 from gradtools.stages.neighbors import reading, retrieval
 from gradtools.stages.neighbors.of import Near, of, write_of
 from gradtools.store import provenance
@@ -141,7 +142,10 @@ def _held(source, wanted, keep, options, progress):
     n, found = int(keep.sum()), []
     with progress(n * len(wanted), 0, "samples") as advance:
         for feature in wanted:
-            parts = list(_blocks(source, feature, keep, options, 0, advance, len(wanted)))
+            search, parts = _searching(source, feature, keep, options, len(wanted)), []
+            for block in store.cut(BLOCK, n):
+                parts.append(search(block))
+                advance(len(block))
             found.append(Found(feature.name, *(np.concatenate(part) for part in zip(*parts))))
             if (found[-1].index[:, 0] < 0).all():
                 raise GradtoolsError(
@@ -151,22 +155,20 @@ def _held(source, wanted, keep, options, progress):
     return found
 
 
-def _blocks(source, feature, keep, options, start, advance, shares):
-    """(index, values) of BLOCK samples after the other."""
+def _searching(source, feature, keep, options, shares):
+    """A function that gives (index, values) of a block of samples; `shares` features share the memory."""
     pieces = reading.pieces(feature, keep, options.metric, shares)
     rows = features.Slices(feature, keep)
-    for first in range(start, int(keep.sum()), BLOCK):
-        yield features.checked(
-            lambda: _of_block(rows, first, pieces, options), feature, keep, source
-        )
-        advance(min(BLOCK, int(keep.sum()) - first))
+    return lambda block: features.checked(
+        lambda: _of_block(rows, block, pieces, options), feature, keep, source
+    )
 
 
-def _of_block(rows, first, pieces, options):
-    """Neighbours of the samples from `first`; a row without a direction has none."""
-    own, degenerate = vectors.prepared_rows(rows[first : first + BLOCK], options.metric)
+def _of_block(rows, block, pieces, options):
+    """Neighbours of a block of samples; a row without a direction has none."""
+    own, degenerate = vectors.prepared_rows(rows[block.start : block.stop], options.metric)
     index, values = nearest.nearest(
-        own, np.arange(first, first + len(own)), pieces(), options.k, options.metric
+        own, np.arange(block.start, block.stop), pieces(), options.k, options.metric
     )
     index[degenerate], values[degenerate] = -1, np.nan
     return index, values
@@ -200,45 +202,36 @@ def _written(job, force, restart, say, progress):
         "feature": list(at),
         "inputs": job.source.digests(),
     }
-    with (
-        store.grow(
-            job.output,
-            "neighbors",
-            columns,
-            n,
-            BLOCK,
-            command,
-            lambda part: _carry(part, job, say),
-            force=force,
-            restart=restart,
-            say=say,
-        ) as part,
-        progress(n, part.committed, "samples") as advance,
-    ):
-        streams = [
-            _blocks(
-                job.source, feature, job.keep, job.options, part.committed, lambda _: None, len(at)
-            )
-            for feature in job.features
-        ]
-        for blocks in zip(*streams):
-            arrays = [array for block in blocks for array in block]
-            part.append(
-                {column.path: array for column, array in zip(columns, arrays)},
-                np.zeros(len(arrays[0]), bool),
-            )
-            advance(len(arrays[0]))
-        if not part.whole:
-            _fill(part, job, at)
-        return [
+    searches = [
+        _searching(job.source, feature, job.keep, job.options, len(at)) for feature in job.features
+    ]
+
+    def compute(block: store.Block) -> dict[str, np.ndarray]:
+        arrays = [array for search in searches for array in search(block)]
+        return {column.path: array for column, array in zip(columns, arrays)}
+
+    growth = store.Growth(
+        "neighbors",
+        columns,
+        store.cut(BLOCK, n),
+        command,
+        lambda sink: _carry(sink, job, say),
+        units=units(job.source.unit),
+    )
+    with store.grow(job.output, growth, force=force, restart=restart, say=say) as part:
+        run.compute_blocks(part, compute, progress, "samples")
+        found = [
             Found(feature, part.values(f"{path}/index"), part.values(f"{path}/{name}"))
             for feature, path in at.items()
         ]
+        with part.finish(progress) as sink:
+            _fill(sink, job, at)
+    return found
 
 
-def _carry(part, job, say):
+def _carry(sink, job, say):
     """What comes from the input; names the results that a subset leaves behind."""
-    behind = part.carry(
+    behind = sink.carry(
         job.source,
         job.keep,
         job.carry,
@@ -248,18 +241,18 @@ def _carry(part, job, say):
         say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
 
 
-def _fill(part, job, at):
+def _fill(sink, job, at):
     """Retrieval, what was asked, and the step."""
     for found in job.measured:
-        found.write(part)
+        found.write(sink)
     for path in at.values():
-        part.attributes(
+        sink.attributes(
             path,
             metric=job.options.metric,
             k=job.options.k,
             normalised=job.options.rows or features.row_default(job.source),
         )
-    part.history(
+    sink.history(
         [job.source],
         provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.keep.sum())),
     )

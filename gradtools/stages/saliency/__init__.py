@@ -6,7 +6,7 @@ Maps are stored raw and signed, at the tap's own size; ReLU, resize, normalisati
 import dataclasses
 import functools
 
-from gradtools import store
+from gradtools import interrupt, store
 from gradtools.network import passes
 from gradtools.network.saliency import pairs
 from gradtools.network.saliency.batch import run_images, run_pairs
@@ -78,7 +78,8 @@ def saliency(
     TooManySkipped, GradtoolsError
     """
     keep, inputs = None, [] if source is None else [source]
-    begun = run.begin(output, inputs, force=force, threads=threads)
+    begun = run.begin(output, inputs, force=force)
+    passes.use_threads(threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
         carry = carry and store_images.same_network(source, model, say)
@@ -95,50 +96,58 @@ def saliency(
     )
     command = schema.command(plan) | {"carried": source.digests() if carry else None}
     batch = options.batch_size if plan.pairs is None else 2 * max(1, options.batch_size // 2)
-    with store.grow(
-        output,
+    count = len(images.ids)
+    growth = store.Growth(
         "maps",
         columns,
-        schema.entries(plan),
-        passes.block(batch),
+        store.cut(passes.block(batch), count, schema.entries(plan) - count),
         command,
         begin,
-        unused=schema.unused(plan),
-        force=force,
-        restart=restart,
-        compress=options.compress,
-        say=say,
-    ) as part:
-        if part.whole:
-            return
-        _walk(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
-        run.end(part, begun, model, part.unreadable[: len(images.ids)], inputs, seed=options.seed)
+        schema.unused(plan),
+        options.compress,
+        units="images" if plan.pairs is None else "images and pairs",
+    )
+    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
+        _compute(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
+        with part.finish(progress or interrupt.unwatched) as sink:
+            run.end(
+                sink,
+                begun,
+                model,
+                part.unreadable[:count],
+                inputs,
+                threads=passes.use_threads(),
+                seed=options.seed,
+            )
 
 
-def _walk(plan, part, batch, allowed, **how):
-    """Go over the images, then over the pairs."""
+def _compute(plan, part, batch, allowed, **how):
+    """Compute the images, then the pairs."""
     job, count = plan.job, len(plan.job.images.ids)
+    of_images = [block for block in part.growth.blocks if block.start < count]
     if plan.pairs is None:
         listed = (
             job.images if plan.slots is None else dataclasses.replace(job.images, labels=plan.slots)
         )
-        passes.walk(
+        passes.compute(
             part,
             job,
-            lambda pixels, classes: run_images(plan, pixels, classes),
+            lambda pixels, classes, _: run_images(plan, pixels, classes),
+            of_images,
             listed=listed,
             **how,
         )
         return passes.judge_skipped(part, count, allowed)
-    if part.committed < count:
-        passes.walk(part, job, lambda pixels, _: _outputs(job, pixels), batch_size=batch, **how)
+    passes.compute(
+        part, job, lambda pixels, *_: _outputs(job, pixels), of_images, batch_size=batch, **how
+    )
     passes.judge_skipped(part, count, allowed)
-    listed = pairs.images_of(plan.pairs, job.images, part.values(paths.DIGEST))
-    passes.walk(
+    passes.compute(
         part,
         job,
-        lambda pixels, _: run_pairs(plan, pixels),
-        listed=listed,
+        lambda pixels, *_: run_pairs(plan, pixels),
+        part.growth.blocks[len(of_images) :],
+        listed=pairs.images_of(plan.pairs, job.images, part.values(paths.DIGEST)),
         first=count,
         width=2,
         batch_size=batch,
@@ -151,10 +160,10 @@ def _outputs(job, pixels):
     return passes.answers(job, pixels)
 
 
-def _begin(part, plan, source, keep, replacing):
+def _begin(sink, plan, source, keep, replacing):
     """Carry what the input holds, then write what does not grow."""
     if source is not None:
-        part.carry(source, keep, whole=True, replacing=(*replacing, paths.MAPS, paths.PAIRS))
-    schema.begin(part, plan)
+        sink.carry(source, keep, whole=True, replacing=(*replacing, paths.MAPS, paths.PAIRS))
+    schema.begin(sink, plan)
     if source is not None:  # its gradients have their own target
-        part.attributes(paths.MODEL, **source.model)
+        sink.attributes(paths.MODEL, **source.model)

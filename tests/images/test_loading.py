@@ -84,7 +84,7 @@ def test_a_share_has_the_batches_of_the_whole(folder):
         (10, 16, [10, 12]),
         (23, None, []),
     ):
-        found = list(images.batches(listed, PLAIN, 4, start, stop))
+        found = list(images.batches(listed, PLAIN, 4, [(start, stop or N)]))
         assert [batch.start for batch in found] == starts
         assert all(
             np.array_equal(batch.pixels, whole[batch.start][: len(batch.pixels)])
@@ -130,7 +130,7 @@ def test_images_of_several_sizes(folder):
     with pytest.raises(
         GradtoolsError, match="11.png is 4 x 6 .*4 x 5"
     ):  # also where the run begins with it
-        list(images.batches(listed, PLAIN, 1, 11, 12))
+        list(images.batches(listed, PLAIN, 1, [(11, 12)]))
     assert sum(len(batch.pixels) for batch in images.batches(listed, {**PLAIN, "crop": 4}, 4)) == N
     assert not decoders()
 

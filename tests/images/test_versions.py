@@ -166,7 +166,7 @@ def test_versions_do_not_depend_on_batch_workers_start_or_order(folder):
         i for i in range(7) for _ in range(each)
     ]
     whole = np.concatenate([batch.pixels for batch in images.batches(listed, RULES, 1000)])
-    small = list(images.batches(listed, RULES, 5, start=17, workers=3))
+    small = list(images.batches(listed, RULES, 5, [(17, len(listed.ids))], workers=3))
     assert np.array_equal(np.concatenate([batch.pixels for batch in small]), whole[17:])
     assert (
         np.concatenate([batch.unreadable for batch in small]).tolist()
