@@ -40,7 +40,14 @@ from gradtools.errors import UsageError
     "--permutations",
     type=click.IntRange(0),
     default=1000,
-    help="With --of: shuffles of its row's values for the floor.",
+    help="With --of: rows made by chance for the floor.",
+)
+@click.option(
+    "--floor",
+    type=click.Choice(["dimensions", "values"]),
+    default="dimensions",
+    help="What is shuffled: each dimension's values across samples, so that what all rows share is in the floor; or the "
+    "row's own values, right where dimensions are exchangeable.",
 )
 @click.option(
     "--resamples",
@@ -68,6 +75,7 @@ def command(
     rows,
     where,
     permutations,
+    floor,
     resamples,
     seed,
     output,
@@ -80,7 +88,7 @@ def command(
     """The nearest samples of one sample (--of) or of all, and how well the nearest images tell the class.
 
     --of prints a table, also into a pipe (-o writes a store instead), with the floor under which nearness says nothing:
-    the 95 % quantile of the largest similarity that the same row reaches with its values shuffled, 1,000 times.
+    the 95 % quantile of the largest similarity that a row by chance reaches, 1,000 times (--floor says which chance).
     Without --of every sample's k nearest go into the store, found in blocks (under 1 GiB for any number of images); where
     samples have labels the table is leave-one-out retrieval: recall@1 and @5, mAP, accuracy of a vote of the k nearest.
     On images --of takes activation unless a --feature is named.
@@ -105,6 +113,7 @@ def command(
         where=where,
         k=k,
         permutations=permutations,
+        floor=floor,
         resamples=resamples,
         seed=seed,
     )

@@ -111,7 +111,7 @@ rows = click.option(
     "--rows",
     type=click.Choice(list(ROWS.values())),
     callback=lambda _context, _parameter, word: stored_rows(word),
-    help="Of vectors: less their own mean and over their deviation, as they are, or less the mean row.  [default: standardised for classes, else raw]",
+    help="Of vectors: less their own mean and over their deviation (dividing by D - 1), as they are, or less the mean row of the chosen samples (of class rows: of all classes).  [default: standardised for classes, else raw]",
 )
 
 where = click.option(

@@ -103,19 +103,21 @@ def load(store, name):
     return Feature(name, rows.shape, rows.read)
 
 
-def normalised(store, feature, how=None):
+def normalised(store, feature, how=None, keep=None):
     """The feature with its rows normalised (mathematics#row-normalisation).
 
     Parameters
     ----------
     how : str, optional
-        One of `class_rows.NORMALISATIONS`; by default `row_default`. For `gauge` the mean row is that of all the model's
-        classes where the feature is their rows, else that of all the store's samples.
+        One of `class_rows.NORMALISATIONS`; by default `row_default`.
+    keep : (N,) bool array, optional
+        The chosen samples, whose mean row `gauge` takes away; by default all. Where the feature is the rows of the
+        model's classes, it is the mean row of all of these: softmax does not see it.
     """
     how = how or row_default(store)
     if how == "raw":
         return feature
-    mean_row = _mean_row(store, feature) if how == "gauge" else None
+    mean_row = _mean_row(store, feature, keep) if how == "gauge" else None
     return dataclasses.replace(
         feature,
         read=lambda start, stop: class_rows.normalised(feature.read(start, stop), how, mean_row),
@@ -127,12 +129,13 @@ def row_default(store):
     return "post" if store.unit == "class" else "raw"
 
 
-def _mean_row(store, feature):
-    """Mean row (D,) float64."""
+def _mean_row(store, feature, keep):
+    """Mean row (D,) float64, of the chosen samples or of the model's classes."""
     if feature.name == CONTROL:
         return store.class_rows.mean(axis=0, dtype=np.float64)
-    blocks = (rows for rows, _ in blocks_of(feature, np.ones(feature.shape[0], dtype=bool)))
-    return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / feature.shape[0]
+    keep = np.ones(feature.shape[0], dtype=bool) if keep is None else keep
+    blocks = (rows for rows, _ in blocks_of(feature, keep))
+    return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / max(keep.sum(), 1)
 
 
 def softmax(logits):

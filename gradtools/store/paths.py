@@ -64,6 +64,11 @@ def undefined(name: str) -> str:
     return f"{MAPS}/{name}/undefined"
 
 
+def near_pole(name: str) -> str:
+    """Dataset of the entries near the pole of Grad-CAM++'s weights of the maps of one name."""
+    return f"{MAPS}/{name}/near_pole"
+
+
 def box(column: str) -> str:
     """Dataset of a column of the boxes: sample, class, x0, y0, x1, y1."""
     return f"{BOXES}/{column}"

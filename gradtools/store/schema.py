@@ -261,6 +261,13 @@ DATASETS = (
     Dataset(
         paths.undefined("<map>"), (MAP,), INTEGER, "entries without a weight (Grad-CAM++)", lowest=0
     ),
+    Dataset(
+        paths.near_pole("<map>"),
+        (MAP,),
+        INTEGER,
+        "entries whose weight has a denominator within .01 of 0 (Grad-CAM++)",
+        lowest=0,
+    ),
     _rows(paths.pair("a"), PAIR, "row of the sample", needed=True),
     _rows(paths.pair("b"), PAIR, "row of the sample", needed=True),
     Dataset(

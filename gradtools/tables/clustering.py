@@ -46,10 +46,20 @@ def of_results(results: list[Result], every: bool = False) -> Iterator[Table]:
             rows.append({"feature": head, "method": "control", **cells})
     samples = max(int(result.facts["rows"]) for result in results)
     title = f"{results[0].facts['k']} clusters of {samples} samples"
-    notes = (*per_model.zero_rows_of(results), *ON_CLUSTERS)
+    notes = (*per_model.zero_rows_of(results), *_likelihoods(results), *ON_CLUSTERS)
     yield Table("clusters", title, list(rows[0]), rows, notes, "higher")
     if every:
         yield _repeats(results)
+
+
+def _likelihoods(results: list[Result]) -> Iterator[str]:
+    """Yield how well each mixture fits a row."""
+    for result in results:
+        values = result.columns.get("log_likelihood", [np.nan])
+        if values[0] == values[0]:
+            spread = f" ±{values.std():.2f}" if len(values) > 1 else ""
+            name = per_model.feature_head(result.feature)
+            yield f"{name}: {result.method}'s mean log-likelihood of a row {values.mean():.2f}{spread}"
 
 
 def _repeats(results: list[Result]) -> Table:

@@ -38,6 +38,7 @@ class Near(Protocol):
     above: int
     others: int
     permutations: int
+    shuffled: str
 
     def beyond(self, value: float) -> bool: ...
 
@@ -125,9 +126,14 @@ def _about_floor(near: Near) -> Iterator[str]:
         if near.metric == "euclidean"
         else ("above", "below", "largest", "95 %")
     )
+    made = (
+        "this row's values were shuffled"
+        if near.shuffled == "values"
+        else "a row was made of other samples' values in each dimension"
+    )
     times = "once" if near.permutations == 1 else f"{near.permutations:,} times"
     yield f"{near.above} of {near.others} are {nearer} the floor of {shown(float(near.floor))}: what is {rest} is no more alike than chance makes it."
-    yield f"floor: this row's values were shuffled {times}; of the {most} {value_name(near.metric)} to any other row each time, the {share} quantile."
+    yield f"floor: {made} {times}; of the {most} {value_name(near.metric)} to any other row each time, the {share} quantile."
 
 
 def _index(source: Samples, row: int) -> int:

@@ -275,7 +275,18 @@ def test_a_store_of_one_class_has_no_retrieval(capsys, tmp_path, monkeypatch):
 
 def test_the_floor_is_said_in_words_that_can_be_checked(capsys, of_classes):
     """Its note, by a loop over the definition: the 95 % quantile of the largest correlation of the row shuffled, each time anew."""
-    out = call(capsys, "neighbors", of_classes, "--of", "2", "--json", "--permutations", 200).out
+    out = call(
+        capsys,
+        "neighbors",
+        of_classes,
+        "--of",
+        "2",
+        "--json",
+        "--permutations",
+        200,
+        "--floor",
+        "values",
+    ).out
     (table,) = json.loads(out)["tables"]
     rows = by_row(rows_of(out))
     with store.read(of_classes) as source:
