@@ -4,14 +4,13 @@ A feature is read in pieces, from a dataset or from what follows from one (proba
 """
 
 import dataclasses
-import difflib
-import fnmatch
 from collections.abc import Callable
 
 import numpy as np
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError
 from gradtools.math.rows import class_rows
+from gradtools.selection.names import resolve as resolve_names
 from gradtools.store import paths
 
 DEFAULTS = ("gradient", "activation", "logits", "probabilities")
@@ -65,12 +64,17 @@ def resolve(store, requests=(), control=True):
     available = names(store)
     if not available:
         raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
-    wanted = []
-    for request in requests or _defaults(store, available):
-        wanted += _matches(store, request, available)
+    matches = resolve_names(
+        requests or _defaults(store, available),
+        available,
+        lambda request: f"{store.name} has no feature {request!r} ({_remedy(request)})",
+        expand=lambda request: [
+            name for name in (_full_name(store, request),) if name in available
+        ],
+    )
     if control:
-        wanted += _control(store, available)
-    return [load(store, name) for name in dict.fromkeys(wanted)]
+        matches += [name for name in _control(store, available) if name not in matches]
+    return [load(store, name) for name in matches]
 
 
 def names(store):
@@ -201,26 +205,16 @@ def role(taps, feature):
     return feature
 
 
-def _matches(store, request, available):
-    """Full names that one request stands for."""
-    name = _full_name(store, request)
-    found = (
-        [name]
-        if name in available
-        else [other for other in available if fnmatch.fnmatchcase(other, name)]
-    )
-    if not found:
-        near = difflib.get_close_matches(request, available, 3, 0.4) or available[:6]
-        if request in AT_TAPS:
-            hint = "without a tap it is the last convolution's (an activation the last block's): extract --tap auto:last-conv --tap auto:last-block"
-        elif request.split("@", 1)[0] in AT_TAPS:
-            hint = "gradtools extract --tap TAP (with --maps for the flattened ones) adds one"
-        else:
-            hint = "gradtools info lists them"
-        raise UsageError(
-            f"{store.name} has no feature {request!r}; it has {', '.join(near)}; {hint}"
+def _remedy(request):
+    """Return what to do where a store has no such feature."""
+    if request in AT_TAPS:
+        return (
+            "without a tap it is the last convolution's, an activation the last block's: "
+            "extract --tap auto:last-conv --tap auto:last-block"
         )
-    return found
+    if request.split("@", 1)[0] in AT_TAPS:
+        return "gradtools extract --tap TAP adds one, with --maps the flattened ones"
+    return "gradtools info lists them"
 
 
 def blocks_of(feature, keep):

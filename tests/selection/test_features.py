@@ -93,7 +93,7 @@ def test_a_network_without_classes_has_no_control(tmp_path):
 @pytest.mark.parametrize(
     "request_, words",
     [
-        ("logit", "it has logits"),
+        ("logit", "did you mean logits"),
         ("gradient@block2", "gradient@block.*--tap TAP"),
         ("contribution", "last convolution's"),
         ("embedding", "gradtools info lists them"),

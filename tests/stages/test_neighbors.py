@@ -305,7 +305,7 @@ def test_of_one_image_among_some(source):
 
 
 def test_an_unknown_sample_names_near_ones(source):
-    with pytest.raises(UsageError, match="no sample '04.png'.*it has 004.png"):
+    with pytest.raises(UsageError, match="no sample '04.png'.*did you mean 004.png"):
         near_to(source, "04.png")
 
 

@@ -65,6 +65,10 @@ def stepped(values: np.ndarray, metric: str) -> np.ndarray:
     Returns
     -------
     (q, m) float64 array; -0 is 0.
+
+    References
+    ----------
+    mathematics#nearest-samples
     """
     values = np.asarray(values, np.float64) * (1 if metric == "euclidean" else -1)
     if metric in ("cosine", "correlation"):
@@ -74,7 +78,12 @@ def stepped(values: np.ndarray, metric: str) -> np.ndarray:
 
 
 def ranked(values: np.ndarray, numbers: np.ndarray, metric: str) -> np.ndarray:
-    """Order (m,) of values (m,), the nearest first, equal ones by number."""
+    """Order (m,) of values (m,), the nearest first, equal ones by number.
+
+    References
+    ----------
+    mathematics#nearest-samples
+    """
     return np.lexsort((numbers, stepped(values, metric)))
 
 
@@ -92,7 +101,12 @@ def _smallest(values, numbers, k):
 
 
 def shuffled_values(row: np.ndarray, permutations: int, seed: int = 0) -> np.ndarray:
-    """A row whose values have been shuffled among its dimensions, (D,) -> (permutations, D): right where these are exchangeable."""
+    """A row whose values have been shuffled among its dimensions, (D,) -> (permutations, D): right where these are exchangeable.
+
+    References
+    ----------
+    mathematics#neighbour-floor
+    """
     random = np.random.default_rng(seed)
     return random.permuted(np.tile(row, (permutations, 1)), axis=1)
 

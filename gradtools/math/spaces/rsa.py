@@ -166,6 +166,10 @@ def stepped(matrix: np.ndarray, metric: str) -> np.ndarray:
     matrix : (n, n) float64 array
     metric : str
         cosine and correlation: steps of 1e-6; others: the largest value over 2^40.
+
+    References
+    ----------
+    mathematics#rsa
     """
     if metric in ("cosine", "correlation"):
         return np.rint(matrix / COSINE_STEP)
