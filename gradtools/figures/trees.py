@@ -29,7 +29,7 @@ def tree(name, found, orientation, path):
     ----------
     name : str
         The model's specification, for the title.
-    found : dendrogram.Tree
+    found : selection.trees.Tree
     orientation : str or None
         As for `draw`.
     path : str
@@ -46,7 +46,7 @@ def draw(name, tree, orientation=None):
     ----------
     name : str
         The model.
-    tree : dendrogram.Tree
+    tree : selection.trees.Tree
     orientation : str, optional
         One of ORIENTATIONS; by default top for a few leaves, else left.
 
