@@ -28,7 +28,7 @@ def tree(name, found, orientation, path):
     ----------
     name : str
         The model's specification, for the title.
-    found : dendrogram.Tree
+    found : selection.trees.Tree
     orientation : str or None
         As for `draw`.
     path : str
@@ -45,7 +45,7 @@ def draw(name, tree, orientation=None):
     ----------
     name : str
         The model.
-    tree : dendrogram.Tree
+    tree : selection.trees.Tree
     orientation : str, optional
         Where the root is: left, top, right or bottom; by default top for a few leaves, else left.
 

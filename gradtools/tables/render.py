@@ -264,3 +264,4 @@ FORMS: dict[str, Callable[[list[Table], int | None], str]] = {
     "tsv": _separated("\t"),
     "json": _json,
 }
+FOR_PROGRAMS = ("json", "csv", "tsv")  # forms that hold every value; the others what a page holds
