@@ -8,7 +8,6 @@ from gradtools.math import trees
 from gradtools.selection.subjects import short_name
 from gradtools.tables.wording import LINKAGES, LINKED_ON, ROWS
 
-ORIENTATIONS = ("left", "top", "right", "bottom")  # where the root is
 UPRIGHT = 40  # leaves up to which the root is on top
 LARGE_TYPE, SMALL_TYPE, LEAST_TYPE = 7, 5.5, 3  # points; with smaller ones no names are drawn
 LARGE_LEAVES = 60  # up to which type is large
@@ -48,7 +47,7 @@ def draw(name, tree, orientation=None):
         The model.
     tree : selection.trees.Tree
     orientation : str, optional
-        One of ORIENTATIONS; by default top for a few leaves, else left.
+        Where the root is: left, top, right or bottom; by default top for a few leaves, else left.
 
     Returns
     -------
