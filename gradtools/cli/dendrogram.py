@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--metric",
     metavar="M",
-    help="euclidean, cosine or correlation.  [default: euclidean of --rows post, else cosine]",
+    help="euclidean, cosine or correlation.  [default: euclidean of --rows standardised, else cosine]",
 )
 @click.option(
     "--linkage",
@@ -116,7 +116,7 @@ def command(
     """Cluster classes, images or channels hierarchically.
 
     Prints the tree where stdout is a terminal and no -o is given: all leaves of a small one, else its top, down to the
-    clusters of the cut. Ward's heights are euclidean distances of the rows; classes are row-standardised (--rows post).
+    clusters of the cut. Ward's heights are euclidean distances of the rows; classes are row-standardised (--rows standardised).
     Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted.
     """
     from gradtools import store

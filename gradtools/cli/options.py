@@ -8,6 +8,7 @@ from click.core import ParameterSource
 
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+from gradtools.tables.wording import ROWS
 
 WRITTEN = {
     "output": "-o",
@@ -101,10 +102,17 @@ feature = click.option(
     help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
 )
 
+
+def stored_rows(word: str | None) -> str | None:
+    """Return the word of a store for one of --rows."""
+    return next((stored for stored, shown in ROWS.items() if shown == word), None)
+
+
 rows = click.option(
     "--rows",
-    type=click.Choice(["post", "raw", "gauge"]),
-    help="Of vectors: less their own mean and over their deviation (dividing by D - 1), as they are, or less the mean row of the chosen samples (of class rows: of all classes).  [default: post for classes, else raw]",
+    type=click.Choice(list(ROWS.values())),
+    callback=lambda _context, _parameter, word: stored_rows(word),
+    help="Of vectors: less their own mean and over their deviation (dividing by D - 1), as they are, or less the mean row of the chosen samples (of class rows: of all classes).  [default: standardised for classes, else raw]",
 )
 
 where = click.option(

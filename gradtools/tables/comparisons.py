@@ -12,6 +12,7 @@ from gradtools.tables.wording import (
     DIFFERENCES,
     MOVED,
     RESAMPLED_PAIRS,
+    ROWS,
     units,
 )
 
@@ -30,9 +31,7 @@ def tables(compared: Result, moved: Result, every: bool = False) -> Iterator[Tab
         Every statistic with all that is computed of it and every sample, not what a page holds.
     """
     facts = compared.facts
-    title = (
-        f"{facts['samples']} {units(facts['unit'])}, {facts['metric']} (rows {facts['normalised']})"
-    )
+    title = f"{facts['samples']} {units(facts['unit'])}, {facts['metric']} (rows {ROWS.get(str(facts['normalised']), facts['normalised'])})"
     if every:
         rows = list(compared.rows())
         yield Table("compare", title, list(_full(rows[0])), [_full(row) for row in rows])

@@ -20,6 +20,7 @@ from gradtools.tables.wording import (
     NO_RESAMPLES,
     NO_ROWS,
     ONE_CLUSTER,
+    ROWS,
     TREE_CONTROLS,
     TREE_MEASURES,
     TREE_NUMBERS,
@@ -57,7 +58,7 @@ def tables(tree: Tree, found: Found, every: bool = False) -> Iterator[Table]:
 def title(tree: Tree) -> str:
     """Return what the tree is of, in one line."""
     facts = tree.facts
-    rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
+    rows = f", rows {ROWS[facts['normalised']]}" if facts["normalised"] else ""
     on = LINKED_ON[facts["linkage_on"]]
     return f"{LINKAGES[facts['method']]}{on} on {tree.feature}{rows}: {facts['rows']} {facts['samples']}; height: {facts['height']}"
 

@@ -79,7 +79,7 @@ def test_on_a_terminal_the_tree_is_the_answer(capsys, path, tree, monkeypatch):
     lines = ended.out.splitlines()
     assert (
         ended.status == 0
-        and lines[0] == "Ward on weight, rows post: 24 classes; height: euclidean distance"
+        and lines[0] == "Ward on weight, rows standardised: 24 classes; height: euclidean distance"
     )
     assert [line.split("  ")[-1] for line in lines[2:26]] == [NAMES[leaf] for leaf in tree.order]
     facts = tree.facts
@@ -168,7 +168,7 @@ def test_newick_goes_to_a_file_or_to_stdout(capsys, path, tree, tmp_path):
         (["--k", 25, "--json"], 2, "between 1 and 24"),
         (["--linkage", "median", "--json"], 2, "ward"),
         (["--find", "unicorn", "--json"], 2, "unicorn"),
-        (["--rows", "pre", "--json"], 2, "gauge"),
+        (["--rows", "pre", "--json"], 2, "centred"),
         (["--find", "crane", "--json"], 2, "several"),
         (["--k", 2, "--cut-height", 3, "--json"], 2, "give one"),
     ],
@@ -208,7 +208,10 @@ def test_a_constant_row_is_no_leaf(capsys, tmp_path, monkeypatch):
     assert "1 zero rows are left out" in of_whole[0]["notes"]
     rows[:] = 0.5
     ended = call(capsys, "dendrogram", write_classes(tmp_path / "c.h5", rows, names), "--json")
-    assert ended.status == 1 and "6 of 6 rows of weight (rows post) have no direction" in ended.line
+    assert (
+        ended.status == 1
+        and "6 of 6 rows of weight (rows standardised) have no direction" in ended.line
+    )
 
 
 @pytest.mark.parametrize(

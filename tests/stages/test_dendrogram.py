@@ -81,7 +81,7 @@ def test_a_stored_matrix_gives_the_tree_of_its_rows(linkage, tmp_path):
         similarity.similarity(
             source,
             matrix,
-            similarity.Options(metrics=("cosine", "euclidean", "dot"), matrix=True),
+            similarity.Options(metric=("cosine", "euclidean", "dot"), matrix=True),
             **QUIET,
         )
     for metric, of in (("cosine", "cosine"), ("euclidean", "euclidean"), ("dot", "euclidean")):

@@ -13,7 +13,7 @@ OTHER ?= resnet18
 OTHER_WEIGHTS ?= default
 OF ?= Dungeness crab
 K ?= 25
-ROWS ?= post
+ROWS ?= standardised
 OUT ?= class-relations
 GRADTOOLS ?= gradtools
 

@@ -9,6 +9,7 @@ from gradtools.math import trees
 from gradtools.math.rows import vectors
 from gradtools.selection import features, maps, samples
 from gradtools.store import paths
+from gradtools.tables.wording import ROWS
 
 MOST_BYTES = 2 << 30  # of the distances of all pairs
 
@@ -87,7 +88,7 @@ def _rows(source, keep, options):
         degenerate |= ~rows.any(axis=1)
     if degenerate.any() and (~degenerate).sum() < 2:
         raise GradtoolsError(
-            f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {how}) have no direction "
+            f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {ROWS[how]}) have no direction "
             "(zero, or constant), and a tree takes two that have: try another --rows"
         )
     kept = keep.copy()
