@@ -103,6 +103,7 @@ def command(
     image is masked and the similarity is the score. A job that was killed resumes when the same command is given again.
     """
     from gradtools import store
+    from gradtools.selection.subjects import short_name
     from gradtools.stages import faithfulness
     from gradtools.tables import faithfulness as builder
     from gradtools.tables import render
@@ -140,4 +141,6 @@ def command(
         )
     stream = options.table_stream(target, form)
     if stream is not None:
-        render.write_tables(builder.tables([(model.spec, results)]), form or "text", stream)
+        render.write_tables(
+            builder.tables([(short_name(model.spec), results)]), form or "text", stream
+        )

@@ -80,6 +80,7 @@ def command(
     store.check_output(target, force)
     listed = listing.read(console, images)
     model = network.load(console)
+    from gradtools.selection.subjects import short_name
     from gradtools.stages import sanity
     from gradtools.tables import render
     from gradtools.tables import sanity as builder
@@ -106,4 +107,6 @@ def command(
     )
     stream = options.table_stream(target, form)
     if stream is not None:
-        render.write_tables(builder.tables([(model.spec, results)]), form or "text", stream)
+        render.write_tables(
+            builder.tables([(short_name(model.spec), results)]), form or "text", stream
+        )

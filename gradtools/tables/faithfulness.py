@@ -1,8 +1,9 @@
 """Tables of faithfulness: what the score loses when an image is multiplied by its map, beside masks that know nothing of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
 
 CONTROLS = {
@@ -32,6 +33,11 @@ ON_CURVES = (
 UNDEFINED = "needs boxes or masks: gradtools saliency --annotations adds them"
 
 
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables that the stores can fill."""
+    return tables((subject.name, list(subject.faithfulness.values())) for subject in subjects)
+
+
 def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
     """Yield ADP and PIC with their controls, and the areas under the curves, a table for each fill.
 
@@ -48,6 +54,7 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             for result in results
             if result.method == fill
         ]
+        chosen.sort(key=lambda one: one[1].feature in GENERAL)
         facts = chosen[0][1].facts
         yield _table("adp", fill, facts, chosen, ("adp", "adp_equal", "adp_shuffled", "adp_other"))
         yield _table("pic", fill, facts, chosen, ("pic", "pic_equal", "pic_shuffled", "pic_other"))

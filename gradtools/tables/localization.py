@@ -1,8 +1,9 @@
 """Tables of localisation: a row a kind of map, its measures side by side, the controls last."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
 
 MEASURES = {
@@ -23,6 +24,14 @@ NOTES = (
     "centred Gaussian: a map of no image; map of another image: drawn at random. A map that finds no more than they do finds nothing.",
     "[low, high]: 95 % of resampled images.",
 )
+
+
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables that the stores can fill."""
+    return tables(
+        (subject.name, {kind: result for (kind, _), result in subject.localization.items()})
+        for subject in subjects
+    )
 
 
 def tables(measured: Iterable[tuple[str, dict[str, Result]]]) -> Iterator[Table]:

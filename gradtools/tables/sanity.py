@@ -1,8 +1,9 @@
 """Tables of sanity: how alike maps stay when the network's parameters are made random, the other image's map beside them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
 
 MEASURES = {
@@ -17,6 +18,11 @@ NOTES = (
     f"{NULL}: the null, what maps of one method have in common whatever they show.",
     "Means over images and random networks; [low, high]: 95 % of resampled images; ±: over random networks.",
 )
+
+
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables that the stores can fill."""
+    return tables((subject.name, list(subject.sanity.values())) for subject in subjects)
 
 
 def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
