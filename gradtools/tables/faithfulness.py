@@ -54,7 +54,7 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             for result in results
             if result.method == fill
         ]
-        chosen.sort(key=lambda one: one[1].feature in GENERAL)
+        chosen.sort(key=lambda one: (one[1].feature in GENERAL, one[1].feature))
         facts = chosen[0][1].facts
         yield _table("adp", fill, facts, chosen, ("adp", "adp_equal", "adp_shuffled", "adp_other"))
         yield _table("pic", fill, facts, chosen, ("pic", "pic_equal", "pic_shuffled", "pic_other"))
