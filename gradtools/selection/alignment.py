@@ -5,19 +5,20 @@ has more often than another meets nothing: which one is meant is not known.
 """
 
 import collections
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.selection import references
 from gradtools.selection.words import units
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 LEAST = 4  # samples that a comparison takes: the unbiased HSIC is a mean over quadruples
 
 
-def store_keys(source, by_name=()):
-    """What each sample of a store is known by (list of hashable), each key once.
+def store_keys(source: Store, by_name: Collection[str] = ()) -> list[Hashable]:
+    """Return what each sample of a store is known by, each key once.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def _class_names(source, by_name):
     ]
 
 
-def counted(names):
-    """Each name with its turn among the equal ones and their number: (name, i, how many), so that keys are unique."""
+def counted(names: Sequence[Hashable]) -> list[Hashable]:
+    """Return each name with its turn among the equal ones and their number: (name, i, how many), so that keys are unique."""
     times, turn = collections.Counter(names), collections.Counter()
     found = []
     for name in names:
@@ -56,8 +57,13 @@ def counted(names):
     return found
 
 
-def common(inputs, unit, say=print, references=None):
-    """Places of the common samples in each input, in the order of the first.
+def common(
+    inputs: Sequence[tuple],
+    unit: str,
+    say: Callable[[str], None] = print,
+    references: dict[str, bool] | None = None,
+) -> list[np.ndarray]:
+    """Return the places of the common samples in each input, in the order of the first.
 
     Parameters
     ----------

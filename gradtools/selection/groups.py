@@ -1,13 +1,14 @@
 """Which images the tables of channels are about: all, those of every class, those of one class, or one image."""
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import labels
 from gradtools.selection import samples
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 ALL = "all"
 
@@ -36,7 +37,7 @@ class Groups:
     joined: str = " of "
 
     @property
-    def whose(self):
+    def whose(self) -> str:
         """Which images the first group is, in words (str)."""
         count = len(self.code)
         return f"{count} image{'s' * (count != 1)}" + (
@@ -44,23 +45,23 @@ class Groups:
         )
 
     @property
-    def whole(self):
+    def whole(self) -> bool:
         """Whether the first group is all images (bool)."""
         return self.first == ALL
 
     @property
-    def every_name(self):
+    def every_name(self) -> list[str]:
         """Names (list of str) of all groups."""
         return [self.first, *self.names]
 
-    def members(self):
+    def members(self) -> Iterator[np.ndarray]:
         """Images (int array) of each group in turn, as numbers among the chosen ones."""
         yield np.arange(len(self.code))
         for number in range(len(self.names)):
             yield np.flatnonzero(self.code == number)
 
 
-def of_every_class(source, by, where=()):
+def of_every_class(source: Store, by: str, where: Sequence[str] = ()) -> Groups:
     """All images and their classes.
 
     Parameters
@@ -78,13 +79,13 @@ def of_every_class(source, by, where=()):
     return Groups(keep, code, [class_name(source, by, index) for index in present])
 
 
-def of_all(source, where=()):
+def of_all(source: Store, where: Sequence[str] = ()) -> Groups:
     """All images, of no class."""
     keep = samples.select(source, where)
     return Groups(keep, np.full(int(keep.sum()), -1), [])
 
 
-def of_one(source, by, name, where=()):
+def of_one(source: Store, by: str, name: str, where: Sequence[str] = ()) -> Groups:
     """The images of one class, or one image.
 
     Parameters
@@ -117,7 +118,7 @@ def of_one(source, by, name, where=()):
     return Groups(keep, np.full(int(keep.sum()), -1), [], shown, joined)
 
 
-def class_name(source, by, index):
+def class_name(source: Store, by: str, index: int) -> str:
     """The name (str) of a class by its number."""
     names = source.class_names if by == "label" else source.model_class_names
     return names[index] if index < len(names) else f"class {index}"

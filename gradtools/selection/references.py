@@ -30,8 +30,8 @@ class Reference:
     distances: Callable
 
 
-def read(path, say=print):
-    """The reference of a CSV file.
+def read(path: str, say: Callable[[str], None] = print) -> Reference:
+    """Return the reference of a CSV file.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _taxonomy(path, name, lines, say):
     )
     nodes = list(shown)
 
-    def distances(places):
+    def distances(places: np.ndarray) -> np.ndarray:
         try:
             return taxonomy.path_lengths(edges, [nodes[place] for place in places])
         except ValueError as error:
@@ -153,8 +153,8 @@ def _as_distances(path, values, say):
     )
 
 
-def canonical(name):
-    """A name as it is compared: ImageNet's name where it is a WordNet id of its classes, without case, space, hyphen, underscore."""
+def canonical(name: str) -> str:
+    """Return a name as it is compared: ImageNet's name where it is a WordNet id of its classes, without case, space, hyphen, underscore."""
     found = labels.WNID.fullmatch(name)
     known = _imagenet() if found else {}
     return labels.normalise(known.get(found[1], name) if found else name)
