@@ -117,7 +117,7 @@ def command(
         from gradtools import figures
 
         figures.check(figure)
-    elif picture or at or by:
+    elif picture or at or by and not spaces:
         raise UsageError("--picture, --at and --by are those of the picture: add --figure FILE")
     target = options.output_store(output, form)
     if spaces and target is None:
@@ -131,7 +131,7 @@ def command(
         given,
         target,
         asked,
-        spaces_by=by if spaces else None,
+        spaces_by=(by or "cka_debiased") if spaces else None,
         force=force,
         say=console.say,
         progress=console.progress,
