@@ -4,7 +4,8 @@ A feature is read in pieces, from a dataset or from what follows from one (proba
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from gradtools.math.maps import reading
 from gradtools.math.rows import class_rows
 from gradtools.selection import maps
 from gradtools.selection.names import resolve as resolve_names
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 DEFAULTS = ("gradient", "activation", "logits", "probabilities")
 AT_TAPS = (
@@ -32,6 +33,7 @@ AT_TAPS = (
 )
 CONTROL = "weight"
 READ_BYTES = 8 << 20
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +41,18 @@ class Feature:
     """One vector a sample; `read(start, stop)` gives rows (n, D), `shape` is (N, D)."""
 
     name: str
-    shape: tuple
-    read: Callable
+    shape: tuple[int, int]
+    read: Callable[[int, int], np.ndarray]
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """The name without its tap."""
         return self.name.split("@", 1)[0]
 
 
-def resolve(store, requests=(), control=True, with_maps=False):
+def resolve(
+    store: Store, requests: Sequence[str] = (), control: bool = True, with_maps: bool = False
+) -> list[Feature]:
     """Features of a store that the requests name, each once, in their order; the defaults without a request.
 
     Parameters
@@ -81,7 +85,7 @@ def resolve(store, requests=(), control=True, with_maps=False):
     return [load(store, name) for name in matches]
 
 
-def names(store):
+def names(store: Store) -> list[str]:
     """Every feature the store can give (list of str), in order of taps."""
     found = [
         f"{kind}@{tap}"
@@ -97,17 +101,17 @@ def names(store):
     return found
 
 
-def map_names(store):
+def map_names(store: Store) -> list[str]:
     """Names of the maps that are vectors of the samples when they are flattened (list of str)."""
     return [f"{maps.PREFIX}{name}" for name in store.maps if store.rows(paths.maps(name))]
 
 
-def _own_maps(store):
+def _own_maps(store: Store) -> list[str]:
     """The maps of a store whose last command made them: what is meant unless something else is asked for."""
     return map_names(store) if store.kind == "maps" else []
 
 
-def _flattened(store, name):
+def _flattened(store: Store, name: str) -> Feature:
     """Maps as vectors: what speaks for the target, each map in [0, 1]; refused where samples have not one map each."""
     sample = store.values(paths.MAP_SAMPLE)
     if not np.array_equal(sample, np.arange(store.n_samples)):
@@ -124,7 +128,7 @@ def _flattened(store, name):
     return Feature(name, rows.shape, read)
 
 
-def load(store, name):
+def load(store: Store, name: str) -> Feature:
     """The feature of a full name."""
     if maps.is_map(name):
         return _flattened(store, name)
@@ -140,7 +144,9 @@ def load(store, name):
     return Feature(name, rows.shape, rows.read)
 
 
-def normalised(store, feature, how=None, keep=None):
+def normalised(
+    store: Store, feature: Feature, how: str | None = None, keep: np.ndarray | None = None
+) -> Feature:
     """The feature with its rows normalised (mathematics#row-normalisation).
 
     Parameters
@@ -161,7 +167,7 @@ def normalised(store, feature, how=None, keep=None):
     )
 
 
-def row_default(store):
+def row_default(store: Store) -> str:
     """How rows are normalised unless something is asked for: classes are row-standardised as in the seed, images are not."""
     return "post" if store.unit == "class" else "raw"
 
@@ -175,7 +181,7 @@ def _mean_row(store, feature, keep):
     return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / max(keep.sum(), 1)
 
 
-def softmax(logits):
+def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities of logits (N, K), float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -218,7 +224,7 @@ def _full_name(store, request):
     return f"{request}@{tap}"
 
 
-def role(taps, feature):
+def role(taps: Mapping[str, str], feature: str) -> str:
     """A feature's name that means the same in every model: at the last convolution, at the last block's output, or at its tap.
 
     Parameters
@@ -252,7 +258,7 @@ def _remedy(request):
     return "gradtools info lists them"
 
 
-def blocks_of(feature, keep):
+def blocks_of(feature: Feature, keep: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(rows, number of each among the kept) of a feature, a bounded number of bytes at a time; none are read in vain."""
     step = max(1, READ_BYTES // (4 * max(feature.shape[1], 1)))
     first = 0
@@ -265,12 +271,12 @@ def blocks_of(feature, keep):
             first += len(rows)
 
 
-def read_rows(feature, keep):
+def read_rows(feature: Feature, keep: np.ndarray) -> np.ndarray:
     """All kept rows of a feature, (n, D) of the stored type."""
     return np.concatenate([rows for rows, _ in blocks_of(feature, keep)])
 
 
-def checked(function, feature, keep, store):
+def checked(function: Callable[[], T], feature: Feature, keep: np.ndarray, store: Store) -> T:
     """Call a function on rows; where it refuses one (NaN, infinity), name the feature and the image."""
     try:
         return function()
@@ -289,10 +295,10 @@ def checked(function, feature, keep, store):
 class Slices:
     """The kept rows of a feature as something that gives an array for `rows[start:stop]`."""
 
-    def __init__(self, feature, keep):
+    def __init__(self, feature: Feature, keep: np.ndarray):
         self.feature, self.places = feature, np.flatnonzero(keep)
 
-    def __getitem__(self, part):
+    def __getitem__(self, part: slice) -> np.ndarray:
         places = self.places[part]
         if not len(places):
             return np.empty((0, self.feature.shape[1]))

@@ -9,6 +9,7 @@ from gradtools.math import trees
 from gradtools.math.rows import vectors
 from gradtools.selection import features, maps, samples
 from gradtools.store import paths
+from gradtools.tables.wording import ROWS
 
 MOST_BYTES = 2 << 30  # of the distances of all pairs
 
@@ -17,7 +18,7 @@ MOST_BYTES = 2 << 30  # of the distances of all pairs
 class Options:
     """What decides the values."""
 
-    features: tuple = ()
+    feature: tuple[str, ...] = ()
     rows: str | None = (
         None  # how rows are normalised: post, raw, gauge; by default features.row_default
     )
@@ -60,7 +61,7 @@ def given(source, options, say=print):
     stored = _stored_matrices(source)
     if has_rows and not _takes_matrix(source, stored, options):
         made_of = _rows(source, keep, options)
-        if source.kind == "similarity" and not options.features and not options.rows:
+        if source.kind == "similarity" and not options.feature and not options.rows:
             say(
                 f"{source.name}: a tree of the rows of {made_of.feature}; similarity --matrix stores what a tree takes instead"
             )
@@ -80,7 +81,7 @@ def _takes_matrix(source, stored, options):
         source.kind == "similarity"
         and not options.rows
         and bool(stored)
-        and (not (options.features or options.metric) or bool(_matching(stored, options)))
+        and (not (options.feature or options.metric) or bool(_matching(stored, options)))
     )
 
 
@@ -99,20 +100,20 @@ def _matching(stored, options):
     found = [
         (feature, metric)
         for feature, metric in stored
-        if not options.features or {feature, feature.split("@")[0]} & set(options.features)
+        if not options.feature or {feature, feature.split("@")[0]} & set(options.feature)
         if metric == (options.metric or metric)
     ]
     others = [pair for pair in found if pair[0] != features.CONTROL]
-    return found if options.features else others or found
+    return found if options.feature else others or found
 
 
 def _rows(source, keep, options):
     """The chosen feature's rows; those without a direction are left out where the metric asks for one."""
-    found = features.resolve(source, options.features, control=not options.features, with_maps=True)
+    found = features.resolve(source, options.feature, control=not options.feature, with_maps=True)
     if len(found) > 1 and all(maps.is_map(feature.name) for feature in found[:2]):
         named = ", ".join(feature.name for feature in found if maps.is_map(feature.name))
         raise UsageError(f"{source.name} has the maps {named}: name one with --feature")
-    if options.features and len(found) > 1:
+    if options.feature and len(found) > 1:
         raise UsageError(
             f"--feature names {', '.join(feature.name for feature in found)}: a tree is of one, so give one"
         )
@@ -135,7 +136,7 @@ def _rows(source, keep, options):
         degenerate |= ~rows.any(axis=1)
     if degenerate.any() and (~degenerate).sum() < 2:
         raise GradtoolsError(
-            f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {how}) have no direction "
+            f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {ROWS[how]}) have no direction "
             "(zero, or constant), and a tree takes two that have: try another --rows"
         )
     kept = keep.copy()
