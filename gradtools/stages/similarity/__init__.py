@@ -71,7 +71,7 @@ def similarity(
         rows=options.rows or features.row_default(source),
     )
     of_vectors, of_maps = chosen(source, options)
-    if of_maps and source.taps and not of_vectors and not options.features:
+    if of_maps and source.taps and not of_vectors and not options.feature:
         say(
             f"{source.name}: similarity of its maps, which its last command made; --feature compares vectors"
         )
