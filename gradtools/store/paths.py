@@ -56,6 +56,11 @@ def maps(name: str) -> str:
     return f"{MAPS}/{name}/map"
 
 
+def similarity_of(feature: str) -> str:
+    """Group of all similarities of one feature."""
+    return f"{SIMILARITY}/{feature}"
+
+
 def map_group(name: str) -> str:
     """Group of the maps of one name."""
     return f"{MAPS}/{name}"
