@@ -28,7 +28,7 @@ types: .venv/ready
 	$(BIN)/mypy
 
 docs: .venv/ready
-	$(BIN)/python tests/docs/store_page.py
+	$(BIN)/python tests/support/store_page.py
 
 weights: .venv/ready
 	$(BIN)/python -m gradtools.training.bundled_networks

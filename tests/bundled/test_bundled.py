@@ -14,6 +14,7 @@ from torch import nn
 
 from gradtools.bundled import halves, scene_resnet, scenes
 from gradtools.errors import GradtoolsError
+from gradtools.network import training
 from gradtools.training import bundled_networks
 
 DEPTHS = {"resnet8": 8, "resnet14": 14, "resnet20": 20}
@@ -220,7 +221,7 @@ def test_networks_reach_80_to_92_percent_on_the_demo(demo, name):
     labels = torch.tensor([scene_resnet.CLASSES.index(row["label"]) for row in rows])
     assert (
         0.80
-        <= bundled_networks.accuracy(
+        <= training.accuracy(
             bundled_networks.load(name), bundled_networks.preprocessed(images), labels
         )
         <= 0.92

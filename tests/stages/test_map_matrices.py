@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from planted_maps import COUNT, LOOPS, normalised, quiet, raw_maps, write
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist
-from test_map_similarity import COUNT, LOOPS, normalised, quiet, raw_maps, write
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError

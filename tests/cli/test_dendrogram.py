@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
+from planted_classes import NAMES, planted, write_classes
 from shell import call
-from test_dendrogram import NAMES, planted, write_classes
 
 from gradtools import store
 from gradtools.math import trees

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
+from planted_classes import write_classes
 from scipy.cluster import hierarchy
-from test_dendrogram import write_classes
 
 from gradtools import figures, store
 from gradtools.figures import page, trees

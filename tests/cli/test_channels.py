@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from planted_channels import QUICK, TARGET, C, N, toy_stores, write
 from shell import call
-from test_channels import QUICK, TARGET, C, N, toy_stores, write
 
 from gradtools import store
 from gradtools.stages import channels
@@ -172,7 +172,7 @@ def test_histograms_are_drawn(path, tmp_path, capsys):
 
 def test_pictures_of_a_store_of_maps_alone(tmp_path, capsys):
     """Maps of positive and negative channels need no features; their figures are those of math.ones."""
-    from test_overlays import planted
+    from planted_overlays import planted
 
     from gradtools.math.maps import ones
 

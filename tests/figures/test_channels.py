@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
+from planted_channels import QUICK, TAPS, write
+from planted_overlays import IDS, planted
 from scipy import stats
-from test_channels import QUICK, TAPS, write
-from test_overlays import IDS, planted
 
 from gradtools import figures, store
 from gradtools.figures import activating, deletion, histograms, overlays
