@@ -6,15 +6,16 @@ Everything here follows from the gradients, activations and contributions that `
 import dataclasses
 import fnmatch
 
-from gradtools import interrupt, store
+from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.selection import samples
+from gradtools.stages import run
 from gradtools.stages.channels import groups as grouping
 from gradtools.stages.channels import pictures, profiles, tables
 from gradtools.stages.channels.activating import Activating, check_maps, most_activating
 from gradtools.stages.channels.distribution import Measured, measure
 from gradtools.stages.channels.top import Top, top
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 from gradtools.tables.wording import RANDOM_WEIGHTS
 
 __all__ = [
@@ -57,7 +58,7 @@ class Found:
     warnings: tuple = ()  # what the values do not mean, a sentence each
 
 
-def channels(source, output, options, *, carry=False, force=False, say=print, progress=None):
+def channels(source, output, options, **how):
     """Measure the channels of an open store and, where there is an output, write the tables.
 
     Parameters
@@ -66,36 +67,23 @@ def channels(source, output, options, *, carry=False, force=False, say=print, pr
     output : str or None
         Path or '-'; None computes only.
     options : Options
-    carry : bool
-        Copy everything of the input.
+    how
+        Fields of `run.Run`: carry, force, say, progress.
 
     Returns
     -------
     Found
     """
-    begun = provenance.begin()
-    if output is not None:
-        store.check_output(output, force, [source])
-    found = describe(source, options, say=say, progress=progress)
+    job = run.begin(output, [source], **how)
+    found = describe(source, options, say=job.say, progress=job.progress)
     if options.profiles and output is not None:
-        profiles.write(source, output, found, options, force=force, begun=begun)
+        profiles.write(job, source, found, options)
     elif output is not None:
-        with store.create(output, "channels", force=force) as sink:
-            behind = sink.carry(
-                source, found.groups.keep, carry, [outcome.path for outcome in found.outcomes]
-            )
-            if behind:
-                say(
-                    f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
-                )
+        replacing = [outcome.path for outcome in found.outcomes]
+        keep = found.groups.keep
+        with job.written("channels", source, keep, replacing, seed=options.seed) as sink:
             for outcome in found.outcomes:
                 outcome.write(sink)
-            sink.history(
-                [source],
-                provenance.step(
-                    begun, [source], seed=options.seed, rows=int(found.groups.keep.sum())
-                ),
-            )
     return found
 
 

@@ -9,14 +9,15 @@ import json
 
 import numpy as np
 
-from gradtools import interrupt, store
+from gradtools import store
 from gradtools.math.pairs import bootstrap
 from gradtools.math.spaces import rsa
 from gradtools.selection import features, samples
 from gradtools.selection.results import Result
+from gradtools.stages import run
 from gradtools.stages.compare import leaves, measuring, references, spaces
 from gradtools.stages.compare.spaces import positions
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 
 __all__ = ["Compared", "Comparison", "Options", "compare", "moved", "positions", "table"]
 
@@ -61,7 +62,7 @@ class Compared:
     facts: dict
 
 
-def compare(arguments, output, options, *, spaces_by=None, force=False, say=print, progress=None):
+def compare(arguments, output, options, *, spaces_by=None, **how):
     """Compare, and write where there is an output.
 
     Parameters
@@ -73,36 +74,29 @@ def compare(arguments, output, options, *, spaces_by=None, force=False, say=prin
     options : Options
     spaces_by : str, optional
         A statistic: the output's samples are then the spaces, with their matrix (see `leaves`).
+    how
+        Fields of `run.Run`: force, say, progress.
 
     Returns
     -------
     Compared
     """
-    begun = provenance.begin()
     with contextlib.ExitStack() as stack:
         split = [argument.partition("::") for argument in arguments]
         stores = [stack.enter_context(store.read(path)) for path, _, _ in split]
-        if output is not None:
-            store.check_output(output, force, stores)
+        whole = "-" in (output, *(path for path, _, _ in split))
+        job = run.begin(output, stores, carry=whole, **how)
         found = _compared(
             stores,
             [(name,) if name else () for _, _, name in split],
             options,
-            say,
-            progress or interrupt.unwatched,
+            job.say,
+            job.progress,
         )
         if output is not None and spaces_by:
-            leaves.write(found, output, spaces_by, stores, begun, force=force)
+            leaves.write(job, found, spaces_by, stores)
         elif output is not None:
-            _write(
-                found,
-                output,
-                options,
-                stores,
-                begun,
-                "-" in (output, *(path for path, _, _ in split)),
-                force,
-            )
+            _write(job, found, options, stores)
     return found
 
 
@@ -244,7 +238,7 @@ def moved(compared):
     }
 
 
-def _write(compared, output, options, stores, begun, whole, force):
+def _write(job, compared, options, stores):
     """The tables, with the samples as the first store has them, and all of that where a pipe is in it."""
     keep = np.zeros(stores[0].n_samples, dtype=bool)
     keep[compared.spaces[0].places] = True
@@ -256,16 +250,13 @@ def _write(compared, output, options, stores, begun, whole, force):
         for source in stores
     ]
     inputs = json.dumps(inputs + [{"reference": path} for path in options.references])
-    with store.create(output, "compare", force=force) as sink:
+    with store.create(job.output, "compare", force=job.force) as sink:
         written = {
             paths.table("compare"): ("how alike two spaces are", table(compared)),
             paths.table("moved"): ("how far samples moved", moved(compared)),
         }
-        sink.carry(stores[0], keep, whole, list(written))
+        job.carry_on(sink, stores[0], keep, list(written))
         for path, (title, columns) in written.items():
             facts = {**compared.facts, "compared": inputs}
             Result(path, columns=columns, facts=facts, title=title).write(sink)
-        sink.history(
-            stores,
-            provenance.step(begun, stores, seed=options.seed, rows=compared.facts["samples"]),
-        )
+        job.note(sink, stores, seed=options.seed, rows=compared.facts["samples"])

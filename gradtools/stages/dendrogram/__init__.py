@@ -7,13 +7,13 @@ import dataclasses
 
 import numpy as np
 
-from gradtools import interrupt, store
 from gradtools.errors import UsageError
 from gradtools.math import trees
 from gradtools.math.rows import class_rows
 from gradtools.selection import samples
+from gradtools.stages import run
 from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 from gradtools.tables.wording import units
 
 ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
@@ -34,7 +34,7 @@ class Tree:
     facts: dict
 
 
-def dendrogram(source, output, options, *, carry=False, force=False, say=print, progress=None):
+def dendrogram(source, output, options, **how):
     """Make the tree of an open store's samples and, where there is an output, write it.
 
     Parameters
@@ -44,21 +44,19 @@ def dendrogram(source, output, options, *, carry=False, force=False, say=print, 
     output : str or None
         Path or '-'; None computes only.
     options : Options
-    carry : bool
-        Copy everything of the input.
+    how
+        Fields of `run.Run`: carry, force, say, progress.
 
     Returns
     -------
     Tree
     """
-    begun = provenance.begin()
-    if output is not None:
-        store.check_output(output, force, [source])
+    job = run.begin(output, [source], **how)
     if options.k is not None and options.cut_height is not None:
         raise UsageError("--k and --cut-height both say where to cut: give one")
-    tree = _grown(source, given(source, options), options, say, progress or interrupt.unwatched)
+    tree = _grown(source, given(source, options), options, job.say, job.progress)
     if output is not None:
-        _write(source, output, tree, carry, force, say, begun, options)
+        _write(job, source, tree, options)
     return tree
 
 
@@ -239,15 +237,11 @@ def _clusters(merges, labels, stability):
     }
 
 
-def _write(source, output, tree, carry, force, say, begun, options):
+def _write(job, source, tree, options):
     """Merges, leaf order, the cut and what is known of its clusters."""
     where = paths.linkage(tree.feature)
-    with store.create(output, "linkage", force=force) as sink:
-        behind = sink.carry(source, tree.keep, carry, [where])
-        if behind:
-            say(
-                f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
-            )
+    about = {"seed": options.seed, "rows": len(tree.names)}
+    with job.written("linkage", source, tree.keep, [where], **about) as sink:
         sink.table(where, tree.clusters, f"clusters of {tree.feature}", tree.facts, row="cluster")
         sink.put(
             f"{where}/merges",
@@ -261,7 +255,4 @@ def _write(source, output, tree, carry, force, say, begun, options):
         sink.put(
             f"{where}/label",
             tree.labels,
-        )
-        sink.history(
-            [source], provenance.step(begun, [source], seed=options.seed, rows=len(tree.names))
         )
