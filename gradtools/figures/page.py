@@ -7,7 +7,8 @@ import warnings
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools import store
+from gradtools.errors import UsageError
 
 SUFFIXES = (".png", ".svg", ".pdf")
 WIDTH = 7.2  # inches: both columns of a paper
@@ -112,26 +113,15 @@ def save(figure, path, option="--figure"):
         The file cannot be written.
     """
     check(path)
-    stem, suffix = os.path.splitext(path)
-    part = f"{stem}.part{suffix}"
+    suffix = os.path.splitext(path)[1]
     undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[
         suffix.lower()
     ]
-    try:
-        with style(), warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "Glyph .* missing from font"
-            )  # such a character is drawn as a box
-            figure.savefig(part, dpi=DPI, metadata=undated)
-        os.replace(part, path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise GradtoolsError(
-            f"{option} {path} cannot be written: {reason}; choose another place"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
+    with store.whole_file(path, option) as part, style(), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing from font"
+        )  # such a character is drawn as a box
+        figure.savefig(part, dpi=DPI, metadata=undated, format=suffix[1:].lower())
 
 
 def shown(name):

@@ -35,7 +35,7 @@ def cases(folder, count):
     (folder / "toy.py").write_text(TOY_SOURCE)
     network = ["--model", f"{folder / 'toy.py'}:Toy", "--weights", "random", "--threads", "1"]
     network += ["--batch-size", "2", "--preprocess", "none", "-q"]
-    features, maps = folder / "features.h5", folder / "maps.h5"
+    features, maps = folder / "given-features.h5", folder / "given-maps.h5"
     before = [
         ["extract", images, *network, "--tap", "body", "-o", features],
         ["saliency", images, *network, "--tap", "body", "--method", "gam", "-o", maps],
