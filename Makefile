@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all bench lint format types docs weights clean
+.PHONY: demo test test-all bench coverage lint format types docs weights clean
 
 demo: .venv/ready
 	$(BIN)/gradtools demo demo --force
@@ -15,6 +15,9 @@ test-all: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python tests/bench/run.py
+
+coverage: .venv/ready
+	$(BIN)/python tests/bench/coverage.py
 
 lint: .venv/ready
 	$(BIN)/ruff check gradtools tests

@@ -133,7 +133,12 @@ def command(console, path, output, force, carry, form, figure, **chosen):
             list(rows[0]),
             form or "text",
             f"{found[0].facts['k']} clusters of {max(result.facts['rows'] for result in found)} samples",
-            [*_controls(found[0].facts), *dict.fromkeys(left_out(found)), *NOTES],
+            [
+                *_controls(found[0].facts),
+                *dict.fromkeys(left_out(found)),
+                *_likelihoods(found),
+                *NOTES,
+            ],
             stream,
         )
 
@@ -172,6 +177,15 @@ def _repeats(result):
         }
         for values in zip(*(result.columns[name] for name in names))
     ]
+
+
+def _likelihoods(found):
+    """A line for every mixture: how well it fits a row."""
+    for result in found:
+        values = result.columns["log_likelihood"]
+        if values[0] == values[0]:
+            spread = f" ±{values.std():.2f}" if len(values) > 1 else ""
+            yield f"{result.feature}: {result.method}'s mean log-likelihood of a row {values.mean():.2f}{spread}"
 
 
 def _controls(facts):

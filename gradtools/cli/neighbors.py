@@ -44,7 +44,14 @@ CLOSEST = 20
     "--permutations",
     type=click.IntRange(0),
     default=1000,
-    help="With --of: shuffles of its row's values for the floor.",
+    help="With --of: rows made by chance for the floor.",
+)
+@click.option(
+    "--floor",
+    type=click.Choice(["dimensions", "values"]),
+    default="dimensions",
+    help="What is shuffled: each dimension's values across samples, so that what all rows share is in the floor; or the "
+    "row's own values, right where dimensions are exchangeable.",
 )
 @click.option(
     "--resamples",
@@ -66,7 +73,7 @@ def command(console, path, of, output, force, restart, carry, form, figure, **ch
     """The nearest samples of one sample (--of) or of all, and how well the nearest images tell the class.
 
     --of prints a table, also into a pipe (-o writes a store instead), with the floor under which nearness says nothing:
-    the 95 % quantile of the largest similarity that the same row reaches with its values shuffled, 1,000 times.
+    the 95 % quantile of the largest similarity that a row by chance reaches, 1,000 times (--floor says which chance).
     Without --of every sample's k nearest go into the store, found in blocks (under 1 GiB for any number of images); where
     samples have labels the table is leave-one-out retrieval: recall@1 and @5, mAP, accuracy of a vote of the k nearest.
     On images --of takes activation unless a --feature is named.
@@ -199,10 +206,15 @@ def _about_floor(near):
     nearer, rest, most, share = (
         ("nearer than", "farther", "smallest", "5 %") if near.metric == "euclidean" else similar
     )
+    made = (
+        "this row's values were shuffled"
+        if near.shuffled == "values"
+        else "a row was made of other samples' values in each dimension"
+    )
     times = "once" if near.permutations == 1 else f"{near.permutations:,} times"
     return [
         f"{near.above} of {near.others} are {nearer} the floor of {number(near.floor, 3)}: what is {rest} is no more alike than chance makes it.",
-        f"floor: this row's values were shuffled {times}; of the {most} {_value_name(near.metric)} to any other row each time, the {share} quantile.",
+        f"floor: {made} {times}; of the {most} {_value_name(near.metric)} to any other row each time, the {share} quantile.",
     ]
 
 

@@ -103,7 +103,7 @@ feature = click.option(
 rows = click.option(
     "--rows",
     type=click.Choice(["post", "raw", "gauge"]),
-    help="Of vectors: less their own mean and over their deviation, as they are, or less the mean row.  [default: post for classes, else raw]",
+    help="Of vectors: less their own mean and over their deviation (dividing by D - 1), as they are, or less the mean row of the chosen samples (of class rows: of all classes).  [default: post for classes, else raw]",
 )
 
 where = click.option(

@@ -65,6 +65,10 @@ def cluster(source, output, options, **how):
                 raise GradtoolsError(
                     f"{source.name}: {k} clusters of {len(x)} rows of {feature.name} that have a direction: ask for fewer with --k"
                 )
+            if not kept.all():
+                job.say(
+                    f"{feature.name}: {(~kept).sum()} rows of zeros have no direction and are left out"
+                )
             projections[feature.name] = _projection(x, kept)
             for method in options.methods:
                 results.append(_clustered(feature, method, x, kept, k, groups, options, controls))

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
-from gradtools.store import assembly, folders, pipes
+from gradtools.store import assembly, folders, hashing, pipes
 from gradtools.store.blocks import UNREADABLE, Block, Stored
 from gradtools.store.columns import Column, rows_of
 from gradtools.store.disk import disk_errors
@@ -207,6 +207,7 @@ class Part:
                 if self.batch_limit is not None:
                     sink.attributes("/", **{BATCH_LIMIT: self.batch_limit})
                 yield sink
+                hashing.write_digests(file)
 
 
 def _checked(column: Column, block: Block, arrays: Mapping[str, np.ndarray]) -> np.ndarray:

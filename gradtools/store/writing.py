@@ -12,7 +12,7 @@ import h5py
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import folders, layout, paths, pipes
+from gradtools.store import folders, hashing, layout, paths, pipes, schema
 from gradtools.store.copying import copy, followed
 from gradtools.store.disk import disk_errors, is_held
 
@@ -28,6 +28,7 @@ RESULTS = tuple(
         paths.AUGMENTATION,
         paths.DECODING,
         paths.CHANNELS,
+        paths.LOCALIZATION,
     )
 )
 
@@ -186,6 +187,7 @@ def create(output, kind, *, force=False, source="", root=""):
                     pipes.forget(path)
                 stamp(file, kind, source, root)
                 yield Sink(file)
+                hashing.write_digests(file)
         except BaseException:
             if output != "-":
                 with contextlib.suppress(OSError):
@@ -223,6 +225,8 @@ def _refuse_unfinished(path):
 
 def stamp(file, kind, source, root):
     """The root's attributes: what the file is and where its samples were."""
+    if kind not in schema.KINDS:
+        raise ValueError(f"{kind} is not a kind of store: schema.KINDS has them")
     file.attrs.update(
         format=layout.FORMAT,
         version=layout.VERSION,
@@ -290,7 +294,9 @@ class Sink:
             paths.PREDICTED,
             paths.TARGET,
         ]
-        everything = ["/" + name for name in sorted(store.file) if name != "history"]
+        everything = [
+            "/" + name for name in sorted(store.file) if name not in ("history", "digests")
+        ]
         for path in everything if whole else always:
             copy(store.file, self.file, path, subset, left)
         for path in (paths.MODEL, paths.TAPS):

@@ -132,7 +132,7 @@ def test_stores_and_profiles(path, tmp_path, capsys, monkeypatch):
         (("--of", "cat", "--model", "resnet18"), "--model is about the images of a sheet"),
         (("--json", "--picture", "gradient"), "add that"),
         (("--json", "--images", "x"), "--images is about"),
-        (("--of", "cow"), "no class 'cow' in the model; it has ant, bee"),
+        (("--of", "cow"), "no class 'cow' in the model; there are ant, bee"),
         (("--tap", "x", "--json"), "--tap x"),
     ],
 )

@@ -265,7 +265,11 @@ def test_a_store_of_one_class_has_no_retrieval(capsys, tmp_path, monkeypatch):
 def test_the_floor_is_said_in_words_that_can_be_checked(capsys, of_classes):
     """Its note, by a loop over the definition: the 95 % quantile of the largest correlation of the row shuffled, each time anew."""
     ended = json.loads(
-        call(capsys, "neighbors", of_classes, "--of", "2", "--json", "--permutations", 200).out
+        call(
+            capsys,
+            *("neighbors", of_classes, "--of", "2", "--json"),
+            *("--permutations", 200, "--floor", "values"),
+        ).out
     )
     with store.read(of_classes) as source:
         weight = source.class_rows.astype(float)

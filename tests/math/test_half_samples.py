@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cluster_trials import gaussian_classes, trials
 from sklearn import metrics
 
 from gradtools.math.clusters import half_samples
@@ -98,3 +99,15 @@ def test_halves_of_a_mean_give_its_standard_error():
     means = np.array([values[half].mean() for half in halves])
     low, high = interval_of(means, values.mean(), HALF_SAMPLES, 150, 300)
     assert (high - low) / 3.92 == pytest.approx(values.std(ddof=1) / np.sqrt(300), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["kmeans", "agglomerative"])
+@pytest.mark.parametrize("apart", ["near", "far"])
+def test_intervals_cover_the_expected_value_of_as_many_images(method, apart):
+    """At most 40 sets of 60 images, so that 95 % may be 33 of 40 (once in 2,000 times), and 5 % of false differences 8."""
+    for index, trial in trials(method, gaussian_classes(60, apart), 40, seconds=60).items():
+        error = 3.5 * np.sqrt(0.05 * 0.95 / trial.sets)
+        assert trial.coverage >= 0.95 - error, index
+        assert trial.false_differences <= 0.05 + error, index
+        assert 0.9 * (1 - 2.5 / np.sqrt(2 * trial.sets)) <= trial.width, index

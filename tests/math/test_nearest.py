@@ -1,5 +1,6 @@
 """Nearest rows against a loop with Python's own sort, and the floor against a loop over shuffles."""
 
+import mpmath
 import numpy as np
 import pytest
 from planted import alike
@@ -83,41 +84,82 @@ def test_too_few_others_leave_places_empty():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_keys_sort_as_values(metric):
-    values = np.array([[-1.5, 0.0, -0.0, 2e-30, 7e20, -3e-9, 1.5, 1.5]])
-    order = np.argsort(nearest.keys(values, np.arange(8), metric)[0]).tolist()
+def test_ranks_sort_as_values(metric):
+    values = np.array([-1.5, 0.0, -0.0, 2e-9, 7e20, -3e-9, 1.5, 1.5 * (1 - 1e-15)])
+    order = nearest.ranked(values, np.arange(8), metric).tolist()
+    exact = values.copy()
+    exact[7] = 1.5  # rounding noise
     assert order == sorted(
-        range(8), key=lambda i: ((1 if metric == "euclidean" else -1) * values[0, i], i)
+        range(8), key=lambda i: ((1 if metric == "euclidean" else -1) * exact[i], i)
     )
 
 
+def test_rows_far_from_the_origin_keep_their_order():
+    """Cosines within 1e-8 of 1, equal as float32: the order is that of the exact ones."""
+    x = np.random.default_rng(5).standard_normal((50, 6)) + 3e3
+    rows, degenerate = prepared_rows(x, "cosine")
+    index, _ = nearest.nearest(rows, np.arange(50), pieces(rows, degenerate, (7,)), 5, "cosine")
+    with mpmath.workdps(40):
+        exact = [[mpmath.mpf(value) for value in row] for row in x.tolist()]
+        norms = [mpmath.sqrt(mpmath.fdot(row, row)) for row in exact]
+        for query in (0, 20, 49):
+            distance = [
+                (1 - mpmath.fdot(exact[query], row) / (norms[query] * norm), i)
+                for i, (row, norm) in enumerate(zip(exact, norms))
+                if i != query
+            ]
+            assert index[query].tolist() == [i for _, i in sorted(distance)[:5]]
+
+
+@pytest.mark.parametrize("kind", ["values", "dimensions"])
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_the_floor_by_a_loop_over_shuffles(metric):
-    random = np.random.default_rng(2)
-    x = random.standard_normal((30, 12))
+def test_the_floor_by_a_loop_over_shuffles(metric, kind):
+    x = np.random.default_rng(2).standard_normal((30, 12))
     rows, _ = prepared_rows(x, metric)
-    found = nearest.floor(rows[0], [rows[1:11], rows[11:11], rows[11:]], metric, 200, seed=4)
-    shuffles, best = np.random.default_rng(4), []
-    for shuffled in shuffles.permuted(np.tile(x[0], (200, 1)), axis=1):
-        best.append(
-            (min if metric == "euclidean" else max)(
-                alike(shuffled, other, metric) for other in x[1:]
-            )
+    blocks, random = [rows[1:11], rows[11:11], rows[11:]], np.random.default_rng(4)
+    if kind == "values":
+        chance = nearest.shuffled_values(rows[0], 200, 4)
+        shuffles = random.permuted(np.tile(rows[0], (200, 1)), axis=1)
+    else:
+        chance = prepared_rows(nearest.shuffled_samples(blocks, 29, 200, 4), metric)[0]
+        drawn = random.integers(29, size=(200, 12))
+        shuffles = [[rows[1 + i, d] for d, i in enumerate(row)] for row in drawn]
+    found = nearest.floor(chance, blocks, metric)
+    pick = min if metric == "euclidean" else max
+    best = [
+        pick(alike(np.asarray(shuffled), other, metric) for other in x[1:]) for shuffled in shuffles
+    ]
+    if metric == "cosine":
+        assert found == pytest.approx(np.quantile(best, 0.95), abs=1e-12)
+    else:
+        assert found == pytest.approx(np.quantile(best, 0.05), abs=1e-12)
+
+
+def share_above(x, kind):
+    """Share of rows whose nearest is above their floor."""
+    rows, _ = prepared_rows(x, "cosine")
+    above = []
+    for i in range(60):
+        others = np.delete(rows, i, 0)
+        chance = (
+            nearest.shuffled_values(rows[i], 300, i)
+            if kind == "values"
+            else prepared_rows(nearest.shuffled_samples([others], len(others), 300, i), "cosine")[0]
         )
-    assert found == pytest.approx(
-        np.quantile(best, 0.05 if metric == "euclidean" else 0.95), abs=1e-12
-    )
+        above.append((rows[i] @ others.T).max() > nearest.floor(chance, [others], "cosine"))
+    return np.mean(above)
 
 
 def test_planted_twins_are_above_the_floor_and_random_rows_seldom():
-    random = np.random.default_rng(3)
-    x = random.standard_normal((200, 64))
-    x[1] = x[0] + 0.5 * random.standard_normal(64)
-    rows, _ = prepared_rows(x, "cosine")
-    assert rows[0] @ rows[1] > nearest.floor(rows[0], [rows[1:]], "cosine", 300)
-    above = [
-        (rows[i] @ np.delete(rows, i, 0).T).max()
-        > nearest.floor(rows[i], [np.delete(rows, i, 0)], "cosine", 300)
-        for i in range(2, 62)
-    ]
-    assert sum(above) <= 9  # 3 of 60 expected, more than 9 less than once in 500 times
+    x = np.random.default_rng(3).standard_normal((200, 64))
+    assert all(share_above(x, kind) <= 0.15 for kind in ("values", "dimensions"))
+    x[1::2] = x[::2] + 0.5 * np.random.default_rng(4).standard_normal((100, 64))
+    assert all(share_above(x, kind) == 1 for kind in ("values", "dimensions"))
+
+
+def test_a_common_row_passes_the_floor_of_shuffled_values_only():
+    """Rows that share a mean row and nothing else: shuffled values take it apart, shuffled samples keep it."""
+    random = np.random.default_rng(6)
+    x = random.standard_normal((200, 64)) + 2 * random.standard_normal(64)
+    assert share_above(x, "values") == 1
+    assert share_above(x, "dimensions") <= 0.15

@@ -136,3 +136,22 @@ def test_p_counts_the_permutations_that_reach_the_value():
     null = np.array([[0.5], [0.5 - 1e-13], [0.1], [-0.7]])
     assert rsa.p_value(np.array([0.5]), null) == pytest.approx(3 / 5)
     assert np.isnan(rsa.p_value(np.array([np.nan]), null)[0])
+
+
+def test_steps_give_equal_similarities_equal_ranks():
+    """Rows of two directions and random lengths: two cosines only, whatever the rounding; the truth is 1."""
+    random = np.random.default_rng(8)
+    directions = random.normal(size=(2, 40))[np.arange(60) % 2]
+    spaces = [directions * random.uniform(0.1, 9, (60, 1)) for _ in range(2)]
+    cosines = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in spaces]
+    matrices = [rsa.stepped(x @ x.T, "cosine") for x in cosines]
+    upper = np.triu_indices(60, 1)
+    assert [len(np.unique(matrix[upper])) for matrix in matrices] == [2, 2]
+    value = rsa.bootstrap_spearman(*matrices, np.ones((1, 60)))[0]
+    assert value == pytest.approx(1, abs=1e-12)
+
+
+def test_steps_of_unbounded_values_keep_their_order():
+    values = np.random.default_rng(9).normal(size=(30, 30)) * 1e5
+    stepped = rsa.stepped(values, "dot")
+    assert np.array_equal(np.argsort(stepped, axis=None), np.argsort(values, axis=None))

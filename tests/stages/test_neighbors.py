@@ -305,7 +305,7 @@ def test_of_one_image_among_some(source):
 
 
 def test_an_unknown_sample_names_near_ones(source):
-    with pytest.raises(UsageError, match="no sample '04.png'.*it has 004.png"):
+    with pytest.raises(UsageError, match="no sample '04.png'.*did you mean 004.png"):
         near_to(source, "04.png")
 
 
@@ -340,7 +340,7 @@ def test_another_order_of_the_classes_gives_the_same_neighbours(tmp_path, how):
     (first, of_first), (second, of_second) = found_in["a"], found_in["b"]
     np.testing.assert_array_equal(order[second.index], first.index[order])
     np.testing.assert_array_equal(order[of_second.index], of_first.index)
-    assert of_second.floor == pytest.approx(of_first.floor, abs=1e-12)
+    assert of_second.floor == pytest.approx(of_first.floor, abs=0.03)
 
 
 @pytest.fixture(scope="module")
@@ -368,7 +368,7 @@ CRAB = {
 @needs_data
 def test_the_neighbours_of_the_dungeness_crab(squeezenet):
     """Class 118 of SqueezeNet (mathematics#neighbour-floor) under `post`, its floor and the six above it; the euclidean list is the same one."""
-    (near,) = near_to(squeezenet, "Dungeness crab")
+    (near,) = near_to(squeezenet, "Dungeness crab", floor="values")
     assert (
         near.sample == near.index[0] == 118 and len(near.index) == 25 and near.normalised == "post"
     )
@@ -379,7 +379,7 @@ def test_the_neighbours_of_the_dungeness_crab(squeezenet):
     assert near.floor == pytest.approx(0.187, abs=0.002) and near.above == 6
     for text in ("118", "n01978287"):
         assert near_to(squeezenet, text, permutations=0)[0].index.tolist() == near.index.tolist()
-    (far,) = near_to(squeezenet, "118", metric="euclidean")
+    (far,) = near_to(squeezenet, "118", metric="euclidean", floor="values")
     assert far.index.tolist() == near.index.tolist() and far.above == 6
     assert far.values[1:] == pytest.approx(np.sqrt(2 * 511 * (1 - near.values[1:])), rel=1e-9)
 
@@ -401,5 +401,5 @@ def test_the_floor_is_that_of_the_others(tmp_path):
         [[1, 0, 0, 0, 0, 0], [-1] * 6, [-1, -1, -1, -1, -1, -2]], "f4"
     )
     with store.read(write(tmp_path / "a.h5", data)) as opened:
-        (near,) = near_to(opened, "0")
+        (near,) = near_to(opened, "0", floor="values")
     assert near.floor == pytest.approx(-1 / 3, abs=1e-6)

@@ -387,7 +387,8 @@ def test_class_numbers_outside_the_classes_are_refused(
     shutil.copy(feature_store, copied)
     with h5py.File(copied, "r+") as file:
         if path not in file:
-            file[path] = np.zeros(8, "i4")
+            for name, dtype in (("sample", "i4"), ("partner", "i4"), ("target", "i4")):
+                layout.put(file, f"/maps/{name}", np.zeros(8, dtype))
         file[path][7] = value
     with (
         contextlib.nullcontext()
@@ -432,9 +433,11 @@ def test_a_stopped_jobs_part_is_kept_from_others(tmp_path):
 
 def test_boxes_stay_with_their_images(tmp_path):
     first, second = str(tmp_path / "a.h5"), str(tmp_path / "b.h5")
-    boxes = {"sample": np.array([0, 1, 1, 3], "i4"), "x0": np.array([10, 11, 12, 13], "i4")}
+    sides = {side: np.array([10, 11, 12, 13], "i4") for side in ("x0", "y0", "x1", "y1")}
+    boxes = {"sample": np.array([0, 1, 1, 3], "i4"), **sides}
     with store.create(first, "features") as sink:
         sink.put("/samples/id", list("abcd"), ["/sample"], "id")
+        sink.put("/samples/label", np.full(4, -1, "i4"))
         sink.table("/boxes", boxes, "boxes", row="box")
     with store.read(first) as source, store.create(second, "similarity") as sink:
         sink.carry(source, np.array([True, False, True, True]), whole=True)
@@ -488,6 +491,7 @@ def test_ids_that_are_no_utf8_survive(tmp_path):
     path, odd = str(tmp_path / "a.h5"), os.fsdecode(b"caf\xe9/\xff.png")
     with store.create(path, "features") as sink:
         sink.put("/samples/id", ["plain.png", odd, "ü.png"], ["/sample"], "id")
+        sink.put("/samples/label", np.full(3, -1, "i4"))
     with store.read(path) as source:
         assert source.ids == ["plain.png", odd, "ü.png"]
 

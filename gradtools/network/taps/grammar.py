@@ -5,10 +5,9 @@
 """
 
 import dataclasses
-import difflib
 import fnmatch
 
-from gradtools.errors import UsageError
+from gradtools.errors import UsageError, suggest
 from gradtools.network.taps.automatic import AUTO, outermost
 
 
@@ -167,9 +166,10 @@ def _unknown(trace, spec, name):
     if name in trace.uncalled:
         return f"tap {spec}: {name} is in the network but does not run as a module; tap one inside it or around it"
     known = list(dict.fromkeys(call.name for call in trace.calls))
-    near = difflib.get_close_matches(name, known, 3, 0.5)
-    hint = f"near names are {', '.join(near)}" if near else f"there are {', '.join(known[:6])}, ..."
-    return f"tap {spec}: the network has no module {name}; {hint}; gradtools layers MODEL lists all"
+    return (
+        f"tap {spec}: the network has no module {name} (gradtools layers MODEL lists all); "
+        f"{suggest(name, known)}"
+    )
 
 
 def _tap(trace, call, relu):

@@ -4,11 +4,10 @@ Everything here follows from the gradients, activations and contributions that `
 """
 
 import dataclasses
-import fnmatch
 
 from gradtools import interrupt
-from gradtools.errors import GradtoolsError, UsageError
-from gradtools.selection import samples
+from gradtools.errors import GradtoolsError
+from gradtools.selection import names, samples
 from gradtools.stages import run
 from gradtools.stages.channels import groups as grouping
 from gradtools.stages.channels import pictures, profiles, tables
@@ -169,18 +168,14 @@ def taps_of(source, requests=(), one=False):
         )
     if one and not requests:
         return _automatic(source, "auto:last-conv") or source.taps[-1:]
-    wanted = set()
-    for request in requests or ("*",):
-        named = (
-            _automatic(source, request)
-            if request.startswith("auto:")
-            else fnmatch.filter(source.taps, request)
-        )
-        if not named:
-            raise UsageError(
-                f"--tap {request}: {source.name} has {', '.join(source.taps)}; gradtools extract --tap {request} adds more"
-            )
-        wanted |= set(named)
+    wanted = names.resolve(
+        requests or ("*",),
+        source.taps,
+        lambda request: (
+            f"--tap {request}: {source.name} has no such tap (gradtools extract --tap {request} adds it)"
+        ),
+        expand=lambda request: _automatic(source, request),
+    )
     return [tap for tap in source.taps if tap in wanted]
 
 

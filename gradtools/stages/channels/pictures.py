@@ -1,12 +1,11 @@
 """What the pictures of pytorch-cnn-visualizations show, measured on stored maps of all, positive and negative channels."""
 
 import dataclasses
-import fnmatch
 
 import numpy as np
 
 from gradtools.math.maps import ones
-from gradtools.selection import maps
+from gradtools.selection import maps, names
 from gradtools.stages.channels.distribution import Means, means_over_images
 from gradtools.stages.channels.tables import table
 from gradtools.store import paths
@@ -78,7 +77,7 @@ def taps_of(source, requests):
         tap
         for tap in taps
         if all(f"{method}@{tap}" in source.maps for method in METHODS)
-        and (not requests or any(fnmatch.fnmatch(tap, request) for request in requests))
+        and (not requests or any(names.match(request, [tap]) for request in requests))
     ]
 
 

@@ -84,13 +84,14 @@ def measure(a, b, counts, options, merges=None):
         return _measured_in_blocks(a, b, counts)
     first, second = (rsa.off_diagonal(side.similarities(0, side.n)) for side in (a, b))
     found, moved = _of_matrices(first, second, counts)
-    found |= _of_ranks(first, second, counts)
+    steps = [rsa.stepped(matrix, side.metric) for matrix, side in ((first, a), (second, b))]
+    found |= _of_ranks(*steps, counts)
     found |= _of_vectors(a, b, counts)
     heights = [_heights(side, tree) for side, tree in zip((a, b), merges)]
     found |= _of_trees(a, b, merges, heights, counts, options.k)
     tested = {
         "rsa_pearson": (first, second),
-        "rsa_spearman": (rsa.ranked(first), rsa.ranked(second)),
+        "rsa_spearman": tuple(map(rsa.ranked, steps)),
         "cophenetic": heights,
     }
     return Measured(_tested(found, tested, options), moved)

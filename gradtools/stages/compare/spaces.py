@@ -79,7 +79,8 @@ def gather(stores, arguments, options):
         for feature in features.resolve(
             source, requests, control=control or not requests and source.unit == "class"
         ):
-            own = features.normalised(source, feature, options.rows)
+            keep = samples.select(source, options.where) if options.where else None
+            own = features.normalised(source, feature, options.rows, keep)
             found.append(
                 Space(
                     feature.name,

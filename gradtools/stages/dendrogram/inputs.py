@@ -75,7 +75,9 @@ def _rows(source, keep, options):
     )
     if metric not in trees.METRICS:
         raise UsageError(f"--metric {metric}: write one of {', '.join(trees.METRICS)}")
-    rows = features.read_rows(features.normalised(source, feature, how), keep).astype(np.float64)
+    rows = features.read_rows(features.normalised(source, feature, how, keep), keep).astype(
+        np.float64
+    )
     _, degenerate = features.checked(
         lambda: vectors.prepared_rows(rows, metric), feature, keep, source
     )

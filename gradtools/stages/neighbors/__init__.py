@@ -1,7 +1,7 @@
 """features -> neighbors: the nearest samples of one sample or of all, and how often they are of its class.
 
 Rows are compared a block at a time: beside the rows (512 MiB of them, else they are read again for each block) a block of
-1,024 samples takes some 200 MiB. The order is that of the float32 values, ties by row, for any size of block.
+1,024 samples takes some 200 MiB. The order is that of the float64 values, ties by row, for any size of block.
 """
 
 import dataclasses
@@ -32,7 +32,10 @@ class Options:
     )
     where: tuple = ()
     k: int = 25
-    permutations: int = 1000  # of the row whose neighbours are asked for
+    permutations: int = 1000  # for the floor of the row whose neighbours are asked for
+    floor: str = (
+        "dimensions"  # what is shuffled: within dimensions across samples, or the row's own values
+    )
     resamples: int = 1000
     seed: int = 0
 
@@ -53,7 +56,8 @@ def chosen(source, options, one=False):
         found = [feature for feature in found if feature.kind == "activation"][:1] or found[:1]
     else:
         found = features.resolve(source, options.features, control=not one)
-    return [features.normalised(source, feature, options.rows) for feature in found]
+    keep = samples.select(source, options.where) if options.where else None
+    return [features.normalised(source, feature, options.rows, keep) for feature in found]
 
 
 def neighbors(source, output, options, **how):

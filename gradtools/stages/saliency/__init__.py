@@ -6,9 +6,11 @@ Maps are stored raw and signed, at the tap's own size; ReLU, resize, normalisati
 import dataclasses
 import functools
 
+import numpy as np
+
 from gradtools import store
 from gradtools.network import passes
-from gradtools.network.saliency import pairs
+from gradtools.network.saliency import methods, pairs
 from gradtools.network.saliency.batch import run_images, run_pairs
 from gradtools.network.saliency.methods import NAMES
 from gradtools.selection import images as store_images
@@ -16,6 +18,11 @@ from gradtools.stages import run
 from gradtools.stages.saliency import plan as planning
 from gradtools.stages.saliency import schema
 from gradtools.store import paths
+
+NAMED = 3  # images that a line about maps names
+UNDEFINED = "weights are taken as 0 where their denominator is not positive,"
+NEAR_POLE = f"weights are within {methods.POLE:g} of their pole, where a tiny change of an image moves its map by tens of percent,"
+OVERFLOW = "exp(score) overflows, and the map is zero,"
 
 __all__ = ["NAMES", "Options", "run_images", "run_pairs", "saliency"]
 
@@ -107,6 +114,7 @@ def saliency(
             say=this.say,
             progress=this.progress,
         )
+        _say_weights(plan, part, this.say)
         with part.finish(this.progress) as sink:
             this.note(
                 sink,
@@ -149,6 +157,30 @@ def _compute(plan, part, batch, allowed, **how):
         batch_size=batch,
         **how,
     )
+
+
+def _say_weights(plan, part, say):
+    """Name the maps of Grad-CAM++ some of whose weights are undefined, overflow, or lie near their pole."""
+    for one in plan.every_map:
+        if one.method == methods.PLUS_PLUS:
+            _say_maps(plan, part, paths.undefined(one.name), f"{one.name}: {UNDEFINED}", say)
+            _say_maps(plan, part, paths.near_pole(one.name), f"{one.name}: {NEAR_POLE}", say)
+        elif one.method == methods.LITERAL:
+            _say_maps(plan, part, paths.undefined(one.name), f"{one.name}: {OVERFLOW}", say)
+
+
+def _say_maps(plan, part, path, text, say):
+    """Say how many maps have a count at a path, and name the first of their images."""
+    rows = np.flatnonzero(part.values(path))
+    if len(rows):
+        ids = plan.job.images.ids
+        of_map = (
+            np.repeat(np.arange(len(ids)), plan.rows)
+            if plan.pairs is None
+            else plan.pairs.reshape(-1)
+        )
+        named = ", ".join(ids[of_map[row]] for row in rows[:NAMED])
+        say(f"{text} in {len(rows)} maps ({named}{', ...' if len(rows) > NAMED else ''})")
 
 
 def _outputs(job, pixels):

@@ -63,6 +63,15 @@ def columns(plan):
                     axis=maps,
                 )
             )
+        if one.method == methods.PLUS_PLUS:
+            found.append(
+                column(
+                    paths.near_pole(one.name),
+                    dtype="i4",
+                    long_name="entries whose weight has a denominator within .01 of 0",
+                    axis=maps,
+                )
+            )
     return found
 
 

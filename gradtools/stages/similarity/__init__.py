@@ -112,8 +112,9 @@ def chosen(source, options):
         else []
     )
     if not of_maps or others or source.taps and not requests:
+        keep = samples.select(source, options.where) if options.where else None
         return [
-            features.normalised(source, feature, options.rows)
+            features.normalised(source, feature, options.rows, keep)
             for feature in features.resolve(source, others)
         ], of_maps
     return [], of_maps

@@ -65,7 +65,9 @@ def _mean_row_share(feature, keep):
 
 def _between_normalisations(source, feature, chosen):
     """{spearman_post_raw: .., ..} of the cosines of all pairs."""
-    of_all = {how: features.normalised(source, feature, how) for how in class_rows.NORMALISATIONS}
+    of_all = {
+        how: features.normalised(source, feature, how, chosen) for how in class_rows.NORMALISATIONS
+    }
     rows = {
         how: vectors.unit_rows(features.read_rows(one, chosen))[0] for how, one in of_all.items()
     }
