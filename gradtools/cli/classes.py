@@ -23,7 +23,7 @@ def command(console, model, weights, trust_weights, class_names, output, force):
     No image is needed: similarity, neighbors, cluster, dendrogram and compare work on the classes as on images. The
     rows are stored as they are; --rows of those commands normalises them.
     """
-    target = passes.output(output)
+    target = passes.output_file(output)
     from gradtools import store
 
     store.check_output(target, force)

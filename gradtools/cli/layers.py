@@ -2,8 +2,7 @@
 
 import click
 
-from gradtools.cli import options
-from gradtools.tables.rows import write_table
+from gradtools.cli import options, terminal
 
 
 @options.command(
@@ -37,6 +36,7 @@ def command(console, model, weights, trust_weights, preprocess, size, head, form
     it holds nothing beyond the target's label.
     """
     from gradtools.stages import layers
+    from gradtools.tables import taps
 
     given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
     rows, notes = layers.describe(
@@ -44,4 +44,4 @@ def command(console, model, weights, trust_weights, preprocess, size, head, form
     )
     for note in notes:
         console.say(note)
-    write_table(rows, list(rows[0]), form or "text")
+    terminal.print_tables([taps.build(model, rows)], form)

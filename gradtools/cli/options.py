@@ -4,9 +4,11 @@ import functools
 import sys
 
 import click
+from click.core import ParameterSource
 
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+from gradtools.tables.wording import ROWS
 
 WRITTEN = {
     "output": "-o",
@@ -100,10 +102,17 @@ feature = click.option(
     help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
 )
 
+
+def stored_rows(word: str | None) -> str | None:
+    """Return the word of a store for one of --rows."""
+    return next((stored for stored, shown in ROWS.items() if shown == word), None)
+
+
 rows = click.option(
     "--rows",
-    type=click.Choice(["post", "raw", "gauge"]),
-    help="Of vectors: less their own mean and over their deviation (dividing by D - 1), as they are, or less the mean row of the chosen samples (of class rows: of all classes).  [default: post for classes, else raw]",
+    type=click.Choice(list(ROWS.values())),
+    callback=lambda _context, _parameter, word: stored_rows(word),
+    help="Of vectors: less their own mean and over their deviation (dividing by D - 1), as they are, or less the mean row of the chosen samples (of class rows: of all classes).  [default: standardised for classes, else raw]",
 )
 
 where = click.option(
@@ -165,41 +174,22 @@ weights = combine(
     ),
 )
 
-_spec = {
-    "metavar": "SPEC",
-    "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable.",
-}
-model_setup = combine(
-    weights,
-    click.option(
-        "--preprocess",
-        metavar="P",
-        help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c.",
-    ),
-    click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line."),
-    click.option(
-        "--head",
-        type=click.Choice(["auto", "none"]),
-        default="auto",
-        help="none: the network has no classes; its output is an embedding.",
-    ),
-)
 
-model = combine(click.option("--model", required=True, **_spec), model_setup)
-model_or_none = combine(click.option("--model", **_spec), model_setup)
+def given(*names: str) -> list[str]:
+    """Return those of the command's options that stand on the command line, as they are written there.
 
-device = combine(
-    click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),
-    click.option(
-        "--dtype",
-        type=click.Choice(["float32", "float64"]),
-        default="float32",
-        help="Type the network computes in.",
-    ),
-    click.option(
-        "--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"
-    ),
-)
+    Parameters
+    ----------
+    names
+        Of parameters; the result is in their order.
+    """
+    context = click.get_current_context()
+    written = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    return [
+        written[name]
+        for name in names
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
 
 
 def layers(text):

@@ -8,10 +8,14 @@ import io
 import os
 import stat
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 ORIENTATION = 0x0112  # EXIF tag
@@ -23,12 +27,12 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 class Unreadable(GradtoolsError):
     """An image that cannot be read: its path and why."""
 
-    def __init__(self, path, reason):
+    def __init__(self, path: str, reason: str):
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
 
 
-def read(path):
+def read(path: str) -> tuple["Image.Image", np.ndarray]:
     """An image and the digest of its file.
 
     EXIF orientation is applied; greyscale is replicated; palette, CMYK, YCbCr and LAB are converted; 16-bit grey is
@@ -58,7 +62,7 @@ def read(path):
     return _decoded(data, path), np.frombuffer(hashlib.sha256(data).digest(), "u1")
 
 
-def check_digest(path, digest, expected):
+def check_digest(path: str, digest: np.ndarray, expected: np.ndarray) -> None:
     """Stop where a file's digest, (32,) uint8, is not that of the image it was.
 
     Raises

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,12 +53,12 @@ class Subject:
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
 
-    def same_samples(self, other):
+    def same_samples(self, other: "Subject") -> bool:
         """Whether two models saw the same images under the same labels."""
         return (self.key[0], self.key[2]) == (other.key[0], other.key[2])
 
 
-def gather(paths):
+def gather(paths: Sequence[str]) -> list[Subject]:
     """Read every store and put those of one subject together.
 
     Raises
@@ -65,7 +66,7 @@ def gather(paths):
     GradtoolsError
         Where two stores of one subject hold different values for the same thing; names both.
     """
-    subjects = {}
+    subjects: dict[tuple, Subject] = {}
     for path in paths:
         with store.read(path) as source:
             found = _subject(source)
@@ -244,7 +245,7 @@ def _equal(a, b):
     )
 
 
-def short_name(spec):
+def short_name(spec: str) -> str:
     """The part of a model's name that tells it apart: a callable's or an architecture's."""
     return os.path.basename(str(spec)).rsplit(":", 1)[-1]
 
@@ -269,6 +270,6 @@ def _tell_apart(subjects):
             subject.name += " target=label (leaks)"
 
 
-def role(subject, feature):
+def role(subject: Subject, feature: str) -> str:
     """A feature's name that means the same in every model (`features.role`)."""
     return features.role(subject.taps, feature)

@@ -24,11 +24,11 @@ MIXTURE_STARTS = 5  # at most: expectation-maximisation is slow
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options that decide the values, by their names on the command line."""
 
-    features: tuple = ()
-    methods: tuple = ("kmeans", "gmm")
-    where: tuple = ()
+    feature: tuple[str, ...] = ()
+    method: tuple[str, ...] = ("kmeans", "gmm")
+    where: tuple[str, ...] = ()
     k: int | None = None
     pca: int = 0
     normalize: str = "unit"
@@ -54,11 +54,11 @@ def cluster(source, output, options, **how):
     job = run.begin(output, [source], **how)
     groups = samples.group(source, options.where, job.say)
     k = _number_of_clusters(source, groups, options)
-    chosen = features.resolve(source, options.features)
+    chosen = features.resolve(source, options.feature)
     _say_cost(groups, options, job.say)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
-    with job.progress(len(chosen) * len(options.methods), 0, "clusterings") as advance:
+    with job.progress(len(chosen) * len(options.method), 0, "clusterings") as advance:
         for feature in chosen:
             x, kept = _vectors(source, feature, groups.keep, options)
             if len(x) < k:
@@ -70,7 +70,7 @@ def cluster(source, output, options, **how):
                     f"{feature.name}: {(~kept).sum()} rows of zeros have no direction and are left out"
                 )
             projections[feature.name] = _projection(x, kept)
-            for method in options.methods:
+            for method in options.method:
                 results.append(_clustered(feature, method, x, kept, k, groups, options, controls))
                 advance(1)
     if controls["leaks"]:
@@ -86,7 +86,7 @@ def _say_cost(groups, options, say):
     """Say what the intervals cost, as a multiple of the values' work: half samples are half the rows."""
     if not options.intervals or options.resamples == 0:
         return
-    for method in options.methods:
+    for method in options.method:
         n = len(groups.classes)
         halves = options.resamples or half_samples.number_of_halves(n, method)
         once = 1 if method == "agglomerative" else options.repeats

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from gradtools.errors import UsageError, near_names
 
-ORDER = ("architecture", "mathematics", "store", "glossary", "changes")  # as they are listed
+ORDER = (
+    "architecture",
+    "mathematics",
+    "coverage",
+    "store",
+    "glossary",
+    "changes",
+)  # as they are listed
 
 
 def names() -> list[str]:

@@ -181,7 +181,8 @@ def _of_region(image_map: np.ndarray, region: regions.Region) -> tuple:
 def _gathered(rows: Iterator[tuple]) -> Measures:
     """Return measures of single maps as arrays."""
     columns = [np.array(column) for column in zip(*rows)]
-    return Measures(*columns[:5], degenerate=int(columns[5].sum()))
+    energy, pointing, precision, box_iou, mask_iou, degenerate = columns
+    return Measures(energy, pointing, precision, box_iou, mask_iou, int(degenerate.sum()))
 
 
 def subsets(found: list[regions.Region]) -> dict[str, np.ndarray]:

@@ -78,7 +78,7 @@ def extraction():
                 turns(own, other),
                 target,
             )
-    from gradtools.cli import passes
+    from gradtools.network import passes
 
     passes.keep_freed_memory()
     other = sides.eager()

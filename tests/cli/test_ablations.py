@@ -1,6 +1,5 @@
 """gradtools channels --ablate in the shell: from images and from a store, killed, in a pipe, and asked wrongly."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,9 +8,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from networks import TOY_SOURCE
-from shell import call, equal_after_kills
+from shell import call, equal_after_kills, rows_of
 
 from gradtools import store
+from gradtools.tables.wording import ABLATED, RANK_BY, RANKINGS_OF_CHANNELS
 
 RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
 MODEL = ("--model", "toy.py:Toy", "--tap", "stem", "--resamples", "20")
@@ -106,17 +106,19 @@ def test_tables_for_people_and_for_programs(workplace, monkeypatch, capsys):
         "--force",
         "-q",
     )
-    rows = json.loads(ended.out)["rows"]
-    mine = {row["ranking"]: row["value"] for row in rows if row["table"] == "ablation"}
+    rows = rows_of(ended.out)
+    mine = {row["column"]: row["value"] for row in rows if row["table"] == "channel-ablation"}
     assert mine == pytest.approx(
         {
-            name: value
+            RANKINGS_OF_CHANNELS[name]: value
             for name, value, fill in zip(stored["ranking"], stored["value"], stored["fill"])
             if fill == "zero"
         },
         abs=1e-6,
     )
-    assert {row["table"] for row in rows} == {"ablation", "subsets", "steps", "kernels"}
+    assert {row["table"] for row in rows} == {
+        f"channel-{name}" for name in ("ablation", "subsets", "steps", "kernels")
+    }
 
 
 def test_what_was_measured_is_a_feature_and_describes_itself(workplace, monkeypatch, capsys):
@@ -137,7 +139,7 @@ def test_what_was_measured_is_a_feature_and_describes_itself(workplace, monkeypa
         "--json",
         "-q",
     )
-    assert "ablation_mean@stem" in {row["feature"] for row in json.loads(ended.out)["rows"]}
+    assert ended.status == 0 and "ablation_mean@stem" in ended.out
     assert call(capsys, "channels", "c.h5", "--json", "--resamples", "10", "-q").status == 0
 
 
@@ -176,13 +178,12 @@ def test_training_steps_of_channels_are_means_over_images(workplace, monkeypatch
         "--json",
         "-q",
     )
-    rows = json.loads(ended.out)["rows"]
     found = {
-        (row["channel"], row["quantity"]): (row["value"], row["rank"])
-        for row in rows
-        if row["table"] == "kernels"
+        (row["row"], row["column"]): row["value"]
+        for row in rows_of(ended.out)
+        if row["table"] == "channel-kernels"
     }
-    assert len(found) == 4 * 3
+    assert len(found) == 4 * 3 * 2
     with store.read("k.h5") as source:
         for quantity, name in (
             ("kernel_gradient", "kernel_gradient"),
@@ -195,10 +196,10 @@ def test_training_steps_of_channels_are_means_over_images(workplace, monkeypatch
                 for k in range(4)
             ]
             for k in range(4):
-                assert found[k, quantity] == (
-                    pytest.approx(expected[k]),
-                    1 + sum(other > expected[k] for other in expected),
-                )
+                head = ABLATED[quantity]
+                assert found[f"stem {k}", head] == pytest.approx(expected[k])
+                rank = 1 + sum(other > expected[k] for other in expected)
+                assert found[f"stem {k}", RANK_BY.format(head)] == rank
 
 
 def test_curves_are_drawn_at_once_and_later_and_their_points_are_means_of_shares(
@@ -284,10 +285,9 @@ def test_one_image_has_no_interval_and_a_broken_score_is_said(workplace, monkeyp
     ended = call(
         capsys, "channels", one, *MODEL, "--ablate", "zero", "-o", "one.h5", "--json", "-q"
     )
-    rows = json.loads(ended.out)["rows"]
-    assert all(row.get("low") is None or row["low"] != row["low"] for row in rows) and any(
-        row.get("table") == "differences" for row in rows
-    )
+    rows = rows_of(ended.out)
+    assert all(row["low"] is None for row in rows)
+    assert any(row["table"] == "channel-differences" for row in rows)
     (workplace / "broken.py").write_text(
         TOY_SOURCE
         + RULES

@@ -7,10 +7,11 @@ import json
 import numpy as np
 import pytest
 from planted_channels import QUICK, TARGET, C, N, toy_stores, write
-from shell import call
+from shell import call, rows_of
 
 from gradtools import store
 from gradtools.stages import channels
+from gradtools.tables.wording import CHANNEL_STATISTICS, RANKINGS_OF_CHANNELS
 
 FEW = ("--resamples", 40, "--bins", 9)
 
@@ -26,30 +27,30 @@ def found(path):
         return channels.describe(source, channels.Options(**QUICK), say=lambda line: None)
 
 
-def rows_of(text, form):
-    return (
-        json.loads(text)["rows"]
-        if form == "json"
-        else list(csv.DictReader(io.StringIO(text), delimiter="\t" if form == "tsv" else ","))
-    )
+def separated(text, form):
+    if form == "json":
+        return rows_of(text)
+    return list(csv.DictReader(io.StringIO(text), delimiter="\t" if form == "tsv" else ","))
 
 
 @pytest.mark.parametrize("form", ["json", "tsv", "csv"])
 def test_tables_for_programs_have_every_value(path, found, form, capsys):
     ended = call(capsys, "channels", path, "--format", form, *FEW)
-    rows = rows_of(ended.out, form)
-    assert ended.status == 0 and len(rows) == 2 * 4 * (2 * 12 + 2 * 7)
+    rows = separated(ended.out, form)
+    kinds = 2 * len(CHANNEL_STATISTICS) + 2 * len(RANKINGS_OF_CHANNELS)
+    tables = ("channel-gradient", "channel-contribution", "channel-agreement")
+    assert ended.status == 0 and {row["table"] for row in rows} == set(tables)
+    assert len(rows) == 2 * 4 * (kinds + len(tables))  # of each also how many images
     row = next(
         row
         for row in rows
-        if (row["tap"], row["class"], row["of"], row["statistic"])
-        == ("late", "cat", "gradient", "zero")
+        if (row["table"], row["row"], row["column"]) == ("channel-gradient", "late cat", "at 0")
     )
     means = found.taps[1].distribution["gradient"]
     assert [float(row[key]) for key in ("value", "low", "high")] == pytest.approx(
         [means.value[2, 2], *means.bounds[2, 2]]
     )
-    assert int(row["images"]) == (TARGET == 2).sum()
+    assert int(row["n"]) == (TARGET == 2).sum()
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "latex"])
@@ -72,17 +73,16 @@ def test_the_top_of_a_class_prints_its_table(path, capsys):
     assert ended.out.startswith(
         f"cat, {(TARGET == 2).sum()} images: the first 2 of 7 channels of late by |gradient|\n"
     )
-    rows = rows_of(
-        call(capsys, "channels", path, "--of", "cat", "--top", 2, "--tap", "*", "--json", *FEW).out,
-        "json",
-    )
-    assert [row["tap"] for row in rows] == ["early"] * 2 + ["late"] * 2 and rows[0][
-        "contribution_rank"
-    ] == 1
-    assert (
-        rows[0]["contribution"] >= rows[1]["contribution"]
-        and rows[0]["low"] <= rows[0]["contribution"] <= rows[0]["high"]
-    )
+    ended = call(capsys, "channels", path, "--of", "cat", "--top", 2, "--tap", "*", "--json", *FEW)
+    rows = rows_of(ended.out)
+    assert [table["id"] for table in json.loads(ended.out)["tables"]] == [
+        "top-channels@early",
+        "top-channels@late",
+    ]
+    ranks = [row["value"] for row in rows if row["column"] == "rank by contribution"]
+    assert ranks == [1, 2, 1, 2]
+    first, second, *_ = [row for row in rows if row["column"] == "contribution"]
+    assert first["value"] >= second["value"] and first["low"] <= first["value"] <= first["high"]
 
 
 def test_stores_and_profiles(path, tmp_path, capsys, monkeypatch):
@@ -110,9 +110,7 @@ def test_stores_and_profiles(path, tmp_path, capsys, monkeypatch):
         "--no-intervals",
         "--json",
     )
-    assert ended.status == 0 and {row["feature"] for row in rows_of(ended.out, "json")} == {
-        "contribution@profile"
-    }
+    assert ended.status == 0 and "contribution@profile" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -187,8 +185,8 @@ def test_pictures_of_a_store_of_maps_alone(tmp_path, capsys):
             )
             for tap in ("low", "high")
         ]
-    rows = rows_of(call(capsys, "channels", maps, "--json", *FEW).out, "json")
-    assert [row["value"] for row in rows] == pytest.approx(
+    rows = rows_of(call(capsys, "channels", maps, "--json", *FEW).out)
+    assert [row["value"] for row in rows if row["column"] != "images"] == pytest.approx(
         np.concatenate([part.mean(axis=0) for part in values])
     )
     assert (
@@ -217,14 +215,13 @@ def test_a_sheet_is_drawn_from_stored_maps_and_from_the_model(tmp_path, capsys):
 def test_evaluate_shows_the_tables_a_row_a_tap(path, found, tmp_path, capsys):
     call(capsys, "channels", path, "-o", tmp_path / "t.h5", *FEW)
     rows = rows_of(
-        call(capsys, "evaluate", tmp_path / "t.h5", "--layout", "channels", "--json").out, "json"
+        call(capsys, "evaluate", tmp_path / "t.h5", "--layout", "channels", "--json").out
     )
     means = found.taps[1].distribution["contribution"]
     cell = [
         row
         for row in rows
-        if row["table"].startswith("contribution")
-        and row["row"].startswith("late")
+        if (row["table"], row["row"]) == ("channel-contribution", "late")
         and row["column"] == "Gini"
     ]
     assert [cell[0][key] for key in ("value", "low", "high")] == pytest.approx(

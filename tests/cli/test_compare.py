@@ -1,12 +1,12 @@
 """gradtools compare in the shell: its table, forms, pictures and mistakes; and what it says of real networks."""
 
 import csv
-import json
 
+import numpy as np
 import pytest
 from conftest import DATA, needs_data
 from planted import plant, write
-from shell import call
+from shell import call, rows_of
 
 from gradtools import store
 from gradtools.network import models
@@ -37,16 +37,18 @@ def found(paths, **options):
 
 def test_programs_get_a_row_a_statistic_and_a_row_a_sample(capsys, paths):
     ended = call(capsys, "compare", *paths[:2], "--feature", "logits", "--json", *QUICK)
-    rows, made = json.loads(ended.out)["rows"], found(paths[:2], features=("logits",))
-    table = compare.table(made)
-    assert [row["statistic"] for row in rows if row["statistic"] != "moved"] == table["statistic"]
-    assert [row["value"] for row in rows[: len(table["value"])]] == pytest.approx(
-        table["value"].tolist()
+    rows, made = rows_of(ended.out), found(paths[:2], feature=("logits",))
+    table, moved = compare.table(made).columns, compare.moved(made).columns
+    values = [row for row in rows if (row["table"], row["column"]) == ("compare", "value")]
+    assert [row["row"].split()[-1] for row in values] == table["statistic"]
+    assert [row["value"] for row in values] == pytest.approx(table["value"].tolist())
+    assert [row["p"] for row in values if "p" in row] == pytest.approx(
+        table["p"][np.isfinite(table["p"])].tolist()
     )
-    moved = [row for row in rows if row["statistic"] == "moved"]
-    assert [row["sample"] for row in moved] == compare.moved(made)["sample"] and moved[0][
-        "nearest_a"
-    ] in made.ids
+    far = [row for row in rows if (row["table"], row["column"]) == ("moved", "moved")]
+    assert [row["row"].split()[-1] for row in far] == moved["sample"]
+    near = [row["value"] for row in rows if row["column"] == "nearest in a"]
+    assert near == moved["nearest_a"] and set(near) <= set(made.ids)
     ended = call(capsys, "compare", *paths[:2], "--feature", "logits", "--tsv", *QUICK)
     assert len(list(csv.DictReader(ended.out.splitlines(), delimiter="\t"))) == len(rows)
 
@@ -65,9 +67,7 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, paths, monkeypatch):
         monkeypatch=monkeypatch,
     )
     lines = ended.out.splitlines()
-    first = (
-        found(paths[:2], features=("logits",)).comparisons[0].measured.statistics["cka_debiased"]
-    )
+    first = found(paths[:2], feature=("logits",)).comparisons[0].measured.statistics["cka_debiased"]
     assert (
         lines[0] == "30 images, cosine (rows raw)"
         and f"{first.value:.3f} [" in lines[2]
@@ -192,7 +192,7 @@ def test_real_networks_agree_with_each_other_and_with_a_taxonomy_and_random_weig
         (path.stem, path.parent.name) for path in sorted((DATA / "imagenet60").glob("*/*.jpg"))
     ]
     (tmp_path / "groups.csv").write_text("\n".join(",".join(pair) for pair in groups))
-    made = found([squeezenet], references=(str(tmp_path / "groups.csv"),))
+    made = found([squeezenet], reference=(str(tmp_path / "groups.csv"),))
     statistics = made.comparisons[0].measured.statistics
     assert (
         made.facts["samples"] == 60

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from planted_classes import NAMES, planted, write_classes
-from shell import call
+from shell import call, rows_of
 
 from gradtools import store
 from gradtools.math import trees
@@ -36,36 +36,31 @@ def tree(path):
 def test_json_has_merges_order_names_and_cut(capsys, path, tree):
     ended = call(capsys, "dendrogram", path, "--json", "--k", 6, "--find", "crane (1)", *QUICK)
     assert ended.status == 0 and ended.err == ""
-    found = json.loads(ended.out)
-    assert (
-        found["names"] == NAMES
-        and np.allclose(found["merges"], tree.merges)
-        and found["order"] == tree.order.tolist()
-    )
-    assert found["cut"] == tree.labels.tolist() and [row["name"] for row in found["rows"]] == [
-        NAMES[leaf] for leaf in tree.order
+    rows = rows_of(ended.out)
+
+    def column(table, name):
+        return [row["value"] for row in rows if (row["table"], row["column"]) == (table, name)]
+
+    merges = [column("tree-merges", name) for name in ("first", "second", "height", "size")]
+    assert np.allclose(np.transpose(merges), tree.merges)
+    leaves = [
+        row["row"] for row in rows if (row["table"], row["column"]) == ("tree-leaves", "index")
     ]
-    assert sorted(leaf for cluster in found["clusters"] for leaf in cluster["members"]) == list(
-        range(24)
-    )
-    assert (
-        found["facts"]["cophenetic"] == pytest.approx(tree.facts["cophenetic"])
-        and found["rows"][-1]["joins"] is None
-    )
-    assert (
-        set(found["find"]["crane (1)"]["names"])
-        == {NAMES[leaf] for leaf in found["find"]["crane (1)"]["members"]}
-        > {"crane (1)"}
-    )
+    assert leaves == [NAMES[leaf] for leaf in tree.order]
+    assert column("tree-leaves", "index") == tree.order.tolist()
+    assert column("tree-leaves", "cluster") == tree.labels[tree.order].tolist()
+    assert column("tree-leaves", "joins")[-1] is None and sum(column("tree-clusters", "size")) == 24
+    assert column("tree", "tree")[0] == pytest.approx(tree.facts["cophenetic"])
+    members, _ = trees.around(tree.merges, NAMES.index("crane (1)"))
+    assert column("tree-around", "index") == members.tolist() and len(members) > 1
 
 
 def test_tsv_has_a_leaf_a_line(capsys, path, tree):
     text = call(capsys, "dendrogram", path, "--tsv", "--k", 6, *QUICK).out
-    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t"))
-    assert [int(row["index"]) for row in rows] == tree.order.tolist() and [
-        row["name"] for row in rows
-    ] == [NAMES[leaf] for leaf in tree.order]
-    assert [int(row["cluster"]) for row in rows] == np.repeat(np.arange(6), 4).tolist()
+    every = csv.DictReader(io.StringIO(text), delimiter="\t")
+    rows = [row for row in every if (row["table"], row["column"]) == ("tree-leaves", "cluster")]
+    assert [row["row"] for row in rows] == [NAMES[leaf] for leaf in tree.order]
+    assert [int(row["value"]) for row in rows] == np.repeat(np.arange(6), 4).tolist()
 
 
 def test_on_a_terminal_the_tree_is_the_answer(capsys, path, tree, monkeypatch):
@@ -84,15 +79,16 @@ def test_on_a_terminal_the_tree_is_the_answer(capsys, path, tree, monkeypatch):
     lines = ended.out.splitlines()
     assert (
         ended.status == 0
-        and lines[0] == "Ward on weight, rows post: 24 classes; height: euclidean distance"
+        and lines[0] == "Ward on weight, rows standardised: 24 classes; height: euclidean distance"
     )
     assert [line.split("  ")[-1] for line in lines[2:26]] == [NAMES[leaf] for leaf in tree.order]
     facts = tree.facts
-    assert (
-        f"cophenetic correlation {facts['cophenetic']:.3f}; of rows with their values permuted: {facts['cophenetic_control']:.3f}"
-        in ended.out
-    )
-    assert "ARI 1.000" in ended.out and "around crane (1): the smallest cluster" in ended.out
+    line = next(line for line in lines if line.startswith("cophenetic correlation"))
+    shown = [f"{facts[name]:.3f}" for name in ("cophenetic", "cophenetic_control")]
+    assert [word for word in line.split() if word.startswith("0.")] == shown
+    agreement = next(line for line in lines if line.startswith("ARI of the cut"))
+    assert "1.000 ±0.000" in agreement
+    assert "around crane (1): the smallest cluster" in ended.out
 
 
 def test_a_large_tree_shows_its_top(capsys, tmp_path, monkeypatch):
@@ -103,7 +99,9 @@ def test_a_large_tree_shows_its_top(capsys, tmp_path, monkeypatch):
     shown = call(
         capsys, "dendrogram", path, "--k", 9, *QUICK, terminal=["out"], monkeypatch=monkeypatch
     ).out
-    assert "the tree above the cut" in shown and shown.count("(10)") == 9 and "ARI 1.000" in shown
+    assert (
+        "the tree above the cut" in shown and shown.count("(10)") == 9 and "1.000 ±0.000" in shown
+    )
     shown = call(
         capsys, "dendrogram", path, "--k", 1, *QUICK, terminal=["out"], monkeypatch=monkeypatch
     ).out
@@ -170,7 +168,7 @@ def test_newick_goes_to_a_file_or_to_stdout(capsys, path, tree, tmp_path):
         (["--k", 25, "--json"], 2, "between 1 and 24"),
         (["--linkage", "median", "--json"], 2, "ward"),
         (["--find", "unicorn", "--json"], 2, "unicorn"),
-        (["--rows", "pre", "--json"], 2, "gauge"),
+        (["--rows", "pre", "--json"], 2, "centred"),
         (["--find", "crane", "--json"], 2, "several"),
         (["--k", 2, "--cut-height", 3, "--json"], 2, "give one"),
     ],
@@ -205,26 +203,27 @@ def test_a_constant_row_is_no_leaf(capsys, tmp_path, monkeypatch):
         json.loads(call(capsys, "dendrogram", path, "--json", "--resamples", 0).out)
         for path in (whole, without)
     )
-    assert of_whole["names"] == of_others["names"] and of_whole["merges"] == of_others["merges"]
-    assert (
-        of_whole["facts"]["degenerate"] == 1
-        and "1 rows without a direction are left out" in of_whole["notes"]
-    )
+    of_whole, of_others = (made["tables"] for made in (of_whole, of_others))
+    assert [table["rows"] for table in of_whole[1:]] == [table["rows"] for table in of_others[1:]]
+    assert "1 zero rows are left out" in of_whole[0]["notes"]
     rows[:] = 0.5
     ended = call(capsys, "dendrogram", write_classes(tmp_path / "c.h5", rows, names), "--json")
-    assert ended.status == 1 and "6 of 6 rows of weight (rows post) have no direction" in ended.line
+    assert (
+        ended.status == 1
+        and "6 of 6 rows of weight (rows standardised) have no direction" in ended.line
+    )
 
 
 @pytest.mark.parametrize(
     "on, words",
     [
         ("rows", "Ward on weight"),
-        ("seed", "the blog post's as its code runs"),
-        ("intent", "the blog post's as it was meant"),
+        ("as-published", "the blog post's as its code runs"),
+        ("as-meant", "the blog post's as it was meant"),
     ],
 )
 def test_the_title_says_whose_tree_it_is(capsys, path, on, words):
     made = json.loads(
         call(capsys, "dendrogram", path, "--json", "--linkage-on", on, "--resamples", 0).out
     )
-    assert words in made["title"] and "seed's" not in made["title"]
+    assert words in made["tables"][0]["title"]

@@ -11,7 +11,7 @@ from gradtools import store
 from gradtools.stages import cluster, evaluate, similarity
 from gradtools.tables.model import as_cell
 
-LAYOUTS = (None, "layers", "seed")  # None: those of similarity and clustering
+LAYOUTS = (None, "layers", "gradient-similarity")  # None: those of similarity and clustering
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +20,13 @@ def paths(tmp_path_factory):
     found = [str(folder / "similarity.h5"), str(folder / "clusters.h5")]
     with store.read(write(folder / "a.h5", plant())) as source:
         chosen = similarity.Options(
-            resamples=20, permutations=20, features=("gradient", "activation", "logits")
+            resamples=20, permutations=20, feature=("gradient", "activation", "logits")
         )
         similarity.similarity(source, found[0], chosen, say=print)
         cluster.cluster(
             source,
             found[1],
-            cluster.Options(repeats=2, n_init=1, resamples=20, features=("gradient", "logits")),
+            cluster.Options(repeats=2, n_init=1, resamples=20, feature=("gradient", "logits")),
             say=print,
         )
     return tuple(found)
@@ -80,8 +80,11 @@ def test_text_shows_every_table_and_note(capsys, paths):
 
 
 def test_the_published_values_are_shown_where_asked(capsys, paths):
-    assert "0.970702" in call(capsys, "evaluate", *paths, "--layout", "seed", "--published").out
-    assert "0.970702" not in call(capsys, "evaluate", *paths, "--layout", "seed").out
+    assert (
+        "0.970702"
+        in call(capsys, "evaluate", *paths, "--layout", "gradient-similarity", "--published").out
+    )
+    assert "0.970702" not in call(capsys, "evaluate", *paths, "--layout", "gradient-similarity").out
 
 
 def test_what_nobody_computed_is_named_below(capsys, paths):
@@ -119,7 +122,7 @@ def test_only_what_the_layout_shows_is_missed(capsys, paths):
         ("clustering", False),
         ("similarity", False),
         ("layers", False),
-        ("seed", True),
+        ("gradient-similarity", True),
     ):
         path = paths[1] if layout == "clustering" else paths[0]
         assert ("no clusters" in call(capsys, "evaluate", path, *asked(layout)).err) == missed

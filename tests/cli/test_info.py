@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from planted import plant, write
-from shell import call
+from shell import call, rows_of
 
 from gradtools import store
 
@@ -68,7 +68,7 @@ def test_ids_are_what_where_list_reads(capsys, path, tmp_path):
     ended = call(capsys, "info", "--ids", path)
     assert ended.out.splitlines() == DATA.ids
     (tmp_path / "ids").write_text("\n".join(ended.out.splitlines()[:4]))
-    rows = json.loads(
+    rows = rows_of(
         call(
             capsys,
             "similarity",
@@ -78,8 +78,8 @@ def test_ids_are_what_where_list_reads(capsys, path, tmp_path):
             "--no-intervals",
             "--json",
         ).out
-    )["rows"]
-    assert {row["pairs"] for row in rows if row["statistic"] == "all"} == {6}
+    )
+    assert {row["n"] for row in rows if row["column"] == "all pairs"} == {6}
 
 
 def test_history_is_one_json_line_a_step(capsys, path):

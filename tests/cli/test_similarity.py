@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from planted import plant, write
-from shell import call
+from shell import call, rows_of
 
 from gradtools import figures, store
 from gradtools.stages import similarity
+from gradtools.tables.wording import STATISTICS, feature_head
 
 QUICK = ("--resamples", 20, "--permutations", 20)
 DATA = plant()
@@ -37,27 +38,27 @@ def results(path, **options):
 
 def same(rows, found):
     """Rows of a table for programs are the results, statistic by statistic."""
-    expected = [
-        (result.feature, result.metric, *of)
+    expected = {
+        (f"{feature_head(result.feature)} {result.metric}", STATISTICS[name]): values
         for result in found
-        for of in zip(
+        for name, *values in zip(
             *(result.columns[key] for key in ("statistic", "value", "low", "high", "pairs"))
         )
-    ]
+    }
     assert len(rows) == len(expected)
-    for row, values in zip(rows, expected):
-        assert [row["feature"], row["metric"], row["statistic"]] == list(values[:3])
+    for row in rows:
         numbers = [
-            float("nan") if row[key] is None else float(row[key])
-            for key in ("value", "low", "high", "pairs")
+            float("nan") if row[key] in (None, "") else float(row[key])
+            for key in ("value", "low", "high", "n")
         ]
-        assert numbers == pytest.approx([float(value) for value in values[3:]], nan_ok=True)
+        values = expected[row["row"], row["column"]]
+        assert numbers == pytest.approx([float(value) for value in values], nan_ok=True)
 
 
 def test_json_and_tsv_hold_every_value(capsys, path):
     ended = call(capsys, "similarity", path, "--json", *QUICK)
     assert ended.status == 0 and ended.err == ""
-    same(json.loads(ended.out)["rows"], results(path))
+    same(rows_of(ended.out), results(path))
     ended = call(capsys, "similarity", path, "--tsv", *QUICK)
     same(list(csv.DictReader(ended.out.splitlines(), delimiter="\t")), results(path))
 
@@ -77,9 +78,8 @@ def test_a_table_for_programs_beside_the_store(capsys, path, tmp_path):
     rows = list(csv.DictReader(ended.out.splitlines(), delimiter="\t"))
     with store.read(str(tmp_path / "out.h5")) as opened:
         columns, _ = opened.table("/similarity/logits/cosine")
-    assert [float(row["value"]) for row in rows if row["feature"] == "logits"] == pytest.approx(
-        columns["value"].tolist()
-    )
+    values = [float(row["value"]) for row in rows if row["row"] == "logits cosine"]
+    assert sorted(values) == pytest.approx(sorted(columns["value"]))
 
 
 def test_a_file_is_written_silently_where_there_is_no_terminal(capsys, path, tmp_path):
@@ -101,7 +101,7 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, path, monkeypatch):
     )
     (result,) = (
         result
-        for result in results(path, features=("gradient",))
+        for result in results(path, feature=("gradient",))
         if result.feature == "gradient@conv"
     )
     lines = ended.out.splitlines()
@@ -115,7 +115,7 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, path, monkeypatch):
         and shown in lines[2]
         and f"{result.facts['p_label_effect']:.3f}" in lines[2]
     )
-    assert lines[3].startswith("weight") and "pair AUC" in lines[1]
+    assert lines[3].startswith("class row") and "pair AUC" in lines[1]
 
 
 def test_with_an_output_the_terminal_gets_the_table_on_stderr(capsys, path, tmp_path, monkeypatch):
@@ -126,10 +126,8 @@ def test_with_an_output_the_terminal_gets_the_table_on_stderr(capsys, path, tmp_
 
 def test_a_store_may_name_its_feature(capsys, path):
     ended = call(capsys, "similarity", f"{path}::gradient@block", "--json", *QUICK)
-    assert list(dict.fromkeys(row["feature"] for row in json.loads(ended.out)["rows"])) == [
-        "gradient@block",
-        "weight",
-    ]
+    names = [row["row"] for row in rows_of(ended.out)]
+    assert list(dict.fromkeys(names)) == ["gradient@block cosine", "class row cosine"]
 
 
 def test_metrics_conditions_and_no_intervals(capsys, path):
@@ -145,12 +143,12 @@ def test_metrics_conditions_and_no_intervals(capsys, path):
         "--feature",
         "logits",
     )
-    rows = json.loads(call(capsys, "similarity", path, "--json", *options).out)["rows"]
-    assert {row["metric"] for row in rows} == {"dot", "euclidean"} and {
-        row["low"] for row in rows
-    } == {None}
+    rows = rows_of(call(capsys, "similarity", path, "--json", *options).out)
+    assert {row["row"].split()[-1] for row in rows} == {"dot", "euclidean"}
+    assert {row["low"] for row in rows} == {None}
     right = int((DATA.labels == DATA.predicted).sum())
-    assert {row["pairs"] for row in rows if row["statistic"] == "all"} == {right * (right - 1) // 2}
+    of_all = [row for row in rows if row["column"] == "all pairs"]
+    assert {row["n"] for row in of_all} == {right * (right - 1) // 2}
 
 
 def test_rows_of_zeros_are_said(capsys, tmp_path, monkeypatch):
@@ -159,7 +157,7 @@ def test_rows_of_zeros_are_said(capsys, tmp_path, monkeypatch):
     path = write(tmp_path / "a.h5", data)
     ended = call(capsys, "similarity", path, *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     assert (
-        "gradient@conv: 2 rows without a direction are left out" in ended.out
+        "gradient@conv: 2 rows without a direction (zero, or constant) are left out" in ended.out
         and "cosine, 30 images" in ended.out
     )
 
@@ -244,7 +242,7 @@ def test_a_picture_of_every_pair(capsys, path, tmp_path, monkeypatch):
 
 def test_without_labels_the_table_is_of_all_pairs(capsys, tmp_path, monkeypatch):
     path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
-    found = results(path, features=("gradient",))[0]
+    found = results(path, feature=("gradient",))[0]
     ended = call(
         capsys,
         "similarity",
@@ -275,10 +273,8 @@ def test_without_labels_the_table_is_of_all_pairs(capsys, tmp_path, monkeypatch)
         )
     ]
     assert all(number in lines[2] for number in shown) and "nan" not in ended.out
-    assert (
-        f"most alike are {found.facts['most_alike_first']} and {found.facts['most_alike_second']}"
-        in ended.out
-    )
+    pair = f"{found.facts['most_alike_first']}, {found.facts['most_alike_second']}"
+    assert pair in ended.out
 
 
 def test_through_a_pipe_everything_is_carried(path, tmp_path):
@@ -302,15 +298,20 @@ def test_without_labels_programs_get_no_empty_statistics(capsys, tmp_path, form)
     path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
     out = call(capsys, "similarity", path, "--feature", "logits", f"--{form}", *QUICK).out
     rows = (
-        json.loads(out)["rows"]
-        if form == "json"
-        else list(csv.DictReader(io.StringIO(out), delimiter="\t"))
+        rows_of(out) if form == "json" else list(csv.DictReader(io.StringIO(out), delimiter="\t"))
     )
-    names = [row["statistic"] for row in rows if row["feature"] == "logits"]
-    assert {"all", "median", "most_alike"} <= set(names) and not {
-        "within",
-        "between",
-        "label_effect",
-        "auc",
-    } & set(names)
-    assert all(row["value"] not in (None, "nan", "") and int(row["pairs"]) > 0 for row in rows)
+    names = {row["column"] for row in rows if row["row"] == "logits cosine"}
+    assert {"all pairs", "median", "most alike"} <= names
+    assert not {"within class", "between", "label effect | pred", "pair AUC"} & names
+    assert all(row["value"] not in (None, "nan", "") for row in rows)
+    assert all(int(row["n"]) > 0 for row in rows if row["column"] in STATISTICS.values())
+
+
+def test_on_a_narrow_terminal_the_table_is_in_parts(capsys, path, monkeypatch):
+    ended = call(
+        capsys, "similarity", path, *QUICK, terminal=["out"], columns=80, monkeypatch=monkeypatch
+    )
+    heads = [line for line in ended.out.splitlines() if line.startswith("feature")]
+    table = [line for line in ended.out.splitlines()[1:] if not line.startswith("  ")]
+    assert len(heads) > 1 and all(line.split()[:2] == ["feature", "metric"] for line in heads)
+    assert all(len(line) <= 80 for line in table)

@@ -10,13 +10,14 @@ from planted_overlays import IDS, planted
 from scipy import stats
 
 from gradtools import figures, store
-from gradtools.figures import activating, deletion, histograms, overlays
+from gradtools.figures import channel_sheets, deletion, histograms, overlays
 from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays import blending, ones
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.maps.resize import resize
+from gradtools.selection import channels as of_channels
+from gradtools.selection import groups
 from gradtools.stages import channels
-from gradtools.stages.channels import groups as grouping
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 
@@ -48,7 +49,9 @@ def test_bars_are_the_shares_of_the_channels(found, kind):
 
 def test_a_histogram_of_many_taps_has_a_panel_each(found):
     many = [
-        channels.Measured(**{**vars(found.taps[0]), "tap": f"a.very.long.name.of.a.tap.number.{i}"})
+        of_channels.TapChannels(
+            **{**vars(found.taps[0]), "tap": f"a.very.long.name.of.a.tap.number.{i}"}
+        )
         for i in range(9)
     ]
     titles = [
@@ -62,8 +65,8 @@ def test_the_title_says_whose_channels(found, tmp_path, monkeypatch):
     monkeypatch.setattr(histograms, "draw", lambda taps, kind, title: said.append(title))
     monkeypatch.setattr(figures.page, "save", lambda figure, path: None)
     figures.channels("net.py:make", found, "gradient", "a.png")
-    cat = channels.Found(
-        grouping.Groups(found.groups.keep, found.groups.code[:1], [], "cat"), found.taps, [], []
+    cat = of_channels.ChannelResults(
+        groups.Groups(found.groups.keep, found.groups.code[:1], [], "cat"), found.taps, [], {}
     )
     figures.channels("net.py:make", cat, "contribution", "a.png")
     assert said == [
@@ -78,9 +81,9 @@ def test_a_sheet_shows_every_channel_on_its_images(tmp_path, monkeypatch, low):
     maps = rng.random((2, 3, 4, 5)) * (2 if low else 1) + low
     rows, given = np.array([[3, 0, 1], [2, 1, 0]]), []
     monkeypatch.setattr(
-        activating, "draw", lambda *arguments, **more: given.append((*arguments, more))
+        channel_sheets, "draw", lambda *arguments, **more: given.append((*arguments, more))
     )
-    top = channels.Top(
+    top = of_channels.Top(
         "late",
         "wasp",
         "contribution",
@@ -94,7 +97,7 @@ def test_a_sheet_shows_every_channel_on_its_images(tmp_path, monkeypatch, low):
         3.0,
     )
     with store.read(path) as source:
-        activating.sheet(source, top, channels.Activating(rows, rng.random((2, 3)), maps))
+        channel_sheets.sheet(source, top, of_channels.TopImages(rows, rng.random((2, 3)), maps))
         frame = albums.frames(source, [0, 1, 2, 3])
         title, heads, lines, (bar,), more = given[0]
         assert (

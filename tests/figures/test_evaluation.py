@@ -114,7 +114,7 @@ def test_only_the_control_is_hatched():
     figure = bars.draw([subject()])
     groups = [group for group in figure.axes[0].containers if isinstance(group, BarContainer)]
     assert [group.get_label() for group in groups if group[0].get_hatch()] == ["weight"]
-    assert "weight (control)" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "class row (control)" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_references_stand_at_their_values():

@@ -44,7 +44,7 @@ def test_of_distances_the_smaller_are_nearer_and_without_a_floor_there_is_no_lin
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     with store.read(write(tmp_path_factory.mktemp("figures") / "a.h5", DATA)) as source:
-        options = similarity.Options(features=("gradient",))
+        options = similarity.Options(feature=("gradient",))
         return similarity.compute_matrices(source, similarity.chosen(source, options)[0], options)
 
 
@@ -91,7 +91,7 @@ def test_leaves_are_in_an_order_of_the_tree_as_near_as_any(found):
 def test_more_samples_than_are_drawn_are_drawn_by_the_seed(tmp_path, monkeypatch):
     monkeypatch.setattr(compared, "DRAWN", 10)
     with store.read(write(tmp_path / "a.h5", DATA)) as source:
-        options = similarity.Options(features=("logits",))
+        options = similarity.Options(feature=("logits",))
         drawn = similarity.compute_matrices(source, similarity.chosen(source, options)[0], options)
     assert (
         drawn[0].values["cosine"].shape == (10, 10)

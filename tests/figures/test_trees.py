@@ -41,7 +41,7 @@ def boxes(figure, texts):
 
 @pytest.mark.parametrize(
     "n, orientation",
-    [*((n, where) for n in (5, 60) for where in trees.ORIENTATIONS), (300, "left")],
+    [*((n, where) for n in (5, 60) for where in ("left", "top", "right", "bottom")), (300, "left")],
 )
 def test_names_are_apart_and_on_the_page(n, orientation, tmp_path):
     tree = grown(tmp_path, n)
@@ -112,7 +112,7 @@ def test_heights_have_their_unit_and_the_title_says_how(tmp_path):
     assert figure.axes[0].get_xlabel() == "height: 1 - cosine"
     assert [text.get_text() for text in figure.texts][:2] == [
         "net: 41 classes",
-        "average linkage on weight, rows gauge, cosine; 5 clusters",
+        "average linkage on weight, rows centred, cosine; 5 clusters",
     ]
 
 

@@ -45,20 +45,20 @@ def test_distances_are_those_of_loops():
     assert np.allclose(trees.distances(ROWS, "cosine", "ward"), pdist(unit), atol=1e-9)
     assert np.allclose(trees.distances_from_matrix(ROWS @ ROWS.T, "dot"), pdist(ROWS), atol=1e-9)
     assert np.allclose(
-        trees.distances(ROWS, "cosine", on="intent"),
+        trees.distances(ROWS, "cosine", on="as-meant"),
         (1 - cosines) / 2 - ((1 - cosines) / 2).min(),
         atol=1e-12,
     )
 
 
-def test_the_seed_as_written_is_scipys_linkage_of_the_uncondensed_matrix():
+def test_the_tree_as_published_is_scipys_linkage_of_the_uncondensed_matrix():
     half = (1 - np.corrcoef(ROWS)) / 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         written = hierarchy.linkage(half - half.min(), "ward")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ours = trees.linkage(trees.distances(ROWS, "correlation", on="seed"), order="none")
+        ours = trees.linkage(trees.distances(ROWS, "correlation", on="as-published"), order="none")
     assert np.allclose(written[:, 2], ours[:, 2], atol=1e-12)
     assert np.array_equal(hierarchy.linkage(pdist(half), "ward")[:, 3], ours[:, 3])
 
@@ -173,10 +173,10 @@ def test_the_top_of_a_tree_is_cut_as_the_tree():
         assert np.array_equal(trees.cut(top, k)[whole], trees.cut(merges, k))
 
 
-def test_clusters_are_coloured_below_a_share_of_the_way_up_or_the_seeds_two():
+def test_clusters_are_coloured_below_a_share_of_the_way_up_or_the_posts_two():
     merges = tree()
     assert trees.threshold(merges) == pytest.approx(0.3 * merges[0, 2] + 0.7 * merges[-1, 2])
-    assert trees.threshold(merges, "seed") == trees.threshold(merges, "intent") == 2
+    assert trees.threshold(merges, "as-published") == trees.threshold(merges, "as-meant") == 2
 
 
 NOT_EUCLIDEAN = np.array([[1, 0.9, 0], [0.9, 1, 0.9], [0, 0.9, 1]])
@@ -190,8 +190,8 @@ NOT_EUCLIDEAN = np.array([[1, 0.9, 0], [0.9, 1, 0.9], [0, 0.9, 1]])
         (np.array([[1, 0.2], [0.3, 1]]), {}, "not symmetric"),
         (np.array([[1, 2.0], [2, 1]]), {}, "at most 1"),
         (np.eye(3), {"method": "centroid"}, "ward, average"),
-        (np.eye(3), {"on": "rowz"}, "rows, seed, intent"),
-        (np.eye(3), {"metric": "euclidean", "on": "seed"}, "no --metric euclidean"),
+        (np.eye(3), {"on": "rowz"}, "rows, as-published, as-meant"),
+        (np.eye(3), {"metric": "euclidean", "on": "as-published"}, "no --metric euclidean"),
         (NOT_EUCLIDEAN, {"metric": "overlap"}, "take --linkage average"),
     ],
 )

@@ -246,12 +246,12 @@ def test_channels_as_samples(path, tmp_path):
             np.array(by_hand), rel=1e-5
         )
         quiet = {"say": lambda line: None}
-        asked = similarity.Options(features=("contribution@profile",), resamples=5, permutations=5)
+        asked = similarity.Options(feature=("contribution@profile",), resamples=5, permutations=5)
         assert similarity.similarity(made, None, asked, **quiet)[0].facts["rows"] == 12
         found, _ = cluster.cluster(
             made,
             None,
-            cluster.Options(features=("contribution@profile",), repeats=1, resamples=5),
+            cluster.Options(feature=("contribution@profile",), repeats=1, resamples=5),
             **quiet,
         )
         assert found[0].facts["k"] == 2 and found[0].labels.shape == (1, 12)

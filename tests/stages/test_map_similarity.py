@@ -53,7 +53,7 @@ def run(path, *requests, where=(), resamples=0, **options):
         }
     )
     asked = similarity.Options(
-        features=requests,
+        feature=requests,
         where=where,
         resamples=resamples,
         permutations=0,
@@ -151,7 +151,7 @@ def assert_equal(result, expected):
 @pytest.mark.parametrize("sign", ["for", "against"])
 def test_every_statistic_equals_a_loop(path, sign):
     """One map is constant and one has nothing for its target: both are degenerate, counted, and in no pair."""
-    results = run(path, "map:gradcam", sign=sign, metrics=tuple(LOOPS))
+    results = run(path, "map:gradcam", sign=sign, map_metric=tuple(LOOPS))
     assert [(result.feature, result.metric) for result in results] == [
         ("map:gradcam@block2", metric) for metric in LOOPS
     ]
@@ -166,7 +166,7 @@ def test_every_statistic_equals_a_loop(path, sign):
 
 
 def test_signed_maps_keep_what_speaks_against(path):
-    found = table(run(path, "map:gam", sign="signed", metrics=("CC",))[0])
+    found = table(run(path, "map:gam", sign="signed", map_metric=("CC",))[0])
     raw = raw_maps()["gam@block2"]
     same = [
         np.corrcoef(raw[i].ravel(), raw[j].ravel())[0, 1]
@@ -179,12 +179,12 @@ def test_signed_maps_keep_what_speaks_against(path):
 def test_settings_change_what_they_name(path):
     plain = {
         result.metric: table(result)["within"][0]
-        for result in run(path, "map:gam", metrics=("KLD", "JSD", "AUC"))
+        for result in run(path, "map:gam", map_metric=("KLD", "JSD", "AUC"))
     }
     other = {
         result.metric: result
         for result in run(
-            path, "map:gam", metrics=("KLD", "JSD", "AUC"), eps=1e-3, log_base=2, top_share=0.2
+            path, "map:gam", map_metric=("KLD", "JSD", "AUC"), eps=1e-3, log_base=2, top_share=0.2
         )
     }
     read = normalised(raw_maps()["gam@block2"])
@@ -235,7 +235,7 @@ def test_fused_taps_are_resized_normalised_and_fused(path, fuse):
     """Against torch's own bicubic resize, a map at a time."""
     import torch
 
-    result = run(path, "map:gam", fuse=fuse, size=(9, 8), metrics=("CC",))[0]
+    result = run(path, "map:gam", fuse=fuse, size=(9, 8), map_metric=("CC",))[0]
     assert (
         result.feature == "map:gam@block1+block2"
         and result.facts["fuse"] == fuse
@@ -269,7 +269,7 @@ def test_intervals_resample_images_and_two_maps_of_an_image_are_no_pair(tmp_path
     sample = np.random.default_rng(1).permutation(np.repeat(np.arange(COUNT), 2))
     raw = {"gradcam@block2": raw_maps(2 * COUNT)["gradcam@block2"]}
     result = run(
-        write(tmp_path / "a.h5", raw, sample), "map:gradcam", resamples=20, metrics=("CC",)
+        write(tmp_path / "a.h5", raw, sample), "map:gradcam", resamples=20, map_metric=("CC",)
     )[0]
     read, label = normalised(raw["gradcam@block2"]), sample % 3
     assert_equal(result, by_loop(read, label, "CC", sample))
@@ -306,7 +306,7 @@ def test_where_counts_a_pairs_map_only_where_both_images_are_kept(tmp_path):
         partner,
     )
     (tmp_path / "ids").write_text("00.png\n03.png\n09.png\n")
-    result = run(path, "map:gradcam", where=(f"list={tmp_path / 'ids'}",), metrics=("SIM",))[0]
+    result = run(path, "map:gradcam", where=(f"list={tmp_path / 'ids'}",), map_metric=("SIM",))[0]
     kept = [0, 1, 6, 7]  # of the pairs (0, 3) and (0, 9)
     read = normalised(raw_maps(8, seed=3)["gradcam@block2"][kept])
     value = [
@@ -327,7 +327,9 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
     read = normalised(raw["gam@block2"])
     mean = np.mean([LOOPS["CC"](a, b) for a, b in itertools.combinations(read, 2)])
     one = table(
-        run(write(tmp_path / "one.h5", raw, label=np.zeros(COUNT)), resamples=9, metrics=("CC",))[0]
+        run(
+            write(tmp_path / "one.h5", raw, label=np.zeros(COUNT)), resamples=9, map_metric=("CC",)
+        )[0]
     )
     assert (
         one["within"][0] == pytest.approx(mean)
@@ -335,9 +337,9 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
         and one["between"][3] == 0
     )
     none = table(
-        run(write(tmp_path / "none.h5", raw, label=-np.ones(COUNT)), resamples=9, metrics=("CC",))[
-            0
-        ]
+        run(
+            write(tmp_path / "none.h5", raw, label=-np.ones(COUNT)), resamples=9, map_metric=("CC",)
+        )[0]
     )
     assert (
         list(none) == ["all", "rest_mean", "centre"]
@@ -347,7 +349,7 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
 
 
 def test_between_can_be_left_out(path):
-    found = table(run(path, "map:gam", between=False, metrics=("CC",))[0])
+    found = table(run(path, "map:gam", between=False, map_metric=("CC",))[0])
     assert np.isnan(found["between"][0]) and found["within"][3] == 18
 
 
@@ -355,7 +357,7 @@ def test_only_degenerate_maps_give_no_value_and_no_warning(tmp_path):
     results = run(
         write(tmp_path / "a.h5", {"gam@block2": np.ones((COUNT, SIDE, SIDE))}),
         resamples=5,
-        metrics=map_metrics.METRICS,
+        map_metric=map_metrics.METRICS,
     )
     for result in results:
         assert (
@@ -487,7 +489,9 @@ def test_maps_of_the_label_are_said_to_leak(tmp_path):
 
 
 def seed_row(*paths):
-    found = evaluate.evaluate(evaluate.gather([str(path) for path in paths]), "seed")[0]
+    found = evaluate.evaluate(
+        evaluate.gather([str(path) for path in paths]), "gradient-similarity"
+    )[0]
     return found, found.rows[0]
 
 
@@ -512,7 +516,7 @@ def test_seeds_columns_are_means_of_class_means_of_grad_cam_at_its_own_size(tmp_
         expected = by_loop(read, np.arange(COUNT) % 3, metric)["within_macro"][0]
         assert row[f"Grad_Cam_{metric}"].value == pytest.approx(expected), metric
     assert "Grad_Cam_SSIM" not in found.columns
-    found, row = seed_row(written(path, tmp_path / "s.h5", metrics=("CC", "SSIM")))
+    found, row = seed_row(written(path, tmp_path / "s.h5", map_metric=("CC", "SSIM")))
     assert row["Grad_Cam_SSIM"].value == row["Grad_Cam_SSIM"].value
     assert any(
         "Grad_Cam_KLD" in note and "gradtools saliency | gradtools similarity" in note
@@ -525,7 +529,7 @@ def test_seeds_columns_are_means_of_class_means_of_grad_cam_at_its_own_size(tmp_
 def test_seeds_tap_is_the_last_convolution_of_the_features_beside(tmp_path):
     """Two taps alone leave the choice open; a feature store of the same images says which is the last convolution."""
     raw = raw_maps()
-    own = written(write(tmp_path / "a.h5", raw), tmp_path / "s.h5", metrics=("CC",))
+    own = written(write(tmp_path / "a.h5", raw), tmp_path / "s.h5", map_metric=("CC",))
     found, row = seed_row(own)
     assert np.isnan(row["Grad_Cam_CC"].value)
     with (
@@ -565,7 +569,7 @@ def test_maps_of_a_real_network_equal_a_loop(tmp_path):
         groups = samples.group(source, (), quiet)
         raw = source.values("/maps/gradcam@layer3/map").astype("f8")
         assert len(raw) == 40
-    for result in run(tmp_path / "maps.h5", metrics=tuple(LOOPS)):
+    for result in run(tmp_path / "maps.h5", map_metric=tuple(LOOPS)):
         assert_equal(
             result,
             by_loop(normalised(raw), groups.classes, result.metric, predicted=groups.predictions),

@@ -104,7 +104,7 @@ def _image(plan, place, ask, activation, slopes, reduced, number):
     """Everything measured of one image at one tap, by dataset."""
     maps, _ = taps.to_chw(activation, place.tap)
     values = {}
-    for name, fill in _fills(plan.job.options.fill, reduced, place).items():
+    for name, fill in _fills(plan.job.options.ablate, reduced, place).items():
         drop = (
             _by_contribution(name, fill, slopes, reduced["contribution"][0])
             if place.linear

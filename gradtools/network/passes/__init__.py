@@ -17,7 +17,7 @@ from gradtools.network.passes.loop import (
     judge_skipped,
     use_threads,
 )
-from gradtools.network.passes.plan import Job, Options, prepare
+from gradtools.network.passes.plan import Job, Options, keep_freed_memory, prepare
 
 __all__ = [
     "Job",
@@ -32,6 +32,7 @@ __all__ = [
     "forward",
     "inputs",
     "judge_skipped",
+    "keep_freed_memory",
     "outputs",
     "prepare",
     "reductions",

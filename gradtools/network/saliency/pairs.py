@@ -129,15 +129,15 @@ def forward(plan, x, chosen=None):
     output : (2n, K) tensor
     """
     job, head = plan.job, plan.job.model.head
-    pooled = plan.job.options.embedding == "pooled" and head is not None
+    at_head = plan.job.options.embedding == "head-input" and head is not None
     chosen = plan.taps if chosen is None else chosen
     every = list(dict.fromkeys([*chosen, *([plan.embedding] if plan.embedding else [])]))
-    with taps.head_inputs(job.network, head.name) if pooled else contextlib.nullcontext() as read:
+    with taps.head_inputs(job.network, head.name) if at_head else contextlib.nullcontext() as read:
         output, tapped = taps.forward(job.network, x, every)
     if plan.embedding is not None:
         embedding = _vector(*taps.to_chw(tapped[plan.embedding.name], plan.embedding))
     else:
-        embedding = read[-1] if pooled else output
+        embedding = read[-1] if at_head else output
     return embedding.flatten(1), {tap.name: tapped[tap.name] for tap in chosen}, output
 
 

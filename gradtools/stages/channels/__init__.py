@@ -4,108 +4,94 @@ Everything here follows from the gradients, activations and contributions that `
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
+from gradtools.selection import groups as grouping
 from gradtools.selection import names, samples
+from gradtools.selection.channels import ChannelResults
 from gradtools.stages import run
-from gradtools.stages.channels import groups as grouping
 from gradtools.stages.channels import pictures, profiles, tables
-from gradtools.stages.channels.activating import Activating, check_maps, most_activating
-from gradtools.stages.channels.distribution import Measured, measure
-from gradtools.stages.channels.top import Top, top
+from gradtools.stages.channels.distribution import measure
+from gradtools.stages.channels.top import top
+from gradtools.stages.channels.top_images import check_maps, most_activating
 from gradtools.store import paths
+from gradtools.store.reading import Store
 from gradtools.tables.wording import RANDOM_WEIGHTS
 
-__all__ = [
-    "Activating",
-    "Found",
-    "Measured",
-    "Options",
-    "Top",
-    "channels",
-    "check_maps",
-    "describe",
-    "most_activating",
-    "taps_of",
-    "top",
-]
+__all__ = ["Options", "channels", "check_maps", "describe", "most_activating", "taps_of", "top"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options of the command that decide the values."""
 
-    tap: tuple = ()  # names and globs of the store's taps; without any all, of one class the last convolution
+    tap: tuple[
+        str, ...
+    ] = ()  # names and globs of the store's taps; without any all, of one class the last convolution
     by: str = "target"  # what a class is: target, label
     of: str | None = None  # one class or image instead of all
-    where: tuple = ()
+    where: tuple[str, ...] = ()
     bins: int = 61
     resamples: int = 1000
     seed: int = 0
     profiles: bool = False  # the output's samples are the channels
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What was measured, over which groups of images."""
-
-    groups: grouping.Groups
-    taps: list  # of Measured
-    pictures: list  # of Pictures: taps that the store has maps of
-    outcomes: list
-    warnings: tuple = ()  # what the values do not mean, a sentence each
-
-
-def channels(source, output, options, **how):
+def channels(source: Store, output: str | None, options: Options, **how) -> ChannelResults:
     """Measure the channels of an open store and, where there is an output, write the tables.
 
     Parameters
     ----------
-    source : store.Store
-    output : str or None
+    output
         Path or '-'; None computes only.
-    options : Options
     how
         Fields of `run.Run`: carry, force, say, progress.
-
-    Returns
-    -------
-    Found
     """
     job = run.begin(output, [source], **how)
-    found = describe(source, options, say=job.say, progress=job.progress)
+    results = describe(source, options, say=job.say, progress=job.progress)
     if options.profiles and output is not None:
-        profiles.write(job, source, found, options)
+        profiles.write(job, source, results, options)
     elif output is not None:
-        replacing = [outcome.path for outcome in found.outcomes]
-        keep = found.groups.keep
-        with job.written("channels", source, keep, replacing, seed=options.seed) as sink:
-            for outcome in found.outcomes:
-                outcome.write(sink)
-    return found
+        _write(job, source, results, options)
+    return results
 
 
-def describe(source, options, *, say=print, progress=None):
-    """Measure the channels of every tap (see `channels`).
+def _write(job, source, results, options):
+    """Write the values of every tap and the tables."""
+    groups = results.groups
+    written = [paths.channels(channels.tap) for channels in results.taps]
+    written += [table.path for table in results.tables.values()]
+    with job.written("channels", source, groups.keep, written, seed=options.seed) as sink:
+        for channels in results.taps:
+            tables.write_values(sink, channels, groups)
+        for table in results.tables.values():
+            table.write(sink)
 
-    Returns
-    -------
-    Found
-    """
+
+def describe(
+    source: Store,
+    options: Options,
+    *,
+    say: Callable[[str], None] = print,
+    progress: Callable | None = None,
+) -> ChannelResults:
+    """Measure the channels of every tap (see `channels`)."""
     only_maps = not source.taps and not options.of and pictures.taps_of(source, options.tap)
     chosen = [] if only_maps else taps_of(source, options.tap, options.of is not None)
     groups = _groups(source, options, only_maps)
     warnings = tuple(_warnings(source))
     for line in warnings:
         say(line)
-    found = []
+    measured = []
     with (progress or interrupt.unwatched)(len(chosen), 0, "taps") as advance:
         for tap in chosen:
-            found.append(measure(source, tap, groups, options))
+            measured.append(measure(source, tap, groups, options))
             advance(1)
-    drawn = pictures.describe(source, groups.keep, options)
-    return Found(groups, found, drawn, _outcomes(source, found, drawn, groups, options), warnings)
+    of_pictures = pictures.describe(source, groups.keep, options)
+    results = _tables(source, measured, of_pictures, groups, options)
+    return ChannelResults(groups, measured, of_pictures, results, warnings)
 
 
 def _warnings(source):
@@ -125,8 +111,8 @@ def _groups(source, options, only_maps):
     return grouping.of_every_class(source, options.by, options.where)
 
 
-def _outcomes(source, found, drawn, groups, options):
-    """What goes into the output."""
+def _tables(source, measured, of_pictures, groups, options):
+    """The tables of an output, by name."""
     facts = {
         "by": options.by,
         "resamples": options.resamples,
@@ -134,17 +120,19 @@ def _outcomes(source, found, drawn, groups, options):
         "bins": options.bins,
         "left_out": int((samples.originals(source) & ~groups.keep).sum()),
     }
-    outcomes = [tables.Values(one, groups) for one in found]
-    if found:
-        outcomes += [
-            tables.distribution(found, groups, facts),
-            tables.agreement(found, groups, facts),
+    made = []
+    if measured:
+        made = [
+            tables.distribution(measured, groups, facts),
+            tables.agreement(measured, groups, facts),
         ]
-    return outcomes + ([pictures.outcome(drawn, facts)] if drawn else [])
+    if of_pictures:
+        made.append(pictures.as_table(of_pictures, facts))
+    return {table.method: table for table in made}
 
 
-def taps_of(source, requests=(), one=False):
-    """Taps (list of str) of a store that the requests name, in order of execution; all without a request.
+def taps_of(source: Store, requests: Sequence[str] = (), one: bool = False) -> list[str]:
+    """Return the taps of a store that the requests name, in order of execution; all without a request.
 
     Parameters
     ----------

@@ -23,14 +23,12 @@ __all__ = ["Found", "Near", "Options", "chosen", "neighbors", "of", "write_of"]
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options that decide the values, by their names on the command line."""
 
-    features: tuple = ()
+    feature: tuple[str, ...] = ()
     metric: str = "cosine"
-    rows: str | None = (
-        None  # how rows are normalised: post, raw, gauge; by default features.row_default
-    )
-    where: tuple = ()
+    rows: str | None = None  # a key of wording.ROWS; by default features.row_default
+    where: tuple[str, ...] = ()
     k: int = 25
     permutations: int = 1000  # for the floor of the row whose neighbours are asked for
     floor: str = (
@@ -51,11 +49,11 @@ class Found:
 
 def chosen(source, options, one=False):
     """Features whose rows are compared: what is asked for, else the defaults and the control; of `one` sample activation alone."""
-    if one and not options.features:
+    if one and not options.feature:
         found = features.resolve(source, control=source.unit == "class")
         found = [feature for feature in found if feature.kind == "activation"][:1] or found[:1]
     else:
-        found = features.resolve(source, options.features, control=not one)
+        found = features.resolve(source, options.feature, control=not one)
     keep = samples.select(source, options.where) if options.where else None
     return [features.normalised(source, feature, options.rows, keep) for feature in found]
 
@@ -100,7 +98,7 @@ def _possible(source, n, options, say):
     """Options with no larger k than a sample has others."""
     if n < 2:
         raise GradtoolsError(
-            f"{source.name}: {n} {units(source.unit, n)} to compare, and a neighbour takes two"
+            f"{source.name}: need at least 2 {units(source.unit)} to compare, got {n}"
         )
     if n - 1 < options.k:
         say(f"{n} {units(source.unit)}: each has {n - 1} other{'s' * (n > 2)}, so k is {n - 1}")
@@ -192,7 +190,7 @@ def _written(job):
         **dataclasses.asdict(job.options),
         "version": __version__,
         "carry": job.run.carry,
-        "features": list(at),
+        "feature": list(at),
         "inputs": job.source.digests(),
     }
     searches = [

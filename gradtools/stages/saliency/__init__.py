@@ -36,7 +36,7 @@ class Options(passes.Options):
     layers: int | None = None  # the last so many blocks, beside the taps
     channels: tuple = ("all",)  # subsets, in the grammar of `subset`
     pairs: str | None = None  # a CSV file, same-class:K, all
-    embedding: str = "pooled"  # pooled, output, or a tap
+    embedding: str = "head-input"  # head-input, output, or a tap
     seed: int = 0
     literal_exp: bool = False
     map_dtype: str = "float32"

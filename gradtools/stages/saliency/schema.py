@@ -8,6 +8,7 @@ from gradtools import store
 from gradtools.network import passes
 from gradtools.network.saliency import methods
 from gradtools.network.saliency.batch import NUMPY
+from gradtools.selection import words
 from gradtools.store import paths
 
 
@@ -110,7 +111,11 @@ def begin(part, plan):
     pairing = (
         {}
         if plan.pairs is None
-        else {"pairs": options.pairs, "embedding": options.embedding, "seed": options.seed}
+        else {
+            "pairs": options.pairs,
+            "embedding": words.EMBEDDING.get(options.embedding, options.embedding),
+            "seed": options.seed,
+        }
     )
     part.attributes(
         paths.MAPS,

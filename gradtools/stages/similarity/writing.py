@@ -52,7 +52,7 @@ def _fill(sink, job):
 def _write_matrices(job):
     """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time."""
     n = int(job.groups.keep.sum()) if job.chosen else 0
-    wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metrics]
+    wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metric]
     columns, of_maps, total = (
         [_matrix_column(feature, metric, n) for feature, metric in wanted],
         None,

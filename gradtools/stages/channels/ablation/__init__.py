@@ -28,10 +28,8 @@ class Options(passes.Options):
     """What decides the values, beside what every pass is asked."""
 
     tap: tuple = ("auto:last-block",)
-    fill: tuple = (
-        "zero",
-        "mean",
-    )  # what a channel is replaced by: zero, mean (of its own map), dataset
+    # what a channel is replaced by: zero, mean (of its own map), dataset
+    ablate: tuple[str, ...] = ("zero", "mean")
     channels: tuple = (
         "all",
         "positive",

@@ -13,6 +13,7 @@ from gradtools.math.clusters import agreement
 from gradtools.math.pairs import bootstrap
 from gradtools.math.pairs.influence import linear_replicates
 from gradtools.math.spaces import cka, cka_features, rsa
+from gradtools.selection.comparisons import Measures, Moved, Statistic
 from gradtools.stages.compare.spaces import HELD_BYTES
 
 BLOCK_ENTRIES = 1 << 24  # of a block of rows of a matrix that is not
@@ -21,37 +22,6 @@ WORK = (
 )  # pairs x permutations, beyond which there are fewer permutations; of Spearman's resamples a third
 LEAST_REPLICATES = 50  # resamples or permutations that say something
 FLOOR = 0.95  # quantile of the permuted statistics
-
-
-@dataclasses.dataclass(frozen=True)
-class Statistic:
-    """A value, its replicates (B,) or None, p and floor of the permutations, and its mean over samples in random order."""
-
-    value: float
-    replicates: np.ndarray | None = None
-    p: float = np.nan
-    floor: float = np.nan
-    shuffled: float = np.nan
-    permutations: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Moved:
-    """Of every sample (n,): 1 - the correlation of its similarities in a and in b, its interval, its nearest in both (rows)."""
-
-    value: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    nearest_a: np.ndarray
-    nearest_b: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What is known of a pair: {name: Statistic}, and its `Moved`."""
-
-    statistics: dict
-    moved: Moved
 
 
 def tree(relations, order="none"):
@@ -78,7 +48,7 @@ def measure(a, b, counts, options, merges=None):
 
     Returns
     -------
-    Measured
+    Measures
     """
     if a.n > rsa.HELD:
         return _measured_in_blocks(a, b, counts)
@@ -94,7 +64,7 @@ def measure(a, b, counts, options, merges=None):
         "rsa_spearman": tuple(map(rsa.ranked, steps)),
         "cophenetic": heights,
     }
-    return Measured(_tested(found, tested, options), moved)
+    return Measures(_tested(found, tested, options), moved)
 
 
 def _of_matrices(first, second, counts):
@@ -246,7 +216,7 @@ def _measured_in_blocks(a, b, counts):
         )
     found["cophenetic"] = Statistic(np.nan)
     unknown = np.full(a.n, np.nan)
-    return Measured(
+    return Measures(
         found, Moved(moved, unknown, unknown, *(np.concatenate(part) for part in zip(*nearest)))
     )
 

@@ -1,25 +1,15 @@
 """The images that activate a channel most, and its maps on them: stored ones, or from one pass over these images alone."""
 
-import dataclasses
-
 import numpy as np
 
 from gradtools import images
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.channels.channel_values import order
 from gradtools.selection import features
+from gradtools.selection.channels import TopImages
 from gradtools.store import paths
 
 BATCH = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class Activating:
-    """For each of K channels the images that activate it most: rows of the store (K, n), mean activations (K, n), maps (K, n, h, w)."""
-
-    rows: np.ndarray
-    activation: np.ndarray
-    maps: np.ndarray
 
 
 def most_activating(source, tap, channels, keep, count=8, model=None, images_dir=None):
@@ -58,7 +48,7 @@ def most_activating(source, tap, channels, keep, count=8, model=None, images_dir
         else _passed(source, tap, used, channels, model, images_dir)
     )
     where = np.searchsorted(used, rows)
-    return Activating(
+    return TopImages(
         rows, np.take_along_axis(values, places, 1), maps[where, np.arange(len(channels))[:, None]]
     )
 

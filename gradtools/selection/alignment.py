@@ -9,9 +9,9 @@ import collections
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.stages.compare import references
+from gradtools.selection import references
+from gradtools.selection.words import units
 from gradtools.store import paths
-from gradtools.tables.wording import units
 
 LEAST = 4  # samples that a comparison takes: the unbiased HSIC is a mean over quadruples
 

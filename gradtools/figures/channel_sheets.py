@@ -22,8 +22,8 @@ def channel_sheet(source, top, found, path, images_dir=None, rules=None, warning
     Parameters
     ----------
     source : store.Store
-    top : channels.Top
-    found : channels.Activating
+    top : selection.channels.Top
+    found : selection.channels.TopImages
     path : str
         As for `page.save`, and the errors too.
     images_dir, rules, warnings
@@ -38,8 +38,8 @@ def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
     Parameters
     ----------
     source : store.Store
-    top : channels.Top
-    activating : channels.Activating
+    top : selection.channels.Top
+    activating : selection.channels.TopImages
     images_dir, rules
         As for `overlays.open_album`.
     warnings : sequence of str
