@@ -87,6 +87,7 @@ def main(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     if name.startswith("gradtools-"):
         argv.insert(0, name.removeprefix("gradtools-").removesuffix(".py"))
+    _occupy_closed_streams()
     stdout = sys.stdout
     verbose = any(arg.startswith("-vv") for arg in argv)
     try:
@@ -127,6 +128,21 @@ def main(argv=None):
             file=sys.stderr,
         )
         return 1
+
+
+def _occupy_closed_streams():
+    """Keep a file that is opened later from getting the number of a closed stream, into which something may be printed.
+
+    What is written to a closed standard output is an error, on a closed standard error it is lost.
+    """
+    with contextlib.suppress(OSError):
+        while (number := os.open(os.devnull, os.O_RDONLY)) < 3:
+            pass
+        os.close(number)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, encoding="utf-8")  # not writable
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
 
 
 def _called(argv):

@@ -226,11 +226,18 @@ def output_store(argument, form=None):
         raise UsageError(
             f"--{form} is text on standard output, where -o - puts the store: leave one of them out"
         )
+    if not sys.stdout.writable() and argument in (None, "-"):
+        raise UsageError("standard output is closed: name a file with -o")
     if argument == "-" and sys.stdout.isatty():
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
-    if argument:
+    if argument and argument != "-":
         return argument
-    return None if sys.stdout.isatty() else "-"
+    if argument is None and sys.stdout.isatty():
+        return None
+    from gradtools.store import pipes
+
+    click.get_current_context().with_resource(pipes.reserved_output())
+    return "-"
 
 
 def carried(choice, source, target):

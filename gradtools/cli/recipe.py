@@ -1,6 +1,5 @@
 """gradtools recipe"""
 
-import os
 import sys
 
 import click
@@ -39,7 +38,5 @@ def _write(path: str, text: str, force: bool) -> None:
     from gradtools import store
 
     store.check_output(path, force)
-    part = f"{path}.part"
-    with open(part, "w", encoding="utf-8") as file:
+    with store.whole_file(path) as part, open(part, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(part, path)

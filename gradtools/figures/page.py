@@ -9,7 +9,8 @@ from typing import ParamSpec, TypeVar
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools import store
+from gradtools.errors import UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,26 +118,15 @@ def save(figure: Figure, path: str, option: str = "--figure") -> None:
         The file cannot be written.
     """
     check(path)
-    stem, suffix = os.path.splitext(path)
-    part = f"{stem}.part{suffix}"
+    suffix = os.path.splitext(path)[1]
     undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[
         suffix.lower()
     ]
-    try:
-        with style(), warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "Glyph .* missing from font"
-            )  # such a character is drawn as a box
-            figure.savefig(part, dpi=DPI, metadata=undated)
-        os.replace(part, path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise GradtoolsError(
-            f"{option} {path} cannot be written: {reason}; choose another place"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
+    with store.whole_file(path, option) as part, style(), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing from font"
+        )  # such a character is drawn as a box
+        figure.savefig(part, dpi=DPI, metadata=undated, format=suffix[1:].lower())
 
 
 def shown(name: str) -> str:

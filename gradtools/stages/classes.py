@@ -10,7 +10,8 @@ import numpy as np
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.network import passes
-from gradtools.store import paths, provenance
+from gradtools.stages import run
+from gradtools.store import paths
 
 
 def classes(model, output, *, force=False):
@@ -29,13 +30,13 @@ def classes(model, output, *, force=False):
     GradtoolsError
         The network has no classifier with a row for each class.
     """
-    begun = provenance.begin()
+    job = run.begin(output, force=force)
     if model.head is None:
         raise GradtoolsError(
             f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights"
         )
     count = len(model.head.weight)
-    with store.create(output, "classes", force=force, source=model.spec) as sink:
+    with store.create(output, "classes", force=job.force, source=model.spec) as sink:
         sink.attributes(paths.SAMPLES, unit="class")
         sink.put(paths.ID, sample_ids(model.class_names, count), long_name="class of the model")
         sink.put(paths.LABEL, np.full(count, -1, "i4"))
@@ -56,7 +57,7 @@ def classes(model, output, *, force=False):
             weights=str(model.weights),
             weights_sha256=model.weights_sha256,
         )
-        sink.history([], provenance.step(begun, classes=count, weights_sha256=model.weights_sha256))
+        job.note(sink, classes=count, weights_sha256=model.weights_sha256)
 
 
 def sample_ids(names, count):

@@ -8,14 +8,14 @@ import dataclasses
 
 import numpy as np
 
-from gradtools import interrupt, store
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import agreement, clustering, half_samples
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
 from gradtools.selection.results import Result
-from gradtools.store import paths, provenance
+from gradtools.stages import run
+from gradtools.store import paths
 
 METHODS = ("kmeans", "gmm", "agglomerative")
 PICTURE_COMPONENTS = 2
@@ -41,7 +41,7 @@ class Options:
     resamples: int | None = None  # half samples; by default half_samples.number_of_halves
 
 
-def cluster(source, output, options, *, carry=False, force=False, say=print, progress=None):
+def cluster(source, output, options, **how):
     """Cluster the features of an open store and, where there is an output, write it.
 
     Parameters and errors as for `similarity.similarity`.
@@ -51,18 +51,14 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
     results : list of Result
     projections : dict of feature name to ((n, 2) coordinates, (2,) shares of the variance)
     """
-    begun = provenance.begin()
-    if output is not None:
-        store.check_output(output, force, [source])
-    groups = samples.group(source, options.where, say)
+    job = run.begin(output, [source], **how)
+    groups = samples.group(source, options.where, job.say)
     k = _number_of_clusters(source, groups, options)
     chosen = features.resolve(source, options.feature, with_maps=True)
-    _say_cost(groups, options, say)
+    _say_cost(groups, options, job.say)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
-    with (progress or interrupt.unwatched)(
-        len(chosen) * len(options.method), 0, "clusterings"
-    ) as advance:
+    with job.progress(len(chosen) * len(options.method), 0, "clusterings") as advance:
         for feature in chosen:
             x, kept = _vectors(source, feature, groups.keep, options)
             if len(x) < k:
@@ -70,7 +66,7 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
                     f"{source.name}: {k} clusters of {len(x)} rows of {feature.name} that have a direction: ask for fewer with --k"
                 )
             if not kept.all():
-                say(
+                job.say(
                     f"{feature.name}: {(~kept).sum()} rows of zeros have no direction and are left out"
                 )
             projections[feature.name] = _projection(x, kept)
@@ -78,11 +74,11 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
                 results.append(_clustered(feature, method, x, kept, k, groups, options, controls))
                 advance(1)
     if controls["leaks"]:
-        say(
+        job.say(
             "target=label (leaks): the gradients were taken for the true label, so clusters of them are the labels by construction"
         )
     if output is not None:
-        _write(source, output, groups, results, projections, carry, force, say, begun, options)
+        _write(job, source, groups, results, projections, options)
     return results, projections
 
 
@@ -286,17 +282,12 @@ def _agreements(x, labels, classes, predictions):
     }
 
 
-def _write(source, output, groups, results, projections, carry, force, say, begun, options):
+def _write(job, source, groups, results, projections, options):
     """Clusterings and the coordinates of their picture."""
     replacing = [result.path for result in results] + [
         paths.projection(name) for name in projections
     ]
-    with store.create(output, "clusters", force=force) as sink:
-        behind = sink.carry(source, groups.keep, carry, replacing)
-        if behind:
-            say(
-                f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
-            )
+    with job.written("clusters", source, groups.keep, replacing, seed=options.seed) as sink:
         for result in results:
             result.write(sink)
         for name, (coordinates, explained) in projections.items():
@@ -308,7 +299,3 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
                 f"{paths.projection(name)}/explained",
                 explained,
             )
-        sink.history(
-            [source],
-            provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum())),
-        )

@@ -5,7 +5,7 @@ Each block of images is decoded while the one before is computed, and committed 
 
 import dataclasses
 
-from gradtools import images, interrupt, store
+from gradtools import images, store
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores
 from gradtools.network.passes import Job, TooManySkipped
@@ -33,14 +33,7 @@ def extract(
     model,
     output,
     options,
-    *,
-    threads=None,
-    workers=2,
-    max_skipped="1%",
-    force=False,
-    restart=False,
-    say=print,
-    progress=None,
+    **how,
 ):
     """Write the features of every image.
 
@@ -51,22 +44,18 @@ def extract(
     output : str
         Path of the store, or '-'.
     options : Options
-    max_skipped : str
-        Unreadable images allowed: a number or a percentage.
-    say : callable
-        Takes one line for the user.
-    progress : callable
-        `progress(total, done)` gives a context manager that yields `advance(n)`.
+    how
+        Fields of `run.Run`: threads, workers, max_skipped, force, restart, say, progress.
 
     Raises
     ------
     TooManySkipped, GradtoolsError
     """
-    begun = run.begin(output, force=force)
-    passes.use_threads(threads)
-    job = prepare(image_list, model, options, say)
+    this = run.begin(output, **how)
+    passes.use_threads(this.threads)
+    job = prepare(image_list, model, options, this.say)
     total, own = len(job.images.ids), job.images.images
-    allowed = passes.allowance(max_skipped, int(own.sum()))
+    allowed = passes.allowance(this.max_skipped, int(own.sum()))
     growth = store.Growth(
         "features",
         columns(job),
@@ -75,25 +64,23 @@ def extract(
         lambda sink: begin(sink, job),
         compress=options.compress,
     )
-    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
+    with this.grown(growth) as part:
         passes.compute(
             part,
             job,
             lambda pixels, labels, _: run_batch(job, pixels, labels),
             growth.blocks,
-            workers=workers,
-            say=say,
-            progress=progress,
+            workers=this.workers,
+            say=this.say,
+            progress=this.progress,
         )
         passes.judge_skipped(
             part, int(own.sum()), allowed
         )  # the images come first, and their versions are as readable
-        with part.finish(progress or interrupt.unwatched) as sink:
-            run.end(
+        with part.finish(this.progress) as sink:
+            this.note(
                 sink,
-                begun,
-                model,
-                part.unreadable[own],
+                **run.of_images(part.unreadable[own], model),
                 threads=passes.use_threads(),
                 versions=int((~own).sum()),
                 batch_limit=part.batch_limit,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gradtools import images, interrupt, store
+from gradtools import images, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.channels import deletion
 from gradtools.math.maps import map_controls
@@ -27,7 +27,7 @@ from gradtools.selection.results import Result
 from gradtools.stages import run
 from gradtools.store import Store, paths
 
-BLOCK = 32  # maps whose scores are kept at once
+BLOCK = 32  # maps whose scores are kept at once: even, so that a pair's two are together
 WHOLE = "whole"
 MASKS = {
     "map": "the map",
@@ -398,12 +398,7 @@ def measure(
     *,
     where: tuple[str, ...] = (),
     images_dir: str | None = None,
-    carry: bool = False,
-    threads: int | None = None,
-    force: bool = False,
-    restart: bool = False,
-    say: Callable[[str], None] = print,
-    progress: Callable | None = None,
+    **how,
 ) -> list[Result]:
     """Score the maps of an open store under every mask and write scores and statistics, block by block.
 
@@ -416,6 +411,8 @@ def measure(
         Path of the store, or '-'.
     where, images_dir
         Which samples, and where their images have gone.
+    how
+        Fields of `run.Run`.
 
     Returns
     -------
@@ -425,31 +422,28 @@ def measure(
     ------
     GradtoolsError, UsageError
     """
-    begun = run.begin(output, [source], force=force)
-    passes.use_threads(threads)
-    plan = make_plan(source, model, options, say, where, images_dir)
+    this = run.begin(output, [source], **how)
+    passes.use_threads(this.threads)
+    plan = make_plan(source, model, options, this.say, where, images_dir)
     keep = np.isin(np.arange(source.n_samples), list(plan.place))
-    size = max(2, BLOCK - BLOCK % 2)
     growth = store.Growth(
         "faithfulness",
         columns(plan),
-        store.cut(size, len(plan.rows)),
+        store.cut(BLOCK, len(plan.rows)),
         _command(plan, where),
-        lambda sink: _begin(sink, plan, keep, carry),
+        lambda sink: _begin(this, sink, plan, keep),
         compress=options.compress,
         units="maps",
     )
-    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
-        run.compute_blocks(part, functools.partial(compute, plan), progress, "maps")
-        with part.finish(progress or interrupt.unwatched) as sink:
+    with this.grown(growth) as part:
+        this.compute(part, functools.partial(compute, plan), "maps")
+        with part.finish(this.progress) as sink:
             scores = {column.path: part.values(column.path) for column in part.columns}
             results = summarise(plan, scores, options)
             for result in results:
                 result.write(sink)
-            read = np.zeros(len(plan.place), bool)
-            run.end(
-                sink, begun, model, read, [source], threads=passes.use_threads(), seed=options.seed
-            )
+            facts = run.of_images(np.zeros(len(plan.place), bool), model)
+            this.note(sink, [source], threads=passes.use_threads(), seed=options.seed, **facts)
     return results
 
 
@@ -462,9 +456,9 @@ def _command(plan: Plan, where: tuple[str, ...]) -> dict:
     }
 
 
-def _begin(sink: store.Sink, plan: Plan, keep: np.ndarray, carry: bool) -> None:
+def _begin(this: run.Run, sink: store.Sink, plan: Plan, keep: np.ndarray) -> None:
     """Write what does not grow: the samples, and which map each row is of."""
-    sink.carry(plan.source, keep, carry, [paths.FAITHFULNESS])
+    this.carry_on(sink, plan.source, keep, [paths.FAITHFULNESS])
     place = np.cumsum(keep) - 1
     sink.put(f"{paths.FAITHFULNESS}/sample", place[plan.sample].astype("i4"))
     sink.put(f"{paths.FAITHFULNESS}/map", plan.rows.astype("i4"))

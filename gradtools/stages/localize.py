@@ -6,11 +6,10 @@ Beside every map stand the centre of the frame and the map of another image.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-from gradtools import interrupt, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import map_controls
 from gradtools.math.maps.reading import read_maps
@@ -18,7 +17,8 @@ from gradtools.math.regions import faithfulness, localization, means
 from gradtools.selection import maps as stored
 from gradtools.selection import regions, samples
 from gradtools.selection.results import Result
-from gradtools.store import Store, paths, provenance
+from gradtools.stages import run
+from gradtools.store import Sink, Store, paths
 
 BLOCK = 64  # maps held at once
 SMALL = {
@@ -187,16 +187,7 @@ def hold_out(source: Store, found: list[regions.Region], options: Options) -> np
     return named[None]
 
 
-def localize(
-    source: Store,
-    output: str | None,
-    options: Options,
-    *,
-    carry: bool = False,
-    force: bool = False,
-    say: Callable[[str], None] = print,
-    progress: Callable | None = None,
-) -> list[Result]:
+def localize(source: Store, output: str | None, options: Options, **how) -> list[Result]:
     """Measure the maps of an open store and, where there is an output, write the measures.
 
     Parameters
@@ -206,8 +197,8 @@ def localize(
     output : str or None
         Path or '-'; None measures only.
     options : Options
-    carry : bool
-        Copy everything of the input.
+    how
+        Fields of `run.Run`.
 
     Returns
     -------
@@ -218,18 +209,16 @@ def localize(
     ------
     GradtoolsError, UsageError
     """
-    begun = provenance.begin()
-    if output is not None:
-        store.check_output(output, force, [source])
+    this = run.begin(output, [source], **how)
     kinds = stored.kinds(source, options.feature, options.layers, options.fuse)
     found = regions.of_maps(source, rows_of(source, options), options.boxes)
     for line in (*found.notes, *_left_out(found)):
-        say(line)
+        this.say(line)
     if not found.regions:
         raise GradtoolsError(f"{source.name}: no map has a box or mask to find in its frame")
     splits = hold_out(source, found.regions, options)
     measured: dict[str, Measures] = {}
-    with (progress or interrupt.unwatched)(len(kinds) + 1, 0, "kinds of maps") as advance:
+    with this.progress(len(kinds) + 1, 0, "kinds of maps") as advance:
         for name, (feature, fuse) in kinds.items():
             measured[name] = measure(source, feature, fuse, found.regions)
             advance(1)
@@ -238,14 +227,13 @@ def localize(
         advance(1)
     results = [_result(name, one, found, splits, options) for name, one in measured.items()]
     if output is not None:
-        with store.create(output, "localization", force=force) as sink:
-            keep = samples.select(source, options.where)
-            sink.carry(source, keep, carry, [paths.LOCALIZATION])
-            _write_rows(sink, source, keep, found.regions, measured)
+        keep = samples.select(source, options.where)
+        facts = {"seed": options.seed, "rows": len(found.regions)}
+        replacing = [paths.LOCALIZATION]
+        with this.written("localization", source, keep, replacing, **facts) as sink:
+            _write_rows(sink, keep, found.regions, measured)
             for result in results:
                 result.write(sink)
-            step = provenance.step(begun, [source], seed=options.seed, rows=len(found.regions))
-            sink.history([source], step)
     return results
 
 
@@ -332,8 +320,7 @@ def _table(
 
 
 def _write_rows(
-    sink: store.Sink,
-    source: Store,
+    sink: Sink,
     keep: np.ndarray,
     found: list[regions.Region],
     measured: dict[str, Measures],

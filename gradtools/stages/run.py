@@ -1,72 +1,139 @@
-"""How a command's work begins, goes through its blocks, and is told in the history."""
+"""The one skeleton of a command's work: check the output, begin, carry the input on, compute block by block, note the step.
 
-from collections.abc import Callable
+run = begin(output, [source], force=True, say=console.say)
+with run.written("clusters", source, keep, replacing, seed=0) as sink:  # short work: one file in one go
+    ...
+with run.grown(growth) as part:                                         # long jobs: block by block
+    run.compute(part, compute)
+    with part.finish(run.progress) as sink:
+        ...
+        run.note(sink, [source], seed=0)
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
 
 from gradtools import interrupt, store
 from gradtools.store import provenance
 
+Say = Callable[[str], None]
+Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
+Compute = Callable[[store.Block], dict[str, np.ndarray]]
 
-def begin(output, inputs=(), *, force=False):
-    """Refuse early what could not be written in the end.
 
-    Parameters
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a command is told beside the options that decide values.
+
+    Attributes
     ----------
-    output : str
-        Path of the store, or '-'.
-    inputs : sequence of store.Store
-
-    Returns
-    -------
-    tuple
-        As of `provenance.begin`, for `end`.
-    """
-    begun = provenance.begin()
-    store.check_output(output, force, inputs)
-    return begun
-
-
-def end(part, begun, model, unreadable, inputs=(), **facts):
-    """Write the step into the history of a part.
-
-    Parameters
-    ----------
+    output : str or None
+        Path of the store or '-'; None computes only.
+    carry : bool
+        Copy everything of the input.
+    force : bool
+        Replace an output that exists.
+    restart : bool
+        Drop what a stopped run of another command left.
+    threads : int, optional
+        Of the computation; by default torch's own number.
+    workers : int
+        Threads that read and decode images.
+    max_skipped : str
+        Unreadable images allowed: a number or a percentage.
+    say : callable
+        Takes one line for the user.
+    progress : callable
+        `progress(total, done, what)` gives a context manager that yields `advance(n)`.
     begun : tuple
-        From `begin`.
-    model : models.Model
+        As of `provenance.begin`.
+    """
+
+    output: str | None = None
+    carry: bool = False
+    force: bool = False
+    restart: bool = False
+    threads: int | None = None
+    workers: int = 2
+    max_skipped: str = "1%"
+    say: Say = print
+    progress: Progress = interrupt.unwatched
+    begun: tuple = dataclasses.field(default_factory=provenance.begin)
+
+    def carry_on(
+        self,
+        sink: store.Sink,
+        source: store.Store,
+        keep: np.ndarray,
+        replacing: Sequence[str] = (),
+    ) -> None:
+        """Copy what comes from the input, and name the results that a subset leaves out (see `Sink.carry`)."""
+        left_out = sink.carry(source, keep, self.carry, replacing)
+        if left_out:
+            self.say(f"not copied (computed from samples excluded here): {', '.join(left_out)}")
+
+    def note(self, sink: store.Sink, inputs: Sequence[store.Store] = (), **facts: object) -> None:
+        """Write the steps of the inputs and this one into the history."""
+        sink.history(inputs, provenance.step(self.begun, inputs, **facts))
+
+    @contextlib.contextmanager
+    def written(
+        self,
+        kind: str,
+        source: store.Store,
+        keep: np.ndarray,
+        replacing: Sequence[str] = (),
+        **facts: object,
+    ) -> Iterator[store.Sink]:
+        """Write the output in one go, from what is carried on of the input to the step in its history."""
+        with store.create(self.output, kind, force=self.force) as sink:
+            self.carry_on(sink, source, keep, replacing)
+            yield sink
+            self.note(sink, [source], **{"rows": int(keep.sum()), **facts})
+
+    def grown(self, growth: store.Growth) -> AbstractContextManager[store.Part]:
+        """Write the output block by block, resuming where the same command was stopped (see `store.grow`)."""
+        return store.grow(self.output, growth, force=self.force, restart=self.restart, say=self.say)
+
+    def compute(self, part: store.Part, compute: Compute, what: str = "rows") -> None:
+        """Compute and keep the blocks that are left, each by the numbers of its own rows."""
+        with self.progress(part.growth.entries, part.committed, what) as advance:
+            for block in part.left:
+                part.commit(block, compute(block))
+                advance(len(block))
+
+
+def begin(output: str | None, inputs: Sequence[store.Store] = (), **how) -> Run:
+    """Begin a command: refuse early what could not be written in the end.
+
+    Parameters
+    ----------
+    how
+        Fields of `Run`.
+    """
+    if how.get("progress") is None:
+        how.pop("progress", None)
+    run = Run(output, **how)
+    if output is not None:
+        store.check_output(output, run.force, inputs)
+    return run
+
+
+def of_images(unreadable: np.ndarray, model) -> dict[str, object]:
+    """What the history tells of a pass over images: how many were read and skipped, and by which network.
+
+    Parameters
+    ----------
     unreadable : (n,) bool array
-        Which of the images were skipped.
-    inputs : sequence of store.Store
-    facts
-        What else is told, JSON-able.
+    model : models.Model
     """
     skipped = int(unreadable.sum())
-    part.history(
-        inputs,
-        provenance.step(
-            begun,
-            inputs,
-            read=len(unreadable) - skipped,
-            skipped=skipped,
-            weights_sha256=model.weights_sha256,
-            **facts,
-        ),
-    )
-
-
-def compute_blocks(
-    part: store.Part,
-    compute: Callable[[store.Block], dict],
-    progress: Callable | None = None,
-    what: str = "rows",
-) -> None:
-    """Compute and keep the blocks that are left, each by its own rows.
-
-    Parameters
-    ----------
-    compute : callable
-        Takes a block, gives the arrays of its columns by path.
-    """
-    with (progress or interrupt.unwatched)(part.growth.entries, part.committed, what) as advance:
-        for block in part.left:
-            part.commit(block, compute(block))
-            advance(len(block))
+    return {
+        "read": len(unreadable) - skipped,
+        "skipped": skipped,
+        "weights_sha256": model.weights_sha256,
+    }

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradtools import images, interrupt, store
+from gradtools import images, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import ImageList
 from gradtools.math.channels.channel_values import spearman
@@ -187,19 +187,13 @@ def columns(plan: Plan) -> list[store.Column]:
     ]
 
 
-def measure(
-    listed: ImageList,
-    model: Model,
-    output: str,
-    options: Options,
-    *,
-    threads: int | None = None,
-    force: bool = False,
-    restart: bool = False,
-    say: Callable[[str], None] = print,
-    progress: Callable | None = None,
-) -> list[Result]:
+def measure(listed: ImageList, model: Model, output: str, options: Options, **how) -> list[Result]:
     """Compare the maps of random networks with the trained one's and write the comparisons, network by network.
+
+    Parameters
+    ----------
+    how
+        Fields of `run.Run`.
 
     Returns
     -------
@@ -210,9 +204,9 @@ def measure(
     ------
     GradtoolsError, UsageError
     """
-    begun = run.begin(output, (), force=force)
-    passes.use_threads(threads)
-    plan = make_plan(listed, model, options, say)
+    this = run.begin(output, **how)
+    passes.use_threads(this.threads)
+    plan = make_plan(listed, model, options, this.say)
     job = planning.make(listed, model, options, lambda line: None).job
     command = passes.schema.command(job) | {"maps": list(plan.trained), "seeds": options.seeds}
     growth = store.Growth(
@@ -223,15 +217,15 @@ def measure(
         lambda sink: _begin(sink, plan),
         units="random networks",
     )
-    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
-        run.compute_blocks(part, functools.partial(compute, plan), progress, "random networks")
-        with part.finish(progress or interrupt.unwatched) as sink:
+    with this.grown(growth) as part:
+        this.compute(part, functools.partial(compute, plan), "random networks")
+        with part.finish(this.progress) as sink:
             rows = {column.path: part.values(column.path) for column in part.columns}
             results = summarise(plan, rows)
             for result in results:
                 result.write(sink)
-            read = np.zeros(len(plan.pixels), bool)
-            run.end(sink, begun, model, read, (), threads=passes.use_threads(), seed=0)
+            facts = run.of_images(np.zeros(len(plan.pixels), bool), model)
+            this.note(sink, threads=passes.use_threads(), seed=options.seed, **facts)
     return results
 
 

@@ -10,7 +10,7 @@ from gradtools.store.growing import Growth, Part, grow
 from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, is_store, read
-from gradtools.store.writing import Sink, check_files, check_output, create
+from gradtools.store.writing import Sink, check_files, check_output, create, whole_file
 
 __all__ = [
     "FORMAT",
@@ -37,4 +37,5 @@ __all__ = [
     "read",
     "scales_of",
     "unit_digests",
+    "whole_file",
 ]

@@ -36,11 +36,11 @@ def fill(
         rows = column.axis.rows(growth.entries)
         layout.scale(file, column.axis.scale, _count(keep, column.axis.scale, rows))
     growth.begin(KeptSink(file, keep) if keep else Sink(file))
-    for column in growth.columns:
-        _make(file, column, growth, keep)
+    # kept open: closing a dataset after every block costs three times what writing it does
+    datasets = [(column, _make(file, column, growth, keep)) for column in growth.columns]
     with progress(growth.entries, 0, "written") as advance:
         for block, kept in stored:
-            _copy(file, block, kept, growth.columns, keep)
+            _copy(datasets, block, kept, keep)
             advance(len(block))
     return Sink(file)
 
@@ -69,7 +69,7 @@ def _count(keep: Mapping[str, np.ndarray], scale: str, rows: int) -> int:
 
 def _make(
     file: h5py.File, column: Column, growth: "Growth", keep: Mapping[str, np.ndarray]
-) -> None:
+) -> h5py.Dataset:
     """Make one dataset, still without values, with its dimensions."""
     rows = _count(keep, column.axis.scale, column.axis.rows(growth.entries))
     size = max(map(len, growth.blocks), default=1)
@@ -90,18 +90,18 @@ def _make(
     for length, path in zip((rows, *column.tail), dims):
         layout.scale(file, path, length)
     layout.attach(file, dataset, dims)
+    return dataset
 
 
 def _copy(
-    file: h5py.File,
+    datasets: Sequence[tuple[Column, h5py.Dataset]],
     block: Block,
     stored: Stored,
-    columns: Sequence[Column],
     keep: Mapping[str, np.ndarray],
 ) -> None:
     """Write the rows of one block that stay."""
     with stored.arrays() as arrays:
-        for column in columns:
+        for column, dataset in datasets:
             if not rows_of(column, block):
                 continue
             values, first = arrays.read(column.path), column.axis.rows(block.start)
@@ -109,7 +109,7 @@ def _copy(
                 stay = keep[column.axis.scale]
                 values = values[stay[first : first + len(values)]]
                 first = int(stay[:first].sum())
-            file[column.path][first : first + len(values)] = values
+            dataset[first : first + len(values)] = values
 
 
 class Pointers(Sink):

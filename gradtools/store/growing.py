@@ -152,13 +152,20 @@ class Part:
         if UNREADABLE in arrays and np.any(arrays[UNREADABLE]):
             kept[UNREADABLE] = np.asarray(arrays[UNREADABLE], "u1")
         facts = {} if self.batch_limit is None else {BATCH_LIMIT: self.batch_limit}
-        with disk_errors(self.name, f"{self.kept}; free some and give the same command again"):
+        with disk_errors(self.name, self._way):
             self._done[block.number] = self._keeper.add(block, kept, facts)
 
     @property
     def kept(self) -> str:
         """How much is safe, in words."""
         return f"{self.committed:,} of {self.growth.entries:,} {self.growth.units} are kept in {self.name}"
+
+    @property
+    def _way(self) -> str:
+        """What to do about a full disk."""
+        if self.temporary:
+            return pipes.ROOM
+        return f"{self.kept}; free some and give the same command again"
 
     def read(self, path: str, start: int, stop: int) -> np.ndarray:
         """Rows start..stop of a column, those of unreadable entries included."""
@@ -191,7 +198,7 @@ class Part:
         with self._finish() as path:
             stored = ((block, self._done[block.number]) for block in self.growth.blocks)
             with (
-                disk_errors(self.name, f"{self.kept}; free some and give the same command again"),
+                disk_errors(self.name, self._way),
                 h5py.File(path, "w") as file,
             ):
                 if self.temporary:

@@ -19,6 +19,7 @@ from gradtools.store.disk import tells_of_full_disk
 
 COPY_BYTES = 1 << 20
 PREFIX = "gradtools-"
+ROOM = "stores of pipes are kept in TMPDIR meanwhile: set it to a folder with more room, or use -o"
 
 
 @contextlib.contextmanager
@@ -34,6 +35,41 @@ def spooled_input() -> Iterator[str]:
         yield path
 
 
+_reserved: list[int] = []  # the descriptor that standard output had before `reserved_output`
+
+
+@contextlib.contextmanager
+def reserved_output() -> Iterator[None]:
+    """Keep standard output for a store: what else is printed meanwhile, by Python or by C, goes to standard error."""
+    try:
+        number = sys.stdout.fileno()
+        sys.stdout.flush()
+        kept = os.dup(number)
+    except (AttributeError, OSError, ValueError):  # closed, or not a file
+        yield
+        return
+    try:
+        try:
+            os.dup2(2, number)
+        except OSError:  # standard error is closed
+            _to_nothing(number)
+        _reserved.append(kept)
+        yield
+    finally:
+        with contextlib.suppress(ValueError, IndexError):
+            _reserved.remove(kept)
+        sys.stdout.flush()
+        os.dup2(kept, number)
+        os.close(kept)
+
+
+def _to_nothing(number: int) -> None:
+    """Let a descriptor lead nowhere."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, number)
+    os.close(nothing)
+
+
 @contextlib.contextmanager
 def spooled_output() -> Iterator[str]:
     """Path of a temporary file that is copied to standard output when the block ends well.
@@ -42,19 +78,14 @@ def spooled_output() -> Iterator[str]:
     """
     with _full(), _temporary() as (handle, path):
         yield path
-        stream = _stdout()
-        stream.flush()
         os.lseek(handle, 0, os.SEEK_SET)
+        if _reserved:
+            while piece := os.read(handle, COPY_BYTES):
+                blocks.write(_reserved[-1], iter([np.frombuffer(piece, "u1")]))
+            return
         while piece := os.read(handle, COPY_BYTES):
-            stream.write(piece)
-        stream.flush()
-
-
-def _stdout() -> BinaryIO:
-    """Where the bytes of a store go."""
-    if sys.stdout is None or sys.stdout.closed:
-        raise UsageError("standard output is closed: name a file with -o")
-    return sys.stdout.buffer
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
 
 def _copy(source: BinaryIO, target: int) -> int:
@@ -91,10 +122,7 @@ def _full() -> Iterator[None]:
     except OSError as error:
         if not tells_of_full_disk(error):
             raise
-        raise GradtoolsError(
-            f"no space left in {tempfile.gettempdir()}, where stores of pipes are kept meanwhile: "
-            "set TMPDIR to a folder with more, or use -o"
-        ) from error
+        raise GradtoolsError(f"no space left in {tempfile.gettempdir()}: {ROOM}") from error
 
 
 class Spool:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterator
 
 import h5py
 
@@ -32,7 +33,7 @@ RESULTS = tuple(
 )
 
 
-LONGEST_NAME = 250  # bytes, so that .part fits behind them
+LONGEST_NAME = 249  # bytes, so that a dot before and .part behind them fit
 
 
 def check_output(output, force=False, inputs=()):
@@ -126,6 +127,43 @@ def _same_file(a, b):
 
 
 @contextlib.contextmanager
+def whole_file(path: str, option: str = "-o") -> Iterator[str]:
+    """Give a file that is not a store its name only when it is whole.
+
+    Parameters
+    ----------
+    path : str
+        Where it goes; replaced where it exists (see `check_files`).
+    option : str
+        What the caller named the path with, for the error.
+
+    Yields
+    ------
+    str
+        Path to write to: hidden and with an end of its own, so that globs for pictures do not take it.
+
+    Raises
+    ------
+    GradtoolsError
+        The file cannot be written.
+    """
+    folder, name = os.path.split(part_of(path))
+    part = os.path.join(folder, "." + name.lstrip("."))
+    try:
+        yield part
+        with open(part, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(part, os.path.realpath(path))
+    except OSError as error:
+        raise GradtoolsError(
+            f"{option} {path} cannot be written: {error.strerror or error}; choose another place"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+
+
+@contextlib.contextmanager
 def create(output, kind, *, force=False, source="", root=""):
     """Write a store in one go; yields a `Sink`. A signal waits until the file has its name or is gone.
 
@@ -143,7 +181,8 @@ def create(output, kind, *, force=False, source="", root=""):
         if output != "-":
             _refuse_unfinished(path)
         try:
-            with disk_errors(path), h5py.File(path, "w") as file:
+            way = [pipes.ROOM] if output == "-" else []
+            with disk_errors(path, *way), h5py.File(path, "w") as file:
                 if output == "-":
                     pipes.forget(path)
                 stamp(file, kind, source, root)

@@ -4,6 +4,7 @@ Runs of the two sides take turns; the ratio is the median over the turns, so a d
 `python tests/bench/run.py NAME...` runs some of the lines.
 """
 
+import contextlib
 import os
 import resource
 import statistics
@@ -294,6 +295,50 @@ def pipes():
         )
 
 
+def finishing():
+    """The output of a long job assembled from its blocks, a copy of the same file beside it; both synced."""
+    n, d = 40_000, 2048
+    sys.path.insert(0, str(ROOT))
+    from gradtools import store
+
+    rows = np.random.default_rng(0).standard_normal((256, d)).astype("f4")
+    columns = [store.Column("/taps/a/gradient", (d,), ["channel"], "f4", "gradient")]
+    growth = store.Growth("features", columns, store.cut(256, n), {}, lambda sink: None)
+
+    def finish(part, path):
+        stored = ((block, part._done[block.number]) for block in growth.blocks)
+        with h5py.File(path, "w") as file:
+            assembly.fill(file, growth, stored, np.zeros(n, bool), interrupt.unwatched)
+        sync(path)
+
+    def sync(path):
+        with open(path, "rb") as handle:
+            os.fsync(handle.fileno())
+
+    def copy(path, target):
+        subprocess.run(["cp", "--reflink=never", path, target], check=True)
+        sync(target)
+
+    from gradtools import interrupt
+    from gradtools.store import assembly
+
+    with tempfile.TemporaryDirectory() as folder:
+        with contextlib.suppress(InterruptedError), store.grow(f"{folder}/a.h5", growth) as part:
+            for block in growth.blocks:
+                part.commit(block, {"/taps/a/gradient": rows[: len(block)]})
+            finish(part, f"{folder}/whole.h5")
+            yield (
+                f"finish of {n * d * 4 >> 20} MiB of blocks / cp (at least half as fast)",
+                turns(
+                    lambda: finish(part, f"{folder}/b.h5"),
+                    lambda: copy(f"{folder}/whole.h5", f"{folder}/c.h5"),
+                    3,
+                ),
+                0.5,
+            )
+            raise InterruptedError  # the job itself ends without an output
+
+
 LINES = {
     function.__name__: function
     for function in (
@@ -303,6 +348,7 @@ LINES = {
         relations,
         start_up,
         pipes,
+        finishing,
         wide_similarity,
         map_lines.pairs_of_maps,
         cam_lines.cams,

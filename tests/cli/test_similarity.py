@@ -283,8 +283,7 @@ def test_through_a_pipe_everything_is_carried(path, tmp_path):
     ended = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert (
         ended.returncode == 0
-        and "left behind, for they rest on samples that are left out here: similarity"
-        in ended.stderr
+        and "not copied (computed from samples excluded here): similarity" in ended.stderr
     )
     with store.read(f"{tmp_path}/out.h5") as opened:
         assert opened.tree("/similarity/logits") == ["dot"] and len(opened.history_lines()) == 3

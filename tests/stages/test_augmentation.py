@@ -116,21 +116,21 @@ def test_versions_are_samples_that_know_their_image(stores, folder, model):
 def test_killed_between_blocks_and_given_again_equals_undisturbed(
     stores, folder, model, tmp_path, monkeypatch
 ):
-    append = store.Part.append
+    commit = store.Part.commit
 
     class Killed(BaseException):
         pass
 
     def killed(part, *values):
-        append(part, *values)
+        commit(part, *values)
         raise Killed
 
     monkeypatch.setattr(passes.loop, "BLOCK", 8)
-    monkeypatch.setattr(store.Part, "append", killed)
+    monkeypatch.setattr(store.Part, "commit", killed)
     for _ in range(7):
         with pytest.raises(Killed):
             write(folder, model, tmp_path / "a.h5", workers=1)
-    monkeypatch.setattr(store.Part, "append", append)
+    monkeypatch.setattr(store.Part, "commit", commit)
     with pytest.raises(GradtoolsError, match="augment was"):
         write(
             folder,

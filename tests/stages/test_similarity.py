@@ -518,7 +518,7 @@ def test_a_subset_leaves_results_behind_and_says_so(source, tmp_path):
     computed(source, first, carry=True)
     with store.read(first) as opened:
         computed(opened, second, lines := [], carry=True, where=("correct",), feature=("logits",))
-    assert any("left behind" in line and "similarity" in line for line in lines)
+    assert any("not copied" in line and "similarity" in line for line in lines)
     rows = DATA.labels == DATA.predicted
     with store.read(second) as opened:
         assert opened.tree("/similarity") == ["logits", "weight"] and opened.n_samples == rows.sum()

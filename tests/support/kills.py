@@ -1,7 +1,7 @@
 """Jobs killed at every write, sync, rename and removal: children forked at each kill point from a process that has imported everything.
 
-`python kills.py` reads {"cases": {name: [arguments, {place: value}]}, "folder", "every", "first"} from standard input: the commands
-without -o, and constants to set for their time, as module:name. Prints {name: {"events", "kills", "wrong"}}. It is a process of its
+`python kills.py` reads {"before": [arguments], "cases": {name: arguments}, "constants": {place: value}, "folder", "every", "first"}
+from standard input: commands that make the inputs, those to be killed, without -o, and constants to set, as module:name. Prints {name: {"events", "kills", "wrong"}}. It is a process of its
 own because a child forked from one that has run a backward pass cannot run another.
 """
 
@@ -45,14 +45,20 @@ def counted(at):
 
 
 def child(arguments, constants, log, at=0):
-    """Run a command in a forked child that is killed before event `at`; gives its status, minus a signal, and how many events there were."""
+    """Run a command in a forked child that is killed before event `at`; gives its status, minus a signal, and how many events there were.
+
+    What it imported is imported here too, for the next child.
+    """
     reader, writer = os.pipe()
     process = os.fork()
     if process:
         os.close(writer)
         with os.fdopen(reader) as stream:
-            events = stream.read()
-        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), int(events or 0)
+            events, *imported = stream.read().split() or [0]
+        for name in imported:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), int(events)
     status = 70
     try:
         os.close(reader)
@@ -62,9 +68,9 @@ def child(arguments, constants, log, at=0):
         for place, value in constants.items():
             module, name = place.split(":")
             setattr(importlib.import_module(module), name, value)
-        write, count = os.write, counted(at)
+        before, write, count = set(sys.modules), os.write, counted(at)
         status = cli.main(arguments)
-        write(writer, str(count[0]).encode())
+        write(writer, " ".join([str(count[0]), *(set(sys.modules) - before)]).encode())
     except BaseException:
         traceback.print_exc()
     finally:
@@ -109,11 +115,16 @@ def sweep(name, arguments, constants, folder, every, first):
 def main():
     """Sweep the cases of standard input."""
     job = json.load(sys.stdin)
+    folder, constants = Path(job["folder"]), job["constants"]
+    for arguments in job["before"]:
+        assert not child(arguments, {}, folder / "before.txt")[0], (
+            folder / "before.txt"
+        ).read_text()
     print(
         json.dumps(
             {
-                name: sweep(name, *case, Path(job["folder"]), job["every"], job["first"])
-                for name, case in job["cases"].items()
+                name: sweep(name, arguments, constants, folder, job["every"], job["first"])
+                for name, arguments in job["cases"].items()
             }
         )
     )

@@ -50,6 +50,7 @@ def draw(album, folder, limit=100, say=print, advance=lambda done: None):
     total = len(chosen) if len(chosen) < limit else sum(1 for _ in pictures(album))
     for name, _ in chosen:
         _refuse_foreign(os.path.join(folder, name))
+    _say_others(folder, {name for name, _ in chosen}, say)
     for name, make in chosen:
         written.append(os.path.join(folder, name))
         page.save(make(), written[-1], "--overlay")
@@ -57,6 +58,18 @@ def draw(album, folder, limit=100, say=print, advance=lambda done: None):
     cut = f" of {total}: --overlay-limit {total} draws all" if total > len(written) else ""
     say(f"{folder}: {len(written)} pictures{cut}")
     return written
+
+
+def _say_others(folder, names, say):
+    """Say that pictures of another run lie in the folder."""
+    others = sorted(
+        name for name in os.listdir(folder) if name.endswith(".png") and name not in names
+    )
+    if others:
+        say(
+            f"{folder}: {len(others)} pictures that this command does not draw are there already, "
+            f"{others[0]} for one"
+        )
 
 
 def pictures(album):

@@ -6,16 +6,17 @@ Everything here follows from the gradients, activations and contributions that `
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from gradtools import interrupt, store
+from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.selection import groups as grouping
 from gradtools.selection import names, samples
 from gradtools.selection.channels import ChannelResults
+from gradtools.stages import run
 from gradtools.stages.channels import pictures, profiles, tables
 from gradtools.stages.channels.distribution import measure
 from gradtools.stages.channels.top import top
 from gradtools.stages.channels.top_images import check_maps, most_activating
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 from gradtools.store.reading import Store
 from gradtools.tables.wording import RANDOM_WEIGHTS
 
@@ -38,51 +39,35 @@ class Options:
     profiles: bool = False  # the output's samples are the channels
 
 
-def channels(
-    source: Store,
-    output: str | None,
-    options: Options,
-    *,
-    carry: bool = False,
-    force: bool = False,
-    say: Callable[[str], None] = print,
-    progress: Callable | None = None,
-) -> ChannelResults:
+def channels(source: Store, output: str | None, options: Options, **how) -> ChannelResults:
     """Measure the channels of an open store and, where there is an output, write the tables.
 
     Parameters
     ----------
     output
         Path or '-'; None computes only.
-    carry
-        Copy everything of the input.
+    how
+        Fields of `run.Run`: carry, force, say, progress.
     """
-    begun = provenance.begin()
-    if output is not None:
-        store.check_output(output, force, [source])
-    results = describe(source, options, say=say, progress=progress)
+    job = run.begin(output, [source], **how)
+    results = describe(source, options, say=job.say, progress=job.progress)
     if options.profiles and output is not None:
-        profiles.write(source, output, results, options, force=force, begun=begun)
+        profiles.write(job, source, results, options)
     elif output is not None:
-        _write(source, output, results, options, carry, force, say, begun)
+        _write(job, source, results, options)
     return results
 
 
-def _write(source, output, results, options, carry, force, say, begun):
+def _write(job, source, results, options):
     """Write the values of every tap and the tables."""
     groups = results.groups
     written = [paths.channels(channels.tap) for channels in results.taps]
     written += [table.path for table in results.tables.values()]
-    with store.create(output, "channels", force=force) as sink:
-        dropped = sink.carry(source, groups.keep, carry, written)
-        if dropped:
-            say(f"not copied (computed from samples excluded here): {', '.join(dropped)}")
+    with job.written("channels", source, groups.keep, written, seed=options.seed) as sink:
         for channels in results.taps:
             tables.write_values(sink, channels, groups)
         for table in results.tables.values():
             table.write(sink)
-        step = provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum()))
-        sink.history([source], step)
 
 
 def describe(

@@ -6,20 +6,19 @@ import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 
 TAP = "profile"  # the features' place: contribution@profile
 KINDS = ("contribution", "gradient", "activation")
 
 
-def write(source, output, found, options, *, force=False, begun=None):
+def write(job, source, found, options):
     """Write a store of features whose samples are the channels of all measured taps and whose columns are classes.
 
     Parameters
     ----------
+    job : run.Run
     source : store.Store
-    output : str
-        Path or '-'.
     found : channels.Found
     options : channels.Options
 
@@ -33,7 +32,9 @@ def write(source, output, found, options, *, force=False, begun=None):
             f"{source.name}: a channel's profile is over classes, and its images have {len(found.groups.names)} "
             f"by {options.by}: choose another --by or --where, or extract more images"
         )
-    with store.create(output, "features", force=force, root=source.attributes("/")["root"]) as sink:
+    with store.create(
+        job.output, "features", force=job.force, root=source.attributes("/")["root"]
+    ) as sink:
         _samples(sink, source, found)
         for kind in KINDS:
             rows = np.concatenate(
@@ -54,15 +55,7 @@ def write(source, output, found, options, *, force=False, begun=None):
         sink.attributes(
             paths.tap(TAP), shape=np.array([len(found.groups.names), 1, 1], "i4"), by=options.by
         )
-        sink.history(
-            [source],
-            provenance.step(
-                begun or provenance.begin(),
-                [source],
-                seed=options.seed,
-                rows=int(found.groups.keep.sum()),
-            ),
-        )
+        job.note(sink, [source], seed=options.seed, rows=int(found.groups.keep.sum()))
 
 
 def _samples(sink, source, found):

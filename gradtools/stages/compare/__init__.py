@@ -9,15 +9,16 @@ import json
 
 import numpy as np
 
-from gradtools import interrupt, store
+from gradtools import store
 from gradtools.math.pairs import bootstrap
 from gradtools.math.spaces import rsa
 from gradtools.selection import features, references, samples
 from gradtools.selection.comparisons import Comparison, Comparisons, Space
 from gradtools.selection.results import Result
+from gradtools.stages import run
 from gradtools.stages.compare import leaves, measures, spaces
 from gradtools.stages.compare.spaces import positions
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 
 __all__ = ["Options", "compare", "moved", "positions", "table"]
 
@@ -38,7 +39,7 @@ class Options:
     seed: int = 0
 
 
-def compare(arguments, output, options, *, spaces_by=None, force=False, say=print, progress=None):
+def compare(arguments, output, options, *, spaces_by=None, **how):
     """Compare, and write where there is an output.
 
     Parameters
@@ -50,36 +51,29 @@ def compare(arguments, output, options, *, spaces_by=None, force=False, say=prin
     options : Options
     spaces_by : str, optional
         A statistic: the output's samples are then the spaces, with their matrix (see `leaves`).
+    how
+        Fields of `run.Run`: force, say, progress.
 
     Returns
     -------
     Comparisons
     """
-    begun = provenance.begin()
     with contextlib.ExitStack() as stack:
         split = [argument.partition("::") for argument in arguments]
         stores = [stack.enter_context(store.read(path)) for path, _, _ in split]
-        if output is not None:
-            store.check_output(output, force, stores)
+        whole = "-" in (output, *(path for path, _, _ in split))
+        job = run.begin(output, stores, carry=whole, **how)
         found = _compared(
             stores,
             [(name,) if name else () for _, _, name in split],
             options,
-            say,
-            progress or interrupt.unwatched,
+            job.say,
+            job.progress,
         )
         if output is not None and spaces_by:
-            leaves.write(found, output, spaces_by, stores, begun, force=force)
+            leaves.write(job, found, spaces_by, stores)
         elif output is not None:
-            _write(
-                found,
-                output,
-                options,
-                stores,
-                begun,
-                "-" in (output, *(path for path, _, _ in split)),
-                force,
-            )
+            _write(job, found, options, stores)
     return found
 
 
@@ -225,7 +219,7 @@ def moved(compared: Comparisons) -> Result:
     )
 
 
-def _write(compared, output, options, stores, begun, whole, force):
+def _write(job, compared, options, stores):
     """The tables, with the samples as the first store has them, and all of that where a pipe is in it."""
     keep = np.zeros(stores[0].n_samples, dtype=bool)
     keep[compared.spaces[0].places] = True
@@ -237,12 +231,9 @@ def _write(compared, output, options, stores, begun, whole, force):
         for source in stores
     ]
     inputs = json.dumps(inputs + [{"reference": path} for path in options.reference])
-    with store.create(output, "compare", force=force) as sink:
+    with store.create(job.output, "compare", force=job.force) as sink:
         written = [table(compared), moved(compared)]
-        sink.carry(stores[0], keep, whole, [result.path for result in written])
+        job.carry_on(sink, stores[0], keep, [result.path for result in written])
         for result in written:
             dataclasses.replace(result, facts=result.facts | {"compared": inputs}).write(sink)
-        sink.history(
-            stores,
-            provenance.step(begun, stores, seed=options.seed, rows=compared.facts["samples"]),
-        )
+        job.note(sink, stores, seed=options.seed, rows=compared.facts["samples"])

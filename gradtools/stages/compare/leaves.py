@@ -4,7 +4,7 @@ import numpy as np
 
 from gradtools import store
 from gradtools.errors import UsageError
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 
 FEATURE = "space"
 
@@ -45,19 +45,16 @@ def matrix(compared, by):
     return found
 
 
-def write(compared, output, by, stores, begun, *, force=False):
+def write(job, compared, by, stores):
     """Write a store of similarities whose samples are the spaces.
 
     Parameters
     ----------
-    output : str
-        Path or '-'.
+    job : run.Run
     by : str
         As for `matrix`.
     stores : list of store.Store
         That the spaces came from.
-    begun : tuple
-        From `provenance.begin`.
     """
     values, count = matrix(compared, by), len(compared.spaces)
     weights = [stores[space.source].model.get("weights_sha256", "") for space in compared.spaces]
@@ -65,7 +62,7 @@ def write(compared, output, by, stores, begun, *, force=False):
         store.unit_digests(digest, space.feature.name, 1)
         for digest, space in zip(weights, compared.spaces)
     ]
-    with store.create(output, "similarity", force=force) as sink:
+    with store.create(job.output, "similarity", force=job.force) as sink:
         sink.attributes(paths.SAMPLES, unit="space")
         sink.put(paths.ID, [space.name for space in compared.spaces], long_name="feature and model")
         sink.put(paths.LABEL, np.full(count, -1, "i4"))
@@ -85,4 +82,4 @@ def write(compared, output, by, stores, begun, *, force=False):
             metric=compared.facts["metric"],
             normalised=compared.facts["normalised"],
         )
-        sink.history(stores, provenance.step(begun, stores, rows=compared.facts["samples"]))
+        job.note(sink, stores, rows=compared.facts["samples"])

@@ -5,20 +5,20 @@ Beside the cophenetic correlation and the stability of the cut stand those of ro
 
 import numpy as np
 
-from gradtools import interrupt, store
 from gradtools.errors import UsageError
 from gradtools.math import trees
 from gradtools.math.rows import class_rows
 from gradtools.selection import samples
 from gradtools.selection.trees import Tree
+from gradtools.stages import run
 from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
-from gradtools.store import paths, provenance
+from gradtools.store import paths
 from gradtools.tables.wording import units
 
 ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
 
 
-def dendrogram(source, output, options, *, carry=False, force=False, say=print, progress=None):
+def dendrogram(source, output, options, **how):
     """Make the tree of an open store's samples and, where there is an output, write it.
 
     Parameters
@@ -28,23 +28,19 @@ def dendrogram(source, output, options, *, carry=False, force=False, say=print, 
     output : str or None
         Path or '-'; None computes only.
     options : Options
-    carry : bool
-        Copy everything of the input.
+    how
+        Fields of `run.Run`: carry, force, say, progress.
 
     Returns
     -------
     Tree
     """
-    begun = provenance.begin()
-    if output is not None:
-        store.check_output(output, force, [source])
+    job = run.begin(output, [source], **how)
     if options.k is not None and options.cut_height is not None:
         raise UsageError("--k and --cut-height both say where to cut: give one")
-    tree = _grown(
-        source, given(source, options, say), options, say, progress or interrupt.unwatched
-    )
+    tree = _grown(source, given(source, options, job.say), options, job.say, job.progress)
     if output is not None:
-        _write(source, output, tree, carry, force, say, begun, options)
+        _write(job, source, tree, options)
     return tree
 
 
@@ -225,13 +221,9 @@ def _clusters(merges, labels, stability):
     }
 
 
-def _write(source, output, tree, carry, force, say, begun, options):
+def _write(job, source, tree, options):
     """Merges, leaf order, the cut and what is known of its clusters."""
-    with store.create(output, "linkage", force=force) as sink:
-        dropped = sink.carry(source, tree.keep, carry, [paths.linkage(tree.feature)])
-        if dropped:
-            say(f"not copied (computed from samples excluded here): {', '.join(dropped)}")
+    about = {"seed": options.seed, "rows": len(tree.names)}
+    where = paths.linkage(tree.feature)
+    with job.written("linkage", source, tree.keep, [where], **about) as sink:
         tree.write(sink)
-        sink.history(
-            [source], provenance.step(begun, [source], seed=options.seed, rows=len(tree.names))
-        )

@@ -1,10 +1,10 @@
 """Trees as Newick files."""
 
-import contextlib
 import os
 import sys
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools import store
+from gradtools.errors import UsageError
 from gradtools.math import trees
 
 
@@ -41,16 +41,8 @@ def write(tree, path):
     if path == "-":
         sys.stdout.write(text)
         return
-    try:
-        with open(
-            path + ".part", "w", encoding="utf-8", errors="surrogateescape", newline="\n"
-        ) as stream:
-            stream.write(text)
-        os.replace(path + ".part", path)
-    except OSError as error:
-        raise GradtoolsError(
-            f"--newick {path} cannot be written: {error.strerror or error}; choose another place"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path + ".part")
+    with (
+        store.whole_file(path, "--newick") as part,
+        open(part, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as stream,
+    ):
+        stream.write(text)

@@ -8,14 +8,13 @@ import dataclasses
 
 import numpy as np
 
-from gradtools import __version__, interrupt, store
+from gradtools import __version__, store
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import nearest, vectors
 from gradtools.selection import features, samples
 from gradtools.stages import run
 from gradtools.stages.neighbors import reading, retrieval
 from gradtools.stages.neighbors.of import Near, of, write_of
-from gradtools.store import provenance
 from gradtools.tables.wording import units
 
 BLOCK = 1024  # samples whose neighbours are found, and committed, at once
@@ -59,9 +58,7 @@ def chosen(source, options, one=False):
     return [features.normalised(source, feature, options.rows, keep) for feature in found]
 
 
-def neighbors(
-    source, output, options, *, carry=False, force=False, restart=False, say=print, progress=None
-):
+def neighbors(source, output, options, **how):
     """Find the nearest samples of every sample, and measure retrieval where there are labels.
 
     Parameters
@@ -70,8 +67,8 @@ def neighbors(
     output : str or None
         Path or '-'; None computes only what is shown: retrieval, without labels the neighbours.
     options : Options
-    carry : bool
-        Copy everything of the input.
+    how
+        Fields of `run.Run`: carry, force, restart, say, progress.
 
     Returns
     -------
@@ -85,23 +82,15 @@ def neighbors(
     GradtoolsError
         There are fewer than two samples.
     """
-    begun, progress = provenance.begin(), progress or interrupt.unwatched
-    if output is not None:
-        store.check_output(output, force, [source])
+    job = run.begin(output, [source], **how)
     keep, wanted = samples.select(source, options.where), chosen(source, options)
-    options = _possible(source, int(keep.sum()), options, say)
-    measured = retrieval.describe(source, wanted, options, say=say, progress=progress)
+    options = _possible(source, int(keep.sum()), options, job.say)
+    measured = retrieval.describe(source, wanted, options, say=job.say, progress=job.progress)
     if output is None:
-        found = [] if measured else _held(source, wanted, keep, options, progress)
+        found = [] if measured else _held(source, wanted, keep, options, job.progress)
     else:
-        found = _written(
-            _Job(source, output, options, keep, wanted, measured, begun, carry),
-            force,
-            restart,
-            say,
-            progress,
-        )
-    _say_alone(source, found, say)
+        found = _written(_Writing(job, source, options, keep, wanted, measured))
+    _say_alone(source, found, job.say)
     return found, measured
 
 
@@ -128,17 +117,15 @@ def _say_alone(source, found, say):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Job:
-    """What is written where."""
+class _Writing:
+    """What is written."""
 
+    run: run.Run
     source: store.Store
-    output: str
     options: Options
     keep: np.ndarray
     features: list
     measured: list
-    begun: tuple
-    carry: bool
 
 
 def _held(source, wanted, keep, options, progress):
@@ -178,8 +165,8 @@ def _of_block(rows, block, pieces, options):
     return index, values
 
 
-def _written(job, force, restart, say, progress):
-    """Write the neighbours a block of samples at a time; goes on after a kill. Returns what is stored."""
+def _written(job):
+    """Write the neighbours a block of samples at a time. Returns what is stored."""
     n, k, name = int(job.keep.sum()), job.options.k, reading.value_name(job.options.metric)
     at = {feature.name: store.paths.neighbors(feature.name) for feature in job.features}
     columns = [
@@ -202,7 +189,7 @@ def _written(job, force, restart, say, progress):
     command = {
         **dataclasses.asdict(job.options),
         "version": __version__,
-        "carry": job.carry,
+        "carry": job.run.carry,
         "feature": list(at),
         "inputs": job.source.digests(),
     }
@@ -219,30 +206,18 @@ def _written(job, force, restart, say, progress):
         columns,
         store.cut(BLOCK, n),
         command,
-        lambda sink: _carry(sink, job, say),
+        lambda sink: job.run.carry_on(sink, job.source, job.keep, list(at.values())),
         units=units(job.source.unit),
     )
-    with store.grow(job.output, growth, force=force, restart=restart, say=say) as part:
-        run.compute_blocks(part, compute, progress, "samples")
+    with job.run.grown(growth) as part:
+        job.run.compute(part, compute, "samples")
         found = [
             Found(feature, part.values(f"{path}/index"), part.values(f"{path}/{name}"))
             for feature, path in at.items()
         ]
-        with part.finish(progress) as sink:
+        with part.finish(job.run.progress) as sink:
             _fill(sink, job, at)
     return found
-
-
-def _carry(sink, job, say):
-    """What comes from the input; names the results that a subset leaves behind."""
-    behind = sink.carry(
-        job.source,
-        job.keep,
-        job.carry,
-        [store.paths.neighbors(feature.name) for feature in job.features],
-    )
-    if behind:
-        say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
 
 
 def _fill(sink, job, at):
@@ -256,7 +231,4 @@ def _fill(sink, job, at):
             k=job.options.k,
             normalised=job.options.rows or features.row_default(job.source),
         )
-    sink.history(
-        [job.source],
-        provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.keep.sum())),
-    )
+    job.run.note(sink, [job.source], seed=job.options.seed, rows=int(job.keep.sum()))

@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from gradtools import interrupt, store
+from gradtools import store
 from gradtools.network import passes
 from gradtools.network.saliency import methods, pairs
 from gradtools.network.saliency.batch import run_images, run_pairs
@@ -51,14 +51,7 @@ def saliency(
     source=None,
     where=(),
     images_dir=None,
-    carry=False,
-    threads=None,
-    workers=2,
-    max_skipped="1%",
-    force=False,
-    restart=False,
-    say=print,
-    progress=None,
+    **how,
 ):
     """Write the maps of every image, or of both images of every pair.
 
@@ -71,27 +64,24 @@ def saliency(
         Path of the store, or '-'.
     options : Options
     source : store.Store, optional
-        A store whose images are found again; `where` chooses among its samples, `images_dir` says where they are now, `carry` takes all
-        that it holds along.
-    max_skipped : str
-        Unreadable images allowed: a number or a percentage.
-    say : callable
-        Takes one line for the user.
-    progress : callable
-        `progress(total, done)` gives a context manager that yields `advance(n)`.
+        A store whose images are found again; `where` chooses among its samples, `images_dir` says where they are now.
+    how
+        Fields of `run.Run`.
 
     Raises
     ------
     TooManySkipped, GradtoolsError
     """
-    keep, inputs = None, [] if source is None else [source]
-    begun = run.begin(output, inputs, force=force)
-    passes.use_threads(threads)
+    carry, keep, inputs = False, None, [] if source is None else [source]
+    this = run.begin(output, inputs, **how)
+    passes.use_threads(this.threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
-        carry = carry and store_images.same_network(source, model, say)
-    allowed = passes.allowance(max_skipped, len(images.ids))
-    plan = planning.make(images, model, options, say, None if source is None else source.member)
+        carry = this.carry and store_images.same_network(source, model, this.say)
+    allowed = passes.allowance(this.max_skipped, len(images.ids))
+    plan = planning.make(
+        images, model, options, this.say, None if source is None else source.member
+    )
     images, keep = plan.job.images, store_images.still_kept(keep, images, plan.job.images)
     columns = schema.columns(plan)
     begin = functools.partial(
@@ -114,16 +104,22 @@ def saliency(
         options.compress,
         units="images" if plan.pairs is None else "images and pairs",
     )
-    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
-        _compute(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
-        _say_weights(plan, part, say)
-        with part.finish(progress or interrupt.unwatched) as sink:
-            run.end(
+    with this.grown(growth) as part:
+        _compute(
+            plan,
+            part,
+            batch,
+            allowed,
+            workers=this.workers,
+            say=this.say,
+            progress=this.progress,
+        )
+        _say_weights(plan, part, this.say)
+        with part.finish(this.progress) as sink:
+            this.note(
                 sink,
-                begun,
-                model,
-                part.unreadable[:count],
                 inputs,
+                **run.of_images(part.unreadable[:count], model),
                 threads=passes.use_threads(),
                 seed=options.seed,
             )

@@ -6,9 +6,9 @@ feature is the class row of the prediction, which knows nothing of an image but 
 
 import dataclasses
 
-from gradtools import interrupt, store
 from gradtools.math.rows import vectors
 from gradtools.selection import features, maps, samples
+from gradtools.stages import run
 from gradtools.stages.similarity import (
     map_statistics,
     pair_distribution,
@@ -17,7 +17,6 @@ from gradtools.stages.similarity import (
 )
 from gradtools.stages.similarity.matrices import Matrices, compute_matrices
 from gradtools.stages.similarity.options import MAP_METRICS, MapOptions, Options
-from gradtools.store import provenance
 
 __all__ = [
     "MAP_METRICS",
@@ -37,11 +36,7 @@ def similarity(
     options,
     *,
     beside=(),
-    carry=False,
-    force=False,
-    restart=False,
-    say=print,
-    progress=None,
+    **how,
 ):
     """Compute and, where there is an output, write the similarities of an open store.
 
@@ -53,17 +48,15 @@ def similarity(
     options : Options
     beside : sequence of results.Result
         Written into the output beside the similarities: `augmentation.describe`, `probe.describe`.
-    carry : bool
-        Copy everything of the input.
+    how
+        Fields of `run.Run`: carry, force, restart, say, progress.
 
     Returns
     -------
     list of results.Result
     """
-    begun = provenance.begin()
-    if output is not None:
-        store.check_output(output, force, [source])
-    groups = samples.group(source, options.where, say)
+    job = run.begin(output, [source], **how)
+    groups = samples.group(source, options.where, job.say)
     options = dataclasses.replace(
         options,
         auc=options.auc and groups.labelled,
@@ -72,10 +65,10 @@ def similarity(
     )
     of_vectors, of_maps = chosen(source, options)
     if of_maps and source.taps and not of_vectors and not options.feature:
-        say(
+        job.say(
             f"{source.name}: similarity of its maps, which its last command made; --feature compares vectors"
         )
-    with (progress or interrupt.unwatched)(
+    with job.progress(
         len(of_vectors) * len(options.metric) + len(of_maps), 0, "features"
     ) as advance:
         results = []
@@ -89,25 +82,19 @@ def similarity(
             )
             advance(1)
     if samples.target_leaks(source):
-        say(
+        job.say(
             "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
         )
     if output is not None:
         writing.write(
             writing.Writing(
+                job,
                 source,
-                output,
                 options,
                 groups,
                 of_vectors,
                 of_maps,
                 [*results, *beside],
-                begun,
-                carry,
-                force,
-                restart,
-                say,
-                progress or interrupt.unwatched,
             )
         )
     return results

@@ -1,7 +1,6 @@
 """The store that `similarity` writes: tables, replicates and, block by block, the matrices that were asked for."""
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
@@ -11,28 +10,21 @@ from gradtools.selection import features, samples
 from gradtools.stages import run
 from gradtools.stages.similarity import map_statistics
 from gradtools.stages.similarity.options import Options
-from gradtools.store import provenance
 
 MATRIX_BLOCK = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class Writing:
-    """What is written where: the input, its chosen samples and features, and how the output is made."""
+    """What is written: the input, its chosen samples and features, and their results."""
 
+    run: run.Run
     source: store.Store
-    output: str
     options: Options
     groups: samples.Groups
     chosen: list
     of_maps: list
     results: list
-    begun: tuple
-    carry: bool
-    force: bool
-    restart: bool
-    say: Callable
-    progress: Callable
 
 
 def write(job):
@@ -40,35 +32,25 @@ def write(job):
     if job.options.matrix:
         _write_matrices(job)
         return
-    with store.create(job.output, "similarity", force=job.force) as sink:
+    with store.create(job.run.output, "similarity", force=job.run.force) as sink:
         _carry(sink, job)
         _fill(sink, job)
 
 
 def _carry(sink, job):
-    """What comes from the input; names the results that a subset leaves behind."""
-    replacing = [result.path for result in job.results]
-    behind = sink.carry(job.source, job.groups.keep, job.carry, replacing)
-    if behind:
-        job.say(
-            f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
-        )
+    """What comes from the input."""
+    job.run.carry_on(sink, job.source, job.groups.keep, [result.path for result in job.results])
 
 
 def _fill(sink, job):
     """Tables, replicates and the step."""
     for result in job.results:
         result.write(sink)
-    sink.history(
-        [job.source],
-        provenance.step(
-            job.begun, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum())
-        ),
-    )
+    job.run.note(sink, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum()))
 
 
 def _write_matrices(job):
-    """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time; goes on after a kill."""
+    """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time."""
     n = int(job.groups.keep.sum()) if job.chosen else 0
     wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metric]
     columns, of_maps, total = (
@@ -94,7 +76,7 @@ def _write_matrices(job):
     command = {
         **dataclasses.asdict(job.options),
         "version": __version__,
-        "carry": job.carry,
+        "carry": job.run.carry,
         "inputs": job.source.digests(),
         "features": [feature.name for feature in (*job.chosen, *job.of_maps)],
     }
@@ -106,9 +88,9 @@ def _write_matrices(job):
         lambda sink: _begin_matrices(sink, job),
         units="rows",
     )
-    with store.grow(job.output, growth, force=job.force, restart=job.restart, say=job.say) as part:
-        run.compute_blocks(part, compute, job.progress, "rows")
-        with part.finish(job.progress) as sink:
+    with job.run.grown(growth) as part:
+        job.run.compute(part, compute)
+        with part.finish(job.run.progress) as sink:
             _fill(sink, job)
 
 
@@ -125,7 +107,7 @@ def _matrix_column(feature, metric, n):
 def _begin_matrices(sink, job):
     """What does not grow: what is carried on, and which maps the rows are."""
     _carry(sink, job)
-    if job.of_maps and not job.carry:
+    if job.of_maps and not job.run.carry:
         map_statistics.tell_maps(sink, job.source, job.groups)
 
 

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from gradtools import interrupt, store
+from gradtools import store
 from gradtools.errors import UsageError
 from gradtools.network import passes
 from gradtools.network.ablation import plan as planning
@@ -54,14 +54,7 @@ def ablate(
     source=None,
     where=(),
     images_dir=None,
-    carry=False,
-    threads=None,
-    workers=2,
-    max_skipped="1%",
-    force=False,
-    restart=False,
-    say=print,
-    progress=None,
+    **how,
 ):
     """Write the measured effect of the channels of every image, and the tables of it.
 
@@ -74,14 +67,9 @@ def ablate(
         Path of the store, or '-'.
     options : Options
     source : store.Store, optional
-        A store whose images are found again; `where` chooses among its samples, `images_dir` says where they are now, `carry` takes all
-        that it holds along. The fill `dataset` is the mean of its activations.
-    max_skipped : str
-        Unreadable images allowed: a number or a percentage.
-    say : callable
-        Takes one line for the user.
-    progress : callable
-        `progress(total, done)` gives a context manager that yields `advance(n)`.
+        A store whose images are found again; `where` chooses among its samples, `images_dir` says where they are now. The fill `dataset` is the mean of its activations.
+    how
+        Fields of `run.Run`.
 
     Returns
     -------
@@ -93,21 +81,21 @@ def ablate(
     TooManySkipped, GradtoolsError
     """
     keep, inputs = None, [] if source is None else [source]
-    begun = run.begin(output, inputs, force=force)
-    passes.use_threads(threads)
+    this = run.begin(output, inputs, **how)
+    passes.use_threads(this.threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
-    allowed = passes.allowance(max_skipped, len(images.ids))
+    allowed = passes.allowance(this.max_skipped, len(images.ids))
     dataset_mean = functools.partial(_dataset_mean, source=source, keep=keep, model=model)
     plan = planning.make(
-        images, model, options, say, None if source is None else source.member, dataset_mean
+        images, model, options, this.say, None if source is None else source.member, dataset_mean
     )
     keep = store_images.still_kept(keep, images, plan.job.images)
     carry = (
-        carry
+        this.carry
         and source is not None
-        and store_images.same_network(source, model, say)
-        and _same_score(source, options, say)
+        and store_images.same_network(source, model, this.say)
+        and _same_score(source, options, this.say)
     )
     count = len(plan.job.images.ids)
     begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
@@ -120,27 +108,25 @@ def ablate(
         begin,
         compress=options.compress,
     )
-    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
+    with this.grown(growth) as part:
         passes.compute(
             part,
             plan.job,
             functools.partial(run_batch, plan),
             growth.blocks,
-            workers=workers,
-            say=say,
-            progress=progress,
+            workers=this.workers,
+            say=this.say,
+            progress=this.progress,
         )
         passes.judge_skipped(part, count, allowed)
         found = effects.tables(part, plan)
-        with part.finish(progress or interrupt.unwatched) as sink:
+        with part.finish(this.progress) as sink:
             for outcome in found:
                 outcome.write(sink)
-            run.end(
+            this.note(
                 sink,
-                begun,
-                model,
-                part.unreadable,
                 inputs,
+                **run.of_images(part.unreadable, model),
                 threads=passes.use_threads(),
                 seed=options.seed,
             )
