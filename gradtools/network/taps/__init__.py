@@ -13,7 +13,7 @@ from gradtools.network.taps.capture import activations, forward, gradients, head
 from gradtools.network.taps.folding import fold_batchnorm
 from gradtools.network.taps.grammar import Tap, every, resolve
 from gradtools.network.taps.probing import Verdict, probe
-from gradtools.network.taps.tracing import Call, Trace, blank, trace
+from gradtools.network.taps.tracing import Call, Trace, blank, tensors, trace, watched
 
 __all__ = [
     "AUTO",
@@ -31,6 +31,8 @@ __all__ = [
     "probe",
     "resolve",
     "tail",
+    "tensors",
     "to_chw",
     "trace",
+    "watched",
 ]
