@@ -72,6 +72,33 @@ def test_arrows_point_down(path):
     assert "matplotlib" not in outside or here == "figures"
 
 
+STORED = {
+    "samples", "classes", "boxes", "model", "outputs", "taps", "maps", "pairs", "similarity", "neighbors",
+    "augmentation", "decoding", "clusters", "linkage", "projection", "channels", "tables", "history", "digests",
+    "sample", "map", "pair", "box", "step", "class", "label", "byte", "other", "embedding", "other_map",
+}  # fmt: skip
+
+
+def test_only_the_store_spells_paths_and_touches_the_file():
+    for path in FILES:
+        if wing(path) == "store":
+            continue
+        tree = ast.parse(path.read_text())
+        tails = {
+            id(value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.JoinedStr)
+            for value in node.values[1:]
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                parts = node.value.split("/")
+                spelled = len(parts) > 1 and not parts[0] and parts[1] in STORED
+                assert not spelled or id(node) in tails, f"{path}: {node.value}"
+            if isinstance(node, ast.Attribute) and node.attr == "file":
+                assert ast.unparse(node) == "sources.file", f"{path}: {ast.unparse(node)}"
+
+
 def test_a_stage_imports_only_the_stages_it_is_listed_with():
     for path in (PACKAGE / "stages").rglob("*.py"):
         stage = path.relative_to(PACKAGE / "stages").parts[0].removesuffix(".py")

@@ -24,12 +24,14 @@ COMMANDS = {
     "neighbors": "Features -> the nearest samples of one or of all, and how well they tell the class.",
     "cluster": "Features -> clusters: k-means, GMM, agglomerative, with their controls.",
     "dendrogram": "Features or similarity -> a tree of classes, images or channels: cuts, picture, Newick.",
+    "localize": "Maps + boxes or masks -> how well maps find their objects, with the controls.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",
     "recipe": "A ready Makefile for an experiment.",
     "demo": "Run the whole way on the bundled example: images, stores, table, pictures.",
+    "help": "Pages that ship: architecture, mathematics, the store's format, glossary, changes.",
 }
 
 

@@ -72,6 +72,7 @@ def command(
     restart,
     files_from,
     null,
+    annotations,
     threads,
     workers,
     max_skipped,
@@ -85,7 +86,7 @@ def command(
     """One pass over the images: logits, and at every tap activation, gradient, contribution and active share.
 
     IMAGES is a folder of class folders, a flat folder, files, or a CSV manifest (path,label[,x0,y0,x1,y1]). All taps
-    come from one forward and one backward pass. A job that was killed goes on when the same command is given again.
+    come from one forward and one backward pass. --annotations gives the images boxes, masks and labels. A job that was killed goes on when the same command is given again.
     With --augment, versions of the images lie behind them as samples that know their original: gradtools similarity
     says how alike they are, and every other table is of the images alone.
     """
@@ -102,7 +103,7 @@ def command(
     from gradtools.images import versions
 
     chosen["augment"] = versions.parse(augment_kind, augment, seed) if augment else None
-    listed = passes.listed(console, images, files_from, null)
+    listed = passes.listed(console, images, files_from, null, annotations, chosen["label_map"])
     network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
     from gradtools.stages import extract
 

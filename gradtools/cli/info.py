@@ -31,9 +31,9 @@ def command(console, path, digest, check, history, ids, as_json):
 
     with store.read(options.input_store(path)) as source:
         if check:
-            info.check(source)
+            source.check()
         elif digest:
-            found = store.digests(source.file)
+            found = source.digests()
             print(
                 json.dumps(found)
                 if as_json

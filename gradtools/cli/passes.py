@@ -25,6 +25,12 @@ listing = options.combine(
         is_flag=True,
         help="The list of --files-from is separated by NUL, as of find -print0.",
     ),
+    click.option(
+        "--annotations",
+        multiple=True,
+        metavar="FILE|DIR",
+        help="Boxes, masks and labels: VOC or ILSVRC XML, COCO .json, mask PNGs, ILSVRC's .txt, ChestX-ray8's .csv (repeat).",
+    ),
 )
 
 scored = options.combine(
@@ -119,8 +125,8 @@ def output(argument):
     return target
 
 
-def listed(console, images, files_from, null):
-    """The images of the arguments; what was no image is said."""
+def listed(console, images, files_from, null, annotations=(), label_map=None):
+    """The images of the arguments with their annotations; what was no image is said."""
     from gradtools import images as sources
 
     found = sources.list_images(images, files_from=files_from, null=null)
@@ -129,7 +135,21 @@ def listed(console, images, files_from, null):
             "no images, left out: "
             + ", ".join(f"{count} {kind}" for kind, count in sorted(found.left_out.items()))
         )
-    return found
+    return _annotated(console, found, annotations, label_map) if annotations else found
+
+
+def _annotated(console, listed, paths, label_map):
+    """The images with the boxes, masks and labels of --annotations."""
+    from gradtools.images import annotations
+
+    names = {}
+    for path in paths:
+        names |= annotations.category_names(path)
+    read = [annotations.read(path, names or None) for path in paths]
+    attached, notes = annotations.attach(listed, read, label_map)
+    for note in notes:
+        console.say(note)
+    return attached
 
 
 def load(console, model, weights, trust_weights, preprocess, class_names, head):

@@ -125,6 +125,7 @@ def command(
     restart,
     files_from,
     null,
+    annotations,
     carry,
     images_dir,
     where,
@@ -169,12 +170,18 @@ def command(
         raise UsageError(
             "--where, --images and --carry are about the images of a store: give one, as in gradtools saliency photos.h5"
         )
+    if from_store and annotations:
+        raise UsageError(
+            "--annotations go with images, and a store has those it was made with: make it again with them"
+        )
     with contextlib.ExitStack() as stack:
         source, listed = None, None
         if from_store:
             source = stack.enter_context(store.read(images[0]))
         else:
-            listed = passes.listed(console, images, files_from, null)
+            listed = passes.listed(
+                console, images, files_from, null, annotations, chosen["label_map"]
+            )
         network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
         from gradtools.stages import saliency
 

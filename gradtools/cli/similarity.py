@@ -179,7 +179,7 @@ def command(
         )
         if figure and (order or similarity_text.unlabelled(found)):
             figures.every_pair(
-                similarity.matrices(source, of_vectors, asked), order or "class", figure
+                similarity.compute_matrices(source, of_vectors, asked), order or "class", figure
             )
         elif figure:
             figures.class_by_prediction(similarity_text.of_vectors(found), figure)
@@ -194,9 +194,9 @@ def command(
 
 
 def map_options(chosen):
-    """Take the options about maps out of all (dict); returns them as `map_similarity.Options`."""
+    """Take the options about maps out of all (dict); returns them as `similarity.MapOptions`."""
     from gradtools.selection import maps
-    from gradtools.stages.similarity import map_similarity
+    from gradtools.stages.similarity import MapOptions
 
     reading = maps.Reading(
         chosen.pop("sign"),
@@ -208,4 +208,4 @@ def map_options(chosen):
     own = {name: chosen.pop(name) for name in ("eps", "top_share", "between")} | (
         {"log_base": base} if base is not None else {}
     )
-    return map_similarity.Options(tuple(dict.fromkeys(chosen.pop("map_metrics"))), reading, **own)
+    return MapOptions(tuple(dict.fromkeys(chosen.pop("map_metrics"))), reading, **own)

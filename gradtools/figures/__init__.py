@@ -1,30 +1,30 @@
-"""The pictures of the papers, from results to a PNG, SVG or PDF file; matplotlib is imported here and nowhere else."""
+"""The pictures of the papers, from results to a PNG, SVG or PDF file; matplotlib is imported here and nowhere else.
 
-from gradtools.figures import overlays
-from gradtools.figures.activating import channel_sheet
-from gradtools.figures.comparisons import compared
-from gradtools.figures.deletion import deletion_curves
-from gradtools.figures.evaluation import PICTURES, evaluated
-from gradtools.figures.heat import class_by_prediction
-from gradtools.figures.histograms import channels
-from gradtools.figures.matrices import every_pair
-from gradtools.figures.page import check
-from gradtools.figures.planes import projections
-from gradtools.figures.rankings import neighbours
-from gradtools.figures.trees import tree
+A picture lies in a file of its own that is loaded when it is asked for: `figures.tree` loads the trees and no other picture.
+"""
 
-__all__ = [
-    "PICTURES",
-    "channel_sheet",
-    "channels",
-    "check",
-    "class_by_prediction",
-    "compared",
-    "deletion_curves",
-    "evaluated",
-    "every_pair",
-    "neighbours",
-    "overlays",
-    "projections",
-    "tree",
-]
+import importlib
+from typing import Any
+
+FILES = {  # the file of each function that draws
+    "channel_sheet": "activating",
+    "channels": "histograms",
+    "check": "page",
+    "class_by_prediction": "heat",
+    "compared": "comparisons",
+    "deletion_curves": "deletion",
+    "evaluated": "evaluation",
+    "every_pair": "matrices",
+    "neighbours": "rankings",
+    "projections": "planes",
+    "tree": "trees",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the file of a picture, and return the function that draws it; `overlays` is a file of several."""
+    if name == "overlays":
+        return importlib.import_module("gradtools.figures.overlays")
+    if name not in FILES:
+        raise AttributeError(f"gradtools.figures has no picture {name!r}")
+    return getattr(importlib.import_module(f"gradtools.figures.{FILES[name]}"), name)

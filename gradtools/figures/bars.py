@@ -58,7 +58,7 @@ def draw(subjects):
         for results in found
         for measured in results.values()
     ]
-    figure.suptitle(f"{page.samples(counts)}; error bars: 95 % intervals of resampled samples")
+    figure.suptitle(f"{page.samples(counts)}; error bars: 95 % intervals")
     return figure
 
 
@@ -88,9 +88,10 @@ def _auc(measured):
 
 
 def _agreement(measured):
-    """Mean ARI over the repeats and its interval; the spread over the repeats where no samples were drawn again."""
+    """Mean ARI over the repeats and its interval; the spread over the repeats where there is none."""
     values = measured.columns["ari"]
-    mean, low, high = float(values.mean()), measured.facts["ari_low"], measured.facts["ari_high"]
+    mean = float(values.mean())
+    low, high = (measured.facts.get(f"ari_{end}", np.nan) for end in ("low", "high"))
     return (
         (mean, low, high)
         if low == low

@@ -1,7 +1,7 @@
-"""The pictures of `evaluate`: what the stores of several models hold."""
+"""The pictures of `evaluate`: what the stores of several models hold. Each loads the file that draws it, and no other."""
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import bars, curves, deletion, heat, page, planes
+from gradtools.figures import page
 from gradtools.tables import per_model as model
 from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
@@ -28,15 +28,31 @@ def evaluated(subjects, picture, path):
     """
     page.check(path)
     page.save(
-        {"bars": bars.draw, "heat": _heat, "pca": _pca, "taps": curves.draw, "deletion": _deletion}[
-            picture
-        ](subjects),
+        {"bars": _bars, "heat": _heat, "pca": _pca, "taps": _taps, "deletion": _deletion}[picture](
+            subjects
+        ),
         path,
     )
 
 
+def _bars(subjects):
+    """One group of bars a feature."""
+    from gradtools.figures import bars
+
+    return bars.draw(subjects)
+
+
+def _taps(subjects):
+    """One curve a model."""
+    from gradtools.figures import curves
+
+    return curves.draw(subjects)
+
+
 def _heat(subjects):
     """One row a model, one column a feature of the table's head."""
+    from gradtools.figures import heat
+
     maps = {}
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
         found = [by_role(subject, subject.similarity, metric) for subject in subjects]
@@ -52,6 +68,8 @@ def _heat(subjects):
 
 def _deletion(subjects):
     """The curves of every model whose channels were measured."""
+    from gradtools.figures import deletion
+
     return deletion.drawn(
         {
             subject.name: {name: found for (_, name), found in subject.channels.items()}
@@ -62,6 +80,8 @@ def _deletion(subjects):
 
 def _pca(subjects):
     """One grid a model that was clustered."""
+    from gradtools.figures import planes
+
     grids = [
         planes.Grid(subject.name, subject.labels, subject.class_names, _planes(subject))
         for subject in subjects
@@ -74,6 +94,8 @@ def _pca(subjects):
 
 def _planes(subject):
     """The stored projections of a model, in the order of the tables."""
+    from gradtools.figures import planes
+
     features = {model.role(subject, feature): feature for feature in subject.projections}
     return [
         planes.Plane(

@@ -1,4 +1,4 @@
-"""The grid of principal components of seed 000: columns are features; rows are the true class, then each method."""
+"""The grid of principal components of the blog post: columns are features; rows are the true class, then each method."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The nearest samples of one sample as bars, as in the seed's post, with the floor as a line."""
+"""The nearest samples of one sample as bars, as in the blog post, with the floor as a line."""
 
 from gradtools.figures import page
 

@@ -1,4 +1,4 @@
-"""Which number of a network's output is differentiated: the target class and the form of its score (SPEC 0, DESIGN 5)."""
+"""Which number of a network's output is differentiated: the target class and the form of its score (mathematics#score-and-target)."""
 
 import dataclasses
 

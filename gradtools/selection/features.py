@@ -1,4 +1,4 @@
-"""The vectors a store has for its samples, by the names of DESIGN 5: `gradient`, `activation@layer3`, `logits`, ...
+"""The vectors a store has for its samples, by the names of architecture#features: `gradient`, `activation@layer3`, `logits`, ...
 
 A feature is read in pieces, from a dataset or from what follows from one (probabilities, the class row of the prediction).
 """
@@ -104,7 +104,7 @@ def load(store, name):
 
 
 def normalised(store, feature, how=None):
-    """The feature with its rows normalised (SPEC 2).
+    """The feature with its rows normalised (mathematics#row-normalisation).
 
     Parameters
     ----------

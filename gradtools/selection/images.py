@@ -61,7 +61,7 @@ def same_network(source, model, say):
 
 def _boxes(source, keep):
     """The boxes of the kept samples, as columns."""
-    if source.values(f"{paths.BOXES}/sample") is None:
+    if source.values(paths.box("sample")) is None:
         return None
     return images.of_kept(source.table(paths.BOXES)[0], keep)
 

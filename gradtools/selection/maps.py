@@ -1,4 +1,4 @@
-"""The maps a store has, by the names of DESIGN 5: `map:gradcam`, `map:gradcam@layer3`, and how raw ones are read.
+"""The maps a store has, by the names of architecture#features: `map:gradcam`, `map:gradcam@layer3`, and how raw ones are read.
 
 Stores keep raw maps of single taps. ReLU, resize, normalisation and fusion over taps happen here, on reading, by `math.cams`.
 """

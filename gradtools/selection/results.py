@@ -39,7 +39,8 @@ class Result:
     title : str
         What it is, in a line; empty where it was read.
     replicates : (B, n) or (B,) float array or None
-        The statistics of resampled images; of a clustering its ARI.
+        The statistics of resampled images; of a clustering those of half samples
+        (B, 6), in the order of `half_samples.INDICES`.
     labels : (repeats, samples) int array or None
         Of a clustering: the cluster of each sample, -1 where it has none.
     source : str
@@ -94,16 +95,13 @@ class Result:
             return
         sink.table(self.path, self.columns, self.title, self.facts)
         if self.replicates is not None:
-            dims, text = ["resample", "row"], "statistics of resampled images"
-            sink.put(f"{self.path}/replicate", self.replicates, dims, text)
+            sink.put(f"{self.path}/replicate", self.replicates)
 
     def _write_clustering(self, sink: Sink) -> None:
-        """Write a table of one row a repeat, the labels, and the replicates of ARI."""
+        """Write a table of one row a repeat, the labels, and the replicates of the indices."""
         sink.table(self.path, self.columns, self.title, self.facts, row="repeat")
-        text = "cluster of each sample, one row a repeat; -1: left out"
-        sink.put(f"{self.path}/label", self.labels, ["repeat", "/sample"], text)
-        text = "mean ARI over the repeats, of resampled images"
-        sink.put(f"{self.path}/replicate", self.replicates, ["resample"], text)
+        sink.put(f"{self.path}/label", self.labels)
+        sink.put(f"{self.path}/replicate", self.replicates)
 
 
 def read(

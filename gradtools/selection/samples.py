@@ -1,4 +1,4 @@
-"""Which samples of a store a command works on: `--where`, joined by and (DESIGN 5); and what their pairs are grouped by."""
+"""Which samples of a store a command works on: `--where`, joined by and (architecture#samples); and what their pairs are grouped by."""
 
 import csv
 import dataclasses
@@ -90,7 +90,7 @@ def _of_classes(store, text):
             f"--where class={missing[0]}: the data's classes are {', '.join(store.class_names[:20])}"
         )
     wanted = [known[labels.normalise(name)] for name in wanted]
-    many = store.values("/samples/labels")
+    many = store.values(paths.LABELS)
     return (
         np.isin(store.labels, wanted) | (many[:, wanted] != 0).any(axis=1)
         if many is not None
@@ -135,7 +135,7 @@ def _listed(store, path):
 
 def _smallest(store, value):
     """Samples whose largest box takes the smallest shares of its image, at most the given percentile of those with boxes."""
-    boxes = {name: store.values(f"/boxes/{name}") for name in ("sample", "x0", "y0", "x1", "y1")}
+    boxes = {name: store.values(paths.box(name)) for name in ("sample", "x0", "y0", "x1", "y1")}
     if boxes["sample"] is None or not len(boxes["sample"]):
         raise GradtoolsError(
             f"{store.name} has no boxes for --where smallest={value}: extract from a manifest with x0,y0,x1,y1"
@@ -146,7 +146,7 @@ def _smallest(store, value):
     np.maximum.at(
         share,
         boxes["sample"],
-        area / (store.values("/samples/height") * store.values("/samples/width"))[boxes["sample"]],
+        area / (store.values(paths.HEIGHT) * store.values(paths.WIDTH))[boxes["sample"]],
     )
     return (share >= 0) & (share <= np.percentile(share[share >= 0], percent))
 

@@ -1,4 +1,4 @@
-"""What several stores say of the same images and the same model, put together (DESIGN 3, "What is carried on")."""
+"""What several stores say of the same images and the same model, put together (architecture#what-several-stores-say)."""
 
 import dataclasses
 import hashlib

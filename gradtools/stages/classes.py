@@ -1,4 +1,4 @@
-"""model -> features whose samples are the classes: the last layer's row of each (SPEC 2).
+"""model -> features whose samples are the classes: the last layer's row of each (mathematics#row-normalisation).
 
 The rows are stored as they are; commands that compare them normalise (`math.class_rows`).
 """
@@ -37,19 +37,17 @@ def classes(model, output, *, force=False):
     count = len(model.head.weight)
     with store.create(output, "classes", force=force, source=model.spec) as sink:
         sink.attributes(paths.SAMPLES, unit="class")
-        sink.put(paths.ID, sample_ids(model.class_names, count), ["/sample"], "class of the model")
-        sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
+        sink.put(paths.ID, sample_ids(model.class_names, count), long_name="class of the model")
+        sink.put(paths.LABEL, np.full(count, -1, "i4"))
         sink.put(
             paths.DIGEST,
             store.unit_digests(model.weights_sha256, model.head.name, count),
-            ["/sample", "/byte"],
-            "SHA-256 of weights' digest, tap and index",
+            long_name="SHA-256 of weights' digest, tap and index",
         )
         sink.put(
             paths.PREDICTED,
             np.arange(count, dtype="i4"),
-            ["/sample"],
-            "the class itself, which picks its row of weights",
+            long_name="the class itself, which picks its row of weights",
         )
         passes.schema.begin_model(sink, model)
         sink.attributes(

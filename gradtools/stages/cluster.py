@@ -1,7 +1,7 @@
 """features -> clusters: k-means, Gaussian mixtures and agglomerative clustering, and what their agreement with classes means.
 
 Beside every agreement with the classes stand the agreement of the argmax itself, of the clusters with the argmax, of
-the class rows of the prediction (feature `weight`) and of random labels (SPEC 1.2).
+the class rows of the prediction (feature `weight`) and of random labels (mathematics#agreement-of-labellings).
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ import numpy as np
 
 from gradtools import interrupt, store
 from gradtools.errors import GradtoolsError
-from gradtools.math.clusters import agreement, clustering
-from gradtools.math.pairs import bootstrap
+from gradtools.math.clusters import agreement, clustering, half_samples
+from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
 from gradtools.selection.results import Result
@@ -19,6 +19,7 @@ from gradtools.store import paths, provenance
 
 METHODS = ("kmeans", "gmm", "agglomerative")
 PICTURE_COMPONENTS = 2
+MIXTURE_STARTS = 5  # at most: expectation-maximisation is slow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Options:
     linkage: str = "ward"
     seed: int = 0
     repeats: int = 10
-    resamples: int = 1000
+    intervals: bool = True
+    resamples: int | None = None  # half samples; by default half_samples.number_of_halves
 
 
 def cluster(source, output, options, *, carry=False, force=False, say=print, progress=None):
@@ -55,6 +57,7 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
     groups = samples.group(source, options.where, say)
     k = _number_of_clusters(source, groups, options)
     chosen = features.resolve(source, options.features)
+    _say_cost(groups, options, say)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
     with (progress or interrupt.unwatched)(
@@ -77,6 +80,22 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
     if output is not None:
         _write(source, output, groups, results, projections, carry, force, say, begun, options)
     return results, projections
+
+
+def _say_cost(groups, options, say):
+    """Say what the intervals cost, as a multiple of the values' work: half samples are half the rows."""
+    if not options.intervals or options.resamples == 0:
+        return
+    for method in options.methods:
+        n = len(groups.classes)
+        halves = options.resamples or half_samples.number_of_halves(n, method)
+        once = 1 if method == "agglomerative" else options.repeats
+        if halves:
+            times = halves * half_samples.FITS[method] / 2 / once
+            say(
+                f"{method}: intervals from {halves} half samples, about {times:.0f} times the work of "
+                "the values (--no-intervals skips them)"
+            )
 
 
 def _number_of_clusters(source, groups, options):
@@ -146,6 +165,7 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
     columns = {
         "seed": options.seed + np.arange(repeats),
         "inertia": np.array([found.inertia for found in rows]),
+        "log_likelihood": np.array([found.log_likelihood for found in rows]),
     }
     columns |= _agreements(
         x,
@@ -153,11 +173,6 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
         classes if _has_classes(groups) else None,
         groups.predictions[kept] if groups.predicted else None,
     )
-    replicates = np.empty(0)
-    if options.resamples and _has_classes(groups):
-        counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)[:, kept]
-        replicates = np.mean([agreement.bootstrap_ari(row, classes, counts) for row in own], axis=0)
-    low, high = bootstrap.interval(replicates) if len(replicates) else (np.nan, np.nan)
     facts = {
         **facts,
         "k": k,
@@ -166,17 +181,15 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
         "dimension": x.shape[1],
         "normalize": options.normalize,
         "pca": options.pca,
-        "ari_low": float(low),
-        "ari_high": float(high),
         "n_init": options.n_init,
-        "resamples": options.resamples,
         "seed": options.seed,
-        "resampling": "multinomial",
         "left_out": groups.left_out,
         "unlabelled": groups.unlabelled,
     }
     if method == "gmm":
         facts["covariance"] = _covariance(options)
+    replicates, drawn = _replicates(method, x, kept, k, groups, options)
+    facts |= drawn | _bounds(columns, replicates, drawn)
     labels = np.full((repeats, len(kept)), -1, np.int32)
     labels[:, kept] = own
     return Result(
@@ -191,17 +204,60 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
     )
 
 
+def _replicates(method, x, kept, k, groups, options):
+    """Indices of half samples (B, 6), and the facts of how they were drawn, or why there are none."""
+    why = half_samples.why_none(groups.classes, kept, k)
+    wanted = options.resamples
+    if wanted is None:
+        wanted = half_samples.number_of_halves(len(x), method)
+        why = why if wanted else f"more than {half_samples.MOST_ROWS} rows: ask with --resamples"
+    if not options.intervals or wanted == 0 and options.resamples == 0:
+        why = "not asked for"
+    facts = {"resampling": HALF_SAMPLES, "resamples": 0 if why else wanted}
+    if why:
+        return np.empty((0, len(half_samples.INDICES))), facts | {"no_interval": why}
+    halves = half_samples.half_samples(groups.classes, wanted, options.seed)
+    values = half_samples.replicates(
+        x,
+        halves[:, kept],
+        _settings(method, k, options),
+        groups.classes[kept] if _has_classes(groups) else None,
+        groups.predictions[kept] if groups.predicted else None,
+        options.seed,
+    )
+    drawn = {"drawn": int(halves[0].sum()), "drawn_of": len(kept)}
+    return values, facts | drawn | {"fits": half_samples.FITS[method]}
+
+
+def _settings(method, k, options):
+    """How one half is clustered."""
+    n_init = options.n_init if method == "kmeans" else min(options.n_init, MIXTURE_STARTS)
+    return half_samples.Method(method, k, n_init, _covariance(options), options.linkage)
+
+
+def _bounds(columns, replicates, drawn):
+    """{index_low: .., index_high: ..} of every index."""
+    rule = {key: drawn[key] for key in ("resampling", "drawn", "drawn_of") if key in drawn}
+    found = {}
+    for place, name in enumerate(half_samples.INDICES):
+        limits = half_samples.range_of(name)
+        value = float(columns[name].mean())
+        low, high = interval_of(replicates[:, place], value, **rule, limits=limits)
+        found |= {f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
 def _once(method, x, k, seed, options):
     """One clustering."""
     if method == "kmeans":
         return clustering.kmeans(x, k, seed, options.n_init)
     if method == "gmm":
-        return clustering.gmm(x, k, seed, min(options.n_init, 5), _covariance(options))
+        return clustering.gmm(x, k, seed, min(options.n_init, MIXTURE_STARTS), _covariance(options))
     return clustering.agglomerative(x, k, options.linkage)
 
 
 def _covariance(options):
-    """'diag' in the full dimension, 'full' after PCA, unless one is asked for (SPEC 1.2)."""
+    """'diag' in the full dimension, 'full' after PCA, unless one is asked for (mathematics#clustering-methods)."""
     return (
         options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
     )
@@ -243,14 +299,10 @@ def _write(source, output, groups, results, projections, carry, force, say, begu
             sink.put(
                 f"{paths.projection(name)}/pca",
                 coordinates,
-                ["/sample", "component"],
-                "principal components of what was clustered",
             )
             sink.put(
                 f"{paths.projection(name)}/explained",
                 explained,
-                ["component"],
-                "share of the variance",
             )
         sink.history(
             [source],

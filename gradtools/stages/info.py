@@ -3,8 +3,6 @@
 import collections
 import json
 
-from gradtools import store
-from gradtools.errors import GradtoolsError
 from gradtools.store import paths
 
 
@@ -27,31 +25,12 @@ def describe(source):
         facts["taps"] = {tap: source.attributes(paths.tap(tap)) for tap in source.taps}
     facts["datasets"] = {
         path: {
-            "shape": list(dataset.shape),
-            "dtype": str(dataset.dtype),
-            "bytes": int(dataset.id.get_storage_size()),
-            "about": str(dataset.attrs.get("long_name", "")),
+            "shape": list(shape),
+            "dtype": str(dtype),
+            "bytes": int(size),
+            "about": about,
         }
-        for path, dataset in store.datasets(source.file)
+        for path, shape, dtype, size, about in source.datasets()
     }
     facts["history"] = [json.loads(line) for line in source.history_lines()]
     return facts
-
-
-def check(source):
-    """Read every value once, so that every checksum is tested.
-
-    Raises
-    ------
-    GradtoolsError
-        Names the first dataset that cannot be read.
-    """
-    found = {}
-    for path, dataset in store.datasets(source.file):
-        try:
-            found[path] = store.dataset_digest(dataset)
-        except OSError as error:
-            raise GradtoolsError(
-                f"{source.name}: {path} is damaged ({error}): make the store again"
-            ) from error
-    return found

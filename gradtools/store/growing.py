@@ -11,7 +11,7 @@ import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
-from gradtools.store import layout, pipes
+from gradtools.store import layout, paths, pipes, schema
 from gradtools.store.copying import copy, followed
 from gradtools.store.writing import (
     Sink,
@@ -32,7 +32,7 @@ SPARE_BYTES = 1 << 20  # what HDF5's own metadata may need when a block is flush
 class Axis:
     """A dimension that grows with the job: `per` rows for each of its entries from `first` to before `last` (None: to the end)."""
 
-    scale: str = "/sample"
+    scale: str = paths.SAMPLE
     per: int = 1
     first: int = 0
     last: int | None = None
@@ -48,9 +48,16 @@ class Axis:
 
 
 class Column:
-    """A dataset that grows by rows: its path, the shape and dimensions of one row, its type, texts and the axis of its rows."""
+    """A dataset that grows by rows: its path, the shape and dimensions of one row, its type, texts and the axis of its rows.
 
-    def __init__(self, path, tail, dims, dtype, long_name, units="", axis=Axis()):
+    Dimensions, text and units are the schema's unless given.
+    """
+
+    def __init__(self, path, tail=(), dims=None, dtype="f4", long_name="", units="", axis=Axis()):
+        if dims is None:
+            entry = schema.dataset(path)
+            dims, units = entry.dims[1:], units or entry.units
+            long_name = long_name or entry.text
         self.path, self.tail, self.dims, self.dtype = (
             path,
             tuple(tail),
@@ -70,6 +77,11 @@ class Part(Sink):
     def __init__(self, file, columns, block, rows):
         super().__init__(file)
         self.columns, self.block, self.rows = columns, block, rows
+
+    @property
+    def name(self):
+        """Path of the unfinished file (str)."""
+        return self.file.filename
 
     @property
     def committed(self):

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from gradtools.store import layout
+from gradtools.store import layout, paths
 
 NOT_RESULTS = {
     "uuid",
@@ -40,7 +40,7 @@ def dataset_digest(dataset, rows=None):
 
 
 def unit_digests(weights, tap, count):
-    """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (DESIGN 3).
+    """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (architecture#what-several-stores-say).
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def digests(file):
     found = {
         path: dataset_digest(dataset)
         for path, dataset in layout.datasets(file)
-        if path != "/history"
+        if path != paths.HISTORY
     }
     for group in layout.groups(file):
         attributes = _attributes(group)

@@ -1,73 +1,18 @@
-"""The layout of a store: how datasets, their dimensions and their texts are written.
-
-Schema, version 1 (every dimension of every dataset has an HDF5 dimension scale, i32, named in brackets):
-
-    /                       attrs: format, version, kind, uuid, created, source, root
-    /samples/               attrs: unit ("class", "channel", "space": a compared feature; images where there is none)
-                            id, label, digest (byte), height, width                 [sample]
-                            with `extract --augment` also, after the images, their changed versions, of the same id, label and digest:
-                            original (row of the image, -1 for images), augmentation (kind, '' for images), strength, version [sample]
-    /classes/               name [label]   member [label, class]
-    /boxes/                 a table: sample, class, x0, y0, x1, y1 in pixels of the original image, half-open [box]
-                            of --annotations also ignore (crowds, difficult objects) and object (number within the image)
-    /masks/                 a table: sample, class, object, ignore, start [mask]   counts: run lengths, column by column [run]
-    /model/                 attrs: model, weights, weights_sha256, preprocess, score, target, temperature, device, dtype, batch_size
-                            class_name, bias [class]   weight [class, embedding]
-    /outputs/               logits [sample, class]   predicted, target, score [sample]   embedding [sample, embedding]
-    /taps/                  attrs: default_gradient, default_activation, blocks (names of taps)
-    /taps/<tap>/            activation gradient contribution active_share [sample, channel]
-                            gradient_map activation_map [sample, channel, y, x]   token_activation token_gradient [sample, channel]
-                            of an ablation: ablation_zero ablation_mean ablation_dataset kernel_gradient [sample, channel]
-                            subset_channels subset_contribution [sample, subset]   subset_score subset_unchanged [sample, subset, side]
-                            deletion insertion [sample, ranking, step]   step_channels [step]   attrs: subsets, sides (stay, go), rankings
-                            (their names), linear, tail, kernels (convolutions that make the channels)
-                            where samples are channels, the tap `profile`: contribution gradient activation [sample, channel], its channels
-                            being classes of images: class, images [channel]
-    /maps/                  attrs: order (names of maps), target, score, temperature, pairs, embedding, seed
-                            sample, partner (row of the sample, -1 none)   target (class, -1 none)   score [map]
-                            label (data class, where the target is a label) [map]
-    /maps/<method>@<tap>/   map [map, y, x]: raw, signed, the tap's own size, before ReLU, resize and normalisation
-                            undefined [map]: entries without a weight (Grad-CAM++)   attrs: method, tap, channels, module, call
-    /pairs/                 a, b (rows of the samples)   score [pair]; maps 2p and 2p + 1 are those of pair p
-    /similarity/<feature>/<metric>/   a table; replicate [resample, row]; matrix [sample, other]; of maps, map:gradcam@layer4/CC,
-                            matrix [map, other_map], whose rows /maps/sample, partner and target tell
-    /neighbors/<feature>/   index (rows of the k nearest others, -1 none), similarity or distance [sample, neighbor]   attrs: metric, k, normalised
-    /neighbors/<feature>/retrieval/   a table: how often they are of the sample's class; replicate [resample, row]
-    /neighbors/<feature>/of/          a table: the nearest of one sample, itself first   attrs: sample, floor, above
-    /augmentation/<feature>/cosine/   a table; replicate [resample, row]: how alike images and their own versions are
-    /decoding/<feature>/logistic/     a table: how well a linear probe reads the label
-    /clusters/<feature>/<method>/     label [repeat, sample]; a table of one row a repeat
-    /linkage/<feature>/               merges [merge, field]   order, label [sample]; a table of one row a cluster
-    /projection/<feature>/            pca [sample, component]   explained [component]
-    /channels/<tap>/        values (one for each ranking), the means over the images of every class: contribution gxa abs gradient activation
-                            nearzero random [group, channel]   class, images [group]; the first group is all images
-    /channels/<tap>/gradient_histogram/, contribution_histogram/   count [group, bin]   low, high [bin]
-    /tables/<name>/         a table: one dataset a column, all of them [row]; channel_distribution, channel_agreement,
-                            channel_pictures, channel_ablation, channel_subsets, channel_curves, channel_points, channel_differences,
-                            channel_steps, channel_kernels
-    /tables/compare/        a, b (spaces), statistic, value, low, high; p, floor (95 %) and shuffled (mean) of samples in random order;
-                            difference, difference_low, difference_high: from the first pair, under the same resamples; permutations, resamples
-    /tables/moved/          a, b, sample, moved (1 - correlation of its similarities in a and b), low, high, nearest_a, nearest_b
-    /history                one JSON line a step [step]
-    /part/                  only in an unfinished file: committed rows, unreadable ones, and the command that goes on with it
-"""
+"""How datasets, their dimensions and their texts are written; `schema` says which there are."""
 
 import h5py
 import numpy as np
 
 from gradtools.errors import GradtoolsError
+from gradtools.store import paths, schema
 
 FORMAT, VERSION = "gradtools-store", 1
 CHUNK_BYTES = 4 << 20
 MOST_ATTACHMENTS = 4085  # a scale's REFERENCE_LIST is an attribute, and attributes end at 64 KiB
 POINTERS = {  # datasets of row numbers -> the dimension whose rows they are
-    "/maps/sample": "/sample",
-    "/maps/partner": "/sample",
-    "/pairs/a": "/sample",
-    "/pairs/b": "/sample",
-    "/boxes/sample": "/sample",
-    "/masks/sample": "/sample",
-    "/samples/original": "/sample",
+    entry.path: entry.below
+    for entry in schema.DATASETS
+    if entry.below == paths.SAMPLE and "<" not in entry.path
 }
 MACHINERY = (
     "DIMENSION_LIST",
@@ -128,7 +73,7 @@ def scale(file, path, length):
     return made
 
 
-def dimension(path, name):
+def dimension(path: str, name: str) -> str:
     """Path of a dataset's dimension `name`: '/name' is the root's, a bare name the dataset's group's."""
     return name if name.startswith("/") else f"{path.rsplit('/', 1)[0]}/{name}"
 
@@ -154,15 +99,19 @@ def label(dataset, long_name, units="", attrs=None):
         dataset.attrs[key] = value
 
 
-def put(file, path, values, dims, long_name, units="", attrs=None):
+def put(file, path, values, dims=None, long_name="", units="", attrs=None):
     """Write one whole dataset with its dimensions.
 
     Parameters
     ----------
     values : array, or list of str
-    dims : sequence of str
-        One name a dimension (see `dimension`); missing scales are made.
+    dims : sequence of str, optional
+        One name a dimension (see `dimension`); missing scales are made. By default, as text and units, the schema's.
     """
+    entry = schema.dataset(path if path.startswith("/") else "/" + path)
+    if dims is None:
+        dims, units = entry.dims, units or entry.units
+    long_name = long_name or entry.text
     values = (
         text(values)
         if isinstance(values, (list, tuple)) and (not values or isinstance(values[0], str))

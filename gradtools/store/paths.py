@@ -1,10 +1,15 @@
-"""Where things lie in a store: the only place that spells its paths (`gradtools.store.layout` describes them)."""
+"""Where things lie in a store: the only place that spells its paths (`gradtools.store.schema` says what they are)."""
+
+# dimensions: the scales of the root
+SAMPLE, MAP, PAIR, STEP = "/sample", "/map", "/pair", "/step"
+CLASS, GROUP, BYTE, OTHER = "/class", "/label", "/byte", "/other"
+EMBEDDING_ROW, OTHER_MAP = "/embedding", "/other_map"
 
 SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
 DIGEST, HEIGHT, WIDTH = "/samples/digest", "/samples/height", "/samples/width"
 MAP_TARGET, MAP_SCORE, MAP_LABEL = "/maps/target", "/maps/score", "/maps/label"
-CLASS_NAME, MEMBER, BOXES = "/classes/name", "/classes/member", "/boxes"
+CLASSES, CLASS_NAME, MEMBER, BOXES = "/classes", "/classes/name", "/classes/member", "/boxes"
 MASKS, MASK_COUNTS = "/masks", "/masks/counts"
 MODEL, MODEL_CLASS_NAME, WEIGHT, BIAS = (
     "/model",
@@ -27,9 +32,10 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/clusters",
     "/projection",
 )
-LINKAGE = "/linkage"
+LINKAGE, LOCALIZATION = "/linkage", "/localization"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
+HISTORY, DIGESTS, UNFINISHED = "/history", "/digests", "/part"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
     "/samples/original",
     "/samples/augmentation",
@@ -38,66 +44,101 @@ ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
 )
 
 
-def tap(name, kind=None):
+def tap(name: str, kind: str | None = None) -> str:
     """Group of a tap, or its dataset `kind`: activation, gradient, contribution, ablation_zero, ..."""
     return f"{TAPS}/{name}" + (f"/{kind}" if kind else "")
 
 
-def maps(name):
+def maps(name: str) -> str:
     """Dataset of the maps of one name, as in gradcam@layer4."""
     return f"{MAPS}/{name}/map"
 
 
-def similarity(feature, metric):
+def map_group(name: str) -> str:
+    """Group of the maps of one name."""
+    return f"{MAPS}/{name}"
+
+
+def undefined(name: str) -> str:
+    """Dataset of the entries without a weight of the maps of one name."""
+    return f"{MAPS}/{name}/undefined"
+
+
+def box(column: str) -> str:
+    """Dataset of a column of the boxes: sample, class, x0, y0, x1, y1."""
+    return f"{BOXES}/{column}"
+
+
+def mask(column: str) -> str:
+    """Dataset of a column of the masks: sample, class, object, ignore, start."""
+    return f"{MASKS}/{column}"
+
+
+def pair(side: str) -> str:
+    """Dataset of the samples of all pairs that are `a` or `b`."""
+    return f"{PAIRS}/{side}"
+
+
+def similarity(feature: str, metric: str) -> str:
     """Group of one feature's similarities under one metric."""
     return f"{SIMILARITY}/{feature}/{metric}"
 
 
-def neighbors(feature):
+def matrix(feature: str, metric: str) -> str:
+    """Dataset of one feature's similarities of every pair."""
+    return f"{similarity(feature, metric)}/matrix"
+
+
+def neighbors(feature: str) -> str:
     """Group of the samples that are nearest by one feature."""
     return f"{NEIGHBORS}/{feature}"
 
 
-def retrieval(feature):
+def retrieval(feature: str) -> str:
     """Group of how well the nearest samples tell the class."""
     return f"{neighbors(feature)}/retrieval"
 
 
-def nearest_of(feature):
+def nearest_of(feature: str) -> str:
     """Group of the nearest samples of one sample."""
     return f"{neighbors(feature)}/of"
 
 
-def clusters(feature, method):
+def clusters(feature: str, method: str) -> str:
     """Group of one feature's clusterings by one method."""
     return f"{CLUSTERS}/{feature}/{method}"
 
 
-def linkage(feature):
+def linkage(feature: str) -> str:
     """Group of one feature's tree."""
     return f"{LINKAGE}/{feature}"
 
 
-def projection(feature):
+def projection(feature: str) -> str:
     """Group of one feature's principal components."""
     return f"{PROJECTION}/{feature}"
 
 
-def augmentation(feature):
+def augmentation(feature: str) -> str:
     """Group of how alike images and their own versions are."""
     return f"{AUGMENTATION}/{feature}/cosine"
 
 
-def decoding(feature):
+def decoding(feature: str) -> str:
     """Group of how well a linear probe reads the label from a feature."""
     return f"{DECODING}/{feature}/logistic"
 
 
-def channels(tap, kind=None):
+def channels(tap: str, kind: str | None = None) -> str:
     """Group of what the channels of a tap have in the mean over classes, or of the histogram of a `kind` of their values."""
     return f"{CHANNELS}/{tap}" + (f"/{kind}" if kind else "")
 
 
-def table(name):
+def table(name: str) -> str:
     """Group of a table."""
     return f"{TABLES}/{name}"
+
+
+def localization(kind):
+    """Group of how well one kind of map finds its objects."""
+    return f"{LOCALIZATION}/{kind}"

@@ -47,7 +47,7 @@ def _opened(path, name):
         elif "truncated" in str(error):
             reason = "is truncated: make it again"
         elif not h5py.is_hdf5(path):
-            reason = "is no HDF5 file"
+            reason = "is not an HDF5 file"
         else:
             reason = f"cannot be opened ({error})"
         raise GradtoolsError(f"{name} {reason}") from error
@@ -57,7 +57,7 @@ def _check(file, name):
     """Refuse what is not a whole store of this version, and files that reach into others."""
     if file.attrs.get("format") != layout.FORMAT:
         raise GradtoolsError(
-            f"{name} is an HDF5 file but no gradtools store (it has no format attribute {layout.FORMAT!r})"
+            f"{name} is an HDF5 file but not a gradtools store (it has no format attribute {layout.FORMAT!r})"
         )
     if file.attrs.get("version") != layout.VERSION:
         raise GradtoolsError(
@@ -161,71 +161,73 @@ class Store:
     @functools.cached_property
     def n_samples(self):
         """Number of samples (int)."""
-        return self.file["/sample"].shape[0]
+        return self.file[paths.SAMPLE].shape[0]
 
     @functools.cached_property
     def unit(self):
         """What a sample is (str): image, class or channel."""
-        return self.attributes("/samples").get("unit", "image")
+        return self.attributes(paths.SAMPLES).get("unit", "image")
 
     @functools.cached_property
     def ids(self):
         """Sample ids (list of str): paths below the root."""
-        return layout.decoded(self._needed("/samples/id"))
+        return layout.decoded(self._needed(paths.ID))
 
     @functools.cached_property
     def labels(self):
         """Data class of each sample, i32 (N,); -1 where there is none."""
-        return self._needed("/samples/label")
+        return self._needed(paths.LABEL)
 
     @functools.cached_property
     def class_names(self):
         """Names of the data's classes (list of str)."""
-        return layout.decoded(self._column("/classes/name")) if "/classes/name" in self.file else []
+        return (
+            layout.decoded(self._column(paths.CLASS_NAME)) if paths.CLASS_NAME in self.file else []
+        )
 
     @functools.cached_property
     def member(self):
         """Which of the model's classes belong to each data class, u8 (G, K), or None."""
-        return self._column("/classes/member")
+        return self._column(paths.MEMBER)
 
     @functools.cached_property
     def model(self):
         """Attributes of the model (dict)."""
-        return self.attributes("/model")
+        return self.attributes(paths.MODEL)
 
     @functools.cached_property
     def model_class_names(self):
         """Names of the model's classes (list of str), empty where unknown."""
         return (
-            layout.decoded(self._column("/model/class_name"))
-            if "/model/class_name" in self.file
+            layout.decoded(self._column(paths.MODEL_CLASS_NAME))
+            if paths.MODEL_CLASS_NAME in self.file
             else []
         )
 
     @functools.cached_property
     def class_rows(self):
         """The last layer's rows, f32 (K, D), or None."""
-        return self._column("/model/weight")
+        return self._column(paths.WEIGHT)
 
     @functools.cached_property
     def predicted(self):
         """Argmax class of each sample, i32 (N,), or None for a network without classes."""
-        return self._column("/outputs/predicted")
+        return self._column(paths.PREDICTED)
 
     @functools.cached_property
     def target(self):
         """Target class of each sample, i32 (N,), or None."""
-        return self._column("/outputs/target")
+        return self._column(paths.TARGET)
 
     @functools.cached_property
     def taps(self):
         """Names of the taps (list of str) in order of execution."""
-        return json.loads(self.attributes("/taps").get("order", "[]"))
+        return json.loads(self.attributes(paths.TAPS).get("order", "[]"))
 
     @functools.cached_property
     def maps(self):
         """Names of the maps (list of str), `method@tap`, in the order in which they were made."""
-        return json.loads(self.attributes("/maps").get("order", "[]"))
+        return json.loads(self.attributes(paths.MAPS).get("order", "[]"))
 
     def attributes(self, path):
         """Attributes of a group (dict, texts as str), empty where it is missing."""
@@ -233,7 +235,7 @@ class Store:
 
     def history_lines(self):
         """The steps that made this store (list of str, JSON)."""
-        return layout.decoded(self.file["/history"][:]) if "/history" in self.file else []
+        return layout.decoded(self.file[paths.HISTORY][:]) if paths.HISTORY in self.file else []
 
     def rows(self, path):
         """A row dataset of the store as `Rows`, or None where it is missing."""
@@ -270,12 +272,36 @@ class Store:
         ]
         return {name: self.values(f"{path}/{name}") for name in names}, facts
 
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of every dataset by path (see `hashing.digests`)."""
+        return hashing.digests(self.file)
+
+    def check(self) -> None:
+        """Read every value once, so that every checksum is tested.
+
+        Raises
+        ------
+        GradtoolsError
+            Names the first dataset that cannot be read.
+        """
+        for path, dataset in layout.datasets(self.file):
+            try:
+                hashing.dataset_digest(dataset)
+            except OSError as error:
+                raise GradtoolsError(
+                    f"{self.name}: {path} is damaged ({error}): make the store again"
+                ) from error
+
+    def datasets(self):
+        """Yield (path, shape, dtype, stored bytes, long_name) of every dataset."""
+        for path, dataset in layout.datasets(self.file):
+            about = str(layout.plain_attributes(dataset).get("long_name", ""))
+            yield path, dataset.shape, dataset.dtype, dataset.id.get_storage_size(), about
+
     @functools.cached_property
     def sample_digest(self):
         """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images, with versions or without."""
-        known = next(
-            (path for path in ("/samples/digest", "/samples/id") if path in self.file), None
-        )
+        known = next((path for path in (paths.DIGEST, paths.ID) if path in self.file), None)
         original = self._column(paths.ORIGINAL)
         rows = None if original is None else original < 0
         return hashing.dataset_digest(self.file[known], rows) if known else ""

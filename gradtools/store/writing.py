@@ -11,19 +11,22 @@ import h5py
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import layout, pipes
+from gradtools.store import layout, paths, pipes
 from gradtools.store.copying import copy, followed
 
-RESULTS = (
-    "similarity",
-    "neighbors",
-    "clusters",
-    "projection",
-    "linkage",
-    "tables",
-    "augmentation",
-    "decoding",
-    "channels",
+RESULTS = tuple(
+    path.strip("/")
+    for path in (
+        paths.SIMILARITY,
+        paths.NEIGHBORS,
+        paths.CLUSTERS,
+        paths.PROJECTION,
+        paths.LINKAGE,
+        paths.TABLES,
+        paths.AUGMENTATION,
+        paths.DECODING,
+        paths.CHANNELS,
+    )
 )
 
 
@@ -242,8 +245,8 @@ class Sink:
     def __init__(self, file):
         self.file = file
 
-    def put(self, path, values, dims, long_name, units="", attrs=None):
-        """Write one dataset (see `layout.put`)."""
+    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
+        """Write one dataset; dimensions, text and units are the schema's unless given (see `layout.put`)."""
         return layout.put(self.file, path, values, dims, long_name, units, attrs)
 
     def carry(self, store, keep, whole, replacing=()):
@@ -265,22 +268,22 @@ class Sink:
         list of str
             Results that stay behind because they rest on samples that are left out.
         """
-        subset = None if keep.all() else followed(store.file, {"/sample": keep})
+        subset = None if keep.all() else followed(store.file, {paths.SAMPLE: keep})
         behind = (
             [name for name in RESULTS if name in store.file] if whole and subset is not None else []
         )
         left = set(replacing) | ({f"/{name}" for name in RESULTS} if subset is not None else set())
         always = [
-            "/samples",
-            "/classes",
-            "/model/class_name",
-            "/outputs/predicted",
-            "/outputs/target",
+            paths.SAMPLES,
+            paths.CLASSES,
+            paths.MODEL_CLASS_NAME,
+            paths.PREDICTED,
+            paths.TARGET,
         ]
         everything = ["/" + name for name in sorted(store.file) if name != "history"]
         for path in everything if whole else always:
             copy(store.file, self.file, path, subset, left)
-        for path in ("/model", "/taps"):
+        for path in (paths.MODEL, paths.TAPS):
             self.attributes(path, **store.attributes(path))
         for key in ("source", "root"):
             self.file.attrs[key] = store.file.attrs[key]
@@ -297,15 +300,10 @@ class Sink:
     def history(self, stores, step):
         """Write the steps of the inputs, each once, and this one."""
         lines = list(dict.fromkeys(line for store in stores for line in store.history_lines()))
-        if "/history" in self.file:
-            layout.drop(self.file, "/history")
-            del self.file["/step"]
-        self.put(
-            "/history",
-            lines + [json.dumps(step, ensure_ascii=True)],
-            ["/step"],
-            "steps that made this store, one JSON line each",
-        )
+        if paths.HISTORY in self.file:
+            layout.drop(self.file, paths.HISTORY)
+            del self.file[paths.STEP]
+        self.put(paths.HISTORY, lines + [json.dumps(step, ensure_ascii=True)])
 
     def table(self, path, columns, long_name, attrs=None, row="row"):
         """Write a table: a dataset a column.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gradtools.math.clusters import half_samples
 from gradtools.tables import per_model as model
 from gradtools.tables.model import Cell
 
@@ -37,7 +38,7 @@ def make(subjects):
             )
         values, replicates = (
             (lambda measured: float(measured.columns["ari"].mean())),
-            (lambda measured: measured.replicates),
+            _ari_replicates,
         )
         yield from model.differences(
             subjects,
@@ -68,20 +69,22 @@ def _setting(measured):
 
 
 def _index(name):
-    """Result to the Cell of one index: mean and spread over the repeats; ARI with the interval of resampled images."""
+    """Result to the Cell of one index: mean and spread over the repeats, and the interval of half samples."""
 
     def cell(measured):
         values = measured.columns[name]
-        low, high = (
-            (measured.facts["ari_low"], measured.facts["ari_high"])
-            if name == "ari"
-            else (np.nan, np.nan)
-        )
+        low, high = (measured.facts.get(f"{name}_{end}", np.nan) for end in ("low", "high"))
         return Cell(
             float(values.mean()), low, high, float(values.std()) if len(values) > 1 else np.nan
         )
 
     return cell
+
+
+def _ari_replicates(measured):
+    """ARI of every resample, (B,); older stores hold that of bootstrapped images alone."""
+    replicates = measured.replicates
+    return replicates if replicates.ndim == 1 else replicates[:, half_samples.INDICES.index("ari")]
 
 
 def _controls(index):

@@ -1,4 +1,4 @@
-"""The three tables of the blog post "Gradient Similarity in CNNs" (SPEC 1), as they stand there, and its published values."""
+"""The three tables of the blog post "Gradient Similarity in CNNs" (mathematics#the-gradient-similarity-post), as they stand there, and its published values."""
 
 from gradtools.selection.subjects import role
 from gradtools.tables import maps

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradtools.math.pairs import bootstrap
+from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.subjects import role
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.wording import NOT_BOTH, computed_by
@@ -23,12 +23,12 @@ def by_role(subject, results, method):
 
 
 def ordered(names):
-    """Features in the order of the seed's columns, sweeps after them."""
+    """Features in the order of the blog post's columns, sweeps after them."""
     return [name for name in FIRST if name in names] + sorted(set(names) - set(FIRST))
 
 
 def headline(found):
-    """Features for the columns of a table of one row a model: the seed's and a control; all of them where none is there."""
+    """Features for the columns of a table of one row a model: the blog post's and a control; all of them where none is there."""
     names = {name for results in found for name in results}
     without_rows = any(BLOCK_OUTPUT in results and "weight" not in results for results in found)
     shown = (*FIRST, BLOCK_OUTPUT) if without_rows else FIRST
@@ -113,10 +113,13 @@ def paired(a, b, values, replicates):
     n = min(len(first), len(second))
     same = all(
         a.facts.get(key) == b.facts.get(key)
-        for key in ("seed", "resampling", "left_out", "auc_rows")
+        for key in ("seed", "resampling", "drawn", "drawn_of", "left_out", "auc_rows")
     )
-    low, high = bootstrap.interval(first[:n] - second[:n]) if n and same else (np.nan, np.nan)
-    return Cell(values(a) - values(b), float(low), float(high))
+    difference = values(a) - values(b)
+    if not n or not same:
+        return Cell(difference)
+    rule = {key: a.facts[key] for key in ("resampling", "drawn", "drawn_of") if key in a.facts}
+    return Cell(difference, *interval_of(first[:n] - second[:n], difference, **rule))
 
 
 def differences(subjects, found, table_id, title, values, replicates):

@@ -89,7 +89,7 @@ LINKAGES = {
     "weighted": "weighted linkage",
 }
 
-# How the tree of the blog post was made, after the name of its linkage: SPEC 2, the fdmat bug.
+# How the tree of the blog post was made, after the name of its linkage (mathematics#trees-as-published-and-as-meant).
 LINKED_ON = {
     "rows": "",
     "seed": ", the blog post's as its code runs,",

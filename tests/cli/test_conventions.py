@@ -82,7 +82,7 @@ def test_empty_stdin_says_so(name):
 def test_wrong_paths(name, tmp_path):
     assert "no such file" in one_line(run(name, tmp_path / "missing.h5"), 1)
     (tmp_path / "text.h5").write_text("hello")
-    assert "no HDF5 file" in one_line(run(name, tmp_path / "text.h5"), 1)
+    assert "not an HDF5 file" in one_line(run(name, tmp_path / "text.h5"), 1)
 
 
 def test_unknown_command_and_option_suggest():

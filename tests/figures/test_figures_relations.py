@@ -11,7 +11,7 @@ from gradtools.figures import matrices, rankings
 from gradtools.math import trees
 from gradtools.stages import similarity
 from gradtools.stages.neighbors import Near
-from gradtools.stages.similarity import pictured
+from gradtools.stages.similarity import matrices as compared
 
 DATA = plant(24)
 
@@ -45,7 +45,7 @@ def test_of_distances_the_smaller_are_nearer_and_without_a_floor_there_is_no_lin
 def found(tmp_path_factory):
     with store.read(write(tmp_path_factory.mktemp("figures") / "a.h5", DATA)) as source:
         options = similarity.Options(features=("gradient",))
-        return similarity.matrices(source, similarity.chosen(source, options)[0], options)
+        return similarity.compute_matrices(source, similarity.chosen(source, options)[0], options)
 
 
 def images(figure):
@@ -89,10 +89,10 @@ def test_leaves_are_in_an_order_of_the_tree_as_near_as_any(found):
 
 
 def test_more_samples_than_are_drawn_are_drawn_by_the_seed(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictured, "DRAWN", 10)
+    monkeypatch.setattr(compared, "DRAWN", 10)
     with store.read(write(tmp_path / "a.h5", DATA)) as source:
         options = similarity.Options(features=("logits",))
-        drawn = similarity.matrices(source, similarity.chosen(source, options)[0], options)
+        drawn = similarity.compute_matrices(source, similarity.chosen(source, options)[0], options)
     assert (
         drawn[0].values["cosine"].shape == (10, 10)
         and drawn[0].samples == 24

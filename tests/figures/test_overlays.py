@@ -348,7 +348,7 @@ def test_ones_by_its_definition(seed):
 
 @needs_data
 def test_ones_draws_the_absence_of_negative_evidence(tmp_path):
-    """SPEC 3: SqueezeNet, features.9, the negative subset; Spearman of the picture with the evidence against is -1.
+    """mathematics#pictures-from-ones: SqueezeNet, features.9, the negative subset; Spearman of the picture with the evidence against is -1.
 
     And .73 with the picture of all channels.
     """

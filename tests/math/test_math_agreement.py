@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from gradtools.math.clusters.agreement import ari, bootstrap_ari, nmi, random_label_control
+from gradtools.math.clusters.agreement import (
+    agreements,
+    ari,
+    bootstrap_ari,
+    nmi,
+    random_label_control,
+)
 from gradtools.math.pairs.bootstrap import resample_counts
 
 LABELLINGS = [
@@ -66,3 +72,14 @@ def test_random_labels_agree_by_chance_alone():
     control = random_label_control(classes, classes, repeats=50)
     assert abs(control.ari_mean) < 0.01 and control.ari_sd < 0.01
     assert 0 < control.nmi_mean < 0.06 and control.nmi_sd < 0.01
+
+
+def test_several_labellings_at_once_are_each_alone():
+    rng = np.random.default_rng(5)
+    labels, others = rng.integers(-1, 6, (4, 50)), rng.integers(0, 5, 50)
+    labels[3] = 2
+    found = agreements(labels, others)
+    np.testing.assert_allclose(found[0], [adjusted_rand_score(others, row) for row in labels])
+    np.testing.assert_allclose(
+        found[1], [normalized_mutual_info_score(others, row) for row in labels], atol=1e-12
+    )

@@ -22,7 +22,7 @@ def gam(
     fuse=lambda parts: sum(parts) / len(parts),
     renorm=True,
 ):
-    """SPEC 5, eq. 1 and 2, map by map."""
+    """GAM's eq. 1 and 2 (mathematics#gam-and-layercam), map by map."""
     fused = []
     for maps in zip(*taps):
         m = fuse([nrm(resize(rectify(m), size)) for m in maps])

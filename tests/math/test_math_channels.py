@@ -140,7 +140,7 @@ def test_histograms_lose_no_channel_and_have_zero_in_the_middle():
 
 
 def test_a_linear_toy_gives_the_exact_order():
-    """y = sum_k b_k mean(A_k): the contribution is what y loses without the channel (SPEC 3)."""
+    """y = sum_k b_k mean(A_k): the contribution is what y loses without the channel (mathematics#ablation)."""
     rng = np.random.default_rng(3)
     A, b = rng.standard_normal((6, 9, 4, 5)), rng.standard_normal(9)
     gradient = np.broadcast_to(b / 20, (6, 9))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.metrics import silhouette_score
 
 from gradtools.errors import GradtoolsError
@@ -12,10 +13,9 @@ from gradtools.math.clusters.clustering import (
     gmm,
     kmeans,
     pca,
-    silhouette_cosine,
     silhouette_euclidean,
+    silhouettes,
 )
-from gradtools.math.rows.vectors import unit_rows
 
 RNG = np.random.default_rng(0)
 GROUPS = np.repeat(np.arange(4), 25)
@@ -87,26 +87,28 @@ def test_equal_rows_have_no_variance_to_explain():
         pca(np.ones((4, 3)), 4)
 
 
-@pytest.mark.parametrize("block", [1, 2**22])
-def test_the_cosine_silhouette_equals_scikit_learn(block, monkeypatch):
-    monkeypatch.setattr(clustering, "BLOCK_ENTRIES", block)
+@pytest.mark.parametrize("block", [1, 7, 80])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_silhouettes_in_blocks_equal_scikit_learn(block, metric):
     x = RNG.normal(size=(80, 6)) + RNG.normal(size=(5, 6))[RNG.integers(0, 5, 80)]
     x[7] = x[8]
-    labels = RNG.choice([-1, 2, 3, 9], 80)
-    labels[0] = 77  # a cluster of one
-    found = silhouette_cosine(unit_rows(x)[0], labels)
-    np.testing.assert_allclose(found, silhouette_score(x, labels, metric="cosine"), atol=1e-10)
+    labels = RNG.choice([-1, 2, 3, 9], (3, 80))
+    labels[0, 0] = 77  # a cluster of one
+    distances = cdist(x, x, metric)
+    found = silhouettes((distances[i : i + block] for i in range(0, 80, block)), labels)
+    expected = [silhouette_score(x, row, metric=metric) for row in labels]
+    np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
 def test_equal_rows_in_two_clusters_have_silhouette_0():
-    unit, _ = unit_rows(np.tile([0.3, 0.1, 0.7], (6, 1)))
-    assert silhouette_cosine(unit, np.array([0, 0, 0, 1, 1, 1])) == 0
+    assert silhouettes([np.zeros((6, 6))], np.array([[0, 0, 0, 1, 1, 1]])) == 0
 
 
 def test_identical_rows_in_each_cluster_have_silhouette_1():
     labels = np.repeat([0, 1, 2], 4)
-    np.testing.assert_allclose(silhouette_cosine(np.eye(3)[labels], labels), 1, atol=1e-12)
-    np.testing.assert_allclose(silhouette_euclidean(np.eye(3)[labels], labels), 1, atol=1e-12)
+    x = np.eye(3)[labels]
+    np.testing.assert_allclose(silhouettes([cdist(x, x)], labels[None]), 1, atol=1e-12)
+    np.testing.assert_allclose(silhouette_euclidean(x, labels), 1, atol=1e-12)
 
 
 def test_the_euclidean_silhouette_is_scikit_learns():
@@ -116,4 +118,16 @@ def test_the_euclidean_silhouette_is_scikit_learns():
 @pytest.mark.parametrize("labels", [np.zeros(6, int), np.arange(6)])
 def test_one_cluster_or_n_have_no_silhouette(labels):
     assert np.isnan(silhouette_euclidean(X[:6], labels))
-    assert np.isnan(silhouette_cosine(unit_rows(X[:6])[0], labels))
+    assert np.isnan(silhouettes([cdist(X[:6], X[:6])], labels[None]))
+
+
+def test_the_log_likelihood_is_that_of_the_mixture():
+    """One component: the mean log density of a Gaussian with the rows' own variances."""
+    variance = X.var(axis=0) + 1e-6
+    expected = np.mean(
+        [
+            -0.5 * np.sum(np.log(2 * np.pi * variance) + (x - X.mean(axis=0)) ** 2 / variance)
+            for x in X
+        ]
+    )
+    assert gmm(X, 1).log_likelihood == pytest.approx(expected, rel=1e-10)

@@ -87,7 +87,7 @@ def test_every_pair_equals_the_formula(metric, direction):
 
 @pytest.mark.parametrize("side", [40, 41])
 def test_pysaliencys_constants(side):
-    """Its tests' centred Gaussian against a constant map; SPEC 10 has the values for 40 x 40."""
+    """Its tests' centred Gaussian against a constant map (mathematics#references-that-can-be-trusted)."""
     y, x = np.mgrid[:side, :side]
     gaussian = np.exp(-0.5 * ((x - 0.5 * side) ** 2 + (y - 0.5 * side) ** 2) / np.hypot(side, side))
     constant = np.ones((side, side))

@@ -1,4 +1,4 @@
-"""The pictures ReLU(1 + map), against scipy and what must follow from their definition (SPEC 3)."""
+"""The pictures ReLU(1 + map), against scipy and what must follow from their definition (mathematics#pictures-from-ones)."""
 
 import numpy as np
 import pytest

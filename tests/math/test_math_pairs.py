@@ -157,7 +157,7 @@ def test_a_metric_that_does_not_separate_is_refused_and_an_empty_selection_too()
 
 
 def test_gradients_at_the_head_are_the_mixture_of_two_levels():
-    """Rows that are one of two class vectors by prediction: Cos = p + (1 - p) s (SPEC 1.1.6)."""
+    """Rows that are one of two class vectors by prediction: Cos = p + (1 - p) s (mathematics#class-x-prediction)."""
     vectors, predictions = np.array([[1.0, 0.0], [0.6, 0.8]]), np.array([0, 0, 0, 1, 1])
     found = separable(vectors[predictions], np.zeros(5, int), predictions, "cosine")
     p = 4 / 10

@@ -45,7 +45,7 @@ def test_the_null_is_that_of_every_permutation_of_a_stratum():
 
 
 def test_identical_rows_of_a_stratum_are_ties_and_p_is_1():
-    """Gradient weights at the block output are the class weights of the prediction (SPEC 1.1.1)."""
+    """Gradient weights at the block output are the class weights of the prediction (mathematics#gradient-at-the-head)."""
     rng = np.random.default_rng(0)
     classes, predictions = rng.integers(0, 10, 300), rng.integers(0, 10, 300)
     for d in (7, 64, 900):

@@ -5,7 +5,7 @@ import pytest
 from skimage import measure
 from sklearn.metrics import average_precision_score
 
-from gradtools.math.regions import boxes, faithfulness, localization
+from gradtools.math.regions import boxes, faithfulness, localization, means
 
 
 @pytest.fixture
@@ -133,3 +133,20 @@ def test_control_masks(rng):
     drawn = faithfulness.others(images, 1)
     assert (images[drawn] != images).all()
     assert faithfulness.others(np.zeros(3, int), 1).tolist() == [-1, -1, -1]
+
+
+def test_means_over_images_keep_the_rows_of_an_image_together(rng):
+    values, images = rng.random((9, 2)), np.array([4, 4, 4, 7, 7, 8, 9, 9, 2])
+    values[3, 1] = np.nan
+    mean, replicates = means.over_images(values, images, 50, seed=1)
+    assert mean == pytest.approx(np.nanmean(values, axis=0))
+    counts = means.resample_counts(np.zeros(5, int), 50, 1)
+    order = sorted(set(images))
+    for counted, drawn in zip(counts, replicates):
+        rows = [
+            row
+            for image, n in zip(order, counted)
+            for _ in range(n)
+            for row in np.flatnonzero(images == image)
+        ]
+        assert drawn == pytest.approx(np.nanmean(values[rows], axis=0), nan_ok=True)

@@ -1,4 +1,4 @@
-"""Activations and gradients at taps, against finite differences, closed forms and captum (SPEC 0, 1.1)."""
+"""Activations and gradients at taps, against finite differences, closed forms and captum (mathematics#capture)."""
 
 import copy
 
@@ -131,7 +131,7 @@ def test_activations_are_those_before_later_operations_in_place(resnet, captured
 
 
 def test_traps_of_the_last_block(captured):
-    """SPEC 0's table: bn2 has neither the block output's gradient nor its activation; relu's calls are two taps."""
+    """The table of mathematics#capture: bn2 has neither the block output's gradient nor its activation; relu's calls are two taps."""
     values, gradients, _, _ = captured
     assert values["layer4.1.bn2"].min() < 0 <= values["layer4"].min()
     assert torch.equal(values["layer4.1.relu#1"], values["layer4"])
@@ -336,7 +336,7 @@ def test_grad_cam_is_captum_s(spec):
     torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-5 * float(reference.abs().max()))
 
 
-# The closed forms of SPEC 1.1 on trained networks.
+# The closed forms of mathematics#gradient-at-the-head on trained networks.
 
 
 @pytest.fixture(scope="module")
@@ -393,7 +393,7 @@ def test_closed_form_2_at_the_last_convolution(photographs):
 
 @needs_data
 def test_squeezenet_s_gradient_weights_point_along_the_class_row():
-    """SPEC 1.1: GW = W_c times the share of active pixels of the class map."""
+    """mathematics#gradient-at-the-head: GW = W_c times the share of active pixels of the class map."""
     pytest.importorskip("torchvision")
     model = models.load("squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"))
     values, gradients, _, logits = capture(

@@ -1,6 +1,6 @@
 """`--compat cam` against pytorch-grad-cam itself (the bench extra has it), at taps that it captures rightly.
 
-Those are outputs that no in-place operation follows: elsewhere it keeps the activation as the ReLU behind has left it (SPEC 0).
+Those are outputs that no in-place operation follows: elsewhere it keeps the activation as the ReLU behind has left it (mathematics#capture).
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Every equation against explicit float64 loops; captum; the identities of SPEC 5."""
+"""Every equation against explicit float64 loops; captum; the identities of mathematics#saliency-methods."""
 
 import contextlib
 import copy
@@ -69,7 +69,7 @@ def test_equations(tensors, name, dtype, rtol):
 
 
 def printed_weight(A, G, n, k, score):
-    """SPEC 5 (6) with Y = exp(s), term by term; terms of gradient 0 are 0."""
+    """mathematics#grad-cam-plus-plus with Y = exp(s), term by term; terms of gradient 0 are 0."""
     Y, S, total = math.exp(score), math.fsum(A[n, k].flatten().tolist()), []
     for g in G[n, k].flatten().tolist():
         if g > 0 and 2 + g * S > 0:
@@ -146,7 +146,7 @@ def pooled(tensor):
 
 
 def test_grad_cam_is_gam_on_the_dot_product():
-    """SPEC 5: at the pooled tap the gradient is the other image's embedding over HW, never negative."""
+    """mathematics#gradients-of-pairs: at the pooled tap the gradient is the other image's embedding over HW, never negative."""
     A, G = at(
         torchvision_network("resnet18"),
         images(4, 96),
@@ -161,7 +161,7 @@ def test_grad_cam_is_gam_on_the_dot_product():
 
 
 def test_signed_grad_cam_sums_to_zero_on_the_cosine():
-    """SPEC 5: the cosine is homogeneous of degree 0, so sum g A = 0."""
+    """mathematics#gradients-of-pairs: the cosine is homogeneous of degree 0, so sum g A = 0."""
     network = copy.deepcopy(torchvision_network("resnet18")).double()
     A, G = at(
         network,
@@ -184,7 +184,7 @@ def test_gam_is_layercam_where_activations_are_not_negative(tensors):
 
 @pytest.mark.parametrize("name, spec", [("resnet18", "layer4"), ("densenet121", "features@relu")])
 def test_closed_forms_of_a_pooled_linear_head(name, spec):
-    """SPEC 5: GAM = sum ReLU(W_ck) A_k / HW, Grad-CAM = HiResCAM = sum W_ck A_k / HW."""
+    """mathematics#gam-and-layercam: GAM = sum ReLU(W_ck) A_k / HW, Grad-CAM = HiResCAM = sum W_ck A_k / HW."""
     network = torchvision_network(name)
     A, G = at(network, images(2), spec, lambda output, _: output[:, 7])
     row = (
@@ -235,7 +235,7 @@ def test_captum(name, spec):
 
 
 def test_grad_cam_is_for_less_against(tensors):
-    """SPEC 5 (4): Map = P - Q."""
+    """mathematics#grad-cam: Map = P - Q."""
     A, G = tensors
     parts = [
         methods.gradcam(
@@ -289,7 +289,7 @@ def test_subsets_by_sorting(tensors, text):
 
 
 def test_ties_at_zero_are_near_zero():
-    """SPEC 3: a lower half of |alpha| that is all zeros holds every channel of gradient 0."""
+    """mathematics#channel-subsets: a lower half of |alpha| that is all zeros holds every channel of gradient 0."""
     G = torch.zeros(1, 10, 2, 2)
     G[0, :2] = 1
     assert subset.mask(subset.parse("nearzero"), G, G).sum() == 8
@@ -421,7 +421,7 @@ def test_a_relu_in_compiled_code_is_not_passed_over():
 
 @needs_data
 def test_cosine_gradients_are_negative_in_part():
-    """SPEC 5: of ds/dv on resnet56 about 40 % are negative."""
+    """mathematics#gradients-of-pairs: of ds/dv on resnet56 about 40 % are negative."""
     network = cifar_network("resnet56").module
     A, G = at(
         network,

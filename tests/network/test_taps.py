@@ -9,7 +9,7 @@ from torch import nn
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import taps
 
-# DESIGN 5, Taps: the architecture, its auto:blocks (the last of them auto:last-block), its auto:last-conv.
+# architecture#taps: the architecture, its auto:blocks (the last of them auto:last-block), its auto:last-conv.
 TABLE = """
 resnet18        relu layer1 layer2 layer3 layer4 | layer4.1.conv2
 vgg11           features.1 features.4 features.9 features.14 features.19 | features.18

@@ -1,4 +1,4 @@
-"""SPEC 1.1's tables, printed again from real networks and photographs (tolerances of SPEC 7)."""
+"""The tables behind mathematics#pair-auc and its neighbours, printed again from real networks and photographs."""
 
 import numpy as np
 import pytest

@@ -447,7 +447,7 @@ def test_maps_of_another_network_and_of_none(real):
 
 
 def test_contributions_of_a_pooled_linear_head_are_what_the_score_loses(real):
-    """logit = b + sum_k W_k mean(A_k): set to zero a channel, the logit falls by its contribution (SPEC 3)."""
+    """logit = b + sum_k W_k mean(A_k): set to zero a channel, the logit falls by its contribution (mathematics#ablation)."""
     import torch
 
     folder, model = real

@@ -1,4 +1,4 @@
-"""SPEC 3's figures, printed again: which ranking knows what the score loses without a channel, and what subsets of channels do.
+"""The measured figures of mathematics#rankings-of-channels and its neighbours, printed again: which ranking knows what the score loses without a channel, and what subsets of channels do.
 
 SqueezeNet on imagenet60, target argmax, zero fill. Single channels: all images at features.12, every third at features.9; subsets on all.
 """

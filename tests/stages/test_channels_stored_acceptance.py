@@ -1,4 +1,4 @@
-"""SPEC 3's figures, printed again: SqueezeNet on the sixty photographs, target argmax, features.9 and features.12."""
+"""The measured figures of mathematics#rankings-of-channels, printed again: SqueezeNet on the sixty photographs, target argmax, features.9 and features.12."""
 
 import pytest
 from conftest import DATA, needs_data

@@ -1,4 +1,4 @@
-"""Seed 001 on real networks: the identities and figures of SPEC 2, and that class rows are gradients (seed 000)."""
+"""Class relations on real networks: the identities and figures of mathematics#row-normalisation, and that class rows are gradients."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The last layer's rows as a store of classes, and how they are normalised (SPEC 2)."""
+"""The last layer's rows as a store of classes, and how they are normalised (mathematics#row-normalisation)."""
 
 import hashlib
 
@@ -63,7 +63,7 @@ def test_post_is_torchs_standardisation_and_makes_cosine_pearson():
     weight = torch.from_numpy(rows).double()
     weight = (weight - weight.mean(1, keepdim=True)) / weight.std(
         1, keepdim=True
-    )  # the seed's two lines
+    )  # the blog post's two lines
     found = class_rows.normalised(rows, "post")
     assert np.allclose(found, weight.numpy(), atol=1e-13)
     assert np.allclose(np.linalg.norm(found, axis=1), np.sqrt(39), atol=1e-12)
@@ -93,7 +93,7 @@ def test_constant_rows_are_zero_and_unknown_names_refused():
 
 @needs_data
 def test_the_mean_row_of_real_networks(tmp_path):
-    """SPEC 2: mean-row norm over mean row norm .18 for SqueezeNet, about 0 for the CIFAR networks."""
+    """mathematics#row-normalisation: mean-row norm over mean row norm .18 for SqueezeNet, about 0 for the CIFAR networks."""
     shares = {}
     for name, spec, weights in (
         ("squeezenet", "squeezenet1_0", "squeezenet1_0_imagenet.pth"),

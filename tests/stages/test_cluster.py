@@ -1,7 +1,6 @@
 """Clusterings, store in and results out, against scikit-learn and planted classes."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.math.pairs import bootstrap
+from gradtools.math.clusters import half_samples
 from gradtools.stages import cluster
 
 DATA = plant(36)
@@ -57,7 +56,7 @@ def unit(feature="gradient@conv", data=DATA):
 
 
 def by_sklearn(method, x, seed):
-    """Labels of the rows, with what SPEC 1.2 asks for."""
+    """Labels of the rows, with the controls of mathematics#agreement-of-labellings."""
     if method == "kmeans":
         return KMeans(3, n_init=2, random_state=seed).fit(x)
     if method == "gmm":
@@ -142,32 +141,58 @@ def test_planted_classes_are_found_and_random_ones_are_not(tmp_path):
     assert abs(np.mean(aris)) < 0.1
 
 
-def ari_of_copies(labels, classes, copies):
-    """Hubert and Arabie's index with every pair of different images counted by its copies."""
-    both = own = true = total = 0
-    for i, j in itertools.combinations(range(len(labels)), 2):
-        weight = int(copies[i]) * int(copies[j])
-        both += weight * (labels[i] == labels[j]) * (classes[i] == classes[j])
-        own, true, total = (
-            own + weight * (labels[i] == labels[j]),
-            true + weight * (classes[i] == classes[j]),
-            total + weight,
-        )
-    return (both - own * true / total) / ((own + true) / 2 - own * true / total)
+@pytest.mark.parametrize("method", cluster.METHODS)
+def test_replicates_of_half_samples_and_their_interval(source, method):
+    """Each a half of every class, clustered anew; planted classes are found in any half."""
+    result = computed(source, methods=(method,), resamples=30)[0]["gradient@conv", method]
+    facts = result.facts
+    sizes = np.bincount(DATA.labels)
+    assert facts["resampling"] == "half-samples" and facts["drawn_of"] == 36
+    assert abs(facts["drawn"] - sizes.sum() / 2) <= 1
+    assert result.replicates.shape == (30, 6)
+    halves = half_samples.half_samples(DATA.labels, 30, 0)
+    x = unit()
+    for half, replicate in list(zip(halves, result.replicates))[:3]:
+        assert replicate[3] == pytest.approx(metrics.silhouette_score(x[half], DATA.labels[half]))
+    for place, name in enumerate(half_samples.INDICES):
+        value, spread = result.columns[name].mean(), result.replicates[:, place].std(ddof=1)
+        reach = 1.96 * spread * np.sqrt(facts["drawn"] / (36 - facts["drawn"]))
+        low, high = half_samples.range_of(name)
+        assert facts[f"{name}_low"] == pytest.approx(max(low, value - reach))
+        assert facts[f"{name}_high"] == pytest.approx(min(high, value + reach))
 
 
-def test_replicates_by_loops_and_their_interval(source):
-    result = computed(source)[0]["gradient@conv", "kmeans"]
-    counts = bootstrap.resample_counts(DATA.labels, 20, 0)
-    for copies, value in list(zip(counts, result.replicates))[:3]:
-        assert value == pytest.approx(
-            np.mean([ari_of_copies(labels, DATA.labels, copies) for labels in result.labels]),
-            abs=1e-10,
+def test_agglomerative_replicates_by_scikit_learn(source):
+    result = computed(source, methods=("agglomerative",))[0]["gradient@conv", "agglomerative"]
+    x = unit()
+    for half, replicate in zip(half_samples.half_samples(DATA.labels, 20, 0), result.replicates):
+        labels = AgglomerativeClustering(3).fit(x[half]).labels_
+        assert replicate == pytest.approx(
+            [
+                metrics.adjusted_rand_score(DATA.labels[half], labels),
+                metrics.normalized_mutual_info_score(DATA.labels[half], labels),
+                metrics.silhouette_score(x[half], labels),
+                metrics.silhouette_score(x[half], DATA.labels[half]),
+                metrics.adjusted_rand_score(DATA.predicted[half], labels),
+                metrics.normalized_mutual_info_score(DATA.predicted[half], labels),
+            ],
+            abs=1e-9,
         )
-    np.testing.assert_allclose(
-        [result.facts["ari_low"], result.facts["ari_high"]],
-        np.quantile(result.replicates, [0.025, 0.975]),
-    )
+
+
+def test_the_cost_of_intervals_is_said_and_they_can_be_left_out(source):
+    computed(source, lines=(lines := []), resamples=None, repeats=10)
+    assert "200 half samples, about 30 times the work" in lines[0] and "--no-intervals" in lines[0]
+    result = computed(source, lines=(lines := []), intervals=False)[0]["gradient@conv", "kmeans"]
+    assert not lines and not len(result.replicates) and np.isnan(result.facts["ari_low"])
+    assert result.facts["no_interval"] == "not asked for"
+
+
+def test_small_classes_have_no_interval_and_the_reason_is_kept(tmp_path):
+    few = np.concatenate([np.flatnonzero(DATA.labels == c)[:3] for c in range(3)])
+    found, _ = of(tmp_path, DATA.take(few), features=("activation",))
+    facts = found["activation@block", "kmeans"].facts
+    assert "a class has 3 images" in facts["no_interval"] and np.isnan(facts["ari_high"])
 
 
 def test_what_is_stored_is_what_is_returned(source, tmp_path):
@@ -324,7 +349,8 @@ def test_without_labels_k_must_be_given(tmp_path):
     assert (
         np.isnan(result.columns["ari"]).all()
         and np.isnan(result.columns["silhouette_true"]).all()
-        and not len(result.replicates)
+        and np.isnan(result.replicates[:, 0]).all()
+        and result.facts["silhouette_low"] < result.columns["silhouette"].mean()
     )
     assert result.columns["ari_argmax"][0] == pytest.approx(
         metrics.adjusted_rand_score(DATA.predicted, result.labels[0])

@@ -1,4 +1,4 @@
-"""The stage: planted trees, SPEC 2 on SqueezeNet, invariances, what is written, and what is refused."""
+"""The stage: planted trees, SqueezeNet's (mathematics#trees), invariances, what is written, and what is refused."""
 
 import itertools
 

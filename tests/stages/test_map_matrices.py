@@ -10,7 +10,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import map_pairs
 from gradtools.stages import dendrogram, similarity
-from gradtools.stages.similarity import map_similarity, writing
+from gradtools.stages.similarity import writing
 
 PAIR = [(0, 4), (4, 0), (2, 7), (7, 2), (2, 9), (9, 2)]  # the two maps of a pair stand together
 
@@ -21,7 +21,7 @@ def computed(path, out, say=quiet, carry=False, where=(), metrics=("CC", "KLD"),
         permutations=0,
         matrix=True,
         where=where,
-        maps=map_similarity.Options(metrics=metrics),
+        maps=similarity.MapOptions(metrics=metrics),
         **options,
     )
     with store.read(str(path)) as source:

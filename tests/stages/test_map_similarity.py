@@ -13,9 +13,9 @@ from sklearn.metrics import roc_auc_score
 from gradtools import store
 from gradtools.cli import similarity as command
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.maps import map_metrics
 from gradtools.selection import maps, samples
 from gradtools.stages import evaluate, similarity
-from gradtools.stages.similarity import map_similarity
 from gradtools.tables import map_settings
 
 EPS = 2.2204e-16
@@ -100,7 +100,7 @@ def run(path, *requests, where=(), resamples=0, **options):
         where=where,
         resamples=resamples,
         permutations=0,
-        maps=map_similarity.Options(reading=reading, **options),
+        maps=similarity.MapOptions(reading=reading, **options),
     )
     with store.read(str(path)) as source:
         return similarity.similarity(source, None, asked, say=quiet)
@@ -440,7 +440,7 @@ def test_only_degenerate_maps_give_no_value_and_no_warning(tmp_path):
     results = run(
         write(tmp_path / "a.h5", {"gam@block2": np.ones((COUNT, SIDE, SIDE))}),
         resamples=5,
-        metrics=map_similarity.map_metrics.METRICS,
+        metrics=map_metrics.METRICS,
     )
     for result in results:
         assert (
@@ -581,7 +581,7 @@ def written(path, out, **options):
         similarity.similarity(
             source,
             str(out),
-            similarity.Options(resamples=0, maps=map_similarity.Options(**options)),
+            similarity.Options(resamples=0, maps=similarity.MapOptions(**options)),
             say=quiet,
             force=True,
         )
@@ -670,7 +670,6 @@ def test_pictures_are_of_vectors(path, tmp_path):
 
 
 def test_the_shells_words_are_the_mathematics_own():
-    from gradtools.math.maps import map_metrics
     from gradtools.tables.wording import MAP_METRICS
 
     assert set(MAP_METRICS) == set(map_metrics.METRICS)

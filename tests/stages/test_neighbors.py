@@ -1,4 +1,4 @@
-"""Neighbours, store in and results out: loops, scikit-learn, and SPEC 2's figures of SqueezeNet's classes."""
+"""Neighbours, store in and results out: loops, scikit-learn, and SqueezeNet's classes (mathematics#neighbour-floor)."""
 
 import dataclasses
 import os
@@ -367,7 +367,7 @@ CRAB = {
 
 @needs_data
 def test_the_neighbours_of_the_dungeness_crab(squeezenet):
-    """SPEC 2: class 118 of SqueezeNet under `post`, its floor and the six above it; the euclidean list is the same one."""
+    """Class 118 of SqueezeNet (mathematics#neighbour-floor) under `post`, its floor and the six above it; the euclidean list is the same one."""
     (near,) = near_to(squeezenet, "Dungeness crab")
     assert (
         near.sample == near.index[0] == 118 and len(near.index) == 25 and near.normalised == "post"

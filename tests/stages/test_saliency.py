@@ -242,7 +242,7 @@ def test_pairs_of_unreadable_images_are_left_out(model, folder, tmp_path):
 
 @pytest.mark.parametrize("kind", ["cosine", "dot"])
 def test_pairs(model, folder, tmp_path, kind):
-    """Both images' maps and the score from the embeddings (SPEC 5 (5)): ds/dv = w/(|v||w|) - (v.w) v/(|v|^3 |w|), or w."""
+    """Both images' maps and the score from the embeddings (mathematics#gradients-of-pairs): ds/dv = w/(|v||w|) - (v.w) v/(|v|^3 |w|), or w."""
     path = make(folder, model, tmp_path / "a.h5", target=kind, pairs="all", batch_size=5)
     A, _ = by_hand(model, folder)
     a, b, score, sample, partner = read(

@@ -1,4 +1,4 @@
-"""SPEC 5's class-discrimination control, printed again: how alike are the maps of two classes of one image?
+"""Class discrimination (mathematics#class-discrimination), printed again: how alike are the maps of two classes of one image?
 
 Spearman of maps at the tap's own size, after ReLU; the first six images of each class; the middle class has rank K/2, counted from 0.
 """

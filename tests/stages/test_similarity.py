@@ -15,7 +15,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.math.pairs import bootstrap, pair_auc
 from gradtools.selection import features
 from gradtools.stages import similarity
-from gradtools.stages.similarity import in_blocks, results, writing
+from gradtools.stages.similarity import vector_statistics, writing
 
 DATA = plant()
 QUICK = {"resamples": 20, "permutations": 20}
@@ -196,7 +196,7 @@ def test_without_labels_means_are_over_all_pairs_and_by_prediction(tmp_path):
         "gradient@conv", "cosine"
     ]
     expected = by_loops(DATA.of("gradient@conv"), DATA.labels, DATA.predicted)
-    expected = {name: pair for name, pair in expected.items() if name not in results.AUC}
+    expected = {name: pair for name, pair in expected.items() if name not in vector_statistics.AUC}
     known = {"all", "same_prediction"}
     alone = dataclasses.replace(
         found, columns={name: column[: len(known)] for name, column in found.columns.items()}
@@ -285,7 +285,7 @@ def test_one_sample_and_no_sample_are_refused(tmp_path):
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("memory", [1 << 29, 100])
 def test_a_row_that_is_no_number_names_its_image(tmp_path, metric, memory, monkeypatch):
-    monkeypatch.setattr(in_blocks, "IN_MEMORY", memory)
+    monkeypatch.setattr(vector_statistics, "IN_MEMORY", memory)
     taps = {"gradient@conv": DATA.taps["gradient@conv"].copy()}
     taps["gradient@conv"][11, 3] = np.nan
     with pytest.raises(GradtoolsError, match="gradient@conv of 011.png holds NaN"):
@@ -334,7 +334,7 @@ def test_nothing_but_zeros_names_the_feature_once(tmp_path):
 @pytest.mark.parametrize("metric", METRICS)
 def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
     whole = computed(source, features=("gradient",), metrics=(metric,))["gradient@conv", metric]
-    monkeypatch.setattr(in_blocks, "IN_MEMORY", 30 * 6 * 8 - 1)
+    monkeypatch.setattr(vector_statistics, "IN_MEMORY", 30 * 6 * 8 - 1)
     monkeypatch.setattr(features, "READ_BYTES", 4 * 6 * 7)
     found = computed(source, features=("gradient",), metrics=(metric,), resamples=400)[
         "gradient@conv", metric
@@ -357,7 +357,7 @@ def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
 
 def test_block_by_block_intervals_are_about_as_wide(source, monkeypatch):
     whole = computed(source, features=("gradient",), resamples=600)["gradient@conv", "cosine"]
-    monkeypatch.setattr(in_blocks, "RESAMPLED_ROWS", 29)
+    monkeypatch.setattr(vector_statistics, "RESAMPLED_ROWS", 29)
     found = computed(source, features=("gradient",), resamples=600)["gradient@conv", "cosine"]
     for name in ("within", "between", "label_effect", "auc"):
         width = [
@@ -368,7 +368,7 @@ def test_block_by_block_intervals_are_about_as_wide(source, monkeypatch):
 
 def test_zeros_block_by_block(tmp_path, monkeypatch):
     whole = of(tmp_path, zeroed([2, 3]))["gradient@conv", "cosine"]
-    monkeypatch.setattr(in_blocks, "RESAMPLED_ROWS", 29)
+    monkeypatch.setattr(vector_statistics, "RESAMPLED_ROWS", 29)
     found = of(tmp_path, zeroed([2, 3]))["gradient@conv", "cosine"]
     assert found.facts["degenerate"] == 2 and found.facts["rows"] == 28
     for name, value in values(whole).items():
@@ -542,7 +542,10 @@ def test_another_metric_joins_what_is_carried(source, tmp_path):
 
 def test_auc_may_be_left_out(source):
     result = computed(source, features=("logits",), auc=False)["logits", "cosine"]
-    assert not set(results.AUC) & set(values(result)) and result.replicates.shape == (20, 11)
+    assert not set(vector_statistics.AUC) & set(values(result)) and result.replicates.shape == (
+        20,
+        11,
+    )
 
 
 def test_the_output_is_refused_before_the_work(source, tmp_path):

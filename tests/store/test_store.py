@@ -230,9 +230,9 @@ def test_failed_writer_leaves_the_old_output(tmp_path):
     "name, make, words",
     [
         ("missing.h5", lambda path: None, "no such file"),
-        ("text.h5", lambda path: path.write_text("hello"), "no HDF5 file"),
+        ("text.h5", lambda path: path.write_text("hello"), "not an HDF5 file"),
         ("folder.h5", lambda path: path.mkdir(), "directory"),
-        ("foreign.h5", lambda path: h5py.File(path, "w").close(), "no gradtools store"),
+        ("foreign.h5", lambda path: h5py.File(path, "w").close(), "not a gradtools store"),
     ],
 )
 def test_what_is_no_store_is_refused_in_one_line(tmp_path, name, make, words):

@@ -215,12 +215,31 @@ def test_clusterings_show_mean_spread_interval_and_controls(one):
     columns, facts, replicates = stored(one[1], "/clusters/gradient@conv/kmeans")
     cell = row["gradient@last-conv"]
     assert (cell.value, cell.spread) == pytest.approx((columns["ari"].mean(), columns["ari"].std()))
-    assert (cell.low, cell.high) == pytest.approx(tuple(np.quantile(replicates, [0.025, 0.975])))
+    m, n = facts["drawn"], facts["drawn_of"]
+    reach = 1.96 * replicates[:, 0].std(ddof=1) * np.sqrt(m / (n - m))
+    assert cell.low == pytest.approx(max(cell.value - reach, -0.5))
+    assert cell.high == pytest.approx(min(cell.value + reach, 1))
     assert (
         row["argmax itself"].value == facts["argmax_ari"]
         and row["random labels"].value == facts["random_ari"]
     )
     assert row["random labels"].spread == facts["random_ari_sd"]
+
+
+def test_differences_of_clusterings_take_the_spread_of_paired_halves(one):
+    subjects = evaluate.gather(one)
+    (row,) = table(evaluate.evaluate(subjects), "kmeans: ARI, gradient@last-conv minus").rows
+    name = next(name for name in row if name == "logits")
+    first, second = (
+        stored(one[1], f"/clusters/{feature}/kmeans") for feature in ("gradient@conv", name)
+    )
+    value = first[0]["ari"].mean() - second[0]["ari"].mean()
+    m, n = first[1]["drawn"], first[1]["drawn_of"]
+    spread = (first[2][:, 0] - second[2][:, 0]).std(ddof=1) * np.sqrt(m / (n - m))
+    found = row[name]
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (value, value - 1.96 * spread, value + 1.96 * spread)
+    )
 
 
 def test_stores_of_one_subject_are_one_row(one):

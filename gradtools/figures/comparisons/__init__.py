@@ -1,8 +1,9 @@
 """The pictures of `compare`: two trees face to face, what moved, a matrix of comparisons, a curve over checkpoints."""
 
+import importlib
+
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
-from gradtools.figures.comparisons import curve, matrix, moved, tanglegram
 
 PICTURES = ("tanglegram", "moved", "matrix", "curve")
 SHOWN = {
@@ -33,15 +34,12 @@ def compared(found, picture, path, by="cka_debiased", positions=None):
         There is nothing for the picture.
     """
     page.check(path)
-    page.save(
-        {
-            "tanglegram": lambda: tanglegram.draw(found, _pair(found)),
-            "moved": lambda: moved.draw(found, _pair(found)),
-            "matrix": lambda: matrix.draw(found, by, SHOWN[by]),
-            "curve": lambda: curve.draw(found, *positions),
-        }[picture](),
-        path,
-    )
+    draw = importlib.import_module(f"gradtools.figures.comparisons.{picture}").draw
+    if picture == "matrix":
+        figure = draw(found, by, SHOWN[by])
+    else:
+        figure = draw(found, *positions) if picture == "curve" else draw(found, _pair(found))
+    page.save(figure, path)
 
 
 def _pair(found):

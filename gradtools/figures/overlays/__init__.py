@@ -12,6 +12,7 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
 from gradtools.figures.overlays import ones, pages
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
+from gradtools.store import paths
 
 __all__ = ["check", "draw", "open_album", "pictures"]
 
@@ -134,7 +135,7 @@ def _kinds(album):
         kinds["signed"] = pages.signed
     if pages.last_tap(album, pages.COMPARED):
         kinds["figure2"] = pages.compared
-    dot = album.store.attributes("/maps").get("target") == "dot"
+    dot = album.store.attributes(paths.MAPS).get("target") == "dot"
     if dot and pages.last_tap(album, ("gradcam++", "gam")):
         kinds["figure3"] = pages.overflowing
     if len(pages.shared_taps(album, pages.LAYERS)) > 1:

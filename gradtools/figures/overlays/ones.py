@@ -1,4 +1,4 @@
-"""The pictures of pytorch-cnn-visualizations beside what the same channels really say (SPEC 3)."""
+"""The pictures of pytorch-cnn-visualizations beside what the same channels really say (mathematics#pictures-from-ones)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (SPEC 5)."""
+"""The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (mathematics#gam-and-layercam)."""
 
 import os
 
@@ -8,6 +8,7 @@ from gradtools.figures import page
 from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays import blending, ones
 from gradtools.figures.overlays.mosaic import Bar, draw, fitted
+from gradtools.store import paths
 
 ROWS = 6  # of a grid's page
 NAME = 1.0  # inches of a row's name
@@ -271,7 +272,7 @@ def _title(album, group, below):
     names = " and ".join(
         page.shortened(album.store.ids[int(album.sample[row])], 34) for row in group
     )
-    form = album.store.attributes("/maps").get("score", "score") if len(group) == 1 else "score"
+    form = album.store.attributes(paths.MAPS).get("score", "score") if len(group) == 1 else "score"
     first = f"{names}\n{page.shown(albums.target_name(album, group[0]))}: {form} {album.score[group[0]]:.4g}"
     return f"{first}; {below}" if below else first
 

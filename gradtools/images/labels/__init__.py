@@ -1,4 +1,4 @@
-"""Classes of the data and of the model: their names, and how one meets the other (DESIGN 5, "Classes")."""
+"""Classes of the data and of the model: their names, and how one meets the other (architecture#classes)."""
 
 from gradtools.images.labels.mapping import Mapping, correct, match
 from gradtools.images.labels.naming import (

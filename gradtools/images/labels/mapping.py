@@ -1,4 +1,4 @@
-"""Classes of the data and classes of the model: how one meets the other (DESIGN 5, "Classes"). Nothing is guessed."""
+"""Classes of the data and classes of the model: how one meets the other (architecture#classes). Nothing is guessed."""
 
 import collections
 import csv

@@ -1,5 +1,5 @@
 """
-Channels of a tap: what they are ranked by, and how their values are distributed (SPEC 3).
+Channels of a tap: what they are ranked by, and how their values are distributed (mathematics#channels).
 
 Arrays are (N, C), an image a row and a channel a column, unless said otherwise. Every ranking is a value a channel, the largest first.
 """
@@ -44,6 +44,10 @@ def random_values(rows, n_channels, seed=0):
     Returns
     -------
     (n, n_channels) float64 array
+
+    References
+    ----------
+    mathematics#rankings-of-channels
     """
     return (
         np.stack([np.random.default_rng([seed, row]).random(n_channels) for row in rows])
@@ -53,19 +57,34 @@ def random_values(rows, n_channels, seed=0):
 
 
 def order(values):
-    """Channels from the largest value to the smallest, (N, C) int; equal ones in the order of their numbers."""
+    """Channels from the largest value to the smallest, (N, C) int; equal ones in the order of their numbers.
+
+    References
+    ----------
+    mathematics#rankings-of-channels
+    """
     return np.argsort(-np.asarray(values), axis=1, kind="stable")
 
 
 def ranks(values):
-    """Rank of every channel, 1 for the largest value, (N, C) float64; equal ones share the mean of their ranks."""
+    """Rank of every channel, 1 for the largest value, (N, C) float64; equal ones share the mean of their ranks.
+
+    References
+    ----------
+    mathematics#rankings-of-channels
+    """
     from scipy.stats import rankdata
 
     return rankdata(-np.asarray(values, dtype=np.float64), axis=1)
 
 
 def tied(values):
-    """Share of the channels whose value another one has too, (N,) float64."""
+    """Share of the channels whose value another one has too, (N,) float64.
+
+    References
+    ----------
+    mathematics#rankings-of-channels
+    """
     ascending = np.sort(values, axis=1)
     equal = ascending[:, 1:] == ascending[:, :-1]
     either = np.zeros(ascending.shape, bool)
@@ -75,14 +94,24 @@ def tied(values):
 
 
 def correlation(first, second):
-    """Correlation of each row of two arrays, (N,) float64, of ranks Spearman's; NaN where one of them is constant."""
+    """Correlation of each row of two arrays, (N,) float64, of ranks Spearman's; NaN where one of them is constant.
+
+    References
+    ----------
+    mathematics#rankings-of-channels
+    """
     a, b = (values - values.mean(axis=1, keepdims=True) for values in (first, second))
     size = np.sqrt(np.einsum("nc,nc->n", a, a) * np.einsum("nc,nc->n", b, b))
     return np.divide(np.einsum("nc,nc->n", a, b), size, out=np.full(len(a), np.nan), where=size > 0)
 
 
 def spearman(first, second):
-    """Spearman's correlation of each row of two arrays, (N,) float64; NaN where one of them is constant."""
+    """Spearman's correlation of each row of two arrays, (N,) float64; NaN where one of them is constant.
+
+    References
+    ----------
+    mathematics#rankings-of-channels
+    """
     return correlation(ranks(first), ranks(second))
 
 
@@ -93,6 +122,10 @@ def gini(values):
     Returns
     -------
     (N,) float64 array, NaN where all are zero.
+
+    References
+    ----------
+    mathematics#distribution-of-channels
     """
     sizes = np.sort(np.abs(np.asarray(values, dtype=np.float64)), axis=1)
     n = sizes.shape[1]
@@ -115,7 +148,7 @@ def effective_number(values):
 
     References
     ----------
-    SPEC 3.
+    mathematics#distribution-of-channels
     """
     values = np.asarray(values, dtype=np.float64)
     squares = np.einsum("nc,nc->n", values, values)
@@ -140,6 +173,10 @@ def describe(values):
     -------
     (N, S) float64 array
         By `STATISTICS`: shares of the channels above, below and at zero, Gini, effective number, quantiles.
+
+    References
+    ----------
+    mathematics#distribution-of-channels
     """
     values = np.asarray(values, dtype=np.float64)
     shares = [(values > 0).mean(axis=1), (values < 0).mean(axis=1), (values == 0).mean(axis=1)]
@@ -148,11 +185,21 @@ def describe(values):
 
 
 def bin_edges(limit, bins):
-    """Edges of an odd number of bins from -limit to limit, (bins + 1,) float64: zero lies within the middle one."""
+    """Edges of an odd number of bins from -limit to limit, (bins + 1,) float64: zero lies within the middle one.
+
+    References
+    ----------
+    mathematics#distribution-of-channels
+    """
     limit = float(limit) or 1.0
     return np.linspace(-limit, limit, bins + 1)
 
 
 def histogram(values, edges):
-    """How many of the values fall into each bin, (bins,) int64; the last one takes its upper edge too."""
+    """How many of the values fall into each bin, (bins,) int64; the last one takes its upper edge too.
+
+    References
+    ----------
+    mathematics#distribution-of-channels
+    """
     return np.histogram(np.asarray(values, dtype=np.float64), edges)[0]

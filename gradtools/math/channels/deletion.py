@@ -24,6 +24,10 @@ def step_counts(n_channels, steps):
     Returns
     -------
     (T + 1,) int64 array from 0 to C, evenly spread.
+
+    References
+    ----------
+    mathematics#deletion-and-insertion
     """
     return np.round(np.linspace(0, n_channels, min(steps, n_channels) + 1)).astype(np.int64)
 
@@ -42,6 +46,10 @@ def taken(order, counts):
     Returns
     -------
     (R, T, C) bool array, True for the channels that have been taken: what deletion leaves out and insertion leaves in.
+
+    References
+    ----------
+    mathematics#deletion-and-insertion
     """
     place = np.empty_like(order)
     np.put_along_axis(place, order, np.arange(order.shape[1])[None], axis=1)
@@ -61,6 +69,10 @@ def areas(curves, counts):
     Returns
     -------
     (...) float64 array
+
+    References
+    ----------
+    mathematics#deletion-and-insertion
     """
     curves, width = np.asarray(curves, dtype=np.float64), np.diff(np.asarray(counts) / counts[-1])
     return ((curves[..., 1:] + curves[..., :-1]) / 2) @ width
@@ -78,6 +90,10 @@ def shares(values, whole):
     Returns
     -------
     (N, S) float64 array, NaN where the full score is not above 0: there is nothing to have a share of.
+
+    References
+    ----------
+    mathematics#deletion-and-insertion
     """
     whole = np.asarray(whole, dtype=np.float64)
     values = np.asarray(values, dtype=np.float64)
@@ -101,6 +117,10 @@ def means(values, resamples=1000, seed=0):
     mean : (S,) float64 array, NaN where no image has a value
     replicates : (B, S) float64 array
         The same resamples of images for every column, and for every call with as many images: differences of two are paired.
+
+    References
+    ----------
+    mathematics#deletion-and-insertion
     """
     values = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(values)
@@ -128,6 +148,10 @@ def differences(values, replicates):
     pairs : (P, 2) int array, first < second
     difference : (P,) float64 array, first minus second
     bounds : (P, 2) float64 array
+
+    References
+    ----------
+    mathematics#deletion-and-insertion
     """
     first, second = np.triu_indices(len(values), 1)
     return (

@@ -20,27 +20,72 @@ class RandomLabels:
     nmi_sd: float
 
 
-def contingency(a, b):
+def contingency(a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
     """How many samples have label i in a and j in b: (N,), (N,) -> (Ka, Kb) sparse int64 array, labels ascending."""
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     return sparse.coo_array((np.ones(len(i), dtype=np.int64), (i, j))).tocsr()
 
 
-def ari(a, b):
+def ari(a: np.ndarray, b: np.ndarray) -> float:
+    """Adjusted Rand index of two labellings ((N,) each), as sklearn's adjusted_rand_score."""
+    return float(agreements(np.asarray(a)[None], b)[0][0])
+
+
+def nmi(a: np.ndarray, b: np.ndarray) -> float:
+    """Normalised mutual information of two labellings ((N,) each), as sklearn's default."""
+    return float(agreements(np.asarray(a)[None], b)[1][0])
+
+
+def agreements(labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    Adjusted Rand index of two labellings ((N,) each), as sklearn's adjusted_rand_score.
+    Agreement of several labellings with one.
+
+    Parameters
+    ----------
+    labels : (F, N) int array
+    others : (N,) int array
+
+    Returns
+    -------
+    ari : (F,) float64 array
+        Adjusted Rand index; 1 where nothing is left to chance (one cluster each, or all apart each).
+    nmi : (F,) float64 array
+        Mutual information over the mean of the entropies, in [0, 1]; 1 where both have one cluster.
 
     References
     ----------
     L. Hubert, P. Arabie, Comparing partitions, J. Classification 2 (1985), eq. 5.
+    mathematics#agreement-of-labellings
+    N. X. Vinh, J. Epps, J. Bailey, Information theoretic measures for clusterings comparison, JMLR 11 (2010).
     """
-    counts = np.ones((1, len(a)), dtype=np.int64)
-    value = bootstrap_ari(a, b, counts)[0]
-    # One cluster each, or all apart each: nothing is left to chance, and the two agree.
-    return 1.0 if np.isnan(value) else float(value)
+    n = len(others)
+    _, i = np.unique(labels, return_inverse=True)
+    _, j = np.unique(others, return_inverse=True)
+    i = i.reshape(np.shape(labels))
+    counts = [_counts(codes) for codes in (i * (j.max() + 1) + j, i, j[None])]
+    both, in_a, in_b = ((_sums(np.square(size), own) - n) / 2 for own, size in counts)
+    joint, of_a, of_b = (_sums(-size / n * np.log(size / n), own) for own, size in counts)
+    index = _adjusted(both, in_a, in_b, np.full(len(i), (n**2 - n) / 2))
+    information = ratio(2 * (of_a + of_b - joint), of_a + of_b)
+    return (
+        np.where(np.isnan(index), 1.0, index),
+        np.where(np.isnan(information), 1.0, np.clip(information, 0, 1)),
+    )
 
 
-def bootstrap_ari(a, b, counts):
+def _counts(codes):
+    """Sizes of the groups of equal codes in each row of (F, N): their rows (c,), and sizes (c,) float64."""
+    width = codes.max() + 1
+    found, sizes = np.unique(codes + np.arange(len(codes))[:, None] * width, return_counts=True)
+    return found // width, sizes.astype(np.float64)
+
+
+def _sums(values, rows):
+    """Sum of the values of each row, (F,)."""
+    return np.bincount(rows, values)
+
+
+def bootstrap_ari(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     ARI of resampled images; copies of one image are not paired with themselves.
 
@@ -57,7 +102,7 @@ def bootstrap_ari(a, b, counts):
 
     References
     ----------
-    Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (SPEC 6.6).
+    Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (mathematics#bootstrap-over-images).
     """
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     counts = np.asarray(counts, dtype=np.float64)
@@ -65,6 +110,11 @@ def bootstrap_ari(a, b, counts):
     both, in_a, in_b, total = (
         _weighted_pairs(codes, counts) for codes in (cell, i, j, np.zeros(len(i), dtype=int))
     )
+    return _adjusted(both, in_a, in_b, total)
+
+
+def _adjusted(both, in_a, in_b, total):
+    """Hubert and Arabie's index from numbers of pairs, NaN where nothing is left to chance."""
     expected = ratio(in_a * in_b, total)
     highest = (in_a + in_b) / 2
     # Never negative; with one cluster each it is 0, but for the rounding of a product of pair counts.
@@ -79,24 +129,9 @@ def _weighted_pairs(codes, counts):
     return (np.square(within).sum(axis=0) - np.square(counts).sum(axis=1)) / 2
 
 
-def nmi(a, b):
-    """
-    Normalised mutual information with the arithmetic mean of the entropies, as sklearn's default; labels (N,) each.
-    """
-    joint = contingency(a, b).tocoo()
-    row, column = joint.row, joint.col
-    p, in_a, in_b = (
-        joint.data / len(a),
-        *(np.asarray(joint.sum(axis=axis)).ravel() / len(a) for axis in (1, 0)),
-    )
-    if len(in_a) == len(in_b) == 1:
-        return 1.0
-    information = np.sum(p * (np.log(p) - np.log(in_a[row]) - np.log(in_b[column])))
-    entropies = [-np.sum(q * np.log(q)) for q in (in_a, in_b)]
-    return float(np.clip(2 * information / sum(entropies), 0, 1))
-
-
-def random_label_control(labels, classes, repeats=100, seed=0):
+def random_label_control(
+    labels: np.ndarray, classes: np.ndarray, repeats: int = 100, seed: int = 0
+) -> RandomLabels:
     """
     What chance gives: agreement of the classes with permuted cluster labels of the same sizes.
 
@@ -108,8 +143,12 @@ def random_label_control(labels, classes, repeats=100, seed=0):
     Returns
     -------
     RandomLabels
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
     """
     rng = np.random.default_rng(seed)
     shuffled = [rng.permutation(labels) for _ in range(repeats)]
-    aris, nmis = [ari(s, classes) for s in shuffled], [nmi(s, classes) for s in shuffled]
-    return RandomLabels(*(float(f(values)) for values in (aris, nmis) for f in (np.mean, np.std)))
+    values = np.array([agreements(row[None], classes) for row in shuffled])[:, :, 0].T
+    return RandomLabels(*(float(f(value)) for value in values for f in (np.mean, np.std)))

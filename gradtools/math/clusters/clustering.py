@@ -1,18 +1,15 @@
 """Clusterings, their silhouettes and the principal components they are drawn in; scikit-learn does what it can."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from gradtools.errors import GradtoolsError
 
 # Entries x the shorter side, beyond which the full decomposition gives way to the randomised one.
 FULL_SVD_WORK = 10**10
-
-# Rows x groups of one block of the cosine silhouette.
-BLOCK_ENTRIES = 2**22
 
 # Distances that only rounding keeps from 0.
 ZERO_DISTANCE = 1e-12
@@ -20,13 +17,17 @@ ZERO_DISTANCE = 1e-12
 
 @dataclass(frozen=True)
 class Clustering:
-    """labels (N,) int32; inertia: sum of squared distances to the centres (k-means), NaN for other methods."""
+    """
+    labels (N,) int32; inertia: sum of squared distances to the centres (k-means); log_likelihood: mean over the rows of
+    the logarithm of a mixture's density (nats). NaN for other methods.
+    """
 
     labels: np.ndarray
     inertia: float = np.nan
+    log_likelihood: float = np.nan
 
 
-def kmeans(x, k, seed=0, n_init=10):
+def kmeans(x: np.ndarray, k: int, seed: int = 0, n_init: int = 10) -> Clustering:
     """
     k-means (Lloyd, k-means++), the best of n_init starts.
 
@@ -44,6 +45,10 @@ def kmeans(x, k, seed=0, n_init=10):
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -56,7 +61,14 @@ def kmeans(x, k, seed=0, n_init=10):
     return Clustering(fitted.labels_.astype(np.int32), float(fitted.inertia_))
 
 
-def gmm(x, k, seed=0, n_init=5, covariance="diag", reg=1e-6):
+def gmm(
+    x: np.ndarray,
+    k: int,
+    seed: int = 0,
+    n_init: int = 5,
+    covariance: str = "diag",
+    reg: float = 1e-6,
+) -> Clustering:
     """
     Gaussian mixture by expectation-maximisation, the best of n_init starts; each row goes to its likeliest component.
 
@@ -66,7 +78,7 @@ def gmm(x, k, seed=0, n_init=5, covariance="diag", reg=1e-6):
     k : int
     seed, n_init : int
     covariance : str
-        diag (full dimension) or full (after PCA): SPEC 1.2.
+        diag (full dimension) or full (after PCA).
     reg : float
         Added to the variances.
 
@@ -78,6 +90,10 @@ def gmm(x, k, seed=0, n_init=5, covariance="diag", reg=1e-6):
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -88,11 +104,12 @@ def gmm(x, k, seed=0, n_init=5, covariance="diag", reg=1e-6):
         mixture = GaussianMixture(
             k, covariance_type=covariance, reg_covar=reg, n_init=n_init, random_state=seed
         )
-        labels = mixture.fit_predict(np.asarray(x, dtype=np.float64))
-    return Clustering(labels.astype(np.int32))
+        x = np.asarray(x, dtype=np.float64)
+        labels = mixture.fit_predict(x)
+    return Clustering(labels.astype(np.int32), log_likelihood=float(mixture.score(x)))
 
 
-def agglomerative(x, k, linkage="ward"):
+def agglomerative(x: np.ndarray, k: int, linkage: str = "ward") -> Clustering:
     """
     Agglomerative clustering on Euclidean distances, cut at k clusters.
 
@@ -111,6 +128,10 @@ def agglomerative(x, k, linkage="ward"):
     ------
     GradtoolsError
         N < k.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     from sklearn.cluster import AgglomerativeClustering
 
@@ -127,7 +148,7 @@ def _check_size(x, k):
         )
 
 
-def pca(x, n, seed=0):
+def pca(x: np.ndarray, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """
     Principal components.
 
@@ -148,6 +169,10 @@ def pca(x, n, seed=0):
     ------
     GradtoolsError
         n is not between 1 and min(N, D).
+
+    References
+    ----------
+    mathematics#principal-components
     """
     centred = np.asarray(x, dtype=np.float64)
     if not 1 <= n <= min(centred.shape):
@@ -172,13 +197,14 @@ def _leading_svd(centred, n, seed):
     return randomized_svd(centred, n, random_state=seed)
 
 
-def silhouette_euclidean(x, labels):
+def silhouette_euclidean(x: np.ndarray, labels: np.ndarray) -> float:
     """
     Mean silhouette with Euclidean distances, by scikit-learn; x (N, D), labels (N,). NaN with one cluster, or N.
 
     References
     ----------
     P. J. Rousseeuw, Silhouettes, J. Comput. Appl. Math. 20 (1987).
+    mathematics#silhouette
     """
     from sklearn.metrics import silhouette_score
 
@@ -187,44 +213,46 @@ def silhouette_euclidean(x, labels):
     )
 
 
-def silhouette_cosine(unit, labels):
+def silhouettes(blocks: Iterable[np.ndarray], labels: np.ndarray) -> np.ndarray:
     """
-    Mean silhouette with cosine distances in O(N G D).
+    Mean silhouettes of several clusterings of the same rows in one pass over their distances.
 
     Parameters
     ----------
-    unit : (N, D) float64 array
-        From `vectors.unit_rows`.
-    labels : (N,) int array
+    blocks : iterable of (b, N) float64 arrays
+        Distances of rows, in order, to all rows.
+    labels : (F, N) int array
 
     Returns
     -------
-    float, NaN with one cluster, or N.
+    (F,) float64 array, NaN with one cluster, or N.
 
     References
     ----------
-    SPEC 6.8: the mean distance to a group is 1 - u.S_g / n_g.
+    mathematics#silhouette
     """
-    _, own, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    if not 1 < len(sizes) < len(own):
-        return np.nan
-    groups = sparse.csr_array((np.ones(len(own)), (own, np.arange(len(own)))))
-    sums, block = groups @ unit, max(1, BLOCK_ENTRIES // len(sizes))
-    total = sum(
-        _silhouettes(unit[i : i + block], own[i : i + block], sums, sizes).sum()
-        for i in range(0, len(own), block)
-    )
-    return float(total / len(own))
+    codes = [np.unique(row, return_inverse=True)[1] for row in labels]
+    sizes = [np.bincount(row) for row in codes]
+    member = np.concatenate([np.eye(len(size))[row] for size, row in zip(sizes, codes)], axis=1)
+    ends, total, start = np.cumsum([0, *map(len, sizes)]), np.zeros(len(labels)), 0
+    for distances in blocks:
+        sums = distances @ member
+        for f, (size, row) in enumerate(zip(sizes, codes)):
+            own = row[start : start + len(distances)]
+            total[f] += _silhouettes(sums[:, ends[f] : ends[f + 1]], own, size).sum()
+        start += len(distances)
+    n = labels.shape[1]
+    defined = [1 < len(size) < n for size in sizes]
+    return np.where(defined, total / n, np.nan)
 
 
-def _silhouettes(unit, own, sums, sizes):
-    """Silhouette of each of n rows: unit (n, D), own (n,), sums (G, D), sizes (G,)."""
-    products, rows = unit @ sums.T, np.arange(len(own))
-    others = np.maximum(sizes[own] - 1, 1)
-    within = 1 - (products[rows, own] - np.einsum("nd,nd->n", unit, unit)) / others
-    distances = 1 - products / sizes
-    distances[rows, own] = np.inf
-    nearest = distances.min(axis=1)
+def _silhouettes(sums, own, sizes):
+    """Silhouette of each of n rows: sums of distances to the groups (n, G), own (n,), sizes (G,)."""
+    rows = np.arange(len(own))
+    within = sums[rows, own] / np.maximum(sizes[own] - 1, 1)
+    means = sums / sizes
+    means[rows, own] = np.inf
+    nearest = means.min(axis=1)
     larger = np.maximum(within, nearest)
-    defined = (sizes[own] > 1) & (larger > ZERO_DISTANCE)
+    defined = (sizes[own] > 1) & (larger > ZERO_DISTANCE) & np.isfinite(larger)
     return np.divide(nearest - within, larger, out=np.zeros(len(own)), where=defined)

@@ -26,7 +26,7 @@ def centred_gaussian(size, sd=0.5):
 
     References
     ----------
-    SPEC 5 (control masks).
+    mathematics#controls-of-maps
     """
     # Of integers, so that mirrored pixels are equal to the last bit: AUC counts them as ties.
     y, x = ((2 * np.arange(n) + 1 - n) / n for n in size)
@@ -50,6 +50,10 @@ def against(maps, reference, metrics=METRICS, settings=MapSettings(), direction=
     Returns
     -------
     dict of metric to (N,) float64 array, NaN for degenerate maps
+
+    References
+    ----------
+    mathematics#controls-of-maps
     """
     prepared = prepare(np.asarray(reference)[None], metrics, settings)
     block = block or block_length(np.size(reference))
@@ -82,6 +86,10 @@ def against_mean(
     Returns
     -------
     dict of metric to (N,) float64 array, NaN for degenerate maps or means, and for the only image of a group
+
+    References
+    ----------
+    mathematics#controls-of-maps
     """
     groups = np.asarray(groups)
     images = np.arange(len(groups)) if images is None else np.asarray(images)
@@ -141,6 +149,10 @@ def aligned_values(a, b, metrics, direction="both"):
     Returns
     -------
     dict of metric to (n,) float64 array
+
+    References
+    ----------
+    mathematics#controls-of-maps
     """
     pixels = max((part[0].size for part in a.parts.values()), default=1) if len(a) else 1
     step = max(1, min(ALIGNED, ALIGNED_ENTRIES // pixels))

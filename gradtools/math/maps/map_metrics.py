@@ -96,7 +96,7 @@ def prepare(maps, metrics=METRICS, settings=MapSettings(), numbers=None):
 
     References
     ----------
-    SPEC 6.1-6.4.
+    mathematics#similarity-of-maps
     """
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown or not len(metrics):
@@ -122,7 +122,7 @@ def prepare(maps, metrics=METRICS, settings=MapSettings(), numbers=None):
 
 
 def rows_of(prepared, chosen):
-    """The prepared maps that a slice or an int array chooses."""
+    """The prepared maps that a slice or an int array chooses (mathematics#similarity-of-maps)."""
     return PreparedMaps(
         {name: part[chosen] for name, part in prepared.parts.items()},
         {metric: useless[chosen] for metric, useless in prepared.degenerate.items()},
@@ -151,7 +151,7 @@ def pair_block(a, b, metric, direction="both"):
 
     References
     ----------
-    SPEC 6.1-6.4. SSIM: Wang et al., IEEE Trans. Image Processing 13 (2004), with scikit-image's defaults (uniform window
+    mathematics#similarity-of-maps. SSIM: Wang et al., IEEE Trans. Image Processing 13 (2004), with scikit-image's defaults (uniform window
     of 7 pixels, or the largest odd one that fits; sample covariance; mean over the windows that lie inside).
     """
     if direction not in DIRECTIONS:
@@ -173,12 +173,12 @@ def _directed(a, b, metric, direction):
 
 
 def _cc(a, b):
-    """CC = Z Z^T / P (SPEC 6.1)."""
+    """CC = Z Z^T / P."""
     return np.clip(a.parts["unit"] @ b.parts["unit"].T, -1, 1)
 
 
 def _sim(a, b):
-    """SIM = sum min(p, q) = 1 - L1 / 2 (SPEC 6.3); cdist is two to four times as fast as a blocked minimum."""
+    """SIM = sum min(p, q) = 1 - L1 / 2; cdist is two to four times as fast as a blocked minimum."""
     from scipy.spatial.distance import cdist, pdist, squareform
 
     p, q = a.parts["p"], b.parts["p"]
@@ -191,14 +191,14 @@ def _sim(a, b):
 
 
 def _kld(a, b):
-    """KLD(a || b) = sum p log p - p @ log(q + eps)^T (SPEC 6.2)."""
+    """KLD(a || b) = sum p log p - p @ log(q + eps)^T."""
     return (a.parts["p_log_p"][:, None] - a.parts["p"] @ b.parts["log_p"].T) / np.log(
         a.settings.log_base
     )
 
 
 def _jsd(a, b):
-    """JSD = H((p + q) / 2) - (H(p) + H(q)) / 2 (SPEC 6.2)."""
+    """JSD = H((p + q) / 2) - (H(p) + H(q)) / 2."""
     p, q = a.parts["p"], b.parts["p"]
     step, width = max(1, CACHED // max(q.size, 1)), max(1, CACHED // max(q.shape[1], 1))
     mixed = np.zeros((len(p), len(q)))
@@ -214,14 +214,14 @@ def _jsd(a, b):
 
 
 def _auc(a, b):
-    """AUC(score a, mask b) = (R m - n (n + 1) / 2) / (n (P - n)) (SPEC 6.4)."""
+    """AUC(score a, mask b) = (R m - n (n + 1) / 2) / (n (P - n))."""
     on = b.parts["on"]
     off = b.parts["mask"].shape[1] - on
     return (a.parts["ranks"] @ b.parts["mask"].T - on * (on + 1) / 2) / or_one(on * off)
 
 
 def _nss(a, b):
-    """NSS(score a, mask b) = Z m / n (SPEC 6.4)."""
+    """NSS(score a, mask b) = Z m / n."""
     score = np.sqrt(a.parts["unit"].shape[1]) * a.parts["unit"]
     return score @ b.parts["mask"].T / or_one(b.parts["on"])
 

@@ -28,7 +28,7 @@ def _distributions(_maps, rows, flat, settings, wanted):
 
 
 def p_log_p(p):
-    """Sum of p log p over the last axis, 0 log 0 = 0."""
+    """Sum of p log p over the last axis, 0 log 0 = 0 (mathematics#similarity-of-maps)."""
     return np.einsum("...p,...p->...", p, np.log(np.maximum(p, np.finfo(np.float64).tiny)))
 
 
@@ -61,6 +61,7 @@ def _windows(maps, _rows, flat, _settings, _wanted):
 
 
 def or_one(x):
+    """x with ones in place of zeros, to divide by (mathematics#similarity-of-maps)."""
     return np.where(x == 0, 1, x)
 
 

@@ -11,7 +11,12 @@ CACHED = 2**15
 
 
 def window_side(shape):
-    """Side of the window: 7 pixels, or the largest odd number that fits the map."""
+    """Side of the window: 7 pixels, or the largest odd number that fits the map.
+
+    References
+    ----------
+    mathematics#similarity-of-maps
+    """
     return min(WINDOW, *(side - 1 + side % 2 for side in shape))
 
 
@@ -27,6 +32,10 @@ def window_statistics(maps):
     -------
     dict of `maps` and `window_mean`, `window_variance` (n, H', W'), without windows (H' = 0) in maps of less than 3 pixels
     a side.
+
+    References
+    ----------
+    mathematics#similarity-of-maps
     """
     side = window_side(maps.shape[1:])
     if side < 3:
@@ -58,6 +67,7 @@ def ssim_block(a, b, data_range):
     ----------
     Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, Image quality assessment: from error visibility to structural
     similarity, IEEE Trans. Image Processing 13 (2004), eq. 13; constants and window as scikit-image's defaults.
+    mathematics#similarity-of-maps
     """
     shape = a["window_mean"].shape[1:]
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2

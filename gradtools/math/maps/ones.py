@@ -1,5 +1,5 @@
 """
-The pictures of pytorch-cnn-visualizations: ReLU(1 + map), for its sum over channels starts from ones (SPEC 3).
+The pictures of pytorch-cnn-visualizations: ReLU(1 + map), for its sum over channels starts from ones (mathematics#pictures-from-ones).
 
 Maps are raw ones of Grad-CAM: of all channels, of those with a positive gradient (P) and of those with a negative one (-Q).
 """
@@ -18,7 +18,12 @@ STATISTICS = (
 
 
 def picture(maps):
-    """ReLU(1 + map), (M, H, W) float64: what is drawn, before its range becomes 0..255."""
+    """ReLU(1 + map), (M, H, W) float64: what is drawn, before its range becomes 0..255.
+
+    References
+    ----------
+    mathematics#pictures-from-ones
+    """
     return np.maximum(1 + np.asarray(maps, dtype=np.float64), 0)
 
 
@@ -40,7 +45,7 @@ def compare(whole, positive, negative):
 
     References
     ----------
-    SPEC 3.
+    mathematics#pictures-from-ones
     """
     flat = [
         np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)

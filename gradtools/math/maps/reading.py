@@ -1,5 +1,5 @@
 """
-Reading saliency maps: raw signed maps of one or several taps become one map an image (SPEC 0, 5).
+Reading saliency maps: raw signed maps of one or several taps become one map an image (mathematics#reading-maps).
 
 The order is GAM's: ReLU, RSZ, NRM, fusion over the taps, NRM. Bicubic overshoots, so RSZ after NRM would leave [0, 1].
 """
@@ -57,7 +57,7 @@ def read_maps(taps, size=None, sign="for", fuse="mean", renorm=True, compat=None
 
     References
     ----------
-    SPEC 0 (NRM, RSZ), 3 (P and Q, ones), 5 (eq. 1, 2); jacobgil/pytorch-grad-cam, base_cam.py and utils/image.py.
+    mathematics#reading-maps (NRM, RSZ), mathematics#grad-cam (P and Q), mathematics#pictures-from-ones; jacobgil/pytorch-grad-cam, base_cam.py and utils/image.py.
     """
     weights = _fusion(fuse, len(taps), sign)
     taps = [np.asarray(maps) for maps in taps]
@@ -91,7 +91,7 @@ def unit_range(maps):
 
     References
     ----------
-    SPEC 0.
+    mathematics#reading-maps
     """
     low, high = (
         extreme(maps, axis=(1, 2), keepdims=True, initial=start)
@@ -107,6 +107,10 @@ def signed_unit(maps):
     One symmetric scale: m / max|m| of every map, so that 0 stays 0; constant maps become zeros.
 
     Parameters and results as for `unit_range`, in [-1, 1].
+
+    References
+    ----------
+    mathematics#reading-maps
     """
     flat = constant_maps(maps)
     largest = np.abs(maps).max(axis=(1, 2), keepdims=True, initial=0)
@@ -114,7 +118,7 @@ def signed_unit(maps):
 
 
 def constant_maps(maps):
-    """Which maps (M, ...) vary no more than rounding does: (M,) bool."""
+    """Which maps (M, ...) vary no more than rounding does: (M,) bool (mathematics#reading-maps)."""
     rows = maps.reshape(len(maps), int(np.prod(maps.shape[1:])))
     low, high = rows.min(axis=1, initial=np.inf), rows.max(axis=1, initial=-np.inf)
     return high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high))

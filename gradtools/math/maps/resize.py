@@ -1,4 +1,4 @@
-"""RSZ, the resize of maps (SPEC 0): bicubic as two small matrices, R_h M R_w^T."""
+"""RSZ, the resize of maps (mathematics#resizing-maps): bicubic as two small matrices, R_h M R_w^T."""
 
 import numpy as np
 
@@ -13,6 +13,7 @@ def keys_kernel(t):
     References
     ----------
     R. G. Keys, Cubic convolution interpolation for digital image processing, IEEE Trans. ASSP 29 (1981), eq. 4, 15.
+    mathematics#resizing-maps
     """
     t = np.abs(t)
     near = ((KEYS_A + 2) * t - (KEYS_A + 3)) * t * t + 1
@@ -31,6 +32,10 @@ def resize_matrix(n_in, n_out):
     Returns
     -------
     (n_out, n_in) float64 array; pixel centres at half integers (align_corners False), no antialias, edges clamped.
+
+    References
+    ----------
+    mathematics#resizing-maps
     """
     source = (np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5
     taps = np.floor(source)[:, None].astype(int) + np.arange(-1, 3)
@@ -56,7 +61,7 @@ def resize(maps, size):
 
     References
     ----------
-    SPEC 0 (RSZ).
+    mathematics#resizing-maps
     """
     maps = np.asarray(maps, dtype=np.float64)
     height, width = (resize_matrix(*axis) for axis in zip(maps.shape[-2:], size))

@@ -1,7 +1,7 @@
 """
 How alike an image and its own changed versions are, and whether more so than two images of one class.
 
-Intervals resample images (SPEC 6.6): an image is drawn with all of its versions.
+Intervals resample images (mathematics#bootstrap-over-images): an image is drawn with all of its versions.
 """
 
 from dataclasses import dataclass
@@ -36,6 +36,10 @@ def own_cosines(unit, versions):
     Returns
     -------
     (V, n) float64 array
+
+    References
+    ----------
+    mathematics#augmented-images
     """
     return np.clip(np.einsum("nd,vnd->vn", unit, versions), -1, 1)
 
@@ -54,6 +58,10 @@ def mean_over_images(values, counts):
     Returns
     -------
     Measure, NaN where no image has a value; its count is the number of values.
+
+    References
+    ----------
+    mathematics#augmented-images
     """
     number = (~np.isnan(values)).sum(axis=0)
     there = number > 0
@@ -82,6 +90,10 @@ def own_or_other(unit, own, classes, counts):
     Returns
     -------
     Measure, NaN without triples.
+
+    References
+    ----------
+    mathematics#augmented-images
     """
     weights = np.vstack([np.ones((1, len(classes))), counts]).astype(np.float64)
     won, all_of = np.zeros((2, len(weights)))

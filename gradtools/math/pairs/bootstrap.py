@@ -1,5 +1,5 @@
 """
-Bootstrap over images of the means over pairs (SPEC 6.6): pairs share images, so images are what is resampled.
+Bootstrap over images of the means over pairs (mathematics#bootstrap-over-images): pairs share images, so images are what is resampled.
 
 A resample is a count c_i of copies of every image. Counts depend on the seed and the class labels alone, never on the
 features, so the same counts give paired differences between features, taps and models; fewer resamples are a prefix
@@ -21,7 +21,7 @@ POISSON_OF = np.searchsorted(
 # Beyond this many images, factoring the Gram matrix costs more than resampling long rows.
 FACTORED_ROWS = 2000
 
-# Beyond this many images the counts of all resamples are not held at once (SPEC 6.6).
+# Beyond this many images the counts of all resamples are not held at once.
 COUNTED_ROWS = 20_000
 
 
@@ -39,6 +39,10 @@ def resample_counts(classes, resamples=1000, seed=0):
     Returns
     -------
     (B, N) uint16 array whose sum over each class is the size of the class.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
     """
     classes = np.asarray(classes)
     counts = np.zeros((resamples, len(classes)), dtype=np.uint16)
@@ -57,6 +61,10 @@ def poisson_counts(start, stop, resamples, seed=0):
     Returns
     -------
     (B, stop - start) uint8 array, the same for any cut of the images into blocks.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
     """
     parts = []
     for unit in range(start // POISSON_UNIT, -(-stop // POISSON_UNIT)):
@@ -79,6 +87,10 @@ def compact_rows(rows):
     Rows of at most N entries with the same inner products, (N, D) -> (N, min(D, N)) where that saves work.
 
     Resampling and shuffling ask for inner products only, and R of X^T = QR has them: R^T R = X X^T.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
     """
     n, d = rows.shape
     if d < 2 * n or n > FACTORED_ROWS:
@@ -107,7 +119,7 @@ def bootstrap_pair_statistics(rows, cell, cell_class, cell_prediction, counts, m
 
     References
     ----------
-    SPEC 6.6; equal to the statistics of the resampled rows with pairs of copies of one image left out.
+    mathematics#bootstrap-over-images; equal to the statistics of the resampled rows with pairs of copies of one image left out.
     """
     order = np.argsort(cell, kind="stable")
     rows, counts = (
@@ -164,6 +176,10 @@ def bootstrap_matrix_statistics(matrix, classes, predictions, counts):
     Returns
     -------
     (B, S) float64 array, as `bootstrap_pair_statistics`.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
     """
     matrix = matrix.copy()
     np.fill_diagonal(matrix, 0)
@@ -205,6 +221,10 @@ def bootstrap_means(values, resamples=1000, seed=0):
     Returns
     -------
     (B, S) float64 array, NaN where a resample has no value; beyond COUNTED_ROWS images counts are Poisson(1), block by block.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
     """
     values = np.asarray(values, dtype=np.float64)
     sums = np.zeros((2, resamples, values.shape[1]))
@@ -239,6 +259,10 @@ def interval(replicates, level=0.95):
     -------
     (..., 2) float64 array, low and high, over the replicates in which the statistic exists; NaN where it exists in
     fewer than half of them.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
     """
     replicates = np.asarray(replicates, dtype=np.float64)
     columns = replicates.reshape(len(replicates), int(np.prod(replicates.shape[1:]))).T

@@ -1,7 +1,7 @@
 """
 Sums of the rows of each cell, a (class, prediction) pair that occurs: all that a mean over pairs needs.
 
-The sum over the pairs of a group follows from the sum of its rows, so one pass over the rows is enough (SPEC 6.5).
+The sum over the pairs of a group follows from the sum of its rows, so one pass over the rows is enough (mathematics#means-over-pairs).
 Cosine and correlation are inner products of rows made unit first.
 """
 
@@ -41,6 +41,10 @@ def cells(classes, predictions):
     -------
     cell : (N,) int64 array, the cell of every image
     cell_class, cell_prediction : (M,) int64 arrays, what each cell stands for, in ascending order
+
+    References
+    ----------
+    mathematics#class-x-prediction
     """
     pairs = np.stack(
         [np.asarray(classes, dtype=np.int64), np.asarray(predictions, dtype=np.int64)], axis=1
@@ -72,7 +76,7 @@ def cell_sums(blocks, n_cells, metric="cosine"):
 
     References
     ----------
-    SPEC 6.5.
+    mathematics#means-over-pairs
     """
     sums, shift, first, degenerate = None, 0.0, 0, 0
     squares, counts = np.zeros(n_cells), np.zeros(n_cells, dtype=np.int64)
@@ -131,6 +135,10 @@ def scaled_rows(rows, cell, metric, first=0, shift=0.0):
     Returns
     -------
     rows : (n, D) float64, scale : (n,) float64, keep : (n,) bool (False: left out, or without a direction)
+
+    References
+    ----------
+    mathematics#means-over-pairs
     """
     if metric not in PRODUCT_METRICS + ("sqeuclidean",):
         raise GradtoolsError(

@@ -35,6 +35,7 @@ def linear_replicates(value, influence, counts):
     References
     ----------
     B. Efron, The Jackknife, the Bootstrap and Other Resampling Plans (SIAM 1982), ch. 6 (infinitesimal jackknife).
+    mathematics#influence
     """
     return value + (np.asarray(counts, dtype=np.float64) - 1) @ influence
 
@@ -61,7 +62,7 @@ def bootstrap_pair_statistics_streamed(
 
     References
     ----------
-    SPEC 6.6, to first order (`linear_replicates`).
+    mathematics#influence: to first order (`linear_replicates`).
     """
     groupings = _groupings(totals, cell_class, cell_prediction)
     values, class_of_cell = (

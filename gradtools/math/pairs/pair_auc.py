@@ -1,5 +1,5 @@
 """
-Pair AUC: does the similarity of two images tell that they are of the same class (SPEC 1.1.3, 6.9)?
+Pair AUC: does the similarity of two images tell that they are of the same class (mathematics#pair-auc)?
 
 The score of a pair is its similarity as a whole number of steps (1e-6 for cosine and correlation), so the ties are
 those of the definition and not of rounding, and counts per step give the exact Mann-Whitney statistic with half
@@ -59,7 +59,7 @@ def pair_auc(rows, classes, predictions, metric="cosine", block=1024):
 
     References
     ----------
-    SPEC 1.1.3, 6.9.
+    mathematics#pair-auc
     """
     n, bounded = len(classes), metric in ("cosine", "correlation")
     pairs = scored_pairs(
@@ -72,7 +72,12 @@ def pair_auc(rows, classes, predictions, metric="cosine", block=1024):
 
 
 def score_step(rows, n, metric, block=1024):
-    """The width of one step of the scores: 1e-6 for cosine and correlation, else a share of the largest they can be."""
+    """The width of one step of the scores: 1e-6 for cosine and correlation, else a share of the largest they can be.
+
+    References
+    ----------
+    mathematics#pair-auc
+    """
     if metric in ("cosine", "correlation"):
         return COSINE_STEP
     blocks = (np.asarray(rows[i : i + block], dtype=np.float64) for i in range(0, n, block))
@@ -84,6 +89,10 @@ def score_step(rows, n, metric, block=1024):
 def scored_pairs(rows, classes, predictions, metric, step, block):
     """
     Yield i, j, scores (n, m) int64 in whole steps, kind (n, m) int64, over blocks of the upper triangle.
+
+    References
+    ----------
+    mathematics#pair-auc
     """
     sign = -1 if metric == "euclidean" else 1
     classes, predictions = np.asarray(classes), np.asarray(predictions)
@@ -155,6 +164,7 @@ def pair_auc_influence(rows, classes, predictions, metric="cosine", block=1024):
     ----------
     A = W / (P Q) with W, P, Q sums over pairs with weight c_i c_j; B. Efron, The Jackknife, the Bootstrap and Other
     Resampling Plans (SIAM 1982), ch. 6 (infinitesimal jackknife).
+    mathematics#influence
     """
     bounded, n = metric in ("cosine", "correlation"), len(classes)
     step = COSINE_STEP if bounded else score_step(rows, max(n, SORTED_ROWS + 1), metric, block)

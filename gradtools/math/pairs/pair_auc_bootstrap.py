@@ -1,4 +1,4 @@
-"""Bootstrap over images of the pair AUC (SPEC 1.1.3, 6.6): pair (i, j) has weight c_i c_j in a resample."""
+"""Bootstrap over images of the pair AUC (mathematics#bootstrap-over-images): pair (i, j) has weight c_i c_j in a resample."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ def bootstrap_pair_auc(rows, classes, predictions, counts, metric="cosine", work
 
     References
     ----------
-    SPEC 1.1.3, 6.6, 6.9.
+    mathematics#pair-auc, mathematics#bootstrap-over-images, mathematics#influence
     """
     n = len(classes)
     if n > SORTED_ROWS or n * (n - 1) // 2 * len(counts) > work:

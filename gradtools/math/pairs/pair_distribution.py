@@ -22,6 +22,10 @@ def spread(rows, metric):
     -------
     values : dict of name (`QUANTILES`, most_alike) to float
     pair : (int, int), rows of the most alike pair; of equal ones the first.
+
+    References
+    ----------
+    mathematics#distribution-of-all-pairs
     """
     matrix = product_block(rows, rows, metric)
     of_pairs = np.triu_indices(len(rows), 1)
@@ -48,6 +52,10 @@ def shuffled_spread(rows, metric, shuffles, seed=0):
     Returns
     -------
     all, most_alike : (shuffles,) float64 arrays
+
+    References
+    ----------
+    mathematics#distribution-of-all-pairs
     """
     random, found = np.random.default_rng(seed), []
     of_pairs = np.triu_indices(len(rows), 1)
@@ -64,7 +72,7 @@ def rank_agreement(rows, others):
 
     References
     ----------
-    SPEC 2, "Spearman between variants"; 6.7 (RSA).
+    mathematics#row-normalisation, mathematics#distribution-of-all-pairs
     """
     from scipy import stats
 

@@ -1,8 +1,8 @@
 """
-Mean similarity over all unordered pairs of images, by class and prediction, without an N x N matrix (SPEC 6.5).
+Mean similarity over all unordered pairs of images, by class and prediction, without an N x N matrix (mathematics#means-over-pairs).
 
 The sum over the pairs of a group is (|S_g|^2 - sum |x|^2) / 2, S_g the sum of its rows. Weights count the copies of
-an image in a resample: copies are never paired with themselves (SPEC 6.6).
+an image in a resample: copies are never paired with themselves (mathematics#bootstrap-over-images).
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class PairMean:
 
 def pair_statistics(totals, cell_class, cell_prediction, metric="cosine"):
     """
-    Every mean over pairs that SPEC 1.1 tabulates, from the sums of the cells.
+    Every mean over pairs by class and prediction, from the sums of the cells.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def pair_statistics(totals, cell_class, cell_prediction, metric="cosine"):
 
     References
     ----------
-    SPEC 1.1, 6.5.
+    mathematics#means-over-pairs, mathematics#label-effect
     """
     n = totals.counts.astype(np.float64)[:, None]
     parts = totals.sums[:, None], totals.squares[:, None], n, n
@@ -68,7 +68,12 @@ def pair_statistics(totals, cell_class, cell_prediction, metric="cosine"):
 
 
 def named(values, pairs):
-    """One row of `STATISTICS` values and pair counts as a dict of PairMean."""
+    """One row of `STATISTICS` values and pair counts as a dict of PairMean.
+
+    References
+    ----------
+    mathematics#means-over-pairs
+    """
     return {name: PairMean(float(v), int(p)) for name, v, p in zip(STATISTICS, values, pairs)}
 
 
@@ -88,6 +93,10 @@ def table_of_cells(
     Returns
     -------
     values, pairs : (B, S) float64 arrays
+
+    References
+    ----------
+    mathematics#means-over-pairs
     """
 
     def grouped(codes):
@@ -103,7 +112,12 @@ def table_of_cells(
 
 
 def gathered(codes, part):
-    """Sum an (M, ...) array over equal codes (M,), ascending: (G, ...)."""
+    """Sum an (M, ...) array over equal codes (M,), ascending: (G, ...).
+
+    References
+    ----------
+    mathematics#means-over-pairs
+    """
     _, inverse = np.unique(codes, return_inverse=True)
     groups = sparse.csr_array((np.ones(len(codes)), (inverse, np.arange(len(codes)))))
     return (groups @ part.reshape(len(part), -1)).reshape(groups.shape[0], *part.shape[1:])
@@ -125,6 +139,10 @@ def table_of_groupings(by_class, by_prediction, by_cell, over_all):
     The statistics from (pair sum, pair count) of four groupings: by_class (G, B) each, the others (B,) each.
 
     Returns values and pairs, (B, S) each.
+
+    References
+    ----------
+    mathematics#class-x-prediction
     """
     of_classes = np.stack([part.sum(axis=0) for part in by_class])
     by_kind = kinds_of_pairs(of_classes, *map(np.stack, (by_prediction, by_cell, over_all)))
@@ -143,7 +161,7 @@ def kinds_of_pairs(c, p, cp, total):
 
     References
     ----------
-    SPEC 6.5: same/same = q(cp), same class only = q(c) - q(cp), same prediction only = q(p) - q(cp), neither =
+    mathematics#class-x-prediction: same/same = q(cp), same class only = q(c) - q(cp), same prediction only = q(p) - q(cp), neither =
     q(all) - q(c) - q(p) + q(cp).
     """
     return {
@@ -159,7 +177,12 @@ def kinds_of_pairs(c, p, cp, total):
 
 
 def ratio(numerator, denominator):
-    """numerator / denominator, NaN where the denominator is not positive."""
+    """numerator / denominator, NaN where the denominator is not positive.
+
+    References
+    ----------
+    mathematics#means-over-pairs
+    """
     undefined = np.full(np.shape(numerator), np.nan)
     return np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
 
@@ -185,6 +208,10 @@ def pair_statistics_streamed(rows, classes, predictions, metric="euclidean", blo
     Returns
     -------
     dict of name to PairMean, as `pair_statistics`.
+
+    References
+    ----------
+    mathematics#means-over-pairs
     """
     _, classes = np.unique(classes, return_inverse=True)
     n_classes = classes.max(initial=-1) + 1
@@ -207,7 +234,12 @@ def pair_statistics_streamed(rows, classes, predictions, metric="euclidean", blo
 
 
 def row_block_pairs(rows, n, metric, block):
-    """Yield (i, j, rows from i, rows from j), i <= j, for every block of the upper triangle of the pair matrix."""
+    """Yield (i, j, rows from i, rows from j), i <= j, for every block of the upper triangle of the pair matrix.
+
+    References
+    ----------
+    mathematics#means-over-pairs
+    """
     for i in range(0, n, block):
         a, _ = prepared_rows(rows[i : i + block], metric)
         for j in range(i, n, block):

@@ -1,5 +1,5 @@
 """
-Permutation tests of the class labels (SPEC 6.6): is similarity within classes more than any labelling would give?
+Permutation tests of the class labels (mathematics#permutation-tests): is similarity within classes more than any labelling would give?
 
 The sum over same-label pairs is (||Y^T U||_F^2 - sum |u|^2) / 2 for one-hot Y. Shuffling within strata of equal
 prediction keeps the number of pairs of each kind, so every mean is monotone in that sum.
@@ -49,7 +49,7 @@ def permutation_label_effect(rows, classes, predictions, permutations=1000, seed
 
     References
     ----------
-    SPEC 1.1.4, 1.2, 6.6.
+    mathematics#label-effect, mathematics#permutation-tests
     """
     return _test(rows, np.asarray(classes), np.asarray(predictions), permutations, seed, _effect)
 
@@ -57,6 +57,10 @@ def permutation_label_effect(rows, classes, predictions, permutations=1000, seed
 def permutation_within(rows, classes, permutations=1000, seed=0):
     """
     Test the mean over same-class pairs: labels are shuffled freely. Parameters and result as above.
+
+    References
+    ----------
+    mathematics#permutation-tests
     """
     return _test(
         rows, np.asarray(classes), np.zeros(len(classes), dtype=int), permutations, seed, _mean

@@ -17,6 +17,10 @@ def pixels(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Returns
     -------
     (height, width) bool array
+
+    References
+    ----------
+    mathematics#boxes-and-components
     """
     y, x = (np.arange(side) + 0.5 for side in size)
     inside = np.zeros(size, bool)
@@ -26,7 +30,7 @@ def pixels(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def area(boxes: np.ndarray) -> np.ndarray:
-    """Return the areas of boxes (..., 4), 0 for empty ones."""
+    """Return the areas of boxes (..., 4), 0 for empty ones (mathematics#boxes-and-components)."""
     boxes = np.asarray(boxes, float)
     return np.maximum(boxes[..., 2] - boxes[..., 0], 0) * np.maximum(
         boxes[..., 3] - boxes[..., 1], 0
@@ -34,7 +38,12 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 
 def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return intersection over union of boxes, (A, 4) and (B, 4) -> (A, B); 0 where both are empty."""
+    """Return intersection over union of boxes, (A, 4) and (B, 4) -> (A, B); 0 where both are empty.
+
+    References
+    ----------
+    mathematics#boxes-and-components
+    """
     a, b = np.asarray(first, float)[:, None], np.asarray(second, float)[None]
     common = area(np.concatenate([np.maximum(a, b)[..., :2], np.minimum(a, b)[..., 2:]], axis=-1))
     union = area(a) + area(b) - common
@@ -57,6 +66,7 @@ def around_largest_component(mask: np.ndarray) -> np.ndarray | None:
     References
     ----------
     Selvaraju et al., Grad-CAM (ICCV 2017), section 4.1.
+    mathematics#boxes-and-components
     """
     labelled, count = ndimage.label(mask, EIGHT)
     if not count:

@@ -16,6 +16,7 @@ def drops(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     References
     ----------
     Chattopadhay et al., Grad-CAM++ (WACV 2018): average drop, in percent its mean.
+    mathematics#adp-and-pic
     """
     before, after = np.asarray(before, float), np.asarray(after, float)
     share = np.full(before.shape, np.nan)
@@ -29,6 +30,10 @@ def increases(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return whether the score rises beyond rounding, 0 or 1; NaN where Y is not positive.
 
     Parameters as for `drops`. In percent its mean is PIC, the increase in confidence.
+
+    References
+    ----------
+    mathematics#adp-and-pic
     """
     before, after = np.asarray(before, float), np.asarray(after, float)
     rises = (after - before > EQUAL * np.abs(before)).astype(float)
@@ -36,7 +41,12 @@ def increases(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def shuffled(maps: np.ndarray, seed: int) -> np.ndarray:
-    """Return maps (N, H, W) with the values of each in random places."""
+    """Return maps (N, H, W) with the values of each in random places.
+
+    References
+    ----------
+    mathematics#control-masks
+    """
     flat = maps.reshape(len(maps), -1)
     mixed = [
         np.random.default_rng([seed, row]).permutation(values) for row, values in enumerate(flat)
@@ -56,6 +66,10 @@ def others(groups: np.ndarray, seed: int) -> np.ndarray:
     -------
     (N,) int array
         Row of a map whose image is another; -1 where there is none.
+
+    References
+    ----------
+    mathematics#control-masks
     """
     rng = np.random.default_rng(seed)
     drawn = np.full(len(groups), -1)

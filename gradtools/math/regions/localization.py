@@ -16,7 +16,12 @@ SPLITS = 10
 
 
 def energy(image_map: np.ndarray, region: np.ndarray, valid: np.ndarray | None = None) -> float:
-    """Return the share of a map's sum that lies in the region; NaN without a positive value."""
+    """Return the share of a map's sum that lies in the region; NaN without a positive value.
+
+    References
+    ----------
+    mathematics#finding-a-region-without-a-threshold
+    """
     weights = np.where(valid, image_map, 0) if valid is not None else image_map
     total = weights.sum()
     return float(weights[region].sum() / total) if total > 0 else float("nan")
@@ -26,6 +31,10 @@ def pointing(image_map: np.ndarray, region: np.ndarray, valid: np.ndarray | None
     """Return whether the largest value lies in the region; of tied ones their share that does.
 
     A map without a positive value points at nothing: 0.
+
+    References
+    ----------
+    mathematics#finding-a-region-without-a-threshold
     """
     values = np.where(valid, image_map, -np.inf) if valid is not None else image_map
     largest = values.max()
@@ -39,6 +48,10 @@ def average_precision(
 
     sum over distinct values v, from the largest, of (recall(v) - recall(before)) precision(v): tied
     pixels come together, in whatever order they lie. NaN without a positive value or an empty region.
+
+    References
+    ----------
+    mathematics#finding-a-region-without-a-threshold
     """
     values, inside = image_map.ravel(), region.ravel()
     if valid is not None:
@@ -68,6 +81,10 @@ def box_ious(
     -------
     (T,) float64 array
         0 where nothing reaches the threshold, and everywhere for a map without a positive value.
+
+    References
+    ----------
+    mathematics#iou-and-its-threshold
     """
     values = np.zeros(len(thresholds))
     if image_map.max() <= 0:
@@ -85,7 +102,12 @@ def mask_ious(
     valid: np.ndarray | None = None,
     thresholds: np.ndarray = THRESHOLDS,
 ) -> np.ndarray:
-    """Return the IoU of the pixels of map >= t with the region, (T,); 0 for a map without a positive value."""
+    """Return the IoU of the pixels of map >= t with the region, (T,); 0 for a map without a positive value.
+
+    References
+    ----------
+    mathematics#iou-and-its-threshold
+    """
     values, inside = image_map.ravel(), region.ravel()
     if valid is not None:
         values, inside = values[valid.ravel()], inside[valid.ravel()]
@@ -114,6 +136,10 @@ def choose_threshold(curves: np.ndarray, held_out: np.ndarray) -> Split:
         IoU of every sample at every threshold.
     held_out : (N,) bool array
         Samples that the threshold is chosen on; the value rests on the others alone.
+
+    References
+    ----------
+    mathematics#iou-and-its-threshold
     """
     place = int(curves[held_out].mean(axis=0).argmax())
     rest = curves[~held_out, place]
@@ -134,6 +160,10 @@ def hold_outs(groups: np.ndarray, splits: int = SPLITS, seed: int = 0) -> np.nda
     -------
     (splits, N) bool array
         At least one image is on each side.
+
+    References
+    ----------
+    mathematics#iou-and-its-threshold
     """
     images = np.unique(groups)
     count = min(max(1, round(HOLD_OUT * len(images))), len(images) - 1)

@@ -1,4 +1,4 @@
-"""How rows of class weights are normalised before they are compared (SPEC 2).
+"""How rows of class weights are normalised before they are compared (mathematics#row-normalisation).
 
 `post` is the seed's: each row less its mean over the D dimensions and divided by its standard deviation, so that cosine is
 Pearson's correlation. `gauge` subtracts the mean row: softmax does not change under W -> W + 1 v^T, so only rows less their
@@ -29,6 +29,10 @@ def normalised(rows, how, mean_row=None):
     -------
     (n, D) float64 array. Under `post` every row that is not constant has norm sqrt(D - 1) (ddof 1, as torch's std);
     constant ones are zero.
+
+    References
+    ----------
+    mathematics#row-normalisation
     """
     rows = np.asarray(rows, dtype=np.float64)
     if how == "post":

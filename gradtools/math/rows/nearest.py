@@ -30,6 +30,10 @@ def nearest(rows, numbers, blocks, k, metric):
     -------
     index : (q, k) int32 array, -1 where there are fewer others
     values : (q, k) float32 array, NaN there; equal values stand in order of index
+
+    References
+    ----------
+    mathematics#nearest-samples
     """
     best = np.full((len(rows), k), NEVER)
     for others, their_numbers, degenerate in blocks:
@@ -76,6 +80,10 @@ def keys(values, numbers, metric):
     Returns
     -------
     (q, m) uint64 array: the order of the value above, the number below.
+
+    References
+    ----------
+    mathematics#nearest-samples
     """
     return _keys(_rising(values, metric), numbers)
 
@@ -113,7 +121,7 @@ def floor(row, blocks, metric, permutations, seed=0):
 
     References
     ----------
-    SPEC 2, "Permutation floor".
+    mathematics#neighbour-floor
     """
     random = np.random.default_rng(seed)
     shuffled = random.permuted(np.tile(row, (permutations, 1)), axis=1)

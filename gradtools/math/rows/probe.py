@@ -44,6 +44,10 @@ def without_direction(rows, directions):
     Returns
     -------
     (n, D) float64 array, orthogonal to the directions row by row; zeros where only rounding noise is left.
+
+    References
+    ----------
+    mathematics#linear-probe
     """
     rows, directions = np.asarray(rows, dtype=np.float64), np.asarray(directions, dtype=np.float64)
     squares = np.einsum("nd,nd->n", directions, directions)
@@ -54,13 +58,18 @@ def without_direction(rows, directions):
 
 
 def decodable(labels, folds=FOLDS):
-    """Images of labels that every fold has one of, (n,) bool."""
+    """Images of labels that every fold has one of, (n,) bool (mathematics#linear-probe)."""
     names, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return (sizes >= folds)[codes] if len(names) else np.zeros(0, bool)
 
 
 def contested(labels, predictions, folds=FOLDS):
-    """Images whose prediction has at least two labels, among labels that every fold has one of, (n,) bool."""
+    """Images whose prediction has at least two labels, among labels that every fold has one of, (n,) bool.
+
+    References
+    ----------
+    mathematics#linear-probe
+    """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     keep = np.ones(len(labels), bool)
     while True:
@@ -102,7 +111,7 @@ def decode(rows, labels, strata=None, shuffles=10, seed=0, folds=FOLDS):
 
     References
     ----------
-    SPEC 8.3. The folds are stratified by label and shuffled with the seed; standardisation is learned on the training
+    mathematics#linear-probe. The folds are stratified by label and shuffled with the seed; standardisation is learned on the training
     rows alone; an L2 penalty of C = 1.
     """
     labels = np.asarray(labels)

@@ -35,6 +35,10 @@ def scores(similar, own, labels, k, seed=0):
     -------
     dict of name (`MEASURES`) to (q,) float64 array, NaN where no candidate has the query's label. recall_1 and recall_5:
     whether one of so many nearest has it. knn: whether most of the k nearest have it (1/m where m labels have as many).
+
+    References
+    ----------
+    mathematics#retrieval
     """
     similar = np.asarray(similar, "f4")
     order = np.argsort(-similar, axis=1, kind="stable")[:, :-1]
@@ -158,6 +162,10 @@ def chance(own, labels, k, seed=0):
     Returns
     -------
     dict of name (`MEASURES`) to (q,) float64 array
+
+    References
+    ----------
+    mathematics#retrieval
     """
     of_label = np.full((len(MEASURES), labels.max() + 1), np.nan)
     for label in np.unique(own):

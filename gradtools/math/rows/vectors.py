@@ -31,6 +31,10 @@ def row_norms(x, first=0):
     ------
     GradtoolsError
         A row holds NaN or infinity; the first such row is named.
+
+    References
+    ----------
+    mathematics#similarity-of-vectors
     """
     norms = np.sqrt(np.einsum("nd,nd->n", x, x))
     odd = np.flatnonzero(~((norms > SAFE_NORM[0]) & (norms < SAFE_NORM[1])))
@@ -48,7 +52,12 @@ def row_norms(x, first=0):
 
 
 def centred_rows(x):
-    """Rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64)."""
+    """Rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64).
+
+    References
+    ----------
+    mathematics#similarity-of-vectors
+    """
     x = np.asarray(x, dtype=np.float64)
     with np.errstate(
         invalid="ignore"
@@ -76,6 +85,10 @@ def unit_rows(x):
     ------
     GradtoolsError
         A row holds NaN or infinity; the first such row is named.
+
+    References
+    ----------
+    mathematics#similarity-of-vectors
     """
     x = np.asarray(x, dtype=np.float64)
     norms = row_norms(x)
@@ -88,6 +101,10 @@ def centred_unit_rows(x):
     Rows centred over D, then scaled to length 1: their inner products are Pearson correlations.
 
     Parameters, results and errors as for `unit_rows`; degenerate rows are the constant ones.
+
+    References
+    ----------
+    mathematics#similarity-of-vectors
     """
     x = np.asarray(x, dtype=np.float64)
     row_norms(x)  # a NaN must be refused before the mean hides which row had it
@@ -109,6 +126,10 @@ def prepared_rows(x, metric):
     rows : (N, D) float64 array
     degenerate : (N,) bool array
         Rows without a direction (cosine) or without variation (correlation); none for dot and euclidean.
+
+    References
+    ----------
+    mathematics#similarity-of-vectors
     """
     if metric == "cosine":
         return unit_rows(x)
@@ -134,6 +155,10 @@ def similarity_block(a, b, metric):
     Returns
     -------
     (n, m) float64 array. Cosine and correlation lie in [-1, 1]; the distance of equal rows is exactly 0.
+
+    References
+    ----------
+    mathematics#similarity-of-vectors
     """
     a, _ = prepared_rows(a, metric)
     b, _ = prepared_rows(b, metric)
@@ -141,7 +166,12 @@ def similarity_block(a, b, metric):
 
 
 def product_block(a, b, metric):
-    """`similarity_block` of rows that `prepared_rows` has already been given."""
+    """`similarity_block` of rows that `prepared_rows` has already been given.
+
+    References
+    ----------
+    mathematics#similarity-of-vectors
+    """
     if metric == "euclidean":
         return _distances(a, b)
     products = a @ b.T

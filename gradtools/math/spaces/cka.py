@@ -1,5 +1,5 @@
 """
-Linear centred kernel alignment: how alike two sets of vectors of the same samples are, whatever their axes (SPEC 6.7).
+Linear centred kernel alignment: how alike two sets of vectors of the same samples are, whatever their axes (mathematics#cka).
 
 Plain CKA is biased upwards where there are few samples a dimension: rows in random order already have the value of
 `shuffled`. The debiased form takes the unbiased HSIC instead, which is 0 on average for rows that have nothing in common.
@@ -35,6 +35,10 @@ def of_grams(k, l):  # noqa: E741 (Kornblith's letters)
     Returns
     -------
     Alignment; NaN where one side has equal rows, or too few.
+
+    References
+    ----------
+    mathematics#cka
     """
     k, l = _centred(k), _centred(l)  # noqa: E741
     n = len(k)
@@ -74,7 +78,7 @@ def bootstrap_debiased(k, l, counts):  # noqa: E741
     Returns
     -------
     (B,) float64 array. The unbiased HSIC is a mean over quadruples of different samples, each counted as often as copies of
-    its samples make it: a copy is never paired with another of the same sample (SPEC 6.6).
+    its samples make it: a copy is never paired with another of the same sample (mathematics#cka).
     """
     return _aligned(*_unbiased(_centred(k), _centred(l), np.asarray(counts, dtype=np.float64)))
 

@@ -38,6 +38,10 @@ def of_rows(passes):
     alignment : cka.Alignment
     influence : (n,) float64 array
         Derivatives of the debiased CKA by the number of copies of each sample, where all are 1.
+
+    References
+    ----------
+    mathematics#cka
     """
     means = _means(passes())
 

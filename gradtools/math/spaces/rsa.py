@@ -1,5 +1,5 @@
 """
-Representational similarity analysis: how alike two similarity matrices of the same samples are (SPEC 6.7).
+Representational similarity analysis: how alike two similarity matrices of the same samples are (mathematics#rsa).
 
 The statistic is a correlation over all unordered pairs of samples. Pearson's needs five sums a sample (`RowSums`), so that
 it comes from blocks of the matrices; its intervals beyond what is held are of first order (`influence`).
@@ -34,7 +34,7 @@ class RowSums:
 
 
 def off_diagonal(matrix):
-    """A copy of a square matrix with a diagonal of zeros, float64."""
+    """A copy of a square matrix with a diagonal of zeros, float64 (mathematics#rsa)."""
     matrix = np.array(matrix, dtype=np.float64)
     np.fill_diagonal(matrix, 0)
     return matrix
@@ -53,6 +53,10 @@ def row_sums(blocks, n):
     Returns
     -------
     RowSums
+
+    References
+    ----------
+    mathematics#rsa
     """
     parts, start = [], 0
     for a, b in blocks:
@@ -67,7 +71,12 @@ def row_sums(blocks, n):
 
 
 def resampled_sums(a, b, counts):
-    """`RowSums` of (B, n) arrays under copies (B, n) of every sample; a, b (n, n) from `off_diagonal`."""
+    """`RowSums` of (B, n) arrays under copies (B, n) of every sample; a, b (n, n) from `off_diagonal`.
+
+    References
+    ----------
+    mathematics#rsa
+    """
     weights = np.asarray(counts, dtype=np.float64)
     return RowSums(
         *(weights @ matrix for matrix in (a, b, a * a, b * b, a * b)),
@@ -88,6 +97,10 @@ def pearson(sums, counts=1.0):
     Returns
     -------
     (...) float64 array, NaN where one of the two matrices is constant.
+
+    References
+    ----------
+    mathematics#rsa
     """
     total = {
         name: np.sum(getattr(sums, name) * counts, axis=-1)
@@ -97,7 +110,12 @@ def pearson(sums, counts=1.0):
 
 
 def row_pearson(sums):
-    """Correlation of each sample's row in a with its row in b, (..., n): what stays of its relations to the others."""
+    """Correlation of each sample's row in a with its row in b, (..., n): what stays of its relations to the others.
+
+    References
+    ----------
+    mathematics#rsa
+    """
     return _correlation(sums.a, sums.b, sums.aa, sums.bb, sums.ab, sums.weight)
 
 
@@ -115,7 +133,7 @@ def influence(sums):
     """
     Derivatives of Pearson's correlation by the number of copies of each sample, (n,), where all are 1.
 
-    Value + (c - 1) . influence is the resampled correlation to first order (SPEC 6.6).
+    Value + (c - 1) . influence is the resampled correlation to first order (mathematics#influence).
     """
     n = len(sums.a)
     pairs = n * (n - 1)
@@ -134,12 +152,17 @@ def influence(sums):
 
 
 def triangle(matrix):
-    """Values of the pairs i < j, (n (n - 1) / 2,), of an (n, n) matrix."""
+    """Values of the pairs i < j, (n (n - 1) / 2,), of an (n, n) matrix (mathematics#rsa)."""
     return matrix[np.triu_indices(len(matrix), 1)]
 
 
 def ranked(matrix):
-    """(n, n) matrix of the average ranks of the pairs, from 1, with a diagonal of zeros."""
+    """(n, n) matrix of the average ranks of the pairs, from 1, with a diagonal of zeros.
+
+    References
+    ----------
+    mathematics#rsa
+    """
     from scipy.stats import rankdata
 
     upper = np.triu_indices(len(matrix), 1)
@@ -160,6 +183,10 @@ def bootstrap_spearman(a, b, counts):
     Returns
     -------
     (B,) float64 array
+
+    References
+    ----------
+    mathematics#rsa
     """
     i, j = np.triu_indices(len(a), 1)
     ranks = [_Ranks(matrix[i, j]) for matrix in (a, b)]
@@ -203,6 +230,10 @@ def mantel(a, b, permutations=1000, seed=0):
     observed : (m,) float64 array
     null : (permutations, m) float64 array
         Correlations with the samples of b permuted. p = (1 + #(null >= observed)) / (1 + permutations), see `p_value`.
+
+    References
+    ----------
+    mathematics#mantels-test
     """
     n = a.shape[-1]
     a, b = (np.stack([_standardised(matrix) for matrix in side]) for side in (a, b))
@@ -223,6 +254,11 @@ def _standardised(matrix):
 
 
 def p_value(observed, null):
-    """(1 + #(null >= observed)) / (1 + permutations) of each statistic ((m,), (B, m) -> (m,)); NaN where it does not exist."""
+    """(1 + #(null >= observed)) / (1 + permutations) of each statistic ((m,), (B, m) -> (m,)); NaN where it does not exist.
+
+    References
+    ----------
+    mathematics#mantels-test
+    """
     at_least = np.count_nonzero(null >= observed - 1e-10, axis=0)
     return np.where(np.isnan(observed), np.nan, (1 + at_least) / (1 + len(null)))

@@ -1,4 +1,4 @@
-"""Path lengths between the nodes of a taxonomy, and how well a tree of samples keeps to them (SPEC 8.8)."""
+"""Path lengths between the nodes of a taxonomy, and how well a tree of samples keeps to them (mathematics#taxonomies)."""
 
 import numpy as np
 
@@ -27,6 +27,7 @@ def path_lengths(edges, wanted):
     References
     ----------
     WordNet's path length: T. Pedersen et al., WordNet::Similarity, 2004.
+    mathematics#taxonomies
     """
     parents = {}
     for child, parent in edges:

@@ -30,6 +30,7 @@ def untangle(first, second):
     References
     ----------
     H. Fernau, M. Kaufmann, M. Poths, Comparing trees via crossing minimization, J. Computer and System Sciences 76 (2010).
+    mathematics#tanglegrams
     """
     one, other = leaves(first), leaves(second)
     best = one, other, crossings(one, other)
@@ -57,6 +58,10 @@ def turned(merges, places):
     Returns
     -------
     (n,) int array
+
+    References
+    ----------
+    mathematics#tanglegrams
     """
     n, same = len(merges) + 1, EQUAL * max(merges[-1, 2], 1e-300)
     held = {
@@ -104,6 +109,10 @@ def crossings(first, second):
     """
     How many pairs of lines cross between two orders of the same leaves ((n,) each); leaves in random order have
     n (n - 1) / 4 on average.
+
+    References
+    ----------
+    mathematics#tanglegrams
     """
     places = _places(second)[first]
     return int(sum(np.count_nonzero(places[:i] > place) for i, place in enumerate(places)))

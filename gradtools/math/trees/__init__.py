@@ -1,4 +1,4 @@
-"""Trees of merges over samples (SPEC 2); scipy does the clustering.
+"""Trees of merges over samples (mathematics#trees); scipy does the clustering.
 
 A tree of N leaves is scipy's array of merges (N-1, 4): the two clusters that join (leaves are 0 to N-1, row i makes cluster
 N + i), the height at which they do, and how many leaves they have together.

@@ -21,6 +21,10 @@ def leaves(merges, node=None):
     Returns
     -------
     (n,) int array
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
     """
     n = len(merges) + 1
     found, waiting = [], [2 * n - 2 if node is None else int(node)]
@@ -34,7 +38,12 @@ def leaves(merges, node=None):
 
 
 def joins(merges):
-    """Height at which each leaf and the next one in leaf order join, (N-1,) float64; with the order they are the whole tree."""
+    """Height at which each leaf and the next one in leaf order join, (N-1,) float64; with the order they are the whole tree.
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
+    """
     n = len(merges) + 1
     first = np.zeros(2 * n - 1, int)
     first[leaves(merges)] = np.arange(n)
@@ -66,6 +75,10 @@ def cut(merges, k=None, height=None):
     ------
     UsageError
         k is not between 1 and N.
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
     """
     roots = cluster_nodes(
         merges, len(merges) + 1 - merged_below(merges, height) if k is None else k
@@ -77,12 +90,22 @@ def cut(merges, k=None, height=None):
 
 
 def merged_below(merges, height):
-    """Number of merges at a height or below it (int)."""
+    """Number of merges at a height or below it (int).
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
+    """
     return int(np.searchsorted(merges[:, 2], height, side="right"))
 
 
 def cluster_nodes(merges, k):
-    """The clusters (list of int) that are left when the last k - 1 merges are undone, in leaf order."""
+    """The clusters (list of int) that are left when the last k - 1 merges are undone, in leaf order.
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
+    """
     n = len(merges) + 1
     if not 1 <= k <= n:
         raise UsageError(
@@ -111,6 +134,10 @@ def threshold(merges, on="rows"):
     Returns
     -------
     float
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
     """
     lowest, highest = float(merges[0, 2]), float(merges[-1, 2])
     return lowest + COLOURED_SHARE * (highest - lowest) if on == "rows" else SEED_THRESHOLD
@@ -132,6 +159,10 @@ def around(merges, leaf, least=2):
     members : (n,) int array, in leaf order
     height : float
         At which the cluster is whole.
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
     """
     n = len(merges) + 1
     if not 1 <= least <= n:
@@ -152,6 +183,10 @@ def top(merges, k):
     Returns
     -------
     (k-1, 4) float64 array of merges; sizes count clusters.
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
     """
     n = len(merges) + 1
     numbers = {node: number for number, node in enumerate(cluster_nodes(merges, k))}

@@ -37,6 +37,10 @@ def distances(rows, metric="euclidean", method="ward", on="rows"):
     Returns
     -------
     (N(N-1)/2,) float64 array, in scipy's condensed order.
+
+    References
+    ----------
+    mathematics#distances-of-a-tree
     """
     return distances_from_matrix(vectors.similarity_block(rows, rows, metric), metric, method, on)
 
@@ -56,7 +60,7 @@ def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
         and sqrt(JSD), which is one as well (Fuglede & Topsoe 2004); the others take 1 - s, and divergences as they are.
     on : str
         rows; or the seed's, of cosines: `seed` as written, whose uncondensed (1 - s)/2 linkage reads as N observations in R^N,
-        and `intent` as meant, (1 - s)/2 less its minimum (SPEC 2).
+        and `intent` as meant, (1 - s)/2 less its minimum (mathematics#trees-as-published-and-as-meant).
 
     Returns
     -------
@@ -161,6 +165,10 @@ def linkage(condensed, method="ward", order="optimal"):
     Returns
     -------
     (N-1, 4) float64 array of merges, heights ascending, children in leaf order.
+
+    References
+    ----------
+    mathematics#linkage-and-cuts
     """
     from scipy.cluster import hierarchy
 
@@ -181,6 +189,7 @@ def cophenetic(merges, condensed):
     References
     ----------
     R. R. Sokal, F. J. Rohlf, The comparison of dendrograms by objective methods, Taxon 11 (1962).
+    mathematics#cophenetic-correlation
     """
     from scipy.cluster import hierarchy
 

@@ -16,6 +16,10 @@ def newick(merges, names):
     str
         The path from one leaf to another is as long as the height at which the two join, as in R's ape and in scikit-bio: a
         branch is half the difference of heights.
+
+    References
+    ----------
+    mathematics#newick
     """
     n = len(merges) + 1
     heights = [0.0] * n + [float(height) for height in merges[:, 2]]
@@ -35,5 +39,10 @@ def newick(merges, names):
 
 
 def quoted(name):
-    """A name as a quoted label; a line break, which no label may hold, becomes a blank."""
+    """A name as a quoted label; a line break, which no label may hold, becomes a blank.
+
+    References
+    ----------
+    mathematics#newick
+    """
     return "'" + " ".join(name.replace("'", "''").splitlines() or [""]) + "'"

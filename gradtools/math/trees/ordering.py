@@ -30,6 +30,7 @@ def optimal_order(merges, condensed):
     ----------
     Z. Bar-Joseph, D. K. Gifford, T. S. Jaakkola, Fast optimal leaf ordering for hierarchical clustering, Bioinformatics 17 (2001),
     in O(N^3) time: M(i, j) of a cluster is the shortest path through its leaves from i in one part to j in the other.
+    mathematics#leaf-order
     """
     from scipy.spatial.distance import squareform
 
@@ -136,7 +137,12 @@ def _larger_first(merges, order):
 
 
 def arranged(merges, order):
-    """The same tree with the children of each cluster in the order of the leaves ((N-1, 4) array)."""
+    """The same tree with the children of each cluster in the order of the leaves ((N-1, 4) array).
+
+    References
+    ----------
+    mathematics#leaf-order
+    """
     n, merges = len(merges) + 1, merges.copy()
     first = np.empty(2 * n - 1, int)
     first[order] = np.arange(n)

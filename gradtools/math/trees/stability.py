@@ -47,6 +47,7 @@ def stability(
     ----------
     C. Hennig, Cluster-wise assessment of cluster stability, Comput. Stat. Data Anal. 52 (2007), with dimensions in the place of
     points. Control: each row's D values in an order of their own, which keeps its mean and length and ends what rows share.
+    mathematics#stability-of-a-cut
     """
     k, found = int(labels.max()) + 1, []
     for draw in range(resamples):
@@ -84,7 +85,12 @@ def stability(
 
 
 def shuffled_cophenetic(condensed, method="ward", repeats=10, seed=0):
-    """Cophenetic correlations (B,) of trees of the same distances between other pairs: the control where there are no rows."""
+    """Cophenetic correlations (B,) of trees of the same distances between other pairs: the control where there are no rows.
+
+    References
+    ----------
+    mathematics#cophenetic-correlation
+    """
     shuffles = (
         np.random.default_rng([seed, draw]).permutation(condensed) for draw in range(repeats)
     )
@@ -102,6 +108,10 @@ def jaccard(labels, others):
     Returns
     -------
     (k,) float64 array, clusters of `labels` ascending.
+
+    References
+    ----------
+    mathematics#stability-of-a-cut
     """
     both = agreement.contingency(labels, others).toarray()
     union = both.sum(axis=1)[:, None] + both.sum(axis=0) - both

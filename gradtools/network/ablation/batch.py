@@ -181,7 +181,7 @@ def without_each(ask, activation, place, fill):
 
     References
     ----------
-    SPEC 3.
+    mathematics#ablation
     """
     maps, _ = taps.to_chw(activation, place.tap)
     fill = torch.as_tensor(fill).to(maps)

@@ -1,4 +1,4 @@
-"""Training steps: the norm of the loss's gradient with respect to the kernel that makes each channel, image by image (SPEC 3)."""
+"""Training steps: the norm of the loss's gradient with respect to the kernel that makes each channel, image by image (mathematics#training-steps)."""
 
 import contextlib
 

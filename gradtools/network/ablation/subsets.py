@@ -1,4 +1,4 @@
-"""Subsets of a tap's channels when only they stay and when they go, each beside a random one of its size (SPEC 3)."""
+"""Subsets of a tap's channels when only they stay and when they go, each beside a random one of its size (mathematics#subsets-that-stay-and-go)."""
 
 import numpy as np
 

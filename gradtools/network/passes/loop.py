@@ -184,7 +184,7 @@ def judge_skipped(part, total, allowed):
         raise GradtoolsError(f"none of the {total} images could be read")
     if count > allowed:
         raise TooManySkipped(
-            f"{count} of {total} images could not be read, {allowed} allowed: {part.file.filename} is kept; "
+            f"{count} of {total} images could not be read, {allowed} allowed: {part.name} is kept; "
             "mend them, or finish it with a larger --max-skipped"
         )
 

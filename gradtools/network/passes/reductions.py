@@ -27,7 +27,7 @@ def over_positions(maps, slopes=None):
 
     References
     ----------
-    SPEC 0 (sums over positions in float64).
+    mathematics#features-of-a-tap
     """
     images, rows = _part(maps)
     found = []

@@ -12,43 +12,32 @@ from gradtools.errors import GradtoolsError
 from gradtools.network import taps
 from gradtools.store import paths
 
-REDUCTIONS = {
-    "activation": "mean activation over positions",
-    "active_share": "share of positions with activation above zero",
-    "gradient": "mean over positions of the score's gradient (Grad-CAM's weight)",
-    "contribution": "sum over positions of gradient times activation",
-}
+REDUCTIONS = ("activation", "active_share", "gradient", "contribution")
 
 
 def columns(job, axis=store.Axis()):
     """The datasets that grow by one row an image: what was read of it, and what the network answered."""
 
-    def column(*arguments):
-        return store.Column(*arguments, axis=axis)
+    def column(path, tail=(), dtype="f4"):
+        return store.Column(path, tail, dtype=dtype, axis=axis)
 
     found = [
-        column(paths.DIGEST, (32,), ["/byte"], "u1", "SHA-256 of the image file", ""),
-        column(paths.HEIGHT, (), [], "i4", "height of the original image", "pixel"),
-        column(paths.WIDTH, (), [], "i4", "width of the original image", "pixel"),
+        column(paths.DIGEST, (32,), dtype="u1"),
+        column(paths.HEIGHT, dtype="i4"),
+        column(paths.WIDTH, dtype="i4"),
     ]
     if job.target is None:
-        text = "output of a network without a class head"
-        return found + [column(paths.EMBEDDING, (job.width,), ["/embedding"], "f4", text)]
+        return found + [column(paths.EMBEDDING, (job.width,))]
     return found + [
-        column(paths.LOGITS, (job.width,), ["/class"], "f4", "logits"),
-        column(paths.PREDICTED, (), [], "i4", "class of the largest logit"),
+        column(paths.LOGITS, (job.width,)),
+        column(paths.PREDICTED, dtype="i4"),
     ]
 
 
 def tap_columns(tap, job):
     """The datasets of a tap's reductions (see `reductions.over_positions`): without a class head none of gradients."""
-    names = list(REDUCTIONS)[: 2 if job.target is None else 4]
-    return [
-        store.Column(
-            paths.tap(tap.name, name), (tap.channels,), ["channel"], "f4", REDUCTIONS[name]
-        )
-        for name in names
-    ]
+    names = REDUCTIONS[: 2 if job.target is None else 4]
+    return [store.Column(paths.tap(tap.name, name), (tap.channels,)) for name in names]
 
 
 def command(job):
@@ -63,6 +52,7 @@ def command(job):
         "target classes": repr(job.target),
         "class names": sha(list(model.class_names or [])),
         "weights": model.weights_sha256,
+        "annotations": _annotations_sha(listed),
         "preprocess": str(_preprocess_text(model)),
         "tap": [tap.name for tap in job.taps],
         "images": sha(listed.ids, listed.sizes.tolist()),
@@ -87,6 +77,15 @@ def sha(*values):
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
+def _annotations_sha(listed):
+    """SHA-256 (hex) of boxes and masks, None without any."""
+    columns = [columns for columns in (listed.boxes, listed.masks) if columns is not None]
+    if not columns:
+        return None
+    parts = [{name: values.tolist() for name, values in one.items()} for one in columns]
+    return sha(parts)
+
+
 def _preprocess_text(model):
     """The preprocessing as JSON; a callable of the model's own by its name."""
     own = model.preprocess
@@ -101,21 +100,14 @@ def begin(part, job):
     """Write what does not grow: samples' names and labels, classes, model."""
     listed, model, options = job.images, job.model, job.options
     part.attributes("/", source=str(listed.root), root=str(listed.root))
-    part.put(paths.ID, list(listed.ids), ["/sample"], "path below the root")
-    part.put(paths.LABEL, listed.labels.astype("i4"), ["/sample"], "data class, -1 where none")
+    part.put(paths.ID, list(listed.ids))
+    part.put(paths.LABEL, listed.labels.astype("i4"))
     if listed.labels_many is not None:
-        part.put(
-            paths.LABELS,
-            listed.labels_many.astype("u1"),
-            ["/sample", "/label"],
-            "data classes of images with several",
-        )
+        part.put(paths.LABELS, listed.labels_many.astype("u1"))
     if listed.label_names:
-        part.put(paths.CLASS_NAME, list(listed.label_names), ["/label"], "data class")
+        part.put(paths.CLASS_NAME, list(listed.label_names))
         if job.target is not None:
-            part.put(
-                paths.MEMBER, job.member, ["/label", "/class"], "model classes of each data class"
-            )
+            part.put(paths.MEMBER, job.member)
     if listed.boxes is not None:
         part.table(
             paths.BOXES, listed.boxes, "boxes in pixels of the original image, half-open", row="box"
@@ -124,7 +116,7 @@ def begin(part, job):
         columns = {name: values for name, values in listed.masks.items() if name != "counts"}
         part.table(paths.MASKS, columns, "masks of the original image", row="mask")
         counts = listed.masks["counts"]
-        part.put(paths.MASK_COUNTS, counts, ["run"], "run lengths, column by column", "pixel")
+        part.put(paths.MASK_COUNTS, counts)
     _begin_versions(part, listed)
     if job.target is not None:
         begin_model(part, model)
@@ -153,35 +145,23 @@ def _begin_versions(part, listed):
         for version in listed.versions
     ]
     kinds, strengths, numbers = zip(*facts)
-    part.put(
-        paths.ORIGINAL,
-        listed.original,
-        ["/sample"],
-        "row of the image that this is a version of, -1 for images",
-    )
-    part.put(paths.CHANGED_BY, list(kinds), ["/sample"], "kind of the change, empty for images")
-    part.put(paths.STRENGTH, np.array(strengths, "f4"), ["/sample"], "strength of the change")
-    part.put(
-        paths.VERSION,
-        np.array(numbers, "i4"),
-        ["/sample"],
-        "number among the versions of this kind and strength",
-    )
+    part.put(paths.ORIGINAL, listed.original)
+    part.put(paths.CHANGED_BY, list(kinds))
+    part.put(paths.STRENGTH, np.array(strengths, "f4"))
+    part.put(paths.VERSION, np.array(numbers, "i4"))
 
 
 def begin_model(part, model):
     """The model's classes and the rows of its last layer."""
     if model.class_names:
-        part.put(paths.MODEL_CLASS_NAME, list(model.class_names), ["/class"], "class of the model")
+        part.put(paths.MODEL_CLASS_NAME, list(model.class_names))
     if model.head is not None:
         part.put(
             paths.WEIGHT,
             model.head.weight.astype("f4"),
-            ["/class", "/embedding"],
-            "row of the last layer",
             attrs={"module": model.head.name},
         )
-        part.put(paths.BIAS, model.head.bias.astype("f4"), ["/class"], "bias of the last layer")
+        part.put(paths.BIAS, model.head.bias.astype("f4"))
 
 
 def begin_taps(part, job):

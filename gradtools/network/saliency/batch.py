@@ -6,6 +6,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.network import passes, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
 from gradtools.network.saliency.guided import guided_relus
+from gradtools.store import paths
 
 NUMPY = {"float16": "f2", "float32": "f4"}
 
@@ -29,10 +30,10 @@ def run_images(plan, pixels, classes=None):
     output, tapped, cosine = passes.forward(job, x, plan.taps)
     rows = targets.rows(job, output, cosine, classes)
     values = passes.outputs(job, output) | {
-        "/maps/target": np.stack([passes.array(about, "i4") for _, about in rows], axis=1).reshape(
-            -1
-        ),
-        "/maps/score": np.stack([passes.array(score) for score, _ in rows], axis=1).reshape(-1),
+        paths.MAP_TARGET: np.stack(
+            [passes.array(about, "i4") for _, about in rows], axis=1
+        ).reshape(-1),
+        paths.MAP_SCORE: np.stack([passes.array(score) for score, _ in rows], axis=1).reshape(-1),
     }
     values |= _interleaved(
         [
@@ -72,7 +73,10 @@ def run_pairs(plan, pixels):
     x = passes.inputs(pixels, plan.job)
     embedding, tapped, _ = pairs.forward(plan, x)
     score = pairs.score(embedding, options.target)
-    values = {"/pairs/score": passes.array(score), "/maps/score": np.repeat(passes.array(score), 2)}
+    values = {
+        paths.PAIR_SCORE: passes.array(score),
+        paths.MAP_SCORE: np.repeat(passes.array(score), 2),
+    }
     if plan.maps:
         values |= _maps(plan.maps, tapped, score, False, options)
     if plan.guided:
@@ -120,9 +124,9 @@ def _maps(maps, tapped, score, retain, options):
 def _one_map(one, A, G, score, options):
     """The raw map of one method, as it is stored."""
     if one.method in methods.AT_INPUT:
-        return {f"{one.path}/map": _stored(one, methods.largest_channel(G), options)}
+        return {paths.maps(one.name): _stored(one, methods.largest_channel(G), options)}
     if one.method in methods.AT_TAPS:
-        return {f"{one.path}/map": _stored(one, methods.AT_TAPS[one.method](A, G), options)}
+        return {paths.maps(one.name): _stored(one, methods.AT_TAPS[one.method](A, G), options)}
     if one.method == methods.LITERAL:
         maps, undefined = methods.gradcam_plus_plus_literal(
             A, G, score.repeat_interleave(len(A) // len(score))
@@ -130,8 +134,8 @@ def _one_map(one, A, G, score, options):
     else:
         maps, undefined = methods.gradcam_plus_plus(A, G)
     return {
-        f"{one.path}/map": _stored(one, maps, options),
-        f"{one.path}/undefined": passes.array(undefined, "i4"),
+        paths.maps(one.name): _stored(one, maps, options),
+        paths.undefined(one.name): passes.array(undefined, "i4"),
     }
 
 

@@ -1,6 +1,6 @@
 """The equations: from activations and gradients at a tap to raw maps, before ReLU, resize and normalisation.
 
-Symbols as in SPEC 5: A (N, C, H, W) the activation of a tap, G the gradient of the score there, of the same shape. Maps are (N, H, W).
+Symbols as in mathematics#notation: A (N, C, H, W) the activation of a tap, G the gradient of the score there, of the same shape. Maps are (N, H, W).
 """
 
 import torch
@@ -11,7 +11,7 @@ def gradcam(A, G):
 
     References
     ----------
-    Selvaraju et al. 2017, eq. 1 and 2 before the ReLU; SPEC 5 (3).
+    Selvaraju et al. 2017, eq. 1 and 2 before the ReLU; mathematics#grad-cam.
     """
     return _weighted(weights(G), A)
 
@@ -31,7 +31,7 @@ def gam(A, G):
 
     References
     ----------
-    arXiv 2109.00951, eq. 1 before RSZ and NRM; SPEC 5 (1).
+    arXiv 2109.00951, eq. 1 before resize and NRM; mathematics#gam-and-layercam.
     """
     return (G.relu() * A.relu()).sum(1)
 
@@ -74,7 +74,7 @@ def gradcam_plus_plus(A, G):
 
     References
     ----------
-    Chattopadhay et al. 2018, eq. 10 and 19; SPEC 5 (6) and 10.
+    Chattopadhay et al. 2018, eq. 10 and 19; mathematics#grad-cam-plus-plus.
     """
     denominators = 2 + G * A.sum((2, 3), keepdim=True)
     rising, defined = G > 0, denominators > 0
@@ -98,7 +98,7 @@ def gradcam_plus_plus_literal(A, G, score):
 
     References
     ----------
-    SPEC 5 (6): Y'' = e^s g^2, Y''' = e^s g^3, a = Y'' / (2 Y'' + sum A Y'''), weight_k = sum_ij a ReLU(e^s g).
+    mathematics#grad-cam-plus-plus: Y'' = e^s g^2, Y''' = e^s g^3, a = Y'' / (2 Y'' + sum A Y'''), weight_k = sum_ij a ReLU(e^s g).
     """
     Y = score.to(G).exp()[:, None, None, None]
     second, third = Y * G**2, Y * G**3

@@ -1,4 +1,4 @@
-"""Channel subsets (SPEC 3): a method on some of the channels is a method of its own, as in `gradcam-positive`.
+"""Channel subsets (mathematics#channel-subsets): a method on some of the channels is a method of its own, as in `gradcam-positive`.
 
 all   positive   negative   zero   nearzero   nearzero:0.001   nearzero:20%   top32   top32:gradient   3,17,40
 """

@@ -1,4 +1,4 @@
-"""The `auto:` taps, found from a trace (DESIGN 5, Taps): last-block, last-conv, blocks, convs, relus."""
+"""The `auto:` taps, found from a trace (architecture#taps): last-block, last-conv, blocks, convs, relus."""
 
 import collections
 import itertools

@@ -1,6 +1,6 @@
 """Activations and gradients at taps, in one forward and one backward pass.
 
-The traps live here (SPEC 0): an output that a later in-place operation overwrites, a module called several times, a
+The traps live here (mathematics#capture): an output that a later in-place operation overwrites, a module called several times, a
 graph that reaches further down than the lowest tap.
 """
 

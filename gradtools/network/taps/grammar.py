@@ -1,4 +1,4 @@
-"""What a user writes to name taps, and the taps it stands for (DESIGN 5, Taps).
+"""What a user writes to name taps, and the taps it stands for (architecture#taps).
 
 `layer4`, `layer4.1.relu#1` (the call from 0, `#-1` the last), `features@relu` (the ReLU that follows),
 `'layer*.conv2'`, `auto:blocks`, `input`, `layers.0:nhwc` (the layout, where the trace does not decide it).

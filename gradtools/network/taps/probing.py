@@ -1,4 +1,4 @@
-"""The head probe (SPEC 0): do gradients at a tap say anything that the target class does not?"""
+"""The head probe (mathematics#head-probe): do gradients at a tap say anything that the target class does not?"""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""features -> channel tables: how the channels of each tap are distributed and ranked, for every class and over all (SPEC 3).
+"""features -> channel tables: how the channels of each tap are distributed and ranked, for every class and over all (mathematics#channels).
 
 Everything here follows from the gradients, activations and contributions that `extract` stored; no network is run.
 """

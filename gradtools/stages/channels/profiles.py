@@ -42,15 +42,12 @@ def write(source, output, found, options, *, force=False, begun=None):
             sink.put(
                 paths.tap(TAP, kind),
                 rows.astype("f4"),
-                ["/sample", "channel"],
-                f"{kind} of a channel, mean over the images of each class",
+                long_name=f"{kind} of a channel, mean over the images of each class",
             )
-        sink.put(paths.tap(TAP, "class"), found.groups.names, ["channel"], "class of the images")
+        sink.put(paths.tap(TAP, "class"), found.groups.names)
         sink.put(
             paths.tap(TAP, "images"),
             found.taps[0].images[1:].astype("i4"),
-            ["channel"],
-            "images of the class",
         )
         sink.attributes(paths.MODEL, **source.model)
         sink.attributes(paths.TAPS, order=json.dumps([TAP]))
@@ -75,20 +72,17 @@ def _samples(sink, source, found):
     sink.put(
         paths.ID,
         [f"{tap}/{channel}" for tap, count in taps for channel in range(count)],
-        ["/sample"],
-        "tap and number of the channel",
+        long_name="tap and number of the channel",
     )
     sink.put(
         paths.LABEL,
         np.repeat(np.arange(len(taps), dtype="i4"), [count for _, count in taps]),
-        ["/sample"],
-        "tap",
+        long_name="tap",
     )
     weights = source.model.get("weights_sha256", "")
     sink.put(
         paths.DIGEST,
         np.concatenate([store.unit_digests(weights, tap, count) for tap, count in taps]),
-        ["/sample", "/byte"],
-        "SHA-256 of the weights' digest, the tap and the channel",
+        long_name="SHA-256 of the weights' digest, the tap and the channel",
     )
-    sink.put(paths.CLASS_NAME, [tap for tap, _ in taps], ["/label"], "tap")
+    sink.put(paths.CLASS_NAME, [tap for tap, _ in taps], long_name="tap")

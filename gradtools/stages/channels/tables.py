@@ -9,16 +9,6 @@ from gradtools.selection.results import Result
 from gradtools.store import paths
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
-LONG_NAMES = {
-    "contribution": "sum over positions of gradient times activation",
-    "gxa": "gradient times mean activation",
-    "abs": "size of the gradient",
-    "nearzero": "minus the size of the gradient",
-    "gradient": "gradient",
-    "activation": "mean activation",
-    "random": "a random value",
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class Values:
@@ -34,35 +24,15 @@ class Values:
 
     def write(self, sink):
         """Write it into an open store."""
-        sink.put(
-            f"{self.path}/class",
-            self.groups.every_name,
-            ["group"],
-            "class of the images, the first group is all of them",
-        )
-        sink.put(
-            f"{self.path}/images",
-            self.measured.images.astype("i4"),
-            ["group"],
-            "images of the group",
-        )
+        sink.put(f"{self.path}/class", self.groups.every_name)
+        sink.put(f"{self.path}/images", self.measured.images.astype("i4"))
         for name, values in self.measured.values.items():
-            sink.put(
-                f"{self.path}/{name}",
-                values.astype("f4"),
-                ["group", "channel"],
-                f"{LONG_NAMES[name]}, mean over the images",
-            )
+            sink.put(f"{self.path}/{name}", values.astype("f4"))
         for kind, (edges, counts) in self.measured.histograms.items():
             where = paths.channels(self.measured.tap, f"{kind}_histogram")
-            sink.put(
-                f"{where}/count",
-                counts,
-                ["group", "bin"],
-                f"channels of all images by their {kind}",
-            )
-            sink.put(f"{where}/low", edges[:-1], ["bin"], "lower edge")
-            sink.put(f"{where}/high", edges[1:], ["bin"], "upper edge, of the last bin within it")
+            sink.put(f"{where}/count", counts)
+            sink.put(f"{where}/low", edges[:-1])
+            sink.put(f"{where}/high", edges[1:])
 
 
 def distribution(found, groups, facts):

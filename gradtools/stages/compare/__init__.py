@@ -1,4 +1,4 @@
-"""Two or more spaces of the same samples -> how alike they are: taps, models, checkpoints, a taxonomy, a matrix (SPEC 6.7, 8.8).
+"""Two or more spaces of the same samples -> how alike they are: taps, models, checkpoints, a taxonomy, a matrix (mathematics#whole-spaces).
 
 All comparisons rest on the samples that every input has, and on the same resamples, so that their differences are paired.
 """

@@ -67,21 +67,17 @@ def write(compared, output, by, stores, begun, *, force=False):
     ]
     with store.create(output, "similarity", force=force) as sink:
         sink.attributes(paths.SAMPLES, unit="space")
-        sink.put(
-            paths.ID, [space.name for space in compared.spaces], ["/sample"], "feature and model"
-        )
-        sink.put(paths.LABEL, np.full(count, -1, "i4"), ["/sample"], "data class, -1 where none")
+        sink.put(paths.ID, [space.name for space in compared.spaces], long_name="feature and model")
+        sink.put(paths.LABEL, np.full(count, -1, "i4"))
         sink.put(
             paths.DIGEST,
             np.concatenate(digests),
-            ["/sample", "/byte"],
-            "SHA-256 of the weights' digest and the feature",
+            long_name="SHA-256 of the weights' digest and the feature",
         )
         sink.put(
-            f"{paths.similarity(FEATURE, by)}/matrix",
+            paths.matrix(FEATURE, by),
             values.astype("f4"),
-            ["/sample", "/other"],
-            f"{by} of every two",
+            long_name=f"{by} of every two",
         )
         sink.attributes(
             paths.similarity(FEATURE, by),

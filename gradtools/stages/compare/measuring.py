@@ -1,4 +1,4 @@
-"""One pair of spaces -> its statistics: RSA, CKA, trees, and how far each sample moved (SPEC 6.6, 6.7, 8.8).
+"""One pair of spaces -> its statistics: RSA, CKA, trees, and how far each sample moved (mathematics#whole-spaces).
 
 Up to HELD samples the matrices are held, and everything is computed. Beyond, RSA's Pearson and the samples' movements come
 from blocks of the matrices and CKA from the features, with intervals of first order; the rest is not computed.

@@ -1,6 +1,6 @@
 """features or similarity -> linkage: which classes, images or channels join, at which height, and whether that means anything.
 
-Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (SPEC 2).
+Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (mathematics#stability-of-a-cut).
 """
 
 import dataclasses
@@ -252,21 +252,15 @@ def _write(source, output, tree, carry, force, say, begun, options):
         sink.put(
             f"{where}/merges",
             tree.merges,
-            ["merge", "field"],
-            "what joins, as scipy has it: two clusters (samples, then merge i as n + i), height, samples in both",
-            tree.facts["height"],
+            units=tree.facts["height"],
         )
         sink.put(
             f"{where}/order",
             tree.order.astype("i4"),
-            ["/sample"],
-            "sample at each place in leaf order",
         )
         sink.put(
             f"{where}/label",
             tree.labels,
-            ["/sample"],
-            "cluster of each sample, 0 the first in leaf order",
         )
         sink.history(
             [source], provenance.step(begun, [source], seed=options.seed, rows=len(tree.names))

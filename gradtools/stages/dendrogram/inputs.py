@@ -99,7 +99,7 @@ def _matrix(source, keep, options):
         (feature, metric)
         for feature in source.tree(paths.SIMILARITY)
         for metric in source.tree(f"{paths.SIMILARITY}/{feature}")
-        if source.rows(f"{paths.similarity(feature, metric)}/matrix") is not None
+        if source.rows(paths.matrix(feature, metric)) is not None
     ]
     if not stored:
         raise GradtoolsError(
@@ -123,9 +123,7 @@ def _matrix(source, keep, options):
     ((feature, metric),) = found
     if maps.is_map(feature):
         _check_maps(source, feature)
-    matrix = source.rows(f"{paths.similarity(feature, metric)}/matrix").read(0, len(keep))[keep][
-        :, keep
-    ]
+    matrix = source.rows(paths.matrix(feature, metric)).read(0, len(keep))[keep][:, keep]
     how = source.attributes(paths.similarity(feature, metric)).get("normalised", "")
     return Given(feature, metric, keep, 0, how=how, matrix=matrix.astype(np.float64))
 

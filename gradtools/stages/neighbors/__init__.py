@@ -185,16 +185,13 @@ def _written(job, force, restart, say, progress):
             store.Column(
                 f"{path}/index",
                 (k,),
-                ["neighbor"],
-                "i4",
-                f"rows of the nearest samples by {feature}, the nearest first, -1 where none",
+                dtype="i4",
+                long_name=f"rows of the nearest samples by {feature}, the nearest first, -1 where none",
             ),
             store.Column(
                 f"{path}/{name}",
                 (k,),
-                ["neighbor"],
-                "f4",
-                f"{job.options.metric} of {feature} to them",
+                long_name=f"{job.options.metric} of {feature} to them",
             ),
         )
     ]
@@ -203,7 +200,7 @@ def _written(job, force, restart, say, progress):
         "version": __version__,
         "carry": job.carry,
         "features": list(at),
-        "inputs": store.digests(job.source.file),
+        "inputs": job.source.digests(),
     }
     with (
         store.grow(

@@ -1,4 +1,4 @@
-"""The nearest samples of one sample, and the floor under which nearness says nothing (SPEC 2)."""
+"""The nearest samples of one sample, and the floor under which nearness says nothing (mathematics#neighbour-floor)."""
 
 import dataclasses
 

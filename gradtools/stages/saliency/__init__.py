@@ -93,7 +93,7 @@ def saliency(
         keep=keep,
         replacing=[one.path for one in columns],
     )
-    command = schema.command(plan) | {"carried": store.digests(source.file) if carry else None}
+    command = schema.command(plan) | {"carried": source.digests() if carry else None}
     batch = options.batch_size if plan.pairs is None else 2 * max(1, options.batch_size // 2)
     with store.grow(
         output,

@@ -26,7 +26,7 @@ class Map:
     @property
     def path(self):
         """Its group in the store."""
-        return f"{paths.MAPS}/{self.name}"
+        return paths.map_group(self.name)
 
 
 @dataclasses.dataclass(frozen=True)

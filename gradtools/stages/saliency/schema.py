@@ -21,8 +21,8 @@ def _axes(plan):
     count = len(plan.job.images.ids)
     samples = store.Axis(last=count)
     if plan.pairs is None:
-        return samples, store.Axis("/map", plan.rows, last=count), None
-    return samples, store.Axis("/map", 2, first=count), store.Axis("/pair", first=count)
+        return samples, store.Axis(paths.MAP, plan.rows, last=count), None
+    return samples, store.Axis(paths.MAP, 2, first=count), store.Axis(paths.PAIR, first=count)
 
 
 def columns(plan):
@@ -30,17 +30,16 @@ def columns(plan):
     samples, maps, pairs = _axes(plan)
     column, dtype = store.Column, NUMPY[plan.job.options.map_dtype]
     found = passes.schema.columns(plan.job, samples)
-    found.append(column(paths.MAP_SCORE, (), [], "f4", "score that is differentiated", axis=maps))
+    found.append(column(paths.MAP_SCORE, axis=maps))
     if pairs is None:
-        found.append(column(paths.MAP_TARGET, (), [], "i4", "class the score is about", axis=maps))
+        found.append(
+            column(paths.MAP_TARGET, dtype="i4", long_name="class the score is about", axis=maps)
+        )
     else:
         found.append(
             column(
                 paths.PAIR_SCORE,
-                (),
-                [],
-                "f4",
-                f"{plan.job.options.target} of the embeddings",
+                long_name=f"{plan.job.options.target} of the embeddings",
                 axis=pairs,
             )
         )
@@ -48,24 +47,28 @@ def columns(plan):
         text = f"{one.method} of channels {one.subset.text}, raw: before ReLU, resize and normalisation"
         found.append(
             column(
-                f"{one.path}/map",
+                paths.maps(one.name),
                 (one.tap.height, one.tap.width),
-                ["y", "x"],
-                dtype,
-                text,
+                dtype=dtype,
+                long_name=text,
                 axis=maps,
             )
         )
         if one.method in (methods.PLUS_PLUS, methods.LITERAL):
             found.append(
-                column(f"{one.path}/undefined", (), [], "i4", "entries without a weight", axis=maps)
+                column(
+                    paths.undefined(one.name),
+                    dtype="i4",
+                    long_name="entries without a weight",
+                    axis=maps,
+                )
             )
     return found
 
 
 def unused(plan):
     """Rows of maps that no label fills, by the scale of their dimension."""
-    return {} if plan.slots is None else {"/map": (plan.slots < 0).reshape(-1)}
+    return {} if plan.slots is None else {paths.MAP: (plan.slots < 0).reshape(-1)}
 
 
 def command(plan):
@@ -88,24 +91,13 @@ def begin(part, plan):
         partner = np.full(len(sample), -1)
     else:
         sample, partner = plan.pairs.reshape(-1), plan.pairs[:, ::-1].reshape(-1)
-        part.put(
-            paths.MAP_TARGET,
-            np.full(len(sample), -1, "i4"),
-            ["/map"],
-            "class the score is about, -1 none",
-        )
+        part.put(paths.MAP_TARGET, np.full(len(sample), -1, "i4"))
         for name, rows in zip("ab", plan.pairs.T):
-            part.put(f"{paths.PAIRS}/{name}", rows.astype("i4"), ["/pair"], "row of the sample")
+            part.put(paths.pair(name), rows.astype("i4"))
     if plan.slots is not None:
-        labels = plan.slots.reshape(-1).astype("i4")
-        part.put(paths.MAP_LABEL, labels, ["/map"], "data class the map is about")
-    part.put(paths.MAP_SAMPLE, sample.astype("i4"), ["/map"], "row of the sample")
-    part.put(
-        paths.MAP_PARTNER,
-        partner.astype("i4"),
-        ["/map"],
-        "row of the sample it is compared with, -1 none",
-    )
+        part.put(paths.MAP_LABEL, plan.slots.reshape(-1).astype("i4"))
+    part.put(paths.MAP_SAMPLE, sample.astype("i4"))
+    part.put(paths.MAP_PARTNER, partner.astype("i4"))
     pairing = (
         {}
         if plan.pairs is None

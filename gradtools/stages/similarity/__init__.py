@@ -1,7 +1,7 @@
 """features or maps -> similarity: how alike images are within and between classes, and within and between predictions.
 
-Means over pairs come from sums of rows (SPEC 6.5), intervals from resampled images (SPEC 6.6). The control beside every
-feature is the class row of the prediction, which knows nothing of an image but its argmax. Maps are `map_similarity`'s.
+Means over pairs come from sums of rows, intervals from resampled images (mathematics#pairs-of-images). The control beside every
+feature is the class row of the prediction, which knows nothing of an image but its argmax. Maps are `map_statistics`'.
 """
 
 import dataclasses
@@ -9,12 +9,26 @@ import dataclasses
 from gradtools import interrupt, store
 from gradtools.math.rows import vectors
 from gradtools.selection import features, maps, samples
-from gradtools.stages.similarity import in_blocks, in_memory, map_similarity, unlabelled, writing
-from gradtools.stages.similarity.options import Options
-from gradtools.stages.similarity.pictured import Matrices, matrices
+from gradtools.stages.similarity import (
+    map_statistics,
+    pair_distribution,
+    vector_statistics,
+    writing,
+)
+from gradtools.stages.similarity.matrices import Matrices, compute_matrices
+from gradtools.stages.similarity.options import MAP_METRICS, MapOptions, Options
 from gradtools.store import provenance
 
-__all__ = ["Matrices", "Options", "chosen", "describe", "matrices", "similarity"]
+__all__ = [
+    "MAP_METRICS",
+    "MapOptions",
+    "Matrices",
+    "Options",
+    "chosen",
+    "compute_matrices",
+    "describe",
+    "similarity",
+]
 
 
 def similarity(
@@ -38,7 +52,7 @@ def similarity(
         Path or '-'; None computes only.
     options : Options
     beside : sequence of results.Result
-        Written into the output beside the similarities: `augmentation.describe`, `decodability.describe`.
+        Written into the output beside the similarities: `augmentation.describe`, `probe.describe`.
     carry : bool
         Copy everything of the input.
 
@@ -66,7 +80,7 @@ def similarity(
                 results.append(describe(source, feature, metric, groups, options))
                 advance(1)
         for feature in of_maps:
-            results += map_similarity.describe(
+            results += map_statistics.describe(
                 source, feature, groups, options.maps, options.resamples, options.seed
             )
             advance(1)
@@ -122,13 +136,15 @@ def describe(source, feature, metric, groups, options):
     """Statistics, intervals and tests of one feature under one metric."""
 
     def work():
-        if in_blocks.fits(feature, len(groups.classes), metric):
+        if vector_statistics.fits(feature, len(groups.classes), metric):
             rows = vectors.prepared_rows(features.read_rows(feature, groups.keep), metric)
-            found = in_memory.describe(feature, metric, groups, options, *rows)
+            found = vector_statistics.describe_held(feature, metric, groups, options, *rows)
         else:
-            found = in_blocks.describe(feature, metric, groups, options)
+            found = vector_statistics.describe_streamed(feature, metric, groups, options)
         return (
-            found if groups.labelled else unlabelled.added(found, source, feature, groups, options)
+            found
+            if groups.labelled
+            else pair_distribution.added(found, source, feature, groups, options)
         )
 
     return features.checked(work, feature, groups.keep, source)

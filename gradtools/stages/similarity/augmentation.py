@@ -1,6 +1,6 @@
 """features with changed versions -> how alike images and their own versions are, beside pairs of one class and of two.
 
-`extract --augment` keeps the versions; here each feature is asked what it makes of them (SPEC 8, "Also cheap").
+`extract --augment` keeps the versions; here each feature is asked what it makes of them (mathematics#augmented-images).
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """features -> how well a linear probe reads the true label, also after the class row of the prediction is taken away.
 
 A gradient is mostly the class row W_c of the prediction c. Whether the true label stays readable without it, and among
-images of equal prediction, says whether the gradient knows more than the network's answer (SPEC 8.3).
+images of equal prediction, says whether the gradient knows more than the network's answer (mathematics#linear-probe).
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ import numpy as np
 from gradtools import __version__, store
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
-from gradtools.stages.similarity import map_similarity
+from gradtools.stages.similarity import map_statistics
 from gradtools.stages.similarity.options import Options
 from gradtools.store import provenance
 
@@ -76,7 +76,7 @@ def _write_matrices(job):
         n,
     )
     if job.of_maps:
-        further, of_maps, count = map_similarity.matrices(
+        further, of_maps, count = map_statistics.matrices(
             job.source, job.of_maps, job.groups, job.options.maps, n
         )
         columns, total = columns + further, n + count
@@ -94,7 +94,7 @@ def _write_matrices(job):
         **dataclasses.asdict(job.options),
         "version": __version__,
         "carry": job.carry,
-        "inputs": store.digests(job.source.file),
+        "inputs": job.source.digests(),
         "features": [feature.name for feature in (*job.chosen, *job.of_maps)],
     }
     with (
@@ -121,13 +121,10 @@ def _write_matrices(job):
 
 def _matrix_column(feature, metric, n):
     """The growing matrix of one feature under one metric."""
-    path = f"{store.paths.similarity(feature.name, metric)}/matrix"
     return store.Column(
-        path,
+        store.paths.matrix(feature.name, metric),
         (n,),
-        ["/other"],
-        "f4",
-        f"{metric} of {feature.name}, every pair",
+        long_name=f"{metric} of {feature.name}, every pair",
         axis=store.Axis(last=n),
     )
 
@@ -136,7 +133,7 @@ def _begin_matrices(part, job):
     """What does not grow: what is carried on, and which maps the rows are."""
     _carry(part, job)
     if job.of_maps and not job.carry:
-        map_similarity.tell_maps(part, job.source, job.groups)
+        map_statistics.tell_maps(part, job.source, job.groups)
 
 
 def _matrix_blocks(committed, n, total):

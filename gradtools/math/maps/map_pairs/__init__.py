@@ -1,5 +1,5 @@
 """
-Means over all pairs of maps within groups and between them, block by block, with their bootstrap over images (SPEC 6).
+Means over all pairs of maps within groups and between them, block by block, with their bootstrap over images (mathematics#means-over-pairs-of-maps).
 
 Maps are taken group by group. A weighting of the images, all ones or a resample's counts c, weighs a pair by c_i c_j;
 copies of one image are not paired with each other.
@@ -64,7 +64,7 @@ def within_groups(
 
     References
     ----------
-    SPEC 1.2, 6.1-6.4, 6.6.
+    mathematics#means-over-pairs-of-maps, mathematics#bootstrap-over-images
     """
     groups = np.asarray(groups)
     order = (
@@ -122,6 +122,10 @@ def matrix_rows(maps, metrics=METRICS, settings=MapSettings(), block=None):
     Returns
     -------
     A function of start and stop that gives {metric: (stop - start, N) float64 array}, NaN in the rows and columns of degenerate maps
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
     """
     n = len(maps)
     block, cell = prepared_cells(maps, np.arange(n), metrics, settings, block)

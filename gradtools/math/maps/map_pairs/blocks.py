@@ -14,12 +14,22 @@ LARGEST_BLOCK = 256
 
 
 def block_length(pixels, memory=MEMORY):
-    """Maps of so many pixels that four blocks of them, prepared, fit into memory (bytes)."""
+    """Maps of so many pixels that four blocks of them, prepared, fit into memory (bytes).
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
+    """
     return max(1, min(LARGEST_BLOCK, memory // (4 * ARRAYS * 8 * max(pixels, 1))))
 
 
 def prepared_cells(maps, order, metrics, settings, block):
-    """The block length, and a function that gives block k of the maps in this order, prepared; the last few are kept."""
+    """The block length, and a function that gives block k of the maps in this order, prepared; the last few are kept.
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
+    """
     pixels = int(np.prod(np.shape(maps[:1])[1:]))
     block = block or block_length(pixels)
 
@@ -34,7 +44,12 @@ def prepared_cells(maps, order, metrics, settings, block):
 
 
 def taken(cell, rows, block):
-    """The prepared maps of a slice that lies in one block."""
+    """The prepared maps of a slice that lies in one block.
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
+    """
     start = rows.start // block * block
     return rows_of(cell(start // block), slice(rows.start - start, rows.stop - start))
 
@@ -54,6 +69,10 @@ def tiles(codes, block, between):
     Yield rows, columns and what they share: (group, rows, columns) of the pairs within a group, counted inside the tile.
 
     Only tiles on or above the diagonal; without between, only those of one group.
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
     """
     segments = _segments(codes, block)
     whole = slice(None)

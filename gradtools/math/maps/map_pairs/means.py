@@ -24,14 +24,24 @@ class MapPairs:
 
 
 def unordered(values, diagonal):
-    """Pair values with 0 where there is no pair: below the diagonal, and at degenerate maps."""
+    """Pair values with 0 where there is no pair: below the diagonal, and at degenerate maps.
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
+    """
     values = np.triu(values, 1) if diagonal else values
     values[np.isnan(values)] = 0
     return values
 
 
 def add(sums, values, left, right, shared, between):
-    """Add a tile to the sums within groups, sums[:-1] (G, 1 + B), and to the sum over all pairs, sums[-1]."""
+    """Add a tile to the sums within groups, sums[:-1] (G, 1 + B), and to the sum over all pairs, sums[-1].
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
+    """
     for group, rows, columns in shared:
         sums[group] += _weighted(values[rows, columns], left[:, rows], right[:, columns])
     if between:
@@ -39,7 +49,12 @@ def add(sums, values, left, right, shared, between):
 
 
 def add_equal(equal, values, left, right, shared):
-    """Add a tile's pairs of equal prediction, the others being 0, to the sum over all and to that over one class, (2, 1 + B)."""
+    """Add a tile's pairs of equal prediction, the others being 0, to the sum over all and to that over one class, (2, 1 + B).
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
+    """
     if values.any():
         equal[0] += _weighted(values, left, right)
         for _, rows, columns in shared:
@@ -52,7 +67,12 @@ def _weighted(values, left, right):
 
 
 def summary(sums, weights, codes, images, usable, between, predicted, equal):
-    """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates."""
+    """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates.
+
+    References
+    ----------
+    mathematics#means-over-pairs-of-maps
+    """
     within, n_groups = sums[:-1], len(sums) - 1
     pairs = _pairs_of_groups(weights, codes, images, usable, n_groups)
     all_pairs = (

@@ -1,4 +1,4 @@
-"""images or features + model -> measured channels: what the score loses without each channel, without subsets, along rankings (SPEC 3).
+"""images or features + model -> measured channels: what the score loses without each channel, without subsets, along rankings (mathematics#ablation).
 
 The trunk runs once an image; what follows a tap runs again for every channel that is taken out. Gradients at the kernels below the tap,
 which would train them, stand beside.
@@ -112,7 +112,7 @@ def ablate(
     )
     count = len(plan.job.images.ids)
     begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
-    command = columns.command(plan) | {"carried": store.digests(source.file) if carry else None}
+    command = columns.command(plan) | {"carried": source.digests() if carry else None}
     with store.grow(
         output,
         "channels",

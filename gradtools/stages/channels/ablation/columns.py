@@ -8,89 +8,38 @@ from gradtools.network.ablation import subsets
 from gradtools.network.passes import schema
 from gradtools.store import paths
 
-FILLED = {
-    "zero": "zero",
-    "mean": "the mean of its own map",
-    "dataset": "its mean over the data set",
-}
-
 
 def columns(plan):
     """The datasets that grow, one row an image."""
     found = schema.columns(plan.job) + [
-        store.Column(paths.TARGET, (), [], "i4", "class the score is about"),
-        store.Column(paths.SCORE, (), [], "f4", "score of the target, all channels there"),
+        store.Column(paths.TARGET, dtype="i4", long_name="class the score is about"),
+        store.Column(paths.SCORE),
     ]
     return found + [column for place in plan.places for column in _of_place(plan, place)]
 
 
 def _of_place(plan, place):
     """The datasets of one tap."""
-    tap, fills = place.tap, plan.job.options.fill
+    tap = place.tap
 
-    def column(name, tail, dims, dtype, text):
-        return store.Column(paths.tap(tap.name, name), tail, dims, dtype, text)
+    def column(name, *tail, dtype="f4"):
+        return store.Column(paths.tap(tap.name, name), tail, dtype=dtype)
 
     found = schema.tap_columns(tap, plan.job)
-    found += [
-        column(
-            f"ablation_{fill}",
-            (tap.channels,),
-            ["channel"],
-            "f4",
-            f"fall of the score when the channel is set to {FILLED[fill]}",
-        )
-        for fill in fills
-    ]
+    found += [column(f"ablation_{fill}", tap.channels) for fill in plan.job.options.fill]
     if place.kernels:
-        found.append(
-            column(
-                "kernel_gradient",
-                (tap.channels,),
-                ["channel"],
-                "f4",
-                "norm of the cross-entropy's gradient at the channel's kernel",
-            )
-        )
+        found.append(column("kernel_gradient", tap.channels))
     count = 2 * len(plan.subsets)
     if count:
         found += [
-            column("subset_channels", (count,), ["subset"], "i4", "channels of the subset"),
-            column(
-                "subset_contribution",
-                (count,),
-                ["subset"],
-                "f4",
-                "sum of the subset's contributions",
-            ),
-            column(
-                "subset_score",
-                (count, 2),
-                ["subset", "side"],
-                "f4",
-                "score when only the subset stays, when it goes",
-            ),
-            column(
-                "subset_unchanged",
-                (count, 2),
-                ["subset", "side"],
-                "u1",
-                "whether the answer stays the same then",
-            ),
+            column("subset_channels", count, dtype="i4"),
+            column("subset_contribution", count),
+            column("subset_score", count, 2),
+            column("subset_unchanged", count, 2, dtype="u1"),
         ]
-    shape = len(plan.rankings), len(place.counts)
-    for name, text in (
-        (("deletion", "without"), ("insertion", "with only")) if plan.rankings else ()
-    ):
-        found.append(
-            column(
-                name,
-                shape,
-                ["ranking", "step"],
-                "f4",
-                f"score {text} the first channels of a ranking",
-            )
-        )
+    if plan.rankings:
+        shape = len(plan.rankings), len(place.counts)
+        found += [column(name, *shape) for name in ("deletion", "insertion")]
     return found
 
 
@@ -138,6 +87,4 @@ def begin(part, plan, source, keep):
             part.put(
                 paths.tap(place.tap.name, "step_channels"),
                 place.counts.astype("i4"),
-                ["step"],
-                "channels taken at each step",
             )

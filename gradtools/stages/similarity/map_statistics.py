@@ -1,47 +1,25 @@
 """maps -> similarity: how alike the maps of two images of a class are, and what a map that knows nothing of the class would reach.
 
 Beside the pairs within classes stand the pairs of maps of two classes, every map against the mean map of its class's other
-images, and against a centred Gaussian (SPEC 5, 6). Intervals resample images; two maps of one image are no pair.
+images, and against a centred Gaussian (mathematics#maps). Intervals resample images; two maps of one image are no pair.
 """
-
-import dataclasses
 
 import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.math.maps import map_controls, map_metrics, map_pairs
+from gradtools.math.maps import map_controls, map_pairs
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import maps as stored
-from gradtools.selection import results as results_
+from gradtools.selection.results import of_similarity
 from gradtools.store import paths
 from gradtools.tables.wording import CLASS_BY_PREDICTION
 
-METRICS = ("CC", "SIM", "KLD", "AUC")
 BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
-__all__ = ["METRICS", "Options", "describe", "kept_maps", "matrices", "tell_maps"]
+__all__ = ["describe", "kept_maps", "matrices", "tell_maps"]
 COUNT_BYTES = (
     1 << 28
 )  # what the counts of the resamples may take; fewer are drawn where they would take more
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What decides the values beside the samples, the resamples and the seed."""
-
-    metrics: tuple = METRICS
-    reading: stored.Reading = stored.Reading()
-    eps: float = map_metrics.MIT_EPS
-    log_base: float = np.e
-    top_share: float | None = None
-    between: bool = True
-
-    @property
-    def settings(self):
-        """The metrics' own settings (MapSettings); signed maps span twice the range."""
-        return map_metrics.MapSettings(
-            self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0
-        )
 
 
 def describe(source, feature, groups, options, resamples=1000, seed=0):
@@ -53,7 +31,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     feature : maps.Feature
     groups : samples.Groups
         A map counts where its sample and, of a pair, its partner are kept.
-    options : Options
+    options : MapOptions
     resamples, seed : int
         Of images, within their classes.
 
@@ -70,7 +48,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
 
     References
     ----------
-    SPEC 1.2, 6.1-6.4, 6.6.
+    mathematics#means-over-pairs-of-maps, mathematics#controls-of-maps
     """
     rows, images = kept_maps(source, groups)
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
@@ -119,16 +97,14 @@ def matrices(source, features, groups, options, first):
         M
     """
     kept, _ = kept_maps(source, groups)
-    axis, columns, makers = store.Axis("/map", first=first), [], []
+    axis, columns, makers = store.Axis(paths.MAP, first=first), [], []
     for feature in features:
-        path = {
-            metric: f"{paths.similarity(feature.name, metric)}/matrix" for metric in options.metrics
-        }
+        path = {metric: paths.matrix(feature.name, metric) for metric in options.metrics}
         columns += [
             store.Column(
                 path[metric],
                 (len(kept),),
-                ["/other_map"],
+                [paths.OTHER_MAP],
                 "f4",
                 f"{metric} of {feature.name}, every pair",
                 axis=axis,
@@ -156,13 +132,12 @@ def tell_maps(sink, source, groups):
         (paths.MAP_SAMPLE, "row of the sample"),
         (paths.MAP_PARTNER, "row of the pair's other sample, -1 none"),
     ):
-        sink.put(path, place[source.values(path)[kept]].astype("i4"), ["/map"], text)
+        sink.put(path, place[source.values(path)[kept]].astype("i4"), long_name=text)
     if source.values(paths.MAP_TARGET) is not None:
         sink.put(
             paths.MAP_TARGET,
             source.values(paths.MAP_TARGET)[kept],
-            ["/map"],
-            "class that the score is about, -1 none",
+            long_name="class that the score is about, -1 none",
         )
     about = source.attributes(paths.MAPS)
     sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})
@@ -249,7 +224,7 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
         "resamples": len(counts),
         **facts,
     }
-    return results_.of_similarity(feature.name, metric, columns, replicates, facts)
+    return of_similarity(feature.name, metric, columns, replicates, facts)
 
 
 def _of_pairs(pairs, labelled):

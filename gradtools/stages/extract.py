@@ -11,7 +11,7 @@ from gradtools.network import passes, scores
 from gradtools.network.passes import Job, TooManySkipped
 from gradtools.network.passes.features import run_batch
 from gradtools.stages import run
-from gradtools.stages.extract import schema
+from gradtools.store import paths
 
 __all__ = ["DEFAULT_TAPS", "Job", "Options", "TooManySkipped", "extract", "prepare", "run_batch"]
 
@@ -69,11 +69,11 @@ def extract(
     with store.grow(
         output,
         "features",
-        schema.columns(job),
+        columns(job),
         total,
         passes.block(options.batch_size),
         passes.schema.command(job),
-        lambda part: schema.begin(part, job),
+        lambda part: begin(part, job),
         force=force,
         restart=restart,
         compress=options.compress,
@@ -112,3 +112,36 @@ def prepare(image_list, model, options, say=print):
     if options.augment is None:
         return job
     return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))
+
+
+def columns(job):
+    """The datasets that grow, one row an image."""
+    found = passes.schema.columns(job)
+    if job.target is not None:
+        found.append(store.Column(paths.TARGET, dtype="i4"))
+    for tap in job.taps:
+        found += _tap_columns(tap, job)
+    return found
+
+
+def _tap_columns(tap, job):
+    """The datasets of one tap."""
+    options = job.options
+    found = passes.schema.tap_columns(tap, job)
+    for name in options.maps:
+        dtype = (
+            {"float16": "f2", "float32": "f4"}[options.map_dtype] if name == "activation" else "f4"
+        )
+        found.append(store.Column(paths.tap(tap.name, f"{name}_map"), tap.shape, dtype=dtype))
+    if tap.prefix:
+        found += [
+            store.Column(paths.tap(tap.name, f"token_{name}"), (tap.channels,))
+            for name in ("activation", "gradient")[: 1 if job.target is None else 2]
+        ]
+    return found
+
+
+def begin(part, job):
+    """Write what does not grow: samples, classes and model, and the taps' verdicts."""
+    passes.schema.begin(part, job)
+    passes.schema.begin_taps(part, job)

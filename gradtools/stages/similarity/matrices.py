@@ -1,4 +1,4 @@
-"""Similarities and distances of every pair for the picture of `similarity`: cosine and euclidean of the same rows."""
+"""Matrices of every pair for the picture of `similarity`: cosine and euclidean of the same rows."""
 
 import dataclasses
 
@@ -25,7 +25,7 @@ class Matrices:
     unit: str = "sample"
 
 
-def matrices(source, of_vectors, options):
+def compute_matrices(source, of_vectors, options):
     """Matrices of the chosen samples, at most DRAWN of them drawn with the seed, sorted by class and then as they are stored.
 
     Parameters

@@ -1,0 +1,103 @@
+"""gradtools localize"""
+
+import click
+
+from gradtools.cli import options
+
+
+@options.command(
+    "localize",
+    [
+        "gradtools localize maps.h5",
+        "gradtools localize maps.h5 --where correct --layers 1,2 --fuse mean --fuse max -o localization.h5",
+    ],
+)
+@click.argument("path", required=False, metavar="STORE")
+@options.output
+@options.carry
+@options.feature
+@options.layers(
+    "How many of the last taps are fused, each number a row.  [default: 1 to all of the store]"
+)
+@click.option(
+    "--fuse",
+    multiple=True,
+    default=("mean",),
+    metavar="F",
+    help="How: mean, max, product, or a weight each, as in 0.3,0.7 (repeat).",
+)
+@options.where
+@click.option(
+    "--boxes",
+    metavar="CLASS|any",
+    help="What maps should find.  [default: the boxes of the map's label, else of its class]",
+)
+@click.option(
+    "--holdout",
+    metavar="FILE",
+    help="Ids of the images that the threshold is chosen on, one a line.  [default: a fifth, drawn]",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(0),
+    default=1000,
+    help="Resamples of images for the intervals.",
+)
+@options.seed
+@options.text_forms
+def command(
+    console,
+    path,
+    output,
+    force,
+    carry,
+    form,
+    feature,
+    layers,
+    fuse,
+    where,
+    boxes,
+    holdout,
+    resamples,
+    seed,
+):
+    """How well maps find what they are about: boxes and masks of the images, in the network's frame.
+
+    Reads the maps of saliency from a store that has boxes or masks (--annotations, or a manifest with
+    corners). IoU by the box around the largest component above a threshold that is chosen on a
+    hold-out; pointing game, energy in the box and average precision of the pixels without one; IoU of
+    masks; all objects and the smallest. Beside every map stand the centre of the frame and another
+    image's map. Prints its table where stdout is a terminal and no -o is given; through a pager, with
+    --tsv.
+    """
+    from gradtools import store
+    from gradtools.stages import localize
+    from gradtools.tables import localization, render
+
+    source_path, named = options.split_feature(options.input_store(path))
+    target = options.output_store(output, form)
+    asked = localize.Options(
+        feature=(*named, *feature),
+        layers=layers,
+        fuse=tuple(dict.fromkeys(fuse)),
+        where=where,
+        boxes=boxes,
+        holdout=holdout,
+        resamples=resamples,
+        seed=seed,
+    )
+    with store.read(source_path) as source:
+        results = localize.localize(
+            source,
+            target,
+            asked,
+            carry=options.carried(carry, source_path, target),
+            force=force,
+            say=console.say,
+            progress=console.progress,
+        )
+        model = source.model.get("model", source.name)
+    stream = options.table_stream(target, form)
+    if stream is not None:
+        kinds = {result.feature: result for result in results}
+        render.write_tables(localization.tables([(model, kinds)]), form or "text", stream)

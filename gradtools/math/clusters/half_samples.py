@@ -1,0 +1,188 @@
+"""How far a clustering's indices move from sample to sample: halves of the samples, each clustered anew (SPEC 6.6).
+
+Resampling images under a fixed clustering is too narrow, and copies of images agree less with the classes than images do.
+A half drawn without replacement has no copies, and the spread over halves says how far the whole would move.
+
+References
+----------
+D. N. Politis, J. P. Romano, M. Wolf, Subsampling (Springer 1999), ch. 2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradtools.math.clusters import agreement, clustering, lloyd
+from gradtools.math.rows.vectors import product_block
+
+SMALLEST_CLASS = 4  # images: of fewer, half a class is a single image
+
+# Rows whose Gram matrix (200 MB) is held, so that k-means of all halves and starts runs together.
+GRAM_ROWS = 5000
+MOST_ROWS = 50_000  # beyond, intervals are made only where a number of half samples is asked for
+MANY, FEW = 200, 50  # half samples: up to GRAM_ROWS, and beyond or of a mixture
+FITS = {"kmeans": 3, "gmm": 3, "agglomerative": 1}  # whose mean is one replicate
+
+INDICES = ("ari", "nmi", "silhouette", "silhouette_true", "ari_argmax", "nmi_argmax")
+RANGES = {"ari": (-0.5, 1.0), "nmi": (0.0, 1.0), "silhouette": (-1.0, 1.0)}
+
+# Entries of one block of distances where they are not held.
+BLOCK_ENTRIES = 2**24
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a half is clustered by: kmeans, gmm or agglomerative, with the options of the clustering it belongs to."""
+
+    name: str
+    k: int
+    n_init: int = 10
+    covariance: str = "diag"
+    linkage: str = "ward"
+
+
+def range_of(index: str) -> tuple[float, float]:
+    """Least and largest value of one of `INDICES`."""
+    return RANGES[index.split("_")[0]]
+
+
+def number_of_halves(rows: int, method: str) -> int:
+    """How many half samples are drawn by default; 0 above MOST_ROWS."""
+    if rows > MOST_ROWS:
+        return 0
+    return MANY if rows <= GRAM_ROWS and method != "gmm" else FEW
+
+
+def half_samples(classes: np.ndarray, halves: int, seed: int = 0) -> np.ndarray:
+    """
+    Draw halves of every class without replacement.
+
+    Parameters
+    ----------
+    classes : (N,) int array
+    halves : int
+        B; fewer are a prefix of more.
+    seed : int
+
+    Returns
+    -------
+    (B, N) bool array. Of classes of an odd size every other one gives its larger half, so that all halves are of one size.
+    They depend on the seed and the classes alone, so that features, models and stores of the same samples pair.
+    """
+    classes = np.asarray(classes)
+    chosen = np.zeros((halves, len(classes)), dtype=bool)
+    larger = True
+    for label in np.unique(classes):
+        members = np.flatnonzero(classes == label)
+        half = (len(members) + (larger if len(members) % 2 else 0)) // 2
+        larger ^= bool(len(members) % 2)
+        generator = np.random.default_rng([seed, int(label) % 2**32, 2])
+        order = generator.random((halves, len(members))).argsort(axis=1)
+        np.put_along_axis(chosen, members[order[:, :half]], True, axis=1)
+    return chosen
+
+
+def why_none(classes: np.ndarray, kept: np.ndarray, k: int) -> str:
+    """The reason why half samples of these classes have no clusterings ('' where they have)."""
+    _, sizes = np.unique(classes, return_counts=True)
+    if sizes.min() < SMALLEST_CLASS:
+        return f"a class has {sizes.min()} image{'s' * int(sizes.min() > 1)}, and half samples need {SMALLEST_CLASS}"
+    if kept.sum() // 2 < k:
+        return f"{k} clusters of half of {kept.sum()} rows"
+    return ""
+
+
+def replicates(
+    x: np.ndarray,
+    halves: np.ndarray,
+    method: Method,
+    classes: np.ndarray | None = None,
+    predictions: np.ndarray | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """
+    Indices of every half sample, clustered anew.
+
+    Parameters
+    ----------
+    x : (N, D) float64 array
+        What is clustered.
+    halves : (B, N) bool array
+        From `half_samples`; at least k rows each.
+    method : Method
+    classes, predictions : (N,) int arrays or None
+    seed : int
+
+    Returns
+    -------
+    (B, 6) float64 array in the order of `INDICES`, each the mean over FITS clusterings; NaN where an index is not defined.
+    """
+    found = np.full((len(halves), len(INDICES)), np.nan)
+    gram = lloyd.gram_matrix(x) if len(x) <= GRAM_ROWS else None
+    distances = None if gram is None else _distances_of(gram)
+    sizes = halves.sum(axis=1)
+    # Rows of zeros are left out of some halves: those of one size are clustered together.
+    for size in np.unique(sizes):
+        own = np.flatnonzero(sizes == size)
+        subsets = np.nonzero(halves[own])[1].reshape(len(own), size)
+        clusterings = _clusterings(x, gram, subsets, method, seed + int(size))
+        for place, rows, labels in zip(own, subsets, clusterings):
+            parts = (None if codes is None else codes[rows] for codes in (classes, predictions))
+            blocks = _blocks(x[rows]) if distances is None else [distances[np.ix_(rows, rows)]]
+            found[place] = _indices(labels, *parts, blocks)
+    return found
+
+
+def _distances_of(gram):
+    """Euclidean distances from inner products."""
+    squares = np.diag(gram)
+    squared = squares[:, None] + squares - 2 * gram
+    np.fill_diagonal(squared, 0)
+    return np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+
+
+def _blocks(x):
+    """Euclidean distances of all rows, some rows at a time."""
+    step = max(1, BLOCK_ENTRIES // len(x))
+    return (product_block(x[i : i + step], x, "euclidean") for i in range(0, len(x), step))
+
+
+def _clusterings(x, gram, subsets, method, seed):
+    """Yield labels (F, m) of every subset (B, m)."""
+    fits = FITS[method.name]
+    if method.name == "kmeans" and gram is not None:
+        yield from lloyd.kmeans_of_subsets(gram, subsets, method.k, fits, method.n_init, seed)
+        return
+    for number, rows in enumerate(subsets):
+        drawn = np.random.default_rng([seed, number]).integers(2**31, size=fits)
+        yield np.stack([_once(x[rows], method, int(start)) for start in drawn])
+
+
+def _once(x, method, seed):
+    """Labels of one clustering."""
+    if method.name == "kmeans":
+        return clustering.kmeans(x, method.k, seed, method.n_init).labels
+    if method.name == "gmm":
+        return clustering.gmm(x, method.k, seed, method.n_init, method.covariance).labels
+    return clustering.agglomerative(x, method.k, method.linkage).labels
+
+
+def _indices(labels, classes, predictions, blocks):
+    """Mean of each index over the clusterings of one half: labels (F, m) -> (6,)."""
+    both = labels if classes is None else np.vstack([labels, classes])
+    silhouettes = clustering.silhouettes(blocks, both)
+    of_clusters = silhouettes[: len(labels)].mean()
+    of_classes = np.nan if classes is None else silhouettes[-1]
+    return [
+        *_agreement(labels, classes),
+        of_clusters,
+        of_classes,
+        *_agreement(labels, predictions),
+    ]
+
+
+def _agreement(labels, others):
+    """Mean ARI and NMI of clusterings (F, m) with one labelling (m,)."""
+    if others is None:
+        return np.nan, np.nan
+    return [values.mean() for values in agreement.agreements(labels, others)]

@@ -1,0 +1,268 @@
+"""k-means of many starts at once: starts, repeats and half samples are start points and subsets of the same rows.
+
+Lloyd's steps need inner products alone. With the Gram matrix of a subset at hand, the product of its rows with the sum of
+a cluster is a sum of the Gram matrix's rows, and after the first steps few rows change their cluster: one sparse product
+of what has moved updates the clusters of all starts together.
+
+References
+----------
+S. P. Lloyd, Least squares quantization in PCM, IEEE Trans. Information Theory 28 (1982).
+D. Arthur, S. Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007 (the greedy variant of section 6).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+MAX_STEPS = 300  # as scikit-learn's max_iter
+
+# Entries of the sums and of the candidates' distances that a batch of subsets may hold: what the caches keep is fastest.
+BATCH_ENTRIES = 2**21
+
+
+@dataclass(frozen=True)
+class Starts:
+    """labels (S, m) int32 of each start, and inertia (S,): sum of squared distances to the centres."""
+
+    labels: np.ndarray
+    inertia: np.ndarray
+
+
+def kmeans_of_subsets(
+    gram: np.ndarray, subsets: np.ndarray, k: int, fits: int = 1, n_init: int = 10, seed: int = 0
+) -> np.ndarray:
+    """
+    Cluster many subsets of the same rows by k-means (Lloyd, greedy k-means++).
+
+    Parameters
+    ----------
+    gram : (N, N) float64 array
+        Inner products of the rows about their mean (`gram_matrix`).
+    subsets : (B, m) int array
+        Rows of each subset, k <= m.
+    k : int
+    fits : int
+        Clusterings of each subset, every one the best of its own `n_init` starts.
+    n_init, seed : int
+
+    Returns
+    -------
+    (B, fits, m) int32 array of labels, in the order of the subset's rows. Labels are from 0; fewer than k occur where a
+    subset has fewer distinct rows.
+    """
+    n_subsets, m = subsets.shape
+    found = np.empty((n_subsets, fits, m), np.int32)
+    per_subset = max(m * m, fits * n_init * m * max(k, _trials(k)))
+    step = max(1, BATCH_ENTRIES // per_subset)
+    for first in range(0, n_subsets, step):
+        part = subsets[first : first + step]
+        blocks = gram[part[:, :, None], part[:, None, :]]
+        # A stream of its own for each subset: its clusterings do not depend on the batch.
+        drawn = np.stack(
+            [
+                np.random.default_rng([seed, first + b]).random((fits * n_init, k, _trials(k)))
+                for b in range(len(part))
+            ]
+        )
+        starts = lloyd(blocks, plus_plus(blocks, drawn))
+        inertia = starts.inertia.reshape(len(part), fits, n_init)
+        labels = starts.labels.reshape(len(part), fits, n_init, m)
+        best = inertia.argmin(axis=2)
+        found[first : first + step] = np.take_along_axis(labels, best[:, :, None, None], axis=2)[
+            :, :, 0
+        ]
+    return found
+
+
+def gram_matrix(x: np.ndarray) -> np.ndarray:
+    """Inner products (N, N) of rows (N, D) about their mean, which keeps the digits of rows far from the origin."""
+    centred = np.asarray(x, dtype=np.float64)
+    centred = centred - centred.mean(axis=0)
+    return centred @ centred.T
+
+
+def _trials(k):
+    """Candidates for each further centre, as scikit-learn takes."""
+    return 2 + int(np.log(k))
+
+
+def plus_plus(blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """
+    Choose rows as first centres: each the best of a few candidates drawn with probability of their squared distance.
+
+    Parameters
+    ----------
+    blocks : (B, m, m) float64 array
+        Gram matrix of each subset.
+    drawn : (B, s, k, t) float64 array
+        Uniform random numbers: t candidates for each of k centres of s starts.
+
+    Returns
+    -------
+    (B, s, k) int array of rows of the subset.
+    """
+    n_subsets, m, _ = blocks.shape
+    _, s, k, trials = drawn.shape
+    squares = np.einsum("bii->bi", blocks)
+    own = np.repeat(np.arange(n_subsets), s)
+    drawn = drawn.reshape(n_subsets * s, k, trials)
+    chosen = np.empty((n_subsets * s, k), int)
+    chosen[:, 0] = (drawn[:, 0, 0] * m).astype(int)
+    closest = _distances(blocks, squares, own[:, None], chosen[:, :1])[:, 0]
+    for place in range(1, k):
+        reached = np.cumsum(closest, axis=1)
+        wanted = drawn[:, place] * reached[:, -1:]
+        candidates = _search(reached, wanted)
+        distances = np.minimum(
+            _distances(blocks, squares, own[:, None], candidates), closest[:, None]
+        )
+        best = distances.sum(axis=2).argmin(axis=1)
+        rows = np.arange(len(own))
+        chosen[:, place], closest = candidates[rows, best], distances[rows, best]
+    return chosen.reshape(n_subsets, s, k)
+
+
+def _search(reached, wanted):
+    """Place of each wanted number (A, t) in ascending rows (A, m), as np.searchsorted, at most m - 1."""
+    found = np.stack([(reached < column[:, None]).sum(axis=1) for column in wanted.T], axis=1)
+    return np.minimum(found, reached.shape[1] - 1)
+
+
+def _distances(blocks, squares, own, rows):
+    """Squared distances (A, t, m) of rows (A, t) of the subsets `own` (A, 1) to all rows of theirs."""
+    products = blocks[own, rows]
+    products *= -2
+    products += squares[own, rows][:, :, None]
+    products += squares[own[:, 0]][:, None]
+    return np.maximum(products, 0, out=products)
+
+
+def lloyd(blocks: np.ndarray, centres: np.ndarray) -> Starts:
+    """
+    Lloyd's algorithm from rows as first centres until no row changes its cluster, all starts together.
+
+    Parameters
+    ----------
+    blocks : (B, m, m) float64 array
+        Gram matrix of each subset.
+    centres : (B, s, k) int array
+        Rows of the subset that each start begins from.
+
+    Returns
+    -------
+    Starts
+        Of B s starts, subset by subset. An empty cluster takes the row that is farthest from its centre, as in scikit-learn.
+    """
+    n_subsets, m, _ = blocks.shape
+    s, k = centres.shape[1:]
+    own = np.repeat(np.arange(n_subsets), s)
+    squares = np.einsum("bii->bi", blocks)
+    rows = blocks.reshape(-1, m)
+    state = _State(np.zeros((len(own), m), np.int32), np.full(len(own), np.nan))
+    # Products of all rows with each cluster's sum, the clusters' sizes, and the members that these are of.
+    sums = rows[(own[:, None] * m + centres.reshape(len(own), k))]
+    sizes = np.ones((len(own), k))
+    lengths = squares[own[:, None], centres.reshape(len(own), k)]
+    members = np.full((len(own), m), -1, np.int32)
+    active, before = np.arange(len(own)), None
+    for _ in range(MAX_STEPS):
+        labels, cost = _assigned(sums, sizes, lengths)
+        done = np.zeros(len(active), bool) if before is None else (labels == before).all(axis=1)
+        if done.any():
+            ended = active[done]
+            state.labels[ended] = labels[done]
+            state.inertia[ended] = squares[own[ended]].sum(axis=1) + cost[done].sum(axis=1)
+            going = ~done
+            active, labels, cost = active[going], labels[going], cost[going]
+            sums, sizes, lengths, members = (
+                part[going] for part in (sums, sizes, lengths, members)
+            )
+        if not len(active):
+            return Starts(state.labels, state.inertia)
+        before, filled = labels, _without_empty(labels, cost, squares[own[active]], k)
+        sums, sizes = _moved(rows, own[active], sums, members, filled, k)
+        members = filled
+        lengths = _lengths(sums, sizes, members)
+    state.labels[active] = before
+    state.inertia[active] = squares[own[active]].sum(axis=1) + cost.sum(axis=1)
+    return Starts(state.labels, state.inertia)
+
+
+@dataclass
+class _State:
+    """Results of the starts that have ended."""
+
+    labels: np.ndarray
+    inertia: np.ndarray
+
+
+def _assigned(sums, sizes, lengths):
+    """Nearest centre of every row (A, m), and |x - c|^2 - |x|^2 there; empty clusters are nobody's."""
+    slope = np.divide(-2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+    offset = np.where(sizes > 0, lengths, np.inf)
+    cost = slope[:, 0, None] * sums[:, 0]
+    cost += offset[:, 0, None]
+    labels, other, nearer = np.zeros(cost.shape, np.int32), np.empty_like(cost), cost < 0
+    for j in range(1, sums.shape[1]):
+        np.multiply(sums[:, j], slope[:, j, None], out=other)
+        other += offset[:, j, None]
+        np.copyto(labels, j, where=np.less(other, cost, out=nearer))
+        np.minimum(cost, other, out=cost)
+    return labels, cost
+
+
+def _without_empty(labels, cost, squares, k):
+    """Labels in which each empty cluster has taken one of the rows farthest from their centres, if any is off its centre."""
+    sizes = _sizes(labels, k)
+    lacking = np.flatnonzero((sizes == 0).any(axis=1))
+    if not len(lacking):
+        return labels
+    labels = labels.copy()
+    for start in lacking:
+        empty = np.flatnonzero(sizes[start] == 0)
+        distance = squares[start] + cost[start]
+        far = np.argsort(-distance, kind="stable")[: len(empty)]
+        far = far[distance[far] > 1e-12 * squares[start].max()]
+        labels[start, far] = empty[: len(far)]
+    return labels
+
+
+def _sizes(labels, k):
+    """Members of each cluster, (A, m) -> (A, k)."""
+    codes = labels + np.arange(len(labels))[:, None] * k
+    return np.bincount(codes.ravel(), minlength=len(labels) * k).reshape(-1, k)
+
+
+def _moved(rows, own, sums, members, labels, k):
+    """Sums and sizes of the clusters after the rows that changed have moved; members of -1 were in none."""
+    m = labels.shape[1]
+    start, row = np.nonzero(members != labels)
+    came, left = labels[start, row], members[start, row]
+    if (members[:, 0] < 0).all():
+        sums, left = np.zeros_like(sums), left[:0]
+    at = own[start] * m + row
+    had = slice(0, len(left))
+    change = sparse.coo_array(
+        (
+            np.repeat([1.0, -1.0], [len(came), len(left)]),
+            (
+                np.concatenate([start * k + came, start[had] * k + left]),
+                np.concatenate([at, at[had]]),
+            ),
+        ),
+        shape=(len(labels) * k, len(rows)),
+    ).tocsr()
+    touched = np.flatnonzero(np.diff(change.indptr))
+    flat = sums.reshape(-1, m)
+    flat[touched] += change[touched] @ rows
+    return sums, _sizes(labels, k).astype(float)
+
+
+def _lengths(sums, sizes, members):
+    """Squared length of each centre, (A, k)."""
+    k = sums.shape[1]
+    own = np.take_along_axis(sums, members[:, None], axis=1)[:, 0]
+    codes = members + np.arange(len(members))[:, None] * k
+    total = np.bincount(codes.ravel(), own.ravel(), minlength=len(members) * k).reshape(-1, k)
+    return np.divide(total, sizes**2, out=np.zeros_like(total), where=sizes > 0)

@@ -1,0 +1,576 @@
+"""The layout of a store: one table of every path in it, from which it is written, read, checked and documented.
+
+`<name>` in a path stands for what varies: a tap, a feature, a metric. A dimension that begins with '/' is the root's, another
+one lies in the dataset's own group; each is an HDF5 dimension scale of that path.
+"""
+
+import dataclasses
+import functools
+
+from gradtools.store import paths
+from gradtools.store.paths import BYTE, CLASS, EMBEDDING_ROW, GROUP, MAP, PAIR, SAMPLE, STEP
+
+INTEGER, UNSIGNED, REAL, TEXT = "i", "u", "f", "S"
+KINDS = (
+    "features",
+    "classes",
+    "maps",
+    "channels",
+    "similarity",
+    "neighbors",
+    "clusters",
+    "linkage",
+    "compare",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """What a dataset is: its path, dimensions, kinds of type and text.
+
+    Parameters
+    ----------
+    path : str
+        With `<name>` for what varies.
+    dims : tuple of str
+        Its dimensions; see the module.
+    kinds : str
+        The numpy kinds that its type may be of: i, u, f, S.
+    text : str
+        Its long_name where the writer gives none.
+    units : str
+    needed : bool
+        Whether it is there whenever its group is.
+    lowest : int, optional
+        The least value.
+    below : str
+        Scale whose length every value stays under: row numbers of samples, numbers of classes.
+    nan : bool
+        Whether NaN is a value.
+    """
+
+    path: str
+    dims: tuple[str, ...]
+    kinds: str
+    text: str
+    units: str = ""
+    needed: bool = False
+    lowest: int | None = None
+    below: str = ""
+    nan: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """What a group is: its path, text, and its attributes by name with kind (text, JSON, number, numbers) and text."""
+
+    path: str
+    text: str
+    attributes: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    needed: tuple[str, ...] = ()
+
+
+def _classes(path: str, dims: tuple[str, ...], below: str, text: str, lowest: int = -1, **facts):
+    """A column of class numbers."""
+    return Dataset(path, dims, INTEGER, text, lowest=lowest, below=below, **facts)
+
+
+def _rows(path: str, dim: str, text: str, lowest: int = 0, **facts):
+    """A column of row numbers of samples."""
+    return Dataset(path, (dim,), INTEGER, text, lowest=lowest, below=SAMPLE, **facts)
+
+
+def _tap(kind: str, tail: tuple[str, ...], text: str, kinds: str = REAL, **facts):
+    """A dataset of a tap, one row a sample."""
+    return Dataset(paths.tap("<tap>", kind), (SAMPLE, *tail), kinds, text, **facts)
+
+
+def _columns(group: str, text: str, row: str = "row"):
+    """The columns of a table: any names, one length."""
+    return Dataset(f"{group}/<column>", (row,), "iufS", text, nan=True)
+
+
+def _replicates(group: str, *dims: str):
+    """Statistics of resampled images."""
+    dims = dims or ("resample", "row")
+    return Dataset(f"{group}/replicate", dims, REAL, "statistics of resampled images", nan=True)
+
+
+def _histogram(kind: str):
+    """Channels by a value of theirs."""
+    where = paths.channels("<tap>", f"{kind}_histogram")
+    return (
+        Dataset(
+            f"{where}/count",
+            ("group", "bin"),
+            "iuf",
+            f"channels of all images by their {kind}",
+            needed=True,
+        ),
+        Dataset(f"{where}/low", ("bin",), REAL, "lower edge", needed=True),
+        Dataset(
+            f"{where}/high", ("bin",), REAL, "upper edge, of the last bin within it", needed=True
+        ),
+    )
+
+
+RANKINGS = {
+    "contribution": "sum over positions of gradient times activation",
+    "gxa": "gradient times mean activation",
+    "abs": "size of the gradient",
+    "nearzero": "minus the size of the gradient",
+    "gradient": "gradient",
+    "activation": "mean activation",
+    "random": "a random value",
+}
+FILLS = {
+    "zero": "zero",
+    "mean": "the mean of its own map",
+    "dataset": "its mean over the data set",
+}
+SIMILARITY = paths.similarity("<feature>", "<metric>")
+NEIGHBORS, RETRIEVAL = paths.neighbors("<feature>"), paths.retrieval("<feature>")
+CLUSTERS, LINKAGE = paths.clusters("<feature>", "<method>"), paths.linkage("<feature>")
+PROJECTION, TAP, MAP_OF = (
+    paths.projection("<feature>"),
+    paths.tap("<tap>"),
+    paths.map_group("<map>"),
+)
+
+DATASETS = (
+    Dataset(paths.ID, (SAMPLE,), TEXT, "path below the root", needed=True),
+    _classes(paths.LABEL, (SAMPLE,), GROUP, "data class, -1 where none", needed=True),
+    Dataset(paths.LABELS, (SAMPLE, GROUP), UNSIGNED, "data classes of images with several"),
+    Dataset(paths.DIGEST, (SAMPLE, BYTE), UNSIGNED, "SHA-256 of the image file"),
+    Dataset(paths.HEIGHT, (SAMPLE,), INTEGER, "height of the original image", "pixel", lowest=0),
+    Dataset(paths.WIDTH, (SAMPLE,), INTEGER, "width of the original image", "pixel", lowest=0),
+    _rows(paths.ORIGINAL, SAMPLE, "row of the image that this is a version of, -1 for images", -1),
+    Dataset(paths.CHANGED_BY, (SAMPLE,), TEXT, "kind of the change, empty for images"),
+    Dataset(paths.STRENGTH, (SAMPLE,), REAL, "strength of the change"),
+    Dataset(
+        paths.VERSION, (SAMPLE,), INTEGER, "number among the versions of this kind and strength"
+    ),
+    Dataset(paths.CLASS_NAME, (GROUP,), TEXT, "data class", needed=True),
+    Dataset(paths.MEMBER, (GROUP, CLASS), UNSIGNED, "model classes of each data class"),
+    _rows(paths.box("sample"), "box", "boxes: row of the sample", needed=True),
+    _classes(paths.box("class"), ("box",), GROUP, "boxes: data class, -1 where none"),
+    *(
+        Dataset(paths.box(side), ("box",), "iuf", f"boxes: {side}", "pixel", needed=True)
+        for side in ("x0", "y0", "x1", "y1")
+    ),
+    _columns(paths.BOXES, "boxes in pixels of the original image, half-open", "box"),
+    _rows(paths.mask("sample"), "mask", "masks of the original image: sample", needed=True),
+    _classes(paths.mask("class"), ("mask",), GROUP, "masks of the original image: class"),
+    Dataset(
+        paths.MASK_COUNTS, ("run",), INTEGER, "run lengths, column by column", "pixel", lowest=0
+    ),
+    _columns(paths.MASKS, "masks of the original image", "mask"),
+    Dataset(paths.MODEL_CLASS_NAME, (CLASS,), TEXT, "class of the model"),
+    Dataset(paths.WEIGHT, (CLASS, EMBEDDING_ROW), REAL, "row of the last layer"),
+    Dataset(paths.BIAS, (CLASS,), REAL, "bias of the last layer"),
+    Dataset(paths.LOGITS, (SAMPLE, CLASS), REAL, "logits"),
+    _classes(paths.PREDICTED, (SAMPLE,), CLASS, "class of the largest logit", 0),
+    _classes(paths.TARGET, (SAMPLE,), CLASS, "class the gradients are about", 0),
+    Dataset(paths.SCORE, (SAMPLE,), REAL, "score of the target, all channels there"),
+    Dataset(
+        paths.EMBEDDING,
+        (SAMPLE, EMBEDDING_ROW),
+        REAL,
+        "output of a network without a class head",
+    ),
+    _tap("activation", ("channel",), "mean activation over positions"),
+    _tap("active_share", ("channel",), "share of positions with activation above zero"),
+    _tap(
+        "gradient",
+        ("channel",),
+        "mean over positions of the score's gradient (Grad-CAM's weight)",
+    ),
+    _tap("contribution", ("channel",), "sum over positions of gradient times activation"),
+    _tap("activation_map", ("channel", "y", "x"), "activation at every position"),
+    _tap("gradient_map", ("channel", "y", "x"), "gradient at every position"),
+    _tap("token_activation", ("channel",), "activation of the class token"),
+    _tap("token_gradient", ("channel",), "gradient of the class token"),
+    *(
+        _tap(
+            f"ablation_{fill}",
+            ("channel",),
+            f"fall of the score when the channel is set to {text}",
+            nan=True,
+        )
+        for fill, text in FILLS.items()
+    ),
+    _tap(
+        "kernel_gradient",
+        ("channel",),
+        "norm of the cross-entropy's gradient at the channel's kernel",
+        nan=True,
+    ),
+    _tap("subset_channels", ("subset",), "channels of the subset", INTEGER, lowest=0),
+    _tap("subset_contribution", ("subset",), "sum of the subset's contributions"),
+    _tap(
+        "subset_score",
+        ("subset", "side"),
+        "score when only the subset stays, when it goes",
+        nan=True,
+    ),
+    _tap(
+        "subset_unchanged",
+        ("subset", "side"),
+        "whether the answer stays the same then",
+        UNSIGNED,
+    ),
+    _tap(
+        "deletion",
+        ("ranking", "step"),
+        "score without the first channels of a ranking",
+        nan=True,
+    ),
+    _tap(
+        "insertion",
+        ("ranking", "step"),
+        "score with only the first channels of a ranking",
+        nan=True,
+    ),
+    Dataset(
+        paths.tap("<tap>", "step_channels"),
+        ("step",),
+        INTEGER,
+        "channels taken at each step",
+        lowest=0,
+    ),
+    Dataset(paths.tap("<tap>", "class"), ("channel",), TEXT, "class of the images"),
+    Dataset(paths.tap("<tap>", "images"), ("channel",), INTEGER, "images of the class", lowest=0),
+    _rows(paths.MAP_SAMPLE, MAP, "row of the sample", needed=True),
+    _rows(
+        paths.MAP_PARTNER,
+        MAP,
+        "row of the sample it is compared with, -1 none",
+        -1,
+        needed=True,
+    ),
+    _classes(paths.MAP_TARGET, (MAP,), CLASS, "class the score is about, -1 none"),
+    _classes(paths.MAP_LABEL, (MAP,), GROUP, "data class the map is about"),
+    Dataset(paths.MAP_SCORE, (MAP,), REAL, "score that is differentiated"),
+    Dataset(
+        paths.maps("<map>"),
+        (MAP, "y", "x"),
+        REAL,
+        "raw: signed, the tap's own size, before ReLU, resize and normalisation",
+        nan=True,
+    ),
+    Dataset(
+        paths.undefined("<map>"), (MAP,), INTEGER, "entries without a weight (Grad-CAM++)", lowest=0
+    ),
+    _rows(paths.pair("a"), PAIR, "row of the sample", needed=True),
+    _rows(paths.pair("b"), PAIR, "row of the sample", needed=True),
+    Dataset(
+        paths.PAIR_SCORE, (PAIR,), REAL, "score of the pair; maps 2p and 2p + 1 are those of pair p"
+    ),
+    Dataset(
+        f"{SIMILARITY}/matrix",
+        (SAMPLE, "/other"),
+        REAL,
+        "every pair; of maps [map, other_map]",
+        nan=True,
+    ),
+    _replicates(SIMILARITY),
+    _columns(SIMILARITY, "statistics over pairs"),
+    Dataset(
+        f"{NEIGHBORS}/index",
+        (SAMPLE, "neighbor"),
+        INTEGER,
+        "rows of the nearest samples, the nearest first, -1 where none",
+        lowest=-1,
+        below=SAMPLE,
+    ),
+    *(
+        Dataset(
+            f"{NEIGHBORS}/{value}",
+            (SAMPLE, "neighbor"),
+            REAL,
+            f"{value} to them",
+            nan=True,
+        )
+        for value in ("similarity", "distance")
+    ),
+    _replicates(RETRIEVAL),
+    _columns(RETRIEVAL, "how often the nearest are of the sample's class"),
+    Dataset(
+        f"{paths.nearest_of('<feature>')}/index",
+        ("row",),
+        INTEGER,
+        "row of the sample, itself first",
+        needed=True,
+        lowest=0,
+        below=SAMPLE,
+    ),
+    _columns(paths.nearest_of("<feature>"), "the nearest of one sample"),
+    _replicates(paths.augmentation("<feature>")),
+    _columns(paths.augmentation("<feature>"), "similarity of images and their own versions"),
+    _replicates(paths.decoding("<feature>")),
+    _columns(paths.decoding("<feature>"), "how well a linear probe reads the label"),
+    Dataset(
+        f"{CLUSTERS}/label",
+        ("repeat", SAMPLE),
+        INTEGER,
+        "cluster of each sample, one row a repeat; -1: left out",
+        needed=True,
+        lowest=-1,
+    ),
+    Dataset(
+        f"{CLUSTERS}/replicate",
+        ("resample", "index"),
+        REAL,
+        "ARI, NMI, silhouette, silhouette of the classes, ARI and NMI with the argmax, of half samples",
+        nan=True,
+    ),
+    _columns(CLUSTERS, "one row a repeat", "repeat"),
+    Dataset(
+        f"{LINKAGE}/merges",
+        ("merge", "field"),
+        REAL,
+        "what joins, as scipy has it: two clusters (samples, then merge i as n + i), height, samples in both",
+        needed=True,
+    ),
+    Dataset(
+        f"{LINKAGE}/order",
+        (SAMPLE,),
+        INTEGER,
+        "sample at each place in leaf order",
+        needed=True,
+        lowest=0,
+        below=SAMPLE,
+    ),
+    Dataset(
+        f"{LINKAGE}/label",
+        (SAMPLE,),
+        INTEGER,
+        "cluster of each sample, 0 the first in leaf order",
+        needed=True,
+        lowest=0,
+        below=f"{LINKAGE}/cluster",
+    ),
+    _columns(LINKAGE, "one row a cluster", "cluster"),
+    Dataset(
+        f"{PROJECTION}/pca",
+        (SAMPLE, "component"),
+        REAL,
+        "principal components of what was clustered",
+        needed=True,
+        nan=True,
+    ),
+    Dataset(
+        f"{PROJECTION}/explained",
+        ("component",),
+        REAL,
+        "share of the variance",
+        needed=True,
+        nan=True,
+    ),
+    Dataset(
+        paths.channels("<tap>", "class"),
+        ("group",),
+        TEXT,
+        "class of the images, the first group is all of them",
+        needed=True,
+    ),
+    Dataset(
+        paths.channels("<tap>", "images"),
+        ("group",),
+        INTEGER,
+        "images of the group",
+        needed=True,
+        lowest=0,
+    ),
+    *(
+        Dataset(
+            paths.channels("<tap>", name),
+            ("group", "channel"),
+            REAL,
+            f"{text}, mean over the images",
+            nan=True,
+        )
+        for name, text in RANKINGS.items()
+    ),
+    *_histogram("gradient"),
+    *_histogram("contribution"),
+    _replicates(paths.table("<name>")),
+    _columns(paths.table("<name>"), "a table: one dataset a column"),
+    Dataset(paths.HISTORY, (STEP,), TEXT, "steps that made this store, one JSON line each"),
+)
+
+NUMBER, NUMBERS, WORD, JSON = "number", "numbers", "text", "JSON"
+
+GROUPS = (
+    Group(
+        "/",
+        "the file",
+        {
+            "format": (WORD, '"gradtools-store"'),
+            "version": (NUMBER, "of the format"),
+            "kind": (WORD, "what it was made to hold: " + ", ".join(KINDS)),
+            "uuid": (WORD, "its own number"),
+            "created": (WORD, "when it was begun"),
+            "source": (WORD, "what it was made from"),
+            "root": (WORD, "where the images were"),
+        },
+        needed=("kind", "uuid", "created", "source", "root"),
+    ),
+    Group(
+        paths.SAMPLES,
+        "the samples; after the images of `extract --augment` come their changed versions, of the same id, label and digest",
+        {"unit": (WORD, '"class", "channel", "space" (a compared feature); images where absent')},
+    ),
+    Group(paths.CLASSES, "the data's classes"),
+    Group(paths.BOXES, "a table: boxes in pixels of the original image, half-open"),
+    Group(paths.MASKS, "a table: masks of the original image, as COCO's run lengths"),
+    Group(
+        paths.MODEL,
+        "the network",
+        {
+            "model": (WORD, "as --model names it"),
+            "weights": (WORD, "as --weights names them"),
+            "weights_sha256": (WORD, "SHA-256 of all weights"),
+            "preprocess": (WORD, "settings as JSON, or the name of a function"),
+            "score": (WORD, "what is differentiated"),
+            "target": (WORD, "which class it is of"),
+            "temperature": (NUMBER, "of the softmax"),
+            "device": (WORD, "cpu or cuda"),
+            "dtype": (WORD, "of the pass"),
+            "batch_size": (NUMBER, "images a batch"),
+            "folded": (NUMBER, "1 where BatchNorm was folded into convolutions"),
+        },
+    ),
+    Group("/outputs", "what the network answered"),
+    Group(
+        paths.TAPS,
+        "the taps",
+        {
+            "order": (JSON, "list of their names, in order of execution"),
+            "blocks": (JSON, "list of those that end a block"),
+            "default_gradient": (WORD, "the tap of `gradient` without one"),
+            "default_activation": (WORD, "the tap of `activation` without one"),
+        },
+    ),
+    Group(
+        TAP,
+        "one tap; where samples are channels it is `profile`, and its channels are classes of images",
+        {
+            "shape": (NUMBERS, "channels, height, width"),
+            "call": (NUMBER, "which call of its module"),
+            "spatially_constant": (NUMBER, "1: the gradient is equal at all positions"),
+            "input_independent": (NUMBER, "1: the gradient depends on the target alone"),
+            "parallel": (NUMBER, "share of the rows that are a multiple of the class row"),
+            "subsets": (JSON, "list of the names of channel subsets"),
+            "rankings": (JSON, "list of the names of rankings"),
+            "sides": (JSON, "list of what happens to a subset"),
+            "kernels": (JSON, "list of the convolutions that make the channels"),
+            "linear": (NUMBER, "1: all behind the tap is linear"),
+            "tail": (NUMBER, "1: only what is behind the tap was run"),
+            "by": (WORD, "what the classes of a profile are"),
+        },
+    ),
+    Group(
+        paths.MAPS,
+        "maps of single images and of pairs",
+        {
+            "order": (JSON, "list of the maps' names, as they were made"),
+            "target": (WORD, "what the score is about"),
+            "score": (WORD, "what is differentiated"),
+            "temperature": (NUMBER, "of the softmax"),
+            "pairs": (WORD, "how pairs were chosen"),
+            "embedding": (WORD, "the vector that pairs compare"),
+            "seed": (NUMBER, "of the choice"),
+        },
+    ),
+    Group(
+        MAP_OF,
+        "maps of one method at one tap",
+        {
+            "method": (WORD, "with the subset's suffix"),
+            "tap": (WORD, "its name"),
+            "channels": (WORD, "the subset"),
+            "module": (WORD, "the tap's module"),
+            "call": (NUMBER, "which call of it"),
+        },
+    ),
+    Group(paths.PAIRS, "pairs of samples"),
+    Group(SIMILARITY, "a table, and the matrix where it was asked for"),
+    Group(NEIGHBORS, "the nearest other samples of each"),
+    Group(RETRIEVAL, "a table: how often they are of the sample's class"),
+    Group(paths.nearest_of("<feature>"), "a table: the nearest of one sample"),
+    Group(paths.augmentation("<feature>"), "a table: images against their changed versions"),
+    Group(paths.decoding("<feature>"), "a table: a linear probe of the label"),
+    Group(CLUSTERS, "clusterings of one feature"),
+    Group(LINKAGE, "a tree"),
+    Group(PROJECTION, "principal components"),
+    Group(paths.channels("<tap>"), "means of channel values over the images of every class"),
+    Group(paths.channels("<tap>", "gradient_histogram"), "channels by their gradient"),
+    Group(paths.channels("<tap>", "contribution_histogram"), "channels by their contribution"),
+    Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),
+)
+
+
+@functools.cache
+def dataset(path: str) -> Dataset | None:
+    """Return what the dataset at `path` should be, or None where the table has no such path."""
+    return _match(_by_depth(DATASETS), path)
+
+
+@functools.cache
+def group(path: str) -> Group | None:
+    """Return what the group at `path` should be, or None where the table has no such path."""
+    return _match(_by_depth(GROUPS), path)
+
+
+@functools.cache
+def _by_depth(entries):
+    """{number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
+    found: dict[int, list] = {}
+    for entry in sorted(entries, key=lambda entry: entry.path.count("<")):
+        parts = entry.path.split("/")
+        found.setdefault(len(parts), []).append((parts, entry))
+    return found
+
+
+def _match(entries, path):
+    """The first entry whose parts equal the path's, placeholders matching any."""
+    parts = path.split("/")
+    return next(
+        (
+            entry
+            for pattern, entry in entries.get(len(parts), ())
+            if all(a == b or a.startswith("<") for a, b in zip(pattern, parts))
+        ),
+        None,
+    )
+
+
+def page() -> str:
+    """Return the page of the format as Markdown: every group with its attributes and datasets."""
+    lines = ["# The store", ""]
+    for entry in GROUPS:
+        lines += [f"## `{entry.path}`", "", entry.text[0].upper() + entry.text[1:] + ".", ""]
+        if entry.attributes:
+            lines += ["| attribute | type | what |", "|---|---|---|"]
+            lines += [
+                f"| `{name}` | {kind} | {text} |" for name, (kind, text) in entry.attributes.items()
+            ]
+            lines.append("")
+        members = [one for one in DATASETS if one.path.rsplit("/", 1)[0] == entry.path.rstrip("/")]
+        if members:
+            lines += ["| dataset | dimensions | type | what |", "|---|---|---|---|"]
+            lines += [_row(one) for one in members]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _row(entry: Dataset) -> str:
+    """A dataset as a row of the page."""
+    types = ", ".join(TYPES[kind] for kind in entry.kinds)
+    facts = [entry.text, entry.units, "NaN: not defined" if entry.nan else ""]
+    dims = ", ".join(name.strip("/") for name in entry.dims)
+    return f"| `{entry.path.rsplit('/', 1)[1]}` | {dims} | {types} | {'; '.join(filter(None, facts))} |"
+
+
+TYPES = {"i": "integer", "u": "u8", "f": "float", "S": "UTF-8"}

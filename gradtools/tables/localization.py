@@ -1,0 +1,95 @@
+"""Tables of localisation: a row a kind of map, its measures side by side, the controls last."""
+
+from collections.abc import Iterable, Iterator
+
+from gradtools.selection.results import Result
+from gradtools.tables.model import Cell, Table
+
+MEASURES = {
+    "iou": "IoU",
+    "iou_half": "IoU >= .5",
+    "pointing": "pointing game",
+    "energy": "energy in box",
+    "precision": "pixel AP",
+    "mask_iou": "mask IoU",
+}
+SUBSETS = {"": "all objects", "@25": "smallest 25 %", "@10": "smallest 10 %"}
+CONTROLS = ("centred Gaussian", "map of another image")
+NOTES = (
+    "IoU: the box around the largest component of map >= threshold with the best box of the object; the threshold is "
+    "chosen on held-out images and frozen, and these images are in no IoU.",
+    "pointing game: the maximum lies in a box; energy: share of the map in the boxes; pixel AP: average precision of the "
+    "pixels: none of them needs a threshold.",
+    "centred Gaussian: a map of no image; map of another image: drawn at random. A map that finds no more than they do finds nothing.",
+    "[low, high]: 95 % of resampled images.",
+)
+
+
+def tables(measured: Iterable[tuple[str, dict[str, Result]]]) -> Iterator[Table]:
+    """Yield one table for all objects and one for each subset of small ones, then the paired differences.
+
+    Parameters
+    ----------
+    measured : iterable of (model, dict of str to Result)
+        The localisation of every kind of map of a model.
+    """
+    models = [(model, kinds) for model, kinds in measured if kinds]
+    for suffix, words in SUBSETS.items() if models else ():
+        rows = [
+            _row(model, kind, result, suffix)
+            for model, kinds in models
+            for kind, result in _in_order(kinds)
+        ]
+        columns = [name for name in rows[0] if any(name in row for row in rows)]
+        notes = (*NOTES, *_thresholds(models)) if not suffix else ()
+        title = f"localisation, {words}, {_counts(models, suffix)}"
+        yield Table(
+            f"localization{suffix.replace('@', '-')}", title, columns, rows, notes, "higher"
+        )
+
+
+def _in_order(kinds: dict[str, Result]) -> list[tuple[str, Result]]:
+    """Return the kinds of maps, the controls last."""
+    return sorted(kinds.items(), key=lambda item: item[0] in CONTROLS)
+
+
+def _row(model: str, kind: str, result: Result, suffix: str) -> dict:
+    """Return one kind of map of one model."""
+    row: dict = {"model": model, "map": kind.removeprefix("map:")}
+    for measure, head in MEASURES.items():
+        statistic = f"{measure}{suffix}"
+        if not result.has(statistic):
+            row[head] = Cell(note="no masks: gradtools saliency --annotations MASKS adds them")
+            continue
+        value, low, high, count = result.get(statistic)
+        row[head] = Cell(value, low, high, n=count)
+    return row
+
+
+def _counts(models: list[tuple[str, dict[str, Result]]], suffix: str) -> str:
+    """Say how many maps of how many images a table rests on."""
+    result = next(iter(models[0][1].values()))
+    if suffix:
+        return f"{result.get(f'energy{suffix}').n} maps"
+    return f"{result.facts['maps']} maps of {result.facts['images']} images"
+
+
+def _thresholds(models: list[tuple[str, dict[str, Result]]]) -> Iterator[str]:
+    """Say each kind's threshold, and how far it and the IoU move over the splits."""
+    for model, kinds in models:
+        parts = [
+            f"{kind.removeprefix('map:')} {facts['threshold']:.2f} ({facts['threshold_low']:.2f} to "
+            f"{facts['threshold_high']:.2f}, IoU ±{facts['iou_spread']:.3f})"
+            for kind, facts in ((kind, result.facts) for kind, result in _in_order(kinds))
+        ]
+        first = next(iter(kinds.values())).facts
+        yield (
+            f"{model}: threshold on {first['held_out']} held-out maps, over {first['splits']} splits in "
+            f"brackets: {'; '.join(parts)}"
+        )
+        if first["left_out"]:
+            yield f"{model}: {first['left_out']} maps without a box in the frame are left out"
+        empty = {kind: result.facts["degenerate"] for kind, result in kinds.items()}
+        if any(empty.values()):
+            counted = ", ".join(f"{kind} {count}" for kind, count in empty.items() if count)
+            yield f"{model}: maps without a positive value, which find nothing: {counted}"

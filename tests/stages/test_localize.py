@@ -1,0 +1,163 @@
+"""Localisation on planted maps: copies of the box are perfect, copies of other boxes score the null."""
+
+import json
+
+import numpy as np
+import pytest
+from shell import call
+
+from gradtools import store
+from gradtools.errors import UsageError
+from gradtools.math.regions import boxes as rectangles
+from gradtools.math.regions import localization
+from gradtools.selection import regions
+from gradtools.stages import localize
+
+SIDE, COUNT = 16, 20
+RULES = {
+    "resize": None,
+    "crop": None,
+    "mean": [0] * 3,
+    "std": [1] * 3,
+    "interpolation": "bilinear",
+}
+
+
+def planted(path, boxes=None, noise=0.0, masks=False):
+    """Images with one box each; maps `copy` of it at two taps, and `shifted`: that of the next image."""
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 8, (COUNT, 2))
+    corners = np.concatenate([low, low + rng.integers(3, 8, (COUNT, 2))], axis=1)
+    shown = np.stack([rectangles.pixels(one[None], (SIDE, SIDE)) for one in corners]).astype("f4")
+    stored = corners if boxes is None else boxes(corners)
+    with store.create(str(path), "maps", root="nowhere") as sink:
+        sink.put("/samples/id", [f"{i:02}.png" for i in range(COUNT)], ["/sample"], "id")
+        sink.put("/samples/label", np.zeros(COUNT, "i4"), ["/sample"], "label")
+        sink.put("/samples/digest", np.zeros((COUNT, 32), "u1"), ["/sample", "/byte"], "digest")
+        for name in ("height", "width"):
+            sink.put(f"/samples/{name}", np.full(COUNT, SIDE, "i4"), ["/sample"], name)
+        sink.put("/classes/name", ["ant"], ["/label"], "class")
+        sink.put("/classes/member", np.ones((1, 1), "u1"), ["/label", "/class"], "member")
+        columns = {
+            name: stored[:, i].astype("f4") for i, name in enumerate(("x0", "y0", "x1", "y1"))
+        }
+        columns |= {"sample": np.arange(COUNT, dtype="i4"), "class": np.zeros(COUNT, "i4")}
+        sink.table("/boxes", columns, "boxes", row="box")
+        sink.put("/maps/sample", np.arange(COUNT, dtype="i4"), ["/map"], "sample")
+        sink.put("/maps/partner", np.full(COUNT, -1, "i4"), ["/map"], "partner")
+        sink.put("/maps/target", np.zeros(COUNT, "i4"), ["/map"], "target")
+        names = {
+            "copy@a": shown,
+            "copy@b": shown + noise * rng.random(shown.shape).astype("f4"),
+            "shifted@b": np.roll(shown, 1, axis=0),
+        }
+        for name, values in names.items():
+            sink.put(f"/maps/{name}/map", values.astype("f4"), ["/map", "y", "x"], name)
+            method, _, tap = name.partition("@")
+            sink.attributes(f"/maps/{name}", method=method, tap=tap)
+        sink.attributes("/maps", order=json.dumps(list(names)), target="argmax", score="logit")
+        sink.attributes(
+            "/model", model="planted", weights_sha256="0" * 64, preprocess=json.dumps(RULES)
+        )
+        sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
+    return str(path)
+
+
+def run(path, output=None, **options):
+    with store.read(path) as source:
+        asked = localize.Options(**{"resamples": 20, **options})
+        results = localize.localize(source, output, asked, say=lambda line: None)
+    return {result.feature: result for result in results}
+
+
+def test_a_copy_of_the_box_is_perfect_and_a_copy_of_another_scores_the_null(tmp_path):
+    results = run(planted(tmp_path / "a.h5"))
+    for name in ("map:copy@b", "map:copy@a+b"):
+        for measure in (
+            "iou",
+            "iou_half",
+            "energy",
+            "pointing",
+            "precision",
+            "iou@25",
+            "energy@10",
+        ):
+            assert results[name].get(measure).value == 1, (name, measure)
+    null = results["map of another image"]
+    shifted = results["map:shifted@b"]
+    for measure in ("iou", "energy", "precision"):
+        low, high = sorted([null.get(measure).low, null.get(measure).high])
+        assert low - 0.15 < shifted.get(measure).value < high + 0.15
+        assert shifted.get(measure).value < 0.6
+
+
+def test_every_number_equals_a_loop(tmp_path):
+    path = planted(tmp_path / "a.h5", noise=0.9)
+    results = run(path, feature=("map:copy@b",), layers=(1,))
+    with store.read(path) as source:
+        raw = source.rows("/maps/copy@b/map").read(0, COUNT).reshape(COUNT, SIDE, SIDE)
+        found = regions.of_maps(source, np.arange(COUNT)).regions
+    read = [(one - one.min()) / (one.max() - one.min()) for one in raw.astype(float)]
+    energy = [one[region.pixels].sum() / one.sum() for one, region in zip(read, found)]
+    result = results["map:copy@b"]
+    assert result.get("energy").value == pytest.approx(np.mean(energy), abs=1e-12)
+    held_out = localization.hold_outs(np.arange(COUNT))[0]
+    curves = np.array(
+        [localization.box_ious(one, region.boxes) for one, region in zip(read, found)]
+    )
+    place = curves[held_out].mean(axis=0).argmax()
+    assert result.facts["threshold"] == localization.THRESHOLDS[place]
+    assert result.get("iou").value == pytest.approx(curves[~held_out, place].mean(), abs=1e-12)
+    assert result.get("iou").n == (~held_out).sum() and result.get("energy").n == COUNT
+    small = np.array([region.share for region in found])
+    chosen = small <= np.percentile(small, 25)
+    assert result.get("energy@25").value == pytest.approx(np.mean(np.array(energy)[chosen]))
+
+
+def test_shuffling_the_boxes_that_are_not_held_out_does_not_move_the_threshold(tmp_path):
+    held_out = localization.hold_outs(np.arange(COUNT))[0]
+
+    def shuffle(corners):
+        mixed = corners.copy()
+        mixed[~held_out] = np.roll(mixed[~held_out], 3, axis=0)
+        return mixed
+
+    first = run(planted(tmp_path / "a.h5", noise=0.9))["map:copy@b"]
+    second = run(planted(tmp_path / "b.h5", boxes=shuffle, noise=0.9))["map:copy@b"]
+    assert first.facts["threshold"] == second.facts["threshold"]
+    assert second.get("iou").value < first.get("iou").value - 0.2
+
+
+def test_a_file_names_the_hold_out(tmp_path):
+    path = planted(tmp_path / "a.h5", noise=0.9)
+    (tmp_path / "held.txt").write_text("00.png\n03.png\n")
+    result = run(path, holdout=str(tmp_path / "held.txt"))["map:copy@b"]
+    assert result.facts["held_out"] == 2 and result.get("iou").n == COUNT - 2
+    (tmp_path / "held.txt").write_text("".join(f"{i:02}.png\n" for i in range(COUNT)))
+    with pytest.raises(UsageError, match="leave some on either side"):
+        run(path, holdout=str(tmp_path / "held.txt"))
+
+
+def test_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    planted(tmp_path / "a.h5", noise=0.9)
+    ended = call(capsys, "localize", "a.h5", "--resamples", "20", "--json")
+    assert ended.status == 0, ended.err
+    tables = {one["id"]: one for one in json.loads(ended.out)["tables"]}
+    assert {"localization", "localization-25", "localization-10"} <= set(tables)
+    rows = {row["row"] for row in tables["localization"]["rows"]}
+    assert {"copy@b", "copy@a+b", "centred Gaussian", "map of another image"} <= rows
+    assert call(capsys, "localize", "a.h5", "--resamples", "20", "-o", "l.h5").status == 0
+    assert call(capsys, "localize", "a.h5", "--resamples", "0", "-o", "l.h5").status == 1
+    with store.read("l.h5") as made:
+        assert made.values("/localization/map:copy@b/energy").shape == (COUNT,)
+        assert made.values("/localization/map:copy@b/box_iou").shape == (COUNT, 19)
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [(["--boxes", "cow"], "has the classes ant"), (["--layers", "3"], "maps of 2 taps")],
+)
+def test_what_is_refused(tmp_path, capsys, arguments, said):
+    ended = call(capsys, "localize", planted(tmp_path / "a.h5"), "--json", *arguments)
+    assert ended.status == 2 and said in ended.err
