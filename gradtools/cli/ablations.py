@@ -67,6 +67,7 @@ NAMES = (
     "workers",
     "max_skipped",
     "strict",
+    "value_range",
     "fold",
     "compress",
 )
@@ -144,8 +145,8 @@ def run(
                 raise UsageError(
                     "--where, --images and --carry are about the images of a store: give one, as in gradtools channels photos.h5"
                 )
-            listed = passes.listed(console, [path], None, False)
-        model = network()
+            listed = passes.listed(console, [path], None, False, strict=chosen["strict"])
+        model = network(listed=listed, source=source, images_dir=images_dir)
         from gradtools.stages.channels import ablation
 
         shared = {name: chosen.pop(name) for name in ("threads", "workers", "restart")}

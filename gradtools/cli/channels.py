@@ -161,7 +161,17 @@ def command(
                 model,
             )
         network = (
-            passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
+            passes.load(
+                console,
+                model,
+                weights,
+                trust_weights,
+                preprocess,
+                class_names,
+                head,
+                source=source,
+                images_dir=images_dir,
+            )
             if model
             else None
         )

@@ -16,8 +16,9 @@ from gradtools.tables.wording import units
 @click.argument("model", metavar="MODEL")
 @options.weights
 @click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line.")
+@options.head
 @options.output
-def command(console, model, weights, trust_weights, class_names, output, force):
+def command(console, model, weights, trust_weights, class_names, head, output, force):
     """The last layer's row of weights of each class, as a store whose samples are the classes.
 
     No image is needed: similarity, neighbors, cluster, dendrogram and compare work on the classes as on images. The
@@ -31,7 +32,13 @@ def command(console, model, weights, trust_weights, class_names, output, force):
     from gradtools.stages import classes
 
     loaded = models.load(
-        model, weights, class_names=class_names, trust=trust_weights, without_images=True
+        model,
+        weights,
+        class_names=class_names,
+        trust=trust_weights,
+        without_images=True,
+        **options.head_options(head),
+        **options.network_options(),
     )
     for note in loaded.notes:
         console.say(note)

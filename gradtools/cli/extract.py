@@ -56,6 +56,11 @@ from gradtools.errors import UsageError
     metavar="KIND[=S]",
     help="crop=0.2, rotation=15, perspective=0.2, colour=0.3 or flip, with strength (repeat).  [default: each of these]",
 )
+@click.option(
+    "--embedding",
+    is_flag=True,
+    help="Also store what the last layer reads (feature embedding); not by default, it is as large as the logits' layer is wide.",
+)
 @options.seed
 @passes.computed
 def command(
@@ -103,8 +108,12 @@ def command(
     from gradtools.images import versions
 
     chosen["augment"] = versions.parse(augment_kind, augment, seed) if augment else None
-    listed = passes.listed(console, images, files_from, null, annotations, chosen["label_map"])
-    network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
+    listed = passes.listed(
+        console, images, files_from, null, annotations, chosen["label_map"], strict
+    )
+    network = passes.load(
+        console, model, weights, trust_weights, preprocess, class_names, head, listed=listed
+    )
     from gradtools.stages import extract
 
     chosen["compress"] = chosen["compress"] == "gzip"

@@ -3,6 +3,7 @@
 import click
 
 from gradtools.cli import options
+from gradtools.errors import UsageError
 from gradtools.tables.rows import write_table
 
 
@@ -20,15 +21,10 @@ from gradtools.tables.rows import write_table
 )
 @click.option(
     "--size",
-    type=click.IntRange(1),
-    help="Side of the square input.  [default: the preprocessing's, or 224]",
+    metavar="S|HxW",
+    help="Side of the square input, or height and width.  [default: the preprocessing's, or 224]",
 )
-@click.option(
-    "--head",
-    type=click.Choice(["auto", "none"]),
-    default="auto",
-    help="none: the network has no classes.",
-)
+@options.head
 @options.text_forms
 def command(console, model, weights, trust_weights, preprocess, size, head, form):
     """List a model's taps: shape, number of calls, and what the gradient there can know.
@@ -40,8 +36,24 @@ def command(console, model, weights, trust_weights, preprocess, size, head, form
 
     given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
     rows, notes = layers.describe(
-        model, weights, preprocess=given, size=size, no_head=head == "none", trust=trust_weights
+        model,
+        weights,
+        preprocess=given,
+        size=_size(size),
+        trust=trust_weights,
+        **options.head_options(head),
+        **options.network_options(),
     )
     for note in notes:
         console.say(note)
     write_table(rows, list(rows[0]), form or "text")
+
+
+def _size(text):
+    """(height, width) of `224` or `64x128`."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise UsageError(f"--size {text}: write a number of pixels, or height and width as in 64x128")
+    return int(sides[0]), int(sides[-1])

@@ -23,9 +23,9 @@ def command(name, examples, **settings):
         @functools.wraps(function)
         def run(quiet, verbose, **options):
             _check_files(options)
-            return function(console=Console(quiet), **options)
+            return function(console=Console(quiet, verbose), **options)
 
-        run = click.option("-v", "--verbose", count=True, help="-vv: tracebacks of errors.")(run)
+        run = click.option("-v", "--verbose", count=True, help="Also what is decided on the way; -vv: tracebacks of errors.")(run)
         run = click.option(
             "-q", "--quiet", is_flag=True, help="No lines and no progress on stderr; errors stay."
         )(run)
@@ -151,24 +151,71 @@ text_forms = combine(
     ),
 )
 
+NETWORK = "gradtools.network"  # where a command's context keeps the options of `further`
+
+
+def _further(context, parameter, given):
+    """Keep an option that goes to `models.load` as it is, for `network_options`."""
+    context.meta.setdefault(NETWORK, {})[parameter.name] = given
+
+
+def network_options() -> dict:
+    """The options of the running command that say how its network is read, as `models.load` takes them."""
+    return {
+        name: given
+        for name, given in click.get_current_context().meta.get(NETWORK, {}).items()
+        if given is not None
+    }
+
+
+def head_options(given: str) -> dict:
+    """`--head` as `models.load` takes it."""
+    return {"no_head": given == "none", "head": None if given in ("auto", "none") else given}
+
+
+def _kept(*names, **settings):
+    return click.option(*names, expose_value=False, callback=_further, **settings)
+
+
 weights = combine(
     click.option(
         "--weights",
         default="default",
         metavar="W",
-        help="default, random, or the path of a state dict.",
+        help="default, random, torchvision's name of weights, or the path of a state dict.",
+    ),
+    _kept(
+        "--weights-entry",
+        metavar="NAME",
+        help="Which entry of the checkpoint, as in state_dict_ema or model.state_dict.",
     ),
     click.option(
         "--trust-weights",
         is_flag=True,
         help="Load a checkpoint that runs code of its own when it is opened.",
     ),
+    _kept(
+        "--output-entry",
+        metavar="KEY|INDEX",
+        help="Which of several outputs of the network are the logits.",
+    ),
+    _kept(
+        "--reduce",
+        metavar="R",
+        help="Of a network that gives maps of logits: mean, max, predicted (where the class is the argmax), or a position Y,X.",
+    ),
 )
 
 _spec = {
     "metavar": "SPEC",
-    "help": "resnet50, torchvision:NAME, file.py:callable or package.module:callable.",
+    "help": "resnet50, torchvision:NAME, timm:NAME, hf:FOLDER, file.py:callable or package.module:callable.",
 }
+head = click.option(
+    "--head",
+    default="auto",
+    metavar="auto|none|NAME",
+    help="The layer whose rows are the classes'; none: the network has no classes, its output is an embedding.",
+)
 model_setup = combine(
     weights,
     click.option(
@@ -177,19 +224,19 @@ model_setup = combine(
         help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c.",
     ),
     click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line."),
-    click.option(
-        "--head",
-        type=click.Choice(["auto", "none"]),
-        default="auto",
-        help="none: the network has no classes; its output is an embedding.",
-    ),
+    head,
 )
 
 model = combine(click.option("--model", required=True, **_spec), model_setup)
 model_or_none = combine(click.option("--model", **_spec), model_setup)
 
 device = combine(
-    click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),
+    click.option(
+        "--device",
+        default="auto",
+        metavar="D",
+        help="cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
+    ),
     click.option(
         "--dtype",
         type=click.Choice(["float32", "float64"]),

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import dataclasses
 
 import click
 
@@ -65,6 +66,19 @@ scored = options.combine(
 )
 
 
+def _two_numbers(_context, _parameter, text):
+    """(low, high) of `0,4095`."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise UsageError(f"--range {text}: write the values of black and white, as in 0,4095")
+    return low, high
+
+
 def computing(batch_size):
     """How a pass computes; the default batch size is the command's."""
     return options.combine(
@@ -87,7 +101,18 @@ def computing(batch_size):
             metavar="N|P%",
             help="Unreadable images allowed, at least one for a percentage.",
         ),
-        click.option("--strict", is_flag=True, help="Allow no unreadable image."),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Allow no unreadable image, and none whose file ends early.",
+        ),
+        click.option(
+            "--range",
+            "value_range",
+            metavar="LO,HI",
+            callback=_two_numbers,
+            help="Values of the image files that are black and white, as 0,4095 for 12 bits in 16.  [default: the type's]",
+        ),
         click.option(
             "--fold/--no-fold",
             default=True,
@@ -125,11 +150,13 @@ def output(argument):
     return target
 
 
-def listed(console, images, files_from, null, annotations=(), label_map=None):
+def listed(console, images, files_from, null, annotations=(), label_map=None, strict=False):
     """The images of the arguments with their annotations; what was no image is said."""
     from gradtools import images as sources
 
-    found = sources.list_images(images, files_from=files_from, null=null)
+    found = dataclasses.replace(
+        sources.list_images(images, files_from=files_from, null=null), strict=strict
+    )
     if found.left_out:
         console.say(
             "no images, left out: "
@@ -152,8 +179,20 @@ def _annotated(console, listed, paths, label_map):
     return attached
 
 
-def load(console, model, weights, trust_weights, preprocess, class_names, head):
-    """The network of the model options; its notes are said."""
+def load(
+    console,
+    model,
+    weights,
+    trust_weights,
+    preprocess,
+    class_names,
+    head,
+    *,
+    listed=None,
+    source=None,
+    images_dir=None,
+):
+    """The network of the model options, tried on the first of the images listed or of a store; its notes are said."""
     keep_freed_memory()
     from gradtools.network import models
 
@@ -161,10 +200,23 @@ def load(console, model, weights, trust_weights, preprocess, class_names, head):
         model,
         weights,
         preprocess=preprocess,
-        no_head=head == "none",
         class_names=class_names,
         trust=trust_weights,
+        sample=_sample(listed, source, images_dir),
+        **options.head_options(head),
+        **options.network_options(),
     )
     for note in network.notes:
         console.say(note)
     return network
+
+
+def _sample(listed, source, images_dir):
+    """What gives the first image under some preprocessing; None without images."""
+    from gradtools import images
+
+    if listed is None and source is not None:
+        from gradtools.selection import images as store_images
+
+        listed, _ = store_images.find(source, images_dir)
+    return None if listed is None else lambda rules: images.first_readable(listed, rules)

@@ -180,9 +180,20 @@ def command(
             source = stack.enter_context(store.read(images[0]))
         else:
             listed = passes.listed(
-                console, images, files_from, null, annotations, chosen["label_map"]
+                console, images, files_from, null, annotations, chosen["label_map"], strict
             )
-        network = passes.load(console, model, weights, trust_weights, preprocess, class_names, head)
+        network = passes.load(
+            console,
+            model,
+            weights,
+            trust_weights,
+            preprocess,
+            class_names,
+            head,
+            listed=listed,
+            source=source,
+            images_dir=images_dir,
+        )
         from gradtools.stages import saliency
 
         asked = saliency.Options(

@@ -44,6 +44,10 @@ class ImageList:
     versions : list of Version or None, N
     seed : int
         Of the versions.
+    value_range : (float, float) or None
+        The files' values of black and white, in the place of their types'.
+    strict : bool
+        Whether files that end early are refused.
     """
 
     root: str

@@ -21,6 +21,8 @@ SUFFIXES = (
     ".pbm",
 )
 
+SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval")
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -70,6 +72,7 @@ def folder(path):
         )
     parts = [below(found, base).split(os.sep) for found in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
+    _refuse_folders_of_classes(path, parts)
     if not loose:
         labels = [(names[0],) for names in parts]
         return Source(
@@ -83,6 +86,24 @@ def folder(path):
             "move them apart, or write a CSV manifest path,label"
         )
     return Source(base, paths, [()] * len(paths), left_out=dict(left_out))
+
+
+def _refuse_folders_of_classes(path, parts):
+    """Stop where the folders directly inside hold no image but folders of images, as train/ and val/ do.
+
+    A single such folder, or one that is named like a split, is enough where all images lie two folders deep or more.
+    """
+    if any(len(names) < 3 for names in parts):
+        return
+    tops = sorted({names[0] for names in parts})
+    inner = {top: {names[1] for names in parts if names[0] == top} for top in tops}
+    alike = len(tops) > 1 and len(set.union(*inner.values())) < sum(map(len, inner.values()))
+    if alike or len(tops) == 1 or any(top.lower() in SPLITS for top in tops):
+        first = os.path.join(path, tops[0])
+        raise UsageError(
+            f"{path}: its folders ({', '.join(tops[:3])}{', ...' if len(tops) > 3 else ''}) hold folders of images, so which are the "
+            f"classes is not clear: give one of them, as in {first}, or say that they are the classes with a CSV manifest path,label"
+        )
 
 
 def file(path):

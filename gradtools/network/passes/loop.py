@@ -83,6 +83,8 @@ def walk(
                     paths.HEIGHT: batch.heights,
                     paths.WIDTH: batch.widths,
                 }
+                for path in batch.ending_early.values():
+                    say(f"{path} ends early: read as far as it goes (--strict refuses it)")
                 for place, reason in batch.reasons.items():
                     if listed.images[place]:
                         say(f"skipped {reason}")

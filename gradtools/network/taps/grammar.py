@@ -63,9 +63,14 @@ def resolve(trace: Trace, specs, layers: int | None = None) -> list[Tap]:
     found = [found for spec in specs for found in _find(trace, spec)]
     if layers is not None:
         found += _last_blocks(trace, layers)
-    order = {(call.name, call.index): number for number, call in enumerate(trace.calls)}
     taps = {tap.name: tap for tap in (_tap(trace, call, relu) for call, relu in found)}
-    return sorted(taps.values(), key=lambda tap: (order.get((tap.module, tap.call), -1), tap.relu))
+    return in_order(trace, taps.values())
+
+
+def in_order(trace: Trace, taps) -> list[Tap]:
+    """Taps in order of execution."""
+    order = {(call.name, call.index): number for number, call in enumerate(trace.calls)}
+    return sorted(taps, key=lambda tap: (order.get((tap.module, tap.call), -1), tap.relu))
 
 
 def every(trace: Trace) -> list[Tap]:
