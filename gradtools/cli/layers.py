@@ -55,5 +55,7 @@ def _size(text):
         return None
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise UsageError(f"--size {text}: write a number of pixels, or height and width as in 64x128")
+        raise UsageError(
+            f"--size {text}: write a number of pixels, or height and width as in 64x128"
+        )
     return int(sides[0]), int(sides[-1])

@@ -25,7 +25,12 @@ def command(name, examples, **settings):
             _check_files(options)
             return function(console=Console(quiet, verbose), **options)
 
-        run = click.option("-v", "--verbose", count=True, help="Also what is decided on the way; -vv: tracebacks of errors.")(run)
+        run = click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            help="Also what is decided on the way; -vv: tracebacks of errors.",
+        )(run)
         run = click.option(
             "-q", "--quiet", is_flag=True, help="No lines and no progress on stderr; errors stay."
         )(run)

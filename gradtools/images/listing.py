@@ -48,6 +48,10 @@ class ImageList:
         The files' values of black and white, in the place of their types'.
     strict : bool
         Whether files that end early are refused.
+    value_range : (float, float) or None
+        The files' values of black and white, in the place of their types'.
+    strict : bool
+        Whether files that end early are refused.
     """
 
     root: str
@@ -63,6 +67,8 @@ class ImageList:
     original: np.ndarray | None = None
     versions: list | None = None
     seed: int = 0
+    value_range: tuple[float, float] | None = None
+    strict: bool = False
     masks: dict | None = None
 
     @property

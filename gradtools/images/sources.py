@@ -21,8 +21,6 @@ SUFFIXES = (
     ".pbm",
 )
 
-SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval")
-
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -89,21 +87,15 @@ def folder(path):
 
 
 def _refuse_folders_of_classes(path, parts):
-    """Stop where the folders directly inside hold no image but folders of images, as train/ and val/ do.
-
-    A single such folder, or one that is named like a split, is enough where all images lie two folders deep or more.
-    """
+    """Stop where the folders directly inside hold no image but folders of images, as train/ and val/ do."""
     if any(len(names) < 3 for names in parts):
         return
     tops = sorted({names[0] for names in parts})
-    inner = {top: {names[1] for names in parts if names[0] == top} for top in tops}
-    alike = len(tops) > 1 and len(set.union(*inner.values())) < sum(map(len, inner.values()))
-    if alike or len(tops) == 1 or any(top.lower() in SPLITS for top in tops):
-        first = os.path.join(path, tops[0])
-        raise UsageError(
-            f"{path}: its folders ({', '.join(tops[:3])}{', ...' if len(tops) > 3 else ''}) hold folders of images, so which are the "
-            f"classes is not clear: give one of them, as in {first}, or say that they are the classes with a CSV manifest path,label"
-        )
+    raise UsageError(
+        f"{path}: its folders ({', '.join(tops[:3])}{', ...' if len(tops) > 3 else ''}) hold no images but folders of images, so which "
+        f"are the classes is not clear: give one of them, as in {os.path.join(path, tops[0])}, or say with a CSV manifest path,label that "
+        "they are the classes themselves"
+    )
 
 
 def file(path):

@@ -117,7 +117,9 @@ def prepare(image_list, model, options, say=print):
             "name it with --head NAME"
         )
     if "gradient" in options.maps and job.target is None:
-        raise UsageError("--maps gradient: a network without classes has no score, so no gradients; --maps activation works")
+        raise UsageError(
+            "--maps gradient: a network without classes has no score, so no gradients; --maps activation works"
+        )
     if options.augment is None:
         return job
     return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))

@@ -6,7 +6,10 @@ from gradtools.network.models import preprocessing
 
 SIDE = 224  # tried first where the preprocessing leaves the images' size open
 
-def describe(spec: str, weights: str = "default", *, size: tuple[int, int] | None = None, **options):
+
+def describe(
+    spec: str, weights: str = "default", *, size: tuple[int, int] | None = None, **options
+):
     """Load a model and list its taps.
 
     Parameters
@@ -66,15 +69,15 @@ def rows(model: models.Model, shape: tuple[int, int, int] | None = None) -> list
     trace = taps.trace(model.module, example, model.head.name if model.head else None)
     auto = _auto(trace)
     found = {tap.name: tap for tap in taps.every(trace) if tap.height * tap.width > 1}
-    found |= {tap.name: tap for tap in taps.resolve(trace, [name for name in auto if "@relu" in name])}
+    found |= {
+        tap.name: tap for tap in taps.resolve(trace, [name for name in auto if "@relu" in name])
+    }
     chosen = taps.in_order(trace, found.values())
     if not chosen:
         raise GradtoolsError(
             f"model {model.spec} has no map (N, C, H, W) at an input of {shape[1]} x {shape[2]}"
         )
-    verdicts = (
-        taps.probe(model.module, chosen, shape, head=model.head) if model.has_classes else {}
-    )
+    verdicts = taps.probe(model.module, chosen, shape, head=model.head) if model.has_classes else {}
     return [_row(trace, tap, auto, verdicts.get(tap.name)) for tap in chosen]
 
 

@@ -82,7 +82,11 @@ def _check_logits(output, spec, head):
                 f"{spec}: its outputs are {what}probabilities (each row sums to 1), and what entered the softmax is out of reach: "
                 "return the logits"
             )
-    if not head and output.shape[1] > 2 and torch.allclose(output.norm(dim=1), ones, atol=SUMS_TO_ONE):
+    if (
+        not head
+        and output.shape[1] > 2
+        and torch.allclose(output.norm(dim=1), ones, atol=SUMS_TO_ONE)
+    ):
         raise GradtoolsError(
             f"{spec}: its outputs have length 1, as embeddings do, and are no logits: take them as they are with --head none, "
             "or return the logits"

@@ -9,7 +9,21 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import taps
 from gradtools.network.models import preprocessing
 
-SIDES = (32, 64, 96, 128, 224, 28, 48, 160, 192, 256, 299, 384, 512)  # tried in turn where nothing says the size
+SIDES = (
+    32,
+    64,
+    96,
+    128,
+    224,
+    28,
+    48,
+    160,
+    192,
+    256,
+    299,
+    384,
+    512,
+)  # tried in turn where nothing says the size
 
 
 def find(
@@ -47,7 +61,9 @@ def find(
             taps.watched(module, taps.blank(module, shape))
             return tuple(shape)
         size = shape[1:]
-    declared = preprocessing.channels(rules) if isinstance(rules, dict) and "channels" in rules else None
+    declared = (
+        preprocessing.channels(rules) if isinstance(rules, dict) and "channels" in rules else None
+    )
     sizes = [size or preprocessing.size(rules)]
     refused = None
     for height, width in sizes if sizes[0] else [(side, side) for side in SIDES]:
@@ -92,5 +108,3 @@ def fitting(rules: dict | Callable, channels: int, spec: str) -> tuple[dict | Ca
         f"model {spec} reads {channels} channels, and an image file is read as 3 (RGB) or 1 (grey): write "
         f"preprocess(image) into its file, which takes a PIL image and returns a ({channels}, height, width) tensor"
     )
-
-

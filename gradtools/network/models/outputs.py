@@ -172,14 +172,18 @@ def _reduced(logits, how):
 def _check_reduce(text, row):
     """Refuse a reduction that is none, or none of this output."""
     if len(row) != 3:
-        raise UsageError(f"--reduce {text}: the network gives one row an image, shape {row}, and no maps")
+        raise UsageError(
+            f"--reduce {text}: the network gives one row an image, shape {row}, and no maps"
+        )
     if text in REDUCTIONS:
         return
     parts = text.split(",")
     if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"--reduce {text}: write mean, max, predicted, or a position Y,X")
     if int(parts[0]) >= row[1] or int(parts[1]) >= row[2]:
-        raise UsageError(f"--reduce {text}: the maps of the classes have {row[1]} x {row[2]} positions")
+        raise UsageError(
+            f"--reduce {text}: the maps of the classes have {row[1]} x {row[2]} positions"
+        )
 
 
 def _row(logits, count):
@@ -224,7 +228,9 @@ def _checked_entry(returned, entry):
     found = _tensors(returned)
     if torch.is_tensor(returned):
         if entry is not None:
-            raise UsageError(f"--output-entry {entry}: the network returns one tensor, there is nothing to choose")
+            raise UsageError(
+                f"--output-entry {entry}: the network returns one tensor, there is nothing to choose"
+            )
         return None
     shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in found.items())
     if entry is None and len(found) == 1:
@@ -232,10 +238,18 @@ def _checked_entry(returned, entry):
     if entry is None:
         raise UsageError(
             f"the network returns a {type(returned).__name__} of {shapes or 'no tensors'}: "
-            + ("name the one to take with --output-entry" if found else "wrap it in a file.py:callable that returns the logits")
+            + (
+                "name the one to take with --output-entry"
+                if found
+                else "wrap it in a file.py:callable that returns the logits"
+            )
         )
     names = list(found)
-    if entry not in found and entry.lstrip("-").isdecimal() and -len(names) <= int(entry) < len(names):
+    if (
+        entry not in found
+        and entry.lstrip("-").isdecimal()
+        and -len(names) <= int(entry) < len(names)
+    ):
         return names[int(entry)]
     if entry not in found:
         raise UsageError(f"--output-entry {entry}: the network returns {shapes or 'no tensors'}")
@@ -270,5 +284,8 @@ class _Entered(TorchFunctionMode):
         while tensor in self.inputs:
             name, tensor = self.inputs[tensor]
             if name in ENDS:
-                return name.rstrip("_"), tensor.reshape(output.shape)
+                same = (
+                    tensor.shape == output.shape
+                )  # a view would be another tensor to whoever watches
+                return name.rstrip("_"), tensor if same else tensor.reshape(output.shape)
         return "", output

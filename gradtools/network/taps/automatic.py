@@ -51,7 +51,8 @@ def blocks(trace: Trace) -> list:
         return [(block, False) for block in usable[2::3]] + last
     whole = _whole(trace)
     runs = [
-        list(run) for _, run in itertools.groupby(_stages(trace), lambda one: (one.height, one.width))
+        list(run)
+        for _, run in itertools.groupby(_stages(trace), lambda one: (one.height, one.width))
     ]
     return [(outermost(trace, _end(run, trace), whole), False) for run in runs[:-1]] + last
 

@@ -37,7 +37,9 @@ def fold_batchnorm(module: nn.Module, example: torch.Tensor, taps: list) -> nn.M
     try:
         folded = _folded(module, pairs)
         change = _change(module, folded, example, taps)
-    except Exception as error:  # whatever a network's own layers do when they are copied or replaced
+    except (
+        Exception
+    ) as error:  # whatever a network's own layers do when they are copied or replaced
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         log.info("BatchNorm is not folded into convolutions: %s", reason)
         return module

@@ -193,7 +193,9 @@ def _call(spec, calls, index):
 def _checked(spec, call, relu):
     """The call, if its output can be tapped."""
     if call.undecided:
-        ways = " or ".join(f"{spec}:{name}" for name, axes in LAYOUTS.items() if axes == len(call.shape))
+        ways = " or ".join(
+            f"{spec}:{name}" for name, axes in LAYOUTS.items() if axes == len(call.shape)
+        )
         raise UsageError(
             f"tap {spec}: nothing in the network tells which axis of shape {call.shape} is the channels': write {ways}"
         )

@@ -11,10 +11,23 @@ from torch import nn
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.tracing.watch import RELUS, Record, Watch, first_map, tensors
 
-__all__ = ["Call", "RELUS", "Trace", "blank", "first_map", "replaced", "tensors", "trace", "watched", "with_layout"]
+__all__ = [
+    "Call",
+    "RELUS",
+    "Trace",
+    "blank",
+    "first_map",
+    "replaced",
+    "tensors",
+    "trace",
+    "watched",
+    "with_layout",
+]
 
 MAX_PREFIX = 16  # class, distillation and register tokens before the patches
-OTHER_SIZE = 1.5  # times the example's sides, where a second size tells rows and columns from channels
+OTHER_SIZE = (
+    1.5  # times the example's sides, where a second size tells rows and columns from channels
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,7 +227,15 @@ def _shape(record: Record, batch, grid):
     if len(shape) == 4 and channel in (1, 3):
         height, width = shape[2:] if channel == 1 else shape[1:3]
         if spatial or _is_part(height, width, record.grids):
-            return shape, "nchw" if channel == 1 else "nhwc", shape[channel], height, width, 0, False
+            return (
+                shape,
+                "nchw" if channel == 1 else "nhwc",
+                shape[channel],
+                height,
+                width,
+                0,
+                False,
+            )
     return shape, None, 0, 0, 0, 0, len(shape) in (3, 4)
 
 
@@ -296,7 +317,9 @@ def with_layout(call: Call, layout: str) -> Call:
 @torch.no_grad()
 def _unread(module, example, found):
     """Names of the last calls with a class token of whose patches the classifier reads nothing: other values there leave its input as it is."""
-    last = [call for call in found.calls if call.layout == "tokens" and call.prefix and call.container]
+    last = [
+        call for call in found.calls if call.layout == "tokens" and call.prefix and call.container
+    ]
     names, read = [], _read_by_head(module, example, found) if last else None
     for call in reversed(last):
         changed = _read_by_head(module, example, found, call)
@@ -339,5 +362,3 @@ def replaced(output, tensor: torch.Tensor):
     if torch.is_tensor(output):
         return tensor
     return type(output)([tensor, *output[1:]])
-
-

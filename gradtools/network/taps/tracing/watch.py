@@ -137,7 +137,10 @@ class Watch(TorchFunctionMode):
         axes = layouts.follow(name, args, kwargs, before, output) if output.dim() > 2 else Axes()
         if output.dim() == 4 and axes.spatial and axes.channel in (1, 3):
             height, width = [output.shape[axis] for axis in (1, 2, 3) if axis != axes.channel]
-            self.grids = (*(grid for grid in self.grids if grid != (height, width)), (height, width))
+            self.grids = (
+                *(grid for grid in self.grids if grid != (height, width)),
+                (height, width),
+            )
         alike = [
             self.seen[tensor]
             for tensor, own in before
