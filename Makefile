@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all bench lint format types weights clean
+.PHONY: demo test test-all bench coverage lint format types docs weights clean
 
 demo: .venv/ready
 	$(BIN)/gradtools demo demo --force
@@ -16,6 +16,9 @@ test-all: .venv/ready
 bench: .venv/ready
 	$(BIN)/python tests/bench/run.py
 
+coverage: .venv/ready
+	$(BIN)/python tests/bench/coverage.py
+
 lint: .venv/ready
 	$(BIN)/ruff check gradtools tests
 	$(BIN)/ruff format --check gradtools tests
@@ -26,6 +29,9 @@ format: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
+
+docs: .venv/ready
+	$(BIN)/python tests/support/store_page.py
 
 weights: .venv/ready
 	$(BIN)/python -m gradtools.training.bundled_networks

@@ -10,11 +10,15 @@ import threading
 
 
 class Interrupted(BaseException):
-    """The job was asked to stop and did; `exit_status` is 130 or 143. No `Exception`: nothing on the way may swallow it."""
+    """The job was asked to stop and did; `exit_status` is 130 or 143. No `Exception`: nothing on the way may swallow it.
 
-    def __init__(self, number):
+    `kept` says what is left of the job and how to resume it, '' where nothing is.
+    """
+
+    def __init__(self, number: int):
         super().__init__()
         self.exit_status = 128 + number
+        self.kept = ""
 
 
 def raised(number, frame):

@@ -75,7 +75,7 @@ def test_arrows_point_down(path):
 STORED = {
     "samples", "classes", "boxes", "model", "outputs", "taps", "maps", "pairs", "similarity", "neighbors",
     "augmentation", "decoding", "clusters", "linkage", "projection", "channels", "tables", "history", "digests",
-    "sample", "map", "pair", "box", "step", "class", "label", "byte", "other", "embedding", "other_map",
+    "sample", "map", "pair", "box", "step", "class", "label", "byte", "other", "embedding", "other_map", "region", "threshold", "localization", "masks",
 }  # fmt: skip
 
 
@@ -130,6 +130,33 @@ def test_every_command_is_installed_and_runs_from_bin():
     assert scripts == expected
     assert {path.name for path in (ROOT / "bin").iterdir()} == expected
     assert all((PACKAGE / "cli" / f"{name}.py").exists() for name in COMMANDS)
+
+
+def test_the_wheel_has_every_file_but_the_training_code():
+    """The packages and patterns of setup.cfg reach every file below gradtools/."""
+    find_packages = pytest.importorskip("setuptools").find_packages
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    found, data = config["options.packages.find"], config["options.package_data"]
+    packages = set(
+        find_packages(ROOT, include=found["include"].split(), exclude=found["exclude"].split())
+    )
+    patterns = [
+        f"{package.replace('.', '/')}/{pattern}"
+        for package, text in data.items()
+        for pattern in text.split()
+        if package in packages
+    ]
+    for path in PACKAGE.rglob("*"):
+        name = path.relative_to(ROOT)
+        if path.is_dir() or "__pycache__" in name.parts:
+            continue
+        shipped = (
+            ".".join(name.parent.parts) in packages
+            if path.suffix == ".py"
+            else any(name.match(pattern) for pattern in patterns)
+        )
+        assert shipped == ("training" not in name.parts), name
 
 
 def test_readme_names_every_command_and_only_options_that_are_there():

@@ -144,28 +144,6 @@ def scene_of(half, label, number, seed=0, heights=LARGE_HEIGHTS):
     return scene(of_class[rng.integers(len(of_class))], photographs(half), rng, heights)
 
 
-def write_digits(folder, half):
-    """
-    Write one half of the handwritten digits as image folders, FOLDER/CLASS/INDEX.png (8 x 8 pixels, 8-bit grey).
-
-    Parameters
-    ----------
-    folder : path
-        Made if need be; files of the same name are replaced.
-    half : str
-        "train" or "heldout"; INDEX is the digit's place in `load_digits`, so it never stands in both.
-
-    Raises
-    ------
-    GradtoolsError
-        Another half.
-    """
-    chosen = digits(half)
-    make_class_folders(folder)
-    for image, label, index in zip(*chosen):
-        Image.fromarray(image).save(Path(folder) / CLASSES[label] / f"{index:04d}.png")
-
-
 def write_scenes(folder, half, per_class, seed=0, heights=LARGE_HEIGHTS):
     """
     Write scenes with their boxes and masks; the same arguments give the same bytes.

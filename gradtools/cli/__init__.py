@@ -13,7 +13,7 @@ import sys
 import click
 
 from gradtools import __version__, interrupt
-from gradtools.errors import GradtoolsError
+from gradtools.errors import GradtoolsError, suggest
 
 COMMANDS = {
     "extract": "Images + model -> features: logits, and at every tap activation, gradient, contribution.",
@@ -48,12 +48,8 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx, args):
         if args and args[0] not in COMMANDS:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], COMMANDS, 1)
             raise click.UsageError(
-                f"no command {args[0]!r}"
-                + (f"; did you mean {near[0]}?" if near else "; gradtools --help lists them")
+                f"no command {args[0]!r} (gradtools --help lists them); {suggest(args[0], COMMANDS)}"
             )
         return super().resolve_command(ctx, args)
 
@@ -143,7 +139,9 @@ def _report(error, called):
     elif isinstance(error, click.ClickException):
         message, status = error.format_message(), 2 if isinstance(error, click.UsageError) else 1
     elif isinstance(error, (click.Abort, interrupt.Interrupted)):
-        message, status = "interrupted", getattr(error, "exit_status", 130)
+        kept = getattr(error, "kept", "")
+        message = f"interrupted: {kept}" if kept else "interrupted"
+        status = getattr(error, "exit_status", 130)
     elif isinstance(error, MemoryError):
         message, status = "out of memory: ask for fewer taps or rows at once", 1
     else:

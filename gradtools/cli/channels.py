@@ -1,15 +1,21 @@
 """gradtools channels"""
 
-import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from gradtools.cli import ablations, options, passes
+from gradtools.cli import ablation as measured
+from gradtools.cli import options, passes
+from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
-from gradtools.tables import channels_text
-from gradtools.tables.rows import FORMS
+from gradtools.tables.render import FOR_PROGRAMS, FORMS, write_tables
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
+
+if TYPE_CHECKING:
+    from gradtools.network.models import Model
+    from gradtools.selection.channels import Top
+    from gradtools.store.reading import Store
 
 
 @options.command(
@@ -73,33 +79,42 @@ from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 @click.option(
     "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
 )
-@options.model_or_none
-@ablations.asked
+@passes.network_or_none
+@measured.ablation
+@passes.score
+@passes.compute(8)
+@passes.job
 @click.option(
     "--format", "form", type=click.Choice(list(FORMS)), help="Print the tables in this form."
 )
 @options.text_forms
 def command(
-    console,
-    path,
-    output,
-    force,
-    carry,
-    form,
-    top,
-    ranking,
-    figure,
-    picture,
-    images_dir,
-    model,
-    weights,
-    trust_weights,
-    preprocess,
-    class_names,
-    head,
-    **chosen,
-):
-    """Which feature maps matter: how the channels of each tap are distributed and ranked, for every class and over all.
+    console: Console,
+    path: str | None,
+    output: str | None,
+    force: bool,
+    carry: bool | None,
+    where: tuple[str, ...],
+    tap: tuple[str, ...],
+    by: str,
+    of: str | None,
+    top: int,
+    ranking: str,
+    profiles: bool,
+    bins: int,
+    resamples: int,
+    seed: int,
+    figure: str | None,
+    picture: str | None,
+    images_dir: str | None,
+    network: passes.Network,
+    ablation: measured.Ablation,
+    score: passes.Score,
+    compute: passes.Compute,
+    job: passes.Job,
+    form: str | None,
+) -> None:
+    """Measure which feature maps matter: the distribution and rankings of the channels of each tap, for every class and over all.
 
     Reads the gradients, activations and contributions of extract. The tables are in the output; --of prints the top channels of one
     class or image. The maps of a sheet are those of extract --maps activation, or come from the --model, for its images alone.
@@ -107,38 +122,44 @@ def command(
     --ablate measures instead what the score loses without each channel, without subsets of them, and along every ranking; from a
     store, whose images are found again, or from IMAGES. What lies before a tap runs once an image. The output takes every other option.
     """
-    measured = {name: chosen.pop(name) for name in ablations.NAMES}
-    ablations.check(measured["ablate"], model)
-    if measured["ablate"]:
-        network = functools.partial(
-            passes.load, console, model, weights, trust_weights, preprocess, class_names, head
-        )
-        return ablations.run(
+    measured.check(ablation.ablate, network.model)
+    if ablation.ablate:
+        target = passes.output_file(output)
+        measured.check_figure(figure, ablation.steps)
+        from gradtools import store
+
+        store.check_output(target, force)
+        name, results = measured.measure(
             console,
-            path,
-            passes.output(output),
-            form,
-            force,
-            carry,
-            figure,
-            chosen["where"],
-            images_dir,
-            chosen["tap"],
-            chosen["resamples"],
-            chosen["seed"],
-            network,
-            measured,
+            options.input_store(path),
+            target,
+            network=network,
+            ablation=ablation,
+            score=score,
+            compute=compute,
+            job=job,
+            tap=tap,
+            where=where,
+            images_dir=images_dir,
+            carry=carry,
+            force=force,
+            resamples=resamples,
+            seed=seed,
         )
-    if chosen["bins"] % 2 == 0:
-        raise UsageError(
-            f"--bins {chosen['bins']}: give an odd number, so that zero lies in the middle of a bin"
-        )
-    if chosen["profiles"] and (chosen["of"] or carry):
-        raise UsageError(
-            "--profiles is over all classes, and its samples are other ones: leave out --of and --carry"
-        )
-    picture = _picture(figure, picture, chosen["of"])
-    form = form or ("text" if chosen["of"] and not output else None)
+        if figure:
+            from gradtools import figures
+
+            figures.deletion_curves({name: results}, figure)
+        stream = options.table_stream(target, form)
+        if stream is not None:
+            from gradtools.tables import ablation as tables
+
+            every = form in FOR_PROGRAMS
+            write_tables(tables.tables([(None, results)], every), form or "text", stream)
+        return
+    _check(bins, profiles, of, carry)
+    picture = _picture(figure, picture, of)
+    form = form or ("text" if of and not output else None)
     source_path, target = options.input_store(path), options.output_store(output, form)
     if target is None and form is None:
         raise UsageError(
@@ -151,31 +172,22 @@ def command(
     from gradtools import store
     from gradtools.stages import channels
 
-    asked = channels.Options(**chosen)
+    asked = channels.Options(
+        tap=tap,
+        by=by,
+        of=of,
+        where=where,
+        bins=bins,
+        resamples=resamples,
+        seed=seed,
+        profiles=profiles,
+    )
     with store.read(source_path) as source:
         if figure:
-            _check_figure(
-                source,
-                channels.taps_of(source, asked.tap, one=asked.of is not None),
-                picture,
-                model,
-            )
-        network = (
-            passes.load(
-                console,
-                model,
-                weights,
-                trust_weights,
-                preprocess,
-                class_names,
-                head,
-                source=source,
-                images_dir=images_dir,
-            )
-            if model
-            else None
-        )
-        found = channels.channels(
+            taps = channels.taps_of(source, tap, one=of is not None)
+            _check_figure(source, taps, picture, network.model)
+        model = network.load(console, None, source, images_dir) if network.model else None
+        results = channels.channels(
             source,
             target,
             asked,
@@ -185,47 +197,64 @@ def command(
             progress=console.progress,
         )
         tops = (
-            [channels.top(source, one, found.groups, ranking, top, asked) for one in found.taps]
-            if asked.of
+            [channels.top(source, one, results.groups, ranking, top, asked) for one in results.taps]
+            if of
             else []
         )
         if picture == "sheet":
-            _draw_sheet(source, tops[0], asked.where, network, images_dir, figure, found.warnings)
+            _draw_sheet(source, tops[0], where, model, images_dir, figure, results.warnings)
         elif figure:
-            figures.channels(source.model.get("model", source.name), found, picture, figure)
+            figures.channels(source.model.get("model", source.name), results, picture, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        channels_text.show(found, tops, form or "text", stream)
+        write_tables(_tables(results, tops, form in FOR_PROGRAMS), form or "text", stream)
 
 
-def _picture(figure, picture, of):
-    """What is drawn (str, None for nothing); refuses options that would do nothing."""
+def _tables(results, tops, every):
+    """The tables of the top channels where there are some, for people before those of all channels."""
+    from gradtools.tables import channels
+
+    several, warnings = len(tops) > 1, results.warnings
+    made = [channels.top_table(top, every, several, warnings) for top in tops]
+    if not (tops and every):
+        whose = results.groups.whose
+        made += channels.tables([(None, results.tables)], every, whose, warnings)
+    return made
+
+
+def _check(bins, profiles, of, carry):
+    """Refuse options that do not go together."""
+    if bins % 2 == 0:
+        raise UsageError(
+            f"--bins {bins}: give an odd number, so that zero lies in the middle of a bin"
+        )
+    if profiles and (of or carry):
+        raise UsageError(
+            "--profiles is over all classes, and its samples are other ones: leave out --of and --carry"
+        )
+
+
+def _picture(figure: str | None, picture: str | None, of: str | None) -> str | None:
+    """What is drawn, None for nothing; refuses options that would do nothing."""
     picture = picture or ("sheet" if of else "gradient")
-    source = click.get_current_context().get_parameter_source
-    given = {
-        name
-        for name in ("top", "ranking", "picture", "model", "images_dir")
-        if source(name) is ParameterSource.COMMANDLINE
-    }
     idle = next(
-        (name for name in ("top", "ranking") if name in given),
-        "picture sheet" if picture == "sheet" else None,
+        iter(options.given("top", "ranking")), "--picture sheet" if picture == "sheet" else None
     )
     if idle and not of:
         raise UsageError(
-            f"--{idle} is about the top channels of one class or image: name it with --of"
+            f"{idle} is about the top channels of one class or image: name it with --of"
         )
-    if "picture" in given and not figure:
+    if options.given("picture") and not figure:
         raise UsageError("--picture says what --figure FILE draws: add that")
-    idle = next((name for name in ("model", "images_dir") if name in given), None)
+    idle = next(iter(options.given("model", "images_dir")), None)
     if idle and not (figure and picture == "sheet"):
-        raise UsageError(
-            f"--{idle.removesuffix('_dir')} is about the images of a sheet: add --of and --figure FILE"
-        )
+        raise UsageError(f"{idle} is about the images of a sheet: add --of and --figure FILE")
     return picture if figure else None
 
 
-def _check_figure(source, taps, picture, model):
+def _check_figure(
+    source: "Store", taps: Sequence[str], picture: str | None, model: str | None
+) -> None:
     """Refuse a picture that could not be drawn."""
     from gradtools.stages import channels
 
@@ -235,20 +264,23 @@ def _check_figure(source, taps, picture, model):
         channels.check_maps(source, taps[0], model)
 
 
-def _draw_sheet(source, top, where, network, images_dir, figure, warnings):
-    """The images that activate the top channels most, among all that meet --where."""
+def _draw_sheet(
+    source: "Store",
+    top: "Top",
+    where: Sequence[str],
+    model: "Model | None",
+    images_dir: str | None,
+    figure: str,
+    warnings: Sequence[str],
+) -> None:
+    """Draw the images that activate the top channels most, among all that meet --where."""
     from gradtools import figures
     from gradtools.selection import samples
     from gradtools.stages import channels
 
-    found = channels.most_activating(
-        source,
-        top.tap,
-        top.channels,
-        samples.select(source, where),
-        model=network,
-        images_dir=images_dir,
+    keep = samples.select(source, where)
+    images = channels.most_activating(
+        source, top.tap, top.channels, keep, model=model, images_dir=images_dir
     )
-    figures.channel_sheet(
-        source, top, found, figure, images_dir, network.preprocess if network else None, warnings
-    )
+    preprocess = model.preprocess if model else None
+    figures.channel_sheet(source, top, images, figure, images_dir, preprocess, warnings)

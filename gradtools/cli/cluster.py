@@ -2,14 +2,7 @@
 
 import click
 
-from gradtools.cli import options
-from gradtools.tables.rows import left_out, number, write_table
-
-NOTES = (
-    "ARI, NMI against the true classes, mean +- spread over the repeats; interval: 95 %, from half samples clustered anew.",
-    "ARI(argmax): against the network's own answers. Where it is 1, the clusters are the predictions.",
-    "weight: the class row of the prediction; argmax: the prediction itself; random: permuted labels.",
-)
+from gradtools.cli import options, terminal
 
 
 @options.command(
@@ -83,14 +76,35 @@ NOTES = (
 )
 @options.figure
 @options.text_forms
-def command(console, path, output, force, carry, form, figure, **chosen):
+def command(
+    console,
+    path,
+    output,
+    force,
+    carry,
+    feature,
+    method,
+    where,
+    k,
+    pca,
+    normalize,
+    n_init,
+    covariance,
+    linkage,
+    seed,
+    repeats,
+    resamples,
+    intervals,
+    figure,
+    form,
+):
     """Cluster features by k-means, Gaussian mixture or agglomeration, with the controls that say what it means.
 
     Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv.
     """
     from gradtools import store
-    from gradtools.selection import samples
     from gradtools.stages import cluster
+    from gradtools.tables.clustering import of_results
 
     if figure:
         from gradtools import figures
@@ -98,89 +112,44 @@ def command(console, path, output, force, carry, form, figure, **chosen):
         figures.check(figure)
     source_path = options.input_store(path)
     target = options.output_store(output, form)
-    source_path, asked = options.split_feature(source_path)
-    chosen["features"] = (*asked, *chosen.pop("feature"))
-    chosen["methods"] = chosen.pop("method")
+    source_path, named = options.split_feature(source_path)
+    wanted = cluster.Options(
+        feature=(*named, *feature),
+        method=method,
+        where=where,
+        k=k,
+        pca=pca,
+        normalize=normalize,
+        n_init=n_init,
+        covariance=covariance,
+        linkage=linkage,
+        seed=seed,
+        repeats=repeats,
+        intervals=intervals,
+        resamples=resamples,
+    )
     with store.read(source_path) as source:
-        found, projections = cluster.cluster(
+        results, projections = cluster.cluster(
             source,
             target,
-            cluster.Options(**chosen),
+            wanted,
             carry=options.carried(carry, source_path, target),
             force=force,
             say=console.say,
             progress=console.progress,
         )
         if figure:
-            classes = samples.group(source, chosen["where"], lambda line: None).classes
-            figures.projections(
-                source.model.get("model", source.name),
-                classes,
-                source.class_names,
-                found,
-                projections,
-                figure,
-            )
+            _draw(source, where, results, projections, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        rows = [
-            row
-            for result in found
-            for row in ([_row(result)] if form is None else _repeats(result))
-        ]
-        write_table(
-            rows,
-            list(rows[0]),
-            form or "text",
-            f"{found[0].facts['k']} clusters of {max(result.facts['rows'] for result in found)} samples",
-            [*_controls(found[0].facts), *dict.fromkeys(left_out(found)), *NOTES],
-            stream,
-        )
+        terminal.print_tables(of_results(results, every=form is not None), form, stream)
 
 
-def _row(result):
-    """One clustering, over its repeats, for people."""
+def _draw(source, where, results, projections, figure):
+    """Draw the samples in the plane of two principal components, by class and by cluster."""
+    from gradtools import figures
+    from gradtools.selection import samples
 
-    def spread(name):
-        values = result.columns[name]
-        return number(float(values.mean()), 3) + (
-            f" ±{values.std():.3f}" if len(values) > 1 and values.std() == values.std() else ""
-        )
-
-    facts = result.facts
-    interval = f"[{number(facts['ari_low'], 3)}, {number(facts['ari_high'], 3)}]"
-    return {
-        "feature": result.feature,
-        "method": result.method,
-        "ARI": spread("ari"),
-        "interval": interval,
-        "NMI": spread("nmi"),
-        "silhouette": spread("silhouette"),
-        "sil. true": number(float(result.columns["silhouette_true"][0]), 3),
-        "ARI(argmax)": spread("ari_argmax"),
-    }
-
-
-def _repeats(result):
-    """One row a repeat, for programs."""
-    names = list(result.columns)
-    return [
-        {
-            "feature": result.feature,
-            "method": result.method,
-            **{name: float(value) for name, value in zip(names, values)},
-        }
-        for values in zip(*(result.columns[name] for name in names))
-    ]
-
-
-def _controls(facts):
-    """The control rows in words."""
-    if "argmax_ari" in facts:
-        yield f"argmax itself: ARI {facts['argmax_ari']:.3f}, NMI {facts['argmax_nmi']:.3f}"
-    if "random_ari" in facts:
-        ari, nmi = (
-            f"{facts[f'random_{index}']:.3f} ±{facts[f'random_{index}_sd']:.3f}"
-            for index in ("ari", "nmi")
-        )
-        yield f"random labels: ARI {ari}, NMI {nmi}"
+    classes = samples.group(source, where, lambda line: None).classes
+    name = source.model.get("model", source.name)
+    figures.projections(name, classes, source.class_names, results, projections, figure)

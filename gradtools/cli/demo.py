@@ -2,8 +2,7 @@
 
 import click
 
-from gradtools.cli import options
-from gradtools.tables.render import write_tables
+from gradtools.cli import options, terminal
 
 
 @options.command("demo", ["gradtools demo", "gradtools demo elsewhere --force"])
@@ -20,7 +19,7 @@ def command(console, folder, force):
     from gradtools.stages import demo, evaluate
 
     subjects, files = demo.run(folder, force=force, say=console.say, progress=console.progress)
-    write_tables(evaluate.evaluate(subjects), "text")
+    terminal.print_tables(evaluate.evaluate(subjects))
     print("Stores and pictures:")
     for path in files:
         print(f"  {path}")

@@ -1,17 +1,17 @@
 """gradtools dendrogram"""
 
+from typing import TYPE_CHECKING, TextIO
+
 import click
 
 from gradtools.cli import options
-from gradtools.tables.wording import LINKAGES
+from gradtools.cli.terminal import Console
+from gradtools.errors import UsageError
+from gradtools.tables.wording import LINKAGES, LINKED_ON
 
-compatible = click.option(
-    "--linkage-on",
-    type=click.Choice(["rows", "seed", "intent"]),
-    default="rows",
-    help="What linkage is given: the rows; or, as the blog post, the whole matrix (1 - cosine)/2 as if its rows were the samples, "
-    "or its upper triangle less the minimum, as was meant.",
-)
+if TYPE_CHECKING:
+    from gradtools.selection.trees import Tree
+    from gradtools.tables import trees
 
 
 @options.command(
@@ -29,7 +29,7 @@ compatible = click.option(
 @click.option(
     "--metric",
     metavar="M",
-    help="euclidean, cosine or correlation.  [default: euclidean of --rows post, else cosine]",
+    help="euclidean, cosine or correlation.  [default: euclidean of --rows standardised, else cosine]",
 )
 @click.option(
     "--linkage",
@@ -37,7 +37,13 @@ compatible = click.option(
     default="ward",
     help="How far apart two clusters are.",
 )
-@compatible
+@click.option(
+    "--linkage-on",
+    type=click.Choice(list(LINKED_ON)),
+    default="rows",
+    help="What linkage is given: the rows; or the blog post's matrix (1 - cosine)/2, as-published whole, as if its rows were the "
+    "samples, or as-meant, its upper triangle less the minimum.",
+)
 @options.where
 @click.option("--k", type=click.IntRange(1), help="Cut into so many clusters.")
 @click.option(
@@ -51,7 +57,7 @@ compatible = click.option(
     type=click.FloatRange(0),
     metavar="T",
     help="Height below which clusters have colours.  [default: the cut; without one .7 of the way from the lowest merge to the highest, "
-    "2 with --linkage-on seed or intent]",
+    "2 with --linkage-on as-published or as-meant]",
 )
 @click.option(
     "--order",
@@ -83,45 +89,100 @@ compatible = click.option(
     help="Also write the tree for programs that draw trees; '-' is stdout. --force replaces a file that exists.",
 )
 @options.text_forms
-def command(console, path, output, force, carry, form, figure, orientation, newick, find, **chosen):
-    """Hierarchical clustering of classes, images or channels.
+def command(
+    console: Console,
+    path: str | None,
+    output: str | None,
+    force: bool,
+    carry: bool | None,
+    feature: tuple[str, ...],
+    rows: str | None,
+    metric: str | None,
+    linkage: str,
+    linkage_on: str,
+    where: tuple[str, ...],
+    k: int | None,
+    cut_height: float | None,
+    color_threshold: float | None,
+    order: str | None,
+    find: tuple[str, ...],
+    resamples: int,
+    seed: int,
+    figure: str | None,
+    orientation: str | None,
+    newick: str | None,
+    form: str | None,
+) -> None:
+    """Cluster classes, images or channels hierarchically.
 
     Prints the tree where stdout is a terminal and no -o is given: all leaves of a small one, else its top, down to the
-    clusters of the cut. Ward's heights are euclidean distances of the rows; classes are row-standardised (--rows post).
+    clusters of the cut. Ward's heights are euclidean distances of the rows; classes are row-standardised (--rows standardised).
     Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted.
     """
     from gradtools import store
     from gradtools.stages import dendrogram
-    from gradtools.tables import trees
+    from gradtools.stages.dendrogram import newick as files
 
     if figure:
         from gradtools import figures
 
         figures.check(figure)
     if newick:
-        from gradtools.stages.dendrogram import newick as files
-
         files.check(newick)
     source_path, named = options.split_feature(options.input_store(path))
-    form = trees.one_text(form, newick)
-    target = options.output_store(output, form)
-    chosen["features"] = (*named, *chosen.pop("feature"))
+    target = options.output_store(output, _text_form(form, newick))
     with store.read(source_path) as source:
         tree = dendrogram.dendrogram(
             source,
             target,
-            dendrogram.Options(**chosen),
+            dendrogram.Options(
+                feature=(*named, *feature),
+                rows=rows,
+                metric=metric,
+                linkage=linkage,
+                linkage_on=linkage_on,
+                where=where,
+                k=k,
+                cut_height=cut_height,
+                color_threshold=color_threshold,
+                order=order,
+                resamples=resamples,
+                seed=seed,
+            ),
             carry=options.carried(carry, source_path, target),
             force=force,
             say=console.say,
             progress=console.progress,
         )
         model = source.model.get("model", source.name)
-        found = {text: dendrogram.around(source, tree, text) for text in find}
+        around = {name: dendrogram.around(source, tree, name) for name in find}
     if figure:
         figures.tree(model, tree, orientation, figure)
     if newick:
         files.write(tree, newick)
     stream = options.table_stream(target, form)
-    if stream is not None and form != "newick":
-        trees.show(tree, found, form or "text", stream)
+    if stream is not None and newick != "-":
+        _print_tree(tree, around, form or "text", stream)
+
+
+def _text_form(form: str | None, newick: str | None) -> str | None:
+    """Return what goes to stdout as text: a form of the tables, the Newick line, or None."""
+    if newick != "-":
+        return form
+    if form:
+        raise UsageError(
+            f"--{form} and --newick - both are text on standard output: write one of them to a file"
+        )
+    return "newick"
+
+
+def _print_tree(tree: "Tree", around: "trees.Found", form: str, stream: TextIO) -> None:
+    """Print the drawing and the tables of a tree."""
+    from gradtools.tables import trees
+    from gradtools.tables.render import FOR_PROGRAMS, write_tables
+
+    every = form in FOR_PROGRAMS
+    if not every:
+        lines = [trees.title(tree), *trees.drawn(tree, getattr(stream, "encoding", None)), "", ""]
+        stream.write("\n".join(lines))
+    write_tables(trees.tables(tree, around, every), form, stream)

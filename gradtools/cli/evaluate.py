@@ -2,8 +2,8 @@
 
 import click
 
-from gradtools.cli import options
-from gradtools.tables.render import FORMS, write_tables
+from gradtools.cli import options, terminal
+from gradtools.tables.render import FORMS
 from gradtools.tables.wording import LAYOUTS
 
 
@@ -11,7 +11,7 @@ from gradtools.tables.wording import LAYOUTS
     "evaluate",
     [
         "gradtools evaluate photos-similarity.h5 photos-clusters.h5",
-        "gradtools evaluate results/*.h5 --layout seed --published --format latex",
+        "gradtools evaluate results/*.h5 --layout gradient-similarity --published --format latex",
     ],
 )
 @click.argument("paths", nargs=-1, metavar="STORES...")
@@ -23,7 +23,7 @@ from gradtools.tables.wording import LAYOUTS
 @click.option(
     "--published",
     is_flag=True,
-    help="With --layout seed: the blog post's values too, of other images.",
+    help="With --layout gradient-similarity: the blog post's values too, of other images.",
 )
 @click.option(
     "--format",
@@ -55,8 +55,7 @@ def command(console, paths, layout, published, form, figure, force, picture):
 
         figures.check(figure)
     subjects = evaluate.gather(paths or [options.input_store(None)])
-    found = evaluate.evaluate(subjects, layout, published)
-    write_tables(found, form)
+    terminal.print_tables(evaluate.evaluate(subjects, layout, published), form)
     for line in evaluate.missing(subjects, layout):
         console.say(line)
     if figure:

@@ -3,6 +3,7 @@
 import click
 
 from gradtools.cli import options, passes
+from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 
@@ -14,7 +15,7 @@ from gradtools.errors import UsageError
     ],
 )
 @click.argument("images", nargs=-1, metavar="IMAGES...")
-@options.model
+@passes.network
 @options.output
 @passes.listing
 @click.option(
@@ -30,7 +31,7 @@ from gradtools.errors import UsageError
     metavar="T",
     help="What is differentiated: argmax, label, a class NAME or ID, or diff:A,B.",
 )
-@passes.scored
+@passes.score
 @click.option(
     "--maps",
     multiple=True,
@@ -59,74 +60,76 @@ from gradtools.errors import UsageError
 @click.option(
     "--embedding",
     is_flag=True,
-    help="Also store what the last layer reads (feature embedding); not by default, it is as large as the logits' layer is wide.",
+    help="Also store what the last layer reads, as feature embedding; not by default, for it is as large as an activation.",
 )
 @options.seed
-@passes.computed
+@passes.compute(32)
+@passes.job
 def command(
-    console,
-    images,
-    model,
-    weights,
-    trust_weights,
-    preprocess,
-    class_names,
-    head,
-    output,
-    force,
-    restart,
-    files_from,
-    null,
-    annotations,
-    threads,
-    workers,
-    max_skipped,
-    strict,
-    maps,
-    augment,
-    augment_kind,
-    seed,
-    **chosen,
-):
-    """One pass over the images: logits, and at every tap activation, gradient, contribution and active share.
+    console: Console,
+    images: tuple[str, ...],
+    network: passes.Network,
+    output: str | None,
+    force: bool,
+    listing: passes.Listing,
+    tap: tuple[str, ...],
+    target: str,
+    score: passes.Score,
+    maps: tuple[str, ...],
+    map_dtype: str,
+    augment: int,
+    augment_kind: tuple[str, ...],
+    embedding: bool,
+    seed: int,
+    compute: passes.Compute,
+    job: passes.Job,
+) -> None:
+    """Run the network once over the images: logits, and at every tap activation, gradient, contribution and active share.
 
     IMAGES is a folder of class folders, a flat folder, files, or a CSV manifest (path,label[,x0,y0,x1,y1]). All taps
-    come from one forward and one backward pass. --annotations gives the images boxes, masks and labels. A job that was killed goes on when the same command is given again.
-    With --augment, versions of the images lie behind them as samples that know their original: gradtools similarity
-    says how alike they are, and every other table is of the images alone.
+    come from one forward and one backward pass. --annotations gives the images boxes, masks and labels. A job that was
+    killed resumes when the same command is given again.
+    With --augment, changed versions of the images are samples behind the images: gradtools similarity measures how
+    alike they are, and every other table is of the images alone.
     """
-    target = passes.output(output)
-    if not images and files_from is None:
+    store_path = passes.output_file(output)
+    if not images and listing.files_from is None:
         raise UsageError(
             "no images: name a folder, files or a manifest, or a list with --files-from"
         )
     if augment_kind and not augment:
-        raise UsageError("--augment-kind: say with --augment N how many versions of each kind")
+        raise UsageError(
+            "--augment-kind: give the number of versions of each kind with --augment N"
+        )
     from gradtools import store
 
-    store.check_output(target, force)
+    store.check_output(store_path, force)
     from gradtools.images import versions
 
-    chosen["augment"] = versions.parse(augment_kind, augment, seed) if augment else None
-    listed = passes.listed(
-        console, images, files_from, null, annotations, chosen["label_map"], strict
-    )
-    network = passes.load(
-        console, model, weights, trust_weights, preprocess, class_names, head, listed=listed
-    )
+    kinds = versions.parse(augment_kind, augment, seed) if augment else None
+    listed = listing.read(console, images, score.label_map, job.strict)
+    model = network.load(console, listed)
     from gradtools.stages import extract
 
-    chosen["compress"] = chosen["compress"] == "gzip"
     extract.extract(
         listed,
-        network,
-        target,
-        extract.Options(maps=tuple(dict.fromkeys(maps)), **chosen),
-        threads=threads,
-        workers=workers,
-        max_skipped="0" if strict else max_skipped,
+        model,
+        store_path,
+        extract.Options(
+            tap=tap,
+            target=target,
+            maps=tuple(dict.fromkeys(maps)),
+            map_dtype=map_dtype,
+            augment=kinds,
+            embedding=embedding,
+            **vars(score),
+            **vars(compute),
+        ),
+        threads=job.threads,
+        workers=job.workers,
+        max_skipped=job.allowed,
         force=force,
-        restart=restart,
+        restart=job.restart,
         say=console.say,
         progress=console.progress,
     )

@@ -1,15 +1,17 @@
 """gradtools help"""
 
 import sys
+from types import ModuleType
 
 import click
 
 from gradtools.cli import options
+from gradtools.cli.terminal import Console
 
 
 @options.command("help", ["gradtools help", "gradtools help mathematics#pair-auc"])
 @click.argument("name", required=False, metavar="[NAME]")
-def command(console, name):
+def command(console: Console, name: str | None) -> None:
     """The pages that ship with gradtools, a section of one, or the options of a command.
 
     On a terminal a page is shown through a pager; in a pipe it is Markdown. Without a name: the list of the pages.
@@ -31,7 +33,7 @@ def command(console, name):
         sys.stdout.write(pages.text(name))
 
 
-def _list(pages):
+def _list(pages: ModuleType) -> None:
     """Print a line a page, and what else NAME may be."""
     names = pages.names()
     width = max(map(len, names))
@@ -42,12 +44,12 @@ def _list(pages):
     )
 
 
-def _rendered(markdown):
-    """Markdown with the terminal's own styles (str)."""
-    from rich.console import Console
+def _rendered(markdown: str) -> str:
+    """Return Markdown with the terminal's own styles."""
+    from rich.console import Console as Terminal
     from rich.markdown import Markdown
 
-    terminal = Console()
+    terminal = Terminal()
     with terminal.capture() as capture:
         terminal.print(Markdown(markdown), width=min(terminal.width, 100))
     return capture.get()

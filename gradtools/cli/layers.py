@@ -2,9 +2,8 @@
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, passes, terminal
 from gradtools.errors import UsageError
-from gradtools.tables.rows import write_table
 
 
 @options.command(
@@ -15,7 +14,7 @@ from gradtools.tables.rows import write_table
     ],
 )
 @click.argument("model", metavar="MODEL")
-@options.weights
+@passes.reading
 @click.option(
     "--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here."
 )
@@ -24,29 +23,28 @@ from gradtools.tables.rows import write_table
     metavar="S|HxW",
     help="Side of the square input, or height and width.  [default: the preprocessing's, or 224]",
 )
-@options.head
 @options.text_forms
-def command(console, model, weights, trust_weights, preprocess, size, head, form):
+def command(
+    console: terminal.Console,
+    model: str,
+    reading: passes.Reading,
+    preprocess: str | None,
+    size: str | None,
+    form: str | None,
+) -> None:
     """List a model's taps: shape, number of calls, and what the gradient there can know.
 
     A gradient that is constant over positions and the same for unrelated images equals the class row of the target:
     it holds nothing beyond the target's label.
     """
     from gradtools.stages import layers
+    from gradtools.tables import taps
 
     given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
-    rows, notes = layers.describe(
-        model,
-        weights,
-        preprocess=given,
-        size=_size(size),
-        trust=trust_weights,
-        **options.head_options(head),
-        **options.network_options(),
-    )
+    rows, notes = layers.describe(model, preprocess=given, size=_size(size), **reading.settings)
     for note in notes:
         console.say(note)
-    write_table(rows, list(rows[0]), form or "text")
+    terminal.print_tables([taps.build(model, rows)], form)
 
 
 def _size(text):

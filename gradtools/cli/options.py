@@ -4,9 +4,11 @@ import functools
 import sys
 
 import click
+from click.core import ParameterSource
 
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+from gradtools.tables.wording import ROWS
 
 WRITTEN = {
     "output": "-o",
@@ -105,10 +107,17 @@ feature = click.option(
     help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
 )
 
+
+def stored_rows(word: str | None) -> str | None:
+    """Return the word of a store for one of --rows."""
+    return next((stored for stored, shown in ROWS.items() if shown == word), None)
+
+
 rows = click.option(
     "--rows",
-    type=click.Choice(["post", "raw", "gauge"]),
-    help="Of vectors: less their own mean and over their deviation, as they are, or less the mean row.  [default: post for classes, else raw]",
+    type=click.Choice(list(ROWS.values())),
+    callback=lambda _context, _parameter, word: stored_rows(word),
+    help="Of vectors: less their own mean and over their deviation (dividing by D - 1), as they are, or less the mean row of the chosen samples (of class rows: of all classes).  [default: standardised for classes, else raw]",
 )
 
 where = click.option(
@@ -156,102 +165,22 @@ text_forms = combine(
     ),
 )
 
-NETWORK = "gradtools.network"  # where a command's context keeps the options of `further`
 
+def given(*names: str) -> list[str]:
+    """Return those of the command's options that stand on the command line, as they are written there.
 
-def _further(context, parameter, given):
-    """Keep an option that goes to `models.load` as it is, for `network_options`."""
-    context.meta.setdefault(NETWORK, {})[parameter.name] = given
-
-
-def network_options() -> dict:
-    """The options of the running command that say how its network is read, as `models.load` takes them."""
-    return {
-        name: given
-        for name, given in click.get_current_context().meta.get(NETWORK, {}).items()
-        if given is not None
-    }
-
-
-def head_options(given: str) -> dict:
-    """`--head` as `models.load` takes it."""
-    return {"no_head": given == "none", "head": None if given in ("auto", "none") else given}
-
-
-def _kept(*names, **settings):
-    return click.option(*names, expose_value=False, callback=_further, **settings)
-
-
-weights = combine(
-    click.option(
-        "--weights",
-        default="default",
-        metavar="W",
-        help="default, random, torchvision's name of weights, or the path of a state dict.",
-    ),
-    _kept(
-        "--weights-entry",
-        metavar="NAME",
-        help="Which entry of the checkpoint, as in state_dict_ema or model.state_dict.",
-    ),
-    click.option(
-        "--trust-weights",
-        is_flag=True,
-        help="Load a checkpoint that runs code of its own when it is opened.",
-    ),
-    _kept(
-        "--output-entry",
-        metavar="KEY|INDEX",
-        help="Which of several outputs of the network are the logits.",
-    ),
-    _kept(
-        "--reduce",
-        metavar="R",
-        help="Of a network that gives maps of logits: mean, max, predicted (where the class is the argmax), or a position Y,X.",
-    ),
-)
-
-_spec = {
-    "metavar": "SPEC",
-    "help": "resnet50, torchvision:NAME, timm:NAME, hf:FOLDER, file.py:callable or package.module:callable.",
-}
-head = click.option(
-    "--head",
-    default="auto",
-    metavar="auto|none|NAME",
-    help="The layer whose rows are the classes'; none: the network has no classes, its output is an embedding.",
-)
-model_setup = combine(
-    weights,
-    click.option(
-        "--preprocess",
-        metavar="P",
-        help="imagenet, imagenet-norm, none, or resize=256,crop=224,mean=a/b/c,std=a/b/c.",
-    ),
-    click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line."),
-    head,
-)
-
-model = combine(click.option("--model", required=True, **_spec), model_setup)
-model_or_none = combine(click.option("--model", **_spec), model_setup)
-
-device = combine(
-    click.option(
-        "--device",
-        default="auto",
-        metavar="D",
-        help="cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
-    ),
-    click.option(
-        "--dtype",
-        type=click.Choice(["float32", "float64"]),
-        default="float32",
-        help="Type the network computes in.",
-    ),
-    click.option(
-        "--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"
-    ),
-)
+    Parameters
+    ----------
+    names
+        Of parameters; the result is in their order.
+    """
+    context = click.get_current_context()
+    written = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    return [
+        written[name]
+        for name in names
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
 
 
 def layers(text):

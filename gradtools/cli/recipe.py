@@ -6,7 +6,7 @@ import sys
 import click
 
 from gradtools.cli import options
-from gradtools.tables.rows import write_table
+from gradtools.cli.terminal import Console
 
 
 @options.command(
@@ -17,26 +17,24 @@ from gradtools.tables.rows import write_table
     "-o", "--output", metavar="FILE", help="Where the Makefile goes.  [default: standard output]"
 )
 @click.option("-f", "--force", is_flag=True, help="Replace an output that exists.")
-def command(console, name, output, force):
-    """A ready Makefile for an experiment, or the list of those there are.
+def command(console: Console, name: str | None, output: str | None, force: bool) -> None:
+    """Print a Makefile for an experiment, or list those there are.
 
     Change the variables at its top, there or as in: make -f class-relations.mk MODEL=resnet18. Needs no input.
     """
     from gradtools.stages import recipe
 
     if name is None:
-        write_table(
-            [{"recipe": known, "what it makes": recipe.summary(known)} for known in recipe.names()],
-            ["recipe", "what it makes"],
-            stream=sys.stdout,
-        )
+        width = max(map(len, recipe.names()))
+        for known in recipe.names():
+            click.echo(f"{known:{width}}  {recipe.summary(known)}")
     elif output in (None, "-"):
         sys.stdout.write(recipe.text(name))
     else:
         _write(output, recipe.text(name), force)
 
 
-def _write(path, text, force):
+def _write(path: str, text: str, force: bool) -> None:
     """The file appears whole or not at all, and no existing one is replaced by accident."""
     from gradtools import store
 

@@ -1,11 +1,13 @@
 """gradtools saliency"""
 
 import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import click
-from click.core import ParameterSource
 
 from gradtools.cli import options, passes
+from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 DRAWING = (
@@ -21,6 +23,45 @@ DRAWING = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """Which pictures are drawn of the maps."""
+
+    overlay: str | None
+    overlay_limit: int
+    fuse: str
+    compat: str | None
+
+
+drawing = passes.record(
+    "drawing",
+    Drawing,
+    click.option(
+        "--overlay",
+        metavar="DIR",
+        help="Also draw: overlays, sheets a class, a grid, for and against, the GAM paper's panels (PNG).",
+    ),
+    click.option(
+        "--overlay-limit",
+        type=click.IntRange(1),
+        default=100,
+        metavar="N",
+        help="Pictures at most.",
+    ),
+    click.option(
+        "--fuse",
+        default="mean",
+        metavar="F",
+        help="Taps in the pictures: mean, max, product, or a weight each as in 0.3,0.7.",
+    ),
+    click.option(
+        "--compat",
+        type=click.Choice(["cam", "ones"]),
+        help="Pictures as pytorch-grad-cam (cam) or pytorch-cnn-visualizations (ones: ReLU(1 + map)) has them.",
+    ),
+)
+
+
 @options.command(
     "saliency",
     [
@@ -29,7 +70,7 @@ DRAWING = (
     ],
 )
 @click.argument("images", nargs=-1, metavar="IMAGES...|STORE")
-@options.model_or_none
+@passes.network_or_none
 @options.output
 @passes.listing
 @options.carry
@@ -74,9 +115,9 @@ DRAWING = (
 )
 @click.option(
     "--embedding",
-    default="pooled",
+    default="head-input",
     metavar="E",
-    help="What pairs compare: pooled (the head's input), output, or a tap.",
+    help="The vector of an image that pairs compare: head-input (what the last layer takes), output, or a tap.",
 )
 @options.seed
 @click.option(
@@ -84,93 +125,66 @@ DRAWING = (
     is_flag=True,
     help="Also Grad-CAM++ with exp(score) as printed, which overflows: gradcam++-literal.",
 )
-@click.option(
-    "--overlay",
-    metavar="DIR",
-    help="Also draw: overlays, sheets a class, a grid, for and against, the GAM paper's panels (PNG).",
-)
-@click.option(
-    "--overlay-limit", type=click.IntRange(1), default=100, metavar="N", help="Pictures at most."
-)
-@click.option(
-    "--fuse",
-    default="mean",
-    metavar="F",
-    help="Taps in the pictures: mean, max, product, or a weight each as in 0.3,0.7.",
-)
-@click.option(
-    "--compat",
-    type=click.Choice(["cam", "ones"]),
-    help="Pictures as pytorch-grad-cam (cam) or pytorch-cnn-visualizations (ones: ReLU(1 + map)) has them.",
-)
-@passes.scored
+@drawing
+@passes.score
 @click.option(
     "--map-dtype",
     type=click.Choice(["float32", "float16"]),
     default="float32",
     help="Type of the stored maps.",
 )
-@passes.computed
+@passes.compute(32)
+@passes.job
 def command(
-    console,
-    images,
-    model,
-    weights,
-    trust_weights,
-    preprocess,
-    class_names,
-    head,
-    output,
-    force,
-    restart,
-    files_from,
-    null,
-    annotations,
-    carry,
-    images_dir,
-    where,
-    threads,
-    workers,
-    max_skipped,
-    strict,
-    method,
-    layers,
-    channels,
-    target,
-    pairs,
-    compress,
-    overlay,
-    overlay_limit,
-    fuse,
-    compat,
-    **chosen,
-):
-    """Where an image speaks for a class, or for its likeness to another image: raw maps, one a method and tap.
+    console: Console,
+    images: tuple[str, ...],
+    network: passes.Network,
+    output: str | None,
+    force: bool,
+    listing: passes.Listing,
+    carry: bool | None,
+    images_dir: str | None,
+    where: tuple[str, ...],
+    method: tuple[str, ...],
+    tap: tuple[str, ...],
+    layers: tuple[int, ...] | None,
+    channels: tuple[str, ...],
+    target: str | None,
+    pairs: str | None,
+    embedding: str,
+    seed: int,
+    literal_exp: bool,
+    drawing: Drawing,
+    score: passes.Score,
+    map_dtype: str,
+    compute: passes.Compute,
+    job: passes.Job,
+) -> None:
+    """Map where an image supports a class, or its similarity to another image: raw maps, one a method and tap.
 
     IMAGES as for extract; or a STORE, whose images are found again and checked. All methods and taps come from one
-    forward and one backward pass; maps are kept signed and at the tap's own size. A job that was killed goes on when
+    forward and one backward pass; maps are kept signed and at the tap's own size. A job that was killed resumes when
     the same command is given again. A STORE of maps with --overlay and without --model is drawn as it is.
     """
-    drawing = {"limit": overlay_limit, "fuse": fuse, "compat": compat}
-    if overlay is not None:
-        from gradtools import figures
+    if drawing.overlay is not None:
+        from gradtools.figures import overlays
 
-        figures.overlays.check(overlay, fuse, compat)
-    if model is None:
-        return _draw_alone(console, images, images_dir, where, overlay, drawing)
-    destination = passes.output(output)
-    _check_drawing(overlay, destination)
+        overlays.check(drawing.overlay, drawing.fuse, drawing.compat)
+    if network.model is None:
+        return _draw_alone(console, images, images_dir, where, drawing)
+    store_path = passes.output_file(output)
+    _check_drawing(drawing, store_path)
     from gradtools import store
 
-    store.check_output(destination, force)
-    if not images and files_from is None:
+    store.check_output(store_path, force)
+    if not images and listing.files_from is None:
         images = (options.input_store(None),)
-    from_store = len(images) == 1 and files_from is None and store.is_store(images[0])
+    from_store = len(images) == 1 and listing.files_from is None and store.is_store(images[0])
     if not from_store and (where or images_dir or carry):
         raise UsageError(
             "--where, --images and --carry are about the images of a store: give one, as in gradtools saliency photos.h5"
         )
-    if from_store and annotations:
+    if from_store and listing.annotations:
         raise UsageError(
             "--annotations go with images, and a store has those it was made with: make it again with them"
         )
@@ -179,114 +193,97 @@ def command(
         if from_store:
             source = stack.enter_context(store.read(images[0]))
         else:
-            listed = passes.listed(
-                console, images, files_from, null, annotations, chosen["label_map"], strict
-            )
-        network = passes.load(
-            console,
-            model,
-            weights,
-            trust_weights,
-            preprocess,
-            class_names,
-            head,
-            listed=listed,
-            source=source,
-            images_dir=images_dir,
-        )
+            listed = listing.read(console, images, score.label_map, job.strict)
+        model = network.load(console, listed, source, images_dir)
         from gradtools.stages import saliency
 
-        asked = saliency.Options(
-            method=tuple(dict.fromkeys(method)),
-            channels=tuple(dict.fromkeys(channels)),
-            pairs=pairs,
-            compress=compress == "gzip",
-            layers=max(layers) if layers else None if chosen["tap"] else 1,
-            target=target or ("cosine" if pairs else "argmax"),
-            **chosen,
-        )
         saliency.saliency(
             listed,
-            network,
-            destination,
-            asked,
+            model,
+            store_path,
+            saliency.Options(
+                method=tuple(dict.fromkeys(method)),
+                tap=tap,
+                layers=max(layers) if layers else None if tap else 1,
+                channels=tuple(dict.fromkeys(channels)),
+                target=target or ("cosine" if pairs else "argmax"),
+                pairs=pairs,
+                embedding=embedding,
+                seed=seed,
+                literal_exp=literal_exp,
+                map_dtype=map_dtype,
+                **vars(score),
+                **vars(compute),
+            ),
             source=source,
             where=where,
             images_dir=images_dir,
-            carry=from_store and options.carried(carry, images[0], destination),
-            threads=threads,
-            workers=workers,
-            max_skipped="0" if strict else max_skipped,
+            carry=from_store and options.carried(carry, images[0], store_path),
+            threads=job.threads,
+            workers=job.workers,
+            max_skipped=job.allowed,
             force=force,
-            restart=restart,
+            restart=job.restart,
             say=console.say,
             progress=console.progress,
         )
-    if overlay is not None:
-        _draw(console, destination, images_dir, (), overlay, drawing, network.preprocess)
+    if drawing.overlay is not None:
+        _draw(console, store_path, images_dir, (), drawing, model.preprocess)
 
 
-def _check_drawing(overlay, destination):
+def _check_drawing(drawing: Drawing, store_path: str) -> None:
     """Refuse drawing options without a folder, and a folder where the maps go to a pipe."""
-    if overlay is not None and destination == "-":
+    if drawing.overlay is not None and store_path == "-":
         raise UsageError("--overlay draws from the store of maps: give that a file with -o")
-    context = click.get_current_context()
-    given = [
-        name
-        for name in ("fuse", "compat", "overlay_limit")
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if overlay is None and given:
-        raise UsageError(
-            f"--{given[0].replace('_', '-')} is about pictures (maps are stored raw): add --overlay DIR"
-        )
+    given = options.given("fuse", "compat", "overlay_limit")
+    if drawing.overlay is None and given:
+        raise UsageError(f"{given[0]} is about pictures (maps are stored raw): add --overlay DIR")
 
 
-def _draw_alone(console, images, images_dir, where, overlay, drawing):
-    """Draw a store of maps; whatever else is asked needs a model."""
-    if overlay is None:
+def _draw_alone(
+    console: Console,
+    images: Sequence[str],
+    images_dir: str | None,
+    where: Sequence[str],
+    drawing: Drawing,
+) -> None:
+    """Draw a store of maps; every option about making maps needs a model."""
+    if drawing.overlay is None:
         raise UsageError(
             "Missing option '--model': it makes the maps; without it, a store of maps is drawn with --overlay DIR"
         )
-    context = click.get_current_context()
-    foreign = [
-        name
-        for name in context.params
-        if name not in DRAWING and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if foreign:
-        option = next(
-            parameter.opts[0]
-            for parameter in context.command.params
-            if parameter.name == foreign[0]
-        )
+    parameters = click.get_current_context().params
+    given = options.given(*(name for name in parameters if name not in DRAWING))
+    if given:
         raise UsageError(
-            f"{option} is about making maps, and drawing a store makes none: add --model, or leave it out"
+            f"{given[0]} is about making maps, and drawing a store makes none: add --model, or leave it out"
         )
     if len(images) > 1:
         raise UsageError(
             f"{len(images)} inputs and no --model: one store of maps is drawn at a time"
         )
-    _draw(
-        console,
-        options.input_store(images[0] if images else None),
-        images_dir,
-        where,
-        overlay,
-        drawing,
-    )
+    path = options.input_store(images[0] if images else None)
+    _draw(console, path, images_dir, where, drawing)
 
 
-def _draw(console, path, images_dir, where, overlay, drawing, rules=None):
-    """The pictures of a store."""
-    from gradtools import figures, store
+def _draw(
+    console: Console,
+    path: str,
+    images_dir: str | None,
+    where: Sequence[str],
+    drawing: Drawing,
+    preprocess: Mapping | None = None,
+) -> None:
+    """Draw the pictures of a store."""
+    from gradtools import store
+    from gradtools.figures import overlays
     from gradtools.selection import samples
 
     with store.read(path) as source:
         keep = samples.select(source, where) if where else None
-        album = figures.overlays.open_album(
-            source, images_dir, keep, rules, drawing["fuse"], drawing["compat"]
+        album = overlays.open_album(
+            source, images_dir, keep, preprocess, drawing.fuse, drawing.compat
         )
-        count = min(drawing["limit"], sum(1 for _ in figures.overlays.pictures(album)))
+        count = min(drawing.overlay_limit, sum(1 for _ in overlays.pictures(album)))
         with console.progress(count, what="pictures") as advance:
-            figures.overlays.draw(album, overlay, drawing["limit"], console.say, advance)
+            overlays.draw(album, drawing.overlay, drawing.overlay_limit, console.say, advance)

@@ -2,15 +2,13 @@
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, terminal
 from gradtools.errors import UsageError
-from gradtools.tables import similarity_further, similarity_text
 from gradtools.tables.wording import MAP_METRICS
 
 of_maps = options.combine(
     click.option(
         "--map-metric",
-        "map_metrics",
         multiple=True,
         type=click.Choice(MAP_METRICS),
         default=("CC", "SIM", "KLD", "AUC"),
@@ -123,24 +121,41 @@ def command(
     force,
     restart,
     carry,
-    form,
+    feature,
+    metric,
+    rows,
+    where,
+    map_metric,
+    sign,
+    size,
+    layers,
+    fuse,
+    eps,
+    log_base,
+    top_share,
+    between,
+    matrix,
+    auc,
+    resamples,
+    no_intervals,
+    permutations,
+    decode,
+    seed,
     figure,
     order,
-    no_intervals,
-    decode,
-    **chosen,
+    form,
 ):
     """How alike images are within and between classes, and within and between predictions.
 
     Compares vectors (--metric) and, where the store has maps, these (--map-metric): --feature map:gradcam is the last
     tap's, 'map:*@layer3' those of all methods there. Prints its table where stdout is a terminal and no -o is given;
     through a pager, with --tsv. Means over all pairs of vectors need no N x N matrix. Of samples without
-    labels, as classes are, it says how the similarities of all pairs spread. Where the store has versions of its images
-    (extract --augment), a second table says how alike these are to their image.
+    labels, as classes are, it prints the distribution of the similarities of all pairs. Where the store has versions of
+    its images (extract --augment), a second table says how alike these are to their image.
     """
     from gradtools import store
     from gradtools.stages import similarity
-    from gradtools.stages.similarity import augmentation, probe
+    from gradtools.tables.similarity import of_results
 
     if order and not figure:
         raise UsageError("--order is that of the picture: add --figure FILE")
@@ -150,62 +165,88 @@ def command(
         figures.check(figure)
     source_path = options.input_store(path)
     target = options.output_store(output, form)
-    if no_intervals:
-        chosen |= {"resamples": 0, "permutations": 0}
     source_path, named = options.split_feature(source_path)
-    chosen["features"] = (*named, *chosen.pop("feature"))
-    chosen["metrics"] = chosen.pop("metric")
-    chosen["maps"] = map_options(chosen)
-    asked, how = similarity.Options(**chosen), {"say": console.say, "progress": console.progress}
+    wanted = similarity.Options(
+        feature=(*named, *feature),
+        metric=metric,
+        rows=rows,
+        where=where,
+        matrix=matrix,
+        auc=auc,
+        resamples=0 if no_intervals else resamples,
+        permutations=0 if no_intervals else permutations,
+        seed=seed,
+        maps=map_options(map_metric, sign, size, layers, fuse, eps, log_base, top_share, between),
+    )
+    carried = options.carried(carry, source_path, target)
     with store.read(source_path) as source:
         if target is not None:
             store.check_output(target, force, [source])
-        of_vectors = similarity.chosen(source, asked)[0] if figure else []
-        if figure and not of_vectors:
+        if figure and not similarity.chosen(source, wanted)[0]:
             raise UsageError(
                 "--figure is of vectors, and only maps are compared here: add a --feature, such as logits"
             )
-        versions = augmentation.describe(source, asked, **how)
-        probes = probe.describe(source, asked, **how) if decode else []
-        found = similarity.similarity(
-            source,
-            target,
-            asked,
-            beside=[*versions, *probes],
-            carry=options.carried(carry, source_path, target),
-            force=force,
-            restart=restart,
-            **how,
+        results, beside = _computed(
+            console, source, target, wanted, decode, carry=carried, force=force, restart=restart
         )
-        if figure and (order or similarity_text.unlabelled(found)):
-            figures.every_pair(
-                similarity.compute_matrices(source, of_vectors, asked), order or "class", figure
-            )
-        elif figure:
-            figures.class_by_prediction(similarity_text.of_vectors(found), figure)
+        if figure:
+            _draw(source, results, wanted, order, figure)
         unit = source.unit
     stream = options.table_stream(target, form)
     if stream is not None:
-        similarity_text.show(
-            found, form or "text", stream, similarity_further.program_rows(versions, probes), unit
-        )
-        if not form:
-            similarity_further.show(versions, probes, stream)
+        tables = of_results([*results, *beside], unit, every=form is not None)
+        terminal.print_tables(tables, form, stream)
 
 
-def map_options(chosen):
-    """Take the options about maps out of all (dict); returns them as `similarity.MapOptions`."""
+def _computed(console, source, target, wanted, decode, *, carry, force, restart):
+    """Return the similarities, and what is computed beside them: images' own versions and probes."""
+    from gradtools.stages import similarity
+    from gradtools.stages.similarity import augmentation, probe
+
+    how = {"say": console.say, "progress": console.progress}
+    beside = augmentation.describe(source, wanted, **how)
+    if decode:
+        beside = [*beside, *probe.describe(source, wanted, **how)]
+    results = similarity.similarity(
+        source,
+        target,
+        wanted,
+        beside=beside,
+        carry=carry,
+        force=force,
+        restart=restart,
+        **how,
+    )
+    return results, beside
+
+
+def _draw(source, results, wanted, order, figure):
+    """Draw every pair, or the class x prediction table."""
+    from gradtools import figures
+    from gradtools.stages import similarity
+    from gradtools.tables import pair_distribution
+
+    if order or pair_distribution.is_unlabelled(results):
+        of_vectors = similarity.chosen(source, wanted)[0]
+        matrices = similarity.compute_matrices(source, of_vectors, wanted)
+        figures.every_pair(matrices, order or "class", figure)
+    else:
+        of_vectors = [result for result in results if result.metric not in MAP_METRICS]
+        figures.class_by_prediction(of_vectors, figure)
+
+
+def map_options(map_metric, sign, size, layers, fuse, eps, log_base, top_share, between):
+    """Return the options about maps as `similarity.MapOptions`."""
+    import math
+
     from gradtools.selection import maps
     from gradtools.stages.similarity import MapOptions
 
-    reading = maps.Reading(
-        chosen.pop("sign"),
-        maps.parse_size(chosen.pop("size")),
-        chosen.pop("fuse"),
-        chosen.pop("layers"),
+    return MapOptions(
+        tuple(dict.fromkeys(map_metric)),
+        maps.Reading(sign, maps.parse_size(size), fuse, layers),
+        eps,
+        math.e if log_base is None else log_base,
+        top_share,
+        between,
     )
-    base = chosen.pop("log_base")
-    own = {name: chosen.pop(name) for name in ("eps", "top_share", "between")} | (
-        {"log_base": base} if base is not None else {}
-    )
-    return MapOptions(tuple(dict.fromkeys(chosen.pop("map_metrics"))), reading, **own)

@@ -1,7 +1,8 @@
-"""What commands print on stderr: lines and progress."""
+"""What commands print: tables, and on stderr lines and progress."""
 
 import contextlib
 import logging
+import shutil
 import sys
 
 from gradtools import interrupt
@@ -50,6 +51,24 @@ class Console:
         with progress.Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=total, completed=done)
             yield lambda n: bar.advance(task, n)
+
+
+def print_tables(tables, form=None, stream=None):
+    """Print tables; where they go to a terminal, in parts that fit its width.
+
+    Parameters
+    ----------
+    tables : iterable of tables.model.Table
+    form : key of tables.render.FORMS
+        Text by default.
+    stream : text stream
+        Standard output by default.
+    """
+    from gradtools.tables.render import write_tables
+
+    stream = sys.stdout if stream is None else stream
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
+    write_tables(tables, form or "text", stream, width)
 
 
 def Rate(progress):

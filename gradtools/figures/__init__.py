@@ -7,7 +7,7 @@ import importlib
 from typing import Any
 
 FILES = {  # the file of each function that draws
-    "channel_sheet": "activating",
+    "channel_sheet": "channel_sheets",
     "channels": "histograms",
     "check": "page",
     "class_by_prediction": "heat",

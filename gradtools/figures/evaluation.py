@@ -107,9 +107,11 @@ def _planes(subject):
 
 
 def _stored_repeats(subject, feature):
-    """{method: (labels, ARI)} of a feature's first stored repeats."""
+    """{method: (labels, ARI)} of a feature's repeats nearest the mean."""
+    from gradtools.figures import planes
+
     return {
-        method: (measured.labels[0], float(measured.columns["ari"][0]))
+        method: planes.typical_repeat(measured)
         for (name, method), measured in subject.clusters.items()
         if name == feature and measured.labels is not None
     }

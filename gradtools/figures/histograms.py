@@ -18,7 +18,7 @@ def channels(name, found, kind, path):
     ----------
     name : str
         The model's specification, for the title.
-    found : channels.Found
+    found : selection.channels.ChannelResults
     kind : str
         gradient or contribution.
     path : str
@@ -36,7 +36,7 @@ def draw(found, kind, title):
 
     Parameters
     ----------
-    found : list of channels.Measured
+    found : list of selection.channels.TapChannels
         Their first group is drawn.
     kind : str
         gradient or contribution.

@@ -5,7 +5,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gradtools.figures import page
 from gradtools.math import trees
-from gradtools.tables.wording import units
+from gradtools.tables.wording import ROWS, units
 
 NAMED = 60  # samples or classes beyond which no names are drawn
 MIDDLE = 0.995  # share of the pairs inside the colour scale, so that a few extreme ones do not bleach the rest
@@ -53,7 +53,7 @@ def draw(found, order):
             _name(panel, one, places, order, left=panel is panels[0])
         drawn = f" of {one.samples}, drawn" if one.samples > len(one.names) else ""
         part.suptitle(
-            f"{page.shown(one.feature)} (rows {one.normalised}), {len(one.names)} {units(one.unit, len(one.names))}{drawn}, {order} order"
+            f"{page.shown(one.feature)} (rows {ROWS.get(one.normalised, one.normalised)}), {len(one.names)} {units(one.unit, len(one.names))}{drawn}, {order} order"
         )
     return figure
 

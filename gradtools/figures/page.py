@@ -144,7 +144,7 @@ def feature(name):
     """A feature's name on two lines, its tap below; the control says that it is one."""
     kind, _, tap = name.partition("@")
     if kind == "weight":
-        return "weight\n(control)"
+        return "class row\n(control)"
     return f"{kind}\n{shortened(tap, 22)}" if tap else kind
 
 

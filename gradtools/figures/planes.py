@@ -39,7 +39,7 @@ class Grid:
 
 
 def projections(name, classes, class_names, results, projections, path):
-    """Draw what `cluster` found: columns are features; rows are the true class, then each method's first repeat.
+    """Draw what `cluster` found: columns are features; rows are the true class, then each method's typical repeat.
 
     Parameters
     ----------
@@ -54,19 +54,24 @@ def projections(name, classes, class_names, results, projections, path):
         As for `page.save`, and the errors too.
     """
     drawn = [
-        Plane(feature, coordinates, shares, _first_repeats(results, feature))
+        Plane(feature, coordinates, shares, _typical_repeats(results, feature))
         for feature, (coordinates, shares) in projections.items()
     ]
     page.save(draw([Grid(short_name(name), classes, class_names, drawn)]), path)
 
 
-def _first_repeats(results, feature):
-    """{method: (labels, ARI)} of a feature's first repeats."""
+def _typical_repeats(results, feature):
+    """{method: (labels, ARI)} of a feature's repeats nearest the mean."""
     return {
-        result.method: (result.labels[0], float(result.columns["ari"][0]))
-        for result in results
-        if result.feature == feature
+        result.method: typical_repeat(result) for result in results if result.feature == feature
     }
+
+
+def typical_repeat(result):
+    """(labels, ARI) of the repeat whose ARI is nearest the mean that tables show; the first one without classes."""
+    values = result.columns["ari"]
+    place = 0 if np.isnan(values).any() else int(np.abs(values - values.mean()).argmin())
+    return result.labels[place], float(values[place])
 
 
 @page.styled
@@ -117,7 +122,11 @@ def _grid(part, grid, methods):
         )
     part.suptitle(
         f"{page.shown(grid.name)}, {len(grid.classes)} samples, {len(values)} classes"
-        + ("; clusters have the colour of the class they match" if methods else "")
+        + (
+            "; clusters have the colour of the class they match; the repeat nearest the mean ARI"
+            if methods
+            else ""
+        )
     )
     if len(values) <= NAMED_CLASSES:
         _legend(part, grid, values)

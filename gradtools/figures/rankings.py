@@ -1,6 +1,7 @@
 """The nearest samples of one sample as bars, as in the blog post, with the floor as a line."""
 
 from gradtools.figures import page
+from gradtools.tables.wording import ROWS, feature_head
 
 ITSELF, BEYOND, WITHIN = "#717581", page.COLOURS[0], "#c9ced6"
 BAR_HEIGHT, NAME_LENGTH = 0.17, 40  # inches, characters
@@ -55,7 +56,9 @@ def _bars(panel, near, names):
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
-    panel.set_xlabel(f"{near.metric} of {near.feature} (rows {near.normalised})")
+    panel.set_xlabel(
+        f"{near.metric} of {feature_head(near.feature)} (rows {ROWS.get(near.normalised, near.normalised)})"
+    )
     panel.set_title(f"nearest to {names[0]}")
     panel.axvline(0, color="black", linewidth=0.6)
     if near.floor == near.floor:

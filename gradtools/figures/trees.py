@@ -6,9 +6,8 @@ from matplotlib.collections import LineCollection
 from gradtools.figures import page
 from gradtools.math import trees
 from gradtools.selection.subjects import short_name
-from gradtools.tables.wording import LINKAGES, LINKED_ON
+from gradtools.tables.wording import LINKAGES, LINKED_ON, ROWS
 
-ORIENTATIONS = ("left", "top", "right", "bottom")  # where the root is
 UPRIGHT = 40  # leaves up to which the root is on top
 LARGE_TYPE, SMALL_TYPE, LEAST_TYPE = 7, 5.5, 3  # points; with smaller ones no names are drawn
 LARGE_LEAVES = 60  # up to which type is large
@@ -29,7 +28,7 @@ def tree(name, found, orientation, path):
     ----------
     name : str
         The model's specification, for the title.
-    found : dendrogram.Tree
+    found : selection.trees.Tree
     orientation : str or None
         As for `draw`.
     path : str
@@ -46,9 +45,9 @@ def draw(name, tree, orientation=None):
     ----------
     name : str
         The model.
-    tree : dendrogram.Tree
+    tree : selection.trees.Tree
     orientation : str, optional
-        One of ORIENTATIONS; by default top for a few leaves, else left.
+        Where the root is: left, top, right or bottom; by default top for a few leaves, else left.
 
     Returns
     -------
@@ -192,7 +191,7 @@ def _leaf_axis(panel, names, size, orientation):
 
 def _title(name, facts):
     """Whose tree, how it was made, how well it keeps the distances beside what chance keeps."""
-    rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
+    rows = f", rows {ROWS[facts['normalised']]}" if facts["normalised"] else ""
     on = LINKED_ON[facts["linkage_on"]]
     yield f"{name}: {facts['rows']} {facts['samples']}"
     yield f"{LINKAGES[facts['method']]}{on} on {facts['feature']}{rows}, {facts['metric']}; {facts['k']} clusters"

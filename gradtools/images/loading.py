@@ -11,7 +11,6 @@ import numpy as np
 from gradtools.errors import GradtoolsError
 from gradtools.images import decoding, preprocessing, versions
 
-
 LITTLE = 1 / 8  # of a type's range
 
 
@@ -56,10 +55,10 @@ class Item(NamedTuple):
     ends_early: bool = False
 
 
-def batches(listed, preprocess, batch_size, start=0, stop=None, workers=2, prefetch=2):
+def batches(listed, preprocess, batch_size, spans=None, workers=2, prefetch=2):
     """Iterate over batches in the order of the list.
 
-    Batches end at multiples of the batch size, wherever the iteration starts. At most `prefetch` + 1 of them are held;
+    Batches end at multiples of the batch size, wherever a span starts. At most `prefetch` + 1 of them are held;
     leaving early (closing the generator) waits for the images being decoded and no other.
 
     Parameters
@@ -68,8 +67,8 @@ def batches(listed, preprocess, batch_size, start=0, stop=None, workers=2, prefe
     preprocess : dict or callable
         Rules (see `preprocessing`), or PIL image in RGB -> (C, H, W) float array or tensor.
     batch_size, workers, prefetch : int
-    start, stop : int
-        Share of the list, by default all.
+    spans : sequence of (start, stop), optional
+        Shares of the list, by default all of it.
 
     Yields
     ------
@@ -81,14 +80,14 @@ def batches(listed, preprocess, batch_size, start=0, stop=None, workers=2, prefe
         Where no image of the list can be read, one differs in size after preprocessing or is not the one it was, or
         `preprocess` fails.
     """
-    stop = len(listed.ids) if stop is None else stop
-    if start >= stop:
+    spans = [(0, len(listed.ids))] if spans is None else spans
+    ends = [pair for start, stop in spans for pair in _ends(start, stop, batch_size)]
+    if not ends:
         return
-    edges = [start, *range(start - start % batch_size + batch_size, stop, batch_size), stop]
     like, waiting = first_readable(listed, preprocess), collections.deque()
     with concurrent.futures.ThreadPoolExecutor(workers, "decode") as pool:
         try:
-            for first, last in itertools.pairwise(edges):
+            for first, last in ends:
                 waiting.append(
                     (
                         first,
@@ -105,6 +104,14 @@ def batches(listed, preprocess, batch_size, start=0, stop=None, workers=2, prefe
                 yield _gathered(listed, like, *waiting.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ends(start, stop, batch_size):
+    """(start, stop) of the batches of one span (iterator)."""
+    if start < stop:
+        yield from itertools.pairwise(
+            [start, *range(start - start % batch_size + batch_size, stop, batch_size), stop]
+        )
 
 
 def first_readable(listed, preprocess):

@@ -1,4 +1,5 @@
-"""Changed versions of an image, made of the decoded picture before preprocessing: flip, crop, rotation, perspective, colour.
+"""Changed versions of an image, made of the decoded picture before preprocessing: flip, crop, rotation, perspective, colour
+(mathematics#augmentation).
 
 A version depends on the seed, the sample's id, the kind and the version's number alone, so that any order, batch or worker makes the
 same one. The strength scales what was drawn: rotation=5 and rotation=30 turn one image the same way.

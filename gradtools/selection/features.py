@@ -4,14 +4,13 @@ A feature is read in pieces, from a dataset or from what follows from one (proba
 """
 
 import dataclasses
-import difflib
-import fnmatch
 from collections.abc import Callable
 
 import numpy as np
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError
 from gradtools.math.rows import class_rows
+from gradtools.selection.names import resolve as resolve_names
 from gradtools.store import paths
 
 DEFAULTS = ("gradient", "activation", "logits", "probabilities")
@@ -65,12 +64,17 @@ def resolve(store, requests=(), control=True):
     available = names(store)
     if not available:
         raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
-    wanted = []
-    for request in requests or _defaults(store, available):
-        wanted += _matches(store, request, available)
+    matches = resolve_names(
+        requests or _defaults(store, available),
+        available,
+        lambda request: f"{store.name} has no feature {request!r} ({_remedy(request)})",
+        expand=lambda request: [
+            name for name in (_full_name(store, request),) if name in available
+        ],
+    )
     if control:
-        wanted += _control(store, available)
-    return [load(store, name) for name in dict.fromkeys(wanted)]
+        matches += [name for name in _control(store, available) if name not in matches]
+    return [load(store, name) for name in matches]
 
 
 def names(store):
@@ -103,19 +107,21 @@ def load(store, name):
     return Feature(name, rows.shape, rows.read)
 
 
-def normalised(store, feature, how=None):
+def normalised(store, feature, how=None, keep=None):
     """The feature with its rows normalised (mathematics#row-normalisation).
 
     Parameters
     ----------
     how : str, optional
-        One of `class_rows.NORMALISATIONS`; by default `row_default`. For `gauge` the mean row is that of all the model's
-        classes where the feature is their rows, else that of all the store's samples.
+        One of `class_rows.NORMALISATIONS`; by default `row_default`.
+    keep : (N,) bool array, optional
+        The chosen samples, whose mean row `gauge` takes away; by default all. Where the feature is the rows of the
+        model's classes, it is the mean row of all of these: softmax does not see it.
     """
     how = how or row_default(store)
     if how == "raw":
         return feature
-    mean_row = _mean_row(store, feature) if how == "gauge" else None
+    mean_row = _mean_row(store, feature, keep) if how == "gauge" else None
     return dataclasses.replace(
         feature,
         read=lambda start, stop: class_rows.normalised(feature.read(start, stop), how, mean_row),
@@ -127,12 +133,13 @@ def row_default(store):
     return "post" if store.unit == "class" else "raw"
 
 
-def _mean_row(store, feature):
-    """Mean row (D,) float64."""
+def _mean_row(store, feature, keep):
+    """Mean row (D,) float64, of the chosen samples or of the model's classes."""
     if feature.name == CONTROL:
         return store.class_rows.mean(axis=0, dtype=np.float64)
-    blocks = (rows for rows, _ in blocks_of(feature, np.ones(feature.shape[0], dtype=bool)))
-    return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / feature.shape[0]
+    keep = np.ones(feature.shape[0], dtype=bool) if keep is None else keep
+    blocks = (rows for rows, _ in blocks_of(feature, keep))
+    return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / max(keep.sum(), 1)
 
 
 def softmax(logits):
@@ -198,26 +205,16 @@ def role(taps, feature):
     return feature
 
 
-def _matches(store, request, available):
-    """Full names that one request stands for."""
-    name = _full_name(store, request)
-    found = (
-        [name]
-        if name in available
-        else [other for other in available if fnmatch.fnmatchcase(other, name)]
-    )
-    if not found:
-        near = difflib.get_close_matches(request, available, 3, 0.4) or available[:6]
-        if request in AT_TAPS:
-            hint = "without a tap it is the last convolution's (an activation the last block's): extract --tap auto:last-conv --tap auto:last-block"
-        elif request.split("@", 1)[0] in AT_TAPS:
-            hint = "gradtools extract --tap TAP (with --maps for the flattened ones) adds one"
-        else:
-            hint = "gradtools info lists them"
-        raise UsageError(
-            f"{store.name} has no feature {request!r}; it has {', '.join(near)}; {hint}"
+def _remedy(request):
+    """Return what to do where a store has no such feature."""
+    if request in AT_TAPS:
+        return (
+            "without a tap it is the last convolution's, an activation the last block's: "
+            "extract --tap auto:last-conv --tap auto:last-block"
         )
-    return found
+    if request.split("@", 1)[0] in AT_TAPS:
+        return "gradtools extract --tap TAP adds one, with --maps the flattened ones"
+    return "gradtools info lists them"
 
 
 def blocks_of(feature, keep):

@@ -4,8 +4,6 @@ Stores keep raw maps of single taps. ReLU, resize, normalisation and fusion over
 """
 
 import dataclasses
-import difflib
-import fnmatch
 import os
 import tempfile
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import reading as cams
+from gradtools.selection.names import resolve as resolve_names
 from gradtools.store import paths
 
 PREFIX = "map:"
@@ -79,11 +78,14 @@ def resolve(store, requests=(), reading=Reading()):
     available = [f"{PREFIX}{name}" for name in store.maps]
     if not available:
         raise UsageError(f"{store.name} holds no maps: gradtools saliency makes them")
-    wanted = {
-        name
-        for request in requests or (f"{PREFIX}*",)
-        for name in _matches(store, request, available, reading)
-    }
+    wanted = resolve_names(
+        requests or (f"{PREFIX}*",),
+        available,
+        lambda request: (
+            f"{store.name} has no maps {request!r} (gradtools saliency --method --tap adds some)"
+        ),
+        expand=lambda request: _of_method(request, available, reading),
+    )
     by_method = {}
     for name in available:
         if name in wanted:
@@ -112,18 +114,10 @@ def _features(method, taps, reading):
     return [Feature(f"{PREFIX}{method}@{'+'.join(group)}", method, group) for group in groups]
 
 
-def _matches(store, request, available, reading):
-    """Full names that one request stands for."""
+def _of_method(request, available, reading):
+    """Return the maps of a method named without a tap: those of the last one, or of all where they are fused or counted."""
     taps = [name for name in available if name.partition("@")[0] == request]
-    if taps:
-        return taps if reading.fuse or reading.layers else taps[-1:]
-    found = fnmatch.filter(available, request)
-    if not found:
-        near = difflib.get_close_matches(request, available, 3, 0.4) or available[:6]
-        raise UsageError(
-            f"{store.name} has no maps {request!r}; it has {', '.join(near)}; gradtools saliency --method --tap adds some"
-        )
-    return found
+    return taps if reading.fuse or reading.layers else taps[-1:]
 
 
 class Maps:

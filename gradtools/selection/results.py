@@ -1,6 +1,7 @@
 """One result of a stage: the same type before it is written and after it is read."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,14 @@ class Result:
     def key(self) -> tuple[str, str]:
         """Return (feature, metric or method)."""
         return self.feature, self.metric or self.method
+
+    def rows(self) -> Iterator[dict[str, str | int | float]]:
+        """Yield the rows of the table, with Python's own numbers."""
+        for row in zip(*self.columns.values()):
+            yield {
+                name: value.item() if isinstance(value, np.generic) else value
+                for name, value in zip(self.columns, row)
+            }
 
     def has(self, statistic: str) -> bool:
         """Return True if the table has a row of this statistic."""

@@ -6,22 +6,40 @@ import re
 
 import numpy as np
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import SHOWN, GradtoolsError, UsageError, suggest
 from gradtools.images import labels
 from gradtools.store import paths
 
 
 @dataclasses.dataclass(frozen=True)
 class Groups:
-    """What the pairs are grouped by: codes of the chosen samples, and how many were left out."""
+    """The samples that a command compares, and what their pairs are grouped by.
 
-    keep: np.ndarray  # (N,) bool, of the store's samples
-    classes: np.ndarray  # (n,) int
-    predictions: np.ndarray  # (n,) int
-    predicted: bool  # False where the network has no classes
-    labelled: bool  # False where no sample has a label
+    Attributes
+    ----------
+    keep : (N,) bool array
+        Which of the store's N samples they are; n of them are.
+    classes : (n,) int64 array
+        Each one's label, an index of the data's classes; all -1 where no sample has one.
+    predictions : (n,) int64 array
+        Each one's predicted class of the model; all 0 where `predicted` is False.
+    predicted : bool
+        False where the network has no classes, and for samples that are classes themselves.
+    labelled : bool
+        False where no chosen sample has a label.
+    unlabelled : int
+        Samples left out because they have no single label, where others have one.
+    left_out : int
+        Images of the store that are not kept, for whatever reason.
+    """
+
+    keep: np.ndarray
+    classes: np.ndarray
+    predictions: np.ndarray
+    predicted: bool
+    labelled: bool
     unlabelled: int
-    left_out: int  # images that are not kept
+    left_out: int
 
 
 def originals(store):
@@ -87,7 +105,7 @@ def _of_classes(store, text):
     missing = [name for name in wanted if labels.normalise(name) not in known]
     if missing:
         raise UsageError(
-            f"--where class={missing[0]}: the data's classes are {', '.join(store.class_names[:20])}"
+            f"--where class={missing[0]}: no such class in the data; {suggest(missing[0], store.class_names)}"
         )
     wanted = [known[labels.normalise(name)] for name in wanted]
     many = store.values(paths.LABELS)
@@ -189,7 +207,7 @@ def find(store, text):
         row for row in known if store.unit == "image" and store.ids[row].endswith(f"/{text}")
     ]
     if len(found) > 1:
-        several = ", ".join(f"{store.ids[row]} ({row})" for row in found[: labels.SHOWN])
+        several = ", ".join(f"{store.ids[row]} ({row})" for row in found[:SHOWN])
         raise UsageError(
             f"{store.name}: {text!r} names {len(found)} samples: give the index or the whole id of one: {several}"
         )
@@ -199,9 +217,8 @@ def find(store, text):
         return _class_row(store, text)
     if re.fullmatch(r"[0-9]+", text) and int(text) in known:
         return int(text)
-    names = labels.near(text, store.ids) or store.ids[: labels.SHOWN]
     raise UsageError(
-        f"{store.name} has no sample {text!r}; it has {', '.join(names)}; gradtools info --ids lists them"
+        f"{store.name} has no sample {text!r} (gradtools info --ids lists them); {suggest(text, store.ids)}"
     )
 
 

@@ -24,11 +24,11 @@ MIXTURE_STARTS = 5  # at most: expectation-maximisation is slow
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options that decide the values, by their names on the command line."""
 
-    features: tuple = ()
-    methods: tuple = ("kmeans", "gmm")
-    where: tuple = ()
+    feature: tuple[str, ...] = ()
+    method: tuple[str, ...] = ("kmeans", "gmm")
+    where: tuple[str, ...] = ()
     k: int | None = None
     pca: int = 0
     normalize: str = "unit"
@@ -56,12 +56,12 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
         store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
     k = _number_of_clusters(source, groups, options)
-    chosen = features.resolve(source, options.features)
+    chosen = features.resolve(source, options.feature)
     _say_cost(groups, options, say)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
     with (progress or interrupt.unwatched)(
-        len(chosen) * len(options.methods), 0, "clusterings"
+        len(chosen) * len(options.method), 0, "clusterings"
     ) as advance:
         for feature in chosen:
             x, kept = _vectors(source, feature, groups.keep, options)
@@ -69,8 +69,12 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
                 raise GradtoolsError(
                     f"{source.name}: {k} clusters of {len(x)} rows of {feature.name} that have a direction: ask for fewer with --k"
                 )
+            if not kept.all():
+                say(
+                    f"{feature.name}: {(~kept).sum()} rows of zeros have no direction and are left out"
+                )
             projections[feature.name] = _projection(x, kept)
-            for method in options.methods:
+            for method in options.method:
                 results.append(_clustered(feature, method, x, kept, k, groups, options, controls))
                 advance(1)
     if controls["leaks"]:
@@ -86,7 +90,7 @@ def _say_cost(groups, options, say):
     """Say what the intervals cost, as a multiple of the values' work: half samples are half the rows."""
     if not options.intervals or options.resamples == 0:
         return
-    for method in options.methods:
+    for method in options.method:
         n = len(groups.classes)
         halves = options.resamples or half_samples.number_of_halves(n, method)
         once = 1 if method == "agglomerative" else options.repeats

@@ -59,7 +59,7 @@ def _one_network(name, listed, folder, say, progress):
         similarity.similarity(
             source,
             paths[1],
-            similarity.Options(features=SWEEP),
+            similarity.Options(feature=SWEEP),
             force=True,
             say=say,
             progress=progress,

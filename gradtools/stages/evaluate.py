@@ -1,7 +1,9 @@
-"""Any stores -> the papers' tables. Never runs a model, opens an image or clusters: it reads what the other commands stored."""
+"""Any stores -> tables. Never runs a model, opens an image or clusters: it reads what the other commands stored."""
+
+from collections.abc import Callable, Iterable, Iterator
 
 from gradtools.errors import GradtoolsError
-from gradtools.selection.subjects import gather
+from gradtools.selection.subjects import Subject, gather
 from gradtools.tables import (
     augmentation,
     channels,
@@ -12,14 +14,28 @@ from gradtools.tables import (
     retrieval,
     similarity,
 )
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Table
 from gradtools.tables.wording import FILLED_BY, LAYOUTS
 
-__all__ = ["LAYOUTS", "FILLED_BY", "Cell", "Table", "evaluate", "gather"]
+__all__ = ["LAYOUTS", "evaluate", "gather", "missing"]
+
+Build = Callable[[list[Subject]], Iterable[Table]]
+BUILDERS: dict[str, Build] = {
+    "similarity": similarity.build,
+    "clustering": clustering.build,
+    "layers": similarity.layers,
+    "maps": maps.build,
+    "augmentation": augmentation.build,
+    "decoding": probes.build,
+    "retrieval": retrieval.build,
+    "channels": channels.make,
+}
 
 
-def evaluate(subjects, layout=None, published=False):
-    """Tables of a layout, or of all that the stores can fill.
+def evaluate(
+    subjects: list[Subject], layout: str | None = None, published: bool = False
+) -> list[Table]:
+    """Build the tables of a layout, or all that the stores can fill.
 
     Parameters
     ----------
@@ -27,29 +43,17 @@ def evaluate(subjects, layout=None, published=False):
         From `gather`.
     layout : one of LAYOUTS, or None
     published : bool
-        Whether the seed's layout shows the published values too.
+        Show the blog post's values too, with its layout.
 
-    Returns
-    -------
-    list of Table
+    Raises
+    ------
+    GradtoolsError
+        The stores hold nothing for the layout.
     """
-    if layout == "seed":
-        return list(gradient_similarity.tables(subjects, published))
-    makers = {
-        "similarity": similarity.make,
-        "clustering": clustering.make,
-        "layers": similarity.layers,
-        "maps": maps.make,
-        "augmentation": augmentation.make,
-        "decoding": probes.make,
-        "retrieval": retrieval.make,
-        "channels": channels.make,
-    }
-    made = {name: list(maker(subjects)) for name, maker in makers.items() if layout in (None, name)}
-    if layout is None and made.get("layers") and len(made["layers"][0].rows) <= len(subjects) * 2:
-        made["layers"] = []  # the two default taps are in the other tables
-    found = [table for part in made.values() for table in part]
-    if not found:
+    if layout == "gradient-similarity":
+        return list(gradient_similarity.build(subjects, published))
+    tables = _every_table(subjects) if layout is None else list(BUILDERS[layout](subjects))
+    if not tables:
         command = (
             FILLED_BY[layout]
             if layout
@@ -58,21 +62,29 @@ def evaluate(subjects, layout=None, published=False):
         raise GradtoolsError(
             f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {command} computes it"
         )
-    return found
+    return tables
 
 
-def missing(subjects, layout=None):
-    """Lines that name the command for what no store holds and the layout shows, and what cannot be compared."""
+def _every_table(subjects: list[Subject]) -> list[Table]:
+    """Build what is printed without --layout: every table that the stores can fill."""
+    made = {layout: list(build(subjects)) for layout, build in BUILDERS.items()}
+    if made["layers"] and len(made["layers"][0].rows) <= len(subjects) * 2:
+        made["layers"] = []  # the two default taps are in the other tables
+    return [table for tables in made.values() for table in tables]
+
+
+def missing(subjects: list[Subject], layout: str | None = None) -> Iterator[str]:
+    """Yield the command for what no store holds and the layout shows, and what cannot be compared."""
     for subject in subjects:
         if subject.channels and not (subject.similarity or subject.clusters):
             continue  # they answer another question
         if (
             not subject.similarity
             and not subject.maps
-            and layout in (None, "similarity", "layers", "maps", "seed")
+            and layout in (None, "similarity", "layers", "maps", "gradient-similarity")
         ):
             yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
-        if not subject.clusters and layout in (None, "clustering", "seed"):
+        if not subject.clusters and layout in (None, "clustering", "gradient-similarity"):
             yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"
     others = [subject.name for subject in subjects[1:] if not subject.same_samples(subjects[0])]
     if others:

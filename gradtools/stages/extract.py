@@ -5,7 +5,7 @@ Each block of images is decoded while the one before is computed, and committed 
 
 import dataclasses
 
-from gradtools import images, store
+from gradtools import images, interrupt, store
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores, taps
 from gradtools.network.passes import Job, TooManySkipped
@@ -63,29 +63,25 @@ def extract(
     ------
     TooManySkipped, GradtoolsError
     """
-    begun = run.begin(output, force=force, threads=threads)
+    begun = run.begin(output, force=force)
+    passes.use_threads(threads)
     job = prepare(image_list, model, options, say)
     total, own = len(job.images.ids), job.images.images
     allowed = passes.allowance(max_skipped, int(own.sum()))
-    with store.grow(
-        output,
+    growth = store.Growth(
         "features",
         columns(job),
-        total,
-        passes.block(options.batch_size),
+        store.cut(passes.block(options.batch_size), total),
         passes.schema.command(job),
-        lambda part: begin(part, job),
-        force=force,
-        restart=restart,
+        lambda sink: begin(sink, job),
         compress=options.compress,
-        say=say,
-    ) as part:
-        if part.whole:
-            return
-        passes.walk(
+    )
+    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
+        passes.compute(
             part,
             job,
-            lambda pixels, label: run_batch(job, pixels, label),
+            lambda pixels, labels, _: run_batch(job, pixels, labels),
+            growth.blocks,
             workers=workers,
             say=say,
             progress=progress,
@@ -93,15 +89,17 @@ def extract(
         passes.judge_skipped(
             part, int(own.sum()), allowed
         )  # the images come first, and their versions are as readable
-        _judge_parallel(part, job, total, say)
-        run.end(
-            part,
-            begun,
-            model,
-            part.unreadable[own],
-            versions=int((~own).sum()),
-            batch_limit=part.batch_limit,
-        )
+        with part.finish(progress or interrupt.unwatched) as sink:
+            _judge_parallel(part, sink, job, total, say)
+            run.end(
+                sink,
+                begun,
+                model,
+                part.unreadable[own],
+                threads=passes.use_threads(),
+                versions=int((~own).sum()),
+                batch_limit=part.batch_limit,
+            )
 
 
 def prepare(image_list, model, options, say=print):
@@ -125,10 +123,10 @@ def prepare(image_list, model, options, say=print):
     return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))
 
 
-def _judge_parallel(part, job, count, say):
+def _judge_parallel(part, sink, job, count, say):
     """Store at each tap the share of rows that are a multiple of their class row, and say where all are."""
-    for tap, share in parallel_shares(job, part.read, count).items():
-        part.attributes(paths.tap(tap), parallel=share)
+    for tap, share in parallel_shares(job, part.read, ~part.unreadable[:count]).items():
+        sink.attributes(paths.tap(tap), parallel=share)
         verdict = job.verdicts.get(tap)
         if share == 1 and (verdict is None or not verdict.sentence):
             say(f"{tap}: {taps.PARALLEL}")

@@ -1,13 +1,19 @@
 """The pages that ship with the package: `gradtools/docs/NAME.md`, whose first line is `# NAME: what it is`."""
 
-import difflib
 import importlib.resources
 import re
 from collections.abc import Iterator
 
-from gradtools.errors import UsageError
+from gradtools.errors import UsageError, near_names
 
-ORDER = ("architecture", "mathematics", "store", "glossary", "changes")  # as they are listed
+ORDER = (
+    "architecture",
+    "mathematics",
+    "coverage",
+    "store",
+    "glossary",
+    "changes",
+)  # as they are listed
 
 
 def names() -> list[str]:
@@ -79,8 +85,7 @@ def _all_sections() -> list[str]:
 def _near(word: str, known: list[str]) -> str:
     """Return what to write instead: near names, also by a section's own name, or all pages."""
     ends = {name.rpartition("#")[2]: name for name in reversed(known)}
-    slug = word.lower().replace(" ", "-")
-    near = [ends[end] for end in difflib.get_close_matches(slug, ends, 3)]
+    near = [ends[end] for end in near_names(word, ends, 3)]
     if near:
         return f"; did you mean {' or '.join(near)}?"
     return f": there are {', '.join(name for name in known if '#' not in name)}"

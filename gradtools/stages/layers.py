@@ -7,14 +7,12 @@ from gradtools.network.models import preprocessing
 SIDE = 224  # tried first where the preprocessing leaves the images' size open
 
 
-def describe(
-    spec: str, weights: str = "default", *, size: tuple[int, int] | None = None, **options
-):
+def describe(spec: str, *, size: tuple[int, int] | None = None, **options):
     """Load a model and list its taps.
 
     Parameters
     ----------
-    spec, weights
+    spec : str
         As in `models.load`.
     size : (int, int), optional
         Height and width of the images; by default what the preprocessing gives, or one at which the network runs.
@@ -32,7 +30,7 @@ def describe(
     ------
     UsageError, GradtoolsError
     """
-    model = models.load(spec, weights, size=size, **options)
+    model = models.load(spec, size=size, **options)
     if size or preprocessing.size(model.preprocess) or model.shape is None:
         return rows(model), model.notes
     try:

@@ -28,11 +28,6 @@ SMALL = {
 }  # suffix of a statistic: percentile of the objects' share of the frame
 METHOD = "localization"
 HALF = 0.5  # IoU from which an object counts as found
-ABOUT = {
-    "sample": "row of the sample",
-    "label": "data class, -1 any",
-    "map": "row of the map in its store",
-}
 ROWS = {
     "energy": "share of the map in the boxes",
     "pointing": "whether the maximum is in a box",
@@ -380,14 +375,12 @@ def _write_rows(
     }
     for name, values in about.items():
         path = f"{paths.LOCALIZATION}/{name}"
-        sink.put(path, np.asarray(values, "i4"), ["/region"], ABOUT[name])
+        sink.put(path, np.asarray(values, "i4"))
     share = np.array([region.share for region in found], "f4")
-    sink.put(f"{paths.LOCALIZATION}/share", share, ["/region"], "the object's share of the frame")
+    sink.put(f"{paths.LOCALIZATION}/share", share)
     thresholds = localization.THRESHOLDS
-    sink.put(f"{paths.LOCALIZATION}/at", thresholds, ["/threshold"], "threshold of a read map")
+    sink.put(f"{paths.LOCALIZATION}/at", thresholds)
     for name, one in measured.items():
         group = paths.localization(name)
-        for measure, text in ROWS.items():
-            values = getattr(one, measure).astype("f4")
-            dims = ["/region", "/threshold"][: values.ndim]
-            sink.put(f"{group}/{measure}", values, dims, text)
+        for measure in ROWS:
+            sink.put(f"{group}/{measure}", getattr(one, measure).astype("f4"))

@@ -1,9 +1,8 @@
 """Ready Makefiles that come with the package: `gradtools/bundled/recipes/NAME.mk`, whose first line is `# NAME: what it makes`."""
 
-import difflib
 import importlib.resources
 
-from gradtools.errors import UsageError
+from gradtools.errors import UsageError, suggest
 
 
 def names():
@@ -23,11 +22,7 @@ def text(name):
     """
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        raise UsageError(
-            f"no recipe {name!r}"
-            + (f"; did you mean {near[0]}?" if near else f": there are {', '.join(known)}")
-        )
+        raise UsageError(f"no recipe {name!r}; {suggest(name, known)}")
     return (_folder() / f"{name}.mk").read_text("utf-8")
 
 

@@ -1,20 +1,19 @@
-"""How a pass over images begins and how it is told in the history."""
+"""How a command's work begins, goes through its blocks, and is told in the history."""
 
-from gradtools import store
-from gradtools.network import passes
+from collections.abc import Callable
+
+from gradtools import interrupt, store
 from gradtools.store import provenance
 
 
-def begin(output, inputs=(), *, force=False, threads=None):
-    """Refuse early what could not be written in the end, and set the threads.
+def begin(output, inputs=(), *, force=False):
+    """Refuse early what could not be written in the end.
 
     Parameters
     ----------
     output : str
         Path of the store, or '-'.
     inputs : sequence of store.Store
-    threads : int, optional
-        By default torch's own number.
 
     Returns
     -------
@@ -23,7 +22,6 @@ def begin(output, inputs=(), *, force=False, threads=None):
     """
     begun = provenance.begin()
     store.check_output(output, force, inputs)
-    passes.use_threads(threads)
     return begun
 
 
@@ -50,7 +48,25 @@ def end(part, begun, model, unreadable, inputs=(), **facts):
             read=len(unreadable) - skipped,
             skipped=skipped,
             weights_sha256=model.weights_sha256,
-            threads=passes.use_threads(),
             **facts,
         ),
     )
+
+
+def compute_blocks(
+    part: store.Part,
+    compute: Callable[[store.Block], dict],
+    progress: Callable | None = None,
+    what: str = "rows",
+) -> None:
+    """Compute and keep the blocks that are left, each by its own rows.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes a block, gives the arrays of its columns by path.
+    """
+    with (progress or interrupt.unwatched)(part.growth.entries, part.committed, what) as advance:
+        for block in part.left:
+            part.commit(block, compute(block))
+            advance(len(block))

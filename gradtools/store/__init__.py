@@ -4,7 +4,9 @@
 """
 
 from gradtools.store import paths
-from gradtools.store.growing import Axis, Column, Part, grow
+from gradtools.store.blocks import UNREADABLE, Block, cut
+from gradtools.store.columns import Axis, Column
+from gradtools.store.growing import Growth, Part, grow
 from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, is_store, read
@@ -14,14 +16,18 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "Axis",
+    "Block",
     "Column",
+    "Growth",
     "Part",
     "Rows",
     "Sink",
     "Store",
+    "UNREADABLE",
     "check_files",
     "check_output",
     "create",
+    "cut",
     "dataset_digest",
     "datasets",
     "digests",

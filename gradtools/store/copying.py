@@ -45,13 +45,35 @@ def followed(file, keep):
     -------
     dict of str to (n,) bool array
     """
+    return follow(
+        keep,
+        {
+            path: (layout.scales_of(file[path])[0], file[path][:])
+            for path in layout.POINTERS
+            if path in file
+        },
+    )
+
+
+def follow(keep, pointers):
+    """The same where the numbers of rows are given (see `followed`).
+
+    Parameters
+    ----------
+    pointers : dict of str to (str, (rows,) int array)
+        The dimension and the values of datasets of `layout.POINTERS`, by path.
+    """
     keep = dict(keep)
     for path, pointed in layout.POINTERS.items():
-        if path in file and pointed in keep:
-            values = file[path][:]
-            rows = layout.scales_of(file[path])[0]
+        if path in pointers and pointed in keep:
+            rows, values = pointers[path]
             keep[rows] = keep.get(rows, True) & ((values < 0) | keep[pointed][values])
     return keep
+
+
+def renumbered(values, keep):
+    """Numbers of rows (n,) as those among the kept ones; -1 stays."""
+    return np.where(values < 0, values, (np.cumsum(keep) - 1)[values]).astype(values.dtype)
 
 
 def _copy_dataset(dataset, target, keep):
@@ -94,7 +116,7 @@ def _copy_rows(dataset, target, keep, pointed=None):
     for start in range(0, dataset.shape[0], step):
         part = dataset[start : start + step][keep[start : start + step]]
         if pointed is not None:
-            part = np.where(part < 0, part, (np.cumsum(pointed) - 1)[part]).astype(part.dtype)
+            part = renumbered(part, pointed)
         made[written : written + len(part)] = part
         written += len(part)
     return made

@@ -1,349 +1,322 @@
-"""Outputs of long jobs: OUTPUT.part grows by whole blocks and survives kills; the same command goes on with it."""
+"""Outputs of long jobs: blocks are kept one by one, survive kills, and are assembled into a fresh file at the end.
+
+A file that was being written when the process was killed is never opened to go on in it: HDF5 writes its index and its superblock
+by separate calls. So OUTPUT.part is a folder of blocks, and the same command computes those that are missing.
+"""
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 
 import h5py
 import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
-from gradtools.store import layout, paths, pipes, schema
-from gradtools.store.copying import copy, followed
-from gradtools.store.writing import (
-    Sink,
-    check_output,
-    disk_errors,
-    holds_rows,
-    is_held,
-    part_of,
-    publish,
-    stamp,
-    tells_of_full_disk,
-)
+from gradtools.store import assembly, folders, hashing, pipes
+from gradtools.store.blocks import UNREADABLE, Block, Stored
+from gradtools.store.columns import Column, rows_of
+from gradtools.store.disk import disk_errors
+from gradtools.store.writing import Sink, check_output, part_of, publish
 
-SPARE_BYTES = 1 << 20  # what HDF5's own metadata may need when a block is flushed
+BATCH_LIMIT = "batch_limit"
 
 
 @dataclasses.dataclass(frozen=True)
-class Axis:
-    """A dimension that grows with the job: `per` rows for each of its entries from `first` to before `last` (None: to the end)."""
+class Growth:
+    """What a long job writes.
 
-    scale: str = paths.SAMPLE
-    per: int = 1
-    first: int = 0
-    last: int | None = None
-
-    def rows(self, entries):
-        """Rows (int) of the job's first `entries` entries."""
-        last = entries if self.last is None else min(entries, self.last)
-        return self.per * max(last - self.first, 0)
-
-    def of_entries(self, values):
-        """What holds for entries (E, ...) as what holds for rows."""
-        return np.repeat(values[self.first : self.last], self.per, axis=0)
-
-
-class Column:
-    """A dataset that grows by rows: its path, the shape and dimensions of one row, its type, texts and the axis of its rows.
-
-    Dimensions, text and units are the schema's unless given.
+    Attributes
+    ----------
+    kind : str
+        Of the store.
+    columns : sequence of Column
+        The datasets that the blocks fill.
+    blocks : list of Block
+        All of them (see `blocks.cut`).
+    command : dict
+        Options and inputs that must match for a job to resume; the first difference is named.
+    begin : callable
+        Called with a `Sink` when the output is assembled; writes what does not grow, for all entries.
+    unused : dict of str to (rows,) bool array
+        Rows of an axis, by its scale, that no entry fills and that are left out.
+    compress : bool
+    units : str
+        What the entries are.
     """
 
-    def __init__(self, path, tail=(), dims=None, dtype="f4", long_name="", units="", axis=Axis()):
-        if dims is None:
-            entry = schema.dataset(path)
-            dims, units = entry.dims[1:], units or entry.units
-            long_name = long_name or entry.text
-        self.path, self.tail, self.dims, self.dtype = (
-            path,
-            tuple(tail),
-            tuple(dims),
-            np.dtype(dtype),
+    kind: str
+    columns: list[Column]
+    blocks: list[Block]
+    command: dict
+    begin: Callable[[Sink], None]
+    unused: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    compress: bool = False
+    units: str = "images"
+
+    @property
+    def entries(self) -> int:
+        """How many entries the blocks have."""
+        return self.blocks[-1].stop if self.blocks else 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows."""
+        return sum(column.row_bytes * column.axis.rows(self.entries) for column in self.columns)
+
+
+class Part:
+    """An unfinished output: the blocks that are done, those that are left, and at the end the store made of them."""
+
+    def __init__(
+        self, growth: Growth, keeper: folders.Folder | pipes.Spool, name: str, finish: Callable
+    ):
+        self.growth, self.name = growth, name
+        self.temporary = isinstance(keeper, pipes.Spool)
+        self._keeper, self._finish = keeper, finish
+        self._done: dict[int, Stored] = {}
+        self.batch_limit: int | None = None
+
+    @property
+    def columns(self) -> list[Column]:
+        """The datasets that the blocks fill."""
+        return self.growth.columns
+
+    @property
+    def left(self) -> list[Block]:
+        """Blocks that are not done, in order."""
+        return [block for block in self.growth.blocks if block.number not in self._done]
+
+    @property
+    def committed(self) -> int:
+        """Entries that are safe."""
+        return self.growth.entries - sum(map(len, self.left))
+
+    @property
+    def unreadable(self) -> np.ndarray:
+        """Which entries of done blocks have no image, bool (entries,)."""
+        marked = np.zeros(self.growth.entries, bool)
+        for block in self.growth.blocks:
+            stored = self._done.get(block.number)
+            if stored is not None and UNREADABLE in stored.places:
+                with stored.arrays() as arrays:
+                    marked[block.start : block.stop] = arrays.read(UNREADABLE) != 0
+        return marked
+
+    def limit_batches(self, entries: int) -> None:
+        """Record that the device's memory holds so many entries at once."""
+        self.batch_limit = entries
+
+    def adopt(self) -> None:
+        """Take over the blocks that an earlier process left; those that do not verify are computed again."""
+        for block in self.growth.blocks:
+            stored = self._keeper.find(block)
+            if stored is not None and self._fits(block, stored):
+                self._done[block.number] = stored
+                limit = stored.facts.get(BATCH_LIMIT)
+                if limit is not None:
+                    self.batch_limit = min(limit, self.batch_limit or limit)
+
+    def _fits(self, block: Block, stored: Stored) -> bool:
+        """Return True if a block has the columns of this job."""
+        return all(
+            column.path in stored.places
+            and stored.places[column.path].shape[1:] == column.tail
+            and stored.places[column.path].dtype == column.dtype
+            and stored.places[column.path].shape[0] == rows_of(column, block)
+            for column in self.columns
+            if rows_of(column, block)
         )
-        self.long_name, self.units, self.axis = long_name, units, axis
 
-
-class Part(Sink):
-    """An unfinished output that grows by whole blocks and goes on after a kill.
-
-    A job goes through entries (images, pairs), each with its rows on every `Axis`. Each block is followed by a flush and the count of
-    committed entries; reopening drops what came after the last count.
-    """
-
-    def __init__(self, file, columns, block, rows):
-        super().__init__(file)
-        self.columns, self.block, self.rows = columns, block, rows
-
-    @property
-    def name(self):
-        """Path of the unfinished file (str)."""
-        return self.file.filename
-
-    @property
-    def committed(self):
-        """Entries (int) that are safe on disk."""
-        return int(self.file["/part/committed"][0]) if "part" in self.file else self.rows
-
-    @property
-    def whole(self):
-        """Whether only the name is missing: nothing is left to be written."""
-        return "part" not in self.file
-
-    @property
-    def unreadable(self):
-        """Which committed entries have no image, bool (entries,)."""
-        return (
-            self.file["/part/unreadable"][: self.committed] != 0
-            if "part" in self.file
-            else np.zeros(self.rows, bool)
-        )
-
-    @property
-    def batch_limit(self):
-        """Entries that the device's memory holds at once (int), None where no batch had to be halved."""
-        limit = self.file.attrs.get("batch_limit")
-        return None if limit is None else int(limit)
-
-    def limit_batches(self, entries):
-        """Record that batches are halved to so many entries."""
-        self.file.attrs["batch_limit"] = entries
-
-    def append(self, values, unreadable):
-        """Commit the next n entries.
+    def commit(self, block: Block, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep a computed block.
 
         Parameters
         ----------
-        values : dict of str to (rows, ...) array
-            One array a column that has rows for these entries, by path.
-        unreadable : (n,) bool array
-            Entries that keep their place until the end and are then left out.
+        arrays : dict of str to (rows, ...) array
+            One array a column that has rows for these entries, by path; and UNREADABLE where entries have no image: they keep their
+            place until the output is assembled.
+
+        Raises
+        ------
+        GradtoolsError
+            A column has another number of rows, or rows of another shape.
         """
-        start = self.committed
-        stop = start + len(unreadable)
-        self._try_room(sum(array.nbytes for array in values.values()))
-        for column in self.columns:
-            first, last = column.axis.rows(start), column.axis.rows(stop)
-            if last > first:
-                self.file[column.path].resize(last, axis=0)
-                self.file[column.path][first:last] = values[column.path]
-        self.file["/part/unreadable"][start:stop] = unreadable
-        self.file.flush()
-        self.file["/part/committed"][0] = stop
-        self.file.flush()
+        kept = {
+            column.path: _checked(column, block, arrays)
+            for column in self.columns
+            if rows_of(column, block)
+        }
+        if UNREADABLE in arrays and np.any(arrays[UNREADABLE]):
+            kept[UNREADABLE] = np.asarray(arrays[UNREADABLE], "u1")
+        facts = {} if self.batch_limit is None else {BATCH_LIMIT: self.batch_limit}
+        with disk_errors(self.name, f"{self.kept}; free some and give the same command again"):
+            self._done[block.number] = self._keeper.add(block, kept, facts)
 
-    def values(self, path):
-        """All committed values of a growing dataset."""
-        return self.file[path][:]
+    @property
+    def kept(self) -> str:
+        """How much is safe, in words."""
+        return f"{self.committed:,} of {self.growth.entries:,} {self.growth.units} are kept in {self.name}"
 
-    def read(self, path, start, stop):
-        """Some committed rows of a growing dataset."""
-        return self.file[path][start:stop]
+    def read(self, path: str, start: int, stop: int) -> np.ndarray:
+        """Rows start..stop of a column, those of unreadable entries included."""
+        column = next(column for column in self.columns if column.path == path)
+        stop = min(stop, column.axis.rows(self.growth.entries))
+        parts = [np.empty((0, *column.tail), column.dtype)]
+        for block in self.growth.blocks:
+            first, last = column.axis.rows(block.start), column.axis.rows(block.stop)
+            if max(first, start) < min(last, stop):
+                with self._done[block.number].arrays() as arrays:
+                    parts.append(
+                        arrays.read(path, max(start, first) - first, min(stop, last) - first)
+                    )
+        return np.concatenate(parts)
 
-    def _try_room(self, needed):
-        """Try whether the next block has room (quotas and limits count) before HDF5 writes it: it does not recover from a full disk."""
-        name = self.file.filename
-        with open(name, "r+b") as handle:
-            size = os.fstat(handle.fileno()).st_size
-            try:
-                os.posix_fallocate(
-                    handle.fileno(), size, needed + SPARE_BYTES * (1 + len(self.columns) // 64)
-                )
-            except OSError as error:
-                if not tells_of_full_disk(error):
-                    return  # a file system that cannot reserve
-                raise GradtoolsError(
-                    f"no space left for {name}: the first {self.committed} images are kept; "
-                    "free some and run the same command again"
-                ) from error
-            finally:
-                os.ftruncate(handle.fileno(), size)
+    def values(self, path: str) -> np.ndarray:
+        """All rows of a column, those of unreadable entries included."""
+        column = next(column for column in self.columns if column.path == path)
+        rows = column.axis.rows(self.growth.blocks[-1].stop if self.growth.blocks else 0)
+        done = [block for block in self.growth.blocks if block.number in self._done]
+        return self.read(path, 0, min(rows, column.axis.rows(done[-1].stop) if done else 0))
+
+    @contextlib.contextmanager
+    def finish(self, progress: Callable = interrupt.unwatched) -> Iterator[Sink]:
+        """Assemble the output from the blocks; yields the `Sink` that takes what follows from all rows, then gives the file its name."""
+        if self.left:
+            raise GradtoolsError(
+                f"{self.name}: {self.committed} of {self.growth.entries} rows written"
+            )
+        with self._finish() as path:
+            stored = ((block, self._done[block.number]) for block in self.growth.blocks)
+            with (
+                disk_errors(self.name, f"{self.kept}; free some and give the same command again"),
+                h5py.File(path, "w") as file,
+            ):
+                if self.temporary:
+                    pipes.forget(path)
+                sink = assembly.fill(file, self.growth, stored, self.unreadable, progress)
+                if self.batch_limit is not None:
+                    sink.attributes("/", **{BATCH_LIMIT: self.batch_limit})
+                yield sink
+                hashing.write_digests(file)
+
+
+def _checked(column: Column, block: Block, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The rows of a column in a block, of its type and shape."""
+    values = np.asarray(arrays[column.path])
+    if values.shape != (rows_of(column, block), *column.tail):
+        raise GradtoolsError(
+            f"{column.path} has rows of shape {values.shape} for entries {block.start} to {block.stop}, "
+            f"not {(rows_of(column, block), *column.tail)}"
+        )
+    return values.astype(column.dtype, copy=False)
 
 
 @contextlib.contextmanager
 def grow(
-    output,
-    kind,
-    columns,
-    rows,
-    block,
-    command,
-    begin,
+    output: str,
+    growth: Growth,
     *,
-    unused=None,
-    force=False,
-    restart=False,
-    compress=False,
-    say=print,
-):
-    """Write a store block by block, going on where the same command was stopped.
+    force: bool = False,
+    restart: bool = False,
+    say: Callable[[str], None] = print,
+) -> Iterator[Part]:
+    """Write a store block by block, resuming where the same command was stopped.
 
     Parameters
     ----------
-    columns : list of Column
-    rows : int
-        How many entries there will be, unreadable ones counted in.
-    block : int
-        Entries committed at once; chunk lengths divide their rows.
-    command : dict
-        Everything that must be the same for the job to go on; the first difference is named.
-    begin : callable
-        Called with the new `Part`; writes what does not grow.
-    unused : dict of str to (rows,) bool array, optional
-        Rows of an axis, by its scale, that no entry fills and that are left out at the end.
+    output : str
+        Path, or '-': a pipe has no part, and its blocks are kept in a temporary file.
+    force : bool
+        Whether an existing file is replaced.
+    restart : bool
+        Whether the part of another command is dropped.
     say : callable
         Takes one line for the user.
 
     Yields
     ------
     Part
+        To be filled by `commit` for every block of `left`, then finished by `finish`.
     """
     check_output(output, force)
-    with contextlib.ExitStack() as stack:
-        check = stack.enter_context(interrupt.deferred())
-        path = stack.enter_context(pipes.spooled_output()) if output == "-" else part_of(output)
-        stack.enter_context(disk_errors(path))
-        if os.path.exists(path) and (restart or output == "-"):
-            _drop(path)
-        with _opened(path, command, say) as file:
-            part = Part(file, columns, block, rows)
-            if "command" not in file.attrs:
-                _begin(part, kind, command, begin, compress)
-            _rewind(part)
-            if part.committed:
-                say(f"going on after {part.committed} of {rows} in {path}")
-            yield part
-            if part.committed != rows:
-                raise GradtoolsError(f"{path}: {part.committed} of {rows} rows written")
-            keep = _kept(part, unused or {})
-            whole = all(rows_kept.all() for rows_kept in keep.values())
-            if whole:
-                file.flush()
-                file.pop("part", None)
-        if not whole:
-            _leave_out(path, path + ".kept", keep)
-        if output != "-":
-            publish(path, output)
+    with interrupt.deferred() as check:
+        if output == "-":
+            with pipes.spool() as spool:
+                yield Part(growth, spool, "standard output", pipes.spooled_output)
+        else:
+            with _resumed(output, growth, restart, say) as part:
+                yield part
         check()
 
 
-def _drop(path):
-    """Remove a part, unless another process holds it."""
-    try:
-        h5py.File(path, "r+").close()
-    except OSError as error:
-        if is_held(error):
+@contextlib.contextmanager
+def _resumed(output: str, growth: Growth, restart: bool, say: Callable) -> Iterator[Part]:
+    """The part of an output in its folder, with the blocks that the same command left."""
+    path = part_of(output)
+    _refuse_file(path, restart)
+    folders.remove_done(path)
+    with disk_errors(path), folders.held(path) as folder:
+        part = Part(growth, folder, path, lambda: _published(folder, output))
+        facts = folder.job()
+        if facts is not None and facts["fingerprint"] == folders.fingerprint(growth.command):
+            part.adopt()
+        elif facts is not None and not restart and _holds_blocks(folder):
+            reason = folders.difference(facts["command"], growth.command)
+            raise GradtoolsError(
+                f"{path} belongs to another command: {reason}; give the same one to go on, another -o, "
+                "or --restart to drop it"
+            )
+        if restart or not part.committed:
+            folder.begin(growth.command, growth.units, growth.blocks)
+            part = Part(growth, folder, path, lambda: _published(folder, output))
+        if part.committed:
+            say(f"resuming {path}: {part.committed:,} of {growth.entries:,} done")
+        _warn_of_room(part, growth, say)
+        try:
+            yield part
+        except interrupt.Interrupted as stop:
+            if part.committed and os.path.isdir(path):
+                stop.kept = f"{part.kept}, the same command resumes it"
             raise
-    os.unlink(path)
 
 
-def _begin(part, kind, command, begin, compress):
-    """A new part: everything that does not grow, the empty columns, and at last the command that may go on with it."""
-    stamp(part.file, kind, "", "")
-    for column in part.columns:
-        layout.scale(part.file, column.axis.scale, column.axis.rows(part.rows))
-    begin(part)
-    for column in part.columns:
-        _make_column(part, column, compress)
-    group = part.file.create_group("part")
-    group["command"] = json.dumps(command, sort_keys=True)
-    group["committed"] = np.zeros(1, "i8")
-    group["unreadable"] = np.zeros(part.rows, "u1")
-    part.file.flush()
-    part.file.attrs["command"] = fingerprint(command)
-    part.file.flush()
+def _refuse_file(path: str, restart: bool) -> None:
+    """Refuse a part that is a file: a program before this one, or a short command, left it."""
+    if os.path.isfile(path):
+        if not restart:
+            raise GradtoolsError(
+                f"{path} is a file that an older gradtools or a killed command left, and no job resumes in it: "
+                "--restart drops it and begins anew"
+            )
+        os.unlink(path)
 
 
-def _make_column(part, column, compress):
-    """Make one growing dataset, empty, with its dimensions."""
-    chunks = layout.chunk_shape(column.tail, column.dtype.itemsize, part.block * column.axis.per)
-    dataset = part.file.create_dataset(
-        column.path,
-        shape=(0, *column.tail),
-        maxshape=(None, *column.tail),
-        dtype=column.dtype,
-        chunks=chunks,
-        fletcher32=True,
-        shuffle=compress,
-        compression="gzip" if compress else None,
-    )
-    layout.label(dataset, column.long_name, column.units)
-    dims = [column.axis.scale] + [layout.dimension(column.path, name) for name in column.dims]
-    for length, path in zip((column.axis.rows(part.rows), *column.tail), dims):
-        layout.scale(part.file, path, length)
-    layout.attach(part.file, dataset, dims)
+def _holds_blocks(folder: folders.Folder) -> bool:
+    """Return True if a folder has a block of whatever command: whoever began it, without one nothing is lost."""
+    return any(name.isdecimal() for name in os.listdir(folder.path))
 
 
-def _rewind(part):
-    """Drop the rows after the last committed one."""
-    for column in part.columns:
-        rows = column.axis.rows(part.committed)
-        if part.file[column.path].shape[0] > rows:
-            part.file[column.path].resize(rows, axis=0)
-
-
-def _kept(part, unused):
-    """Rows that stay, by their dimension's scale: those of readable images that are used, and what points at no others."""
-    keep = {}
-    for axis in dict.fromkeys(column.axis for column in part.columns):
-        keep[axis.scale] = ~axis.of_entries(part.unreadable)
-        if axis.scale in unused:
-            keep[axis.scale] &= ~unused[axis.scale]
-    return followed(part.file, keep)
-
-
-def _opened(path, command, say):
-    """Open a part that the same command left, or a new file where there is none that can be read."""
-    if not os.path.exists(path):
-        return h5py.File(path, "w")
-    try:
-        file = h5py.File(path, "r+")
-    except OSError as error:
-        if is_held(error) or isinstance(error, PermissionError):
-            raise
-        say(f"{path} cannot be read ({error}): beginning anew")
-        return h5py.File(path, "w")
-    if not holds_rows(file):  # whoever began it, nothing is lost
-        file.close()
-        return h5py.File(path, "w")
-    if file.attrs["command"] != fingerprint(command):
-        reason = (
-            difference(json.loads(file["part/command"][()]), command)
-            if "part" in file
-            else "it is whole and waits for its name"
+def _warn_of_room(part: Part, growth: Growth, say: Callable) -> None:
+    """Say before the job begins that its blocks and its output, twice the rows, do not fit on the disk."""
+    share = part.committed / max(growth.entries, 1)
+    needed = int(growth.nbytes * (2 - share))
+    free = shutil.disk_usage(part.name).free
+    if needed > free:
+        say(
+            f"{part.name}: blocks and output take up to {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free: "
+            "the job may stop for want of room, and resumes when there is some"
         )
-        file.close()
-        raise GradtoolsError(
-            f"{path} belongs to another command: {reason}; give the same one to go on, another -o, "
-            "or --restart to drop it"
-        )
-    return file
 
 
-def fingerprint(command):
-    """SHA-256 (hex) of a command's effective options and inputs."""
-    return hashlib.sha256(json.dumps(command, sort_keys=True).encode()).hexdigest()
-
-
-def difference(before, now):
-    """The first option in which two commands differ, in words."""
-    now = json.loads(json.dumps(now))
-    key = next(key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key))
-    return f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
-
-
-def _leave_out(path, kept, keep):
-    """Replace an unfinished file by a finished copy with the kept rows alone."""
-    try:
-        with disk_errors(kept), h5py.File(path, "r") as file, h5py.File(kept, "w") as target:
-            target.attrs.update(file.attrs)
-            for name in sorted(set(file) - {"part"}):
-                if isinstance(file[name], h5py.Group) or not layout.is_scale(file[name]):
-                    copy(file, target, "/" + name, keep)
-        os.replace(kept, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(kept)
+@contextlib.contextmanager
+def _published(folder: folders.Folder, output: str) -> Iterator[str]:
+    """Path of the fresh file; on leaving it gets its name and the folder goes."""
+    fresh = folder.at(folders.FRESH)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(folder.at(folders.DONE))  # from a finish that was killed before the renaming
+    yield fresh
+    publish(fresh, output, folder.mark)
+    folder.remove()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import h5py
 import numpy as np
 
 from gradtools.store import layout, paths
@@ -19,7 +20,6 @@ NOT_RESULTS = {
     "units",
     "device",
 }
-READ_BYTES = 16 << 20
 
 
 def dataset_digest(dataset, rows=None):
@@ -28,14 +28,11 @@ def dataset_digest(dataset, rows=None):
     shape = dataset.shape if rows is None else (int(rows.sum()), *dataset.shape[1:])
     sha = hashlib.sha256(f"{kind.str} {shape} ".encode())
     sha.update(_attributes(dataset))
-    if dataset.shape == ():
-        sha.update(np.asarray(dataset[()], dtype=kind).tobytes())
-        return sha.hexdigest()
-    step = max(1, READ_BYTES // max(kind.itemsize * int(np.prod(dataset.shape[1:])), 1))
-    for start in range(0, dataset.shape[0], step):
-        part = dataset[start : start + step]
-        part = part if rows is None else part[rows[start : start + step]]
-        sha.update(np.ascontiguousarray(part, dtype=kind).tobytes())
+    start = 0
+    for part in layout.blocks(dataset):
+        chosen = part if rows is None else part[rows[start : start + len(part)]]
+        start += 0 if rows is None else len(part)
+        sha.update(np.ascontiguousarray(chosen, dtype=kind).data.cast("B"))
     return sha.hexdigest()
 
 
@@ -65,13 +62,29 @@ def digests(file):
     found = {
         path: dataset_digest(dataset)
         for path, dataset in layout.datasets(file)
-        if path != paths.HISTORY
+        if path != paths.HISTORY and not path.startswith(f"{paths.DIGESTS}/")
     }
     for group in layout.groups(file):
         attributes = _attributes(group)
         if attributes != b"{}":
             found[group.name.rstrip("/") + "/"] = hashlib.sha256(attributes).hexdigest()
     return dict(sorted(found.items()))
+
+
+def recorded_digests(file: h5py.File) -> dict[str, str]:
+    """Return what the group of digests holds: those of all else, and of the history."""
+    found = digests(file)
+    if paths.HISTORY in file:
+        found[paths.HISTORY] = dataset_digest(file[paths.HISTORY])
+    found.pop(f"{paths.DIGESTS}/", None)
+    return found
+
+
+def write_digests(file: h5py.File) -> None:
+    """Write the SHA-256 of everything in a file that is otherwise finished (about 1 s a GB)."""
+    found = recorded_digests(file)
+    layout.put(file, f"{paths.DIGESTS}/path", list(found))
+    layout.put(file, f"{paths.DIGESTS}/sha256", list(found.values()))
 
 
 def _attributes(item):

@@ -7,7 +7,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.store import paths, schema
 
 FORMAT, VERSION = "gradtools-store", 1
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES, READ_BYTES = 4 << 20, 16 << 20
 MOST_ATTACHMENTS = 4085  # a scale's REFERENCE_LIST is an attribute, and attributes end at 64 KiB
 POINTERS = {  # datasets of row numbers -> the dimension whose rows they are
     entry.path: entry.below
@@ -172,6 +172,16 @@ def groups(group):
     for name in sorted(group):
         if isinstance(group[name], h5py.Group):
             yield from groups(group[name])
+
+
+def blocks(dataset, most=READ_BYTES):
+    """Yield the values of a dataset in pieces of whole rows and of a bounded number of bytes."""
+    if dataset.shape == ():
+        yield np.asarray(dataset[()])
+        return
+    step = max(1, most // max(dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])), 1))
+    for start in range(0, dataset.shape[0], step):
+        yield dataset[start : start + step]
 
 
 def own_attributes(item):

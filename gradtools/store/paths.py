@@ -4,6 +4,7 @@
 SAMPLE, MAP, PAIR, STEP = "/sample", "/map", "/pair", "/step"
 CLASS, GROUP, BYTE, OTHER = "/class", "/label", "/byte", "/other"
 EMBEDDING_ROW, OTHER_MAP = "/embedding", "/other_map"
+REGION, THRESHOLD = "/region", "/threshold"
 
 SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
@@ -23,7 +24,7 @@ LOGITS, PREDICTED, TARGET, EMBEDDING = (
     "/outputs/target",
     "/outputs/embedding",
 )
-SCORE = "/outputs/score"
+OUTPUTS, SCORE = "/outputs", "/outputs/score"
 MAPS, MAP_SAMPLE, MAP_PARTNER = "/maps", "/maps/sample", "/maps/partner"
 TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/taps",
@@ -62,6 +63,11 @@ def map_group(name: str) -> str:
 def undefined(name: str) -> str:
     """Dataset of the entries without a weight of the maps of one name."""
     return f"{MAPS}/{name}/undefined"
+
+
+def near_pole(name: str) -> str:
+    """Dataset of the entries near the pole of Grad-CAM++'s weights of the maps of one name."""
+    return f"{MAPS}/{name}/near_pole"
 
 
 def box(column: str) -> str:
@@ -139,6 +145,6 @@ def table(name: str) -> str:
     return f"{TABLES}/{name}"
 
 
-def localization(kind):
+def localization(kind: str) -> str:
     """Group of how well one kind of map finds its objects."""
     return f"{LOCALIZATION}/{kind}"

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.store import hashing, layout, paths, pipes
+from gradtools.store import checks, folders, hashing, layout, paths, pipes
+from gradtools.store.writing import part_of
 
 
 @contextlib.contextmanager
@@ -18,8 +19,11 @@ def read(path):
     with contextlib.ExitStack() as stack:
         name = path
         if path == "-":
-            path, name = stack.enter_context(pipes.spooled_input()), "standard input"
-        file = stack.enter_context(_opened(path, name))
+            name = "standard input"
+            with pipes.spooled_input() as spool:
+                file = stack.enter_context(_opened(spool, name))
+        else:
+            file = stack.enter_context(_opened(path, name))
         _check(file, name)
         yield Store(file, name)
 
@@ -31,6 +35,11 @@ def is_store(path):
 
 def _opened(path, name):
     """The open file, or one line that says why not."""
+    part = path if path.endswith(".part") else part_of(path)
+    if os.path.isdir(part) and (part == path or not os.path.exists(path)):
+        raise GradtoolsError(
+            f"{name} is not finished: {folders.state(part)}; give the command that writes it again, it resumes"
+        )
     if not os.path.exists(path):
         raise GradtoolsError(f"{name}: no such file")
     if os.path.isdir(path):
@@ -54,83 +63,36 @@ def _opened(path, name):
 
 
 def _check(file, name):
-    """Refuse what is not a whole store of this version, and files that reach into others."""
-    if file.attrs.get("format") != layout.FORMAT:
+    """Refuse what is not a whole store of this version, or not as the schema has it."""
+    with checks.damage(name, "/"):
+        attributes = layout.plain_attributes(file)
+    if attributes.get("format") != layout.FORMAT:
         raise GradtoolsError(
             f"{name} is an HDF5 file but not a gradtools store (it has no format attribute {layout.FORMAT!r})"
         )
-    if file.attrs.get("version") != layout.VERSION:
+    if attributes.get("version") != layout.VERSION:
         raise GradtoolsError(
-            f"{name} is a store of version {file.attrs.get('version')}, this gradtools reads version {layout.VERSION}: "
+            f"{name} is a store of version {attributes.get('version')}, this gradtools reads version {layout.VERSION}: "
             "use the gradtools that wrote it, or make the store again"
         )
-    if "part" in file or "command" in file.attrs and name.endswith(".part"):
+    if "part" in file:
         raise GradtoolsError(
-            f"{name} is not finished: run the command that writes it again, it goes on where it stopped"
+            f"{name} is not finished, and an older gradtools began it: make it again"
         )
-    _check_links(file, name)
-    _check_classes(file, name)
+    checks.check_objects(file, name)
 
 
-def _check_links(group, name):
-    """Refuse external links, external raw storage and virtual datasets, which read other files than the one named."""
-    for key in group:
-        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            raise GradtoolsError(
-                f"{name} has a link to elsewhere at {group.name.rstrip('/')}/{key}: refused"
-            )
-        item = group[key]
-        if isinstance(item, h5py.Group):
-            _check_links(item, name)
-        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            raise GradtoolsError(f"{name} keeps the values of {item.name} in other files: refused")
+class Facts(dict):
+    """Attributes or columns of a store; one that is missing is said in a line, with the store and the place."""
 
+    def __init__(self, values: dict, name: str, path: str):
+        super().__init__(values)
+        self.name, self.path = name, path
 
-def _check_classes(file, name):
-    """Refuse class numbers outside the classes: a negative one would count from the end."""
-    labels = _first_length(file, (paths.CLASS_NAME, 0), (paths.MEMBER, 0))
-    classes = _first_length(
-        file, (paths.LOGITS, 1), (paths.WEIGHT, 0), (paths.MODEL_CLASS_NAME, 0), (paths.MEMBER, 1)
-    )
-    for path, count, lowest in (
-        (paths.LABEL, labels, -1),
-        (paths.PREDICTED, classes, 0),
-        (paths.TARGET, classes, 0),
-        (paths.MAP_TARGET, classes, -1),
-    ):
-        numbers = file.get(path)
-        if not isinstance(numbers, h5py.Dataset):
-            continue
-        if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
-            raise GradtoolsError(
-                f"{name}: {path} is not a column of class numbers: it is damaged, make it again"
-            )
-        try:
-            values = numbers[:]
-        except OSError:  # damaged data: `info --check` tells which
-            continue
-        wrong = np.flatnonzero((values < lowest) | (values >= (np.inf if count is None else count)))
-        if len(wrong):
-            known = (
-                f"from {lowest}"
-                + ("" if count is None else f" to {count - 1}")
-                + (" (-1: none)" if lowest else "")
-            )
-            raise GradtoolsError(
-                f"{name}: {path} is {values[wrong[0]]} in row {wrong[0]}, and classes are {known}: it is damaged, make it again"
-            )
-
-
-def _first_length(file, *places):
-    """Length (int) of the first dataset there is, of (path, axis); None without one."""
-    return next(
-        (
-            file[path].shape[axis]
-            for path, axis in places
-            if isinstance(file.get(path), h5py.Dataset) and file[path].ndim > axis
-        ),
-        None,
-    )
+    def __missing__(self, key: str):
+        raise GradtoolsError(
+            f"{self.name}: {self.path} has no {key}: it is damaged or of an earlier gradtools, make it again"
+        )
 
 
 class Store:
@@ -139,29 +101,35 @@ class Store:
     def __init__(self, file, name):
         self.file, self.name = file, name
 
-    def _column(self, path):
-        return self.file[path][:] if path in self.file else None
+    def _read(self, path):
+        """Values of a dataset, checked; None where it is missing."""
+        if path not in self.file:
+            return None
+        with checks.damage(self.name, path):
+            values = self.file[path][()]
+        return checks.check_read(values, path, self.file, self.name)
 
     def _needed(self, path):
-        """Values of a dataset that every store has."""
-        if path not in self.file:
+        """Values of a dataset that every store of samples has."""
+        values = self._read(path)
+        if values is None:
             raise GradtoolsError(f"{self.name} has no {path}: it is damaged, make it again")
-        return self.file[path][:]
+        return values
 
     @property
     def kind(self):
         """What the store was made to hold (str)."""
-        return self.file.attrs["kind"]
+        return self.attributes("/")["kind"]
 
     @property
     def uuid(self):
         """The file's own number (str)."""
-        return self.file.attrs["uuid"]
+        return self.attributes("/")["uuid"]
 
     @functools.cached_property
     def n_samples(self):
         """Number of samples (int)."""
-        return self.file[paths.SAMPLE].shape[0]
+        return len(self.labels)
 
     @functools.cached_property
     def unit(self):
@@ -181,14 +149,12 @@ class Store:
     @functools.cached_property
     def class_names(self):
         """Names of the data's classes (list of str)."""
-        return (
-            layout.decoded(self._column(paths.CLASS_NAME)) if paths.CLASS_NAME in self.file else []
-        )
+        return layout.decoded(self._read(paths.CLASS_NAME)) if paths.CLASS_NAME in self.file else []
 
     @functools.cached_property
     def member(self):
         """Which of the model's classes belong to each data class, u8 (G, K), or None."""
-        return self._column(paths.MEMBER)
+        return self._read(paths.MEMBER)
 
     @functools.cached_property
     def model(self):
@@ -199,7 +165,7 @@ class Store:
     def model_class_names(self):
         """Names of the model's classes (list of str), empty where unknown."""
         return (
-            layout.decoded(self._column(paths.MODEL_CLASS_NAME))
+            layout.decoded(self._read(paths.MODEL_CLASS_NAME))
             if paths.MODEL_CLASS_NAME in self.file
             else []
         )
@@ -207,17 +173,17 @@ class Store:
     @functools.cached_property
     def class_rows(self):
         """The last layer's rows, f32 (K, D), or None."""
-        return self._column(paths.WEIGHT)
+        return self._read(paths.WEIGHT)
 
     @functools.cached_property
     def predicted(self):
         """Argmax class of each sample, i32 (N,), or None for a network without classes."""
-        return self._column(paths.PREDICTED)
+        return self._read(paths.PREDICTED)
 
     @functools.cached_property
     def target(self):
         """Target class of each sample, i32 (N,), or None."""
-        return self._column(paths.TARGET)
+        return self._read(paths.TARGET)
 
     @functools.cached_property
     def taps(self):
@@ -231,15 +197,16 @@ class Store:
 
     def attributes(self, path):
         """Attributes of a group (dict, texts as str), empty where it is missing."""
-        return layout.plain_attributes(self.file[path]) if path in self.file else {}
+        found = layout.plain_attributes(self.file[path]) if path in self.file else {}
+        return Facts(found, self.name, path)
 
     def history_lines(self):
         """The steps that made this store (list of str, JSON)."""
-        return layout.decoded(self.file[paths.HISTORY][:]) if paths.HISTORY in self.file else []
+        return self.values(paths.HISTORY) or []
 
     def rows(self, path):
         """A row dataset of the store as `Rows`, or None where it is missing."""
-        return Rows(self.file[path]) if path in self.file else None
+        return Rows(self, path) if path in self.file else None
 
     def tree(self, path):
         """Names directly below a group (list of str), empty where it is missing."""
@@ -253,16 +220,16 @@ class Store:
 
     def values(self, path):
         """A small dataset whole; texts as a list of str; None where it is missing."""
-        if path not in self.file:
-            return None
-        values = self.file[path][()]
-        return layout.decoded(values) if values.dtype.kind in "SO" else values
+        values = self._read(path)
+        return layout.decoded(values) if values is not None and values.dtype.kind == "S" else values
 
     def table(self, path):
         """A table as a dict of columns, and its attributes."""
-        group = self.file[path]
-        facts = layout.plain_attributes(group)
-        rows = f"{group.name}/{facts.pop('row_dimension')}"
+        if path not in self.file:
+            raise GradtoolsError(f"{self.name} has no table {path}: it is damaged, make it again")
+        group, facts = self.file[path], self.attributes(path)
+        rows = f"{group.name}/{facts['row_dimension']}"
+        del facts["row_dimension"]
         names = [
             name
             for name in sorted(group)
@@ -270,27 +237,35 @@ class Store:
             and not layout.is_scale(group[name])
             and layout.scales_of(group[name]) == [rows]
         ]
-        return {name: self.values(f"{path}/{name}") for name in names}, facts
+        columns = {name: self.values(f"{path}/{name}") for name in names}
+        return Facts(columns, self.name, path), facts
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of every dataset by path (see `hashing.digests`)."""
         return hashing.digests(self.file)
 
     def check(self) -> None:
-        """Read every value once, so that every checksum is tested.
+        """Read every value: its checksum, its range, and the digests that were written last.
 
         Raises
         ------
         GradtoolsError
-            Names the first dataset that cannot be read.
+            Names the first dataset that cannot be read, or is not what was written.
         """
+        recorded = dict(
+            zip(*(self.values(f"{paths.DIGESTS}/{key}") or () for key in ("path", "sha256")))
+        )
         for path, dataset in layout.datasets(self.file):
-            try:
-                hashing.dataset_digest(dataset)
-            except OSError as error:
+            with checks.damage(self.name, path):
+                for values in layout.blocks(dataset):
+                    checks.check_read(values, path, self.file, self.name)
+        with checks.damage(self.name, "/"):
+            digests = hashing.recorded_digests(self.file) if recorded else {}
+        for path in sorted(recorded.keys() | digests.keys()):
+            if recorded.get(path) != digests.get(path):
                 raise GradtoolsError(
-                    f"{self.name}: {path} is damaged ({error}): make the store again"
-                ) from error
+                    f"{self.name}: {checks.printable(path)} is not what was written: its SHA-256 differs, make the store again"
+                )
 
     def datasets(self):
         """Yield (path, shape, dtype, stored bytes, long_name) of every dataset."""
@@ -302,7 +277,7 @@ class Store:
     def sample_digest(self):
         """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images, with versions or without."""
         known = next((path for path in (paths.DIGEST, paths.ID) if path in self.file), None)
-        original = self._column(paths.ORIGINAL)
+        original = self._read(paths.ORIGINAL)
         rows = None if original is None else original < 0
         return hashing.dataset_digest(self.file[known], rows) if known else ""
 
@@ -314,12 +289,19 @@ class Store:
 class Rows:
     """A dataset of one row a sample, read in pieces; rows of more than one dimension are flattened."""
 
-    def __init__(self, dataset):
-        self.dataset = dataset
-        self.tail = dataset.shape[1:]
-        self.shape = (dataset.shape[0], int(np.prod(self.tail)))
-        self.nbytes = dataset.dtype.itemsize * self.shape[0] * self.shape[1]
+    def __init__(self, store: Store, path: str):
+        self.store, self.path = store, path
+        self.dataset = store.file[path]
+        self.tail = self.dataset.shape[1:]
+        self.shape = (self.dataset.shape[0], int(np.prod(self.tail)))
+        self.nbytes = self.dataset.dtype.itemsize * self.shape[0] * self.shape[1]
 
-    def read(self, start, stop):
+    def read(self, start: int, stop: int) -> np.ndarray:
         """Rows start..stop, (n, D) of the stored type."""
-        return self.dataset[start:stop].reshape(-1, self.shape[1])
+        with checks.damage(self.store.name, self.path):
+            values = self.dataset[start:stop]
+        if not self.path.startswith(
+            (f"{paths.TAPS}/", f"{paths.OUTPUTS}/")
+        ):  # features name the image
+            values = checks.check_read(values, self.path, self.store.file, self.store.name)
+        return values.reshape(-1, self.shape[1])

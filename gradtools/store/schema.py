@@ -6,9 +6,22 @@ one lies in the dataset's own group; each is an HDF5 dimension scale of that pat
 
 import dataclasses
 import functools
+import itertools
+import json
 
 from gradtools.store import paths
-from gradtools.store.paths import BYTE, CLASS, EMBEDDING_ROW, GROUP, MAP, PAIR, SAMPLE, STEP
+from gradtools.store.paths import (
+    BYTE,
+    CLASS,
+    EMBEDDING_ROW,
+    GROUP,
+    MAP,
+    PAIR,
+    REGION,
+    SAMPLE,
+    STEP,
+    THRESHOLD,
+)
 
 INTEGER, UNSIGNED, REAL, TEXT = "i", "u", "f", "S"
 KINDS = (
@@ -20,6 +33,7 @@ KINDS = (
     "neighbors",
     "clusters",
     "linkage",
+    "localization",
     "compare",
 )
 
@@ -122,6 +136,13 @@ RANKINGS = {
     "gradient": "gradient",
     "activation": "mean activation",
     "random": "a random value",
+}
+MEASURES = {
+    "energy": "share of the map in the boxes",
+    "pointing": "whether the maximum is in a box",
+    "precision": "average precision of the pixels",
+    "box_iou": "IoU of the box around the largest component with the best box",
+    "mask_iou": "IoU of the pixels above the threshold with the mask",
 }
 FILLS = {
     "zero": "zero",
@@ -261,6 +282,13 @@ DATASETS = (
     Dataset(
         paths.undefined("<map>"), (MAP,), INTEGER, "entries without a weight (Grad-CAM++)", lowest=0
     ),
+    Dataset(
+        paths.near_pole("<map>"),
+        (MAP,),
+        INTEGER,
+        "entries whose weight has a denominator within .01 of 0 (Grad-CAM++)",
+        lowest=0,
+    ),
     _rows(paths.pair("a"), PAIR, "row of the sample", needed=True),
     _rows(paths.pair("b"), PAIR, "row of the sample", needed=True),
     Dataset(
@@ -268,9 +296,16 @@ DATASETS = (
     ),
     Dataset(
         f"{SIMILARITY}/matrix",
-        (SAMPLE, "/other"),
+        (SAMPLE, paths.OTHER),
         REAL,
-        "every pair; of maps [map, other_map]",
+        "every pair of samples",
+        nan=True,
+    ),
+    Dataset(
+        paths.matrix("map:<map>", "<metric>"),
+        (MAP, paths.OTHER_MAP),
+        REAL,
+        "every pair of maps",
         nan=True,
     ),
     _replicates(SIMILARITY),
@@ -395,11 +430,67 @@ DATASETS = (
     *_histogram("gradient"),
     *_histogram("contribution"),
     _replicates(paths.table("<name>")),
+    _rows(f"{paths.LOCALIZATION}/sample", REGION, "row of the sample", needed=True),
+    _classes(f"{paths.LOCALIZATION}/label", (REGION,), GROUP, "data class, -1 any", needed=True),
+    Dataset(
+        f"{paths.LOCALIZATION}/map",
+        (REGION,),
+        INTEGER,
+        "row of the map in its store",
+        needed=True,
+        lowest=0,
+    ),
+    Dataset(
+        f"{paths.LOCALIZATION}/share",
+        (REGION,),
+        REAL,
+        "the object's share of the frame",
+        needed=True,
+    ),
+    Dataset(f"{paths.LOCALIZATION}/at", (THRESHOLD,), REAL, "threshold of a read map", needed=True),
+    *(
+        Dataset(
+            f"{paths.localization('<map>')}/{name}",
+            (REGION, THRESHOLD)[: 1 + name.endswith("_iou")],
+            REAL,
+            text,
+            needed=True,
+            nan=True,
+        )
+        for name, text in MEASURES.items()
+    ),
+    _replicates(paths.localization("<map>")),
+    _columns(paths.localization("<map>"), "how well one kind of map finds its objects"),
     _columns(paths.table("<name>"), "a table: one dataset a column"),
+    Dataset(
+        f"{paths.DIGESTS}/path",
+        ("row",),
+        TEXT,
+        "path of a dataset, or of a group with attributes",
+        needed=True,
+    ),
+    Dataset(f"{paths.DIGESTS}/sha256", ("row",), TEXT, "its SHA-256", needed=True),
     Dataset(paths.HISTORY, (STEP,), TEXT, "steps that made this store, one JSON line each"),
 )
 
-NUMBER, NUMBERS, WORD, JSON = "number", "numbers", "text", "JSON"
+NUMBER, NUMBERS, WORD, JSON = "a number", "numbers", "text", "a list in JSON"
+ANY = "text or numbers"
+
+FACTS = {  # attributes of results: what they were computed with, and what they rest on
+    **dict.fromkeys(
+        """above ari_high ari_low ari_sd below_floor bins cophenetic cut_high cut_low degenerate dimension eps floor
+        floor_sd images jaccard k leaks left_out log_base maps movable n_init native null_within others pair_rows
+        p_label_effect p_within pca permutations queries resamples rows sample score_step seed shuffles undefined
+        unlabelled folds compared_samples""".split(),
+        (NUMBER, ""),
+    ),
+    **dict.fromkeys(
+        """auc_interval by compared covariance direction feature height linkage_on mask method metric normalised normalize
+        order resampling row_dimension score sign size target ties unit weights""".split(),
+        (WORD, ""),
+    ),
+    "kinds": (JSON, ""),
+}
 
 GROUPS = (
     Group(
@@ -441,7 +532,7 @@ GROUPS = (
             "folded": (NUMBER, "1 where BatchNorm was folded into convolutions"),
         },
     ),
-    Group("/outputs", "what the network answered"),
+    Group(paths.OUTPUTS, "what the network answered"),
     Group(
         paths.TAPS,
         "the taps",
@@ -504,33 +595,40 @@ GROUPS = (
     Group(CLUSTERS, "clusterings of one feature"),
     Group(LINKAGE, "a tree"),
     Group(PROJECTION, "principal components"),
+    Group(paths.LOCALIZATION, "the objects that maps were held against"),
+    Group(paths.localization("<map>"), "a table: how well one kind of map finds its objects"),
     Group(paths.channels("<tap>"), "means of channel values over the images of every class"),
     Group(paths.channels("<tap>", "gradient_histogram"), "channels by their gradient"),
     Group(paths.channels("<tap>", "contribution_histogram"), "channels by their contribution"),
+    Group(paths.DIGESTS, "SHA-256 of everything else, written last; `info --check` compares"),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),
 )
+
+
+def _by_depth(entries):
+    """{number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
+    depths: dict[int, list] = {}
+    for entry in sorted(
+        entries, key=lambda entry: (entry.path.count("<"), -len(entry.path.split("<")[0]))
+    ):
+        parts = entry.path.split("/")
+        depths.setdefault(len(parts), []).append((parts, entry))
+    return depths
+
+
+DATASETS_BY_DEPTH, GROUPS_BY_DEPTH = _by_depth(DATASETS), _by_depth(GROUPS)
 
 
 @functools.cache
 def dataset(path: str) -> Dataset | None:
     """Return what the dataset at `path` should be, or None where the table has no such path."""
-    return _match(_by_depth(DATASETS), path)
+    return _match(DATASETS_BY_DEPTH, path)
 
 
 @functools.cache
 def group(path: str) -> Group | None:
     """Return what the group at `path` should be, or None where the table has no such path."""
-    return _match(_by_depth(GROUPS), path)
-
-
-@functools.cache
-def _by_depth(entries):
-    """{number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
-    found: dict[int, list] = {}
-    for entry in sorted(entries, key=lambda entry: entry.path.count("<")):
-        parts = entry.path.split("/")
-        found.setdefault(len(parts), []).append((parts, entry))
-    return found
+    return _match(GROUPS_BY_DEPTH, path)
 
 
 def _match(entries, path):
@@ -540,10 +638,72 @@ def _match(entries, path):
         (
             entry
             for pattern, entry in entries.get(len(parts), ())
-            if all(a == b or a.startswith("<") for a, b in zip(pattern, parts))
+            if all(map(_fits, pattern, parts))
         ),
         None,
     )
+
+
+def _fits(pattern: str, part: str) -> bool:
+    """Return True if a part of a path is what a pattern with or without a placeholder stands for."""
+    fixed, placeholder, _ = pattern.partition("<")
+    return part.startswith(fixed) if placeholder else part == pattern
+
+
+GROUP_PATHS = _by_depth(
+    {
+        path: Group(path, "")
+        for entry in DATASETS
+        for path in itertools.accumulate(
+            entry.path.split("/")[1:-1], lambda a, b: f"{a}/{b}", initial=""
+        )
+    }.values()
+)
+
+
+@functools.cache
+def is_group(path: str) -> bool:
+    """Return True if the table has datasets below `path`."""
+    return _match(GROUP_PATHS, path) is not None
+
+
+@functools.cache
+def needed(path: str) -> tuple[str, ...]:
+    """Return the names of the datasets that a group always has."""
+    parts = path.split("/")
+    return tuple(
+        entry.path.rsplit("/", 1)[1]
+        for pattern, entry in DATASETS_BY_DEPTH.get(len(parts) + 1, ())
+        if entry.needed and all(map(_fits, pattern[:-1], parts))
+    )
+
+
+def is_kind(value: object, kind: str) -> bool:
+    """Return True if an attribute's value is of a kind: text, number, numbers, JSON (a list of texts), or any of them."""
+    is_number = isinstance(value, (int, float))
+    is_list = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
+    if kind == JSON:
+        return isinstance(value, str) and _is_json_list(value)
+    return {
+        WORD: isinstance(value, str),
+        NUMBER: is_number,
+        NUMBERS: is_list,
+        ANY: isinstance(value, str) or is_number or is_list,
+    }[kind]
+
+
+def _is_json_list(text: str) -> bool:
+    """Return True if a text is a list of texts in JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def types(entry: Dataset) -> str:
+    """Return the types that a dataset may be of, in words."""
+    return " or ".join(TYPES[kind] for kind in entry.kinds)
 
 
 def page() -> str:
@@ -567,10 +727,9 @@ def page() -> str:
 
 def _row(entry: Dataset) -> str:
     """A dataset as a row of the page."""
-    types = ", ".join(TYPES[kind] for kind in entry.kinds)
     facts = [entry.text, entry.units, "NaN: not defined" if entry.nan else ""]
     dims = ", ".join(name.strip("/") for name in entry.dims)
-    return f"| `{entry.path.rsplit('/', 1)[1]}` | {dims} | {types} | {'; '.join(filter(None, facts))} |"
+    return f"| `{entry.path.rsplit('/', 1)[1]}` | {dims} | {types(entry)} | {'; '.join(filter(None, facts))} |"
 
 
 TYPES = {"i": "integer", "u": "u8", "f": "float", "S": "UTF-8"}

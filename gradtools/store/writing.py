@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime
-import errno
+import hashlib
 import json
 import os
 import uuid
@@ -11,8 +11,9 @@ import h5py
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import layout, paths, pipes
+from gradtools.store import folders, hashing, layout, paths, pipes, schema
 from gradtools.store.copying import copy, followed
+from gradtools.store.disk import disk_errors, is_held
 
 RESULTS = tuple(
     path.strip("/")
@@ -26,8 +27,12 @@ RESULTS = tuple(
         paths.AUGMENTATION,
         paths.DECODING,
         paths.CHANNELS,
+        paths.LOCALIZATION,
     )
 )
+
+
+LONGEST_NAME = 250  # bytes, so that .part fits behind them
 
 
 def check_output(output, force=False, inputs=()):
@@ -44,6 +49,7 @@ def check_output(output, force=False, inputs=()):
     """
     if output == "-":
         return
+    folders.remove_done(part_of(output))
     folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):
         raise UsageError(f"output {output} is a directory: name a file in it")
@@ -138,8 +144,11 @@ def create(output, kind, *, force=False, source="", root=""):
             _refuse_unfinished(path)
         try:
             with disk_errors(path), h5py.File(path, "w") as file:
+                if output == "-":
+                    pipes.forget(path)
                 stamp(file, kind, source, root)
                 yield Sink(file)
+                hashing.write_digests(file)
         except BaseException:
             if output != "-":
                 with contextlib.suppress(OSError):
@@ -152,34 +161,33 @@ def create(output, kind, *, force=False, source="", root=""):
 
 def part_of(output):
     """The name that an output has until it is whole; a link's is beside the file it points to."""
-    return os.path.realpath(output) + ".part"
+    folder, name = os.path.split(os.path.realpath(output))
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = "." + hashlib.sha256(os.fsencode(name)).hexdigest()
+    return os.path.join(folder, name + ".part")
 
 
 def _refuse_unfinished(path):
-    """Keep off a part that another process writes, or that a stopped job will go on with."""
-    if not os.path.exists(path):
-        return
-    unfinished = False
-    with disk_errors(path):
-        try:
-            with h5py.File(path, "r+") as file:
-                unfinished = holds_rows(file)
-        except OSError as error:
-            if is_held(error):
-                raise
-    if unfinished:
+    """Keep off a part that another process writes, or that a stopped job will resume."""
+    folders.remove_done(path)
+    if os.path.isdir(path):
         raise GradtoolsError(
-            f"{path} is what a stopped job left: finish that with its own command, or remove it, or choose another -o"
+            f"{path} is what a stopped job left ({folders.state(path)}): finish that with its own command, or remove it, "
+            "or choose another -o"
         )
-
-
-def holds_rows(file):
-    """Whether an unfinished file of a long job has what a job may go on with: committed rows, or all of them (bool)."""
-    return "command" in file.attrs and ("part" not in file or file["part/committed"][0] > 0)
+    if os.path.exists(path):
+        with disk_errors(path):
+            try:
+                h5py.File(path, "r+").close()
+            except OSError as error:
+                if is_held(error):
+                    raise
 
 
 def stamp(file, kind, source, root):
     """The root's attributes: what the file is and where its samples were."""
+    if kind not in schema.KINDS:
+        raise ValueError(f"{kind} is not a kind of store: schema.KINDS has them")
     file.attrs.update(
         format=layout.FORMAT,
         version=layout.VERSION,
@@ -191,52 +199,19 @@ def stamp(file, kind, source, root):
     )
 
 
-def publish(part, output):
-    """Sync a finished file and give it its name; the final path is never opened for writing."""
+def publish(part, output, mark=lambda: None):
+    """Sync a finished file and give it its name; the final path is never opened for writing.
+
+    Parameters
+    ----------
+    mark : callable
+        Notes that the file is whole; called between the two.
+    """
     with disk_errors(part), open(part, "rb") as handle:
         os.fsync(handle.fileno())
+    mark()
     os.replace(part, os.path.realpath(output))
-    with contextlib.suppress(OSError):
-        folder = os.open(os.path.dirname(output) or ".", os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-
-
-@contextlib.contextmanager
-def disk_errors(path):
-    """Say a failed write as one line."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        if any(tells_of_full_disk(link) for link in _chain(error)):
-            raise GradtoolsError(
-                f"no space left for {path}: free some, or write to another disk, then run the same command again"
-            ) from error
-        if is_held(error):
-            raise GradtoolsError(
-                f"{path} is being written by another process: wait for it, or choose another -o"
-            ) from error
-        if isinstance(error, PermissionError):
-            raise GradtoolsError(f"{path} cannot be written: no permission") from error
-        raise
-
-
-def is_held(error):
-    """Whether another process has the file open for writing."""
-    return isinstance(error, BlockingIOError) or "unable to lock" in str(error)
-
-
-def _chain(error):
-    """An error and those it came from: HDF5 fails again when it closes what it could not write."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def tells_of_full_disk(error):
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
-        hint in str(error) for hint in ("No space left", "quota exceeded", "File too large")
-    )
+    folders.sync_folder(os.path.dirname(os.path.realpath(output)))
 
 
 class Sink:
@@ -280,7 +255,9 @@ class Sink:
             paths.PREDICTED,
             paths.TARGET,
         ]
-        everything = ["/" + name for name in sorted(store.file) if name != "history"]
+        everything = [
+            "/" + name for name in sorted(store.file) if name not in ("history", "digests")
+        ]
         for path in everything if whole else always:
             copy(store.file, self.file, path, subset, left)
         for path in (paths.MODEL, paths.TAPS):

@@ -1,111 +1,111 @@
 """Tables of how alike images and their own versions are: one row a model and kind, one column a feature."""
 
-import functools
 import json
+from collections.abc import Iterator
 
-from gradtools.tables import per_model as model
-from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import computed_by
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables import per_model
+from gradtools.tables.model import Cell, Table, statistic_cell
+from gradtools.tables.wording import OF_VERSIONS, ON_VERSIONS, computed_by, feature_head
 
 MEASURES = {
     "cosine": "mean cosine of an image and its own versions",
     "auc": "pair AUC: is an image more alike to its own version than to another image of its class?",
 }
-LEVELS = {"within": "another image, same class", "between": "another image, other class"}
+UNCHANGED = "prediction unchanged"
+Model = tuple[str | None, per_model.Results]
 
 
-def make(subjects):
-    """Mean cosine beside the levels of pairs, pair AUC, and gradient minus the others, paired."""
+def of_results(results: list[Result]) -> Iterator[Table]:
+    """Build the tables of `gradtools similarity`."""
+    if results:
+        models: list[Model] = [(None, {result.feature: result for result in results})]
+        for measure in MEASURES:
+            yield _table(models, list(models[0][1]), measure, ())
+
+
+def build(subjects: list[Subject]) -> Iterator[Table]:
+    """Build mean cosine beside the levels of pairs, pair AUC, and gradient minus the others, paired."""
     shown = [subject for subject in subjects if subject.augmentation]
-    found = [model.by_role(subject, subject.augmentation, "cosine") for subject in shown]
+    found = [per_model.by_role(subject, subject.augmentation, "cosine") for subject in shown]
     if not found:
         return
-    notes = model.left_out(shown, found)
-    for measure, title in MEASURES.items():
-        yield _table(shown, found, measure, title, tuple(notes) if measure == "cosine" else ())
+    models: list[Model] = [(subject.name, results) for subject, results in zip(shown, found)]
+    notes = tuple(per_model.left_out(shown, found))
+    for measure in MEASURES:
+        below = notes if measure == "cosine" else ()
+        yield _table(models, per_model.headline(found), measure, below)
     yield from _differences(shown, found)
 
 
-def _table(subjects, found, measure, title, notes):
-    """One measure: a row a model and kind."""
-    names, rows = model.headline(found), []
-    for subject, results in zip(subjects, found):
+def _table(models: list[Model], names: list[str], measure: str, notes: tuple[str, ...]) -> Table:
+    """Build one measure: a row a model and kind."""
+    rows: list[per_model.Row] = []
+    for model, results in models:
         first = next(iter(results.values()))
+        images = int(first.facts["rows"])
         for kind in _kinds(first):
             rows.append(
-                {"model": subject.name, "version": kind}
+                _row_heads(model, kind)
                 | _cells(results, names, f"{kind}:{measure}")
-                | {
-                    "prediction unchanged": _cell(first, f"{kind}:unchanged"),
-                    "images": first.facts["rows"],
-                }
+                | {UNCHANGED: statistic_cell(first, f"{kind}:unchanged")}
+                | {"images": images}
             )
-        for statistic, head in LEVELS.items() if measure == "cosine" else ():
+        for statistic, head in OF_VERSIONS.items() if measure == "cosine" else ():
             rows.append(
-                {"model": subject.name, "version": head}
+                _row_heads(model, head)
                 | _cells(results, names, statistic)
-                | {"images": first.facts["rows"]}
+                | {UNCHANGED: Cell(note="of versions alone"), "images": images}
             )
-    return Table(
-        f"versions-{measure}",
-        title,
-        ["model", "version", *names, "prediction unchanged", "images"],
-        rows,
-        notes,
-    )
+    notes = (ON_VERSIONS[measure], *notes)
+    return Table(f"versions-{measure}", MEASURES[measure], list(rows[0]), rows, notes)
 
 
-def _differences(subjects, found):
-    """Gradient minus each other feature in pair AUC, a row a model and kind."""
+def _row_heads(model: str | None, version: str) -> per_model.Row:
+    return ({} if model is None else {"model": model}) | {"version": version}
+
+
+def _differences(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[Table]:
+    """Build gradient minus each other feature in pair AUC, a row a model and kind."""
+    own = per_model.OWN
     names = [
         name
-        for name in model.AGAINST
-        if any(name in results and model.OWN in results for results in found)
+        for name in per_model.AGAINST
+        if any(name in results and own in results for results in found)
     ]
-    rows = []
-    for subject, results in zip(subjects, found):
-        for kind in _kinds(next(iter(results.values()))):
-            value, replicates = (
-                functools.partial(_value, f"{kind}:auc"),
-                functools.partial(_replicate, f"{kind}:auc"),
-            )
-            rows.append(
-                {"model": subject.name, "version": kind}
-                | {
-                    name: model.paired(results.get(model.OWN), results.get(name), value, replicates)
-                    for name in names
-                }
-            )
+    rows = [
+        _row_heads(subject.name, kind) | _difference(results, names, f"{kind}:auc")
+        for subject, results in zip(subjects, found)
+        for kind in _kinds(next(iter(results.values())))
+    ]
     if names:
-        yield Table(
-            "versions-auc-difference",
-            f"{model.OWN} minus the others: pair AUC of own versions, paired intervals",
-            ["model", "version", *names],
-            rows,
-        )
+        title = f"{own} minus the others: pair AUC of own versions, paired intervals"
+        yield Table("versions-auc-difference", title, list(rows[0]), rows)
 
 
-def _kinds(measured):
-    """The kinds of a table, in the order in which they were asked for."""
-    return json.loads(measured.facts["kinds"])
-
-
-def _value(statistic, measured):
-    return measured.get(statistic)[0]
-
-
-def _replicate(statistic, measured):
-    return measured.replicate(statistic)
-
-
-def _cell(measured, statistic):
-    return Cell(*measured.get(statistic)[:3])
-
-
-def _cells(results, names, statistic):
-    """One statistic of every feature."""
+def _difference(results: per_model.Results, names: list[str], statistic: str) -> per_model.Row:
+    """Return gradient minus each of the other features."""
     return {
-        name: _cell(results[name], statistic)
+        feature_head(name): per_model.paired(
+            results.get(per_model.OWN),
+            results.get(name),
+            lambda result: result.get(statistic).value,
+            lambda result: result.replicate(statistic),
+        )
+        for name in names
+    }
+
+
+def _kinds(result: Result) -> list[str]:
+    """Return the kinds of versions in the order of --augment."""
+    return json.loads(str(result.facts["kinds"]))
+
+
+def _cells(results: per_model.Results, names: list[str], statistic: str) -> per_model.Row:
+    """Return one statistic of every feature."""
+    return {
+        feature_head(name): statistic_cell(results[name], statistic)
         if name in results
         else Cell(note=computed_by("augmentation"))
         for name in names

@@ -1,79 +1,186 @@
-"""Tables of channels: a row a model and tap, of the first group of images that the stores have (all, or the class of --of)."""
+"""Tables of the channels of taps: distributions, rankings, pictures, and the first channels of a class; a row a model and tap."""
 
-from gradtools.tables import ablation
-from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import RANKINGS_OF_CHANNELS
+from collections.abc import Iterator, Sequence
+
+from gradtools.selection.channels import Top
+from gradtools.selection.subjects import Subject
+from gradtools.tables import ablation, pivot
+from gradtools.tables.model import Cell, Entry, Table, shown
+from gradtools.tables.wording import (
+    CHANNEL_NOTES,
+    CHANNEL_PICTURES,
+    CHANNEL_STATISTICS,
+    MORE_CLASSES,
+    RANK_BY,
+    RANKINGS_OF_CHANNELS,
+    TIED,
+)
 
 DISTRIBUTION, AGREEMENT, PICTURES = "channel_distribution", "channel_agreement", "channel_pictures"
-SHARES = {
-    "positive": "above 0",
-    "negative": "below 0",
-    "zero": "at 0",
-    "gini": "Gini",
-    "effective": "effective number",
-}
-OF_PICTURES = {
-    "negative_with_all": "negative ~ all",
-    "positive_with_all": "positive ~ all",
-    "negative_with_against": "negative ~ evidence against",
-    "below_zero": "pixels with 1 + map < 0",
-}
+KINDS = ("gradient", "contribution")
+QUANTILES = ("q05", "median", "q95")
 
 
-def make(subjects):
-    """Distribution of gradients and of contributions, agreement of rankings, pictures of ReLU(1 + map); what was measured by ablation."""
-    for kind in ("gradient", "contribution"):
+def make(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables that the stores can fill, of the first group of images of each (all, or the class of --of)."""
+    measured = [
+        (subject.name, {name: result for (_, name), result in subject.channels.items()})
+        for subject in subjects
+    ]
+    yield from tables(measured)
+    yield from ablation.tables(measured)
+
+
+def tables(
+    measured: Sequence[pivot.Measured],
+    every: bool = False,
+    whose: str = "",
+    warnings: Sequence[str] = (),
+) -> Iterator[Table]:
+    """Yield the tables of distributions, of rankings and of pictures.
+
+    Parameters
+    ----------
+    measured
+        Of every model its results: channel_distribution, channel_agreement and channel_pictures.
+    every
+        Every class and statistic, not what a page holds.
+    whose
+        Which images, for the titles.
+    warnings
+        Further notes.
+    """
+    before = f"{whose}: " if whose else ""
+    more = [] if every else list(_more_classes(measured))
+    for kind in KINDS:
         yield from _table(
-            subjects,
+            measured,
             f"channel-{kind}",
             DISTRIBUTION,
-            f"{kind} of an image's channels, mean over images",
-            SHARES,
-            "statistic",
-            lambda columns, row, kind=kind: columns["feature"][row] == kind,
+            f"{before}{kind} of an image's channels, mean over images",
+            lambda row, kind=kind: _statistic(row, every) if row["feature"] == kind else (),
+            every,
+            (*CHANNEL_NOTES["distribution"], *more, *warnings),
         )
+    title = f"{before}Spearman of each ranking with the contribution, mean over images"
+    notes = (*CHANNEL_NOTES["agreement"], *warnings)
     yield from _table(
-        subjects,
+        measured,
         "channel-agreement",
         AGREEMENT,
-        "Spearman of each ranking with the contribution, mean over images",
-        {name: words for name, words in RANKINGS_OF_CHANNELS.items() if name != "contribution"},
-        "ranking",
+        title,
+        lambda row: _agreement(row, every),
+        every,
+        notes,
     )
+    title = "pictures of ReLU(1 + map) of all, positive and negative channels: Spearman over pixels, mean over images"
+    notes = (*CHANNEL_NOTES["pictures"], *warnings)
     yield from _table(
-        subjects,
+        measured,
         "channel-pictures",
         PICTURES,
-        "pictures of ReLU(1 + map) of channels: Spearman over pixels, mean over images",
-        OF_PICTURES,
-        "statistic",
+        title,
+        lambda row: [(CHANNEL_PICTURES[row["statistic"]], pivot.share(row))],
+        every,
+        notes,
     )
-    yield from ablation.make(subjects)
 
 
-def _table(subjects, table_id, name, title, heads, key, chosen=lambda columns, row: True):
-    """One table: `heads` by what stands in the column `key`, of the rows that are chosen."""
-    rows = []
-    for subject in subjects:
-        if ("channels", name) in subject.channels:
-            rows += _rows(
-                subject.name, subject.channels["channels", name].columns, heads, key, chosen
-            )
-    if rows:
-        own = [] if all(row["class"] == "all" for row in rows) else ["class"]
-        yield Table(table_id, title, ["model", "tap", *own, *heads.values(), "images"], rows)
+def _more_classes(measured):
+    """How many classes a page leaves out, where the tables are of one model."""
+    if len(measured) == 1 and DISTRIBUTION in measured[0][1]:
+        classes = set(measured[0][1][DISTRIBUTION].columns["class"])
+        if len(classes) > 2:
+            yield MORE_CLASSES.format(count=len(classes) - 1)
 
 
-def _rows(model, columns, heads, key, chosen):
-    """One model's rows, a tap each, of the first group."""
-    classes, found = columns.get("class", ["all"] * len(columns["tap"])), {}
-    for row, (tap, name) in enumerate(zip(columns["tap"], classes)):
-        what = columns[key][row]
-        if name == classes[0] and what in heads and chosen(columns, row):
-            line = found.setdefault(
-                tap,
-                {"model": model, "tap": tap, "class": name, "images": int(columns["images"][row])},
-            )
-            value = (float(columns[part][row]) for part in ("value", "low", "high"))
-            line[heads[what]] = Cell(*value, digits=1 if what == "effective" else 3)
-    return list(found.values())
+def _table(measured, table_id, name, title, cells, every, notes):
+    """One table: `cells` returns (column, cell) for what is shown of a row; of the first group of images of each model, or of all."""
+    results = [(model, by_name[name]) for model, by_name in measured if name in by_name]
+    firsts = [result.columns.get("class", ["all"])[0] for _, result in results]
+    named = every or any(first != "all" for first in firsts)
+    made = []
+    for (model, result), first in zip(results, firsts):
+
+        def place(row, first=first):
+            group = row.get("class", first)
+            if group == first or every:
+                heads = {"tap": row["tap"]} | ({"class": group} if named else {})
+                yield from ((heads, column, cell) for column, cell in cells(row))
+                yield heads, "images", Cell(row["images"])
+
+        made += pivot.lines([(model, result)], place)
+    if made:
+        columns = [column for column in pivot.columns(made) if column != "images"]
+        yield Table(table_id, title, [*columns, "images"], made, tuple(notes))
+
+
+def _statistic(row, every):
+    """The cell of a distribution's statistic; a page has three of the quantiles, without intervals."""
+    name = row["statistic"]
+    if every or name in ("positive", "negative", "zero", "gini", "effective"):
+        yield CHANNEL_STATISTICS[name], pivot.share(row, 1 if name == "effective" else 3)
+    elif name in QUANTILES:
+        yield CHANNEL_STATISTICS[name], Cell(row["value"], n=row["images"], digits=None)
+
+
+def _agreement(row, every):
+    """The cells of a ranking: its agreement, and the share of channels with equal values; of these a page has the gradient's."""
+    ranking = row["ranking"]
+    head = RANKINGS_OF_CHANNELS[ranking]
+    if every or ranking != "contribution":
+        yield head, pivot.share(row)
+    if every:
+        yield f"{TIED}: {head}", Cell(row["tied"], n=row["images"])
+    elif ranking == "gradient":
+        yield TIED, Cell(row["tied"], n=row["images"])
+
+
+def top_table(
+    top: Top, every: bool = False, several: bool = False, warnings: Sequence[str] = ()
+) -> Table:
+    """Return the table of the first channels of a class or image.
+
+    Parameters
+    ----------
+    every
+        Values and ranks in columns of their own, not what a page holds.
+    several
+        Whether other taps have such a table, so that its id names the tap.
+    """
+    images = f"{top.images} image{'s' if top.images > 1 else ''}"
+    by = RANKINGS_OF_CHANNELS[top.ranking]
+    rows: list[dict[str, Entry]] = []
+    for place, channel in enumerate(top.channels):
+        row: dict[str, Entry] = {"channel": int(channel)}
+        for name, head in RANKINGS_OF_CHANNELS.items():
+            row |= _ranked(top, name, head, place, every)
+        rows.append(row)
+    held = shown(float(top.values["contribution"].sum()), None)
+    together = (
+        f"Together they contribute {held}, all {top.n_channels} channels {shown(top.total, None)}."
+    )
+    return Table(
+        f"top-channels@{top.tap}" if several else "top-channels",
+        f"{top.name}, {images}: the first {len(top.channels)} of {top.n_channels} channels of {top.tap} by {by}",
+        pivot.columns(rows),
+        rows,
+        (together, *CHANNEL_NOTES["top"], *warnings),
+        heads=("channel",),
+    )
+
+
+def _ranked(top, name, head, place, every):
+    """The cells of a channel under one ranking: {column: cell}."""
+    value, rank, tied = (float(of[name][place]) for of in (top.values, top.ranks, top.tied))
+    low, high = map(float, top.bounds[place]) if name == top.ranking else (None, None)
+    cell = Cell(value, low, high, n=top.images, digits=None)
+    behind = f"({'=' if tied else ''}{rank:g})"
+    if every:
+        note = "other channels have the same value" if tied else ""
+        return {head: cell, RANK_BY.format(head): Cell(rank, n=top.images, note=note, digits=1)}
+    if name == top.ranking:
+        return {head: cell}
+    if name in ("nearzero", "random"):
+        return {head: behind}
+    return {head: Cell(value, n=top.images, note=behind, digits=None)}

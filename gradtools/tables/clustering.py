@@ -1,102 +1,190 @@
 """Tables of clusterings: agreement with the classes and with the argmax, the argmax itself and random labels beside."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from gradtools.math.clusters import half_samples
-from gradtools.tables import per_model as model
-from gradtools.tables.model import Cell
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables import per_model
+from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import (
+    CONTROLS_OF_CLUSTERS,
+    INDICES,
+    NEEDS_LABELS,
+    NEEDS_PREDICTIONS,
+    OF_CLUSTERS_ALONE,
+    ON_CLUSTERS,
+)
 
 METHODS = ("kmeans", "gmm", "agglomerative")
-INDICES = {
-    "ari": "ARI with the classes",
-    "nmi": "NMI with the classes",
-    "silhouette": "silhouette of the clusters",
-    "silhouette_true": "silhouette of the true classes",
-    "ari_argmax": "ARI with the argmax",
+SHOWN = ("ari", "nmi", "silhouette", "silhouette_true", "ari_argmax")
+WITHOUT_CLASSES = {
+    "silhouette": "needs two clusters at least",
+    "inertia": "only k-means has one",
+    "log_likelihood": "only a mixture has one",
 }
+OF_ARGMAX = ("ari_argmax", "nmi_argmax")
 
 
-def make(subjects):
-    """One table a method and index, one row a model; then the paired differences of ARI."""
-    for method in sorted(
-        {method for subject in subjects for _, method in subject.clusters}, key=METHODS.index
-    ):
-        found = [model.by_role(subject, subject.clusters, method) for subject in subjects]
-        settings = _settings(found)
-        notes = (*model.where_taps_are(subjects), *model.left_out(subjects, found))
-        for index, title in INDICES.items():
-            controls = _controls(index) if index in ("ari", "nmi") else None
-            yield model.one_row_a_model(
+def of_results(results: list[Result], every: bool = False) -> Iterator[Table]:
+    """Build the tables of `gradtools cluster`: one row a feature and method, the controls below.
+
+    Parameters
+    ----------
+    every : bool
+        Show every repeat as well, as programs read them.
+    """
+    rows: list[per_model.Row] = []
+    for result in results:
+        heads = per_model.row_heads(None, result.feature) | {"method": result.method}
+        rows.append(heads | {INDICES[name]: index_cell(result, name) for name in SHOWN})
+    for control, head in CONTROLS_OF_CLUSTERS.items():
+        if f"{control}_ari" in results[0].facts:
+            cells = {INDICES[name]: _control_or_none(results[0], control, name) for name in SHOWN}
+            rows.append({"feature": head, "method": "control", **cells})
+    samples = max(int(result.facts["rows"]) for result in results)
+    title = f"{results[0].facts['k']} clusters of {samples} samples"
+    notes = (*per_model.zero_rows_of(results), *_likelihoods(results), *ON_CLUSTERS)
+    yield Table("clusters", title, list(rows[0]), rows, notes, "higher")
+    if every:
+        yield _repeats(results)
+
+
+def _likelihoods(results: list[Result]) -> Iterator[str]:
+    """Yield how well each mixture fits a row."""
+    for result in results:
+        values = result.columns.get("log_likelihood", [np.nan])
+        if values[0] == values[0]:
+            spread = f" ±{values.std():.2f}" if len(values) > 1 else ""
+            name = per_model.feature_head(result.feature)
+            yield f"{name}: {result.method}'s mean log-likelihood of a row {values.mean():.2f}{spread}"
+
+
+def _repeats(results: list[Result]) -> Table:
+    """Build one row a repeat."""
+    names = [name for name in INDICES if any(name in result.columns for result in results)]
+    rows: list[per_model.Row] = [
+        {
+            **per_model.row_heads(None, result.feature),
+            "method": result.method,
+            "repeat": str(repeat),
+            **{
+                INDICES[name]: Cell(
+                    result.columns[name][repeat] if name in result.columns else None,
+                    why=_missing(name),
+                )
+                for name in names
+            },
+        }
+        for result in results
+        for repeat in range(len(result.columns["ari"]))
+    ]
+    return Table("cluster-repeats", "every repeat", list(rows[0]), rows)
+
+
+def build(subjects: list[Subject]) -> Iterator[Table]:
+    """Build one table a method and index, one row a model; then the paired differences of ARI."""
+    methods = {method for subject in subjects for _, method in subject.clusters}
+    for method in sorted(methods, key=METHODS.index):
+        found = [per_model.by_role(subject, subject.clusters, method) for subject in subjects]
+        settings = " or ".join(
+            dict.fromkeys(_setting(result) for results in found for result in results.values())
+        )
+        notes = (
+            *per_model.where_taps_are(subjects),
+            *per_model.left_out(subjects, found),
+            *ON_CLUSTERS,
+        )
+        for index in SHOWN:
+            yield per_model.one_row_a_model(
                 subjects,
                 found,
                 f"{method}-{index.replace('_', '-')}",
-                f"{method}: {title} ({settings})",
+                f"{method}: {INDICES[index]} ({settings})",
                 _index(index),
                 "clustering",
-                notes if index == "ari" else (),
-                controls,
+                notes=notes if index == "ari" else (),
+                more=_controls(index) if index in ("ari", "nmi") else None,
+                better="" if index == "ari_argmax" else "higher",
             )
-        values, replicates = (
-            (lambda measured: float(measured.columns["ari"].mean())),
-            _ari_replicates,
-        )
-        yield from model.differences(
-            subjects,
-            found,
-            f"{method}-ari-difference",
-            f"{method}: ARI, {model.OWN} minus the others, paired intervals",
-            values,
-            replicates,
-        )
-        yield from model.between_models(
-            subjects, found, f"{method}-ari-models", f"{method}: ARI", values, replicates
-        )
+        yield from _pairs(subjects, found, method)
 
 
-def _settings(found):
-    """What the clusterings of a table were made with."""
-    return " or ".join(
-        dict.fromkeys(_setting(measured) for results in found for measured in results.values())
-    )
+def _pairs(subjects: list[Subject], found: list[per_model.Results], method: str) -> Iterator[Table]:
+    """Build the paired differences of ARI, between features and between models."""
+    pair = (lambda result: float(result.columns["ari"].mean())), _replicates
+    words = f"{method}: ARI, {per_model.OWN} minus the others, paired intervals"
+    yield from per_model.differences(subjects, found, f"{method}-ari-difference", words, *pair)
+    words = f"{method}: ARI"
+    yield from per_model.between_models(subjects, found, f"{method}-ari-models", words, *pair)
 
 
-def _setting(measured):
-    """What one of them was made with."""
-    facts, repeats = measured.facts, len(measured.columns["seed"])
+def _replicates(result: Result) -> np.ndarray:
+    """Return ARI of every resample, (B,); older stores hold that of bootstrapped images alone."""
+    replicates = result.replicates
+    if replicates is None:
+        return np.empty(0)
+    return replicates if replicates.ndim == 1 else replicates[:, half_samples.INDICES.index("ari")]
+
+
+def _setting(result: Result) -> str:
+    """Return what a clustering was made with."""
+    facts, repeats = result.facts, len(result.columns["seed"])
     space = f"PCA {facts['pca']}" if facts["pca"] else "full space"
     rows = "unit rows" if facts["normalize"] == "unit" else "raw rows"
     return f"k = {facts['k']}, {rows}, {space}, {repeats} seed{'s, mean ± spread' if repeats > 1 else ''}"
 
 
-def _index(name):
-    """Result to the Cell of one index: mean and spread over the repeats, and the interval of half samples."""
-
-    def cell(measured):
-        values = measured.columns[name]
-        low, high = (measured.facts.get(f"{name}_{end}", np.nan) for end in ("low", "high"))
-        return Cell(
-            float(values.mean()), low, high, float(values.std()) if len(values) > 1 else np.nan
-        )
-
-    return cell
-
-
-def _ari_replicates(measured):
-    """ARI of every resample, (B,); older stores hold that of bootstrapped images alone."""
-    replicates = measured.replicates
-    return replicates if replicates.ndim == 1 else replicates[:, half_samples.INDICES.index("ari")]
+def index_cell(result: Result, name: str) -> Cell:
+    """Return an index: mean and spread over the repeats, and the interval of half samples."""
+    values, facts = result.columns[name], result.facts
+    low, high = (facts.get(f"{name}_{end}") for end in ("low", "high"))
+    return Cell(
+        float(values.mean()),
+        low,
+        high,
+        float(values.std()) if len(values) > 1 else None,
+        n=int(facts["rows"]),
+        left_out=int(facts.get("left_out", 0)) + int(facts.get("degenerate", 0)),
+        why=_missing(name),
+    )
 
 
-def _controls(index):
-    """{role: Result} to the control columns of an index."""
+def _index(name: str) -> Callable[[Result], Cell]:
+    return lambda result: index_cell(result, name)
 
-    def columns(results):
-        facts = next((measured.facts for measured in results.values()), {})
+
+def _missing(name: str) -> str:
+    """Return why an index has no value."""
+    if name in WITHOUT_CLASSES:
+        return WITHOUT_CLASSES[name]
+    return NEEDS_PREDICTIONS if name in OF_ARGMAX else f"{NEEDS_LABELS} of two classes"
+
+
+def _control(facts: dict, control: str, index: str) -> Cell:
+    """Return the agreement of a control with the classes."""
+    why = NEEDS_PREDICTIONS if control == "argmax" else f"{NEEDS_LABELS} of two classes"
+    value = facts.get(f"{control}_{index}")
+    return Cell(value, spread=facts.get(f"{control}_{index}_sd"), why=why)
+
+
+def _control_or_none(result: Result, control: str, index: str) -> Cell:
+    return (
+        _control(result.facts, control, index)
+        if index in ("ari", "nmi")
+        else Cell(note=OF_CLUSTERS_ALONE)
+    )
+
+
+def _controls(index: str) -> Callable[[per_model.Results], per_model.Row]:
+    """Return what makes the control columns of an index."""
+
+    def columns(results: per_model.Results) -> per_model.Row:
+        facts = next((result.facts for result in results.values()), {})
         return {
-            "argmax itself": Cell(facts.get(f"argmax_{index}", np.nan)),
-            "random labels": Cell(
-                facts.get(f"random_{index}", np.nan), spread=facts.get(f"random_{index}_sd", np.nan)
-            ),
+            head: _control(facts, control, index) for control, head in CONTROLS_OF_CLUSTERS.items()
         }
 
     return columns

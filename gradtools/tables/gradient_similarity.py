@@ -1,9 +1,12 @@
 """The three tables of the blog post "Gradient Similarity in CNNs" (mathematics#the-gradient-similarity-post), as they stand there, and its published values."""
 
-from gradtools.selection.subjects import role
-from gradtools.tables import maps
+from collections.abc import Iterator
+
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables import maps, per_model
 from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import FILLED_BY, computed_by
+from gradtools.tables.wording import FILLED_BY, NO_PAIRS, computed_by
 
 COLUMNS = {
     "Cos_Sim_GW": "gradient@last-conv",
@@ -17,6 +20,8 @@ FEATURES = {
     "Final Predictions": "logits",
     "Feature Maps": "activation@last-block",
 }
+
+OF_CLUSTERS = {"ARI": "ari", "NMI": "nmi", "Silhouette": "silhouette"}
 
 PUBLISHED_SIMILARITY = {
     "Resnet18": (0.832475, 0.750405, 0.809194, 0.514107, 0.546371, 0.640893, 0.473252),
@@ -143,61 +148,63 @@ CONTROL = (
 )
 
 
-def tables(subjects, published=False):
-    """The post's three tables from any number of models."""
+def build(subjects: list[Subject], published: bool = False) -> Iterator[Table]:
+    """Build the post's three tables from any number of models; `published` adds the post's own values."""
     yield _similarity(subjects, published)
     for method, title in (("kmeans", "Clustering using K-means"), ("gmm", "Clustering using GMM")):
         yield _clustering(subjects, method, title, published)
 
 
-def _similarity(subjects, published):
-    """Model x (cosine similarities, Grad-CAM similarities)."""
+def _similarity(subjects: list[Subject], published: bool) -> Table:
+    """Build model x (cosine similarities, Grad-CAM similarities)."""
     of_maps = [maps.grad_cam(subject) for subject in subjects]
-    by_metric = [{metric: measured for (_, metric), measured in found.items()} for found in of_maps]
+    by_metric = [{metric: result for (_, metric), result in keyed.items()} for keyed in of_maps]
     heads = [*COLUMNS, *MAP_COLUMNS]
-    extra = SSIM if any("SSIM" in found for found in by_metric) else {}
+    extra = SSIM if any("SSIM" in results for results in by_metric) else {}
     rows = [
-        {"Model": subject.name, **_cosines(subject), **_of_maps(found, MAP_COLUMNS | extra)}
-        for subject, found in zip(subjects, by_metric)
+        {"Model": subject.name, **_cosines(subject), **_of_maps(results, MAP_COLUMNS | extra)}
+        for subject, results in zip(subjects, by_metric)
     ]
     if published:
-        rows += [
-            {
-                "Model": f"{model} (published, other images)",
-                **{head: Cell(value, digits=6) for head, value in zip(heads, values)},
-            }
-            for model, values in PUBLISHED_SIMILARITY.items()
-        ]
+        rows += [_published_similarity(model, heads, [*extra]) for model in PUBLISHED_SIMILARITY]
     notes = (NOT_RECOVERABLE, CONTROL, *_about_maps(subjects, of_maps))
-    return Table("gradient-similarity", "Model\\Matrices", ["Model", *heads, *extra], rows, notes)
+    columns = ["Model", *heads, *extra]
+    return Table("gradient-similarity", "Model\\Matrices", columns, rows, notes)
 
 
-def _cosines(subject):
-    """Mean of class means of the cosines, a cell a column."""
-    found = {
-        role(subject, feature): measured
-        for (feature, metric), measured in subject.similarity.items()
-        if metric == "cosine"
+def _published_similarity(model: str, heads: list[str], extra: list[str]) -> per_model.Row:
+    """Return one of the post's rows."""
+    values = zip(heads, PUBLISHED_SIMILARITY[model])
+    return {
+        "Model": f"{model} (published, other images)",
+        **{head: Cell(value, digits=6) for head, value in values},
+        **{head: Cell(why="the post does not publish it") for head in extra},
     }
-    return {head: _mean(found.get(name), "similarity") for head, name in COLUMNS.items()}
 
 
-def _of_maps(found, columns):
-    """Mean of class means of Grad-CAM's maps, a cell a column."""
-    return {head: _mean(found.get(metric), "maps") for head, metric in columns.items()}
+def _cosines(subject: Subject) -> per_model.Row:
+    """Return the means of class means of the cosines, a cell a column."""
+    results = per_model.by_role(subject, subject.similarity, "cosine")
+    return {head: _mean(results.get(name), "similarity") for head, name in COLUMNS.items()}
 
 
-def _mean(result, layout):
-    """Mean of class means."""
+def _of_maps(results: dict[str, Result], columns: dict[str, str]) -> per_model.Row:
+    """Return the means of class means of Grad-CAM's maps, a cell a column."""
+    return {head: _mean(results.get(metric), "maps") for head, metric in columns.items()}
+
+
+def _mean(result: Result | None, layout: str) -> Cell:
+    """Return a mean of class means."""
     if result is None:
-        return Cell(note=computed_by(layout))
-    return Cell(result.get("within_macro").value, digits=6)
+        return Cell(why=computed_by(layout))
+    n = result.get("within_macro").n
+    return Cell(result.get("within_macro").value, n=n, digits=6, why=NO_PAIRS)
 
 
-def _about_maps(subjects, found):
-    """Which maps the Grad-CAM columns are of, or what computes them."""
-    for subject, measured in zip(subjects, found):
-        computed = {metric for _, metric in measured}
+def _about_maps(subjects: list[Subject], found: list[maps.Keyed]) -> Iterator[str]:
+    """Yield which maps the Grad-CAM columns are of, or what computes them."""
+    for subject, results in zip(subjects, found):
+        computed = {metric for _, metric in results}
         lacking = [head for head, metric in MAP_COLUMNS.items() if metric not in computed]
         if lacking:
             tap = subject.taps.get("default_gradient", "one tap")
@@ -207,37 +214,33 @@ def _about_maps(subjects, found):
         yield "Grad_Cam_*: levels as well: maps of other classes and a centred Gaussian stand beside them in --layout maps."
 
 
-def _clustering(subjects, method, title, published):
-    """Feature x (model: ARI, NMI, silhouette)."""
-    heads, rows = [], [{"Metric": feature} for feature in FEATURES]
+def _clustering(subjects: list[Subject], method: str, title: str, published: bool) -> Table:
+    """Build feature x (model: ARI, NMI, silhouette)."""
+    heads: list[str] = []
+    rows: list[per_model.Row] = [{"Metric": feature} for feature in FEATURES]
     for subject in subjects:
-        found = {
-            role(subject, feature): measured
-            for (feature, name), measured in subject.clusters.items()
-            if name == method
-        }
+        results = per_model.by_role(subject, subject.clusters, method)
         for row in rows:
-            measured = found.get(FEATURES[row["Metric"]])
-            row |= {
-                f"{subject.name} {head}": Cell(
-                    float(measured.columns[key].mean()) if measured else None,
-                    note="" if measured else computed_by("clustering"),
-                    digits=2,
-                )
-                for head, key in (("ARI", "ari"), ("NMI", "nmi"), ("Silhouette", "silhouette"))
-            }
-        heads += [f"{subject.name} {head}" for head in ("ARI", "NMI", "Silhouette")]
+            result = results.get(FEATURES[str(row["Metric"])])
+            for head, index in OF_CLUSTERS.items():
+                row[f"{subject.name} {head}"] = _index(result, index)
+        heads += [f"{subject.name} {head}" for head in OF_CLUSTERS]
     if published:
         heads += _published_clustering(rows, method)
     return Table(f"gradient-similarity-{method}", title, ["Metric", *heads], rows)
 
 
-def _published_clustering(rows, method):
-    """Add the post's values to the rows; returns their heads."""
+def _index(result: Result | None, index: str) -> Cell:
+    """Return the mean of an index over the repeats, in the post's two digits."""
+    if result is None:
+        return Cell(why=computed_by("clustering"))
+    return Cell(float(result.columns[index].mean()), n=int(result.facts["rows"]), digits=2)
+
+
+def _published_clustering(rows: list[per_model.Row], method: str) -> list[str]:
+    """Add the post's values to the rows and return their heads."""
     heads = [
-        f"{model} {head} (published)"
-        for model in PUBLISHED_SIMILARITY
-        for head in ("ARI", "NMI", "Silhouette")
+        f"{model} {head} (published)" for model in PUBLISHED_SIMILARITY for head in OF_CLUSTERS
     ]
     for row in rows:
         row |= {

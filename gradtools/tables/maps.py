@@ -1,136 +1,140 @@
 """Tables of maps: how alike they are within classes, beside maps of other classes, the class's mean map and the centre."""
 
-from gradtools.tables import map_settings
-from gradtools.tables import per_model as model
-from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import CLASS_BY_PREDICTION, FILLED_BY, MAP_METRICS, MAP_STATISTICS
+from collections.abc import Iterable, Iterator
 
-EFFECT = "label effect | pred"
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables import map_settings, per_model
+from gradtools.tables.model import Table, statistic_cell
+from gradtools.tables.wording import (
+    CLASS_BY_PREDICTION,
+    EFFECT,
+    FILLED_BY,
+    MAP_METRICS,
+    MAP_STATISTICS,
+    ON_MAPS,
+    STATISTICS,
+)
+
 GRAD_CAM = "map:gradcam@"
+Keyed = dict[tuple[str, str], Result]  # by feature and metric
 
 
-def make(subjects):
-    """One table a metric, one row a model and kind of map; then paired differences between models."""
+def of_results(results: list[Result], unit: str) -> Iterator[Table]:
+    """Build the tables of `gradtools similarity`, one row for the maps of a feature under a metric."""
+    if not results:
+        return
+    facts = results[0].facts
+    metrics = ", ".join(dict.fromkeys(result.metric for result in results))
+    said = [(result.feature, result.metric, result.facts) for result in results]
+    notes = (
+        *ON_MAPS,
+        *map_settings.settings_in_words(said),
+        *per_model.intervals(results, unit),
+    )
+    title = f"{metrics} of maps, {facts['maps']} maps of {facts['samples']} samples"
+    entries = per_model.unnamed(results)
+    yield _means("maps", title, entries, notes)
+    yield from _class_by_prediction("maps-class-by-prediction", "similarity", entries)
+
+
+def build(subjects: list[Subject]) -> Iterator[Table]:
+    """Build one table a metric, one row a model and kind of map; then paired differences between models."""
     for metric in MAP_METRICS:
-        found = [
-            {
-                feature: measured
-                for (feature, name), measured in subject.maps.items()
-                if name == metric
-            }
-            for subject in subjects
-        ]
-        rows = [
-            _row(subject, feature, measured)
+        found = [_of_metric(subject, metric) for subject in subjects]
+        entries = [
+            (subject.name, feature, result)
             for subject, results in zip(subjects, found)
-            for feature, measured in results.items()
+            for feature, result in results.items()
         ]
-        if rows:
-            heads = [head for head in MAP_STATISTICS.values() if any(head in row for row in rows)]
-            keyed = [
-                {(feature, metric): measured for feature, measured in results.items()}
-                for results in found
-            ]
-            notes = (*settings(subjects, keyed), *_left_out(subjects, found))
-            lacking = [
-                f"{subject.name}: -: {FILLED_BY['maps']} --map-metric {metric} computes it"
-                for subject, results in zip(subjects, found)
-                if not results
-            ]
-            yield Table(
-                f"maps-{metric.lower()}",
-                f"{metric} of maps",
-                ["model", "maps", *heads, "pairs", "samples"],
-                rows,
-                (*lacking, *notes),
-            )
-            yield from _class_by_prediction(subjects, found, metric)
-            yield from model.between_models(
-                subjects,
-                found,
-                f"maps-{metric.lower()}-models",
-                f"{metric} of maps, within classes",
-                _value,
-                _replicates,
-            )
-
-
-def _row(subject, feature, measured):
-    """One model's maps beside their controls."""
-    cells = {
-        head: Cell(*measured.get(name)[:3])
-        for name, head in MAP_STATISTICS.items()
-        if name in measured.columns["statistic"]
-    }
-    pairs = measured.get("within")[3] or measured.get("all")[3]
-    return {
-        "model": subject.name,
-        "maps": feature.removeprefix("map:"),
-        **cells,
-        "pairs": pairs,
-        "samples": measured.facts["samples"],
-    }
-
-
-def _class_by_prediction(subjects, found, metric):
-    """Mean of the pairs of same or other class and same or other prediction, with their numbers; where predictions are known."""
-    rows = []
-    for subject, results in zip(subjects, found):
-        for feature, measured in results.items():
-            if "label_effect" in measured.columns["statistic"]:
-                cells = {head: measured.get(name) for name, head in CLASS_BY_PREDICTION.items()}
-                rows.append(
-                    {"model": subject.name, "maps": feature.removeprefix("map:")}
-                    | {head: Cell(*cell[:3], n=cell[3]) for head, cell in cells.items()}
-                    | {EFFECT: Cell(*measured.get("label_effect")[:3])}
-                )
-    if rows:
-        yield Table(
-            f"maps-{metric.lower()}-class-by-prediction",
-            f"class x prediction: mean {metric} of maps (pairs)",
-            ["model", "maps", *CLASS_BY_PREDICTION.values(), EFFECT],
-            rows,
-            (f"{EFFECT}: same class minus other class among pairs of equal prediction",),
-            counts=True,
+        if not entries:
+            continue
+        keyed: list[Keyed] = [
+            {result.key: result for result in results.values()} for results in found
+        ]
+        lacking = [
+            f"{subject.name}: no {metric} of maps: {FILLED_BY['maps']} --map-metric {metric} computes it"
+            for subject, results in zip(subjects, found)
+            if not results
+        ]
+        notes = (*lacking, *settings(subjects, keyed), *_left_out(subjects, found))
+        table_id = f"maps-{metric.lower()}"
+        yield _means(table_id, f"{metric} of maps", entries, notes)
+        yield from _class_by_prediction(f"{table_id}-class-by-prediction", metric, entries)
+        yield from per_model.between_models(
+            subjects,
+            found,
+            f"{table_id}-models",
+            f"{metric} of maps, within classes",
+            lambda result: result.get("within").value,
+            lambda result: result.replicate("within"),
         )
 
 
-def _value(measured):
-    return measured.get("within")[0]
+def _of_metric(subject: Subject, metric: str) -> per_model.Results:
+    return {feature: result for (feature, name), result in subject.maps.items() if name == metric}
 
 
-def _replicates(measured):
-    return measured.replicate("within")
+def _row_heads(model: str | None, feature: str, metric: str) -> per_model.Row:
+    """Return the cells that name a row; the command's, without a model, have the metric too."""
+    heads = per_model.row_heads(model, feature.removeprefix("map:"), "maps")
+    return heads | ({"metric": metric} if model is None else {})
 
 
-def _left_out(subjects, found):
-    """Images that the rows do not rest on; degenerate maps are counted by `settings`."""
+def _means(
+    table_id: str, title: str, entries: list[per_model.Named], notes: Iterable[str]
+) -> Table:
+    """Build the means over pairs beside their controls."""
+    present = {name for *_, result in entries for name in result.columns["statistic"]}
+    shown = {name: head for name, head in MAP_STATISTICS.items() if name in present}
+    rows = []
+    for model, feature, result in entries:
+        pairs = result.get("within" if result.has("within") else "all").n
+        rows.append(
+            _row_heads(model, feature, result.metric)
+            | {head: statistic_cell(result, name) for name, head in shown.items()}
+            | {"pairs": pairs or result.get("all").n, "samples": int(result.facts["samples"])}
+        )
+    return Table(table_id, title, list(rows[0]), rows, tuple(notes))
+
+
+def _class_by_prediction(
+    table_id: str, what: str, entries: list[per_model.Named]
+) -> Iterator[Table]:
+    """Build the means of pairs of same or other class and same or other prediction, where predictions are known."""
+    effect = STATISTICS["label_effect"]
+    heads = CLASS_BY_PREDICTION | {"label_effect": effect}
+    rows = [
+        _row_heads(model, feature, result.metric)
+        | {head: statistic_cell(result, name) for name, head in heads.items()}
+        for model, feature, result in entries
+        if result.has("label_effect")
+    ]
+    if rows:
+        note = EFFECT.partition(";")[0]
+        title = f"class x prediction: mean {what} of maps (pairs)"
+        yield Table(table_id, title, list(rows[0]), rows, (f"{note}.",), counts=True)
+
+
+def _left_out(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[str]:
+    """Yield the images that the rows do not rest on; degenerate maps are counted by `settings`."""
     for subject, results in zip(subjects, found):
         if subject.skipped:
             yield f"{subject.name}: {subject.skipped} images could not be read and are in no row"
-        left = max((measured.facts["left_out"] for measured in results.values()), default=0)
+        left = max((result.facts["left_out"] for result in results.values()), default=0)
         if left:
-            unlabelled = max(measured.facts["unlabelled"] for measured in results.values())
+            unlabelled = max(result.facts["unlabelled"] for result in results.values())
             yield f"{subject.name}: {left} samples are left out ({unlabelled} of them without one label)"
 
 
-def settings(subjects, found):
-    """What the values of maps depend on, and degenerate maps: a line each, of one model where the models differ.
-
-    Parameters
-    ----------
-    subjects : list of Subject
-    found : list of {(feature, metric): Result}
-        One a subject.
-    """
+def settings(subjects: list[Subject], found: list[Keyed]) -> list[str]:
+    """Return what the values of maps depend on, and degenerate maps: a line each, of one model where the models differ."""
     lines = [
-        map_settings.settings_in_words(
-            [(*key, measured.facts) for key, measured in results.items()]
-        )
+        map_settings.settings_in_words([(*key, result.facts) for key, result in results.items()])
         for results in found
     ]
-    told = [set(own) for own in lines if own]
-    shared = set.intersection(*told) if told else set()
+    sets = [set(own) for own in lines if own]
+    shared = set.intersection(*sets) if sets else set()
     common = [
         line for line in dict.fromkeys(line for own in lines for line in own) if line in shared
     ]
@@ -142,30 +146,21 @@ def settings(subjects, found):
     ]
 
 
-def grad_cam(subject):
-    """Grad-CAM as the seed has it: at the last convolution, else the last block's output, else the only tap; native size, for the target.
-
-    Returns
-    -------
-    dict of (feature, metric) to Result
-    """
-    found = {
-        (feature, metric): measured
-        for (feature, metric), measured in subject.maps.items()
-        if feature.startswith(GRAD_CAM)
-        and measured.facts["native"]
-        and measured.facts["sign"] == "for"
-        and "fuse" not in measured.facts
+def grad_cam(subject: Subject) -> Keyed:
+    """Return Grad-CAM's similarities at the last convolution, else the last block's output, else the only tap; native size, for the target."""
+    results = {
+        key: result
+        for key, result in subject.maps.items()
+        if key[0].startswith(GRAD_CAM)
+        and result.facts["native"]
+        and result.facts["sign"] == "for"
+        and "fuse" not in result.facts
     }
-    names = {feature for feature, _ in found}
+    names = {feature for feature, _ in results}
     wanted = [
         f"{GRAD_CAM}{subject.taps.get(key)}" for key in ("default_gradient", "default_activation")
     ]
     chosen = next(
         (name for name in wanted if name in names), min(names) if len(names) == 1 else None
     )
-    return {
-        (feature, metric): measured
-        for (feature, metric), measured in found.items()
-        if feature == chosen
-    }
+    return {key: result for key, result in results.items() if key[0] == chosen}

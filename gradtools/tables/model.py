@@ -2,7 +2,15 @@
 
 import dataclasses
 
-from gradtools.tables.wording import NOT_DEFINED
+from gradtools.selection.results import Result
+from gradtools.tables.wording import (
+    NEEDS_LABELS,
+    NEEDS_PREDICTIONS,
+    NO_PAIRS,
+    NOT_DEFINED,
+    SHARED_PREDICTION,
+    computed_by,
+)
 
 Value = float | int | str | None
 
@@ -24,6 +32,8 @@ class Cell:
         How many rows (images, pairs) the value rests on, and how many it does not.
     note : str
         Without a value the reason, printed below the table; else what stands behind the value.
+    why : str
+        The reason, should there be no value.
     digits : int or None
         Decimals for people; None: three significant digits.
     """
@@ -37,12 +47,13 @@ class Cell:
     left_out: int | None = None
     note: str = ""
     digits: int | None = 3
+    why: str = ""
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high", "spread", "p", "n", "left_out"):
             object.__setattr__(self, name, plain(getattr(self, name)))
-        if self.value is None and not self.note:
-            object.__setattr__(self, "note", NOT_DEFINED)
+        if self.value is None:
+            object.__setattr__(self, "note", self.why or self.note or NOT_DEFINED)
 
     def __str__(self) -> str:
         if self.value is None:
@@ -121,3 +132,26 @@ def shown(value: Value, digits: int | None = 3) -> str:
 def as_cell(entry: Entry | None) -> Cell:
     """Return an entry of a row as a cell."""
     return entry if isinstance(entry, Cell) else Cell(entry)
+
+
+def statistic_cell(result: Result, statistic: str, every: bool = False) -> Cell:
+    """Return a stored statistic with its interval and number of pairs; the p of a label effect, or of `every` test."""
+    value, low, high, n = result.get(statistic)
+    left_out = int(result.facts.get("left_out", 0)) + int(result.facts.get("degenerate", 0))
+    tested = value == value and (every or statistic == "label_effect")
+    p = result.facts.get(f"p_{statistic}") if tested else None
+    why = why_missing(result, statistic)
+    return Cell(value, low, high, p=p, n=n, left_out=left_out, why=why)
+
+
+def why_missing(result: Result, statistic: str) -> str:
+    """Return the reason of a statistic that has no value."""
+    by_prediction = statistic.endswith("prediction") or statistic.endswith("_effect")
+    if not result.has(statistic):
+        if result.has("within") and statistic.startswith("auc") and not result.has("auc"):
+            return computed_by("similarity", " --auc")
+        return NEEDS_PREDICTIONS if by_prediction and result.has("within") else NEEDS_LABELS
+    same, other = (result.get(f"{kind}_class_same_prediction").n for kind in ("same", "other"))
+    if statistic in ("auc_same_prediction", "label_effect"):
+        return SHARED_PREDICTION.format(pairs=same + other, same=same, other=other)
+    return NO_PAIRS

@@ -1,92 +1,146 @@
-"""Tables of one row a model and one column a feature, and the paired differences between them."""
+"""What the builders share: cells of stored statistics, tables of one row a model, paired differences."""
+
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from gradtools.math.pairs.intervals import interval_of
-from gradtools.selection.subjects import role
-from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import NOT_BOTH, computed_by
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject, role
+from gradtools.tables.model import Cell, Entry, Table
+from gradtools.tables.wording import (
+    INTERVALS,
+    NOT_BOTH,
+    computed_by,
+    feature_head,
+    units,
+)
 
 OWN = "gradient@last-conv"
 AGAINST = ("activation@last-block", "logits", "probabilities", "weight")
 FIRST = (OWN, *AGAINST)
 BLOCK_OUTPUT = "gradient@last-block"
+Row = dict[str, Entry]
+Results = dict[str, Result]  # by the feature's role
+Named = tuple[str | None, str, Result]  # the model's name (None: no column has it), feature, result
 
 
-def by_role(subject, results, method):
-    """{role: Result} of one metric or method of a model, of its `similarity` or its `clusters`."""
+def by_role(subject: Subject, results: dict[tuple[str, str], Result], method: str) -> Results:
+    """Return a model's results of one metric or method by the features' roles."""
     return {
-        role(subject, feature): measured
-        for (feature, name), measured in results.items()
+        role(subject, feature): result
+        for (feature, name), result in results.items()
         if name == method
     }
 
 
-def ordered(names):
-    """Features in the order of the blog post's columns, sweeps after them."""
+def named(subjects: Iterable[Subject], found: Iterable[Results]) -> list[Named]:
+    """Return the results of several models one below the other, in the order of `ordered`."""
+    return [
+        (subject.name, feature, results[feature])
+        for subject, results in zip(subjects, found)
+        for feature in ordered(results)
+    ]
+
+
+def unnamed(results: Iterable[Result]) -> list[Named]:
+    """Return the results of a command, whose tables have no column for the model."""
+    return [(None, result.feature, result) for result in results]
+
+
+def row_heads(model: str | None, feature: str, column: str = "feature") -> Row:
+    """Return the cells that name a row."""
+    return ({} if model is None else {"model": model}) | {column: feature_head(feature)}
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Sort features: those of the blog post and the controls first, sweeps after them."""
+    names = list(names)
     return [name for name in FIRST if name in names] + sorted(set(names) - set(FIRST))
 
 
-def headline(found):
-    """Features for the columns of a table of one row a model: the blog post's and a control; all of them where none is there."""
+def headline(found: Iterable[Results]) -> list[str]:
+    """Choose the features of a table of one row a model: those of `FIRST`, else all of them."""
+    found = list(found)
     names = {name for results in found for name in results}
     without_rows = any(BLOCK_OUTPUT in results and "weight" not in results for results in found)
     shown = (*FIRST, BLOCK_OUTPUT) if without_rows else FIRST
     return [name for name in shown if name in names] or ordered(names)
 
 
+def intervals(results: Iterable[Result], unit: str = "image") -> Iterator[str]:
+    """Yield what the intervals are, where there are any."""
+    if any(low == low for result in results for low in result.columns.get("low", ())):
+        yield INTERVALS.format(units=units(unit))
+
+
 def one_row_a_model(
-    subjects, found, table_id, title, cell, layout, notes=(), more=None, better="higher"
-):
-    """A table of one row a model and one column a feature.
+    subjects: list[Subject],
+    found: list[Results],
+    table_id: str,
+    title: str,
+    cell: Callable[[Result], Cell],
+    layout: str,
+    *,
+    notes: Iterable[str] = (),
+    more: Callable[[Results], Row] | None = None,
+    better: str = "higher",
+) -> Table:
+    """Build a table of one row a model and one column a feature.
 
     Parameters
     ----------
-    cell : callable
-        Result to Cell.
     layout : key of FILLED_BY
         Names the command for cells that nobody computed.
     more : callable, optional
-        {role: Result} to further columns.
+        Makes further columns of a model's results.
     """
     names, rows = headline(found), []
     for subject, results in zip(subjects, found):
-        row = {
-            "model": subject.name,
-            **{
-                name: cell(results[name]) if name in results else Cell(note=computed_by(layout))
-                for name in names
-            },
-        }
+        row: Row = {"model": subject.name}
+        for name in names:
+            missing = name not in results
+            row[feature_head(name)] = (
+                Cell(note=computed_by(layout)) if missing else cell(results[name])
+            )
         row |= more(results) if more else {}
-        rows.append(
-            row
-            | {
-                "samples": max(
-                    (measured.facts["rows"] for measured in results.values()), default=None
-                )
-            }
-        )
+        counts = [int(result.facts["rows"]) for result in results.values()]
+        rows.append(row | {"samples": max(counts) if counts else Cell(note=computed_by(layout))})
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "samples"))
     return Table(table_id, title, [*columns, "samples"], rows, tuple(notes), better)
 
 
-def left_out(subjects, found):
-    """What the rows do not rest on, and why."""
+def left_out(subjects: Iterable[Subject], found: Iterable[Results]) -> Iterator[str]:
+    """Yield what the rows of several models do not rest on, and why."""
     for subject, results in zip(subjects, found):
         if subject.skipped:
             yield f"{subject.name}: {subject.skipped} images could not be read and are in no row"
-        facts = [measured.facts for measured in results.values()]
+        facts = [result.facts for result in results.values()]
         if any(fact.get("left_out") for fact in facts):
             most = max(facts, key=lambda fact: fact.get("left_out", 0))
             yield f"{subject.name}: {most['left_out']} samples are left out ({most.get('unlabelled', 0)} of them without one label)"
-        for name, measured in results.items():
-            if measured.facts.get("degenerate"):
-                yield f"{subject.name}, {name}: {measured.facts['degenerate']} rows without a direction are left out"
+        for name, result in results.items():
+            if result.facts.get("degenerate"):
+                yield f"{subject.name}, {feature_head(name)}: {zero_rows(result)}"
 
 
-def where_taps_are(subjects):
-    """Which tap the columns' last-conv and last-block are, a line a model."""
+def zero_rows(result: Result) -> str:
+    """Return how many rows have no direction."""
+    return f"{result.facts['degenerate']} rows without a direction (zero, or constant) are left out"
+
+
+def zero_rows_of(results: Iterable[Result]) -> Iterator[str]:
+    """Yield the features of which some rows have no direction, each once."""
+    lines = (
+        f"{feature_head(result.feature)}: {zero_rows(result)}"
+        for result in results
+        if result.facts["degenerate"]
+    )
+    yield from dict.fromkeys(lines)
+
+
+def where_taps_are(subjects: Iterable[Subject]) -> Iterator[str]:
+    """Yield which tap the columns' last-conv and last-block are, a line a model."""
     for subject in subjects:
         places = {
             "last-conv": subject.taps.get("default_gradient"),
@@ -98,14 +152,17 @@ def where_taps_are(subjects):
             )
 
 
-def paired(a, b, values, replicates):
-    """Cell of a minus b, with the interval of the same resamples.
+Value = Callable[[Result], float]
+Replicates = Callable[[Result], np.ndarray]
+
+
+def paired(a: Result | None, b: Result | None, value: Value, replicates: Replicates) -> Cell:
+    """Return a minus b, with the interval of the same resamples.
 
     Parameters
     ----------
-    a, b : Result or None
-    values, replicates : callable
-        Result to its value, and to its values over the resamples (B,).
+    value, replicates : callable
+        A result to its value, and to its values over the resamples (B,).
     """
     if a is None or b is None:
         return Cell(note=NOT_BOTH)
@@ -115,59 +172,69 @@ def paired(a, b, values, replicates):
         a.facts.get(key) == b.facts.get(key)
         for key in ("seed", "resampling", "drawn", "drawn_of", "left_out", "auc_rows")
     )
-    difference = values(a) - values(b)
+    difference = value(a) - value(b)
     if not n or not same:
-        return Cell(difference)
+        return Cell(difference, why=NOT_BOTH)
     rule = {key: a.facts[key] for key in ("resampling", "drawn", "drawn_of") if key in a.facts}
-    return Cell(difference, *interval_of(first[:n] - second[:n], difference, **rule))
+    return Cell(difference, *interval_of(first[:n] - second[:n], difference, **rule), why=NOT_BOTH)
 
 
-def differences(subjects, found, table_id, title, values, replicates):
-    """Gradient minus each other feature, a row a model, and how many models agree in sign."""
+def differences(
+    subjects: list[Subject],
+    found: list[Results],
+    table_id: str,
+    title: str,
+    value: Value,
+    replicates: Replicates,
+) -> Iterator[Table]:
+    """Build gradient minus each other feature, a row a model, and how many models agree in sign."""
     names = [
         name for name in AGAINST if any(name in results and OWN in results for results in found)
     ]
     if not names:
         return
-    rows = [
+    rows: list[Row] = [
         {
             "model": subject.name,
             **{
-                name: paired(results.get(OWN), results.get(name), values, replicates)
+                feature_head(name): paired(results.get(OWN), results.get(name), value, replicates)
                 for name in names
             },
         }
         for subject, results in zip(subjects, found)
     ]
+    heads = [feature_head(name) for name in names]
     if len(subjects) > 1:
-        rows.append(
-            {
-                "model": "models that agree",
-                **{name: agreement([row[name] for row in rows]) for name in names},
-            }
-        )
-    yield Table(table_id, title, ["model", *names], rows)
+        signs = {head: agreement([row[head] for row in rows]) for head in heads}
+        rows.append({"model": "models that agree", **signs})
+    yield Table(table_id, title, ["model", *heads], rows)
 
 
-def agreement(cells):
-    """Cell in words: how many values share the commoner sign, and how many intervals leave 0 out on that side."""
+def agreement(cells: list[Cell]) -> Cell:
+    """Return in words how many values share the commoner sign, and how many intervals leave 0 out on that side."""
     values = np.array([cell.value for cell in cells if cell.value is not None])
     sign = 1 if (values > 0).sum() >= (values < 0).sum() else -1
     bounded = [cell for cell in cells if cell.low is not None]
     clear = sum(1 for cell in bounded if (cell.low > 0 if sign > 0 else cell.high < 0))
-    return Cell(
-        f"{int((values * sign > 0).sum())} of {len(values)} {'+' if sign > 0 else '-'}, {clear} clear of 0",
-    )
+    agree = int((values * sign > 0).sum())
+    return Cell(f"{agree} of {len(values)} {'+' if sign > 0 else '-'}, {clear} clear of 0")
 
 
-def between_models(subjects, found, table_id, title, values, replicates):
-    """Each model minus the first one, where the samples are the same."""
+def between_models(
+    subjects: list[Subject],
+    found: list[Results],
+    table_id: str,
+    title: str,
+    value: Value,
+    replicates: Replicates,
+) -> Iterator[Table]:
+    """Build each model minus the first one, where the samples are the same."""
     names, first = headline(found), subjects[0]
-    rows = [
+    rows: list[Row] = [
         {
             "model": subject.name,
             **{
-                name: paired(results.get(name), found[0].get(name), values, replicates)
+                feature_head(name): paired(results.get(name), found[0].get(name), value, replicates)
                 for name in names
             },
         }
@@ -175,9 +242,5 @@ def between_models(subjects, found, table_id, title, values, replicates):
         if subject.same_samples(first)
     ]
     if rows:
-        yield Table(
-            table_id,
-            f"{title}: difference to {first.name}, paired intervals",
-            ["model", *names],
-            rows,
-        )
+        title = f"{title}: difference to {first.name}, paired intervals"
+        yield Table(table_id, title, ["model", *map(feature_head, names)], rows)

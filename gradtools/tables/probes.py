@@ -1,58 +1,71 @@
-"""Tables of linear probes: one row a model and feature, whole and without the class row, all images and given the prediction."""
+"""Tables of linear probes: one row a feature, whole and without the class row, all images and given the prediction."""
 
-from gradtools.tables import per_model as tables
+from collections.abc import Iterator
+
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables import per_model
 from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import ON_PROBES, PROBE_SCOPES
 
-NO_CLASS_ROW = "the feature has no class row to be taken away"
-SCOPES = {
-    "all": "all images",
-    "all:without-row": "all images, without W_c",
-    "same-prediction": "given the prediction",
-    "same-prediction:without-row": "given the prediction, without W_c",
-}
+NO_CLASS_ROW = "only a gradient with a channel a weight has a class row to take away"
+NO_SCOPE = "no prediction has images of two labels"
 MEASURES = {"balanced": "balanced accuracy", "accuracy": "accuracy"}
 
 
-def make(subjects):
-    """Balanced and plain accuracy, each beside the same probe's on shuffled labels."""
+def of_results(results: list[Result]) -> Iterator[Table]:
+    """Build the tables of `gradtools similarity --decode`."""
+    yield from _tables(per_model.unnamed(results), ())
+
+
+def build(subjects: list[Subject]) -> Iterator[Table]:
+    """Build balanced and plain accuracy, each beside the same probe's on shuffled labels."""
     shown = [subject for subject in subjects if subject.decoding]
-    found = [tables.by_role(subject, subject.decoding, "logistic") for subject in shown]
-    for measure, title in MEASURES.items() if found else ():
-        rows = [
-            _row(subject.name, name, results[name], measure)
-            for subject, results in zip(shown, found)
-            for name in tables.ordered(results)
+    found = [per_model.by_role(subject, subject.decoding, "logistic") for subject in shown]
+    notes = tuple(per_model.left_out(shown, found))
+    yield from _tables(per_model.named(shown, found), notes)
+
+
+def _tables(entries: list[per_model.Named], notes: tuple[str, ...]) -> Iterator[Table]:
+    for measure, words in MEASURES.items() if entries else ():
+        rows = [_row(*entry, measure) for entry in entries]
+        scopes = [
+            scope
+            for scope, head in PROBE_SCOPES.items()
+            if any(scope in result.columns["statistic"] for *_, result in entries)
         ]
-        facts = next(iter(found[0].values())).facts
-        notes = (
-            f"{facts['folds']} folds, mean ± sd; chance: mean ± sd of {facts['shuffles']} shuffles of the labels, given the prediction "
-            "among images of equal prediction",
-            *tables.left_out(shown, found),
-        )
-        heads = [head for scope in SCOPES.values() for head in (scope, f"chance, {scope}")]
-        heads = [head for head in heads if any(head in row for row in rows)]
-        rows = [{head: Cell(note=NO_CLASS_ROW) for head in heads} | row for row in rows]
+        heads = [
+            head
+            for scope in scopes
+            for head in (PROBE_SCOPES[scope], f"chance, {PROBE_SCOPES[scope]}")
+        ]
+        empty = {head: Cell(note=NO_CLASS_ROW if "W_c" in head else NO_SCOPE) for head in heads}
+        named = [head for head in ("model", "feature") if head in rows[0]]
+        facts = entries[0][-1].facts
+        said = tuple(note.format(**facts) for note in ON_PROBES)
         yield Table(
             f"probe-{measure}",
-            f"does a linear probe read the label? {title}",
-            ["model", "feature", *heads, "images"],
-            rows,
-            notes if measure == "balanced" else (),
+            f"does a linear probe read the label? {words}",
+            [*named, *heads, "images"],
+            [empty | row for row in rows],
+            (*said, *notes) if measure == "balanced" else (),
+            "higher",
         )
 
 
-def _row(model, name, measured, measure):
-    """One feature of one model."""
-    row = {"model": model, "feature": name}
-    for at, scope in enumerate(measured.columns["statistic"]):
+def _row(model: str | None, feature: str, result: Result, measure: str) -> per_model.Row:
+    """Return one feature's row."""
+    row, columns = per_model.row_heads(model, feature), result.columns
+    for at, scope in enumerate(columns["statistic"]):
+        head = PROBE_SCOPES[scope]
+        row[head] = _cell(result, at, measure, p=float(columns["p"][at]))
+        row[f"chance, {head}"] = _cell(result, at, f"shuffled_{measure}")
+    return row | {"images": int(max(columns["images"]))}
 
-        def cell(key):
-            return Cell(
-                float(measured.columns[key][at]), spread=float(measured.columns[f"{key}_sd"][at])
-            )
 
-        row |= {
-            SCOPES[scope]: cell(measure),
-            f"chance, {SCOPES[scope]}": cell(f"shuffled_{measure}"),
-        }
-    return row | {"images": int(max(measured.columns["images"]))}
+def _cell(result: Result, at: int, column: str, p: float | None = None) -> Cell:
+    """Return mean and standard deviation of a column."""
+    columns = result.columns
+    value, spread = (float(columns[name][at]) for name in (column, f"{column}_sd"))
+    n = int(columns["images"][at])
+    return Cell(value, spread=spread, p=p, n=n, left_out=int(result.facts.get("left_out", 0)))

@@ -213,7 +213,7 @@ def _latex_row(line: list[str]) -> str:
 
 def _title(table: Table) -> str:
     """The title, with which way is better."""
-    return f"{table.title} ({BETTER[table.better]})" if table.better else table.title
+    return f"{table.title}, {BETTER[table.better]}" if table.better else table.title
 
 
 def _lines(table: Table) -> tuple[Lines, list[str]]:
@@ -264,3 +264,4 @@ FORMS: dict[str, Callable[[list[Table], int | None], str]] = {
     "tsv": _separated("\t"),
     "json": _json,
 }
+FOR_PROGRAMS = ("json", "csv", "tsv")  # forms that hold every value; the others what a page holds

@@ -1,48 +1,67 @@
-"""Tables of leave-one-out retrieval: one row a model and feature, each measure beside its chance level."""
+"""Tables of leave-one-out retrieval: one row a feature, each measure beside its chance level."""
 
-from gradtools.tables import per_model as tables
+from collections.abc import Iterator
+
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables import per_model
 from gradtools.tables.model import Cell, Table
-from gradtools.tables.wording import GIVEN_PREDICTION, RETRIEVAL
-
-SCOPES = {"": "", GIVEN_PREDICTION: ", given the same prediction"}
-NOTES = (
-    "chance: candidates in random order; ties count as broken by chance, so weight, the class row of the prediction, scores it given the prediction.",
-    "given the same prediction: only images of the query's own prediction are candidates, where these have two classes or more.",
+from gradtools.tables.wording import (
+    CHANCE,
+    CHANCE_GIVEN_PREDICTION,
+    CLASS_OF_A_CHANNEL,
+    GIVEN_PREDICTION,
+    GIVEN_THE_PREDICTION,
+    QUERIES,
+    RETRIEVAL,
+    units,
 )
 
+SCOPES = {"": "", GIVEN_PREDICTION: ", given the same prediction"}
+ALONE = "no query has candidates of its class and of another"
 
-def make(subjects):
-    """Recall, mean average precision and the vote's accuracy, among all images and among those of the same prediction."""
+
+def of_results(results: list[Result], unit: str = "image") -> Iterator[Table]:
+    """Build the tables of `gradtools neighbors`; `unit` is what a sample is."""
+    yield from _tables(per_model.unnamed(results), unit, per_model.zero_rows_of(results))
+
+
+def build(subjects: list[Subject]) -> Iterator[Table]:
+    """Build recall, mean average precision and the vote's accuracy, among all images and among those of the same prediction."""
     shown = [subject for subject in subjects if subject.retrieval]
-    found = [tables.by_role(subject, subject.retrieval, "retrieval") for subject in shown]
-    for scope, words in SCOPES.items() if found else ():
-        measured = [
-            (subject.name, name, results[name])
-            for subject, results in zip(shown, found)
-            for name in tables.ordered(results)
-        ]
-        rows = [
-            _row(*one, scope)
-            for one in measured
-            if "recall_1" + scope in one[-1].columns["statistic"]
-        ]
+    found = [per_model.by_role(subject, subject.retrieval, "retrieval") for subject in shown]
+    yield from _tables(per_model.named(shown, found), "image", per_model.left_out(shown, found))
+
+
+def _tables(entries: list[per_model.Named], unit: str, left_out: Iterator[str]) -> Iterator[Table]:
+    for scope, words in SCOPES.items() if entries else ():
+        rows = [_row(*entry, scope) for entry in entries if entry[-1].has("recall_1" + scope)]
         if rows:
-            facts = next(iter(found[0].values())).facts
+            facts = entries[0][-1].facts
+            name = "retrieval" + scope.replace("_", "-")
             title = f"leave-one-out retrieval by {facts['metric']}{words} (a vote of {facts['k']})"
-            yield Table(
-                "retrieval" + scope.replace("_", "-"),
-                title,
-                list(rows[0]),
-                rows,
-                NOTES if scope else tuple(tables.left_out(shown, found)),
-            )
+            notes = (GIVEN_THE_PREDICTION.format(units=units(unit)),) if scope else tuple(left_out)
+            notes = (*notes, *_notes(entries, unit))
+            yield Table(name, title, list(rows[0]), rows, notes, "higher")
 
 
-def _row(model, name, measured, scope):
-    """One feature of one model."""
-    row, columns = {"model": model, "feature": name}, measured.columns
+def _notes(entries: list[per_model.Named], unit: str) -> Iterator[str]:
+    """Yield what the numbers are, and their control."""
+    if unit == "channel":
+        yield CLASS_OF_A_CHANNEL
+    yield CHANCE
+    if any(result.has("recall_1" + GIVEN_PREDICTION) for *_, result in entries):
+        yield CHANCE_GIVEN_PREDICTION
+    if any(result.facts.get("resamples") for *_, result in entries):
+        yield QUERIES.format(units=units(unit))
+
+
+def _row(model: str | None, feature: str, result: Result, scope: str) -> per_model.Row:
+    """Return one feature's row."""
+    row, columns = per_model.row_heads(model, feature), result.columns
     for measure, head in RETRIEVAL.items():
-        at = columns["statistic"].index(measure + scope)
-        row[head] = Cell(*(float(columns[key][at]) for key in ("value", "low", "high")))
-        row[f"chance, {head}"] = Cell(float(columns["chance"][at]))
-    return row | {"queries": int(columns["queries"][at])}
+        at = list(columns["statistic"]).index(measure + scope)
+        value, low, high, queries = result.get(measure + scope)
+        row[head] = Cell(value, low, high, n=queries, why=ALONE)
+        row[f"chance, {head}"] = Cell(float(columns["chance"][at]), n=queries, why=ALONE)
+    return row | {"queries": queries}

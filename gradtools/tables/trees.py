@@ -1,87 +1,78 @@
-"""What `dendrogram` prints: the tree in characters with the clusters of its cut, or all of it for programs."""
+"""Tables of a tree: how well it holds beside its controls, the clusters of its cut, its leaves and merges; and its drawing in characters."""
 
-import json
-import math
+from collections.abc import Iterator, Mapping, Sequence
 
-from gradtools.errors import UsageError
+import numpy as np
+
 from gradtools.math import trees
+from gradtools.selection.trees import Tree
 from gradtools.tables import text_tree
-from gradtools.tables.rows import number, write_table
-from gradtools.tables.wording import LINKAGES, LINKED_ON
+from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import (
+    BELOW_FLOOR,
+    HOW_WELL,
+    LAST_LEAF,
+    LINKAGES,
+    LINKED_ON,
+    LINKED_ON_NOTES,
+    LOWEST_MERGE,
+    NEVER_JOINS,
+    NO_RESAMPLES,
+    NO_ROWS,
+    ONE_CLUSTER,
+    ROWS,
+    TREE_CONTROLS,
+    TREE_MEASURES,
+    TREE_NUMBERS,
+)
 
 SMALL = 60  # leaves of a tree, or clusters of a cut, that are shown each
 TOP = 40  # branches that are shown of more
 MEMBERS = 6  # names of a cluster's members in the text
 WIDER = 4  # clusters around the smallest one of --find
+Found = Mapping[str, tuple[np.ndarray, float]]  # members and height of the smallest cluster
 
 
-def one_text(form, newick):
-    """What goes to stdout as text: a form of the table, the Newick line, or None."""
-    if newick != "-":
-        return form
-    if form:
-        raise UsageError(
-            f"--{form} and --newick - both are text on standard output: write one of them to a file"
-        )
-    return "newick"
-
-
-def show(tree, found, form, stream):
-    """Print a tree.
+def tables(tree: Tree, found: Found, every: bool = False) -> Iterator[Table]:
+    """Yield the tables of a tree.
 
     Parameters
     ----------
-    tree : dendrogram.Tree
-    found : dict of str to (members, height)
-        What --find asked for.
-    form : str
-        text, json or tsv (one row a leaf, in leaf order).
+    found
+        The smallest cluster around each name of --find.
+    every
+        Every leaf and merge, not what a page holds.
     """
-    if form == "json":
-        stream.write(json.dumps(_plain(_object(tree, found)), ensure_ascii=False) + "\n")
-    elif form == "tsv":
-        rows = list(_leaf_rows(tree))
-        write_table(rows, list(rows[0]), "tsv", stream=stream)
-    else:
-        _show_text(tree, found, stream)
+    yield measures(tree, every)
+    yield clusters(tree, every)
+    if every:
+        yield _leaves(tree)
+        yield _merges(tree)
+        if found:
+            yield _members(tree, found)
+        return
+    for name, (members, height) in found.items():
+        yield _around(tree, name, members, height)
 
 
-def title(tree):
-    """What the tree is of, in one line."""
+def title(tree: Tree) -> str:
+    """Return what the tree is of, in one line."""
     facts = tree.facts
-    rows = f", rows {facts['normalised']}" if facts["normalised"] else ""
+    rows = f", rows {ROWS[facts['normalised']]}" if facts["normalised"] else ""
     on = LINKED_ON[facts["linkage_on"]]
     return f"{LINKAGES[facts['method']]}{on} on {tree.feature}{rows}: {facts['rows']} {facts['samples']}; height: {facts['height']}"
 
 
-def _show_text(tree, found, stream):
-    """The tree, its clusters, what --find asked for, and what it all means."""
-    facts, encoding = tree.facts, getattr(stream, "encoding", None)
-    stream.write(title(tree) + "\n")
-    stream.write("\n".join([*_drawn(tree, encoding), ""]))
-    rows = [_cluster_row(tree, number, facts["rows"] <= SMALL) for number in range(facts["k"])]
-    write_table(
-        rows,
-        list(rows[0]),
-        "text",
-        f"\n{facts['k']} cluster{'s' if facts['k'] > 1 else ''}{_between(facts)}",
-        list(_notes(facts)),
-        stream,
-    )
-    for text, (members, height) in found.items():
-        _show_around(tree, text, members, height, stream)
-
-
-def _drawn(tree, encoding):
-    """Lines of the whole tree, or of its top."""
+def drawn(tree: Tree, encoding: str | None) -> list[str]:
+    """Return the lines of the whole tree, or of its top, for a terminal of an encoding."""
     n, k, labels = tree.facts["rows"], tree.facts["k"], [str(label) for label in tree.labels]
     if n <= SMALL:
         return text_tree.draw(tree.merges, tree.names, labels, encoding)
     branches = k if 1 < k <= SMALL else TOP
     nodes = trees.cluster_nodes(tree.merges, branches)
-    inside = [trees.leaves(tree.merges, node) for node in nodes]
+    members = [trees.leaves(tree.merges, node) for node in nodes]
     names = [
-        f"({len(leaves)}) {_some([tree.names[leaf] for leaf in leaves], 2)}" for leaves in inside
+        f"({len(leaves)}) {_some([tree.names[leaf] for leaf in leaves], 2)}" for leaves in members
     ]
     marks = [str(number) if branches == k else "" for number in range(branches)]
     above = (
@@ -92,145 +83,169 @@ def _drawn(tree, encoding):
     return [above, *text_tree.draw(trees.top(tree.merges, branches), names, marks, encoding)]
 
 
-def _some(names, most):
-    return ", ".join(text_tree.shortened(name) for name in names[:most]) + (
-        ", ..." if len(names) > most else ""
+def measures(tree: Tree, every: bool = False) -> Table:
+    """Return how well a tree keeps the distances and how stable its cut is, beside the same of the control."""
+    facts = tree.facts
+    rows = [
+        {
+            "measure": head,
+            "tree": _spread(facts, name),
+            "control": _spread(facts, f"{name}_control"),
+        }
+        for name, head in TREE_MEASURES.items()
+    ]
+    floor = _spread(facts, "floor")
+    rows.append(
+        {"measure": LOWEST_MERGE, "tree": Cell(tree.merges[0, 2], digits=None), "control": floor}
+    )
+    if every:
+        rows += [
+            {"measure": head, "tree": Cell(facts[name])} for name, head in TREE_NUMBERS.items()
+        ]
+    return Table(
+        "tree",
+        title(tree) if every else HOW_WELL,
+        ["measure", "tree", "control"],
+        rows,
+        tuple(notes(facts)),
+        heads=("measure",),
     )
 
 
+def _spread(facts, name):
+    """A measure with its standard deviation over the resamples."""
+    value, spread = facts[name], facts.get(f"{name}_sd")
+    if value != value:
+        return Cell(note=_why(facts))
+    return Cell(value, spread=spread, n=facts["rows"])
+
+
+def _why(facts):
+    """The reason why a measure of resampled trees has no value."""
+    if facts["resamples"] == 0:
+        return NO_RESAMPLES
+    return NO_ROWS if not facts["dimension"] else ONE_CLUSTER
+
+
+def notes(facts: Mapping) -> Iterator[str]:
+    """Yield what the numbers mean."""
+    yield TREE_CONTROLS[bool(facts["dimension"])]
+    if facts["floor"] > 0:  # NaN without controls; as-meant begins at 0 by construction
+        yield BELOW_FLOOR.format(below=facts["below_floor"], merges=facts["rows"] - 1)
+    if facts["linkage_on"] in LINKED_ON_NOTES:
+        yield LINKED_ON_NOTES[facts["linkage_on"]]
+    if facts["degenerate"]:
+        yield f"{facts['degenerate']} zero rows are left out"
+    if facts["left_out"]:
+        yield f"{facts['left_out']} {facts['samples']} are left out by --where"
+
+
+def clusters(tree: Tree, every: bool = False) -> Table:
+    """Return the clusters of the cut, in leaf order; of a large tree with their first members."""
+    facts = tree.facts
+    named = not every and facts["rows"] > SMALL
+    k = facts["k"]
+    return Table(
+        "tree-clusters",
+        f"{k} cluster{'s' if k > 1 else ''}{_between(facts)}",
+        ["cluster", "size", "height", "joins", "stability", *(["members"] if named else [])],
+        [_cluster(tree, number, named) for number in range(k)],
+        heads=("cluster",),
+    )
+
+
+def _cluster(tree, number, named):
+    """One cluster; a small tree has its members beside its branches."""
+    columns, size = tree.clusters, int(tree.clusters["size"][number])
+    row = {
+        "cluster": number,
+        "size": size,
+        "height": Cell(columns["height"][number], n=size),
+        "joins": _or(columns["joins"][number], NEVER_JOINS, size),
+        "stability": _or(columns["stability"][number], _why(tree.facts), size),
+    }
+    members = [tree.names[leaf] for leaf in tree.order if tree.labels[leaf] == number]
+    return row | ({"members": _some(members, MEMBERS)} if named else {})
+
+
+def _or(value, why, n=None):
+    """The cell of a value; without one its reason."""
+    return Cell(value, n=n) if value == value else Cell(note=why)
+
+
 def _between(facts):
-    """Where the cut goes through."""
+    """The heights that the cut lies between."""
     places = text_tree.decimals(facts["cut_high"]) if facts["cut_high"] == facts["cut_high"] else 3
     if facts["k"] == 1:
         return f", above {facts['cut_low']:.{places}f}"
     return f", cut between {facts['cut_low']:.{places}f} and {facts['cut_high']:.{places}f}"
 
 
-def _cluster_row(tree, cluster, whole):
-    """One cluster; a small tree has its members beside its branches."""
-    columns, members = (
-        tree.clusters,
-        [tree.names[leaf] for leaf in tree.order if tree.labels[leaf] == cluster],
+def _leaves(tree):
+    """One row a leaf, in leaf order: its cluster, and the height at which it joins the next leaf."""
+    joins = [*trees.joins(tree.merges).tolist(), np.nan]
+    rows = [
+        {
+            "leaf": tree.names[leaf],
+            "index": leaf,
+            "cluster": int(tree.labels[leaf]),
+            "joins": _or(height, LAST_LEAF),
+        }
+        for leaf, height in zip(tree.order.tolist(), joins)
+    ]
+    return Table("tree-leaves", "leaves, in leaf order", list(rows[0]), rows, heads=("leaf",))
+
+
+def _merges(tree):
+    """One row a merge, as scipy has them."""
+    rows = [
+        {"merge": number, "first": int(a), "second": int(b), "height": Cell(height), "size": int(n)}
+        for number, (a, b, height, n) in enumerate(tree.merges.tolist(), len(tree.names))
+    ]
+    return Table(
+        "tree-merges",
+        "what joins: leaves by index, then merges by number",
+        list(rows[0]),
+        rows,
+        heads=("merge",),
     )
-    row = {"cluster": cluster, "size": int(columns["size"][cluster])}
-    row |= {
-        name: number(float(columns[name][cluster]), 3) for name in ("height", "joins", "stability")
-    }
-    return row if whole else row | {"members": _some(members, MEMBERS)}
 
 
-def _notes(facts):
-    """What the numbers mean, each with its control."""
-
-    def spread(name):
-        return f"{number(facts[name], 3)} ±{number(facts[name + '_sd'], 3)}"
-
-    control = (
-        "rows with their values permuted"
-        if facts["dimension"]
-        else "the same distances between other pairs"
+def _members(tree, found):
+    """One row a name of --find and member of the smallest cluster around it."""
+    rows = [
+        {"find": name, "member": tree.names[member], "index": int(member), "height": Cell(height)}
+        for name, (members, height) in found.items()
+        for member in members
+    ]
+    heads = ("find", "member")
+    return Table(
+        "tree-around", "the smallest cluster around each name", list(rows[0]), rows, heads=heads
     )
-    beside = (
-        f"; of {control}: {spread('cophenetic_control')}"
-        if facts["cophenetic_control"] == facts["cophenetic_control"]
-        else ""
-    )
-    yield f"cophenetic correlation {number(facts['cophenetic'], 3)}{beside}"
-    if facts["ari"] == facts["ari"]:
-        yield f"cut against {facts['resamples']} trees of resampled dimensions: ARI {spread('ari')}; of permuted rows: {spread('ari_control')}"
-        yield f"stability: mean Jaccard index with the likest cluster there, all {spread('jaccard')}; of permuted rows: {spread('jaccard_control')}"
-    if facts["floor"] > 0:  # NaN without controls; intent begins at 0 by construction
-        yield f"{facts['below_floor']} of {facts['rows'] - 1} merges are below {spread('floor')}, where trees of permuted rows begin on average"
-    yield from compat_notes(facts)
-    if facts["degenerate"]:
-        yield f"{facts['degenerate']} rows without a direction are left out"
-    if facts["left_out"]:
-        yield f"{facts['left_out']} {facts['samples']} are left out by --where"
 
 
-def compat_notes(facts):
-    """What the variants of the blog post do."""
-    if facts["linkage_on"] == "seed":
-        yield "seed: linkage takes the uncondensed matrix for observations, so heights are distances between its rows (scipy warns of it)"
-    if facts["linkage_on"] == "intent":
-        yield "intent: (1 - cosine)/2 is a squared distance where Ward assumes a plain one, and less its minimum the first merge is at 0"
-
-
-def _show_around(tree, text, members, height, stream):
+def _around(tree, name, members, height):
     """The smallest cluster around a name, and the next ones around that."""
     rows, seen, leaf = [], set(), int(members[0])
     for _ in range(WIDER + 1):
-        names = [tree.names[member] for member in members if member not in seen]
+        added = [tree.names[member] for member in members if member not in seen]
         rows.append(
-            {
-                "size": len(members),
-                "height": number(float(height), 3),
-                "members": _some(names, MEMBERS),
-            }
+            {"size": len(members), "height": Cell(height), "members": _some(added, MEMBERS)}
         )
         seen |= set(members.tolist())
         if len(members) == len(tree.names):
             break
         members, height = trees.around(tree.merges, leaf, len(members) + 1)
-    write_table(
-        rows,
+    return Table(
+        "tree-around",
+        f"around {name}: the smallest cluster, then what joins it",
         list(rows[0]),
-        "text",
-        f"around {text}: the smallest cluster, then what joins it",
-        stream=stream,
+        rows,
+        heads=("size",),
     )
 
 
-def _leaf_rows(tree):
-    """One row a leaf, in leaf order."""
-    joins = [*trees.joins(tree.merges).tolist(), math.nan]
-    for place, (leaf, height) in enumerate(zip(tree.order.tolist(), joins)):
-        yield {
-            "place": place,
-            "index": leaf,
-            "name": tree.names[leaf],
-            "cluster": int(tree.labels[leaf]),
-            "joins": height,
-        }
-
-
-def _object(tree, found):
-    """All of a tree (dict)."""
-    clusters = [
-        {
-            "cluster": cluster,
-            **{name: values[cluster].item() for name, values in tree.clusters.items()},
-            "members": [leaf for leaf in tree.order.tolist() if tree.labels[leaf] == cluster],
-        }
-        for cluster in range(tree.facts["k"])
-    ]
-    return {
-        "title": title(tree),
-        "rows": list(_leaf_rows(tree)),
-        "names": tree.names,
-        "merges": [
-            [int(a), int(b), height, int(size)] for a, b, height, size in tree.merges.tolist()
-        ],
-        "order": tree.order.tolist(),
-        "cut": tree.labels.tolist(),
-        "clusters": clusters,
-        "find": {
-            text: {
-                "height": height,
-                "members": members.tolist(),
-                "names": [tree.names[member] for member in members],
-            }
-            for text, (members, height) in found.items()
-        },
-        "facts": tree.facts,
-        "notes": list(_notes(tree.facts)),
-    }
-
-
-def _plain(value):
-    """The same with null for NaN."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and value != value else value
+def _some(names: Sequence[str], most: int) -> str:
+    """The first names, and dots for more."""
+    first = ", ".join(text_tree.shortened(name) for name in names[:most])
+    return first + (", ..." if len(names) > most else "")

@@ -1,29 +1,36 @@
-"""Words that the help, the stores and the tables share; imports nothing, so that --help stays fast."""
+"""Words that the help, the stores and the tables share; imports nearly nothing, so that --help stays fast."""
+
+from gradtools.selection.words import units
+
+__all__ = ["units"]
 
 NOT_DEFINED = "not defined here"
 NOT_BOTH = "one of the two has no value"
+NEEDS_LABELS = "the samples have no labels"
+NEEDS_PREDICTIONS = "the samples have no predictions"
+NO_PAIRS = "there are no such pairs"
+SHARED_PREDICTION = "{pairs:,} pairs share a prediction: {same:,} of one class, {other:,} of two"
+OF_CLUSTERS_ALONE = "a control has labels and no clusters"
 BETTER = {"higher": "higher is better", "lower": "lower is better"}
 PART = "part {number} of {count}"
-MAP_METRICS = ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM")
-MAP_STATISTICS = {
-    "all": "all pairs",
+
+# Heads of the statistics of similarities, by their names in a store.
+STATISTICS = {
     "within": "within class",
     "within_macro": "mean of classes",
-    "between": "between",
     "within_minus_between": "within - between",
-    "class_mean": "class's mean map",
-    "rest_mean": "mean map of the others",
-    "centre": "centred Gaussian",
-}
-CLASS_BY_PREDICTION = {
+    "between": "between",
+    "all": "all pairs",
+    "same_prediction": "same pred",
     "same_class_same_prediction": "same class, same pred",
     "same_class_other_prediction": "same class, other pred",
     "other_class_same_prediction": "other class, same pred",
     "other_class_other_prediction": "other class, other pred",
-}
-SPREAD = {
-    "all": "all pairs",
-    "same_prediction": "same pred",
+    "label_effect": "label effect | pred",
+    "prediction_effect": "prediction effect | class",
+    "auc": "pair AUC",
+    "auc_same_prediction": "AUC | same pred",
+    "auc_other_prediction": "AUC | other pred",
     "quantile_05": "5 %",
     "median": "median",
     "quantile_95": "95 %",
@@ -31,7 +38,91 @@ SPREAD = {
     "shuffled_all": "all, shuffled",
     "shuffled_most_alike": "most alike, shuffled",
     "mean_row_share": "mean row",
+    "spearman_post_raw": "Spearman of standardised and raw",
+    "spearman_post_gauge": "Spearman of standardised and centred",
+    "spearman_raw_gauge": "Spearman of raw and centred",
+    "class_mean": "class's mean map",
+    "rest_mean": "mean map of the others",
+    "centre": "centred Gaussian",
 }
+
+
+def _heads(*names):
+    return {name: STATISTICS[name] for name in names}
+
+
+MAP_METRICS = ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM")
+MAP_STATISTICS = _heads(
+    *("all", "within", "within_macro", "between", "within_minus_between"),
+    *("class_mean", "rest_mean", "centre"),
+)
+CLASS_BY_PREDICTION = _heads(
+    *("same_class_same_prediction", "same_class_other_prediction"),
+    *("other_class_same_prediction", "other_class_other_prediction"),
+)
+SHOWN_OF_VECTORS = _heads(  # without the means of pairs of two classes, which --json has
+    *("within", "same_class_same_prediction", "same_class_other_prediction", "between"),
+    *("label_effect", "auc", "auc_same_prediction", "auc_other_prediction"),
+)
+OVER_TAPS = _heads(
+    *("within", "same_class_same_prediction", "label_effect", "auc", "auc_same_prediction")
+)
+PAIR_DISTRIBUTION = _heads(
+    *("all", "same_prediction", "quantile_05", "median", "quantile_95", "most_alike"),
+    *("shuffled_all", "shuffled_most_alike", "mean_row_share"),
+)
+INDICES = {
+    "ari": "ARI with the classes",
+    "nmi": "NMI with the classes",
+    "silhouette": "silhouette of the clusters",
+    "silhouette_true": "silhouette of the true classes",
+    "ari_argmax": "ARI with the argmax",
+    "nmi_argmax": "NMI with the argmax",
+    "inertia": "inertia",
+    "log_likelihood": "log-likelihood",
+    "seed": "seed",
+}
+CONTROLS_OF_CLUSTERS = {"argmax": "argmax itself", "random": "random labels"}
+OF_VERSIONS = {"within": "another image, same class", "between": "another image, other class"}
+PROBE_SCOPES = {
+    "all": "all images",
+    "all:without-row": "all images, without W_c",
+    "same-prediction": "given the prediction",
+    "same-prediction:without-row": "given the prediction, without W_c",
+}
+
+# Notes below the tables.
+WITHIN = "within class: mean over all pairs of one class; it ignores the level between classes, so compare spaces by pair AUC."
+EFFECT = "label effect | pred: same class minus other class among pairs of equal prediction; p shuffles labels within predictions."
+CLASS_ROW = "class row: the last layer's row of the predicted class (--feature weight), a control that depends on the image only through its argmax."
+INTERVALS = "[low, high]: 95 % of resampled {units}."
+CLASS_OF_A_CHANNEL = "class: of a channel, its tap."
+ON_PAIR_DISTRIBUTION = (
+    "no labels, so all pairs together. shuffled: the values of every row are shuffled first, the mean of {shuffles} times; it is what chance gives.",
+    "mean row: the length of the mean of all rows over the mean of their lengths, as stored; --rows centred takes the mean row away.",
+)
+ON_MAPS = (
+    "between: pairs of maps of two classes, the control of within class; class's mean map: each map against that of the other images.",
+    "centred Gaussian: what a map that knows only where photographs have their subject would reach.",
+)
+ON_CLUSTERS = (
+    "mean ± spread over the repeats; [low, high]: 95 %, from half samples clustered anew.",
+    "ARI with the argmax: against the network's own answers. Where it is 1, the clusters are the predictions.",
+    "argmax itself: the predictions as clusters; random labels: permuted labels.",
+)
+CHANCE = "chance: candidates in random order; ties count as broken by chance."
+CHANCE_GIVEN_PREDICTION = "the class row of the prediction is the same for all candidates of one prediction, so it scores chance there."
+GIVEN_THE_PREDICTION = "given the same prediction: only {units} of the query's own prediction are candidates, where these have two classes or more."
+QUERIES = "[low, high]: 95 % of resampled queries; the {units} they are compared with stay."
+ON_PROBES = (
+    "{folds} folds, mean ± sd; chance: mean ± sd of {shuffles} shuffles of the labels, given the prediction among images of equal prediction.",
+    "without W_c: less the projection on the class row of the prediction. given the prediction: images of predictions with two labels or more.",
+)
+ON_VERSIONS = {
+    "cosine": "another image, of the same class and of another one, in the last rows: the levels to compare with.",
+    "auc": "share of (image, version, other image) in which the version is more alike to the image; 0.5: no more than any image of the class.",
+}
+ON_LAYERS = "same class, same pred = 1 of a gradient: it is the class row, which knows the argmax and nothing else."
 RANKINGS_OF_CHANNELS = {
     "contribution": "contribution",
     "gxa": "gradient x mean activation",
@@ -47,6 +138,8 @@ RETRIEVAL = {
     "average_precision": "mAP",
     "knn": "kNN accuracy",
 }
+# How rows are normalised: the word in a store, which digests hold, and the one of --rows.
+ROWS = {"post": "standardised", "raw": "raw", "gauge": "centred"}
 RANDOM_WEIGHTS = "random weights: the numbers say nothing of a trained network"
 GIVEN_PREDICTION = (
     "_same_prediction"  # what follows the name of a measure among images of one prediction
@@ -61,7 +154,7 @@ LAYOUTS = (
     "decoding",
     "retrieval",
     "channels",
-    "seed",
+    "gradient-similarity",
 )
 # The command that computes what a layout shows.
 FILLED_BY = {
@@ -81,6 +174,11 @@ def computed_by(layout, more=""):
     return f"{FILLED_BY[layout]}{more} computes it"
 
 
+def feature_head(feature):
+    """Return what a feature is called in a table: `weight`, the class row, is not the model's weights."""
+    return "class row" if feature == "weight" else feature
+
+
 LINKAGES = {
     "ward": "Ward",
     "average": "average linkage",
@@ -92,11 +190,154 @@ LINKAGES = {
 # How the tree of the blog post was made, after the name of its linkage (mathematics#trees-as-published-and-as-meant).
 LINKED_ON = {
     "rows": "",
-    "seed": ", the blog post's as its code runs,",
-    "intent": ", the blog post's as it was meant,",
+    "as-published": ", the blog post's as its code runs,",
+    "as-meant": ", the blog post's as it was meant,",
 }
 
+# Of the channels of a tap.
+CHANNEL_STATISTICS = {
+    "positive": "above 0",
+    "negative": "below 0",
+    "zero": "at 0",
+    "gini": "Gini",
+    "effective": "effective number",
+    "min": "smallest",
+    "q05": "5 %",
+    "q25": "25 %",
+    "median": "median",
+    "q75": "75 %",
+    "q95": "95 %",
+    "max": "largest",
+}
+CHANNEL_PICTURES = {
+    "negative_with_all": "negative ~ all",
+    "positive_with_all": "positive ~ all",
+    "negative_with_against": "negative ~ evidence against",
+    "below_zero": "pixels with 1 + map < 0",
+    "gradcam_zero": "Grad-CAM of negative is zero",
+}
+ABLATED = {  # a channel's training step, gradient and loss
+    "kernel_gradient": "kernel gradient",
+    "abs": "|gradient|",
+    "ablation_zero": "loss at zero",
+    "ablation_mean": "loss at its mean",
+    "ablation_dataset": "loss at the data's mean",
+}
+SUBSETS = {
+    "channels": "channels",
+    "contribution": "contribution",
+    "stay_score": "stays: score",
+    "stay_unchanged": "same answer",
+    "go_score": "goes: score",
+    "go_unchanged": "same answer then",
+}
+TIED = "tied"
+MORE_CLASSES = "{count} classes are in the store and in --tsv; --of CLASS shows one."
+RANK_BY = "rank by {}"
+OF_RESAMPLED_IMAGES = "[low, high]: 95 % of resampled images."
+CHANNEL_NOTES = {
+    "distribution": (
+        "above, below, at 0: shares of the channels; Gini and effective number, (sum |c|)^2 / sum c^2, of their sizes.",
+        OF_RESAMPLED_IMAGES,
+        "gradient: alpha, the mean over positions; contribution: the sum over positions of gradient times activation.",
+    ),
+    "agreement": (
+        "The contribution is what the score loses to first order when the channel is set to 0; where the head is pooling and a linear layer, exactly.",
+        "near zero first is |gradient| in reverse. Channels of equal value share the mean of their ranks; tied: share of the channels "
+        "that have the same gradient as another.",
+    ),
+    "pictures": (
+        "pytorch-cnn-visualizations begins its sum over channels with ones and draws ReLU(1 + map). Where 1 + map is nowhere below 0 the ReLU never "
+        "acts,",
+        "and every picture is a signed map: that of the negative channels is bright where nothing speaks against the class (Spearman -1), whatever",
+        "speaks for it. Grad-CAM of these channels, ReLU(map), is zero everywhere where activations are not negative.",
+    ),
+    "top": (
+        "(n): rank by that column among all channels of the tap, =n where other channels have the same value.",
+    ),
+    "ablation": (
+        "Spearman over an image's channels of each ranking with what the score loses when the channel is filled, mean over images.",
+        OF_RESAMPLED_IMAGES,
+    ),
+    "subsets": (
+        "Shares of the channels, of the sum of contributions, of the full score, and of the images whose answer is the same, when only the "
+        "subset stays and when it goes (zero fill).",
+        "random: as many channels, drawn anew for every image.",
+    ),
+    "curves": (
+        "Areas under the score, as a share of the full one, against the share of channels taken away (deletion: small for a good ranking)",
+        "or put in (insertion: large for a good one).",
+    ),
+    "points": (
+        "Score as a share of the full one when so many channels of a ranking are taken away (deletion) or put in (insertion).",
+    ),
+    "differences": (
+        "Area of one ranking minus that of the other, on the same images; pairs without the contribution are in the store and in "
+        "channels --tsv.",
+    ),
+    "steps": (
+        "kernel gradient: norm of d cross-entropy / d kernel, the training step of the kernel that makes the channel. |gradient|: of the score "
+        "at the activation.",
+    ),
+    "kernels": (
+        "The {count} channels of a tap with the largest training steps, means over images; (n): rank by that column among all "
+        "channels of the tap.",
+        "Every channel is in the store and in channels --tsv.",
+    ),
+}
 
-def units(unit, count=0):
-    """What so many samples of a store are called: image or images, class or classes, channel or channels (str)."""
-    return unit if count == 1 else "classes" if unit == "class" else f"{unit}s"
+# Of comparisons of spaces.
+COMPARED = {
+    "rsa_pearson": "RSA",
+    "rsa_spearman": "RSA, ranks",
+    "cka": "CKA",
+    "cka_debiased": "CKA debiased",
+    "cophenetic": "trees",
+}
+COMPARED_NOTES = {
+    "RSA": "RSA: correlation of the two similarity matrices over all pairs; p: Mantel's, samples of one side permuted; floor: their 95 % quantile.",
+    "CKA": "CKA: linear; shuffled: its mean over rows in random order, its bias. debiased: 0 where nothing is in common.",
+    "trees": "trees: correlation of the heights at which two samples join (of a taxonomy: path lengths). ARI@k: cuts into k clusters, 0 by chance.",
+}
+RESAMPLED_PAIRS = (
+    "[low, high]: 95 % of resampled {}, pairs of copies left out; the trees are not made anew."
+)
+MOVED = "moved: 1 - correlation of its similarities to all others in a and in b; 0: unchanged, about 1: nothing in common."
+DIFFERENCES = "differences are from the first row, under the same resamples."
+
+# Of trees.
+TREE_MEASURES = {
+    "cophenetic": "cophenetic correlation",
+    "ari": "ARI of the cut with those of resampled dimensions",
+    "jaccard": "stability: Jaccard index with the most similar cluster there",
+}
+TREE_CONTROLS = {
+    True: "control: rows with their values permuted.",
+    False: "control: the same distances between other pairs.",
+}
+TREE_NUMBERS = {
+    "rows": "leaves",
+    "k": "clusters",
+    "cut_low": "cut above height",
+    "cut_high": "cut below height",
+    "dimension": "dimensions of a row",
+    "degenerate": "zero rows left out",
+    "left_out": "left out by --where",
+    "resamples": "resamples",
+    "seed": "seed",
+    "below_floor": "merges below the control's lowest",
+}
+LOWEST_MERGE = "height of the lowest merge"
+HOW_WELL = "how well the tree keeps the distances, and how stable the cut is"
+BELOW_FLOOR = (
+    "{below} of {merges} merges are below the height at which the control's begin, on average."
+)
+NO_ROWS = "of a matrix: there are no rows to resample"
+ONE_CLUSTER = "one cluster has nothing to agree with"
+NO_RESAMPLES = "--resamples 0"
+NEVER_JOINS = "holds all leaves"
+LAST_LEAF = "the last leaf"
+LINKED_ON_NOTES = {
+    "as-published": "as-published: linkage takes the uncondensed matrix for observations, so heights are distances between its rows (scipy warns of it)",
+    "as-meant": "as-meant: (1 - cosine)/2 is a squared distance where Ward assumes a plain one, and less its minimum the first merge is at 0",
+}

@@ -13,17 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from gradtools.bundled import scene_resnet, scenes
+from gradtools.network import training
 
 FOLDER = Path(__file__).parents[1] / "bundled"
 NETWORKS = ("resnet8", "resnet14", "resnet20")
 EPOCHS = 40
 SCENES_PER_CLASS = 250
 BATCH = 50
-LEARNING_RATE = 6e-3
-WEIGHT_DECAY = 0.05
 MEASURED = {
     "20-46 px": (scenes.LARGE_HEIGHTS, 100),
     "12-24 px": ((12, 24), 100),
@@ -80,30 +78,14 @@ def train(names=NETWORKS):
     torch.manual_seed(0)
     networks = {name: getattr(scene_resnet, name)() for name in names}
     steps = EPOCHS * SCENES_PER_CLASS * len(scenes.CLASSES) // BATCH
-    learners = [learner(network, steps) for network in networks.values()]
+    learners = [training.learner(network, steps) for network in networks.values()]
     for epoch in range(EPOCHS):
         images, labels = batch_of("train", SCENES_PER_CLASS, seed=epoch)
-        for rows in torch.randperm(len(labels)).split(BATCH):
-            for network, (optimizer, schedule) in zip(networks.values(), learners):
-                step(network, optimizer, schedule, images[rows], labels[rows])
+        for rows in training.batches(len(labels), BATCH):
+            for learner in learners:
+                training.step(learner, images[rows], labels[rows])
         print(f"epoch {epoch + 1} of {EPOCHS}", file=sys.stderr)
     return {name: network.eval() for name, network in networks.items()}
-
-
-def learner(network, steps):
-    """AdamW and a one-cycle schedule of its learning rate."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=steps
-    )
-
-
-def step(network, optimizer, schedule, images, labels):
-    """One step down the cross-entropy of a batch."""
-    optimizer.zero_grad()
-    functional.cross_entropy(network(images), labels).backward()
-    optimizer.step()
-    schedule.step()
 
 
 def save(network, path):
@@ -139,13 +121,6 @@ def load(name, folder=FOLDER):
     return network.eval()
 
 
-@torch.inference_mode()
-def accuracy(network, images, labels):
-    """The share of images whose largest logit is their label's: a float in 0..1."""
-    predictions = torch.cat([network(part).argmax(1) for part in images.split(250)])
-    return (predictions == labels).float().mean().item()
-
-
 def table(names=NETWORKS):
     """Held-out accuracy of the shipped weights, one line a network, a column for each of `MEASURED`."""
     sets = [
@@ -155,7 +130,7 @@ def table(names=NETWORKS):
     for name in names:
         network = load(name)
         lines.append(
-            " ".join([f"{name:8}", *(f"{accuracy(network, *pair):9.1%}" for pair in sets)])
+            " ".join([f"{name:8}", *(f"{training.accuracy(network, *pair):9.1%}" for pair in sets)])
         )
     return "\n".join(lines)
 

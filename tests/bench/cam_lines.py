@@ -20,8 +20,7 @@ def ours():
     from PIL import Image
 
     from gradtools import images
-    from gradtools.cli import passes
-    from gradtools.network import models
+    from gradtools.network import models, passes
     from gradtools.stages import saliency
     from gradtools.stages.saliency import plan
 

@@ -77,7 +77,7 @@ def extraction():
                 turns(own, other),
                 target,
             )
-    from gradtools.cli import passes
+    from gradtools.network import passes
 
     passes.keep_freed_memory()
     other = sides.eager()
@@ -149,13 +149,12 @@ def wide_store(path):
         part.attributes("/taps", order='["a"]', default_gradient="a", default_activation="a")
 
     columns = [store.Column("/taps/a/gradient", (d,), ["channel"], "f4", "gradient")]
-    with store.grow(path, "features", columns, n, 8192, {}, begin, force=True) as part:
-        for start in range(0, n, 8192):
-            rows = min(8192, n - start)
-            part.append(
-                {"/taps/a/gradient": block[:rows] + np.float32(start / n)}, np.zeros(rows, bool)
-            )
-        part.history([], {"started": "now", "seconds": 0, "command": "bench"})
+    growth = store.Growth("features", columns, store.cut(8192, n), {}, begin)
+    with store.grow(path, growth, force=True) as part:
+        for one in part.left:
+            part.commit(one, {"/taps/a/gradient": block[: len(one)] + np.float32(one.start / n)})
+        with part.finish() as sink:
+            sink.history([], {"started": "now", "seconds": 0, "command": "bench"})
 
 
 READ_ONCE = "import h5py, sys\nd = h5py.File(sys.argv[1])['/taps/a/gradient']\nfor i in range(0, len(d), 4096): d[i:i+4096]"

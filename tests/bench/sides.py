@@ -82,7 +82,7 @@ def apart(name):
 
 
 if __name__ == "__main__":
-    from gradtools.cli import passes
+    from gradtools.network import passes
 
     if sys.argv[1] not in ("eager", *cam_lines.TARGETS):
         passes.keep_freed_memory()  # as the command does

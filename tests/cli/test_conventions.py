@@ -113,7 +113,8 @@ def test_json_is_text_on_stdout(name, feature_store):
     }[name]
     result = run(name, feature_store, "--json", *quick)
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["rows"]
+    made = json.loads(result.stdout)
+    assert made["tables"][0]["rows"] if "tables" in made else made["rows"]
 
 
 def test_environment_gives_options(feature_store):
@@ -123,7 +124,8 @@ def test_environment_gives_options(feature_store):
         "--json",
         env={"GRADTOOLS_SIMILARITY_NO_INTERVALS": "1", "GRADTOOLS_SIMILARITY_FEATURE": "logits"},
     )
-    assert {row["feature"] for row in json.loads(result.stdout)["rows"]} == {"logits", "weight"}
+    (table,) = json.loads(result.stdout)["tables"]
+    assert {row["row"] for row in table["rows"]} == {"logits cosine", "class row cosine"}
 
 
 def test_pipe_carries_everything_and_prints_the_table(feature_store):

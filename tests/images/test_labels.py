@@ -113,7 +113,7 @@ def test_label_map_with_wordnet_ids_and_without_names(tmp_path):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("cat,tabbi\n", "map.csv, line 1: no class 'tabbi' in the model; near: tabby"),
+        ("cat,tabbi\n", "map.csv, line 1: no class 'tabbi' in the model; did you mean tabby"),
         ("cat,tabby\ncat,5\n", "line 2: no class 5: the model's are 0 to 4"),
         ("cat\n", "line 1: write data class,model class"),
         ("emu,tabby\n", "has none of the data's classes cat"),
@@ -182,9 +182,9 @@ def test_class_index():
 @pytest.mark.parametrize(
     "text, names, said",
     [
-        ("crab", ANIMALS, "no class 'crab' in the model; near: Dungeness crab, king crab"),
-        ("coly", ANIMALS, "near: collie"),
-        ("zzz", ANIMALS, "it has Dungeness crab, king crab"),
+        ("crab", ANIMALS, "no class 'crab' in the model; did you mean Dungeness crab, king crab"),
+        ("coly", ANIMALS, "did you mean collie"),
+        ("zzz", ANIMALS, "there are Dungeness crab, king crab"),
         ("7", ANIMALS, "no class 7: the model's are 0 to 4"),
         ("-1", ANIMALS, "no class '-1'"),
         ("crab", [], "give an index from 0 to 4, or the names with --class-names FILE"),

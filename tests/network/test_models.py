@@ -128,9 +128,9 @@ def test_a_network_without_preprocessing_is_refused(toy):
 
 def test_specs_that_are_not_there(toy, tmp_path):
     spec = toy("def resnet20():", "    return Toy()")
-    with pytest.raises(UsageError, match="near names are .*resnet50"):
+    with pytest.raises(UsageError, match="did you mean .*resnet50"):
         models.load("resnet5O")
-    with pytest.raises(UsageError, match="no callable 'resnet2'; it has resnet20"):
+    with pytest.raises(UsageError, match="no callable 'resnet2'; did you mean resnet20"):
         models.load(spec.replace("Toy", "resnet2"))
     with pytest.raises(UsageError, match="no such file"):
         models.load(f"{tmp_path / 'none.py'}:Toy")

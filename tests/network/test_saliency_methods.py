@@ -84,7 +84,7 @@ def test_grad_cam_plus_plus(tensors, score, rectified):
     """The cancelled form is the printed one over exp(s); denominators that are not positive are counted, their weight is 0."""
     A, G = tensors
     A = A.relu() if rectified else A
-    found, undefined = methods.gradcam_plus_plus(A, G)
+    found, undefined, near = methods.gradcam_plus_plus(A, G)
     expected = looped(
         lambda n, k, i, j: printed_weight(A, G, n, k, score) * float(A[n, k, i, j]), A, G
     ) / math.exp(score)
@@ -97,6 +97,15 @@ def test_grad_cam_plus_plus(tensors, score, rectified):
         )
         for n in range(N)
     ]
+    close = [
+        sum(
+            g > 0 and abs(2 + g * math.fsum(A[n, k].flatten().tolist())) <= 0.01
+            for k in range(C)
+            for g in G[n, k].flatten().tolist()
+        )
+        for n in range(N)
+    ]
+    assert near.tolist() == close
     assert undefined.tolist() == bad and (sum(bad) == 0) == rectified
     if rectified:
         literal, overflowed = methods.gradcam_plus_plus_literal(
@@ -104,6 +113,14 @@ def test_grad_cam_plus_plus(tensors, score, rectified):
         )
         np.testing.assert_allclose(literal.numpy(), expected * math.exp(score), rtol=1e-10)
         assert not overflowed.any()
+
+
+def test_weights_near_the_pole_are_counted_on_both_sides():
+    """2 + g S at .005, -.005, .02 and 3 from planted gradients and sums."""
+    A = torch.full((1, 4, 1, 1), -1.0)
+    G = torch.tensor([1.995, 2.005, 1.98, -1.0]).reshape(1, 4, 1, 1)
+    _, undefined, near = methods.gradcam_plus_plus(A, G)
+    assert near.tolist() == [2] and undefined.tolist() == [1]
 
 
 def test_literal_exp_overflows_float32_above_88(tensors):

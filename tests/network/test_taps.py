@@ -147,7 +147,7 @@ def test_a_module_that_is_called_twice_needs_its_number():
 
 def test_names_that_are_not_there():
     trace = taps.trace(torchvision_network("resnet18"), images(1))
-    with pytest.raises(UsageError, match="no module layer5; near names are layer"):
+    with pytest.raises(UsageError, match="no module layer5 .*did you mean layer"):
         taps.resolve(trace, ["layer5"])
     with pytest.raises(UsageError, match="there are auto:last-block, auto:last-conv"):
         taps.resolve(trace, ["auto:lastconv"])

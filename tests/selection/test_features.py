@@ -93,7 +93,7 @@ def test_a_network_without_classes_has_no_control(tmp_path):
 @pytest.mark.parametrize(
     "request_, words",
     [
-        ("logit", "it has logits"),
+        ("logit", "did you mean logits"),
         ("gradient@block2", "gradient@block.*--tap TAP"),
         ("contribution", "last convolution's"),
         ("embedding", "gradtools info lists them"),
@@ -163,3 +163,13 @@ def test_a_row_that_is_no_number_is_named_by_its_image(tmp_path, value):
             features.checked(refuse, feature, np.arange(30) > 11, opened)
         with pytest.raises(GradtoolsError, match="^gradient@conv: row 5 holds NaN"):
             features.checked(refuse, feature, np.arange(30) < 11, opened)
+
+
+def test_gauge_takes_the_mean_row_of_the_chosen_samples(tmp_path):
+    data = plant(20)
+    with store.read(write(tmp_path / "gauge.h5", data)) as opened:
+        (feature,) = features.resolve(opened, ("activation",))[:1]
+        keep = np.arange(20) % 3 == 0
+        found = features.read_rows(features.normalised(opened, feature, "gauge", keep), keep)
+    rows = data.of(feature.name)[keep].astype(float)
+    np.testing.assert_allclose(found, rows - rows.mean(axis=0), atol=1e-6)

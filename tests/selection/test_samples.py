@@ -137,7 +137,8 @@ def test_conditions_are_joined_by_and(source):
         ("right", "write correct, wrong"),
         ("class", "write correct"),
         ("class=", "write correct"),
-        ("class=eel", "ant, bee, cat"),
+        ("class=eel", "did you mean bee"),
+        ("class=xyz", "there are ant, bee, cat"),
         ("smallest=many%", "write a percentage"),
         ("smallest=150%", "write a percentage"),
         ("smallest=-1%", "write a percentage"),
@@ -232,6 +233,7 @@ def classes_store(tmp_path_factory):
     with store.create(path, "classes") as sink:
         sink.attributes("/samples", unit="class")
         sink.put("/samples/id", classes.sample_ids(names, 1000), ["/sample"], "id")
+        sink.put("/samples/label", np.full(1000, -1, "i4"))
         sink.put("/outputs/predicted", np.arange(1000, dtype="i4"), ["/sample"], "class")
         sink.put("/model/class_name", names, ["/class"], "name")
         sink.history([], {})

@@ -85,7 +85,7 @@ def test_similarity_of_the_500_images(cifar):
 
     expected, folder = cifar
     for path, names in stores_of(expected, folder):
-        options = similarity.Options(features=tuple(names), resamples=0, permutations=0)
+        options = similarity.Options(feature=tuple(names), resamples=0, permutations=0)
         with store.read(str(path)) as source:
             found = {
                 result.feature: result
@@ -109,8 +109,8 @@ def test_clusters_of_the_500_images(cifar):
     for path, names in stores_of(expected, folder):
         names = [name for name in names if expected[name][4] == expected[name][4]]
         options = cluster.Options(
-            features=tuple(names),
-            methods=("kmeans",),
+            feature=tuple(names),
+            method=("kmeans",),
             normalize="none",
             n_init=10,
             repeats=1,
@@ -181,7 +181,7 @@ def test_clusters_above_the_networks_own(squeezenet):
     """Item 5: k-means over 20 seeds; gradients and class rows agree seed by seed."""
     from gradtools.stages import cluster
 
-    options = cluster.Options(methods=("kmeans",), repeats=20, resamples=0)
+    options = cluster.Options(method=("kmeans",), repeats=20, resamples=0)
     with store.read(str(squeezenet)) as source:
         results, _ = cluster.cluster(source, None, options, say=lambda line: None)
     found = {result.feature: result for result in results}

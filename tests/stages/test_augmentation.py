@@ -243,9 +243,7 @@ def looped(source, feature):
 )
 def test_table_equals_a_loop(stores, name, path):
     with store.read(stores[0]) as source:
-        found = augmentation.describe(source, similarity.Options(features=(name,), resamples=200))[
-            0
-        ]
+        found = augmentation.describe(source, similarity.Options(feature=(name,), resamples=200))[0]
         expected = looped(source, path)
     assert set(found.columns["statistic"]) == set(expected)
     for statistic, value, low, high in zip(
@@ -259,7 +257,7 @@ def test_where_and_draws_choose_images(stores, monkeypatch):
     with store.read(stores[0]) as source:
         name = source.class_names[3]
         found = augmentation.describe(
-            source, similarity.Options(features=("logits",), where=(f"class={name}",), resamples=10)
+            source, similarity.Options(feature=("logits",), where=(f"class={name}",), resamples=10)
         )[0]
         assert (
             found.facts["rows"] == 4
@@ -268,7 +266,7 @@ def test_where_and_draws_choose_images(stores, monkeypatch):
         monkeypatch.setattr(augmentation, "MOST_IMAGES", 10)
         said = []
         found = augmentation.describe(
-            source, similarity.Options(features=("logits",), resamples=10), say=said.append
+            source, similarity.Options(feature=("logits",), resamples=10), say=said.append
         )
         assert found[0].facts["rows"] == 10 and "versions of 10 images" in said[0]
     with store.read(stores[1]) as source:
@@ -332,7 +330,7 @@ def test_decode_a_planted_store(feature_store, tmp_path, monkeypatch):
     """The gradient of this store is the class row of the prediction and, in other channels, the label."""
     monkeypatch.setattr(decodability, "SHUFFLES", 4)
     with store.read(str(feature_store)) as source:
-        probes = decodability.describe(source, similarity.Options(features=("gradient",)))
+        probes = decodability.describe(source, similarity.Options(feature=("gradient",)))
         similarity.similarity(source, str(tmp_path / "d.h5"), OPTIONS, beside=probes, say=quiet)
         expected = decodability.decoding.decode(
             source.values("/taps/block/gradient"), source.labels.astype(int), shuffles=4

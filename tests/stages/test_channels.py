@@ -5,75 +5,15 @@ import hashlib
 
 import numpy as np
 import pytest
-from networks import TOY_SOURCE
+from planted_channels import LABEL, NAMES, QUICK, TAPS, TARGET, C, N, toy_stores, write
 from scipy import stats
 
-from gradtools import images, store
+from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.channels import channel_values as rules
 from gradtools.math.pairs import bootstrap
-from gradtools.network import models
 from gradtools.selection import features
 from gradtools.stages import channels, cluster, evaluate, similarity
-
-N, C = 23, {"early": 5, "late": 7}
-NAMES = ["ant", "bee", "cat", "dog"]
-KINDS = ("gradient", "activation", "contribution")
-QUICK = {"resamples": 40, "bins": 9}
-
-
-def planted(seed=0):
-    """Rows of two taps with zeros and ties, targets (class 1 is nobody's), labels (-1 once)."""
-    rng = np.random.default_rng(seed)
-    taps = {}
-    for tap, count in C.items():
-        gradient, activation = (
-            rng.standard_normal((N, count)),
-            np.maximum(rng.standard_normal((N, count)), 0),
-        )
-        gradient[rng.random((N, count)) < 0.3] = 0
-        contribution = gradient * activation * 3 + 0.1 * rng.standard_normal((N, count))
-        taps[tap] = {
-            kind: rows.astype("f4")
-            for kind, rows in zip(KINDS, (gradient, activation, contribution))
-        }
-    target = rng.choice([0, 2, 3], N)
-    label = np.arange(N) % 2
-    label[4] = -1
-    return taps, target.astype("i4"), label.astype("i4")
-
-
-TAPS, TARGET, LABEL = planted()
-
-
-def write(path, taps=TAPS, **model):
-    with store.create(str(path), "features", force=True, root="nowhere") as sink:
-        sink.put("/samples/id", [f"{i:02}.png" for i in range(N)], ["/sample"], "id")
-        sink.put("/samples/label", LABEL, ["/sample"], "label")
-        sink.put(
-            "/samples/digest",
-            np.arange(N * 32).reshape(N, 32).astype("u1"),
-            ["/sample", "/byte"],
-            "digest",
-        )
-        sink.put("/classes/name", ["odd", "even"], ["/label"], "class")
-        sink.put("/model/class_name", NAMES, ["/class"], "class")
-        for name in ("predicted", "target"):
-            sink.put(f"/outputs/{name}", TARGET, ["/sample"], name)
-        for tap, kinds in taps.items():
-            for kind, rows in kinds.items():
-                sink.put(f"/taps/{tap}/{kind}", rows, ["/sample", "channel"], kind)
-        sink.attributes(
-            "/model",
-            model="planted",
-            weights_sha256="ab" * 32,
-            **{"target": "argmax", "score": "logit", **model},
-        )
-        sink.attributes(
-            "/taps", order='["early", "late"]', blocks='["late"]', default_gradient="late"
-        )
-        sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -306,12 +246,12 @@ def test_channels_as_samples(path, tmp_path):
             np.array(by_hand), rel=1e-5
         )
         quiet = {"say": lambda line: None}
-        asked = similarity.Options(features=("contribution@profile",), resamples=5, permutations=5)
+        asked = similarity.Options(feature=("contribution@profile",), resamples=5, permutations=5)
         assert similarity.similarity(made, None, asked, **quiet)[0].facts["rows"] == 12
         found, _ = cluster.cluster(
             made,
             None,
-            cluster.Options(features=("contribution@profile",), repeats=1, resamples=5),
+            cluster.Options(feature=("contribution@profile",), repeats=1, resamples=5),
             **quiet,
         )
         assert found[0].facts["k"] == 2 and found[0].labels.shape == (1, 12)
@@ -376,34 +316,6 @@ def test_what_the_values_do_not_mean_is_said(tmp_path, model, words):
     said = []
     found = run(write(tmp_path / "l.h5", **model), say=said.append)
     assert [words in line for line in said] == [True] and list(found.warnings) == said
-
-
-RULES = 'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\nCLASSES = ("ant", "bee")\n'
-
-
-def toy_stores(folder):
-    """A network whose gradients are known, in toy.py, and stores of its features with and without stored maps; returns the model."""
-    from PIL import Image
-
-    from gradtools.stages import extract
-
-    (folder / "toy.py").write_text(TOY_SOURCE + RULES)
-    rng = np.random.default_rng(0)
-    for number in range(9):
-        place = folder / "photos" / ("ant" if number < 5 else "bee") / f"{number}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype="u1")).save(place)
-    model = models.load(f"{folder / 'toy.py'}:Toy")
-    for name, kept in (("maps", ("activation",)), ("plain", ())):
-        options = extract.Options(tap=("body", "stem"), maps=kept)
-        extract.extract(
-            images.list_images([str(folder / "photos")]),
-            model,
-            str(folder / f"{name}.h5"),
-            options,
-            say=lambda line: None,
-        )
-    return model
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def tables(model, path, step, **options):
 
 @pytest.mark.parametrize("tap, step", [("features.12", 1), ("features.9", 3)])
 def test_rankings_against_the_ablation_of_every_channel(model, tmp_path, tap, step):
-    rows = tables(model, tmp_path / "a.h5", step, tap=(tap,), fill=("zero",), channels=())[
+    rows = tables(model, tmp_path / "a.h5", step, tap=(tap,), ablate=("zero",), channels=())[
         "channel_ablation"
     ]
     found = {ranking: value for _, _, ranking, _, value, _, _ in rows}
@@ -93,7 +93,7 @@ def test_subsets(model, tmp_path):
         tmp_path / "a.h5",
         1,
         tap=tuple(SUBSETS),
-        fill=(),
+        ablate=(),
         channels=("positive", "negative", "zero", "nearzero"),
     )
     found = {

@@ -23,7 +23,7 @@ def compared(path, out, **options):
     """{feature, metric: (Result, matrix)} and the model's class of each sample compared."""
     options = similarity.Options(
         **{
-            "metrics": ("cosine", "euclidean"),
+            "metric": ("cosine", "euclidean"),
             "resamples": 0,
             "permutations": 0,
             "matrix": True,
@@ -68,7 +68,7 @@ def both(request, tmp_path_factory):
     wanted = one_image_a_class(at / "images.h5", at / "ids")
     where = f"list={at / 'ids'}"
     of_images = compared(
-        at / "images.h5", at / "a.h5", rows="post", features=(f"gradient@{tap}",), where=(where,)
+        at / "images.h5", at / "a.h5", rows="post", feature=(f"gradient@{tap}",), where=(where,)
     )
     names = ",".join(str(index) for index in wanted)
     of_classes = compared(at / "classes.h5", at / "b.h5", where=(f"class={names}",))

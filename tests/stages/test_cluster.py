@@ -17,11 +17,11 @@ from gradtools.stages import cluster
 
 DATA = plant(36)
 QUICK = {
-    "methods": ("kmeans",),
+    "method": ("kmeans",),
     "repeats": 2,
     "resamples": 20,
     "n_init": 2,
-    "features": ("gradient",),
+    "feature": ("gradient",),
 }
 
 
@@ -68,7 +68,7 @@ def by_sklearn(method, x, seed):
 
 @pytest.mark.parametrize("method", cluster.METHODS)
 def test_every_index_by_scikit_learn(source, method):
-    found, _ = computed(source, methods=(method,))
+    found, _ = computed(source, method=(method,))
     result, x = found["gradient@conv", method], unit()
     assert result.columns["seed"].tolist() == ([0] if method == "agglomerative" else [0, 1])
     for repeat, labels in enumerate(result.labels):
@@ -113,9 +113,7 @@ def test_controls_are_the_argmax_itself_and_random_labels(source):
 
 
 def test_clusters_of_the_class_rows_are_the_predictions(source):
-    for result in computed(source, features=("gradient@block",), methods=cluster.METHODS)[
-        0
-    ].values():
+    for result in computed(source, feature=("gradient@block",), method=cluster.METHODS)[0].values():
         assert (result.columns["ari_argmax"] == 1).all() and result.columns["ari"][
             0
         ] == pytest.approx(result.facts["argmax_ari"])
@@ -124,7 +122,7 @@ def test_clusters_of_the_class_rows_are_the_predictions(source):
 def test_planted_classes_are_found_and_random_ones_are_not(tmp_path):
     rows = 5 * np.eye(3, 6)[DATA.labels] + 0.1 * np.random.default_rng(0).standard_normal((36, 6))
     data = dataclasses.replace(DATA, taps={"gradient@conv": rows.astype("f4")})
-    for result in of(tmp_path, data, methods=cluster.METHODS)[0].values():
+    for result in of(tmp_path, data, method=cluster.METHODS)[0].values():
         assert (
             result.feature == "weight"
             or (result.columns["ari"] == 1).all()
@@ -144,7 +142,7 @@ def test_planted_classes_are_found_and_random_ones_are_not(tmp_path):
 @pytest.mark.parametrize("method", cluster.METHODS)
 def test_replicates_of_half_samples_and_their_interval(source, method):
     """Each a half of every class, clustered anew; planted classes are found in any half."""
-    result = computed(source, methods=(method,), resamples=30)[0]["gradient@conv", method]
+    result = computed(source, method=(method,), resamples=30)[0]["gradient@conv", method]
     facts = result.facts
     sizes = np.bincount(DATA.labels)
     assert facts["resampling"] == "half-samples" and facts["drawn_of"] == 36
@@ -163,7 +161,7 @@ def test_replicates_of_half_samples_and_their_interval(source, method):
 
 
 def test_agglomerative_replicates_by_scikit_learn(source):
-    result = computed(source, methods=("agglomerative",))[0]["gradient@conv", "agglomerative"]
+    result = computed(source, method=("agglomerative",))[0]["gradient@conv", "agglomerative"]
     x = unit()
     for half, replicate in zip(half_samples.half_samples(DATA.labels, 20, 0), result.replicates):
         labels = AgglomerativeClustering(3).fit(x[half]).labels_
@@ -190,14 +188,14 @@ def test_the_cost_of_intervals_is_said_and_they_can_be_left_out(source):
 
 def test_small_classes_have_no_interval_and_the_reason_is_kept(tmp_path):
     few = np.concatenate([np.flatnonzero(DATA.labels == c)[:3] for c in range(3)])
-    found, _ = of(tmp_path, DATA.take(few), features=("activation",))
+    found, _ = of(tmp_path, DATA.take(few), feature=("activation",))
     facts = found["activation@block", "kmeans"].facts
     assert "a class has 3 images" in facts["no_interval"] and np.isnan(facts["ari_high"])
 
 
 def test_what_is_stored_is_what_is_returned(source, tmp_path):
     out = str(tmp_path / "out.h5")
-    found, planes = computed(source, out, methods=cluster.METHODS)
+    found, planes = computed(source, out, method=cluster.METHODS)
     with store.read(out) as opened:
         assert opened.kind == "clusters" and len(opened.history_lines()) == 2
         assert {
@@ -224,7 +222,7 @@ def test_what_is_stored_is_what_is_returned(source, tmp_path):
 def test_the_same_seed_gives_the_same_store(source, tmp_path):
     digests = []
     for name, seed in (("a", 0), ("b", 0), ("c", 7)):
-        found, _ = computed(source, str(tmp_path / name), seed=seed, methods=("kmeans", "gmm"))
+        found, _ = computed(source, str(tmp_path / name), seed=seed, method=("kmeans", "gmm"))
         with store.read(str(tmp_path / name)) as opened:
             digests.append(store.digests(opened.file))
     assert digests[0] == digests[1] != digests[2] and found["gradient@conv", "kmeans"].columns[
@@ -233,7 +231,7 @@ def test_the_same_seed_gives_the_same_store(source, tmp_path):
 
 
 def test_the_plane_is_that_of_the_principal_components(source):
-    _, planes = computed(source, methods=("agglomerative",))
+    _, planes = computed(source, method=("agglomerative",))
     fitted = PCA(2).fit(unit())
     coordinates, explained = planes["gradient@conv"]
     np.testing.assert_allclose(np.abs(coordinates), np.abs(fitted.transform(unit())), atol=1e-9)
@@ -242,7 +240,7 @@ def test_the_plane_is_that_of_the_principal_components(source):
 
 def test_clusters_of_principal_components(source):
     x = PCA(2, svd_solver="full").fit_transform(unit())
-    found, _ = computed(source, pca=2, methods=cluster.METHODS)
+    found, _ = computed(source, pca=2, method=cluster.METHODS)
     facts = found["gradient@conv", "gmm"].facts
     assert facts["dimension"] == facts["pca"] == 2 and facts["covariance"] == "full"
     assert found["gradient@conv", "kmeans"].columns["inertia"].min() == pytest.approx(
@@ -253,14 +251,14 @@ def test_clusters_of_principal_components(source):
 
 
 def test_more_components_than_there_are_take_all(source):
-    found, _ = computed(source, pca=50, methods=("agglomerative",))
+    found, _ = computed(source, pca=50, method=("agglomerative",))
     assert found["gradient@conv", "agglomerative"].facts["dimension"] == 6
     mine = found["gradient@conv", "agglomerative"].labels[0]
     assert metrics.adjusted_rand_score(mine, AgglomerativeClustering(3).fit(unit()).labels_) == 1
 
 
 def test_rows_as_they_are(source):
-    found, _ = computed(source, normalize="none", methods=("agglomerative",), linkage="average")
+    found, _ = computed(source, normalize="none", method=("agglomerative",), linkage="average")
     expected = AgglomerativeClustering(3, linkage="average").fit(DATA.of("gradient@conv")).labels_
     np.testing.assert_array_equal(found["gradient@conv", "agglomerative"].labels[0], expected)
 
@@ -274,7 +272,7 @@ def zeroed(rows):
 @pytest.mark.parametrize("normalize", ["unit", "none"])
 def test_rows_of_zeros_are_counted_and_left_out(tmp_path, normalize):
     found, planes = of(
-        tmp_path, zeroed([4, 9]), methods=("kmeans", "agglomerative"), normalize=normalize
+        tmp_path, zeroed([4, 9]), method=("kmeans", "agglomerative"), normalize=normalize
     )
     kept = ~np.isin(np.arange(36), [4, 9])
     for method in ("kmeans", "agglomerative"):
@@ -375,7 +373,7 @@ def test_without_predictions_the_argmax_is_not_told(tmp_path):
         class_rows=None,
         taps={"activation@block": DATA.taps["activation@block"]},
     )
-    found, _ = of(tmp_path, data, features=())
+    found, _ = of(tmp_path, data, feature=())
     assert {feature for feature, _ in found} == {"activation@block"}
     result = found["activation@block", "kmeans"]
     assert (
@@ -396,7 +394,7 @@ def test_more_clusters_than_rows(tmp_path, source):
     ):
         of(tmp_path, zeroed(range(2, 36)))
     assert (
-        computed(source, k=36, methods=("kmeans", "agglomerative"))[0][
+        computed(source, k=36, method=("kmeans", "agglomerative"))[0][
             "gradient@conv", "kmeans"
         ].facts["k"]
         == 36
@@ -404,7 +402,7 @@ def test_more_clusters_than_rows(tmp_path, source):
 
 
 def test_one_cluster(source):
-    for result in computed(source, k=1, methods=cluster.METHODS)[0].values():
+    for result in computed(source, k=1, method=cluster.METHODS)[0].values():
         assert (
             (result.labels == 0).all()
             and result.columns["ari"] == pytest.approx(0, abs=1e-12)
@@ -425,7 +423,7 @@ def test_a_subset_leaves_results_behind_and_says_so(source, tmp_path):
     first, second = str(tmp_path / "one.h5"), str(tmp_path / "two.h5")
     computed(source, first, carry=True)
     with store.read(first) as opened:
-        computed(opened, second, lines := [], carry=True, where=("correct",), features=("logits",))
+        computed(opened, second, lines := [], carry=True, where=("correct",), feature=("logits",))
     assert any("left behind" in line and "clusters, projection" in line for line in lines)
     with store.read(second) as opened:
         assert (

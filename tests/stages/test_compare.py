@@ -13,8 +13,9 @@ from sklearn.metrics import adjusted_rand_score
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.spaces import rsa
+from gradtools.selection import references
 from gradtools.stages import compare, dendrogram
-from gradtools.stages.compare import measuring, references
+from gradtools.stages.compare import measures
 
 QUICK = {"resamples": 60, "permutations": 60}
 FEATURES = ("gradient@conv", "activation@block")
@@ -74,7 +75,7 @@ def path(tmp_path_factory):
 @pytest.mark.parametrize("metric", ["cosine", "correlation", "euclidean", "dot"])
 def test_every_statistic_against_its_definition(path, metric):
     (comparison,), data = (
-        run(path, features=FEATURES, metric=metric, k=(4,))[0].comparisons,
+        run(path, feature=FEATURES, metric=metric, k=(4,))[0].comparisons,
         plant(),
     )
     x, y = (data.of(feature) for feature in FEATURES)
@@ -104,7 +105,7 @@ def test_every_statistic_against_its_definition(path, metric):
 
 
 def test_trees_are_wards_of_the_unit_rows(path):
-    (comparison,), data = run(path, features=FEATURES, k=(4,))[0].comparisons, plant()
+    (comparison,), data = run(path, feature=FEATURES, k=(4,))[0].comparisons, plant()
     unit = [
         data.of(feature) / np.linalg.norm(data.of(feature), axis=1, keepdims=True)
         for feature in FEATURES
@@ -123,7 +124,7 @@ def test_rotated_and_scaled_features_are_equal_and_noise_is_not(tmp_path):
     turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))
     data.taps["activation@block"] = 3 * data.taps["gradient@conv"] @ turn
     data.taps["gradient@block"] = np.random.default_rng(1).standard_normal((30, 6))
-    found, _ = run(write(tmp_path / "a.h5", data), features=(*FEATURES, "gradient@block"), k=(3,))
+    found, _ = run(write(tmp_path / "a.h5", data), feature=(*FEATURES, "gradient@block"), k=(3,))
     equal, noise, _ = (values(comparison) for comparison in found.comparisons)
     assert [
         equal[name]
@@ -139,9 +140,9 @@ def test_another_order_and_a_subset_are_put_right_and_said(path, tmp_path):
     rows = np.random.default_rng(0).permutation(30)[:24]
     whole, part = write(tmp_path / "b.h5", data), write(tmp_path / "c.h5", data.take(rows))
     expected, _ = run(
-        path, whole, features=FEATURES[:1], where=(f"list={_list(tmp_path, data, rows)}",)
+        path, whole, feature=FEATURES[:1], where=(f"list={_list(tmp_path, data, rows)}",)
     )
-    found, said = run(path, part, features=FEATURES[:1])
+    found, said = run(path, part, feature=FEATURES[:1])
     assert values(found.comparisons[0]) == pytest.approx(values(expected.comparisons[0]), abs=1e-12)
     assert found.ids == [data.ids[row] for row in sorted(rows)]
     assert any("6 of 30 images are not in every input" in line for line in said) and any(
@@ -207,7 +208,7 @@ def test_nameless_classes_meet_by_index_where_their_number_is_equal(tmp_path):
 
 def test_roles_of_two_models_meet_and_named_features_meet_everything(path, tmp_path):
     other = write(tmp_path / "b.h5", plant(seed=1))
-    found, _ = run(path, other, features=FEATURES)
+    found, _ = run(path, other, feature=FEATURES)
     assert [(c.a, c.b) for c in found.comparisons] == [
         (f"a {feature}", f"b {feature}") for feature in FEATURES
     ]
@@ -222,7 +223,7 @@ def test_roles_of_two_models_meet_and_named_features_meet_everything(path, tmp_p
     for against, pairs in expected.items():
         assert [
             (c.a, c.b)
-            for c in run(path, other, third, features=FEATURES[:1], against=against)[0].comparisons
+            for c in run(path, other, third, feature=FEATURES[:1], against=against)[0].comparisons
         ] == pairs
 
 
@@ -231,8 +232,8 @@ def test_differences_are_of_the_same_resamples(path, tmp_path):
         path,
         *(write(tmp_path / f"{name}.h5", plant(seed=seed)) for name, seed in (("b", 1), ("c", 2))),
     ]
-    found, _ = run(*stores, features=FEATURES[:1], against="first")
-    table = compare.table(found)
+    found, _ = run(*stores, feature=FEATURES[:1], against="first")
+    table = compare.table(found).columns
     first, second = (
         comparison.measured.statistics["cka_debiased"] for comparison in found.comparisons
     )
@@ -249,10 +250,10 @@ def test_differences_are_of_the_same_resamples(path, tmp_path):
 def test_more_samples_than_are_held_give_the_same_values(tmp_path, monkeypatch):
     data = plant(150)
     path = write(tmp_path / "a.h5", data)
-    held, _ = run(path, features=FEATURES, resamples=400)
-    monkeypatch.setattr(measuring.rsa, "HELD", 100)
-    monkeypatch.setattr(measuring, "BLOCK_ENTRIES", 150 * 40)
-    blocks, _ = run(path, features=FEATURES, resamples=400)
+    held, _ = run(path, feature=FEATURES, resamples=400)
+    monkeypatch.setattr(measures.rsa, "HELD", 100)
+    monkeypatch.setattr(measures, "BLOCK_ENTRIES", 150 * 40)
+    blocks, _ = run(path, feature=FEATURES, resamples=400)
     (one,), (other,) = held.comparisons, blocks.comparisons
     for name in ("rsa_pearson", "cka", "cka_debiased"):
         assert values(other)[name] == pytest.approx(values(one)[name], abs=1e-10)
@@ -289,7 +290,7 @@ def test_a_planted_taxonomy_is_found_and_another_is_not(tmp_path):
         [("class", "group"), *((name, name.split(",")[0]) for name in names)],
     )
     mixed = written(tmp_path / "mixed.csv", [(name, f"g{i % 3}") for i, name in enumerate(names)])
-    found, said = run(path, references=(groups, mixed))
+    found, said = run(path, reference=(groups, mixed))
     right, wrong = (comparison.measured.statistics for comparison in found.comparisons)
     assert (
         right["ari@3"].value == 1
@@ -323,7 +324,7 @@ def test_a_matrix_of_the_networks_own_similarities_agrees_fully(tmp_path, simila
             ["absent", *[0.5] * 12, float(similarities)],
         ],
     )
-    found, said = run(path, references=(reference,))
+    found, said = run(path, reference=(reference,))
     assert (
         values(found.comparisons[0])["rsa_pearson"] == pytest.approx(1, abs=1e-9)
         and found.facts["samples"] == 12
@@ -344,7 +345,7 @@ def test_equal_names_meet_in_turn_or_by_what_the_store_calls_them(tmp_path):
         reference = written(
             tmp_path / "m.csv", [["", *names], *([name, *row] for name, row in zip(names, own))]
         )
-        found, _ = run(path, references=(reference,))
+        found, _ = run(path, reference=(reference,))
         assert found.facts["samples"] == 5 and values(found.comparisons[0])[
             "rsa_pearson"
         ] == pytest.approx(1, abs=1e-9)
@@ -376,12 +377,12 @@ def test_what_is_no_reference_is_refused(tmp_path, lines, words):
         tmp_path / "a.h5", np.random.default_rng(0).standard_normal((6, 9)), list("abklmn")
     )
     with pytest.raises(GradtoolsError, match=words):
-        run(path, references=(written(tmp_path / "r.csv", lines),))
+        run(path, reference=(written(tmp_path / "r.csv", lines),))
 
 
 def test_the_store_has_the_tables_and_the_samples(path, tmp_path):
     other = write(tmp_path / "b.h5", plant(seed=1).take(np.arange(25)))
-    found, _ = run(path, other, features=FEATURES[:1], output=str(tmp_path / "out.h5"))
+    found, _ = run(path, other, feature=FEATURES[:1], output=str(tmp_path / "out.h5"))
     with store.read(str(tmp_path / "out.h5")) as made:
         assert (
             made.kind == "compare"
@@ -391,8 +392,8 @@ def test_the_store_has_the_tables_and_the_samples(path, tmp_path):
         )
         columns, facts = made.table("/tables/compare")
         assert (
-            columns["value"] == pytest.approx(compare.table(found)["value"])
-            and columns["statistic"] == compare.table(found)["statistic"]
+            columns["value"] == pytest.approx(compare.table(found).columns["value"])
+            and columns["statistic"] == compare.table(found).columns["statistic"]
         )
         moved, _ = made.table("/tables/moved")
         assert (
@@ -405,11 +406,11 @@ def test_the_store_has_the_tables_and_the_samples(path, tmp_path):
 def test_rows_without_a_direction_are_left_out(tmp_path):
     data = plant()
     data.taps["gradient@conv"][4] = 0
-    found, said = run(write(tmp_path / "a.h5", data), features=FEATURES)
+    found, said = run(write(tmp_path / "a.h5", data), feature=FEATURES)
     assert found.facts["samples"] == 29 and any(
         "1 rows without a direction" in line for line in said
     )
-    assert run(tmp_path / "a.h5", features=FEATURES, metric="euclidean")[0].facts["samples"] == 30
+    assert run(tmp_path / "a.h5", feature=FEATURES, metric="euclidean")[0].facts["samples"] == 30
 
 
 def test_where_a_store_stands_on_the_curve():
@@ -448,7 +449,7 @@ def test_intervals_cover_what_was_planted():
 
 def test_levels_of_a_tree_are_its_cuts_between_two_heights():
     merges = np.array([[0, 1, 2, 2], [2, 3, 2, 2], [4, 5, 2, 2], [6, 7, 4, 4], [8, 9, 6, 6.0]])
-    assert measuring._levels(merges) == [3, 2]
+    assert measures._levels(merges) == [3, 2]
 
 
 def test_the_floor_is_what_one_permutation_in_twenty_passes(tmp_path):
@@ -485,7 +486,7 @@ def test_the_spaces_themselves_become_samples_of_a_tree(path, tmp_path):
     compare.compare(
         [path],
         made,
-        compare.Options(features=("gradient@*", "activation@*"), **QUICK),
+        compare.Options(feature=("gradient@*", "activation@*"), **QUICK),
         spaces_by="cka",
         say=lambda line: None,
     )
@@ -510,7 +511,7 @@ def test_the_spaces_themselves_become_samples_of_a_tree(path, tmp_path):
 
 
 def test_spaces_that_were_not_all_compared_make_no_matrix(path, tmp_path):
-    options = compare.Options(features=("gradient@*", "activation@*"), against="first", **QUICK)
+    options = compare.Options(feature=("gradient@*", "activation@*"), against="first", **QUICK)
     with pytest.raises(UsageError, match="takes every pair"):
         compare.compare(
             [path], str(tmp_path / "s.h5"), options, spaces_by="cka", say=lambda line: None

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from conftest import DATA, needs_data
+from planted_classes import NAMES, planted, write_classes
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
@@ -17,46 +18,6 @@ from gradtools.stages import classes, dendrogram, similarity
 from gradtools.store import paths
 
 QUIET = {"say": lambda line: None}
-NAMES = [
-    "crane (0)",
-    "crane (1)",
-    "it's, [a]: maillot",
-    "maillot (b)",
-    *(f"class {index}" for index in range(4, 24)),
-]
-
-
-def write_classes(path, rows, names=NAMES):
-    """A store of classes with these rows of weights."""
-    count = len(rows)
-    with store.create(str(path), "classes", force=True) as sink:
-        sink.attributes("/samples", unit="class")
-        sink.put("/samples/id", list(names[:count]), ["/sample"], "class")
-        sink.put("/samples/label", np.full(count, -1, "i4"), ["/sample"], "label")
-        sink.put("/outputs/predicted", np.arange(count, dtype="i4"), ["/sample"], "the class")
-        sink.put(
-            "/model/class_name",
-            [name.removesuffix(" (0)").removesuffix(" (1)") for name in names[:count]],
-            ["/class"],
-            "name",
-        )
-        sink.put("/model/weight", rows.astype("f8"), ["/class", "/embedding"], "row")
-        sink.attributes("/model", model="planted", weights_sha256="0" * 64)
-        sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
-    return str(path)
-
-
-def planted(seed=0, dimension=400):
-    """24 vectors, each the sum of those of its nodes: 3 branches of 2 twigs of 4 leaves; and the two partitions."""
-    random = np.random.default_rng(seed)
-    leaf = np.arange(24)
-    branch, twig = leaf // 8, leaf // 4
-    rows = (
-        3 * random.normal(size=(3, dimension))[branch]
-        + 2 * random.normal(size=(6, dimension))[twig]
-        + random.normal(size=(24, dimension))
-    )
-    return rows, branch, twig
 
 
 def grow(path, output=None, **options):
@@ -64,7 +25,7 @@ def grow(path, output=None, **options):
         return dendrogram.dendrogram(source, output, dendrogram.Options(**options), **QUIET)
 
 
-@pytest.mark.parametrize("linkage_on", ["rows", "seed", "intent"])
+@pytest.mark.parametrize("linkage_on", ["rows", "as-published", "as-meant"])
 @pytest.mark.parametrize("rows", ["post", "raw", "gauge"])
 def test_a_planted_tree_comes_back_whatever_the_order_of_the_classes(rows, linkage_on, tmp_path):
     vectors, branch, twig = planted()
@@ -120,7 +81,7 @@ def test_a_stored_matrix_gives_the_tree_of_its_rows(linkage, tmp_path):
         similarity.similarity(
             source,
             matrix,
-            similarity.Options(metrics=("cosine", "euclidean", "dot"), matrix=True),
+            similarity.Options(metric=("cosine", "euclidean", "dot"), matrix=True),
             **QUIET,
         )
     for metric, of in (("cosine", "cosine"), ("euclidean", "euclidean"), ("dot", "euclidean")):
@@ -258,9 +219,9 @@ def test_images_are_samples_too(feature_store):
         ({"k": 61}, "between 1 and 60"),
         ({"k": 2, "cut_height": 1.0}, "give one"),
         ({"metric": "dot"}, "euclidean, cosine, correlation"),
-        ({"features": ("logits", "weight")}, "a tree is of one"),
-        ({"linkage_on": "seed", "metric": "euclidean"}, "no --metric euclidean"),
-        ({"features": ("nonsense",)}, "no feature"),
+        ({"feature": ("logits", "weight")}, "a tree is of one"),
+        ({"linkage_on": "as-published", "metric": "euclidean"}, "no --metric euclidean"),
+        ({"feature": ("nonsense",)}, "no feature"),
     ],
 )
 def test_mistakes_are_named(options, words, feature_store):
@@ -286,20 +247,21 @@ def test_squeezenet_as_in_spec_2(tmp_path):
         path,
     )
     found = {
-        on: grow(path, linkage_on=on, k=30, order="none", resamples=0) for on in trees.COMPATIBLE
+        on: grow(path, linkage_on=on, k=30, order="none", resamples=0) for on in trees.LINKED_ON
     }
     for one, other, expected in (
-        ("seed", "intent", 0.39),
-        ("seed", "rows", 0.40),
-        ("intent", "rows", 0.58),
+        ("as-published", "as-meant", 0.39),
+        ("as-published", "rows", 0.40),
+        ("as-meant", "rows", 0.58),
     ):
         assert abs(adjusted_rand_score(found[one].labels, found[other].labels) - expected) < 0.02
     coloured = {
-        on: grow(path, linkage_on=on, order="none", resamples=0) for on in ("seed", "intent")
+        on: grow(path, linkage_on=on, order="none", resamples=0)
+        for on in ("as-published", "as-meant")
     }
     assert {on: int((tree.clusters["size"] > 1).sum()) for on, tree in coloured.items()} == {
-        "seed": 47,
-        "intent": 2,
+        "as-published": 47,
+        "as-meant": 2,
     }
     with store.read(path) as source:
         r = np.corrcoef(source.class_rows.astype("f8"))
@@ -311,14 +273,16 @@ def test_squeezenet_as_in_spec_2(tmp_path):
         atol=3e-13,
     )
     assert np.allclose(
-        found["seed"].merges[:, 2], hierarchy.linkage(pdist((1 - r) / 2), "ward")[:, 2], atol=1e-9
+        found["as-published"].merges[:, 2],
+        hierarchy.linkage(pdist((1 - r) / 2), "ward")[:, 2],
+        atol=1e-9,
     )
     unshifted = hierarchy.fcluster(hierarchy.linkage((1 - condensed) / 2, "ward"), 30, "maxclust")
     assert (
-        abs(adjusted_rand_score(unshifted, found["intent"].labels) - 0.62) < 0.03
+        abs(adjusted_rand_score(unshifted, found["as-meant"].labels) - 0.62) < 0.03
     )  # .646 from scipy alone as well
-    assert found["intent"].merges[0, 2] == 0
-    for one, other in itertools.combinations(trees.COMPATIBLE, 2):
+    assert found["as-meant"].merges[0, 2] == 0
+    for one, other in itertools.combinations(trees.LINKED_ON, 2):
         assert found[one].facts["height"] != found[other].facts["height"]
 
 

@@ -301,22 +301,18 @@ def test_a_value_of_too_few_rows_is_refused_before_it_is_kept(folder, model, tmp
         listed, model, extract.Options(tap=("layer2",), batch_size=8), lambda line: None
     )
 
-    def run(pixels, label):
-        return extract.run_batch(job, pixels, label) | {
+    def run(pixels, labels, _):
+        return extract.run_batch(job, pixels, labels) | {
             "/taps/layer2/gradient": np.zeros((1, 32), "f4")
         }
 
     class Part:
-        columns, committed, block, batch_limit = (
-            passes.schema.tap_columns(job.taps[0], job),
-            0,
-            8,
-            None,
-        )
-        append = kept.append
+        columns, batch_limit = passes.schema.tap_columns(job.taps[0], job), None
+        left = blocks = store.cut(8, 40)
+        commit = kept.append
 
     with pytest.raises(GradtoolsError, match="layer2/gradient has 1 rows for a batch of 8"):
-        passes.walk(Part(), job, run)
+        passes.compute(Part(), job, run, Part.blocks)
     assert not kept
 
 
@@ -434,12 +430,12 @@ def command(folder, path, *options):
 SLOWED = """
 import sys, time
 from gradtools import store
-append = store.Part.append
+commit = store.Part.commit
 def slow(part, *values):
-    append(part, *values)
+    commit(part, *values)
     print(part.committed, flush=True)
     time.sleep(.2)
-store.Part.append = slow
+store.Part.commit = slow
 from gradtools.network.passes import loop
 loop.BLOCK = 4
 from gradtools.cli import main
@@ -474,7 +470,7 @@ def test_killed_and_given_again_equals_undisturbed(folder, tmp_path, number, sta
         assert job.returncode == status, said
         assert not path.exists() and os.path.exists(f"{path}.part")
     last = slowed(folder, path)
-    assert "going on after" in last.communicate()[1] and last.returncode == 0
+    assert "resuming" in last.communicate()[1] and last.returncode == 0
     undisturbed = slowed(folder, whole)
     assert undisturbed.communicate() and undisturbed.returncode == 0
     with store.read(str(path)) as a, store.read(str(whole)) as b:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from planted_maps import COUNT, LOOPS, normalised, quiet, raw_maps, write
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist
-from test_map_similarity import COUNT, LOOPS, normalised, quiet, raw_maps, write
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
@@ -21,7 +21,7 @@ def computed(path, out, say=quiet, carry=False, where=(), metrics=("CC", "KLD"),
         permutations=0,
         matrix=True,
         where=where,
-        maps=similarity.MapOptions(metrics=metrics),
+        maps=similarity.MapOptions(map_metric=metrics),
         **options,
     )
     with store.read(str(path)) as source:
@@ -45,7 +45,7 @@ def test_matrices_hold_every_pair(tmp_path, monkeypatch, block):
     sample, partner = np.array(PAIR).T
     path = write(tmp_path / "maps.h5", raw, sample=sample, partner=partner)
     out = computed(
-        path, tmp_path / "out.h5", features=("map:gradcam@block2", "map:gam@block1", "logits")
+        path, tmp_path / "out.h5", feature=("map:gradcam@block2", "map:gam@block1", "logits")
     )
     with store.read(out) as opened:
         for metric in ("CC", "KLD"):
@@ -92,7 +92,7 @@ def test_rows_are_those_of_the_samples_that_are_kept(tmp_path, carry):
         tmp_path / "out.h5",
         carry=carry,
         where=(f"list={tmp_path / 'ids.txt'}",),
-        features=("map:gam",),
+        feature=("map:gam",),
     )
     with store.read(out) as opened:
         np.testing.assert_allclose(
@@ -129,7 +129,7 @@ def test_matrices_go_on_after_a_kill(tmp_path, monkeypatch):
     assert made == [0, 5, 10] and not (tmp_path / "out.h5").exists()
     said = []
     computed(path, tmp_path / "out.h5", said.append, **job)
-    assert any(f"going on after {COUNT + 10} of {2 * COUNT}" in line for line in said)
+    assert any(f"{COUNT + 10} of {2 * COUNT} done" in line for line in said)
     with (
         store.read(str(tmp_path / "out.h5")) as again,
         store.read(str(tmp_path / "whole.h5")) as whole,

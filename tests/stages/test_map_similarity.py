@@ -8,6 +8,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import DATA, needs_data
+from planted_maps import (
+    COUNT,
+    LOOPS,
+    PREDICTED,
+    SIDE,
+    TAPS,
+    density,
+    normalised,
+    quiet,
+    raw_maps,
+    write,
+)
 from sklearn.metrics import roc_auc_score
 
 from gradtools import store
@@ -18,67 +30,12 @@ from gradtools.selection import maps, samples
 from gradtools.stages import evaluate, similarity
 from gradtools.tables import map_settings
 
-EPS = 2.2204e-16
-COUNT, SIDE = 12, 5
-TAPS = {"block1": 6, "block2": SIDE}
-PREDICTED = np.array([0, 1, 1, 0, 2, 2, 0, 1, 2, 1, 1, 2])
 KINDS = {
     "same_class_same_prediction": (True, True),
     "same_class_other_prediction": (True, False),
     "other_class_same_prediction": (False, True),
     "other_class_other_prediction": (False, False),
 }
-
-
-def quiet(line):
-    pass
-
-
-def write(
-    path, raw, sample=None, partner=None, label=None, target="argmax", taps=("block1", "block2")
-):
-    """A store of maps made by hand: raw is {name: (M, H, W)}."""
-    label = np.arange(COUNT) % 3 if label is None else label
-    sample = np.arange(COUNT) if sample is None else sample
-    with store.create(str(path), "maps", root="nowhere", force=True) as sink:
-        sink.put("/samples/id", [f"{i:02}.png" for i in range(COUNT)], ["/sample"], "id")
-        sink.put("/samples/label", np.asarray(label, "i4"), ["/sample"], "label")
-        sink.put("/classes/name", ["ant", "bee", "cat"], ["/label"], "class")
-        sink.put(
-            "/outputs/logits",
-            np.random.default_rng(5).normal(size=(COUNT, 3)).astype("f4"),
-            ["/sample", "/class"],
-            "logits",
-        )
-        sink.put("/outputs/predicted", PREDICTED.astype("i4"), ["/sample"], "predicted")
-        sink.put("/maps/sample", np.asarray(sample, "i4"), ["/map"], "sample")
-        sink.put(
-            "/maps/partner",
-            np.asarray(-np.ones(len(sample)) if partner is None else partner, "i4"),
-            ["/map"],
-            "partner",
-        )
-        for name, values in raw.items():
-            sink.put(f"/maps/{name}/map", values.astype("f4"), ["/map", "y", "x"], "map")
-        sink.attributes("/maps", order=json.dumps(list(raw)), target=target, score="logit")
-        sink.attributes(
-            "/model", model="planted", weights_sha256="0" * 64, target=target, score="logit"
-        )
-        sink.history([], {"command": "planted", "started": "2026-01-01", "seconds": 0})
-    return path
-
-
-def raw_maps(count=COUNT, seed=0):
-    """Signed maps of two methods; the first of gradcam is constant, the second has nothing above 0."""
-    rng = np.random.default_rng(seed)
-    raw = {
-        f"{method}@{tap}": rng.normal(size=(count, side, side))
-        for method in ("gradcam", "gam")
-        for tap, side in TAPS.items()
-    }
-    raw["gradcam@block2"][0] = 0.25
-    raw["gradcam@block2"][1] = -1 - rng.random((SIDE, SIDE))
-    return {name: values.astype("f4").astype("f8") for name, values in raw.items()}
 
 
 @pytest.fixture
@@ -96,7 +53,7 @@ def run(path, *requests, where=(), resamples=0, **options):
         }
     )
     asked = similarity.Options(
-        features=requests,
+        feature=requests,
         where=where,
         resamples=resamples,
         permutations=0,
@@ -113,48 +70,6 @@ def table(result):
             zip(*(result.columns[key] for key in ("value", "low", "high", "pairs"))),
         )
     )
-
-
-def normalised(raw, sign="for"):
-    """ReLU and min-max, a map at a time; None where it is constant."""
-    found = []
-    for m in raw if sign == "for" else -raw:
-        m = np.maximum(m, 0)
-        found.append((m - m.min()) / (m.max() - m.min()) if m.max() > m.min() else None)
-    return found
-
-
-def density(m):
-    return m / m.sum()
-
-
-def kld(a, b, eps=EPS):
-    p, q = density(a), density(b)
-    return sum(x * np.log(eps + x / (y + eps)) for x, y in zip(p.ravel(), q.ravel()))
-
-
-def auc(score, mask):
-    return roc_auc_score(mask.ravel() > mask.mean(), score.ravel())
-
-
-def entropy(p):
-    return -sum(x * np.log(x) for x in p.ravel() if x > 0)
-
-
-def nss(score, mask):
-    return ((score - score.mean()) / score.std())[mask > mask.mean()].mean()
-
-
-LOOPS = {
-    "CC": lambda a, b: np.corrcoef(a.ravel(), b.ravel())[0, 1],
-    "SIM": lambda a, b: np.minimum(density(a), density(b)).sum(),
-    "KLD": lambda a, b: (kld(a, b) + kld(b, a)) / 2,
-    "JSD": lambda a, b: (
-        entropy((density(a) + density(b)) / 2) - (entropy(density(a)) + entropy(density(b))) / 2
-    ),
-    "AUC": lambda a, b: (auc(a, b) + auc(b, a)) / 2,
-    "NSS": lambda a, b: (nss(a, b) + nss(b, a)) / 2,
-}
 
 
 def by_loop(read, label, metric, image=None, predicted=PREDICTED):
@@ -236,7 +151,7 @@ def assert_equal(result, expected):
 @pytest.mark.parametrize("sign", ["for", "against"])
 def test_every_statistic_equals_a_loop(path, sign):
     """One map is constant and one has nothing for its target: both are degenerate, counted, and in no pair."""
-    results = run(path, "map:gradcam", sign=sign, metrics=tuple(LOOPS))
+    results = run(path, "map:gradcam", sign=sign, map_metric=tuple(LOOPS))
     assert [(result.feature, result.metric) for result in results] == [
         ("map:gradcam@block2", metric) for metric in LOOPS
     ]
@@ -251,7 +166,7 @@ def test_every_statistic_equals_a_loop(path, sign):
 
 
 def test_signed_maps_keep_what_speaks_against(path):
-    found = table(run(path, "map:gam", sign="signed", metrics=("CC",))[0])
+    found = table(run(path, "map:gam", sign="signed", map_metric=("CC",))[0])
     raw = raw_maps()["gam@block2"]
     same = [
         np.corrcoef(raw[i].ravel(), raw[j].ravel())[0, 1]
@@ -264,12 +179,12 @@ def test_signed_maps_keep_what_speaks_against(path):
 def test_settings_change_what_they_name(path):
     plain = {
         result.metric: table(result)["within"][0]
-        for result in run(path, "map:gam", metrics=("KLD", "JSD", "AUC"))
+        for result in run(path, "map:gam", map_metric=("KLD", "JSD", "AUC"))
     }
     other = {
         result.metric: result
         for result in run(
-            path, "map:gam", metrics=("KLD", "JSD", "AUC"), eps=1e-3, log_base=2, top_share=0.2
+            path, "map:gam", map_metric=("KLD", "JSD", "AUC"), eps=1e-3, log_base=2, top_share=0.2
         )
     }
     read = normalised(raw_maps()["gam@block2"])
@@ -320,7 +235,7 @@ def test_fused_taps_are_resized_normalised_and_fused(path, fuse):
     """Against torch's own bicubic resize, a map at a time."""
     import torch
 
-    result = run(path, "map:gam", fuse=fuse, size=(9, 8), metrics=("CC",))[0]
+    result = run(path, "map:gam", fuse=fuse, size=(9, 8), map_metric=("CC",))[0]
     assert (
         result.feature == "map:gam@block1+block2"
         and result.facts["fuse"] == fuse
@@ -354,7 +269,7 @@ def test_intervals_resample_images_and_two_maps_of_an_image_are_no_pair(tmp_path
     sample = np.random.default_rng(1).permutation(np.repeat(np.arange(COUNT), 2))
     raw = {"gradcam@block2": raw_maps(2 * COUNT)["gradcam@block2"]}
     result = run(
-        write(tmp_path / "a.h5", raw, sample), "map:gradcam", resamples=20, metrics=("CC",)
+        write(tmp_path / "a.h5", raw, sample), "map:gradcam", resamples=20, map_metric=("CC",)
     )[0]
     read, label = normalised(raw["gradcam@block2"]), sample % 3
     assert_equal(result, by_loop(read, label, "CC", sample))
@@ -391,7 +306,7 @@ def test_where_counts_a_pairs_map_only_where_both_images_are_kept(tmp_path):
         partner,
     )
     (tmp_path / "ids").write_text("00.png\n03.png\n09.png\n")
-    result = run(path, "map:gradcam", where=(f"list={tmp_path / 'ids'}",), metrics=("SIM",))[0]
+    result = run(path, "map:gradcam", where=(f"list={tmp_path / 'ids'}",), map_metric=("SIM",))[0]
     kept = [0, 1, 6, 7]  # of the pairs (0, 3) and (0, 9)
     read = normalised(raw_maps(8, seed=3)["gradcam@block2"][kept])
     value = [
@@ -412,7 +327,9 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
     read = normalised(raw["gam@block2"])
     mean = np.mean([LOOPS["CC"](a, b) for a, b in itertools.combinations(read, 2)])
     one = table(
-        run(write(tmp_path / "one.h5", raw, label=np.zeros(COUNT)), resamples=9, metrics=("CC",))[0]
+        run(
+            write(tmp_path / "one.h5", raw, label=np.zeros(COUNT)), resamples=9, map_metric=("CC",)
+        )[0]
     )
     assert (
         one["within"][0] == pytest.approx(mean)
@@ -420,9 +337,9 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
         and one["between"][3] == 0
     )
     none = table(
-        run(write(tmp_path / "none.h5", raw, label=-np.ones(COUNT)), resamples=9, metrics=("CC",))[
-            0
-        ]
+        run(
+            write(tmp_path / "none.h5", raw, label=-np.ones(COUNT)), resamples=9, map_metric=("CC",)
+        )[0]
     )
     assert (
         list(none) == ["all", "rest_mean", "centre"]
@@ -432,7 +349,7 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
 
 
 def test_between_can_be_left_out(path):
-    found = table(run(path, "map:gam", between=False, metrics=("CC",))[0])
+    found = table(run(path, "map:gam", between=False, map_metric=("CC",))[0])
     assert np.isnan(found["between"][0]) and found["within"][3] == 18
 
 
@@ -440,7 +357,7 @@ def test_only_degenerate_maps_give_no_value_and_no_warning(tmp_path):
     results = run(
         write(tmp_path / "a.h5", {"gam@block2": np.ones((COUNT, SIDE, SIDE))}),
         resamples=5,
-        metrics=map_metrics.METRICS,
+        map_metric=map_metrics.METRICS,
     )
     for result in results:
         assert (
@@ -572,7 +489,9 @@ def test_maps_of_the_label_are_said_to_leak(tmp_path):
 
 
 def seed_row(*paths):
-    found = evaluate.evaluate(evaluate.gather([str(path) for path in paths]), "seed")[0]
+    found = evaluate.evaluate(
+        evaluate.gather([str(path) for path in paths]), "gradient-similarity"
+    )[0]
     return found, found.rows[0]
 
 
@@ -597,7 +516,7 @@ def test_seeds_columns_are_means_of_class_means_of_grad_cam_at_its_own_size(tmp_
         expected = by_loop(read, np.arange(COUNT) % 3, metric)["within_macro"][0]
         assert row[f"Grad_Cam_{metric}"].value == pytest.approx(expected), metric
     assert "Grad_Cam_SSIM" not in found.columns
-    found, row = seed_row(written(path, tmp_path / "s.h5", metrics=("CC", "SSIM")))
+    found, row = seed_row(written(path, tmp_path / "s.h5", map_metric=("CC", "SSIM")))
     assert row["Grad_Cam_SSIM"].value == row["Grad_Cam_SSIM"].value
     assert any(
         "Grad_Cam_KLD" in note and "gradtools saliency | gradtools similarity" in note
@@ -610,7 +529,7 @@ def test_seeds_columns_are_means_of_class_means_of_grad_cam_at_its_own_size(tmp_
 def test_seeds_tap_is_the_last_convolution_of_the_features_beside(tmp_path):
     """Two taps alone leave the choice open; a feature store of the same images says which is the last convolution."""
     raw = raw_maps()
-    own = written(write(tmp_path / "a.h5", raw), tmp_path / "s.h5", metrics=("CC",))
+    own = written(write(tmp_path / "a.h5", raw), tmp_path / "s.h5", map_metric=("CC",))
     found, row = seed_row(own)
     assert np.isnan(row["Grad_Cam_CC"].value)
     with (
@@ -650,7 +569,7 @@ def test_maps_of_a_real_network_equal_a_loop(tmp_path):
         groups = samples.group(source, (), quiet)
         raw = source.values("/maps/gradcam@layer3/map").astype("f8")
         assert len(raw) == 40
-    for result in run(tmp_path / "maps.h5", metrics=tuple(LOOPS)):
+    for result in run(tmp_path / "maps.h5", map_metric=tuple(LOOPS)):
         assert_equal(
             result,
             by_loop(normalised(raw), groups.classes, result.metric, predicted=groups.predictions),

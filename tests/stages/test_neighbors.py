@@ -49,7 +49,7 @@ def by_loop(x, i, k, metric, among=None):
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_nearest_of_all_by_loops(source, tmp_path, metric):
     out = str(tmp_path / "n.h5")
-    near, _ = found(source, out, metric=metric, features=("gradient", "logits"))
+    near, _ = found(source, out, metric=metric, feature=("gradient", "logits"))
     name = "distance" if metric == "euclidean" else "similarity"
     with store.read(out) as opened:
         assert (
@@ -73,10 +73,10 @@ def test_the_nearest_of_all_by_loops(source, tmp_path, metric):
 def test_some_samples_are_as_a_store_of_them_alone(source, tmp_path):
     right = np.flatnonzero(DATA.labels == DATA.predicted)
     near, measured = found(
-        source, str(tmp_path / "n.h5"), where=("correct",), features=("gradient",)
+        source, str(tmp_path / "n.h5"), where=("correct",), feature=("gradient",)
     )
     with store.read(write(tmp_path / "alone.h5", DATA.take(right))) as alone:
-        again, measured_again = found(alone, str(tmp_path / "m.h5"), features=("gradient",))
+        again, measured_again = found(alone, str(tmp_path / "m.h5"), feature=("gradient",))
     np.testing.assert_array_equal(near["gradient@conv"].index, again["gradient@conv"].index)
     for name in ("value", "chance", "queries"):
         np.testing.assert_allclose(
@@ -106,11 +106,11 @@ def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     found(source, str(tmp_path / "whole.h5"))
     made, of_block = [], neighbors._of_block
 
-    def dies(rows, first, pieces, options):
-        made.append(first)
+    def dies(rows, block, pieces, options):
+        made.append(block.start)
         if len(made) == 12:
             raise KeyboardInterrupt
-        return of_block(rows, first, pieces, options)
+        return of_block(rows, block, pieces, options)
 
     out = str(tmp_path / "out.h5")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -120,7 +120,7 @@ def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     with pytest.raises(GradtoolsError, match="another command: k was 5, is 6"):
         found(source, out, k=6)
     found(source, out, lines := [])
-    assert any("going on after 16 of 40" in line for line in lines)
+    assert any("16 of 40 done" in line for line in lines)
     with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
         assert store.digests(again.file) == store.digests(whole.file)
 
@@ -129,7 +129,7 @@ def test_rows_without_a_direction_have_no_neighbours_and_are_nobodys(tmp_path):
     taps = {"gradient@conv": DATA.taps["gradient@conv"].copy()}
     taps["gradient@conv"][[3, 9]] = 0
     with store.read(write(tmp_path / "a.h5", dataclasses.replace(DATA, taps=taps))) as opened:
-        near, measured = found(opened, str(tmp_path / "n.h5"), features=("gradient",), k=39)
+        near, measured = found(opened, str(tmp_path / "n.h5"), feature=("gradient",), k=39)
         one = near["gradient@conv"]
         assert (one.index[[3, 9]] == -1).all() and np.isnan(one.values[[3, 9]]).all()
         assert (
@@ -145,13 +145,13 @@ def test_rows_without_a_direction_have_no_neighbours_and_are_nobodys(tmp_path):
             neighbors.of(
                 opened,
                 "003.png",
-                neighbors.chosen(opened, neighbors.Options(features=("gradient",)), one=True),
+                neighbors.chosen(opened, neighbors.Options(feature=("gradient",)), one=True),
                 neighbors.Options(),
             )
 
 
 def test_k_is_at_most_the_others(source, tmp_path):
-    near, _ = found(source, str(tmp_path / "n.h5"), lines := [], k=100, features=("logits",))
+    near, _ = found(source, str(tmp_path / "n.h5"), lines := [], k=100, feature=("logits",))
     assert near["logits"].index.shape == (40, 39) and any("k is 39" in line for line in lines)
 
 
@@ -159,7 +159,7 @@ def test_without_labels_the_neighbours_are_what_is_shown(tmp_path):
     with store.read(
         write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(40, -1, "i4")))
     ) as opened:
-        near, measured = found(opened, features=("gradient",))
+        near, measured = found(opened, feature=("gradient",))
     assert (
         not measured
         and near["gradient@conv"].index[5].tolist()
@@ -173,7 +173,7 @@ def table(outcome, key="value"):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_retrieval_is_scikit_learns(source, metric):
-    _, measured = found(source, metric=metric, features=("activation",))
+    _, measured = found(source, metric=metric, feature=("activation",))
     got, x, labels = table(measured["activation@block"]), DATA.of("activation@block"), DATA.labels
     precision, hits = [], []
     for i in range(40):
@@ -202,7 +202,7 @@ def test_retrieval_is_scikit_learns(source, metric):
 
 
 def test_given_the_prediction_only_its_images_are_candidates(source):
-    _, measured = found(source, features=("activation",))
+    _, measured = found(source, feature=("activation",))
     got, x = table(measured["activation@block"]), DATA.of("activation@block")
     first, chance = [], []
     for i in range(40):
@@ -239,7 +239,7 @@ def test_random_labels_are_retrieved_by_chance(tmp_path):
     data = plant(150, effect=1.0)
     shuffled = dataclasses.replace(data, labels=np.random.default_rng(7).permutation(data.labels))
     with store.read(write(tmp_path / "a.h5", shuffled)) as opened:
-        _, measured = found(opened, features=("activation",), resamples=300)
+        _, measured = found(opened, feature=("activation",), resamples=300)
     low, high, chance = (
         table(measured["activation@block"], key) for key in ("low", "high", "chance")
     )
@@ -248,7 +248,7 @@ def test_random_labels_are_retrieved_by_chance(tmp_path):
 
 
 def test_intervals_are_those_of_the_resampled_queries(source):
-    _, measured = found(source, features=("logits",), resamples=200)
+    _, measured = found(source, feature=("logits",), resamples=200)
     outcome = measured["logits"]
     assert outcome.replicates.shape == (200, 8)
     np.testing.assert_allclose(
@@ -269,7 +269,7 @@ def test_intervals_are_those_of_the_resampled_queries(source):
 def test_of_many_images_some_are_drawn(source, monkeypatch):
     monkeypatch.setattr(retrieval, "QUERIES", 12)
     monkeypatch.setattr(retrieval, "BLOCK_ENTRIES", 100)
-    _, measured = found(source, features=("activation",))
+    _, measured = found(source, feature=("activation",))
     asked = np.sort(np.random.default_rng(0).permutation(40)[:12])
     hits = [
         DATA.labels[by_loop(DATA.of("activation@block"), i, 1, "cosine")[0][0]] == DATA.labels[i]
@@ -305,7 +305,7 @@ def test_of_one_image_among_some(source):
 
 
 def test_an_unknown_sample_names_near_ones(source):
-    with pytest.raises(UsageError, match="no sample '04.png'.*it has 004.png"):
+    with pytest.raises(UsageError, match="no sample '04.png'.*did you mean 004.png"):
         near_to(source, "04.png")
 
 
@@ -327,20 +327,20 @@ def test_another_order_of_the_classes_gives_the_same_neighbours(tmp_path, how):
             member=np.zeros((3, 30), "u1"),
         )
         with store.read(write(tmp_path / f"{name}.h5", data)) as opened:
-            near, _ = found(opened, rows=how, features=("weight",))
+            near, _ = found(opened, rows=how, feature=("weight",))
             found_in[name] = (
                 near["weight"],
                 near_to(
                     opened,
                     str(order.tolist().index(4) if name == "b" else 4),
-                    features=("weight",),
+                    feature=("weight",),
                     rows=how,
                 )[0],
             )
     (first, of_first), (second, of_second) = found_in["a"], found_in["b"]
     np.testing.assert_array_equal(order[second.index], first.index[order])
     np.testing.assert_array_equal(order[of_second.index], of_first.index)
-    assert of_second.floor == pytest.approx(of_first.floor, abs=1e-12)
+    assert of_second.floor == pytest.approx(of_first.floor, abs=0.03)
 
 
 @pytest.fixture(scope="module")
@@ -368,7 +368,7 @@ CRAB = {
 @needs_data
 def test_the_neighbours_of_the_dungeness_crab(squeezenet):
     """Class 118 of SqueezeNet (mathematics#neighbour-floor) under `post`, its floor and the six above it; the euclidean list is the same one."""
-    (near,) = near_to(squeezenet, "Dungeness crab")
+    (near,) = near_to(squeezenet, "Dungeness crab", floor="values")
     assert (
         near.sample == near.index[0] == 118 and len(near.index) == 25 and near.normalised == "post"
     )
@@ -379,7 +379,7 @@ def test_the_neighbours_of_the_dungeness_crab(squeezenet):
     assert near.floor == pytest.approx(0.187, abs=0.002) and near.above == 6
     for text in ("118", "n01978287"):
         assert near_to(squeezenet, text, permutations=0)[0].index.tolist() == near.index.tolist()
-    (far,) = near_to(squeezenet, "118", metric="euclidean")
+    (far,) = near_to(squeezenet, "118", metric="euclidean", floor="values")
     assert far.index.tolist() == near.index.tolist() and far.above == 6
     assert far.values[1:] == pytest.approx(np.sqrt(2 * 511 * (1 - near.values[1:])), rel=1e-9)
 
@@ -401,5 +401,5 @@ def test_the_floor_is_that_of_the_others(tmp_path):
         [[1, 0, 0, 0, 0, 0], [-1] * 6, [-1, -1, -1, -1, -1, -2]], "f4"
     )
     with store.read(write(tmp_path / "a.h5", data)) as opened:
-        (near,) = near_to(opened, "0")
+        (near,) = near_to(opened, "0", floor="values")
     assert near.floor == pytest.approx(-1 / 3, abs=1e-6)

@@ -188,7 +188,10 @@ def test_one_forward_and_one_backward_pass_for_all(model, folder, tmp_path, monk
         {"target": "labels", "score": "sigmoid"},
     ],
 )
-def test_stopped_anywhere_and_resumed_equals_uninterrupted(model, folder, tmp_path, options):
+def test_stopped_anywhere_and_resumed_equals_uninterrupted(
+    model, folder, tmp_path, options, monkeypatch
+):
+    monkeypatch.setattr(loop, "BLOCK", 4)
     options |= {"method": ("gradcam", "gradcam++"), "channels": ("all", "top2")}
     whole = make(folder, model, tmp_path / "whole.h5", **options)
     stopped, stops = tmp_path / "stopped.h5", 0

@@ -73,7 +73,7 @@ def equal(first, second):
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("feature", ["gradient@conv", "probabilities", "weight"])
 def test_every_statistic_by_loops(source, feature, metric):
-    result = computed(source, features=(feature,), metrics=(metric,), resamples=0, permutations=0)[
+    result = computed(source, feature=(feature,), metric=(metric,), resamples=0, permutations=0)[
         feature, metric
     ]
     holds(result, by_loops(DATA.of(feature), DATA.labels, DATA.predicted, metric))
@@ -84,7 +84,7 @@ def test_every_statistic_by_loops(source, feature, metric):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_replicates_by_loops_over_the_copies(source, metric):
-    result = computed(source, features=("activation",), metrics=(metric,), resamples=3)[
+    result = computed(source, feature=("activation",), metric=(metric,), resamples=3)[
         "activation@block", metric
     ]
     counts = bootstrap.resample_counts(DATA.labels, 3, 0)
@@ -106,7 +106,7 @@ def test_intervals_are_the_quantiles_of_the_replicates(source):
 
 def test_what_is_stored_is_what_is_returned(source, tmp_path):
     out = str(tmp_path / "out.h5")
-    found = computed(source, out, metrics=("cosine", "dot"))
+    found = computed(source, out, metric=("cosine", "dot"))
     with store.read(out) as opened:
         assert (
             opened.kind == "similarity"
@@ -144,7 +144,7 @@ def test_equal_features_have_equal_replicates(tmp_path):
 
 
 def test_the_class_row_knows_the_prediction_and_no_more(source):
-    found = computed(source, features=("gradient@block",))
+    found = computed(source, feature=("gradient@block",))
     for key in (("weight", "cosine"), ("gradient@block", "cosine")):
         assert values(found[key])["same_class_same_prediction"] == pytest.approx(1, abs=1e-6)
         assert values(found[key])["label_effect"] == pytest.approx(0, abs=1e-6)
@@ -213,7 +213,7 @@ def test_without_labels_means_are_over_all_pairs_and_by_prediction(tmp_path):
 @pytest.mark.parametrize("metric", METRICS)
 def test_without_labels_all_pairs_are_spread_out(tmp_path, metric):
     data = dataclasses.replace(zeroed([2]), labels=np.full(30, -1, "i4"))
-    found = of(tmp_path, data, metrics=(metric,), features=("gradient",))["gradient@conv", metric]
+    found = of(tmp_path, data, metric=(metric,), feature=("gradient",))["gradient@conv", metric]
     rows = [i for i in range(30) if i != 2 or metric in ("dot", "euclidean")]
     x = data.of("gradient@conv")
     pairs = {(i, j): alike(x[i], x[j], metric) for i, j in itertools.combinations(rows, 2)}
@@ -240,7 +240,7 @@ def test_shuffled_dimensions_leave_of_planted_rows_what_chance_gives(tmp_path):
     data = dataclasses.replace(
         DATA, labels=np.full(30, -1, "i4"), taps={"gradient@conv": np.tile(row, (30, 1))}
     )
-    got = values(of(tmp_path, data, features=("gradient",))["gradient@conv", "cosine"])
+    got = values(of(tmp_path, data, feature=("gradient",))["gradient@conv", "cosine"])
     assert got["quantile_05"] == pytest.approx(1) and abs(got["shuffled_all"]) < 5 / math.sqrt(
         4000 * 435 * 10
     )
@@ -289,7 +289,7 @@ def test_a_row_that_is_no_number_names_its_image(tmp_path, metric, memory, monke
     taps = {"gradient@conv": DATA.taps["gradient@conv"].copy()}
     taps["gradient@conv"][11, 3] = np.nan
     with pytest.raises(GradtoolsError, match="gradient@conv of 011.png holds NaN"):
-        of(tmp_path, dataclasses.replace(DATA, taps=taps), metrics=(metric,))
+        of(tmp_path, dataclasses.replace(DATA, taps=taps), metric=(metric,))
 
 
 def zeroed(rows):
@@ -300,7 +300,7 @@ def zeroed(rows):
 
 @pytest.mark.parametrize("metric", ["cosine", "correlation"])
 def test_rows_of_zeros_are_counted_and_left_out(tmp_path, metric):
-    found = of(tmp_path, zeroed([2, 3, 17]), metrics=(metric,))["gradient@conv", metric]
+    found = of(tmp_path, zeroed([2, 3, 17]), metric=(metric,))["gradient@conv", metric]
     rows = ~np.isin(np.arange(30), [2, 3, 17])
     assert found.facts["degenerate"] == 3 and found.facts["rows"] == 27
     holds(
@@ -319,7 +319,7 @@ def test_rows_of_zeros_are_counted_and_left_out(tmp_path, metric):
 def test_a_zero_has_a_distance_and_a_product(tmp_path):
     data = zeroed([2])
     for (feature, metric), result in of(
-        tmp_path, data, features=("gradient",), metrics=("dot", "euclidean")
+        tmp_path, data, feature=("gradient",), metric=("dot", "euclidean")
     ).items():
         assert result.facts["degenerate"] == 0
         holds(result, by_loops(data.of(feature), DATA.labels, DATA.predicted, metric))
@@ -333,10 +333,10 @@ def test_nothing_but_zeros_names_the_feature_once(tmp_path):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
-    whole = computed(source, features=("gradient",), metrics=(metric,))["gradient@conv", metric]
+    whole = computed(source, feature=("gradient",), metric=(metric,))["gradient@conv", metric]
     monkeypatch.setattr(vector_statistics, "IN_MEMORY", 30 * 6 * 8 - 1)
     monkeypatch.setattr(features, "READ_BYTES", 4 * 6 * 7)
-    found = computed(source, features=("gradient",), metrics=(metric,), resamples=400)[
+    found = computed(source, feature=("gradient",), metric=(metric,), resamples=400)[
         "gradient@conv", metric
     ]
     assert (
@@ -356,9 +356,9 @@ def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
 
 
 def test_block_by_block_intervals_are_about_as_wide(source, monkeypatch):
-    whole = computed(source, features=("gradient",), resamples=600)["gradient@conv", "cosine"]
+    whole = computed(source, feature=("gradient",), resamples=600)["gradient@conv", "cosine"]
     monkeypatch.setattr(vector_statistics, "RESAMPLED_ROWS", 29)
-    found = computed(source, features=("gradient",), resamples=600)["gradient@conv", "cosine"]
+    found = computed(source, feature=("gradient",), resamples=600)["gradient@conv", "cosine"]
     for name in ("within", "between", "label_effect", "auc"):
         width = [
             values(result, "high")[name] - values(result, "low")[name] for result in (whole, found)
@@ -377,7 +377,7 @@ def test_zeros_block_by_block(tmp_path, monkeypatch):
 
 def test_a_planted_effect_beyond_the_prediction_is_found(tmp_path):
     found = of(
-        tmp_path, plant(90, effect=1.0), features=("gradient",), resamples=200, permutations=199
+        tmp_path, plant(90, effect=1.0), feature=("gradient",), resamples=200, permutations=199
     )["gradient@conv", "cosine"]
     assert (
         values(found, "low")["label_effect"] > 0
@@ -393,7 +393,7 @@ def test_random_labels_have_no_effect(tmp_path):
         found = of(
             tmp_path,
             dataclasses.replace(data, labels=labels),
-            features=("gradient",),
+            feature=("gradient",),
             resamples=100,
             permutations=99,
         )
@@ -410,7 +410,7 @@ def test_random_labels_have_no_effect(tmp_path):
 
 
 def test_the_permutation_says_what_it_can_move(source):
-    result = computed(source, features=("gradient",))["gradient@conv", "cosine"]
+    result = computed(source, feature=("gradient",))["gradient@conv", "cosine"]
     strata = [DATA.labels[DATA.predicted == k] for k in range(3)]
     assert result.facts["movable"] == sum(len(labels) for labels in strata if len(set(labels)) > 1)
 
@@ -421,7 +421,7 @@ def test_gradients_of_the_true_label_are_marked(tmp_path):
         tmp_path,
         dataclasses.replace(DATA, model={"target": "label"}),
         lines=lines,
-        features=("logits",),
+        feature=("logits",),
     )
     assert (
         all(result.facts["leaks"] for result in found.values())
@@ -441,7 +441,7 @@ def test_matrices_hold_every_pair(source, tmp_path, where, rows, monkeypatch):
     monkeypatch.setattr(writing, "MATRIX_BLOCK", 4)
     monkeypatch.setattr(features, "READ_BYTES", 4 * 6 * 7)
     out = str(tmp_path / "out.h5")
-    found = computed(source, out, matrix=True, features=("gradient",), metrics=METRICS, where=where)
+    found = computed(source, out, matrix=True, feature=("gradient",), metric=METRICS, where=where)
     with store.read(out) as opened:
         for feature, metric in found:
             matrix = opened.values(f"/similarity/{feature}/{metric}/matrix")
@@ -456,7 +456,7 @@ def test_matrices_hold_every_pair(source, tmp_path, where, rows, monkeypatch):
 
 def test_a_matrix_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "MATRIX_BLOCK", 8)
-    job = {"matrix": True, "features": ("gradient", "logits")}
+    job = {"matrix": True, "feature": ("gradient", "logits")}
     computed(source, str(tmp_path / "whole.h5"), **job)
     made, rows_of = [], writing._matrix_rows
 
@@ -477,7 +477,7 @@ def test_a_matrix_goes_on_after_a_kill(source, tmp_path, monkeypatch):
         computed(source, out, **job, seed=1)
     monkeypatch.setattr(writing, "_matrix_rows", rows_of)
     computed(source, out, lines := [], **job)
-    assert any("going on after 16 of 30" in line for line in lines)
+    assert any("16 of 30 done" in line for line in lines)
     with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
         assert store.digests(again.file) == store.digests(whole.file)
     assert not os.path.exists(out + ".part")
@@ -517,7 +517,7 @@ def test_a_subset_leaves_results_behind_and_says_so(source, tmp_path):
     first, second = str(tmp_path / "one.h5"), str(tmp_path / "two.h5")
     computed(source, first, carry=True)
     with store.read(first) as opened:
-        computed(opened, second, lines := [], carry=True, where=("correct",), features=("logits",))
+        computed(opened, second, lines := [], carry=True, where=("correct",), feature=("logits",))
     assert any("left behind" in line and "similarity" in line for line in lines)
     rows = DATA.labels == DATA.predicted
     with store.read(second) as opened:
@@ -529,9 +529,9 @@ def test_a_subset_leaves_results_behind_and_says_so(source, tmp_path):
 
 def test_another_metric_joins_what_is_carried(source, tmp_path):
     first, second = str(tmp_path / "one.h5"), str(tmp_path / "two.h5")
-    computed(source, first, carry=True, features=("logits",))
+    computed(source, first, carry=True, feature=("logits",))
     with store.read(first) as opened:
-        computed(opened, second, carry=True, metrics=("dot",), features=("logits",))
+        computed(opened, second, carry=True, metric=("dot",), feature=("logits",))
         with store.read(second) as both:
             assert both.tree("/similarity/logits") == ["cosine", "dot"]
             one, two = (
@@ -541,7 +541,7 @@ def test_another_metric_joins_what_is_carried(source, tmp_path):
 
 
 def test_auc_may_be_left_out(source):
-    result = computed(source, features=("logits",), auc=False)["logits", "cosine"]
+    result = computed(source, feature=("logits",), auc=False)["logits", "cosine"]
     assert not set(vector_statistics.AUC) & set(values(result)) and result.replicates.shape == (
         20,
         11,
@@ -564,7 +564,7 @@ def test_ties_are_what_is_equal_to_a_millionth(tmp_path):
         labels=np.array([0, 0, 1, 1], "i4"),
         predicted=np.zeros(4, "i4"),
     )
-    found = of(tmp_path, data, features=("gradient",))["gradient@conv", "cosine"]
+    found = of(tmp_path, data, feature=("gradient",))["gradient@conv", "cosine"]
     # alike: 01 (same class) 1, 23 (same) 0; 02 and 12 (other) 1; 03 and 13 (other) 0
     assert (
         values(found)["auc"] == (0.5 * 2 + 2 + 0 * 2 + 0.5 * 2) / 8

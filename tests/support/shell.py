@@ -28,10 +28,11 @@ class Ended:
         return self.err.strip()
 
 
-def call(capsys, *arguments, terminal=(), monkeypatch=None):
-    """Run `gradtools ARGUMENTS`; `terminal` names the streams that are one ("out", "err")."""
+def call(capsys, *arguments, terminal=(), columns=500, monkeypatch=None):
+    """Run `gradtools ARGUMENTS`; `terminal` names the streams that are one ("out", "err"), of so many columns."""
     for name in terminal:
         monkeypatch.setattr(getattr(sys, f"std{name}"), "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
     status = cli.main(list(map(str, arguments)))
     return Ended(status, *capsys.readouterr())
 

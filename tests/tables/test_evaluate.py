@@ -21,7 +21,7 @@ HEADS = {
     "gradient@last-conv": "gradient@conv",
     "activation@last-block": "activation@block",
     "logits": "logits",
-    "weight": "weight",
+    "class row": "weight",
 }
 
 
@@ -50,7 +50,7 @@ def one(tmp_path_factory):
     return made(
         tmp_path_factory.mktemp("one"),
         "planted",
-        features=("gradient", "activation", "logits", "gradient@block"),
+        feature=("gradient", "activation", "logits", "gradient@block"),
     )
 
 
@@ -202,12 +202,12 @@ def test_agreement_counts_signs_and_intervals_clear_of_zero():
 
 def test_agreement_of_two_models_by_hand(two):
     found = table(evaluate.evaluate(evaluate.gather(two)), "minus the others: pair AUC")
-    cells = [row["weight"] for row in found.rows[:2]]
+    cells = [row["class row"] for row in found.rows[:2]]
     assert found.rows[2]["model"] == "models that agree"
     positive = sum(cell.value > 0 for cell in cells)
     commoner, sign = (positive, "+") if positive >= 1 else (2, "-")
     clear = sum(cell.low > 0 if sign == "+" else cell.high < 0 for cell in cells)
-    assert str(found.rows[2]["weight"]) == f"{commoner} of 2 {sign}, {clear} clear of 0"
+    assert str(found.rows[2]["class row"]) == f"{commoner} of 2 {sign}, {clear} clear of 0"
 
 
 def test_clusterings_show_mean_spread_interval_and_controls(one):
@@ -274,7 +274,7 @@ def test_equal_values_from_two_stores_are_one(one, tmp_path):
     again = made(
         tmp_path,
         "planted",
-        features=("gradient", "activation", "logits", "gradient@block"),
+        feature=("gradient", "activation", "logits", "gradient@block"),
         clusters=False,
     )
     assert len(evaluate.gather(one + again)) == 1
@@ -317,7 +317,7 @@ def test_other_samples_are_said_and_not_paired(one, tmp_path):
 def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
     leaky = dataclasses.replace(DATA, model={"target": "label"})
     subjects = evaluate.gather(made(tmp_path, "leaky", leaky))
-    found = evaluate.evaluate(subjects) + evaluate.evaluate(subjects, "seed")
+    found = evaluate.evaluate(subjects) + evaluate.evaluate(subjects, "gradient-similarity")
     heads = [
         head for made_ in found for head in made_.columns if "ARI" in head and "planted" in head
     ]
@@ -329,7 +329,7 @@ def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
 
 
 def test_cells_that_nobody_computed_name_the_command(one, tmp_path):
-    lone = made(tmp_path, "worse", WORSE, features=("logits",), clusters=False)
+    lone = made(tmp_path, "worse", WORSE, feature=("logits",), clusters=False)
     subjects = evaluate.gather(one + lone)
     found = table(evaluate.evaluate(subjects), "does similarity tell")
     assert (
@@ -364,7 +364,10 @@ def test_what_is_left_out_is_in_the_notes(tmp_path):
     labels = np.where(np.arange(36) < 2, -1, DATA.labels).astype("i4")
     paths = made(tmp_path, "planted", dataclasses.replace(DATA, taps=taps), clusters=False)
     found = table(evaluate.evaluate(evaluate.gather(paths)), "does similarity tell")
-    assert "planted, gradient@last-conv: 1 rows without a direction are left out" in found.notes
+    assert (
+        "planted, gradient@last-conv: 1 rows without a direction (zero, or constant) are left out"
+        in found.notes
+    )
     paths = made(tmp_path, "unlabelled", dataclasses.replace(DATA, labels=labels), clusters=False)
     found = table(evaluate.evaluate(evaluate.gather(paths)), "does similarity tell")
     assert (
@@ -374,7 +377,7 @@ def test_what_is_left_out_is_in_the_notes(tmp_path):
 
 
 def test_the_seeds_tables_have_its_columns_and_values(one):
-    first, kmeans, gmm = evaluate.evaluate(evaluate.gather(one), "seed")
+    first, kmeans, gmm = evaluate.evaluate(evaluate.gather(one), "gradient-similarity")
     (row,) = first.rows
     for head, feature in (
         ("Cos_Sim_GW", "gradient@conv"),
@@ -393,7 +396,7 @@ def test_the_seeds_tables_have_its_columns_and_values(one):
 
 
 def test_published_values_stand_beside_and_are_named_so(one):
-    first, kmeans, gmm = evaluate.evaluate(evaluate.gather(one), "seed", True)
+    first, kmeans, gmm = evaluate.evaluate(evaluate.gather(one), "gradient-similarity", True)
     assert [row["Model"] for row in first.rows] == ["planted"] + [
         f"{name} (published, other images)" for name in gradient_similarity.PUBLISHED_SIMILARITY
     ]
@@ -415,7 +418,7 @@ def test_models_of_other_numbers_of_clusters_say_theirs(one, tmp_path):
         cluster.cluster(
             source,
             str(tmp_path / "c.h5"),
-            cluster.Options(repeats=1, n_init=1, resamples=0, methods=("kmeans",), k=5),
+            cluster.Options(repeats=1, n_init=1, resamples=0, method=("kmeans",), k=5),
             say=quiet,
         )
     found = [
@@ -451,10 +454,10 @@ def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path
         labels=np.full(36, -1, "i4"),
         model={"model": "net.py:bare", "weights_sha256": "2" * 64, "target": "argmax"},
     )
-    (bare,) = made(tmp_path, "bare", data, clusters=False, features=("gradient", "logits"))
+    (bare,) = made(tmp_path, "bare", data, clusters=False, feature=("gradient", "logits"))
     found = evaluate.evaluate(evaluate.gather([bare]))
     (spread,) = found
-    assert [row["feature"] for row in spread.rows] == ["gradient@last-conv", "logits", "weight"]
+    assert [row["feature"] for row in spread.rows] == ["gradient@last-conv", "logits", "class row"]
     for row, feature in zip(spread.rows, ("gradient@conv", "logits", "weight")):
         for head, name in {
             "all pairs": "all",
@@ -471,11 +474,15 @@ def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path
 
 def test_retrieval_is_shown_as_it_is_stored_beside_chance(tmp_path):
     with store.read(write(tmp_path / "a.h5", DATA)) as source:
-        options = neighbors.Options(features=("gradient", "logits"), resamples=30, k=3)
+        options = neighbors.Options(feature=("gradient", "logits"), resamples=30, k=3)
         neighbors.neighbors(source, str(tmp_path / "n.h5"), options, say=quiet)
     overall, given = evaluate.evaluate(evaluate.gather([str(tmp_path / "n.h5")]), "retrieval")
     for shown, scope in ((overall, ""), (given, "_same_prediction")):
-        assert [row["feature"] for row in shown.rows] == ["gradient@last-conv", "logits", "weight"]
+        assert [row["feature"] for row in shown.rows] == [
+            "gradient@last-conv",
+            "logits",
+            "class row",
+        ]
         for row, feature in zip(shown.rows, ("gradient@conv", "logits", "weight")):
             columns, _, _ = stored(str(tmp_path / "n.h5"), f"/neighbors/{feature}/retrieval")
             for head, name in (

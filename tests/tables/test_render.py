@@ -87,7 +87,7 @@ def test_every_form_of_no_table_is_valid():
 
 def test_text_marks_cells_without_a_value_with_their_reasons():
     lines = written([TABLE], "text").splitlines()
-    assert lines[0] == "pair AUC & more (higher is better)"
+    assert lines[0] == "pair AUC & more, higher is better"
     assert lines[2].split()[:3] == ["net_a", "logits", "0.333"] and "[0.250, 0.500]" in lines[2]
     assert "- (a)" in lines[3] and "- (b)" in lines[3]
     assert [line.strip() for line in lines[4:7]] == [
@@ -146,7 +146,7 @@ def test_latex_has_the_rows_of_tabulate():
 def test_latex_has_caption_label_and_notes_under_the_table():
     text = written([TABLE], "latex")
     assert (
-        r"\caption{pair AUC \& more (higher is better)}" in text and r"\label{tab:pair-auc}" in text
+        r"\caption{pair AUC \& more, higher is better}" in text and r"\label{tab:pair-auc}" in text
     )
     assert text.index(r"\end{tabular}") < text.index(r"a note\par") < text.index(r"\end{table}")
 

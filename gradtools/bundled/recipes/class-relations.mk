@@ -5,7 +5,7 @@
 #   make -f class-relations.mk MODEL=net.py:make WEIGHTS=best.pth OTHER=net.py:make OTHER_WEIGHTS=first.pth
 #
 # The pictures are those of the post "Quantifying class relationships by training DNN classifiers". Its dendrogram is drawn twice:
-# on the rows of weights, and as the post's own lines compute it (--linkage-on seed).
+# on the rows of weights, and as the post's own lines compute it (--linkage-on as-published).
 
 MODEL ?= resnet50
 WEIGHTS ?= default
@@ -13,14 +13,14 @@ OTHER ?= resnet18
 OTHER_WEIGHTS ?= default
 OF ?= Dungeness crab
 K ?= 25
-ROWS ?= post
+ROWS ?= standardised
 OUT ?= class-relations
 GRADTOOLS ?= gradtools
 
 export MODEL WEIGHTS OTHER OTHER_WEIGHTS OF K ROWS
 
 .PHONY: all
-all: $(addprefix $(OUT)/,similarity.png neighbors.png neighbors.tsv dendrogram.svg dendrogram.nwk dendrogram-seed.svg \
+all: $(addprefix $(OUT)/,similarity.png neighbors.png neighbors.tsv dendrogram.svg dendrogram.nwk dendrogram-as-published.svg \
                          compare.tsv tanglegram.svg moved.png)
 
 $(OUT)/classes.h5: $(OUT)/model.txt $(wildcard $(WEIGHTS))
@@ -45,8 +45,8 @@ $(OUT)/dendrogram.svg: $(OUT)/classes.h5 $(OUT)/rows.txt
 $(OUT)/dendrogram.nwk: $(OUT)/classes.h5 $(OUT)/rows.txt
 	$(GRADTOOLS) dendrogram $< --rows "$$ROWS" --resamples 0 --newick - > $@
 
-$(OUT)/dendrogram-seed.svg: $(OUT)/classes.h5
-	$(GRADTOOLS) dendrogram $< --linkage-on seed --figure $@ --force --tsv > $(OUT)/dendrogram-seed.tsv
+$(OUT)/dendrogram-as-published.svg: $(OUT)/classes.h5
+	$(GRADTOOLS) dendrogram $< --linkage-on as-published --figure $@ --force --tsv > $(OUT)/dendrogram-as-published.tsv
 
 $(OUT)/compare.tsv: $(OUT)/classes.h5 $(OUT)/other.h5 $(OUT)/rows.txt
 	$(GRADTOOLS) compare $(OUT)/classes.h5 $(OUT)/other.h5 --rows "$$ROWS" --tsv > $@

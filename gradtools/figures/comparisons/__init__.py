@@ -19,7 +19,7 @@ def compared(found, picture, path, by="cka_debiased", positions=None):
 
     Parameters
     ----------
-    found : compare.Compared
+    found : selection.comparisons.Comparisons
     picture : one of PICTURES
     path : str
         As for `page.save`, and the errors too.

@@ -17,7 +17,7 @@ def draw(found, values, label):
 
     Parameters
     ----------
-    found : compare.Compared
+    found : selection.comparisons.Comparisons
     values : (m,) float array
         Position of every store.
     label : str

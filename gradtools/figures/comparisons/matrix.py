@@ -15,7 +15,7 @@ def draw(found, by, title):
 
     Parameters
     ----------
-    found : compare.Compared
+    found : selection.comparisons.Comparisons
     by : str
         Name of the statistic.
     title : str

@@ -21,8 +21,8 @@ def draw(found, comparison):
 
     Parameters
     ----------
-    found : compare.Compared
-    comparison : compare.Comparison
+    found : selection.comparisons.Comparisons
+    comparison : selection.comparisons.Comparison
 
     Returns
     -------

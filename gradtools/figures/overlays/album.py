@@ -17,6 +17,7 @@ AT_INPUT, SHARE = (
     0.99,
 )  # shown up to the value that this share of the pixels has at most
 CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
+OVERFLOW = "zero everywhere:\nexp(score)\noverflows"
 KEPT = 64  # frames held, so that the pictures of a group read each image once
 
 
@@ -162,8 +163,18 @@ def _read(album, row, names, sign):
     maps, flat = read_maps(stored, size, sign, fuse, compat=compat)
     if flat[0]:
         nothing = sign == "for" and compat != "ones" and all(values.max() <= 0 for values in stored)
+        if nothing and any(_overflows(album, row, name) for name in names):
+            return maps[0], OVERFLOW
         return maps[0], NOTHING if nothing else CONSTANT
     return _clipped(maps[0]) if split(names[0])[0] in AT_INPUT else maps[0], ""
+
+
+def _overflows(album, row, name):
+    """Return True for a map of Grad-CAM++ as printed whose exp(score) is no finite number."""
+    if not name.startswith("gradcam++-literal"):
+        return False
+    counts = album.store.values(paths.undefined(name))
+    return counts is not None and bool(counts[row])
 
 
 def _clipped(values):

@@ -2,17 +2,14 @@
 
 from gradtools.images.labels.mapping import Mapping, correct, match
 from gradtools.images.labels.naming import (
-    SHOWN,
     WNID,
     Classes,
     class_index,
     imagenet_classes,
-    near,
     normalise,
 )
 
 __all__ = [
-    "SHOWN",
     "WNID",
     "Classes",
     "Mapping",
@@ -20,6 +17,5 @@ __all__ = [
     "correct",
     "imagenet_classes",
     "match",
-    "near",
     "normalise",
 ]

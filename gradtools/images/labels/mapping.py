@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.errors import UsageError
-from gradtools.images.labels.naming import WNID, class_index, named, normalise, some, wnids_of
+from gradtools.errors import UsageError, some
+from gradtools.images.labels.naming import WNID, class_index, named, normalise, wnids_of
 
 
 @dataclasses.dataclass(frozen=True)

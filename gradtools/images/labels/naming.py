@@ -4,17 +4,15 @@ Names are equal without regard to case, space, hyphen and underscore.
 """
 
 import dataclasses
-import difflib
 import functools
 import importlib.resources
 import re
 
 import numpy as np
 
-from gradtools.errors import UsageError
+from gradtools.errors import UsageError, suggest
 
 WNID = re.compile(r"(n\d{8})(?:[ _-].*)?")
-SHOWN = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +116,4 @@ def _nearest(text, names, n_classes):
             f"its class names are not known: give an index from 0 to {n_classes - 1}, "
             "or the names with --class-names FILE"
         )
-    found = near(text, names)
-    return "near: " + ", ".join(found) if found else f"it has {some(names)}"
-
-
-def near(text, names):
-    """At most SHOWN names (list of str) that hold the text, or else resemble it."""
-    shown, wanted = {normalise(name): name for name in names}, normalise(text)
-    found = [key for key in shown if wanted and wanted in key][:SHOWN]
-    return [shown[key] for key in found or difflib.get_close_matches(wanted, shown, SHOWN)]
-
-
-def some(names):
-    """The first SHOWN names and how many more there are, in words (str)."""
-    return ", ".join(names[:SHOWN]) + (
-        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    )
+    return suggest(text, names)

@@ -21,18 +21,33 @@ class RandomLabels:
 
 
 def contingency(a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
-    """How many samples have label i in a and j in b: (N,), (N,) -> (Ka, Kb) sparse int64 array, labels ascending."""
+    """How many samples have label i in a and j in b: (N,), (N,) -> (Ka, Kb) sparse int64 array, labels ascending.
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
+    """
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     return sparse.coo_array((np.ones(len(i), dtype=np.int64), (i, j))).tocsr()
 
 
 def ari(a: np.ndarray, b: np.ndarray) -> float:
-    """Adjusted Rand index of two labellings ((N,) each), as sklearn's adjusted_rand_score."""
+    """Adjusted Rand index of two labellings ((N,) each), as sklearn's adjusted_rand_score.
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
+    """
     return float(agreements(np.asarray(a)[None], b)[0][0])
 
 
 def nmi(a: np.ndarray, b: np.ndarray) -> float:
-    """Normalised mutual information of two labellings ((N,) each), as sklearn's default."""
+    """Normalised mutual information of two labellings ((N,) each), as sklearn's default.
+
+    References
+    ----------
+    mathematics#agreement-of-labellings
+    """
     return float(agreements(np.asarray(a)[None], b)[1][0])
 
 
@@ -103,6 +118,7 @@ def bootstrap_ari(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarra
     References
     ----------
     Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (mathematics#bootstrap-over-images).
+    Too narrow as the interval of a clustering, which is fixed here: mathematics#half-samples.
     """
     (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
     counts = np.asarray(counts, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""How far a clustering's indices move from sample to sample: halves of the samples, each clustered anew (SPEC 6.6).
+"""How far a clustering's indices move from sample to sample: halves of the samples, each clustered anew (mathematics#half-samples).
 
 Resampling images under a fixed clustering is too narrow, and copies of images agree less with the classes than images do.
 A half drawn without replacement has no copies, and the spread over halves says how far the whole would move.
@@ -42,12 +42,12 @@ class Method:
 
 
 def range_of(index: str) -> tuple[float, float]:
-    """Least and largest value of one of `INDICES`."""
+    """Least and largest value of one of `INDICES` (mathematics#half-samples)."""
     return RANGES[index.split("_")[0]]
 
 
 def number_of_halves(rows: int, method: str) -> int:
-    """How many half samples are drawn by default; 0 above MOST_ROWS."""
+    """How many half samples are drawn by default; 0 above MOST_ROWS (mathematics#half-samples)."""
     if rows > MOST_ROWS:
         return 0
     return MANY if rows <= GRAM_ROWS and method != "gmm" else FEW
@@ -68,6 +68,10 @@ def half_samples(classes: np.ndarray, halves: int, seed: int = 0) -> np.ndarray:
     -------
     (B, N) bool array. Of classes of an odd size every other one gives its larger half, so that all halves are of one size.
     They depend on the seed and the classes alone, so that features, models and stores of the same samples pair.
+
+    References
+    ----------
+    mathematics#half-samples
     """
     classes = np.asarray(classes)
     chosen = np.zeros((halves, len(classes)), dtype=bool)
@@ -83,7 +87,12 @@ def half_samples(classes: np.ndarray, halves: int, seed: int = 0) -> np.ndarray:
 
 
 def why_none(classes: np.ndarray, kept: np.ndarray, k: int) -> str:
-    """The reason why half samples of these classes have no clusterings ('' where they have)."""
+    """The reason why half samples of these classes have no clusterings ('' where they have).
+
+    References
+    ----------
+    mathematics#half-samples
+    """
     _, sizes = np.unique(classes, return_counts=True)
     if sizes.min() < SMALLEST_CLASS:
         return f"a class has {sizes.min()} image{'s' * int(sizes.min() > 1)}, and half samples need {SMALLEST_CLASS}"
@@ -116,6 +125,10 @@ def replicates(
     Returns
     -------
     (B, 6) float64 array in the order of `INDICES`, each the mean over FITS clusterings; NaN where an index is not defined.
+
+    References
+    ----------
+    mathematics#half-samples
     """
     found = np.full((len(halves), len(INDICES)), np.nan)
     gram = lloyd.gram_matrix(x) if len(x) <= GRAM_ROWS else None

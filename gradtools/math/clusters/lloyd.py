@@ -50,6 +50,10 @@ def kmeans_of_subsets(
     -------
     (B, fits, m) int32 array of labels, in the order of the subset's rows. Labels are from 0; fewer than k occur where a
     subset has fewer distinct rows.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     n_subsets, m = subsets.shape
     found = np.empty((n_subsets, fits, m), np.int32)
@@ -76,7 +80,12 @@ def kmeans_of_subsets(
 
 
 def gram_matrix(x: np.ndarray) -> np.ndarray:
-    """Inner products (N, N) of rows (N, D) about their mean, which keeps the digits of rows far from the origin."""
+    """Inner products (N, N) of rows (N, D) about their mean, which keeps the digits of rows far from the origin.
+
+    References
+    ----------
+    mathematics#clustering-methods
+    """
     centred = np.asarray(x, dtype=np.float64)
     centred = centred - centred.mean(axis=0)
     return centred @ centred.T
@@ -101,6 +110,10 @@ def plus_plus(blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     Returns
     -------
     (B, s, k) int array of rows of the subset.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     n_subsets, m, _ = blocks.shape
     _, s, k, trials = drawn.shape
@@ -153,6 +166,10 @@ def lloyd(blocks: np.ndarray, centres: np.ndarray) -> Starts:
     -------
     Starts
         Of B s starts, subset by subset. An empty cluster takes the row that is farthest from its centre, as in scikit-learn.
+
+    References
+    ----------
+    mathematics#clustering-methods
     """
     n_subsets, m, _ = blocks.shape
     s, k = centres.shape[1:]

@@ -18,7 +18,7 @@ ROUNDING = 1e-13
 
 COMPATS = ("cam", "ones")
 
-# What pytorch-grad-cam adds to a maximum before it divides by it.
+# What pytorch-grad-cam adds to a maximum before it divides by it (mathematics#references-that-can-be-trusted).
 PEER_EPS = 1e-7
 
 

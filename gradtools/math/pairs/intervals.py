@@ -1,4 +1,4 @@
-"""The one rule by which replicates become an interval: percentiles of resamples, or value +- 1.96 sd of half samples (SPEC 6.6)."""
+"""The one rule by which replicates become an interval: percentiles of resamples, or value +- 1.96 sd of half samples."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def interval_of(
 
     References
     ----------
-    SPEC 6.6; D. N. Politis, J. P. Romano, M. Wolf, Subsampling (Springer 1999), ch. 2.
+    mathematics#bootstrap-over-images, mathematics#half-samples; D. N. Politis, J. P. Romano, M. Wolf, Subsampling (Springer 1999), ch. 2.
     """
     replicates = np.asarray(replicates, dtype=np.float64)
     if resampling != HALF_SAMPLES:

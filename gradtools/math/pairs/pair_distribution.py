@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gradtools.math.pairs.pair_auc import COSINE_STEP
 from gradtools.math.rows.vectors import product_block
 
 QUANTILES = {"quantile_05": 0.05, "median": 0.5, "quantile_95": 0.95}
@@ -77,7 +78,9 @@ def rank_agreement(rows, others):
     from scipy import stats
 
     of_pairs = np.triu_indices(len(rows), 1)
-    first, second = (product_block(x, x, "cosine")[of_pairs] for x in (rows, others))
+    first, second = (
+        np.rint(product_block(x, x, "cosine")[of_pairs] / COSINE_STEP) for x in (rows, others)
+    )
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return np.nan
     return float(stats.spearmanr(first, second).statistic)

@@ -23,6 +23,10 @@ def over_images(
         NaN where no row has a value.
     replicates : (B, S) float64 array
         The same draws of images for every call with these images, so that differences are paired.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
     """
     values = np.asarray(values, float)
     known = ~np.isnan(values)
@@ -41,7 +45,12 @@ def over_images(
 
 
 def bounds(replicates: np.ndarray) -> np.ndarray:
-    """Return 95 % percentile intervals, (S, 2); NaN without replicates."""
+    """Return 95 % percentile intervals, (S, 2); NaN without replicates.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
+    """
     if not len(replicates):
         return np.full((replicates.shape[1], 2), np.nan)
     return interval(replicates).reshape(-1, 2)

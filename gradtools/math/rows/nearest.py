@@ -1,16 +1,20 @@
-"""Nearest rows among all rows, block by block: ordered as float32 values, ties by number, whatever the blocks."""
+"""Nearest rows among all rows, block by block: ordered as float64 values, ties by number, whatever the blocks."""
+
+from collections.abc import Iterable
 
 import numpy as np
 
 from gradtools.math.rows.vectors import product_block
 
-NEVER = np.uint64(
-    2**64 - 1
-)  # the key of what is no neighbour: a row itself, rows without a direction
+NOBODY = np.iinfo(np.int64).max  # the number of what is no neighbour; it stands behind all others
+# Rounding noise of float64 products is below these: cosines and correlations to 1e-13, others to 40 bits.
+COSINE_STEP, BITS = 1e-13, 40
 QUANTILE = 0.95
 
 
-def nearest(rows, numbers, blocks, k, metric):
+def nearest(
+    rows: np.ndarray, numbers: np.ndarray, blocks: Iterable, k: int, metric: str
+) -> tuple[np.ndarray, np.ndarray]:
     """
     The k nearest others of some rows.
 
@@ -21,7 +25,7 @@ def nearest(rows, numbers, blocks, k, metric):
     numbers : (q,) int array
         The number of each among all rows: none is its own neighbour.
     blocks : iterable of ((m, D) float64 array, (m,) int array, (m,) bool array)
-        All rows, prepared, with their numbers (below 2^32) and whether they have no direction and are nobody's neighbour.
+        All rows, prepared, with their numbers and whether they have no direction and are nobody's neighbour.
     k : int
     metric : str
         One of `vectors.METRICS`: the largest similarities, or the smallest distances.
@@ -29,90 +33,126 @@ def nearest(rows, numbers, blocks, k, metric):
     Returns
     -------
     index : (q, k) int32 array, -1 where there are fewer others
-    values : (q, k) float32 array, NaN there; equal values stand in order of index
+    values : (q, k) float32 array, NaN there; values equal in float64 stand in order of index
 
     References
     ----------
     mathematics#nearest-samples
     """
-    best = np.full((len(rows), k), NEVER)
+    best, whose = np.full((len(rows), k), np.inf), np.full((len(rows), k), NOBODY)
     for others, their_numbers, degenerate in blocks:
-        values = _rising(product_block(rows, others, metric), metric)
+        values = stepped(product_block(rows, others, metric), metric)
         values[:, degenerate] = np.inf
         values[np.asarray(numbers)[:, None] == their_numbers] = np.inf
-        both = np.concatenate([best, _smallest(values, their_numbers, k)], axis=1)
-        best = np.partition(both, k - 1, axis=1)[:, :k]
-    best.sort(axis=1)
-    index, values = (
-        (best & np.uint64(0xFFFFFFFF)).astype("i8"),
-        _floats(best >> np.uint64(32), metric),
-    )
-    missing = best == NEVER
-    return np.where(missing, -1, index).astype("i4"), np.where(missing, np.float32(np.nan), values)
+        parts = zip((best, whose), _smallest(values, their_numbers, k))
+        both, theirs = (np.concatenate(part, axis=1) for part in parts)
+        order = np.lexsort((theirs, both), axis=1)[:, :k]
+        best, whose = (np.take_along_axis(part, order, axis=1) for part in (both, theirs))
+    missing = np.isinf(best)
+    values = (best if metric == "euclidean" else -best) + 0.0
+    return np.where(missing, -1, whose).astype("i4"), np.where(missing, np.nan, values).astype("f4")
 
 
-def _rising(values, metric):
-    """Values as float32 of which the smallest is the nearest; -0 is 0."""
-    values = np.asarray(values, "f4")
-    return (values if metric == "euclidean" else -values) + np.float32(0)
-
-
-def _smallest(values, numbers, k):
-    """Keys (q, c) of the k smallest of each row of `_rising` values, and of those equal to the last; infinite ones are never nearest."""
-    last = np.partition(values, min(k, values.shape[1]) - 1, axis=1)[:, min(k, values.shape[1]) - 1]
-    row, column = np.nonzero((values <= last[:, None]) & (values < np.inf))
-    count = np.bincount(row, minlength=len(values))
-    place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    found = np.full((len(values), count.max(initial=0)), NEVER)
-    found[row, place] = _keys(values[row, column], np.asarray(numbers)[column])
-    return found
-
-
-def keys(values, numbers, metric):
+def stepped(values: np.ndarray, metric: str) -> np.ndarray:
     """
-    Whole numbers that sort as values do, the nearest first, and by number where these are equal as float32.
+    Values of which the smallest is the nearest, float64, in steps that merge rounding noise and nothing else.
 
     Parameters
     ----------
     values : (q, m) float array
-    numbers : (m,) int array
+        Similarities or distances; cosines and correlations are rounded to 1e-13, others to 40 bits.
 
     Returns
     -------
-    (q, m) uint64 array: the order of the value above, the number below.
+    (q, m) float64 array; -0 is 0.
 
     References
     ----------
     mathematics#nearest-samples
     """
-    return _keys(_rising(values, metric), numbers)
+    values = np.asarray(values, np.float64) * (1 if metric == "euclidean" else -1)
+    if metric in ("cosine", "correlation"):
+        return np.rint(values / COSINE_STEP) * COSINE_STEP + 0.0
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(mantissa, BITS)), exponent - BITS) + 0.0
 
 
-def _keys(values, numbers):
-    """The same of `_rising` values."""
-    bits = values.view("u4")
-    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    return ordered.astype("u8") << np.uint64(32) | np.asarray(numbers).astype("u8")
+def ranked(values: np.ndarray, numbers: np.ndarray, metric: str) -> np.ndarray:
+    """Order (m,) of values (m,), the nearest first, equal ones by number.
 
-
-def _floats(ordered, metric):
-    """The float32 values of the upper halves of keys."""
-    ordered = ordered.astype("u4")
-    values = np.where(ordered >> 31, ordered & np.uint32(0x7FFFFFFF), ~ordered).view("f4")
-    return values if metric == "euclidean" else -values + np.float32(0)
-
-
-def floor(row, blocks, metric, permutations, seed=0):
+    References
+    ----------
+    mathematics#nearest-samples
     """
-    How near the nearest row is to a row whose values have been shuffled: what is no nearer says nothing.
+    return np.lexsort((numbers, stepped(values, metric)))
+
+
+def _smallest(values, numbers, k):
+    """The k smallest of each row and those equal to the last, (q, c) values and numbers; infinite ones are never nearest."""
+    last = np.partition(values, min(k, values.shape[1]) - 1, axis=1)[:, min(k, values.shape[1]) - 1]
+    row, column = np.nonzero((values <= last[:, None]) & (values < np.inf))
+    count = np.bincount(row, minlength=len(values))
+    place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    shape = len(values), count.max(initial=0)
+    found, whose = np.full(shape, np.inf), np.full(shape, NOBODY)
+    found[row, place] = values[row, column]
+    whose[row, place] = np.asarray(numbers)[column]
+    return found, whose
+
+
+def shuffled_values(row: np.ndarray, permutations: int, seed: int = 0) -> np.ndarray:
+    """A row whose values have been shuffled among its dimensions, (D,) -> (permutations, D): right where these are exchangeable.
+
+    References
+    ----------
+    mathematics#neighbour-floor
+    """
+    random = np.random.default_rng(seed)
+    return random.permuted(np.tile(row, (permutations, 1)), axis=1)
+
+
+def shuffled_samples(
+    blocks: Iterable[np.ndarray], n: int, permutations: int, seed: int = 0
+) -> np.ndarray:
+    """
+    Rows each of whose values is that of a random sample in the same dimension: every dimension keeps its distribution.
 
     Parameters
     ----------
-    row : (D,) float64 array
-        Prepared.
+    blocks : iterable of (m, D) float64 arrays
+        n rows in all.
+    n, permutations, seed : int
+
+    Returns
+    -------
+    (permutations, D) float64 array; what all rows share is in it too.
+
+    References
+    ----------
+    mathematics#neighbour-floor
+    """
+    drawn, found, start = None, None, 0
+    for rows in blocks:
+        if drawn is None:
+            shape = permutations, rows.shape[1]
+            drawn, found = np.random.default_rng(seed).integers(n, size=shape), np.empty(shape)
+        at, dimension = np.nonzero((drawn >= start) & (drawn < start + len(rows)))
+        found[at, dimension] = rows[drawn[at, dimension] - start, dimension]
+        start += len(rows)
+    return np.empty((0, 0)) if found is None else found
+
+
+def floor(chance: np.ndarray, blocks: Iterable[np.ndarray], metric: str) -> float:
+    """
+    How near the nearest row is to a row made by chance: what is no nearer says nothing.
+
+    Parameters
+    ----------
+    chance : (P, D) float64 array
+        From `shuffled_samples` or `shuffled_values`, prepared.
     blocks : iterable of (m, D) float64 arrays
         The other rows, prepared.
-    permutations : int
+    metric : str
 
     Returns
     -------
@@ -123,13 +163,11 @@ def floor(row, blocks, metric, permutations, seed=0):
     ----------
     mathematics#neighbour-floor
     """
-    random = np.random.default_rng(seed)
-    shuffled = random.permuted(np.tile(row, (permutations, 1)), axis=1)
     far = metric == "euclidean"
-    best = np.full(permutations, np.inf if far else -np.inf)
+    best = np.full(len(chance), np.inf if far else -np.inf)
     for others in blocks:
-        if len(others):
-            values = product_block(shuffled, others, metric)
+        if len(others) and len(chance):
+            values = product_block(chance, others, metric)
             best = (
                 np.minimum(best, values.min(axis=1))
                 if far

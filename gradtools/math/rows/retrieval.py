@@ -14,14 +14,16 @@ DRAWS = 1000, 10_000  # of the places of a tied vote: the least, and the most
 DRAWN_VOTES = 10**6  # labels x draws, between these two
 
 
-def scores(similar, own, labels, k, seed=0):
+def scores(
+    similar: np.ndarray, own: np.ndarray, labels: np.ndarray, k: int, seed: int = 0
+) -> dict[str, np.ndarray]:
     """
     Measures of some queries over their candidates.
 
     Parameters
     ----------
     similar : (q, n) float array
-        Larger is nearer; compared as float32. -inf in one place a row: the query itself, which is no candidate.
+        Larger is nearer; equal ones are ties (`nearest.stepped` merges rounding noise). -inf in one place a row: the query itself, which is no candidate.
     own : (q,) int array
         Labels of the queries.
     labels : (n,) int array
@@ -40,7 +42,7 @@ def scores(similar, own, labels, k, seed=0):
     ----------
     mathematics#retrieval
     """
-    similar = np.asarray(similar, "f4")
+    similar = np.asarray(similar)
     order = np.argsort(-similar, axis=1, kind="stable")[:, :-1]
     ranked = np.take_along_axis(similar, order, axis=1)
     found = labels[order]
@@ -146,7 +148,7 @@ def _counted(mask, found, width):
     )
 
 
-def chance(own, labels, k, seed=0):
+def chance(own: np.ndarray, labels: np.ndarray, k: int, seed: int = 0) -> dict[str, np.ndarray]:
     """
     What the measures are where candidates come in random order.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradtools.math.pairs.pair_auc import COSINE_STEP, SORTED_STEPS
 from gradtools.math.pairs.pair_means import ratio
 
 # Variances below this share of the mean square are rounding: the values are constant.
@@ -154,6 +155,26 @@ def influence(sums):
 def triangle(matrix):
     """Values of the pairs i < j, (n (n - 1) / 2,), of an (n, n) matrix (mathematics#rsa)."""
     return matrix[np.triu_indices(len(matrix), 1)]
+
+
+def stepped(matrix: np.ndarray, metric: str) -> np.ndarray:
+    """
+    Similarities in whole steps, as pair AUC counts them: equal values have equal ranks whatever the rounding of products.
+
+    Parameters
+    ----------
+    matrix : (n, n) float64 array
+    metric : str
+        cosine and correlation: steps of 1e-6; others: the largest value over 2^40.
+
+    References
+    ----------
+    mathematics#rsa
+    """
+    if metric in ("cosine", "correlation"):
+        return np.rint(matrix / COSINE_STEP)
+    largest = np.abs(matrix).max(initial=0)
+    return np.rint(matrix * (SORTED_STEPS / largest)) if largest > 0 else matrix
 
 
 def ranked(matrix):

@@ -15,8 +15,8 @@ from gradtools.math.trees.cutting import (
     top,
 )
 from gradtools.math.trees.merging import (
-    COMPATIBLE,
     DIVERGENCES,
+    LINKED_ON,
     METHODS,
     METRICS,
     ORDERS,
@@ -29,7 +29,7 @@ from gradtools.math.trees.newick import newick
 from gradtools.math.trees.stability import Stability, jaccard, shuffled_cophenetic, stability
 
 __all__ = [
-    "COMPATIBLE",
+    "LINKED_ON",
     "DIVERGENCES",
     "METHODS",
     "METRICS",

@@ -5,7 +5,7 @@ import numpy as np
 from gradtools.errors import UsageError
 
 COLOURED_SHARE = 0.7  # scipy's default threshold of the colours, as a share of the largest height
-SEED_THRESHOLD = 2.0  # the seed's
+PUBLISHED_THRESHOLD = 2.0  # of the blog post
 
 
 def leaves(merges, node=None):
@@ -129,7 +129,7 @@ def threshold(merges, on="rows"):
     ----------
     on : str
         rows: scipy's share of the way from the lowest merge to the highest (scipy starts at 0, where long rows never merge);
-        seed, intent: the seed's 2.
+        as-published, as-meant: the blog post's 2.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def threshold(merges, on="rows"):
     mathematics#linkage-and-cuts
     """
     lowest, highest = float(merges[0, 2]), float(merges[-1, 2])
-    return lowest + COLOURED_SHARE * (highest - lowest) if on == "rows" else SEED_THRESHOLD
+    return lowest + COLOURED_SHARE * (highest - lowest) if on == "rows" else PUBLISHED_THRESHOLD
 
 
 def around(merges, leaf, least=2):

@@ -17,7 +17,7 @@ METHODS = (
     "weighted",
 )  # heights never fall from a cluster to one that holds it
 DIVERGENCES = ("KLD", "JSD")  # of maps: the larger, the less alike
-COMPATIBLE = ("rows", "seed", "intent")
+LINKED_ON = ("rows", "as-published", "as-meant")
 ORDERS = ("optimal", "none")
 ROUNDING = 1e-5  # of stored float32: eigenvalues, asymmetry, and what a similarity may exceed 1 by
 
@@ -30,7 +30,7 @@ def distances(rows, metric="euclidean", method="ward", on="rows"):
     ----------
     rows : (N, D) array
     metric : str
-        One of METRICS; the seed's two variants take cosine.
+        One of METRICS; the blog post's two variants take cosine.
     method, on : str
         As for `distances_from_matrix`.
 
@@ -59,8 +59,8 @@ def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
         One of METHODS. Ward assumes Euclidean distances, so it takes sqrt(2 (1 - s)), for cosines the distance of the unit rows,
         and sqrt(JSD), which is one as well (Fuglede & Topsoe 2004); the others take 1 - s, and divergences as they are.
     on : str
-        rows; or the seed's, of cosines: `seed` as written, whose uncondensed (1 - s)/2 linkage reads as N observations in R^N,
-        and `intent` as meant, (1 - s)/2 less its minimum (mathematics#trees-as-published-and-as-meant).
+        rows; or the blog post's, of cosines: `as-published`, whose uncondensed (1 - s)/2 linkage reads as N observations in R^N,
+        and `as-meant`, (1 - s)/2 less its minimum (mathematics#trees-as-published-and-as-meant).
 
     Returns
     -------
@@ -69,17 +69,17 @@ def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
     Raises
     ------
     UsageError
-        An unknown name, `seed` or `intent` of anything but cosines, or Ward of similarities that are not Euclidean.
+        An unknown name, `as-published` or `as-meant` of anything but cosines, or Ward of similarities that are not Euclidean.
     GradtoolsError
         Fewer than two samples, NaN, an asymmetric matrix, or similarities above 1.
     """
     matrix = np.array(matrix, dtype=np.float64)
     _check(matrix, metric, method, on)
-    if on == "seed":
+    if on == "as-published":
         return _between_rows(matrix)
     first, second = np.triu_indices(len(matrix), 1)
     above = matrix[first, second]
-    if on == "intent":
+    if on == "as-meant":
         return (1 - above) / 2 - ((1 - above) / 2).min()
     if metric == "euclidean":
         return above
@@ -109,7 +109,7 @@ def _apart(divergences, metric, method):
 
 
 def _between_rows(cosines):
-    """Euclidean distances between the rows of (1 - s)/2, as the seed's linkage sees them."""
+    """Euclidean distances between the rows of (1 - s)/2, as linkage takes an uncondensed matrix."""
     from scipy.spatial.distance import pdist
 
     half = (1 - cosines) / 2
@@ -125,7 +125,7 @@ def _is_euclidean(similarities):
 
 
 def _check(matrix, metric, method, on):
-    for value, known, name in ((method, METHODS, "linkage"), (on, COMPATIBLE, "linkage-on")):
+    for value, known, name in ((method, METHODS, "linkage"), (on, LINKED_ON, "linkage-on")):
         if value not in known:
             raise UsageError(f"--{name} {value}: write one of {', '.join(known)}")
     if on != "rows" and metric not in ("cosine", "correlation"):

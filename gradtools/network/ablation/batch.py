@@ -14,15 +14,15 @@ from gradtools.store import paths
 TOLERANCE = 1e-4  # of the score: float32 rounding of a whole sum
 
 
-def run_batch(plan, pixels, slots):
+def run_batch(plan, pixels, labels, numbers):
     """Outputs, reductions and measured effects of a batch of images.
 
     Parameters
     ----------
     plan : plan.Plan
     pixels : (B, 3, H, W) u8 or float array
-    slots : (B, 2) int array
-        Each image's label and number.
+    labels, numbers : (B,) int arrays
+        Random channels are drawn by an image's number, however the images are cut into batches.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def run_batch(plan, pixels, slots):
         trunks = [stack.enter_context(taps.tail.recorded(place.tail, x)) for place in plan.places]
         read = stack.enter_context(kernels.inputs(job.network, plan.places))
         logits, tapped, cosine = passes.forward(job, x, plan.every_tap)
-    score, classes = _score(job, logits, job.target, slots[:, 0], cosine)
+    score, classes = _score(job, logits, job.target, labels, cosine)
     gradients = taps.gradients(
         score, {place.tap.name: tapped[place.tap.name] for place in plan.places}, retain=bool(read)
     )
@@ -53,7 +53,7 @@ def run_batch(plan, pixels, slots):
             for key, column in passes.reductions.over_positions(maps, slopes).items()
         }
         asked = [
-            _asking(job, place, trunk, image, int(slots[image, 0]), int(classes[image]))
+            _asking(job, place, trunk, image, int(labels[image]), int(classes[image]))
             for image in range(len(x))
         ]
         rows = [
@@ -64,7 +64,7 @@ def run_batch(plan, pixels, slots):
                 tapped[name][image : image + 1].detach(),
                 slopes[image : image + 1],
                 {key: part[image : image + 1] for key, part in reduced.items()},
-                int(slots[image, 1]),
+                int(numbers[image]),
             )
             for image in range(len(x))
         ]
@@ -104,7 +104,7 @@ def _image(plan, place, ask, activation, slopes, reduced, number):
     """Everything measured of one image at one tap, by dataset."""
     maps, _ = taps.to_chw(activation, place.tap)
     values = {}
-    for name, fill in _fills(plan.job.options.fill, reduced, place).items():
+    for name, fill in _fills(plan.job.options.ablate, reduced, place).items():
         drop = (
             _by_contribution(name, fill, slopes, reduced["contribution"][0])
             if place.linear

@@ -113,7 +113,7 @@ def make(image_list, model, options, say=print, member=None, dataset_mean=None):
             tap,
             example,
             made.get(tap, ()),
-            dataset_mean(tap.name) if "dataset" in options.fill else None,
+            dataset_mean(tap.name) if "dataset" in options.ablate else None,
             say,
         )
         for tap in chosen
@@ -127,7 +127,7 @@ def _check(options):
         raise UsageError(
             "--score logprob is never above 0, and subsets and curves are shares of the full score: take logit or prob"
         )
-    unknown = [fill for fill in options.fill if fill not in FILLS]
+    unknown = [fill for fill in options.ablate if fill not in FILLS]
     if unknown:
         raise UsageError(f"--ablate {unknown[0]}: there are {', '.join(FILLS)}")
 

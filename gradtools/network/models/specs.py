@@ -4,7 +4,6 @@ torchvision is imported only for its own names: that costs as much as importing 
 """
 
 import dataclasses
-import difflib
 import importlib
 import importlib.util
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError, UsageError, suggest
 from gradtools.network.models import preprocessing
 
 AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers that only training reads
@@ -75,13 +74,10 @@ def _torchvision(name, asked):
 
     known = models.list_models(module=models)
     if name.lower() not in known:
-        near = ", ".join(difflib.get_close_matches(name.lower(), known, 3))
-        hint = (
-            f"near names are {near}"
-            if near
-            else "others are file.py:callable or package.module:callable"
+        raise UsageError(
+            f"model {name}: torchvision has no such classifier (others are file.py:callable or package.module:callable); "
+            f"{suggest(name, known)}"
         )
-        raise UsageError(f"model {name}: torchvision has no such classifier; {hint}")
     every = models.get_model_weights(name)
     named = {weights.name.lower(): weights for weights in every}
     weights = named.get(asked.lower(), every.DEFAULT)
@@ -174,10 +170,7 @@ def _python(spec, namespace, name):
             for key, value in vars(namespace).items()
             if callable(value) and not key.startswith("_")
         ]
-        near = difflib.get_close_matches(name, known, 3, 0.4) or known[:6]
-        raise UsageError(
-            f"model {spec}: {where} has no callable {name!r}; it has {', '.join(near) or 'none'}"
-        )
+        raise UsageError(f"model {spec}: {where} has no callable {name!r}; {suggest(name, known)}")
     rules = getattr(namespace, "PREPROCESS", None)
     if rules is None:
         rules = getattr(namespace, "preprocess", None)

@@ -1,9 +1,9 @@
-"""What every pass of a network over images shares: preparation, one forward pass, the walk over blocks, the samples' columns.
+"""What every pass of a network over images shares: preparation, one forward pass, blocks of images, the samples' columns.
 
-job = jobs.prepare(image_list, model, options)
+job = passes.prepare(image_list, model, options)
 with store.grow(...) as part:
-    jobs.walk(part, job, run)           # run(pixels, label) gives the values of a batch
-    jobs.judge_skipped(part, len(image_list.ids), "1%")
+    passes.compute(part, job, run, part.growth.blocks)  # run(pixels, labels, numbers) gives the arrays of a batch
+    passes.judge_skipped(part, len(image_list.ids), allowed)
 """
 
 from gradtools.network.passes import reductions, schema
@@ -12,11 +12,12 @@ from gradtools.network.passes.loop import (
     TooManySkipped,
     allowance,
     block,
+    compute,
+    computing,
     judge_skipped,
     use_threads,
-    walk,
 )
-from gradtools.network.passes.plan import Job, Options, prepare
+from gradtools.network.passes.plan import Job, Options, keep_freed_memory, prepare
 
 __all__ = [
     "Job",
@@ -26,14 +27,16 @@ __all__ = [
     "answers",
     "array",
     "block",
+    "compute",
+    "computing",
     "forward",
     "inputs",
     "judge_skipped",
+    "keep_freed_memory",
     "outputs",
     "prepare",
     "reductions",
     "schema",
     "use_threads",
-    "walk",
     "with_cosine",
 ]

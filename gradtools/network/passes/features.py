@@ -1,6 +1,7 @@
 """Features of one batch: one forward pass, one backward pass for all taps, reductions over positions."""
 
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -76,15 +77,17 @@ def _tap_values(tap, activation, gradient, options):
     return values | {f"{where}/{name}": array(column) for name, column in reduced.items()}
 
 
-def parallel_shares(job: passes.Job, read, count: int, block: int = 4096) -> dict[str, float]:
-    """Share of an extraction's rows whose gradient has the direction of the class row it is about (SPEC 0, head probe).
+def parallel_shares(
+    job: passes.Job, read: Callable, kept: np.ndarray, block: int = 4096
+) -> dict[str, float]:
+    """Share of an extraction's rows whose gradient has the direction of the class row it is about (mathematics#gradient-at-the-head).
 
     Parameters
     ----------
     read : callable
         `read(path, start, stop)` gives stored rows.
-    count : int
-        Rows there are.
+    kept : (N,) bool array
+        Which of the rows are of images that could be read.
 
     Returns
     -------
@@ -93,14 +96,13 @@ def parallel_shares(job: passes.Job, read, count: int, block: int = 4096) -> dic
     """
     shares = {}
     for tap in _comparable(job):
-        found = [
-            _parallel(
-                read(paths.tap(tap.name, "gradient"), start, min(start + block, count)),
-                job.model.head.weight[read(paths.TARGET, start, min(start + block, count))],
-            )
-            for start in range(0, count, block)
-        ]
-        same, rows = (sum(numbers) for numbers in zip(*found))
+        same = rows = 0
+        for start in range(0, len(kept), block):
+            stop, own = min(start + block, len(kept)), kept[start : start + block]
+            gradient = read(paths.tap(tap.name, "gradient"), start, stop)[own]
+            classes = read(paths.TARGET, start, stop)[own]
+            parallel, with_gradient = _parallel(gradient, job.model.head.weight[classes])
+            same, rows = same + parallel, rows + with_gradient
         if rows:
             shares[tap.name] = same / rows
     return shares

@@ -73,7 +73,7 @@ def _cosine(job, embedding):
 
 
 def first_not_finite(job: Job, pixels: np.ndarray) -> str | None:
-    """Name of the first module, in order of completion, whose output is not finite for pixels (1, C, H, W); None where every one is."""
+    """Name of the first module, in order of completion, whose output is not finite for pixels (1, C, H, W); None where every one is (mathematics#finite-values)."""
     return models.first_not_finite(job.network, inputs(pixels, job))
 
 

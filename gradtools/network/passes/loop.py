@@ -1,18 +1,21 @@
-"""The walk over a job's images: read ahead, computed batch by batch, committed block by block, from where it was stopped."""
+"""Blocks of images: read ahead, computed batch by batch; and what is done about images that cannot be read."""
 
 import contextlib
 import math
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
-from gradtools import images, interrupt
+from gradtools import images, interrupt, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network.passes.forward import first_not_finite
+from gradtools.network.passes.plan import Job
 from gradtools.network.passes.schema import REDUCTIONS
 from gradtools.store import paths
 
 BLOCK = 256  # entries committed at once, about
+Arrays = dict[str, np.ndarray]
 
 
 class TooManySkipped(GradtoolsError):
@@ -33,68 +36,104 @@ def block(batch_size):
     return batch_size * max(1, BLOCK // batch_size)
 
 
-def walk(
-    part,
-    job,
-    run,
+@contextlib.contextmanager
+def computing(
+    part: store.Part,
+    job: Job,
+    run: Callable[[np.ndarray, np.ndarray, np.ndarray], Arrays],
+    blocks: Sequence[store.Block],
     *,
-    listed=None,
-    first=0,
-    width=1,
-    batch_size=None,
-    workers=2,
-    say=print,
-    progress=None,
-):
-    """Go over the entries from the first that is not committed.
+    listed: images.ImageList | None = None,
+    first: int = 0,
+    width: int = 1,
+    batch_size: int | None = None,
+    workers: int = 2,
+    say: Callable[[str], None] = print,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Iterator[Callable[[store.Block], Arrays]]:
+    """Yield a function that computes the arrays of one block of images; reading and decoding go ahead through the blocks.
 
     Parameters
     ----------
     part : store.Part
     job : Job
     run : callable
-        Takes pixels (width * n, 3, H, W) and label (width * n,), gives the values of n entries by path.
+        Takes pixels (width * n, 3, H, W), labels (width * n, ...) and the images' numbers in the list (width * n,), gives the arrays
+        of n entries by path.
+    blocks : sequence of store.Block
+        Those that will be asked for, in this order.
     listed : images.ImageList, optional
         By default the job's.
     first : int
-        The job's entry that the list begins with.
+        The entry that the list begins with.
     width : int
         Images of an entry.
     batch_size : int, optional
         Images computed at once, a multiple of the width; by default the job's.
-    say : callable
-        Takes one line for the user.
-    progress : callable
-        `progress(total, done)` gives a context manager that yields `advance(n)`.
+    advance : callable
+        Told of the entries of every batch.
     """
     listed, size = listed or job.images, batch_size or job.options.batch_size
-    total, start = len(listed.ids) // width, part.committed - first
-    waiting = []
-    stream = images.batches(
-        listed, job.model.preprocess, size, start=start * width, workers=workers
-    )
-    with contextlib.closing(stream), (progress or interrupt.unwatched)(total, start) as advance:
-        for batch in stream:
+    spans = [((block.start - first) * width, (block.stop - first) * width) for block in blocks]
+    stream = images.batches(listed, job.model.preprocess, size, spans, workers)
+
+    def compute(block: store.Block) -> Arrays:
+        done: list[Arrays] = []
+        while sum(len(arrays[store.UNREADABLE]) for arrays in done) < len(block):
+            batch = next(stream)
             values = _halved_on_need(part, run, listed, batch, width, job.options.device, say)
             _check_finite(values, batch, listed, width, job)
-            if width == 1:
-                values |= {
-                    paths.DIGEST: batch.digests,
-                    paths.HEIGHT: batch.heights,
-                    paths.WIDTH: batch.widths,
-                }
-                for path in batch.ending_early.values():
-                    say(f"{path} ends early: read as far as it goes (--strict refuses it)")
-                for place, reason in batch.reasons.items():
-                    if listed.images[place]:
-                        say(f"skipped {reason}")
-            marked = batch.unreadable.reshape(-1, width).any(axis=1)
-            waiting.append((values, marked))
-            if sum(len(entries) for _, entries in waiting) >= part.block:
-                _commit(part, waiting)
-            advance(len(marked))
-        if waiting:
-            _commit(part, waiting)
+            done.append(values | _read(batch, listed, width, say))
+            advance(len(done[-1][store.UNREADABLE]))
+        return {path: np.concatenate([arrays[path] for arrays in done]) for path in done[0]}
+
+    with contextlib.closing(stream):
+        yield compute
+
+
+def compute(
+    part: store.Part,
+    job: Job,
+    run: Callable,
+    blocks: Sequence[store.Block],
+    *,
+    progress: Callable | None = None,
+    **how,
+) -> None:
+    """Compute and keep the blocks that are left of a pass over images (see `computing`).
+
+    Parameters
+    ----------
+    blocks : sequence of store.Block
+        All of the pass.
+    how
+        More parameters of `computing`.
+    """
+    done = {block.number for block in blocks} - {block.number for block in part.left}
+    left = [block for block in blocks if block.number not in done]
+    total = sum(map(len, blocks))
+    with (progress or interrupt.unwatched)(total, total - sum(map(len, left))) as advance:
+        with computing(part, job, run, left, advance=advance, **how) as of_block:
+            for block in left:
+                part.commit(block, of_block(block))
+
+
+def _read(batch, listed, width, say):
+    """What the store keeps of reading a batch: which entries have no image; where an entry is one image, its digest and size."""
+    marked = batch.unreadable.reshape(-1, width).any(axis=1)
+    if width > 1:
+        return {store.UNREADABLE: marked}
+    for path in batch.ending_early.values():
+        say(f"{path} ends early: read as far as it goes (--strict refuses it)")
+    for place, reason in batch.reasons.items():
+        if listed.images[place]:
+            say(f"skipped {reason}")
+    return {
+        store.UNREADABLE: marked,
+        paths.DIGEST: batch.digests,
+        paths.HEIGHT: batch.heights,
+        paths.WIDTH: batch.widths,
+    }
 
 
 def _halved_on_need(part, run, listed, batch, width, device, say):
@@ -107,7 +146,8 @@ def _halved_on_need(part, run, listed, batch, width, device, say):
     while start < entries:
         rows = slice(start * width, min(start + fits, entries) * width)
         try:
-            done.append(run(batch.pixels[rows], listed.labels[batch.start :][rows]))
+            numbers = np.arange(batch.start + rows.start, batch.start + rows.stop)
+            done.append(run(batch.pixels[rows], listed.labels[numbers], numbers))
             _check_rows(part, done[-1], min(fits, entries - start))
             start += fits
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -172,22 +212,19 @@ def _is_finite_kind(path):
     )
 
 
-def _commit(part, waiting):
-    """Write the waiting batches as one block."""
-    values = {path: np.concatenate([batch[path] for batch, _ in waiting]) for path in waiting[0][0]}
-    part.append(values, np.concatenate([marked for _, marked in waiting]))
-    waiting.clear()
-
-
 def judge_skipped(part, total, allowed):
     """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `allowance`)."""
     count = int(part.unreadable[:total].sum())
     if count == total:
         raise GradtoolsError(f"none of the {total} images could be read")
     if count > allowed:
+        way = (
+            "mend them, or allow more with --max-skipped"
+            if part.temporary
+            else f"{part.name} is kept; mend them, or finish it with a larger --max-skipped"
+        )
         raise TooManySkipped(
-            f"{count} of {total} images could not be read, {allowed} allowed: {part.name} is kept; "
-            "mend them, or finish it with a larger --max-skipped"
+            f"{count} of {total} images could not be read, {allowed} allowed: {way}"
         )
 
 

@@ -1,5 +1,7 @@
 """What a pass over the images needs, made and checked before the first block: network, taps, target, verdicts."""
 
+import contextlib
+import ctypes
 import dataclasses
 import math
 
@@ -10,6 +12,8 @@ from gradtools import images
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import labels
 from gradtools.network import models, scores, taps
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,17 @@ class Job:
     width: int  # of the network's output
 
 
+def keep_freed_memory() -> None:
+    """Let the allocator keep what a batch frees for the next one.
+
+    glibc hands large blocks back at once and zeroes them anew, page by page: a fifth of the time of a batch (measured, resnet50).
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        allocator = ctypes.CDLL("libc.so.6")
+        for parameter, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, 2**31 - 1)):
+            allocator.mallopt(parameter, value)
+
+
 def prepare(image_list, model, options, say=print, choose=None, probed=True, member=None):
     """Trace the network, find its taps and probe them; everything that can be wrong is found here.
 
@@ -60,6 +75,7 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
     member : (G, K) u8 array, optional
         Model classes of each data class, where a store knows them; by default they are found by name.
     """
+    keep_freed_memory()
     options = _settled(model, options, say)
     image_list = dataclasses.replace(image_list, value_range=options.value_range)
     _check_score(model, options)

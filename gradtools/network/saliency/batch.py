@@ -131,11 +131,12 @@ def _one_map(one, A, G, score, options):
         maps, undefined = methods.gradcam_plus_plus_literal(
             A, G, score.repeat_interleave(len(A) // len(score))
         )
+        counts = {paths.undefined(one.name): undefined}
     else:
-        maps, undefined = methods.gradcam_plus_plus(A, G)
-    return {
-        paths.maps(one.name): _stored(one, maps, options),
-        paths.undefined(one.name): passes.array(undefined, "i4"),
+        maps, undefined, near = methods.gradcam_plus_plus(A, G)
+        counts = {paths.undefined(one.name): undefined, paths.near_pole(one.name): near}
+    return {paths.maps(one.name): _stored(one, maps, options)} | {
+        path: passes.array(count, "i4") for path, count in counts.items()
     }
 
 

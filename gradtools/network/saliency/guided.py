@@ -1,4 +1,4 @@
-"""Guided backpropagation (Springenberg et al. 2015): every ReLU passes only gradients above 0, and only where its output is above 0."""
+"""Guided backpropagation (Springenberg et al. 2015): every ReLU passes only gradients above 0, and only where its output is above 0 (mathematics#methods-beside-the-methods)."""
 
 import contextlib
 

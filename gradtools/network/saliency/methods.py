@@ -21,7 +21,7 @@ def hirescam(A, G):
 
     References
     ----------
-    Draelos and Carin 2020, eq. 5.
+    Draelos and Carin 2020, eq. 5; mathematics#hirescam.
     """
     return (G * A).sum(1)
 
@@ -41,13 +41,13 @@ def layercam(A, G):
 
     References
     ----------
-    Jiang et al. 2021, eq. 5 and 6 before the ReLU.
+    Jiang et al. 2021, eq. 5 and 6 before the ReLU; mathematics#gam-and-layercam.
     """
     return (G.relu() * A).sum(1)
 
 
 def activation(A, G):
-    """The sum of the activations, a control that knows no class."""
+    """The sum of the activations, a control that knows no class (mathematics#class-discrimination)."""
     return A.sum(1)
 
 
@@ -61,7 +61,12 @@ def negative_gradients(A, G):
     return (-G).relu().sum(1)
 
 
-def gradcam_plus_plus(A, G):
+POLE = 0.01  # distance of 2 + g S from 0 within which a small change of the input moves the map by tens of percent
+
+
+def gradcam_plus_plus(
+    A: torch.Tensor, G: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Grad-CAM++ without its factor exp(s): weight_k = sum_ij ReLU(G_kij) / (2 + G_kij S_k), S_k = sum_ab A_kab.
 
     Y = exp(s) cancels in the alphas and scales the map by one number; where G is 0, so is the weight.
@@ -71,6 +76,8 @@ def gradcam_plus_plus(A, G):
     maps : (N, H, W) tensor
     undefined : (N,) int64 tensor
         Entries with G > 0 whose denominator is not above 0 (at taps before a ReLU): their weight is taken as 0.
+    near_pole : (N,) int64 tensor
+        Entries with G > 0 whose denominator is within POLE of 0, on either side.
 
     References
     ----------
@@ -79,7 +86,8 @@ def gradcam_plus_plus(A, G):
     denominators = 2 + G * A.sum((2, 3), keepdim=True)
     rising, defined = G > 0, denominators > 0
     alphas = torch.where(rising & defined, G / torch.where(defined, denominators, 1), 0)
-    return _weighted(_sum(alphas), A), (rising & ~defined).sum((1, 2, 3))
+    undefined, near = rising & ~defined, rising & (denominators.abs() <= POLE)
+    return _weighted(_sum(alphas), A), undefined.sum((1, 2, 3)), near.sum((1, 2, 3))
 
 
 def gradcam_plus_plus_literal(A, G, score):
@@ -114,13 +122,13 @@ def largest_channel(G):
 
     References
     ----------
-    Simonyan et al. 2014, section 3.1.
+    Simonyan et al. 2014, section 3.1; mathematics#methods-beside-the-methods.
     """
     return G.abs().amax(1)
 
 
 def weights(G):
-    """Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64."""
+    """Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64 (mathematics#grad-cam)."""
     return (G.sum((2, 3), dtype=torch.float64) / (G.shape[2] * G.shape[3])).to(G.dtype)
 
 

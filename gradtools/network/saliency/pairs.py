@@ -1,4 +1,4 @@
-"""Pairs of images: which ones, the vectors they are compared by, and their score."""
+"""Pairs of images: which ones, the vectors they are compared by, and their score (mathematics#gradients-of-pairs)."""
 
 import contextlib
 import csv
@@ -129,15 +129,15 @@ def forward(plan, x, chosen=None):
     output : (2n, K) tensor
     """
     job, head = plan.job, plan.job.model.head
-    pooled = plan.job.options.embedding == "pooled" and head is not None
+    at_head = plan.job.options.embedding == "head-input" and head is not None
     chosen = plan.taps if chosen is None else chosen
     every = list(dict.fromkeys([*chosen, *([plan.embedding] if plan.embedding else [])]))
-    with taps.head_inputs(job.network, head.name) if pooled else contextlib.nullcontext() as read:
+    with taps.head_inputs(job.network, head.name) if at_head else contextlib.nullcontext() as read:
         output, tapped = taps.forward(job.network, x, every)
     if plan.embedding is not None:
         embedding = _vector(*taps.to_chw(tapped[plan.embedding.name], plan.embedding))
     else:
-        embedding = read[-1] if pooled else output
+        embedding = read[-1] if at_head else output
     return embedding.flatten(1), {tap.name: tapped[tap.name] for tap in chosen}, output
 
 
@@ -146,10 +146,34 @@ def _vector(maps, token):
     return maps.mean((2, 3)) if token is None else token
 
 
-def score(embedding, kind):
+def score(embedding: torch.Tensor, kind: str) -> torch.Tensor:
     """Scores of neighbouring rows, cosine or dot product: (2n, D) to (n,)."""
     a, b = embedding[0::2], embedding[1::2]
-    return torch.nn.functional.cosine_similarity(a, b) if kind == "cosine" else (a * b).sum(1)
+    return cosine(a, b) if kind == "cosine" else (a * b).sum(1)
+
+
+def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """
+    Cosine of rows whose gradient does not cancel where they are nearly parallel.
+
+    Parameters
+    ----------
+    a, b : (n, D) tensors
+
+    Returns
+    -------
+    (n,) tensor of their type; 0 where a row is zero.
+
+    References
+    ----------
+    mathematics#gradients-of-pairs: 1 - |u - v|^2 / 2 of unit rows. The gradient by u is then the difference v - u itself,
+    where the products' form subtracts two numbers that agree in all digits of float32.
+    """
+    norms = [row.double().norm(dim=1, keepdim=True) for row in (a, b)]
+    zero = (norms[0] == 0) | (norms[1] == 0)
+    u, v = (row.double() / torch.where(zero, 1, norm) for row, norm in zip((a, b), norms))
+    value = 1 - (u - v).square().sum(1) / 2
+    return torch.where(zero[:, 0], 0, value).to(a.dtype)
 
 
 def images_of(pairs, listed, digests):

@@ -1,4 +1,4 @@
-"""BatchNorm folded into the convolution before it: the same network, in eval mode, with less to compute."""
+"""BatchNorm folded into the convolution before it (mathematics#batchnorm-folding): the same network, in eval mode, with less to compute."""
 
 import collections
 import copy

@@ -5,12 +5,11 @@
 """
 
 import dataclasses
-import difflib
 import fnmatch
 
-from gradtools.errors import UsageError
+from gradtools.errors import UsageError, suggest
 from gradtools.network.taps.automatic import AUTO, outermost
-from gradtools.network.taps.tracing import Call, Trace, with_layout
+from gradtools.network.taps.tracing import Trace, with_layout
 
 LAYOUTS = {"nchw": 4, "nhwc": 4, "tokens": 3, "ncl": 3}  # the number of axes of each
 
@@ -219,9 +218,10 @@ def _unknown(trace, spec, name):
     if name in trace.uncalled:
         return f"tap {spec}: {name} is in the network but does not run as a module; tap one inside it or around it"
     known = list(dict.fromkeys(call.name for call in trace.calls))
-    near = difflib.get_close_matches(name, known, 3, 0.5)
-    hint = f"near names are {', '.join(near)}" if near else f"there are {', '.join(known[:6])}, ..."
-    return f"tap {spec}: the network has no module {name}; {hint}; gradtools layers MODEL lists all"
+    return (
+        f"tap {spec}: the network has no module {name} (gradtools layers MODEL lists all); "
+        f"{suggest(name, known)}"
+    )
 
 
 def _tap(trace, call, relu):

@@ -20,7 +20,7 @@ GROUP = 2**26  # tap values an image at a time: 256 MiB
 class Verdict:
     """What gradients of one class's logit at a tap are, seen on two unrelated inputs.
 
-    `max_error_to_class_row` is max|G - W_c/(HW)|, None where the classifier's rows have another length or there is no
+    `max_error_to_class_row` is max|G - W_c/(HW)| (mathematics#gradient-at-the-head), None where the classifier's rows have another length or there is no
     classifier; `class_weights` tells that it is rounding. `parallel`: the pooled gradient is the class row times a number of each input.
     """
 

@@ -4,121 +4,109 @@ Everything here follows from the gradients, activations and contributions that `
 """
 
 import dataclasses
-import fnmatch
+from collections.abc import Callable, Sequence
 
 from gradtools import interrupt, store
-from gradtools.errors import GradtoolsError, UsageError
-from gradtools.selection import samples
-from gradtools.stages.channels import groups as grouping
+from gradtools.errors import GradtoolsError
+from gradtools.selection import groups as grouping
+from gradtools.selection import names, samples
+from gradtools.selection.channels import ChannelResults
 from gradtools.stages.channels import pictures, profiles, tables
-from gradtools.stages.channels.activating import Activating, check_maps, most_activating
-from gradtools.stages.channels.distribution import Measured, measure
-from gradtools.stages.channels.top import Top, top
+from gradtools.stages.channels.distribution import measure
+from gradtools.stages.channels.top import top
+from gradtools.stages.channels.top_images import check_maps, most_activating
 from gradtools.store import paths, provenance
+from gradtools.store.reading import Store
 from gradtools.tables.wording import RANDOM_WEIGHTS
 
-__all__ = [
-    "Activating",
-    "Found",
-    "Measured",
-    "Options",
-    "Top",
-    "channels",
-    "check_maps",
-    "describe",
-    "most_activating",
-    "taps_of",
-    "top",
-]
+__all__ = ["Options", "channels", "check_maps", "describe", "most_activating", "taps_of", "top"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options of the command that decide the values."""
 
-    tap: tuple = ()  # names and globs of the store's taps; without any all, of one class the last convolution
+    tap: tuple[
+        str, ...
+    ] = ()  # names and globs of the store's taps; without any all, of one class the last convolution
     by: str = "target"  # what a class is: target, label
     of: str | None = None  # one class or image instead of all
-    where: tuple = ()
+    where: tuple[str, ...] = ()
     bins: int = 61
     resamples: int = 1000
     seed: int = 0
     profiles: bool = False  # the output's samples are the channels
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What was measured, over which groups of images."""
-
-    groups: grouping.Groups
-    taps: list  # of Measured
-    pictures: list  # of Pictures: taps that the store has maps of
-    outcomes: list
-    warnings: tuple = ()  # what the values do not mean, a sentence each
-
-
-def channels(source, output, options, *, carry=False, force=False, say=print, progress=None):
+def channels(
+    source: Store,
+    output: str | None,
+    options: Options,
+    *,
+    carry: bool = False,
+    force: bool = False,
+    say: Callable[[str], None] = print,
+    progress: Callable | None = None,
+) -> ChannelResults:
     """Measure the channels of an open store and, where there is an output, write the tables.
 
     Parameters
     ----------
-    source : store.Store
-    output : str or None
+    output
         Path or '-'; None computes only.
-    options : Options
-    carry : bool
+    carry
         Copy everything of the input.
-
-    Returns
-    -------
-    Found
     """
     begun = provenance.begin()
     if output is not None:
         store.check_output(output, force, [source])
-    found = describe(source, options, say=say, progress=progress)
+    results = describe(source, options, say=say, progress=progress)
     if options.profiles and output is not None:
-        profiles.write(source, output, found, options, force=force, begun=begun)
+        profiles.write(source, output, results, options, force=force, begun=begun)
     elif output is not None:
-        with store.create(output, "channels", force=force) as sink:
-            behind = sink.carry(
-                source, found.groups.keep, carry, [outcome.path for outcome in found.outcomes]
-            )
-            if behind:
-                say(
-                    f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
-                )
-            for outcome in found.outcomes:
-                outcome.write(sink)
-            sink.history(
-                [source],
-                provenance.step(
-                    begun, [source], seed=options.seed, rows=int(found.groups.keep.sum())
-                ),
-            )
-    return found
+        _write(source, output, results, options, carry, force, say, begun)
+    return results
 
 
-def describe(source, options, *, say=print, progress=None):
-    """Measure the channels of every tap (see `channels`).
+def _write(source, output, results, options, carry, force, say, begun):
+    """Write the values of every tap and the tables."""
+    groups = results.groups
+    written = [paths.channels(channels.tap) for channels in results.taps]
+    written += [table.path for table in results.tables.values()]
+    with store.create(output, "channels", force=force) as sink:
+        dropped = sink.carry(source, groups.keep, carry, written)
+        if dropped:
+            say(f"not copied (computed from samples excluded here): {', '.join(dropped)}")
+        for channels in results.taps:
+            tables.write_values(sink, channels, groups)
+        for table in results.tables.values():
+            table.write(sink)
+        step = provenance.step(begun, [source], seed=options.seed, rows=int(groups.keep.sum()))
+        sink.history([source], step)
 
-    Returns
-    -------
-    Found
-    """
+
+def describe(
+    source: Store,
+    options: Options,
+    *,
+    say: Callable[[str], None] = print,
+    progress: Callable | None = None,
+) -> ChannelResults:
+    """Measure the channels of every tap (see `channels`)."""
     only_maps = not source.taps and not options.of and pictures.taps_of(source, options.tap)
     chosen = [] if only_maps else taps_of(source, options.tap, options.of is not None)
     groups = _groups(source, options, only_maps)
     warnings = tuple(_warnings(source))
     for line in warnings:
         say(line)
-    found = []
+    measured = []
     with (progress or interrupt.unwatched)(len(chosen), 0, "taps") as advance:
         for tap in chosen:
-            found.append(measure(source, tap, groups, options))
+            measured.append(measure(source, tap, groups, options))
             advance(1)
-    drawn = pictures.describe(source, groups.keep, options)
-    return Found(groups, found, drawn, _outcomes(source, found, drawn, groups, options), warnings)
+    of_pictures = pictures.describe(source, groups.keep, options)
+    results = _tables(source, measured, of_pictures, groups, options)
+    return ChannelResults(groups, measured, of_pictures, results, warnings)
 
 
 def _warnings(source):
@@ -138,8 +126,8 @@ def _groups(source, options, only_maps):
     return grouping.of_every_class(source, options.by, options.where)
 
 
-def _outcomes(source, found, drawn, groups, options):
-    """What goes into the output."""
+def _tables(source, measured, of_pictures, groups, options):
+    """The tables of an output, by name."""
     facts = {
         "by": options.by,
         "resamples": options.resamples,
@@ -147,17 +135,19 @@ def _outcomes(source, found, drawn, groups, options):
         "bins": options.bins,
         "left_out": int((samples.originals(source) & ~groups.keep).sum()),
     }
-    outcomes = [tables.Values(one, groups) for one in found]
-    if found:
-        outcomes += [
-            tables.distribution(found, groups, facts),
-            tables.agreement(found, groups, facts),
+    made = []
+    if measured:
+        made = [
+            tables.distribution(measured, groups, facts),
+            tables.agreement(measured, groups, facts),
         ]
-    return outcomes + ([pictures.outcome(drawn, facts)] if drawn else [])
+    if of_pictures:
+        made.append(pictures.as_table(of_pictures, facts))
+    return {table.method: table for table in made}
 
 
-def taps_of(source, requests=(), one=False):
-    """Taps (list of str) of a store that the requests name, in order of execution; all without a request.
+def taps_of(source: Store, requests: Sequence[str] = (), one: bool = False) -> list[str]:
+    """Return the taps of a store that the requests name, in order of execution; all without a request.
 
     Parameters
     ----------
@@ -181,18 +171,14 @@ def taps_of(source, requests=(), one=False):
         )
     if one and not requests:
         return _automatic(source, "auto:last-conv") or source.taps[-1:]
-    wanted = set()
-    for request in requests or ("*",):
-        named = (
-            _automatic(source, request)
-            if request.startswith("auto:")
-            else fnmatch.filter(source.taps, request)
-        )
-        if not named:
-            raise UsageError(
-                f"--tap {request}: {source.name} has {', '.join(source.taps)}; gradtools extract --tap {request} adds more"
-            )
-        wanted |= set(named)
+    wanted = names.resolve(
+        requests or ("*",),
+        source.taps,
+        lambda request: (
+            f"--tap {request}: {source.name} has no such tap (gradtools extract --tap {request} adds it)"
+        ),
+        expand=lambda request: _automatic(source, request),
+    )
     return [tap for tap in source.taps if tap in wanted]
 
 

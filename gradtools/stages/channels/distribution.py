@@ -1,56 +1,17 @@
 """What the channels of one tap are like: in two passes over the stored rows, for every group of images at once."""
 
-import dataclasses
-
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.math.channels import channel_values
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import features
+from gradtools.selection.channels import Means, TapChannels
 from gradtools.store import paths
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 INPUTS = ("gradient", "activation", "contribution")
 DESCRIBED = ("gradient", "contribution")
-
-
-@dataclasses.dataclass(frozen=True)
-class Means:
-    """Means over the images of every group, (G, S), and their intervals (G, S, 2), NaN where one image has no spread."""
-
-    value: np.ndarray
-    bounds: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """The channels of a tap.
-
-    Attributes
-    ----------
-    tap : str
-    images : (G,) int array
-        Of each group.
-    values : dict of str to (G, C) float64 array
-        By ranking: what channels are ranked by, in the mean over the images of each group.
-    distribution : dict of str to Means
-        By kind (gradient, contribution): `math.channels.STATISTICS` of the channels of an image.
-    histograms : dict of str to (edges (bins + 1,), counts (G, bins))
-        Of all channels of all images of a group.
-    agreement : Means
-        Spearman of each ranking with the contribution, image by image.
-    tied : (G, R) float64 array
-        Share of the channels that have a value in common with another, by ranking.
-    """
-
-    tap: str
-    images: np.ndarray
-    values: dict
-    distribution: dict
-    histograms: dict
-    agreement: Means
-    tied: np.ndarray
 
 
 def measure(source, tap, groups, options):
@@ -66,7 +27,7 @@ def measure(source, tap, groups, options):
 
     Returns
     -------
-    Measured
+    TapChannels
 
     Raises
     ------
@@ -82,7 +43,7 @@ def measure(source, tap, groups, options):
     members = list(groups.members())
     images = np.array([len(chosen) for chosen in members])
     sums, counts, of_images = _summed(source, tap, groups, edges, options.seed)
-    return Measured(
+    return TapChannels(
         tap,
         images,
         {name: total / images[:, None] for name, total in sums.items()},

@@ -1,26 +1,18 @@
 """What the pictures of pytorch-cnn-visualizations show, measured on stored maps of all, positive and negative channels."""
 
-import dataclasses
-import fnmatch
+from collections.abc import Sequence
 
 import numpy as np
 
 from gradtools.math.maps import ones
-from gradtools.selection import maps
-from gradtools.stages.channels.distribution import Means, means_over_images
+from gradtools.selection import maps, names
+from gradtools.selection.channels import Pictures
+from gradtools.selection.results import Facts, Result
+from gradtools.stages.channels.distribution import means_over_images
 from gradtools.stages.channels.tables import table
 from gradtools.store import paths
 
 METHODS = ("gradcam", "gradcam-positive", "gradcam-negative")
-
-
-@dataclasses.dataclass(frozen=True)
-class Pictures:
-    """Of one tap: `math.ones.STATISTICS`, the means over so many images."""
-
-    tap: str
-    images: int
-    means: Means
 
 
 def describe(source, keep, options):
@@ -54,11 +46,11 @@ def describe(source, keep, options):
     return found
 
 
-def outcome(found, facts):
-    """The table of pictures, an `Outcome`: a row a tap and statistic."""
+def as_table(measured: Sequence[Pictures], facts: Facts) -> Result:
+    """Return the table of pictures: a row a tap and statistic."""
     rows = [
         (one.tap, one.images, name, one.means.value[0, place], *one.means.bounds[0, place])
-        for one in found
+        for one in measured
         for place, name in enumerate(ones.STATISTICS)
     ]
     names = ("tap", "images", "statistic", "value", "low", "high")
@@ -78,7 +70,7 @@ def taps_of(source, requests):
         tap
         for tap in taps
         if all(f"{method}@{tap}" in source.maps for method in METHODS)
-        and (not requests or any(fnmatch.fnmatch(tap, request) for request in requests))
+        and (not requests or any(names.match(request, [tap]) for request in requests))
     ]
 
 

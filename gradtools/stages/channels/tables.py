@@ -1,66 +1,47 @@
 """What was measured of channels, as the tables and datasets of a store."""
 
-import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from gradtools.math.channels.channel_values import STATISTICS
-from gradtools.selection.results import Result
+from gradtools.selection.channels import TapChannels
+from gradtools.selection.groups import Groups
+from gradtools.selection.results import Facts, Result
 from gradtools.store import paths
+from gradtools.store.writing import Sink
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 
-@dataclasses.dataclass(frozen=True)
-class Values:
-    """The values that the channels of a tap are ranked by, and their histograms, for every group of images."""
-
-    measured: object
-    groups: object
-
-    @property
-    def path(self):
-        """Its group in the store."""
-        return paths.channels(self.measured.tap)
-
-    def write(self, sink):
-        """Write it into an open store."""
-        sink.put(f"{self.path}/class", self.groups.every_name)
-        sink.put(f"{self.path}/images", self.measured.images.astype("i4"))
-        for name, values in self.measured.values.items():
-            sink.put(f"{self.path}/{name}", values.astype("f4"))
-        for kind, (edges, counts) in self.measured.histograms.items():
-            where = paths.channels(self.measured.tap, f"{kind}_histogram")
-            sink.put(f"{where}/count", counts)
-            sink.put(f"{where}/low", edges[:-1])
-            sink.put(f"{where}/high", edges[1:])
+def write_values(sink: Sink, channels: TapChannels, groups: Groups) -> None:
+    """Write the values that the channels of a tap are ranked by, and their histograms, for every group of images."""
+    where = paths.channels(channels.tap)
+    sink.put(f"{where}/class", groups.every_name)
+    sink.put(f"{where}/images", channels.images.astype("i4"))
+    for name, values in channels.values.items():
+        sink.put(f"{where}/{name}", values.astype("f4"))
+    for kind, (edges, counts) in channels.histograms.items():
+        histogram = paths.channels(channels.tap, f"{kind}_histogram")
+        sink.put(f"{histogram}/count", counts)
+        sink.put(f"{histogram}/low", edges[:-1])
+        sink.put(f"{histogram}/high", edges[1:])
 
 
-def distribution(found, groups, facts):
-    """The table of distributions: a row a tap, group, kind and statistic.
-
-    Parameters
-    ----------
-    found : list of measuring.Measured
-    groups : groups.Groups
-    facts : dict
-
-    Returns
-    -------
-    Outcome
-    """
+def distribution(measured: Sequence[TapChannels], groups: Groups, facts: Facts) -> Result:
+    """Return the table of distributions: a row a tap, group, kind and statistic."""
     rows = [
         (
-            one.tap,
+            channels.tap,
             name,
-            int(one.images[number]),
+            int(channels.images[number]),
             kind,
             statistic,
             means.value[number, place],
             *means.bounds[number, place],
         )
-        for one in found
+        for channels in measured
         for number, name in enumerate(groups.every_name)
-        for kind, means in one.distribution.items()
+        for kind, means in channels.distribution.items()
         for place, statistic in enumerate(STATISTICS)
     ]
     names = ("tap", "class", "images", "feature", "statistic", "value", "low", "high")
@@ -73,19 +54,19 @@ def distribution(found, groups, facts):
     )
 
 
-def agreement(found, groups, facts):
-    """The table of rankings: how each agrees with the contribution, and how many channels it cannot tell apart; an `Result`."""
+def agreement(measured: Sequence[TapChannels], groups: Groups, facts: Facts) -> Result:
+    """Return the table of rankings: the agreement of each with the contribution, and the share of channels with equal values."""
     rows = [
         (
-            one.tap,
+            channels.tap,
             name,
-            int(one.images[number]),
+            int(channels.images[number]),
             ranking,
-            one.agreement.value[number, place],
-            *one.agreement.bounds[number, place],
-            one.tied[number, place],
+            channels.agreement.value[number, place],
+            *channels.agreement.bounds[number, place],
+            channels.tied[number, place],
         )
-        for one in found
+        for channels in measured
         for number, name in enumerate(groups.every_name)
         for place, ranking in enumerate(RANKINGS_OF_CHANNELS)
     ]
@@ -99,8 +80,10 @@ def agreement(found, groups, facts):
     )
 
 
-def table(name, title, names, rows, facts):
-    """An `Result` of rows (tuples) under column names."""
+def table(
+    name: str, title: str, names: Sequence[str], rows: Sequence[tuple], facts: Facts
+) -> Result:
+    """Return a table of rows under column names."""
     columns = {
         key: list(values) if isinstance(values[0], str) else np.array(values)
         for key, values in zip(names, zip(*rows))

@@ -1,48 +1,11 @@
 """The channels of a tap that matter most for one class or image, by one ranking, with what the others make of them."""
 
-import dataclasses
-
 import numpy as np
 
 from gradtools.math.channels import channel_values
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import features
-
-
-@dataclasses.dataclass(frozen=True)
-class Top:
-    """The first channels of a ranking.
-
-    Attributes
-    ----------
-    tap, name, ranking : str
-        `name` is the class, the image, or all.
-    images : int
-    channels : (K,) int array
-    values : dict of str to (K,) array
-        By ranking, the mean over the images.
-    ranks : dict of str to (K,) array
-        By ranking, 1 for the first of all channels of the tap; equal ones share the mean of their ranks.
-    tied : dict of str to (K,) bool array
-        Whether another channel of the tap has the same value.
-    bounds : (K, 2) array
-        Interval of the mean of what they are ranked by, NaN of one image and where it is no mean over images.
-    n_channels : int
-    total : float
-        Sum of the contributions of all channels.
-    """
-
-    tap: str
-    name: str
-    ranking: str
-    images: int
-    channels: np.ndarray
-    values: dict
-    ranks: dict
-    tied: dict
-    bounds: np.ndarray
-    n_channels: int
-    total: float
+from gradtools.selection.channels import Top
 
 
 def top(source, measured, groups, ranking, count, options):

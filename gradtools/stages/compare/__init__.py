@@ -12,53 +12,30 @@ import numpy as np
 from gradtools import interrupt, store
 from gradtools.math.pairs import bootstrap
 from gradtools.math.spaces import rsa
-from gradtools.selection import features, samples
+from gradtools.selection import features, references, samples
+from gradtools.selection.comparisons import Comparison, Comparisons, Space
 from gradtools.selection.results import Result
-from gradtools.stages.compare import leaves, measuring, references, spaces
+from gradtools.stages.compare import leaves, measures, spaces
 from gradtools.stages.compare.spaces import positions
 from gradtools.store import paths, provenance
 
-__all__ = ["Compared", "Comparison", "Options", "compare", "moved", "positions", "table"]
+__all__ = ["Options", "compare", "moved", "positions", "table"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What decides the values."""
 
-    features: tuple = ()
+    feature: tuple[str, ...] = ()
     metric: str = "cosine"
     rows: str | None = None  # how rows are normalised; by default features.row_default
     where: tuple = ()
-    references: tuple = ()
+    reference: tuple[str, ...] = ()
     against: str = "each-other"
     k: tuple = ()  # clusters of the cuts; by default `clusters_of`
     resamples: int = 1000
     permutations: int = 1000
     seed: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """A pair of spaces by name, and what was measured; `first`, `second` are their places among the spaces."""
-
-    a: str
-    b: str
-    first: int
-    second: int
-    measured: measuring.Measured
-
-
-@dataclasses.dataclass(frozen=True)
-class Compared:
-    """All comparisons, and what their pictures need."""
-
-    comparisons: list
-    ids: list  # of the common samples, in order
-    unit: str
-    spaces: list
-    trees: dict  # {place of a space: merges}, empty beyond rsa.HELD samples
-    stores: list  # paths of the stores
-    facts: dict
 
 
 def compare(arguments, output, options, *, spaces_by=None, force=False, say=print, progress=None):
@@ -76,7 +53,7 @@ def compare(arguments, output, options, *, spaces_by=None, force=False, say=prin
 
     Returns
     -------
-    Compared
+    Comparisons
     """
     begun = provenance.begin()
     with contextlib.ExitStack() as stack:
@@ -108,11 +85,10 @@ def compare(arguments, output, options, *, spaces_by=None, force=False, say=prin
 
 def _compared(stores, named, options, say, progress):
     """The comparisons of open stores."""
-    given = [references.read(path, say) for path in options.references]
+    given = [references.read(path, say) for path in options.reference]
     chosen = spaces.gather(stores, named, options)
     chosen += [
-        spaces.Space(reference.name, -1, reference.name, True, reference=reference)
-        for reference in given
+        Space(reference.name, -1, reference.name, True, reference=reference) for reference in given
     ]
     pairs = spaces.pairs(chosen, options.against)
     spaces.align(chosen, stores, options.where, say)
@@ -137,7 +113,7 @@ def _compared(stores, named, options, say, progress):
         "leaks": int(any(map(samples.target_leaks, stores))),
     }
     ids, names = [stores[0].ids[place] for place in places], [source.name for source in stores]
-    return Compared(comparisons, ids, stores[0].unit, chosen, merges, names, facts)
+    return Comparisons(comparisons, ids, stores[0].unit, chosen, merges, names, facts)
 
 
 def clusters_of(labels):
@@ -152,15 +128,15 @@ def _comparison(chosen, i, j, counts, options, merges):
     if a.n <= rsa.HELD:
         for place, side in ((i, a), (j, b)):
             if place not in merges:
-                merges[place] = measuring.tree(side)
-    measured = measuring.measure(
+                merges[place] = measures.tree(side)
+    measured = measures.measure(
         a, b, counts, options, [merges[place] for place in (i, j)] if merges else None
     )
     return Comparison(chosen[i].name, chosen[j].name, i, j, measured)
 
 
-def table(compared):
-    """Columns of /tables/compare: one row a pair and statistic; differences are from the first pair, under the same resamples."""
+def table(compared: Comparisons) -> Result:
+    """Return the table of a row a pair and statistic; differences are from the first pair, under the same resamples."""
     rows, first = [], compared.comparisons[0].measured.statistics
     for comparison in compared.comparisons:
         for name, statistic in comparison.measured.statistics.items():
@@ -204,10 +180,12 @@ def table(compared):
         "permutations",
         "resamples",
     )
-    return {
+    columns = {
         head: list(column) if isinstance(column[0], str) else np.array(column)
         for head, column in zip(heads, zip(*rows))
     }
+    title = "how alike two spaces are"
+    return Result(paths.table("compare"), columns=columns, facts=compared.facts, title=title)
 
 
 def _paired(one, other):
@@ -220,9 +198,9 @@ def _interval(replicates):
     return (np.nan, np.nan) if replicates is None else tuple(bootstrap.interval(replicates))
 
 
-def moved(compared):
-    """Columns of /tables/moved: one row a pair and sample, the most moved first."""
-    columns = {
+def moved(compared: Comparisons) -> Result:
+    """Return the table of a row a pair and sample, the most moved first."""
+    columns: dict[str, list] = {
         name: [] for name in ("a", "b", "sample", "moved", "low", "high", "nearest_a", "nearest_b")
     }
     for comparison in compared.comparisons:
@@ -238,10 +216,13 @@ def moved(compared):
             columns[name] += [compared.ids[row] for row in rows]
         for name, values in (("moved", found.value), ("low", found.low), ("high", found.high)):
             columns[name] += values[order].tolist()
-    return {
-        name: np.array(column) if name in ("moved", "low", "high") else column
-        for name, column in columns.items()
-    }
+    arrays = {name: np.array(columns[name]) for name in ("moved", "low", "high")}
+    return Result(
+        paths.table("moved"),
+        columns=columns | arrays,
+        facts=compared.facts,
+        title="how far samples moved",
+    )
 
 
 def _write(compared, output, options, stores, begun, whole, force):
@@ -255,16 +236,12 @@ def _write(compared, output, options, stores, begun, whole, force):
         }
         for source in stores
     ]
-    inputs = json.dumps(inputs + [{"reference": path} for path in options.references])
+    inputs = json.dumps(inputs + [{"reference": path} for path in options.reference])
     with store.create(output, "compare", force=force) as sink:
-        written = {
-            paths.table("compare"): ("how alike two spaces are", table(compared)),
-            paths.table("moved"): ("how far samples moved", moved(compared)),
-        }
-        sink.carry(stores[0], keep, whole, list(written))
-        for path, (title, columns) in written.items():
-            facts = {**compared.facts, "compared": inputs}
-            Result(path, columns=columns, facts=facts, title=title).write(sink)
+        written = [table(compared), moved(compared)]
+        sink.carry(stores[0], keep, whole, [result.path for result in written])
+        for result in written:
+            dataclasses.replace(result, facts=result.facts | {"compared": inputs}).write(sink)
         sink.history(
             stores,
             provenance.step(begun, stores, seed=options.seed, rows=compared.facts["samples"]),

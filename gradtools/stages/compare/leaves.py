@@ -15,7 +15,7 @@ def matrix(compared, by):
 
     Parameters
     ----------
-    compared : Compared
+    compared : Comparisons
     by : str
         The statistic: cka_debiased, cka, rsa_pearson or rsa_spearman.
 

@@ -8,28 +8,14 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.rows import vectors
-from gradtools.selection import features, samples
+from gradtools.selection import alignment, features, references, samples
+from gradtools.selection.comparisons import Space
 from gradtools.selection.subjects import short_name
-from gradtools.stages.compare import alignment, references
 from gradtools.store import paths
 from gradtools.tables.wording import units
 
 HELD_BYTES = 1 << 29  # of one space's float64 rows, beyond which they are read anew for every block
 AGAINST = ("each-other", "first", "last")
-
-
-@dataclasses.dataclass
-class Space:
-    """One feature of a store, or a reference; `places` are its common samples, once they are known."""
-
-    name: str
-    source: int  # which input it is of; a reference's is -1
-    role: str
-    named: bool  # asked for as STORE::FEATURE
-    store: object = None
-    feature: features.Feature | None = None
-    reference: references.Reference | None = None
-    places: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +60,13 @@ def gather(stores, arguments, options):
     """
     found, several = [], len(stores) > 1
     for index, (source, named) in enumerate(zip(stores, arguments)):
-        requests = (*named, *options.features)
+        requests = (*named, *options.feature)
         control = several and not requests and source.unit == "image"
         for feature in features.resolve(
             source, requests, control=control or not requests and source.unit == "class"
         ):
-            own = features.normalised(source, feature, options.rows)
+            keep = samples.select(source, options.where) if options.where else None
+            own = features.normalised(source, feature, options.rows, keep)
             found.append(
                 Space(
                     feature.name,

@@ -3,8 +3,6 @@
 Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (mathematics#stability-of-a-cut).
 """
 
-import dataclasses
-
 import numpy as np
 
 from gradtools import interrupt, store
@@ -12,26 +10,12 @@ from gradtools.errors import UsageError
 from gradtools.math import trees
 from gradtools.math.rows import class_rows
 from gradtools.selection import samples
+from gradtools.selection.trees import Tree
 from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
 from gradtools.store import paths, provenance
 from gradtools.tables.wording import units
 
 ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
-
-
-@dataclasses.dataclass(frozen=True)
-class Tree:
-    """A tree of n samples and its cut."""
-
-    feature: str
-    names: list  # n ids
-    keep: np.ndarray  # (N,) bool, of the store's samples
-    merges: np.ndarray  # (n-1, 4)
-    order: np.ndarray  # (n,) leaves
-    labels: np.ndarray  # (n,) int32: cluster, 0 the first in leaf order
-    colours: np.ndarray  # (n,) int32: cluster below the threshold of colours
-    clusters: dict  # columns of one row a cluster
-    facts: dict
 
 
 def dendrogram(source, output, options, *, carry=False, force=False, say=print, progress=None):
@@ -213,8 +197,8 @@ def height_in_words(metric, method, on):
     """What heights are distances of (str)."""
     if on != "rows":
         return {
-            "seed": "euclidean distance of the rows of (1 - cosine)/2",
-            "intent": "(1 - cosine)/2 less its minimum",
+            "as-published": "euclidean distance of the rows of (1 - cosine)/2",
+            "as-meant": "(1 - cosine)/2 less its minimum",
         }[on]
     if metric in ("euclidean", "dot"):
         return "euclidean distance"
@@ -241,27 +225,11 @@ def _clusters(merges, labels, stability):
 
 def _write(source, output, tree, carry, force, say, begun, options):
     """Merges, leaf order, the cut and what is known of its clusters."""
-    where = paths.linkage(tree.feature)
     with store.create(output, "linkage", force=force) as sink:
-        behind = sink.carry(source, tree.keep, carry, [where])
-        if behind:
-            say(
-                f"left behind, for they rest on samples that are left out here: {', '.join(behind)}"
-            )
-        sink.table(where, tree.clusters, f"clusters of {tree.feature}", tree.facts, row="cluster")
-        sink.put(
-            f"{where}/merges",
-            tree.merges,
-            units=tree.facts["height"],
-        )
-        sink.put(
-            f"{where}/order",
-            tree.order.astype("i4"),
-        )
-        sink.put(
-            f"{where}/label",
-            tree.labels,
-        )
+        dropped = sink.carry(source, tree.keep, carry, [paths.linkage(tree.feature)])
+        if dropped:
+            say(f"not copied (computed from samples excluded here): {', '.join(dropped)}")
+        tree.write(sink)
         sink.history(
             [source], provenance.step(begun, [source], seed=options.seed, rows=len(tree.names))
         )

@@ -9,6 +9,7 @@ from gradtools.math import trees
 from gradtools.math.rows import vectors
 from gradtools.selection import features, maps, samples
 from gradtools.store import paths
+from gradtools.tables.wording import ROWS
 
 MOST_BYTES = 2 << 30  # of the distances of all pairs
 
@@ -17,7 +18,7 @@ MOST_BYTES = 2 << 30  # of the distances of all pairs
 class Options:
     """What decides the values."""
 
-    features: tuple = ()
+    feature: tuple[str, ...] = ()
     rows: str | None = (
         None  # how rows are normalised: post, raw, gauge; by default features.row_default
     )
@@ -63,8 +64,8 @@ def given(source, options):
 
 def _rows(source, keep, options):
     """The chosen feature's rows; those without a direction are left out where the metric asks for one."""
-    found = features.resolve(source, options.features, control=not options.features)
-    if options.features and len(found) > 1:
+    found = features.resolve(source, options.feature, control=not options.feature)
+    if options.feature and len(found) > 1:
         raise UsageError(
             f"--feature names {', '.join(feature.name for feature in found)}: a tree is of one, so give one"
         )
@@ -75,7 +76,9 @@ def _rows(source, keep, options):
     )
     if metric not in trees.METRICS:
         raise UsageError(f"--metric {metric}: write one of {', '.join(trees.METRICS)}")
-    rows = features.read_rows(features.normalised(source, feature, how), keep).astype(np.float64)
+    rows = features.read_rows(features.normalised(source, feature, how, keep), keep).astype(
+        np.float64
+    )
     _, degenerate = features.checked(
         lambda: vectors.prepared_rows(rows, metric), feature, keep, source
     )
@@ -85,7 +88,7 @@ def _rows(source, keep, options):
         degenerate |= ~rows.any(axis=1)
     if degenerate.any() and (~degenerate).sum() < 2:
         raise GradtoolsError(
-            f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {how}) have no direction "
+            f"{source.name}: {int(degenerate.sum())} of {len(rows)} rows of {feature.name} (rows {ROWS[how]}) have no direction "
             "(zero, or constant), and a tree takes two that have: try another --rows"
         )
     kept = keep.copy()
@@ -109,7 +112,7 @@ def _matrix(source, keep, options):
     found = [
         (feature, metric)
         for feature, metric in stored
-        if feature in (options.features or (feature,)) and metric == (options.metric or metric)
+        if feature in (options.feature or (feature,)) and metric == (options.metric or metric)
     ]
     if len(found) != 1:
         have = ", ".join(f"{metric} of {feature}" for feature, metric in stored)

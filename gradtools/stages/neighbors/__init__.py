@@ -1,7 +1,7 @@
 """features -> neighbors: the nearest samples of one sample or of all, and how often they are of its class.
 
 Rows are compared a block at a time: beside the rows (512 MiB of them, else they are read again for each block) a block of
-1,024 samples takes some 200 MiB. The order is that of the float32 values, ties by row, for any size of block.
+1,024 samples takes some 200 MiB. The order is that of the float64 values, ties by row, for any size of block.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from gradtools import __version__, interrupt, store
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import nearest, vectors
 from gradtools.selection import features, samples
+from gradtools.stages import run
 from gradtools.stages.neighbors import reading, retrieval
 from gradtools.stages.neighbors.of import Near, of, write_of
 from gradtools.store import provenance
@@ -23,16 +24,17 @@ __all__ = ["Found", "Near", "Options", "chosen", "neighbors", "of", "write_of"]
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values."""
+    """Options that decide the values, by their names on the command line."""
 
-    features: tuple = ()
+    feature: tuple[str, ...] = ()
     metric: str = "cosine"
-    rows: str | None = (
-        None  # how rows are normalised: post, raw, gauge; by default features.row_default
-    )
-    where: tuple = ()
+    rows: str | None = None  # a key of wording.ROWS; by default features.row_default
+    where: tuple[str, ...] = ()
     k: int = 25
-    permutations: int = 1000  # of the row whose neighbours are asked for
+    permutations: int = 1000  # for the floor of the row whose neighbours are asked for
+    floor: str = (
+        "dimensions"  # what is shuffled: within dimensions across samples, or the row's own values
+    )
     resamples: int = 1000
     seed: int = 0
 
@@ -48,12 +50,13 @@ class Found:
 
 def chosen(source, options, one=False):
     """Features whose rows are compared: what is asked for, else the defaults and the control; of `one` sample activation alone."""
-    if one and not options.features:
+    if one and not options.feature:
         found = features.resolve(source, control=source.unit == "class")
         found = [feature for feature in found if feature.kind == "activation"][:1] or found[:1]
     else:
-        found = features.resolve(source, options.features, control=not one)
-    return [features.normalised(source, feature, options.rows) for feature in found]
+        found = features.resolve(source, options.feature, control=not one)
+    keep = samples.select(source, options.where) if options.where else None
+    return [features.normalised(source, feature, options.rows, keep) for feature in found]
 
 
 def neighbors(
@@ -106,7 +109,7 @@ def _possible(source, n, options, say):
     """Options with no larger k than a sample has others."""
     if n < 2:
         raise GradtoolsError(
-            f"{source.name}: {n} {units(source.unit, n)} to compare, and a neighbour takes two"
+            f"{source.name}: need at least 2 {units(source.unit)} to compare, got {n}"
         )
     if n - 1 < options.k:
         say(f"{n} {units(source.unit)}: each has {n - 1} other{'s' * (n > 2)}, so k is {n - 1}")
@@ -143,7 +146,10 @@ def _held(source, wanted, keep, options, progress):
     n, found = int(keep.sum()), []
     with progress(n * len(wanted), 0, "samples") as advance:
         for feature in wanted:
-            parts = list(_blocks(source, feature, keep, options, 0, advance, len(wanted)))
+            search, parts = _searching(source, feature, keep, options, len(wanted)), []
+            for block in store.cut(BLOCK, n):
+                parts.append(search(block))
+                advance(len(block))
             found.append(Found(feature.name, *(np.concatenate(part) for part in zip(*parts))))
             if (found[-1].index[:, 0] < 0).all():
                 raise GradtoolsError(
@@ -153,22 +159,20 @@ def _held(source, wanted, keep, options, progress):
     return found
 
 
-def _blocks(source, feature, keep, options, start, advance, shares):
-    """(index, values) of BLOCK samples after the other."""
+def _searching(source, feature, keep, options, shares):
+    """A function that gives (index, values) of a block of samples; `shares` features share the memory."""
     pieces = reading.pieces(feature, keep, options.metric, shares)
     rows = features.Slices(feature, keep)
-    for first in range(start, int(keep.sum()), BLOCK):
-        yield features.checked(
-            lambda: _of_block(rows, first, pieces, options), feature, keep, source
-        )
-        advance(min(BLOCK, int(keep.sum()) - first))
+    return lambda block: features.checked(
+        lambda: _of_block(rows, block, pieces, options), feature, keep, source
+    )
 
 
-def _of_block(rows, first, pieces, options):
-    """Neighbours of the samples from `first`; a row without a direction has none."""
-    own, degenerate = vectors.prepared_rows(rows[first : first + BLOCK], options.metric)
+def _of_block(rows, block, pieces, options):
+    """Neighbours of a block of samples; a row without a direction has none."""
+    own, degenerate = vectors.prepared_rows(rows[block.start : block.stop], options.metric)
     index, values = nearest.nearest(
-        own, np.arange(first, first + len(own)), pieces(), options.k, options.metric
+        own, np.arange(block.start, block.stop), pieces(), options.k, options.metric
     )
     index[degenerate], values[degenerate] = -1, np.nan
     return index, values
@@ -199,48 +203,39 @@ def _written(job, force, restart, say, progress):
         **dataclasses.asdict(job.options),
         "version": __version__,
         "carry": job.carry,
-        "features": list(at),
+        "feature": list(at),
         "inputs": job.source.digests(),
     }
-    with (
-        store.grow(
-            job.output,
-            "neighbors",
-            columns,
-            n,
-            BLOCK,
-            command,
-            lambda part: _carry(part, job, say),
-            force=force,
-            restart=restart,
-            say=say,
-        ) as part,
-        progress(n, part.committed, "samples") as advance,
-    ):
-        streams = [
-            _blocks(
-                job.source, feature, job.keep, job.options, part.committed, lambda _: None, len(at)
-            )
-            for feature in job.features
-        ]
-        for blocks in zip(*streams):
-            arrays = [array for block in blocks for array in block]
-            part.append(
-                {column.path: array for column, array in zip(columns, arrays)},
-                np.zeros(len(arrays[0]), bool),
-            )
-            advance(len(arrays[0]))
-        if not part.whole:
-            _fill(part, job, at)
-        return [
+    searches = [
+        _searching(job.source, feature, job.keep, job.options, len(at)) for feature in job.features
+    ]
+
+    def compute(block: store.Block) -> dict[str, np.ndarray]:
+        arrays = [array for search in searches for array in search(block)]
+        return {column.path: array for column, array in zip(columns, arrays)}
+
+    growth = store.Growth(
+        "neighbors",
+        columns,
+        store.cut(BLOCK, n),
+        command,
+        lambda sink: _carry(sink, job, say),
+        units=units(job.source.unit),
+    )
+    with store.grow(job.output, growth, force=force, restart=restart, say=say) as part:
+        run.compute_blocks(part, compute, progress, "samples")
+        found = [
             Found(feature, part.values(f"{path}/index"), part.values(f"{path}/{name}"))
             for feature, path in at.items()
         ]
+        with part.finish(progress) as sink:
+            _fill(sink, job, at)
+    return found
 
 
-def _carry(part, job, say):
+def _carry(sink, job, say):
     """What comes from the input; names the results that a subset leaves behind."""
-    behind = part.carry(
+    behind = sink.carry(
         job.source,
         job.keep,
         job.carry,
@@ -250,18 +245,18 @@ def _carry(part, job, say):
         say(f"left behind, for they rest on samples that are left out here: {', '.join(behind)}")
 
 
-def _fill(part, job, at):
+def _fill(sink, job, at):
     """Retrieval, what was asked, and the step."""
     for found in job.measured:
-        found.write(part)
+        found.write(sink)
     for path in at.values():
-        part.attributes(
+        sink.attributes(
             path,
             metric=job.options.metric,
             k=job.options.k,
             normalised=job.options.rows or features.row_default(job.source),
         )
-    part.history(
+    sink.history(
         [job.source],
         provenance.step(job.begun, [job.source], seed=job.options.seed, rows=int(job.keep.sum())),
     )

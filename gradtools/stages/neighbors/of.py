@@ -29,6 +29,7 @@ class Near:
     above: int
     others: int
     permutations: int = 0
+    shuffled: str = "dimensions"
 
     def beyond(self, value):
         """Whether a value is nearer than the floor."""
@@ -81,11 +82,13 @@ def _near(source, feature, sample, keep, options):
         for rows, numbers, degenerate in pieces()
     ]
     values, numbers, own, degenerate = (np.concatenate(part) for part in zip(*parts))
-    order = nearest.keys(values[None], numbers, options.metric)[0]
-    order[own], order[degenerate] = 0, nearest.NEVER
-    ranked = np.argsort(order)[: min(options.k, int((~degenerate).sum()))]
+    order = nearest.ranked(values, numbers, options.metric)
+    order = order[~degenerate[order]]
+    ranked = np.concatenate([order[own[order]], order[~own[order]]])[: options.k]
     floor = nearest.floor(
-        row[0], _others(pieces, itself), options.metric, options.permutations, options.seed
+        _by_chance(row[0], pieces, itself, int((~degenerate & ~own).sum()), options),
+        _others(pieces, itself),
+        options.metric,
     )
     how = options.rows or features.row_default(source)
     others = int((~degenerate).sum()) - 1
@@ -100,8 +103,19 @@ def _near(source, feature, sample, keep, options):
         0,
         others,
         options.permutations,
+        options.floor,
     )
     return dataclasses.replace(found, above=int(found.beyond(values[~own & ~degenerate]).sum()))
+
+
+def _by_chance(row, pieces, itself, n, options):
+    """Rows made by chance, prepared (P, D): of other samples' values in each dimension, or of the row's own shuffled."""
+    if n == 0 or options.permutations == 0:
+        return row[None][:0]
+    if options.floor == "values":
+        return nearest.shuffled_values(row, options.permutations, options.seed)
+    drawn = nearest.shuffled_samples(_others(pieces, itself), n, options.permutations, options.seed)
+    return vectors.prepared_rows(drawn, options.metric)[0]
 
 
 def _others(pieces, itself):
@@ -142,6 +156,7 @@ def write_of(source, output, found, options, begun, *, carry=False, force=False)
                 "above": near.above,
                 "others": near.others,
                 "permutations": options.permutations,
+                "shuffled": options.floor,
                 "seed": options.seed,
             }
             sink.table(

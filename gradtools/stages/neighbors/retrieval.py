@@ -8,7 +8,7 @@ import numpy as np
 
 from gradtools import interrupt
 from gradtools.math.pairs import bootstrap
-from gradtools.math.rows import retrieval, vectors
+from gradtools.math.rows import nearest, retrieval, vectors
 from gradtools.selection import features, samples
 from gradtools.selection.results import Result
 from gradtools.store import paths
@@ -124,8 +124,7 @@ def _pooled(rows, classes, pools, queries, options):
 
 def _similar(rows, pool, part, metric):
     """Similarities of some of a pool to all of it, -inf to themselves."""
-    values = vectors.product_block(rows[pool[part]], rows[pool], metric)
-    values = -values if metric == "euclidean" else values
+    values = -nearest.stepped(vectors.product_block(rows[pool[part]], rows[pool], metric), metric)
     values[np.arange(len(part)), part] = -np.inf
     return values
 

@@ -6,9 +6,11 @@ Maps are stored raw and signed, at the tap's own size; ReLU, resize, normalisati
 import dataclasses
 import functools
 
-from gradtools import store
+import numpy as np
+
+from gradtools import interrupt, store
 from gradtools.network import passes
-from gradtools.network.saliency import pairs
+from gradtools.network.saliency import methods, pairs
 from gradtools.network.saliency.batch import run_images, run_pairs
 from gradtools.network.saliency.methods import NAMES
 from gradtools.selection import images as store_images
@@ -16,6 +18,11 @@ from gradtools.stages import run
 from gradtools.stages.saliency import plan as planning
 from gradtools.stages.saliency import schema
 from gradtools.store import paths
+
+NAMED = 3  # images that a line about maps names
+UNDEFINED = "weights are taken as 0 where their denominator is not positive,"
+NEAR_POLE = f"weights are within {methods.POLE:g} of their pole, where a tiny change of an image moves its map by tens of percent,"
+OVERFLOW = "exp(score) overflows, and the map is zero,"
 
 __all__ = ["NAMES", "Options", "run_images", "run_pairs", "saliency"]
 
@@ -29,7 +36,7 @@ class Options(passes.Options):
     layers: int | None = None  # the last so many blocks, beside the taps
     channels: tuple = ("all",)  # subsets, in the grammar of `subset`
     pairs: str | None = None  # a CSV file, same-class:K, all
-    embedding: str = "pooled"  # pooled, output, or a tap
+    embedding: str = "head-input"  # head-input, output, or a tap
     seed: int = 0
     literal_exp: bool = False
     map_dtype: str = "float32"
@@ -78,7 +85,8 @@ def saliency(
     TooManySkipped, GradtoolsError
     """
     keep, inputs = None, [] if source is None else [source]
-    begun = run.begin(output, inputs, force=force, threads=threads)
+    begun = run.begin(output, inputs, force=force)
+    passes.use_threads(threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
         carry = carry and store_images.same_network(source, model, say)
@@ -95,50 +103,59 @@ def saliency(
     )
     command = schema.command(plan) | {"carried": source.digests() if carry else None}
     batch = options.batch_size if plan.pairs is None else 2 * max(1, options.batch_size // 2)
-    with store.grow(
-        output,
+    count = len(images.ids)
+    growth = store.Growth(
         "maps",
         columns,
-        schema.entries(plan),
-        passes.block(batch),
+        store.cut(passes.block(batch), count, schema.entries(plan) - count),
         command,
         begin,
-        unused=schema.unused(plan),
-        force=force,
-        restart=restart,
-        compress=options.compress,
-        say=say,
-    ) as part:
-        if part.whole:
-            return
-        _walk(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
-        run.end(part, begun, model, part.unreadable[: len(images.ids)], inputs, seed=options.seed)
+        schema.unused(plan),
+        options.compress,
+        units="images" if plan.pairs is None else "images and pairs",
+    )
+    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
+        _compute(plan, part, batch, allowed, workers=workers, say=say, progress=progress)
+        _say_weights(plan, part, say)
+        with part.finish(progress or interrupt.unwatched) as sink:
+            run.end(
+                sink,
+                begun,
+                model,
+                part.unreadable[:count],
+                inputs,
+                threads=passes.use_threads(),
+                seed=options.seed,
+            )
 
 
-def _walk(plan, part, batch, allowed, **how):
-    """Go over the images, then over the pairs."""
+def _compute(plan, part, batch, allowed, **how):
+    """Compute the images, then the pairs."""
     job, count = plan.job, len(plan.job.images.ids)
+    of_images = [block for block in part.growth.blocks if block.start < count]
     if plan.pairs is None:
         listed = (
             job.images if plan.slots is None else dataclasses.replace(job.images, labels=plan.slots)
         )
-        passes.walk(
+        passes.compute(
             part,
             job,
-            lambda pixels, classes: run_images(plan, pixels, classes),
+            lambda pixels, classes, _: run_images(plan, pixels, classes),
+            of_images,
             listed=listed,
             **how,
         )
         return passes.judge_skipped(part, count, allowed)
-    if part.committed < count:
-        passes.walk(part, job, lambda pixels, _: _outputs(job, pixels), batch_size=batch, **how)
+    passes.compute(
+        part, job, lambda pixels, *_: _outputs(job, pixels), of_images, batch_size=batch, **how
+    )
     passes.judge_skipped(part, count, allowed)
-    listed = pairs.images_of(plan.pairs, job.images, part.values(paths.DIGEST))
-    passes.walk(
+    passes.compute(
         part,
         job,
-        lambda pixels, _: run_pairs(plan, pixels),
-        listed=listed,
+        lambda pixels, *_: run_pairs(plan, pixels),
+        part.growth.blocks[len(of_images) :],
+        listed=pairs.images_of(plan.pairs, job.images, part.values(paths.DIGEST)),
         first=count,
         width=2,
         batch_size=batch,
@@ -146,15 +163,39 @@ def _walk(plan, part, batch, allowed, **how):
     )
 
 
+def _say_weights(plan, part, say):
+    """Name the maps of Grad-CAM++ some of whose weights are undefined, overflow, or lie near their pole."""
+    for one in plan.every_map:
+        if one.method == methods.PLUS_PLUS:
+            _say_maps(plan, part, paths.undefined(one.name), f"{one.name}: {UNDEFINED}", say)
+            _say_maps(plan, part, paths.near_pole(one.name), f"{one.name}: {NEAR_POLE}", say)
+        elif one.method == methods.LITERAL:
+            _say_maps(plan, part, paths.undefined(one.name), f"{one.name}: {OVERFLOW}", say)
+
+
+def _say_maps(plan, part, path, text, say):
+    """Say how many maps have a count at a path, and name the first of their images."""
+    rows = np.flatnonzero(part.values(path))
+    if len(rows):
+        ids = plan.job.images.ids
+        of_map = (
+            np.repeat(np.arange(len(ids)), plan.rows)
+            if plan.pairs is None
+            else plan.pairs.reshape(-1)
+        )
+        named = ", ".join(ids[of_map[row]] for row in rows[:NAMED])
+        say(f"{text} in {len(rows)} maps ({named}{', ...' if len(rows) > NAMED else ''})")
+
+
 def _outputs(job, pixels):
     """What the network answers, without maps."""
     return passes.answers(job, pixels)
 
 
-def _begin(part, plan, source, keep, replacing):
+def _begin(sink, plan, source, keep, replacing):
     """Carry what the input holds, then write what does not grow."""
     if source is not None:
-        part.carry(source, keep, whole=True, replacing=(*replacing, paths.MAPS, paths.PAIRS))
-    schema.begin(part, plan)
+        sink.carry(source, keep, whole=True, replacing=(*replacing, paths.MAPS, paths.PAIRS))
+    schema.begin(sink, plan)
     if source is not None:  # its gradients have their own target
-        part.attributes(paths.MODEL, **source.model)
+        sink.attributes(paths.MODEL, **source.model)

@@ -61,7 +61,7 @@ def make(image_list, model, options, say=print, member=None):
         raise UsageError("--channels: one list at a time: two would have the same name")
     embedding = (
         None
-        if options.pairs is None or options.embedding in ("pooled", "output")
+        if options.pairs is None or options.embedding in ("head-input", "output")
         else options.embedding
     )
 

@@ -8,6 +8,7 @@ from gradtools import store
 from gradtools.network import passes
 from gradtools.network.saliency import methods
 from gradtools.network.saliency.batch import NUMPY
+from gradtools.selection import words
 from gradtools.store import paths
 
 
@@ -63,6 +64,15 @@ def columns(plan):
                     axis=maps,
                 )
             )
+        if one.method == methods.PLUS_PLUS:
+            found.append(
+                column(
+                    paths.near_pole(one.name),
+                    dtype="i4",
+                    long_name="entries whose weight has a denominator within .01 of 0",
+                    axis=maps,
+                )
+            )
     return found
 
 
@@ -101,7 +111,11 @@ def begin(part, plan):
     pairing = (
         {}
         if plan.pairs is None
-        else {"pairs": options.pairs, "embedding": options.embedding, "seed": options.seed}
+        else {
+            "pairs": options.pairs,
+            "embedding": words.EMBEDDING.get(options.embedding, options.embedding),
+            "seed": options.seed,
+        }
     )
     part.attributes(
         paths.MAPS,

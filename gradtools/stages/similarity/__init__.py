@@ -72,11 +72,11 @@ def similarity(
     )
     of_vectors, of_maps = chosen(source, options)
     with (progress or interrupt.unwatched)(
-        len(of_vectors) * len(options.metrics) + len(of_maps), 0, "features"
+        len(of_vectors) * len(options.metric) + len(of_maps), 0, "features"
     ) as advance:
         results = []
         for feature in of_vectors:
-            for metric in options.metrics:
+            for metric in options.metric:
                 results.append(describe(source, feature, metric, groups, options))
                 advance(1)
         for feature in of_maps:
@@ -117,16 +117,17 @@ def chosen(source, options):
     vectors : list of features.Feature
     of_maps : list of maps.Feature
     """
-    requests = [name for name in options.features if maps.is_map(name)]
-    others = [name for name in options.features if not maps.is_map(name)]
+    requests = [name for name in options.feature if maps.is_map(name)]
+    others = [name for name in options.feature if not maps.is_map(name)]
     of_maps = (
         maps.resolve(source, requests, options.maps.reading)
         if requests or source.maps and not others
         else []
     )
     if not of_maps or others or source.taps and not requests:
+        keep = samples.select(source, options.where) if options.where else None
         return [
-            features.normalised(source, feature, options.rows)
+            features.normalised(source, feature, options.rows, keep)
             for feature in features.resolve(source, others)
         ], of_maps
     return [], of_maps

@@ -47,7 +47,7 @@ def describe(source, options, *, say=print, progress=None):
     if samples.originals(source).all():
         return []
     groups = samples.group(source, options.where, lambda line: None)
-    chosen, found = features.resolve(source, options.features), []
+    chosen, found = features.resolve(source, options.feature), []
     with (progress or interrupt.unwatched)(len(chosen), 0, "features") as advance:
         for feature in chosen:
             held = _versions(source, groups, _most(feature), options.seed)

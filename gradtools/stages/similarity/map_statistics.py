@@ -53,7 +53,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     rows, images = kept_maps(source, groups)
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
     counts = _counts(groups, images, resamples, seed)
-    shared = dict(metrics=options.metrics, settings=options.settings, images=images)
+    shared = dict(metrics=options.map_metric, settings=options.settings, images=images)
     between = options.between and groups.labelled
     predictions = groups.predictions[images] if between and groups.predicted else None
     pairs = map_pairs.within_groups(
@@ -61,7 +61,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     )
     mean = map_controls.against_mean(maps, classes, **shared)
     centre = map_controls.against(
-        maps, map_controls.centred_gaussian(maps.size), options.metrics, options.settings
+        maps, map_controls.centred_gaussian(maps.size), options.map_metric, options.settings
     )
     facts = _facts(source, maps, groups, options, images, seed)
     return [
@@ -74,7 +74,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
             counts,
             facts,
         )
-        for metric in options.metrics
+        for metric in options.map_metric
     ]
 
 
@@ -99,7 +99,7 @@ def matrices(source, features, groups, options, first):
     kept, _ = kept_maps(source, groups)
     axis, columns, makers = store.Axis(paths.MAP, first=first), [], []
     for feature in features:
-        path = {metric: paths.matrix(feature.name, metric) for metric in options.metrics}
+        path = {metric: paths.matrix(feature.name, metric) for metric in options.map_metric}
         columns += [
             store.Column(
                 path[metric],
@@ -109,10 +109,10 @@ def matrices(source, features, groups, options, first):
                 f"{metric} of {feature.name}, every pair",
                 axis=axis,
             )
-            for metric in options.metrics
+            for metric in options.map_metric
         ]
         maps = stored.Maps(source, feature, kept, options.reading)
-        makers.append((path, map_pairs.matrix_rows(maps, options.metrics, options.settings)))
+        makers.append((path, map_pairs.matrix_rows(maps, options.map_metric, options.settings)))
 
     def rows(start, stop):
         return {

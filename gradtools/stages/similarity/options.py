@@ -12,9 +12,9 @@ MAP_METRICS = ("CC", "SIM", "KLD", "AUC")
 
 @dataclasses.dataclass(frozen=True)
 class MapOptions:
-    """What decides the values of maps beside the samples, the resamples and the seed."""
+    """Options about maps, by their names on the command line."""
 
-    metrics: tuple = MAP_METRICS
+    map_metric: tuple[str, ...] = MAP_METRICS
     reading: maps.Reading = maps.Reading()
     eps: float = map_metrics.MIT_EPS
     log_base: float = np.e
@@ -31,14 +31,12 @@ class MapOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the values of vectors, and of maps in `maps`."""
+    """Options that decide the values, by their names on the command line; those of maps in `maps`."""
 
-    features: tuple = ()
-    metrics: tuple = ("cosine",)
-    rows: str | None = (
-        None  # how rows are normalised: post, raw, gauge; by default features.row_default
-    )
-    where: tuple = ()
+    feature: tuple[str, ...] = ()
+    metric: tuple[str, ...] = ("cosine",)
+    rows: str | None = None  # a key of wording.ROWS; by default features.row_default
+    where: tuple[str, ...] = ()
     matrix: bool = False
     auc: bool = True
     resamples: int = 1000

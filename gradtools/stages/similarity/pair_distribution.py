@@ -20,7 +20,7 @@ def added(result, source, feature, groups, options):
     """A result with the statistics of all pairs behind its own; their intervals are NaN.
 
     Of classes, with cosine: also Spearman's correlation between the ways to normalise rows (mathematics#row-normalisation). `mean_row_share` is the
-    length of the stored rows' mean over their mean length: what `--rows gauge` takes away.
+    length of the stored rows' mean over their mean length: what `--rows centred` takes away.
     """
     chosen = _drawn(groups.keep, options.seed)
     rows, degenerate = vectors.prepared_rows(features.read_rows(feature, chosen), result.metric)
@@ -65,7 +65,9 @@ def _mean_row_share(feature, keep):
 
 def _between_normalisations(source, feature, chosen):
     """{spearman_post_raw: .., ..} of the cosines of all pairs."""
-    of_all = {how: features.normalised(source, feature, how) for how in class_rows.NORMALISATIONS}
+    of_all = {
+        how: features.normalised(source, feature, how, chosen) for how in class_rows.NORMALISATIONS
+    }
     rows = {
         how: vectors.unit_rows(features.read_rows(one, chosen))[0] for how, one in of_all.items()
     }

@@ -59,7 +59,7 @@ def describe(source, options, *, say=print, progress=None):
         say(
             "no prediction has images of two labels that a probe could tell: nothing is read given the same prediction"
         )
-    chosen, found = features.resolve(source, options.features), []
+    chosen, found = features.resolve(source, options.feature), []
     with (progress or interrupt.unwatched)(len(chosen), 0, "probes") as advance:
         for feature in chosen:
             found.append(

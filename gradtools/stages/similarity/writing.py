@@ -8,6 +8,7 @@ import numpy as np
 from gradtools import __version__, store
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
+from gradtools.stages import run
 from gradtools.stages.similarity import map_statistics
 from gradtools.stages.similarity.options import Options
 from gradtools.store import provenance
@@ -69,7 +70,7 @@ def _fill(sink, job):
 def _write_matrices(job):
     """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time; goes on after a kill."""
     n = int(job.groups.keep.sum()) if job.chosen else 0
-    wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metrics]
+    wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metric]
     columns, of_maps, total = (
         [_matrix_column(feature, metric, n) for feature, metric in wanted],
         None,
@@ -81,12 +82,12 @@ def _write_matrices(job):
         )
         columns, total = columns + further, n + count
 
-    def rows(start, stop):
-        if start >= n:
-            return of_maps(start - n, stop - n)
+    def compute(block: store.Block) -> dict[str, np.ndarray]:
+        if block.start >= n:
+            return of_maps(block.start - n, block.stop - n)
         paths = (column.path for column in columns)
         return {
-            path: _matrix_rows(feature, metric, job.groups.keep, start, stop)
+            path: _matrix_rows(feature, metric, job.groups.keep, block.start, block.stop)
             for path, (feature, metric) in zip(paths, wanted)
         }
 
@@ -97,26 +98,18 @@ def _write_matrices(job):
         "inputs": job.source.digests(),
         "features": [feature.name for feature in (*job.chosen, *job.of_maps)],
     }
-    with (
-        store.grow(
-            job.output,
-            "similarity",
-            columns,
-            total,
-            MATRIX_BLOCK,
-            command,
-            lambda part: _begin_matrices(part, job),
-            force=job.force,
-            restart=job.restart,
-            say=job.say,
-        ) as part,
-        job.progress(total, part.committed, "rows") as advance,
-    ):
-        for start, stop in _matrix_blocks(part.committed, n, total):
-            part.append(rows(start, stop), np.zeros(stop - start, bool))
-            advance(stop - start)
-        if not part.whole:
-            _fill(part, job)
+    growth = store.Growth(
+        "similarity",
+        columns,
+        store.cut(MATRIX_BLOCK, n, total - n),
+        command,
+        lambda sink: _begin_matrices(sink, job),
+        units="rows",
+    )
+    with store.grow(job.output, growth, force=job.force, restart=job.restart, say=job.say) as part:
+        run.compute_blocks(part, compute, job.progress, "rows")
+        with part.finish(job.progress) as sink:
+            _fill(sink, job)
 
 
 def _matrix_column(feature, metric, n):
@@ -129,19 +122,11 @@ def _matrix_column(feature, metric, n):
     )
 
 
-def _begin_matrices(part, job):
+def _begin_matrices(sink, job):
     """What does not grow: what is carried on, and which maps the rows are."""
-    _carry(part, job)
+    _carry(sink, job)
     if job.of_maps and not job.carry:
-        map_statistics.tell_maps(part, job.source, job.groups)
-
-
-def _matrix_blocks(committed, n, total):
-    """(start, stop) of the blocks that are left: those of vectors, before n, and those of maps."""
-    for first, last in ((0, n), (n, total)):
-        for start in range(first, last, MATRIX_BLOCK):
-            if start >= committed:
-                yield start, min(start + MATRIX_BLOCK, last)
+        map_statistics.tell_maps(sink, job.source, job.groups)
 
 
 def _matrix_rows(feature, metric, keep, start, stop):

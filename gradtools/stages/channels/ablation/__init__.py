@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from gradtools import store
+from gradtools import interrupt, store
 from gradtools.errors import UsageError
 from gradtools.network import passes
 from gradtools.network.ablation import plan as planning
@@ -28,10 +28,8 @@ class Options(passes.Options):
     """What decides the values, beside what every pass is asked."""
 
     tap: tuple = ("auto:last-block",)
-    fill: tuple = (
-        "zero",
-        "mean",
-    )  # what a channel is replaced by: zero, mean (of its own map), dataset
+    # what a channel is replaced by: zero, mean (of its own map), dataset
+    ablate: tuple[str, ...] = ("zero", "mean")
     channels: tuple = (
         "all",
         "positive",
@@ -88,14 +86,15 @@ def ablate(
     Returns
     -------
     list of results.Result
-        The tables; empty where a whole part only waited for its name.
+        The tables.
 
     Raises
     ------
     TooManySkipped, GradtoolsError
     """
     keep, inputs = None, [] if source is None else [source]
-    begun = run.begin(output, inputs, force=force, threads=threads)
+    begun = run.begin(output, inputs, force=force)
+    passes.use_threads(threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
     allowed = passes.allowance(max_skipped, len(images.ids))
@@ -113,35 +112,38 @@ def ablate(
     count = len(plan.job.images.ids)
     begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
     command = columns.command(plan) | {"carried": source.digests() if carry else None}
-    with store.grow(
-        output,
+    growth = store.Growth(
         "channels",
         columns.columns(plan),
-        count,
-        options.batch_size,
+        store.cut(passes.block(options.batch_size), count),
         command,
         begin,
-        force=force,
-        restart=restart,
         compress=options.compress,
-        say=say,
-    ) as part:
-        if part.whole:
-            return []
-        passes.walk(
+    )
+    with store.grow(output, growth, force=force, restart=restart, say=say) as part:
+        passes.compute(
             part,
             plan.job,
-            lambda pixels, slots: run_batch(plan, pixels, slots),
-            listed=_numbered(plan.job.images),
+            functools.partial(run_batch, plan),
+            growth.blocks,
             workers=workers,
             say=say,
             progress=progress,
         )
         passes.judge_skipped(part, count, allowed)
         found = effects.tables(part, plan)
-        for outcome in found:
-            outcome.write(part)
-        run.end(part, begun, model, part.unreadable, inputs, seed=options.seed)
+        with part.finish(progress or interrupt.unwatched) as sink:
+            for outcome in found:
+                outcome.write(sink)
+            run.end(
+                sink,
+                begun,
+                model,
+                part.unreadable,
+                inputs,
+                threads=passes.use_threads(),
+                seed=options.seed,
+            )
     return found
 
 
@@ -171,10 +173,3 @@ def _same_score(source, options, say):
     if not same:
         say(f"{source.name}: its gradients are of another target or score and are not carried on")
     return same
-
-
-def _numbered(listed):
-    """The images with (label, number) for label: random channels are drawn by an image's number, however the images are cut into batches."""
-    return dataclasses.replace(
-        listed, labels=np.stack([listed.labels, np.arange(len(listed.labels))], axis=1)
-    )

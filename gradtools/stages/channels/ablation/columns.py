@@ -26,7 +26,7 @@ def _of_place(plan, place):
         return store.Column(paths.tap(tap.name, name), tail, dtype=dtype)
 
     found = schema.tap_columns(tap, plan.job)
-    found += [column(f"ablation_{fill}", tap.channels) for fill in plan.job.options.fill]
+    found += [column(f"ablation_{fill}", tap.channels) for fill in plan.job.options.ablate]
     if place.kernels:
         found.append(column("kernel_gradient", tap.channels))
     count = 2 * len(plan.subsets)

@@ -108,7 +108,7 @@ def _blocks(part, tap, names, keep):
 
 def _spearman(part, place, keep, options):
     """Spearman of pairs of values over the channels of each image, {(first, second): (n,)}."""
-    effects = [f"ablation_{fill}" for fill in options.fill]
+    effects = [f"ablation_{fill}" for fill in options.ablate]
     trained = ["kernel_gradient"] if place.kernels else []
     pairs = [(ranking, effect) for effect in effects for ranking in RANKINGS_OF_CHANNELS]
     pairs += [(kernel, other) for kernel in trained for other in ("abs", *effects)]
@@ -132,11 +132,11 @@ def _means(values, options):
 
 def _rankings(place, measured, options):
     """Rows of how each ranking agrees with the ablation."""
-    if not options.fill:
+    if not options.ablate:
         return []
     pairs = [
         (f"ablation_{fill}", fill, ranking)
-        for fill in options.fill
+        for fill in options.ablate
         for ranking in RANKINGS_OF_CHANNELS
     ]
     found = _means(
@@ -149,7 +149,7 @@ def _steps(place, measured, options):
     """Rows of training steps beside gradients and effects."""
     if not place.kernels:
         return []
-    effects = [f"ablation_{fill}" for fill in options.fill]
+    effects = [f"ablation_{fill}" for fill in options.ablate]
     pairs = [("kernel_gradient", other) for other in ("abs", *effects)] + [
         ("abs", effect) for effect in effects
     ]
@@ -165,7 +165,7 @@ def _kernels(part, place, keep, options):
     """Rows of every channel's training step beside its gradient and its effect, means over images; place: by the training step, 0 the largest."""
     if not place.kernels:
         return []
-    quantities = ["kernel_gradient", "abs", *(f"ablation_{fill}" for fill in options.fill)]
+    quantities = ["kernel_gradient", "abs", *(f"ablation_{fill}" for fill in options.ablate)]
     read = ["gradient" if name == "abs" else name for name in quantities]
     total = sum(
         np.stack(

@@ -1,0 +1,127 @@
+"""Which samples several inputs have in common, and where each has them.
+
+Images meet by the digest of their file, classes by name (`references.canonical`), channels by digest. A name that one input
+has more often than another meets nothing: which one is meant is not known.
+"""
+
+import collections
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+from gradtools.selection import references
+from gradtools.selection.words import units
+from gradtools.store import paths
+
+LEAST = 4  # samples that a comparison takes: the unbiased HSIC is a mean over quadruples
+
+
+def store_keys(source, by_name=()):
+    """What each sample of a store is known by (list of hashable), each key once.
+
+    Parameters
+    ----------
+    source : store.Store
+    by_name : collection of str
+        Names of the references, `references.canonical`: images then meet by id, and classes of equal names by theirs.
+    """
+    if source.unit == "class":
+        return counted(_class_names(source, by_name))
+    digests = source.values(paths.DIGEST)
+    if digests is None or source.unit == "image" and by_name:
+        return counted(source.ids)
+    return counted([row.tobytes() for row in digests])
+
+
+def _class_names(source, by_name):
+    """Canonical name of each sample, or what it is called among classes of one name where a reference calls it so; the index without names."""
+    names = source.model_class_names
+    if not names:
+        return [f"class {index} of {len(source.class_rows)}" for index in source.predicted]
+    own = [references.canonical(names[index]) for index in source.predicted]
+    ids = [references.canonical(name) for name in source.ids]
+    return [
+        name if name in by_name or identity not in by_name else identity
+        for name, identity in zip(own, ids)
+    ]
+
+
+def counted(names):
+    """Each name with its turn among the equal ones and their number: (name, i, how many), so that keys are unique."""
+    times, turn = collections.Counter(names), collections.Counter()
+    found = []
+    for name in names:
+        found.append((name, turn[name], times[name]))
+        turn[name] += 1
+    return found
+
+
+def common(inputs, unit, say=print, references=None):
+    """Places of the common samples in each input, in the order of the first.
+
+    Parameters
+    ----------
+    inputs : list of (name, keys, candidates)
+        candidates: (n,) int array, the places that may be taken, or None for all; a reference has no need to be met whole.
+    unit : str
+    references : dict of name to bool, optional
+        The inputs that are references, and whether each is a taxonomy, whose groups are no samples and are not missed.
+
+    Returns
+    -------
+    list of (n,) int arrays
+
+    Raises
+    ------
+    GradtoolsError
+        Fewer than LEAST samples are everywhere.
+    """
+    references = references or {}
+    held = [{keys[place]: place for place in candidates} for _, keys, candidates in inputs]
+    shared = [key for key in held[0] if all(key in other for other in held[1:])]
+    if len(shared) < LEAST:
+        raise GradtoolsError(_refusal(inputs, held, shared, unit, references))
+    places = [np.array([own[key] for key in shared]) for own in held]
+    for (name, _, _), own, found in zip(inputs, held, places):
+        if len(own) > len(shared) and not references.get(name):
+            say(
+                f"{name}: {len(own) - len(shared)} of {len(own)} {units(unit)} are not in every input and are left out"
+            )
+        if (np.diff(found) < 0).any():
+            say(
+                f"{name}: its {units(unit)} stand in another order than in {inputs[0][0]}, and were put into that"
+            )
+    _say_ambiguous(inputs, held, unit, say)
+    return places
+
+
+def _refusal(inputs, held, shared, unit, references):
+    """Why nothing can be compared, and what to do."""
+    names = list(dict.fromkeys(name for name, _, _ in inputs))
+    if len(names) == 1 or all(len(own) < LEAST for own in held):
+        return f"{' and '.join(names)}: too few {units(unit)} ({len(shared)}): a comparison takes {LEAST}"
+    what = {
+        "image": "extract both from the same files",
+        "class": "name the classes alike: gradtools classes --class-names FILE",
+        "channel": "channels meet those of the same network and tap alone",
+    }[unit]
+    if references and unit != "class":
+        what = f"{', '.join(references)} names {units(unit)} by their ids: gradtools info --ids prints them"
+    return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison takes {LEAST}: {what}"
+
+
+def _say_ambiguous(inputs, held, unit, say):
+    """Name what is left out because one input has it more often than another."""
+    if unit == "image":
+        return
+    times = [{key[0]: key[2] for key in own} for own in held]
+    odd = sorted(
+        name
+        for name in times[0]
+        if all(name in other for other in times) and len({other[name] for other in times}) > 1
+    )
+    if odd:
+        say(
+            f"{len(odd)} names stand for several {units(unit)} in one input only and are left out, such as {odd[0]!r}: "
+            "tell them apart as gradtools info --ids does"
+        )

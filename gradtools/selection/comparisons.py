@@ -1,0 +1,98 @@
+"""What `gradtools compare` computes of two or more spaces of the same samples, as its tables and pictures take it."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.selection.features import Feature
+from gradtools.selection.references import Reference
+from gradtools.store.reading import Store
+
+
+@dataclasses.dataclass
+class Space:
+    """One feature of a store, or a reference.
+
+    Attributes
+    ----------
+    source : int
+        The input that it is of; a reference's is -1.
+    named : bool
+        Whether the feature was written as STORE::FEATURE.
+    places : (n,) int array or None
+        Its rows of the common samples, once these are found.
+    """
+
+    name: str
+    source: int
+    role: str
+    named: bool
+    store: Store | None = None
+    feature: Feature | None = None
+    reference: Reference | None = None
+    places: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistic:
+    """A value, its replicates (B,) or None, p and floor of the permutations, and its mean over samples in random order."""
+
+    value: float
+    replicates: np.ndarray | None = None
+    p: float = np.nan
+    floor: float = np.nan
+    shuffled: float = np.nan
+    permutations: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Moved:
+    """Of every sample (n,): 1 - the correlation of its similarities in a and in b, its interval, its nearest in both (rows)."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    nearest_a: np.ndarray
+    nearest_b: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """The statistics of a pair of spaces by name, and how far each sample moved."""
+
+    statistics: dict[str, Statistic]
+    moved: Moved
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A pair of spaces by name and its measures; `first`, `second` are their places among the spaces."""
+
+    a: str
+    b: str
+    first: int
+    second: int
+    measured: Measures
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparisons:
+    """All comparisons, and what their pictures need.
+
+    Attributes
+    ----------
+    ids
+        Of the common samples, in order.
+    trees
+        Merges by the place of a space, empty beyond `math.spaces.rsa.HELD` samples.
+    stores
+        Paths of the stores.
+    """
+
+    comparisons: list[Comparison]
+    ids: list[str]
+    unit: str
+    spaces: list[Space]
+    trees: dict[int, np.ndarray]
+    stores: list[str]
+    facts: dict[str, str | int | float]

@@ -1,0 +1,237 @@
+"""One pair of spaces -> its statistics: RSA, CKA, trees, and how far each sample moved (mathematics#whole-spaces).
+
+Up to HELD samples the matrices are held, and everything is computed. Beyond, RSA's Pearson and the samples' movements come
+from blocks of the matrices and CKA from the features, with intervals of first order; the rest is not computed.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.math import trees
+from gradtools.math.clusters import agreement
+from gradtools.math.pairs import bootstrap
+from gradtools.math.pairs.influence import linear_replicates
+from gradtools.math.spaces import cka, cka_features, rsa
+from gradtools.selection.comparisons import Measures, Moved, Statistic
+from gradtools.stages.compare.spaces import HELD_BYTES
+
+BLOCK_ENTRIES = 1 << 24  # of a block of rows of a matrix that is not
+WORK = (
+    5 * 10**8
+)  # pairs x permutations, beyond which there are fewer permutations; of Spearman's resamples a third
+LEAST_REPLICATES = 50  # resamples or permutations that say something
+FLOOR = 0.95  # quantile of the permuted statistics
+
+
+def tree(relations, order="none"):
+    """Merges (n - 1, 4) of a space: Ward's of vectors, the averages' of a reference's distances (its own, of a taxonomy)."""
+    matrix = relations.similarities(0, relations.n)
+    if relations.matrix is not None:
+        return trees.linkage(rsa.triangle(-matrix), "average", order)
+    if relations.metric == "euclidean":
+        matrix = -matrix
+    return trees.linkage(trees.distances_from_matrix(matrix, relations.metric), "ward", order)
+
+
+def measure(a, b, counts, options, merges=None):
+    """Everything about a pair of spaces.
+
+    Parameters
+    ----------
+    a, b : spaces.Relations
+    counts : (B, n) int array
+        Copies of the samples, the same for every pair.
+    options : compare.Options
+    merges : pair of (n - 1, 4) arrays, optional
+        Trees of the two, where they are held.
+
+    Returns
+    -------
+    Measures
+    """
+    if a.n > rsa.HELD:
+        return _measured_in_blocks(a, b, counts)
+    first, second = (rsa.off_diagonal(side.similarities(0, side.n)) for side in (a, b))
+    found, moved = _of_matrices(first, second, counts)
+    steps = [rsa.stepped(matrix, side.metric) for matrix, side in ((first, a), (second, b))]
+    found |= _of_ranks(*steps, counts)
+    found |= _of_vectors(a, b, counts)
+    heights = [_heights(side, tree) for side, tree in zip((a, b), merges)]
+    found |= _of_trees(a, b, merges, heights, counts, options.k)
+    tested = {
+        "rsa_pearson": (first, second),
+        "rsa_spearman": tuple(map(rsa.ranked, steps)),
+        "cophenetic": heights,
+    }
+    return Measures(_tested(found, tested, options), moved)
+
+
+def _of_matrices(first, second, counts):
+    """RSA by Pearson, and the movements."""
+    value = rsa.row_sums([(first.copy(), second.copy())], len(first))
+    drawn = rsa.resampled_sums(first, second, counts) if len(counts) else None
+    replicates = rsa.pearson(drawn, counts) if len(counts) else None
+    moved = 1 - rsa.row_pearson(value)
+    bounds = (
+        bootstrap.interval(1 - rsa.row_pearson(drawn))
+        if len(counts)
+        else np.full((len(first), 2), np.nan)
+    )
+    found = Moved(moved, *bounds.T, *_nearest(first.copy(), second.copy()))
+    return {"rsa_pearson": Statistic(float(rsa.pearson(value)), replicates)}, found
+
+
+def _nearest(first, second, start=0):
+    """Row of each sample's nearest other in both spaces, (r,) each; of several equally near ones that nearer in the other space.
+
+    Rows start, start + 1, ... of two matrices, (r, n) each, which are changed.
+    """
+    own = np.arange(len(first))
+    first[own, start + own] = second[own, start + own] = -np.inf
+    return [
+        np.where(one == one.max(axis=1, keepdims=True), other, -np.inf).argmax(axis=1)
+        for one, other in ((first, second), (second, first))
+    ]
+
+
+def _of_ranks(first, second, counts):
+    """RSA by Spearman; as many resamples as WORK allows."""
+    many = min(len(counts), WORK // 3 // max(len(first) * (len(first) - 1) // 2, 1))
+    value = rsa.bootstrap_spearman(first, second, np.ones((1, len(first))))[0]
+    return {
+        "rsa_spearman": Statistic(
+            float(value),
+            rsa.bootstrap_spearman(first, second, counts[:many])
+            if many >= LEAST_REPLICATES
+            else None,
+        )
+    }
+
+
+def _of_vectors(a, b, counts):
+    """CKA; a reference has no vectors."""
+    if a.matrix is not None or b.matrix is not None:
+        return {}
+    grams = [_gram(side) for side in (a, b)]
+    value = cka.of_grams(*grams)
+    replicates = cka.bootstrap_debiased(*grams, counts) if len(counts) else None
+    return {
+        "cka": Statistic(value.plain, shuffled=value.shuffled),
+        "cka_debiased": Statistic(value.debiased, replicates, shuffled=0.0),
+    }
+
+
+def _gram(side):
+    """Inner products (n, n)."""
+    rows = np.concatenate(list(side.blocks()))
+    return rows @ rows.T
+
+
+def _of_trees(a, b, merges, heights, counts, k):
+    """Correlation of the heights at which pairs join (or of path lengths), and ARI of cuts into the same number of clusters."""
+    value = rsa.row_sums([tuple(matrix.copy() for matrix in heights)], a.n)
+    drawn = rsa.pearson(rsa.resampled_sums(*heights, counts), counts) if len(counts) else None
+    found = {"cophenetic": Statistic(float(rsa.pearson(value)), drawn)}
+    for clusters, labels in cuts(a, b, merges, k).items():
+        resampled = agreement.bootstrap_ari(*labels, counts) if len(counts) else None
+        found[f"ari@{clusters}"] = Statistic(agreement.ari(*labels), resampled, shuffled=0.0)
+    return found
+
+
+def _heights(side, merges):
+    """Cophenetic distances (n, n); a taxonomy's are its path lengths."""
+    from scipy.cluster.hierarchy import cophenet
+    from scipy.spatial.distance import squareform
+
+    return rsa.off_diagonal(-side.matrix) if side.taxonomy else squareform(cophenet(merges))
+
+
+def cuts(a, b, merges, k):
+    """{number of clusters: (labels of a, labels of b), (n,) each}.
+
+    A taxonomy is cut at its own levels alone, where no two merges of one height are told apart: the one with the number of
+    groups nearest to each k.
+    """
+    levels = [_levels(tree) for side, tree in zip((a, b), merges) if side.taxonomy]
+    chosen = [
+        min(levels[0], key=lambda level: abs(np.log(level / clusters)))
+        if levels and levels[0]
+        else clusters
+        for clusters in k
+    ]
+    return {
+        clusters: tuple(trees.cut(tree, clusters) for tree in merges)
+        for clusters in dict.fromkeys(chosen)
+    }
+
+
+def _levels(merges):
+    """Numbers of clusters, from 2 to n - 1, at which a tree can be cut between two different heights."""
+    heights = merges[:, 2]
+    ends = np.flatnonzero(np.diff(heights) > 1e-9 * max(heights[-1], 1))
+    return [len(heights) - int(end) for end in ends]
+
+
+def _tested(found, matrices, options):
+    """Mantel's test of the statistics that are correlations of two matrices, all under the same permutations."""
+    n = len(matrices["rsa_pearson"][0])
+    many = min(options.permutations, max(LEAST_REPLICATES, WORK // (n * (n - 1) // 2)))
+    if not options.permutations:
+        return found
+    observed, null = rsa.mantel(
+        *(np.stack(side) for side in zip(*matrices.values())), many, options.seed
+    )
+    for place, (name, p) in enumerate(zip(matrices, rsa.p_value(observed, null))):
+        if not np.isnan(observed[place]):
+            found[name] = dataclasses.replace(
+                found[name],
+                p=float(p),
+                floor=float(np.quantile(null[:, place], FLOOR)),
+                shuffled=float(null[:, place].mean()),
+                permutations=many,
+            )
+    return found
+
+
+def _measured_in_blocks(a, b, counts):
+    """RSA by Pearson, movements and CKA of more samples than are held."""
+    nearest = []
+    sums = rsa.row_sums(_pairs_of_blocks(a, b, nearest), a.n)
+    value = float(rsa.pearson(sums))
+    moved = 1 - rsa.row_pearson(sums)
+    found = {
+        "rsa_pearson": Statistic(value, _linear(value, rsa.influence(sums), counts)),
+        "rsa_spearman": Statistic(np.nan),
+    }
+    if (
+        a.matrix is None
+        and b.matrix is None
+        and 8 * max(side.rows[:1].shape[1] for side in (a, b)) ** 2 <= HELD_BYTES
+    ):
+        aligned, slopes = cka_features.of_rows(lambda: zip(a.blocks(), b.blocks()))
+        found["cka"] = Statistic(aligned.plain, shuffled=aligned.shuffled)
+        found["cka_debiased"] = Statistic(
+            aligned.debiased, _linear(aligned.debiased, slopes, counts), shuffled=0.0
+        )
+    found["cophenetic"] = Statistic(np.nan)
+    unknown = np.full(a.n, np.nan)
+    return Measures(
+        found, Moved(moved, unknown, unknown, *(np.concatenate(part) for part in zip(*nearest)))
+    )
+
+
+def _linear(value, slopes, counts):
+    """Replicates to first order, (B,)."""
+    return (
+        linear_replicates(np.array([value]), slopes[:, None], counts)[:, 0] if len(counts) else None
+    )
+
+
+def _pairs_of_blocks(a, b, nearest):
+    """Blocks of rows of both similarity matrices; notes the nearest other of each row on the way."""
+    step = max(1, BLOCK_ENTRIES // a.n)
+    for start in range(0, a.n, step):
+        pair = tuple(side.similarities(start, min(start + step, a.n)) for side in (a, b))
+        nearest.append(_nearest(*pair, start))
+        yield pair

@@ -1,0 +1,169 @@
+"""A fresh file made of the blocks of a long job; rows of unreadable images are left out on the way."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+
+from gradtools.store import copying, layout, paths, schema
+from gradtools.store.blocks import Block, Stored
+from gradtools.store.columns import Column, rows_of
+from gradtools.store.writing import Sink, stamp
+
+if TYPE_CHECKING:
+    from gradtools.store.growing import Growth
+
+
+def fill(
+    file: h5py.File,
+    growth: "Growth",
+    stored: Iterable[tuple[Block, Stored]],
+    unreadable: np.ndarray,
+    progress: Callable,
+) -> Sink:
+    """Write an empty file from blocks; returns the `Sink` that takes what else belongs into it.
+
+    Parameters
+    ----------
+    unreadable : (entries,) bool array
+    progress : callable
+        `progress(total, done, what)` gives a context manager that yields `advance(n)`.
+    """
+    keep = _kept(growth, unreadable)
+    stamp(file, growth.kind, "", "")
+    for column in growth.columns:
+        rows = column.axis.rows(growth.entries)
+        layout.scale(file, column.axis.scale, _count(keep, column.axis.scale, rows))
+    growth.begin(KeptSink(file, keep) if keep else Sink(file))
+    for column in growth.columns:
+        _make(file, column, growth, keep)
+    with progress(growth.entries, 0, "written") as advance:
+        for block, kept in stored:
+            _copy(file, block, kept, growth.columns, keep)
+            advance(len(block))
+    return Sink(file)
+
+
+def _kept(growth: "Growth", unreadable: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows that stay, by their dimension's scale: those of readable images that are used, and what points at no others.
+
+    Empty where all stay.
+    """
+    keep = {}
+    for axis in dict.fromkeys(column.axis for column in growth.columns):
+        keep[axis.scale] = ~axis.of_entries(unreadable)
+        if axis.scale in growth.unused:
+            keep[axis.scale] &= ~growth.unused[axis.scale]
+    if all(rows.all() for rows in keep.values()):
+        return {}
+    pointers = Pointers()
+    growth.begin(pointers)
+    return copying.follow(keep, pointers.found)
+
+
+def _count(keep: Mapping[str, np.ndarray], scale: str, rows: int) -> int:
+    """How many of the rows of a dimension stay."""
+    return int(keep[scale].sum()) if scale in keep else rows
+
+
+def _make(
+    file: h5py.File, column: Column, growth: "Growth", keep: Mapping[str, np.ndarray]
+) -> None:
+    """Make one dataset, still without values, with its dimensions."""
+    rows = _count(keep, column.axis.scale, column.axis.rows(growth.entries))
+    size = max(map(len, growth.blocks), default=1)
+    chunk = layout.chunk_shape(column.tail, column.dtype.itemsize, size * column.axis.per)
+    dataset = file.create_dataset(
+        column.path,
+        shape=(rows, *column.tail),
+        maxshape=(None, *column.tail),
+        dtype=column.dtype,
+        chunks=(max(1, min(chunk[0], rows)), *chunk[1:]),
+        fletcher32=True,
+        shuffle=growth.compress,
+        compression="gzip" if growth.compress else None,
+        fillvalue=None,
+    )
+    layout.label(dataset, column.long_name, column.units)
+    dims = [column.axis.scale] + [layout.dimension(column.path, name) for name in column.dims]
+    for length, path in zip((rows, *column.tail), dims):
+        layout.scale(file, path, length)
+    layout.attach(file, dataset, dims)
+
+
+def _copy(
+    file: h5py.File,
+    block: Block,
+    stored: Stored,
+    columns: Sequence[Column],
+    keep: Mapping[str, np.ndarray],
+) -> None:
+    """Write the rows of one block that stay."""
+    with stored.arrays() as arrays:
+        for column in columns:
+            if not rows_of(column, block):
+                continue
+            values, first = arrays.read(column.path), column.axis.rows(block.start)
+            if column.axis.scale in keep:
+                stay = keep[column.axis.scale]
+                values = values[stay[first : first + len(values)]]
+                first = int(stay[:first].sum())
+            file[column.path][first : first + len(values)] = values
+
+
+class Pointers(Sink):
+    """Takes what a `Sink` takes and keeps only the numbers of rows that point at others."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[str, np.ndarray]] = {}
+
+    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
+        """Keep the values where they are numbers of rows."""
+        if path in layout.POINTERS:
+            dims = schema.dataset(path).dims if dims is None else dims
+            self.found[path] = layout.dimension(path, dims[0]), np.asarray(values)
+
+    def carry(self, store, keep, whole, replacing=()):
+        """Copy nothing: what is carried on follows its own pointers."""
+        return []
+
+    def attributes(self, path, **values):
+        """Keep nothing."""
+
+    def history(self, stores, step):
+        """Keep nothing."""
+
+    def table(self, path, columns, long_name, attrs=None, row="row"):
+        """Keep the columns that are numbers of rows."""
+        for name, values in columns.items():
+            self.put(f"{path}/{name}", values, [row], long_name)
+
+
+class KeptSink(Sink):
+    """A store being written from which rows are left out; it is given all of them."""
+
+    def __init__(self, file: h5py.File, keep: Mapping[str, np.ndarray]):
+        super().__init__(file)
+        self.keep = keep
+
+    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
+        """Write one dataset without the rows that are left out (see `layout.put`)."""
+        axes = schema.dataset(path).dims if dims is None else dims
+        rows = self.keep.get(layout.dimension(path, axes[0])) if len(axes) else None
+        if rows is not None:
+            values = (
+                [value for value, stays in zip(values, rows) if stays]
+                if isinstance(values, (list, tuple))
+                else np.asarray(values)[rows]
+            )
+        pointed = self.keep.get(layout.POINTERS.get(path, ""))
+        if pointed is not None:
+            values = copying.renumbered(np.asarray(values), pointed)
+        return super().put(path, values, dims, long_name, units, attrs)
+
+    def carry(self, store, keep, whole, replacing=()):
+        """Copy what comes from the input, without the samples that are left out (see `Sink.carry`)."""
+        kept = keep.copy()
+        kept[np.flatnonzero(keep)] = self.keep.get(paths.SAMPLE, True)
+        return super().carry(store, kept, whole, replacing)

@@ -1,0 +1,314 @@
+"""What is looked at when a store is opened, and when its values are read: a damaged store is refused in one line.
+
+Shapes are checked against what is stored before anything is read, and of the values only small columns are read: class numbers
+and row numbers. Every object is visited once, without recursion.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+from gradtools.store import layout, paths, schema
+
+MOST_OBJECTS, DEEPEST = 200_000, 12
+MOST_CHUNK, MOST_ITEM = 64 << 20, 1 << 20
+BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError)
+
+
+@dataclasses.dataclass
+class _Place:
+    """Where a check is, for its message."""
+
+    name: str
+    path: str = "/"
+
+    def refuse(self, what: str):
+        """Raise the one line about this place."""
+        raise GradtoolsError(
+            f"{self.name}: {printable(self.path)} {what}: it is damaged, make it again"
+        )
+
+
+@contextlib.contextmanager
+def damage(name: str, path: str) -> Iterator[None]:
+    """Say in one line that something of a store cannot be read."""
+    with _told(_Place(name, path)):
+        yield
+
+
+@contextlib.contextmanager
+def _told(place: _Place) -> Iterator[None]:
+    try:
+        yield
+    except BROKEN as error:
+        reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        raise GradtoolsError(
+            f"{place.name}: {printable(place.path)} is damaged ({reason}): make the store again"
+        ) from error
+
+
+def printable(text: str) -> str:
+    """Return a text with control bytes and bytes that are not UTF-8 escaped."""
+    return "".join(
+        char
+        if char.isprintable()
+        else char.encode("unicode_escape" if char < "\ud800" or char > "\udfff" else "utf-8", "surrogateescape").decode("ascii", "backslashreplace")
+        for char in text
+    )  # fmt: skip
+
+
+def check_objects(file: h5py.File, name: str) -> None:
+    """Check everything but the large values: links, shapes, dimensions, types, attributes, small columns.
+
+    Parameters
+    ----------
+    file : h5py.File
+    name : str
+        As the user named it.
+
+    Raises
+    ------
+    GradtoolsError
+        Names the first place that is not as the schema has it.
+    """
+    place = _Place(name)
+    with _told(place):
+        size = file.id.get_filesize()
+        groups, datasets, addresses = _visit(file, place)
+        _check_needed(groups, datasets, place)
+        scales = {}
+        for path, one in datasets.items():
+            place.path = path
+            shape = _check_storage(one, size, place)
+            if h5py.h5ds.is_scale(one):
+                scales[path] = shape[0] if len(shape) == 1 else place.refuse("is not one row")
+        for path, one in datasets.items():
+            if path not in scales:
+                place.path = path
+                _check_dataset(one, path, scales, addresses, place)
+        for path, one in groups.items():
+            place.path = path
+            _check_attributes(one, path, place)
+        for entry in COLUMNS:
+            if entry.path in datasets:
+                place.path = entry.path
+                check_values(
+                    h5py.Dataset(datasets[entry.path])[:], entry, scales.get(entry.below), place
+                )
+        _check_history(datasets, place)
+
+
+COLUMNS = [
+    entry
+    for entry in schema.DATASETS
+    if len(entry.dims) == 1 and entry.below and "<" not in entry.path
+]
+
+
+def _visit(file, place):
+    """Objects by path, and paths by address; every link must lead to an object of its own in this file."""
+    groups, datasets, addresses = {"/": file.id}, {}, {_address(file.id): "/"}
+    stack = [("/", file.id)]
+    while stack:
+        path, group = stack.pop()
+        for key in group:
+            place.path = f"{path.rstrip('/')}/{key.decode('utf-8', 'surrogateescape')}"
+            if group.links.get_info(key).type != h5py.h5l.TYPE_HARD:
+                raise GradtoolsError(
+                    f"{place.name} has a link to elsewhere at {printable(place.path)}: refused"
+                )
+            item = h5py.h5o.open(group, key)
+            address = _address(item)
+            if address in addresses:
+                place.refuse(f"is {printable(addresses[address])} once more")
+            addresses[address] = place.path
+            if len(addresses) > MOST_OBJECTS:
+                place.refuse(f"is one of more than {MOST_OBJECTS:,} objects")
+            if isinstance(item, h5py.h5d.DatasetID):
+                if schema.is_group(place.path) and not schema.dataset(place.path):
+                    place.refuse("is a dataset, and should be a group")
+                datasets[place.path] = item
+            elif isinstance(item, h5py.h5g.GroupID):
+                if place.path.count("/") > DEEPEST:
+                    place.refuse(f"is nested deeper than {DEEPEST} groups")
+                if schema.dataset(place.path) and not schema.is_group(place.path):
+                    place.refuse("is a group, and should be a dataset")
+                groups[place.path] = item
+                stack.append((place.path, item))
+            else:
+                place.refuse("is neither a group nor a dataset")
+    return groups, datasets, addresses
+
+
+def _address(item):
+    """What tells an object from every other of its file."""
+    return h5py.h5o.get_info(item).addr
+
+
+def _check_needed(groups, datasets, place):
+    """Refuse a group without one of its datasets that are always there."""
+    for path in groups:
+        for name in schema.needed(path):
+            place.path = f"{path}/{name}"
+            if place.path not in datasets:
+                place.refuse("is missing")
+
+
+def _check_storage(dataset, file_size, place):
+    """Refuse values in other files, and a shape that claims more than is stored; returns the shape."""
+    options, shape = dataset.get_create_plist(), dataset.shape
+    kind = options.get_layout()
+    if options.get_external_count() or kind == h5py.h5d.VIRTUAL:
+        raise GradtoolsError(
+            f"{place.name} keeps the values of {place.path} in other files: refused"
+        )
+    if shape is None:
+        place.refuse("has no shape")
+    item = dataset.dtype.itemsize
+    if dataset.dtype.kind not in "iufS" or not 0 < item <= MOST_ITEM:
+        place.refuse(f"is of type {dataset.dtype}")
+    if kind == h5py.h5d.CHUNKED:
+        chunk = options.get_chunk()
+        chunks = math.prod(-(-length // step) for length, step in zip(shape, chunk))
+        if math.prod(chunk) * item > MOST_CHUNK:
+            place.refuse(f"has chunks of {math.prod(chunk) * item:,} bytes")
+        stored = 0 if chunks > file_size else dataset.get_num_chunks()
+        if stored != chunks:
+            place.refuse(f"claims {_extent(shape)} values, and not all are stored")
+    elif math.prod(shape) * item > min(dataset.get_storage_size(), file_size):
+        place.refuse(f"claims {_extent(shape)} values, and not all are stored")
+    return shape
+
+
+def _extent(shape):
+    """A shape in words."""
+    return " x ".join(map(str, shape)) or "1"
+
+
+def _check_dataset(dataset, path, scales, addresses, place):
+    """Check the dimensions of a dataset, by its scales and by the schema, and its type."""
+    shape, entry = dataset.shape, schema.dataset(path)
+    names = [_scale(dataset, axis, addresses, place) for axis in range(len(shape))]
+    for axis, (length, scale) in enumerate(zip(shape, names)):
+        if scales.get(scale) != length:
+            place.refuse(
+                f"has {length} entries along dimension {axis}, and {scale} has {scales.get(scale)}"
+            )
+    if entry is None:
+        return
+    dims = [layout.dimension(path, name) for name in entry.dims]
+    if names != dims:
+        place.refuse(f"has the dimensions {', '.join(names) or 'none'}, not {', '.join(dims)}")
+    if dataset.dtype.kind not in entry.kinds:
+        place.refuse(f"is of type {dataset.dtype}, not {schema.types(entry)}")
+
+
+def _scale(dataset, axis, addresses, place):
+    """Path of the one scale of a dimension."""
+    if h5py.h5ds.get_num_scales(dataset, axis) != 1:
+        place.refuse(f"has no scale of its dimension {axis}")
+    scales = []
+    h5py.h5ds.iterate(dataset, axis, lambda scale: scales.append(_address(scale)), 0)
+    if scales[0] not in addresses:
+        place.refuse(f"has a scale of its dimension {axis} that is not in the file")
+    return addresses[scales[0]]
+
+
+def _check_attributes(group, path, place):
+    """Check the type of every attribute of a group, and that those are there that must be."""
+    values, entry = layout.plain_attributes(h5py.Group(group)), schema.group(path)
+    facts = schema.FACTS if entry is None else schema.FACTS | entry.attributes
+    for key in entry.needed if entry else ():
+        if key not in values:
+            place.refuse(f"has no attribute {key}")
+    for key, value in values.items():
+        kind = facts[key][0] if key in facts else schema.ANY
+        if not schema.is_kind(value, kind):
+            place.refuse(
+                f"has the attribute {printable(key)} = {printable(repr(value)[:60])}, not {kind}"
+            )
+    if path == "/" and values["kind"] not in schema.KINDS:
+        place.refuse(
+            f"is of kind {printable(values['kind'])}, which is not one of {', '.join(schema.KINDS)}"
+        )
+
+
+def _check_history(datasets, place):
+    """Check that every step is a JSON object."""
+    if paths.HISTORY in datasets:
+        place.path = paths.HISTORY
+        for number, line in enumerate(layout.decoded(h5py.Dataset(datasets[paths.HISTORY])[:])):
+            try:
+                step = json.loads(line)
+            except (ValueError, RecursionError):
+                step = None
+            if not isinstance(step, dict):
+                place.refuse(f"has no JSON object in line {number + 1}")
+
+
+def check_values(
+    values: np.ndarray, entry: schema.Dataset | None, count: int | None, place
+) -> None:
+    """Refuse infinite values, NaN where it is no value, and numbers outside their range.
+
+    Parameters
+    ----------
+    values : array
+        Read from the dataset, or some rows of it.
+    entry : schema.Dataset or None
+        What the dataset should be.
+    count : int or None
+        What every integer stays under.
+    place : _Place
+    """
+    if values.dtype.kind == "f":
+        _check_floats(values, entry is None or entry.nan, place)
+    elif entry is not None and values.dtype.kind in "iu" and values.size:
+        lowest = entry.lowest
+        low, high = int(values.min()), int(values.max())
+        if (lowest is not None and low < lowest) or (count is not None and high >= count):
+            wrong = low if lowest is not None and low < lowest else high
+            row = int(np.flatnonzero(values.reshape(-1) == wrong)[0])
+            place.refuse(
+                f"is {wrong} in row {row // math.prod(values.shape[1:])}, and {_range(entry, count)}"
+            )
+
+
+def _range(entry, count):
+    """The range of a column in words."""
+    what = "rows" if entry.below == paths.SAMPLE else "classes" if entry.below else "values"
+    return (
+        f"{what} are from {entry.lowest}"
+        + ("" if count is None else f" to {count - 1}")
+        + (" (-1: none)" if entry.lowest == -1 else "")
+    )
+
+
+def _check_floats(values, nan, place):
+    """Refuse what is not finite; a sum tells that all is well in one fast pass."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum(dtype="f8" if values.dtype.itemsize == 8 else "f4")):
+            return
+    wrong = ~np.isfinite(values) if not nan else np.isinf(values)
+    if wrong.any():
+        at = np.argwhere(wrong)[0]
+        place.refuse(
+            f"is {values[tuple(at)]} at {'[' + ', '.join(map(str, at)) + ']'}, which is not a result"
+        )
+
+
+def check_read(values: np.ndarray, path: str, file: h5py.File, name: str) -> np.ndarray:
+    """Return values read from a dataset after `check_values`."""
+    entry = schema.dataset(path)
+    below = "" if entry is None or not entry.below else layout.dimension(path, entry.below)
+    if "<" in below:
+        below = f"{path.rsplit('/', 1)[0]}/{below.rsplit('/', 1)[1]}"
+    count = file[below].shape[0] if below and below in file else None
+    check_values(values, entry, count, _Place(name, path))
+    return values

@@ -1,0 +1,45 @@
+"""Errors of a disk that is full, held or closed to us, as one line."""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+from gradtools.errors import GradtoolsError
+
+
+@contextlib.contextmanager
+def disk_errors(
+    path: str, way: str = "free some, or write to another disk, then give the same command again"
+) -> Iterator[None]:
+    """Raise a failed write as one line, with a way out where the disk is full."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if any(tells_of_full_disk(link) for link in _chain(error)):
+            raise GradtoolsError(f"no space left for {path}: {way}") from error
+        if is_held(error):
+            raise GradtoolsError(
+                f"{path} is being written by another process: wait for it, or choose another -o"
+            ) from error
+        if isinstance(error, PermissionError):
+            raise GradtoolsError(f"{path} cannot be written: no permission") from error
+        raise
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether another process has the file open for writing."""
+    return isinstance(error, BlockingIOError) or "unable to lock" in str(error)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those it came from: HDF5 fails again when it closes what it could not write."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def tells_of_full_disk(error: BaseException) -> bool:
+    """Return True if an error means that a disk, a quota or a file is at its limit."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
+        hint in str(error) for hint in ("No space left", "quota exceeded", "File too large")
+    )

@@ -1,0 +1,211 @@
+"""The folder OUTPUT.part/ of a long job: who holds it, what command it is of, and which blocks are done.
+
+job.json   the command, its fingerprint, and how many entries and blocks there are
+lock       held (flock) by the process that writes
+000123     a block (see `blocks`)
+fresh      the output while it is assembled from the blocks
+done       the output is whole: what is left of the folder is removed by whoever meets it
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+from gradtools.store import blocks
+from gradtools.store.blocks import Block, Stored
+
+JOB, LOCK, FRESH, DONE, ASIDE = "job.json", "lock", "fresh", "done", ".new"
+LAST = (
+    JOB,
+    LOCK,
+    DONE,
+)  # in this order, after everything else: a folder that is half removed is still marked
+
+
+class Folder:
+    """The blocks of a job as files of a folder that this process holds."""
+
+    def __init__(self, path: str, lock: int):
+        self.path, self.lock = path, lock
+
+    def at(self, name: str) -> str:
+        """Path of a file in the folder."""
+        return os.path.join(self.path, name)
+
+    def job(self) -> dict | None:
+        """What job.json says, None where it is not there or cannot be read."""
+        return read_job(self.path)
+
+    def begin(self, command: dict, units: str, made: Sequence[Block]) -> None:
+        """Note the command; blocks that lie here are dropped."""
+        for name in os.listdir(self.path):
+            if name not in (LOCK, JOB):
+                os.unlink(self.at(name))
+        facts = {
+            "command": command,
+            "fingerprint": fingerprint(command),
+            "entries": made[-1].stop if made else 0,
+            "units": units,
+            "blocks": len(made),
+        }
+        self._write(JOB, iter([np.frombuffer(json.dumps(facts, indent=1).encode(), "u1")]))
+
+    def find(self, block: Block) -> Stored | None:
+        """A block that is done, None where it is not there or does not verify."""
+        return blocks.verify(self.at(block.name), block)
+
+    def add(self, block: Block, arrays: Mapping[str, np.ndarray], facts: dict) -> Stored:
+        """Keep a block: written aside, synced, renamed."""
+        self._write(block.name, blocks.encode(block, arrays, facts))
+        handle = os.open(self.at(block.name), os.O_RDONLY)
+        try:
+            size = os.fstat(handle).st_size
+            header, length = blocks.read_header(handle, 0, size)
+        finally:
+            os.close(handle)
+        return Stored(self.at(block.name), -1, 0, size, header, blocks.locate(header, length)[0])
+
+    def mark(self) -> None:
+        """Note that the output is whole."""
+        self._write(DONE, iter([]))
+
+    def remove(self) -> None:
+        """Remove the folder and everything in it; the mark goes last."""
+        names = [name for name in sorted(os.listdir(self.path)) if name not in LAST]
+        for name in (*names, *LAST):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.at(name))
+        os.rmdir(self.path)
+
+    def _write(self, name: str, pieces: Iterator[np.ndarray]) -> None:
+        """Write one file whole or not at all."""
+        aside = self.at(name + ASIDE)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            blocks.write(handle, pieces)
+            os.fsync(handle)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(aside)
+            raise
+        finally:
+            os.close(handle)
+        os.replace(aside, self.at(name))
+        sync_folder(self.path)
+
+
+@contextlib.contextmanager
+def held(path: str) -> Iterator[Folder]:
+    """Make the folder where it is missing and hold its lock.
+
+    Raises
+    ------
+    GradtoolsError
+        Another process holds it.
+    """
+    lock = _locked(path)
+    try:
+        yield Folder(path, lock)
+    finally:
+        os.close(lock)
+
+
+def _locked(path: str) -> int:
+    """Descriptor of the folder's lock, held by this process."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+        try:
+            handle = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # the process that held it has removed the folder
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), os.stat(os.path.join(path, LOCK))):
+                return handle
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            os.close(handle)
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise GradtoolsError(
+                    f"{path} is being written by another process: wait for it, or choose another -o"
+                ) from error
+            raise
+        os.close(handle)
+
+
+def is_done(path: str) -> bool:
+    """Return True if the output of a folder is whole and has its name, so that the folder can go."""
+    return os.path.exists(os.path.join(path, DONE)) and not os.path.exists(
+        os.path.join(path, FRESH)
+    )
+
+
+def remove_done(path: str) -> None:
+    """Remove a folder whose output is whole; one that another process is about to remove is left to it."""
+    if os.path.isdir(path) and is_done(path):
+        with contextlib.suppress(GradtoolsError, OSError), held(path) as folder:
+            folder.remove()
+
+
+def read_job(path: str) -> dict | None:
+    """What the job.json of a folder says, None where it is not there or cannot be read."""
+    try:
+        with open(os.path.join(path, JOB), "rb") as stream:
+            facts = json.load(stream)
+        return facts if isinstance(facts, dict) and "fingerprint" in facts else None
+    except (OSError, ValueError):
+        return None
+
+
+def state(path: str) -> str:
+    """How much of a folder's job is done, in words: '512 of 1,000 images are done'."""
+    facts, done = read_job(path), 0
+    if facts is None:
+        return "nothing is done yet"
+    for name in os.listdir(path):
+        if name.isdecimal():
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                done += _entries(os.path.join(path, name))
+    return f"{done:,} of {facts['entries']:,} {facts['units']} are done"
+
+
+def _entries(path: str) -> int:
+    """How many entries the header of a block's file names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        header, _ = blocks.read_header(handle, 0, os.fstat(handle).st_size)
+    finally:
+        os.close(handle)
+    start, stop = header["rows"]
+    return stop - start
+
+
+def fingerprint(command: dict) -> str:
+    """SHA-256 (hex) of a command's effective options and inputs."""
+    return hashlib.sha256(json.dumps(command, sort_keys=True).encode()).hexdigest()
+
+
+def difference(before: dict, now: dict) -> str:
+    """The first option in which two commands differ, in words."""
+    now = json.loads(json.dumps(now))
+    key = next(key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key))
+    return f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
+
+
+def sync_folder(path: str) -> None:
+    """Sync a folder, so that renames in it survive a power failure; file systems that cannot are let pass."""
+    handle = os.open(path or ".", os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,111 @@
+"""gradtools info in the shell: what a store holds, whether it is whole, its digests, ids and history."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from planted import plant, write
+from shell import call, rows_of
+
+from gradtools import store
+
+DATA = plant()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("shell") / "a.h5", DATA)
+
+
+def test_text_names_what_there_is(capsys, path):
+    ended = call(capsys, "info", path)
+    lines = ended.out.splitlines()
+    assert (
+        ended.status == 0
+        and lines[0].startswith(f"{path}: features, 30 samples, made ")
+        and lines[1] == "classes  3: ant, bee, cat"
+    )
+    assert (
+        "model    model: net.py:planted" in lines
+        and lines[-1] == "step     2026-01-01  0 s  planted"
+    )
+    (gradient,) = (line.split() for line in lines if line.startswith("/taps/conv/gradient "))
+    assert gradient[1:4] == ["(30,", "6)", "float32"] and int(gradient[4]) >= 30 * 6 * 4
+
+
+def test_json_tells_the_same(capsys, path):
+    facts = json.loads(call(capsys, "info", "--json", path).out)
+    assert (
+        facts["kind"] == "features"
+        and facts["samples"] == 30
+        and facts["classes"] == ["ant", "bee", "cat"]
+    )
+    assert list(facts["taps"]) == ["conv", "block"] and facts["model"]["target"] == "argmax"
+    assert (
+        facts["datasets"]["/outputs/logits"]["shape"] == [30, 3]
+        and facts["datasets"]["/outputs/logits"]["dtype"] == "float32"
+    )
+    with store.read(path) as opened:
+        assert set(facts["datasets"]) == {name for name, _ in store.datasets(opened.file)}
+
+
+def test_digests_tell_equal_values_from_others(capsys, path, tmp_path):
+    def digests(of):
+        return json.loads(call(capsys, "info", "--digest", "--json", of).out)
+
+    taps = {**DATA.taps, "gradient@conv": DATA.taps["gradient@conv"] + np.float32(1e-3)}
+    other = digests(write(tmp_path / "other.h5", DATA.__class__(**{**vars(DATA), "taps": taps})))
+    assert digests(path) == digests(write(tmp_path / "again.h5", DATA))
+    assert {name for name, sha in digests(path).items() if other[name] != sha} == {
+        "/taps/conv/gradient"
+    }
+    lines = call(capsys, "info", "--digest", path).out.splitlines()
+    assert dict(reversed(line.split("  ")) for line in lines) == digests(path)
+
+
+def test_ids_are_what_where_list_reads(capsys, path, tmp_path):
+    ended = call(capsys, "info", "--ids", path)
+    assert ended.out.splitlines() == DATA.ids
+    (tmp_path / "ids").write_text("\n".join(ended.out.splitlines()[:4]))
+    rows = rows_of(
+        call(
+            capsys,
+            "similarity",
+            path,
+            "--where",
+            f"list={tmp_path / 'ids'}",
+            "--no-intervals",
+            "--json",
+        ).out
+    )
+    assert {row["n"] for row in rows if row["column"] == "all pairs"} == {6}
+
+
+def test_history_is_one_json_line_a_step(capsys, path):
+    lines = call(capsys, "info", "--history", path).out.splitlines()
+    assert [json.loads(line)["command"] for line in lines] == ["planted"]
+
+
+def test_a_whole_store_passes_silently_and_a_damaged_one_is_named(capsys, path, tmp_path):
+    ended = call(capsys, "info", "--check", path)
+    assert (ended.status, ended.out, ended.err) == (0, "", "")
+    damaged = shutil.copy(path, tmp_path / "damaged.h5")
+    content = bytearray(damaged.read_bytes())
+    at = content.find(DATA.taps["gradient@conv"].tobytes()[:64])
+    assert at > 0
+    content[at] ^= 1
+    damaged.write_bytes(content)
+    ended = call(capsys, "info", "--check", damaged)
+    assert (
+        ended.status == 1
+        and "/taps/conv/gradient is damaged" in ended.line
+        and "make the store again" in ended.line
+    )
+
+
+def test_another_file_is_one_line(capsys, tmp_path):
+    (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
+    for name in ("a.h5", "missing.h5", "."):
+        ended = call(capsys, "info", tmp_path / name)
+        assert ended.status == 1 and ended.line.startswith("gradtools info: ")

@@ -1,0 +1,33 @@
+"""Pictures are found by name, and none loads the others."""
+
+import subprocess
+import sys
+
+from conftest import ROOT
+
+from gradtools import figures
+
+MOST = 60  # modules of ours that an overlay loads
+SHARED = {"page", "overlays"}  # what several pictures draw with
+
+
+def loaded(line):
+    """Names of our modules that a line of Python loads."""
+    code = f"import sys; {line}; print(*(name for name in sys.modules if name.startswith('gradtools')))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return ended.stdout.split()
+
+
+def test_an_overlay_loads_few_modules():
+    assert len(loaded("import gradtools.figures.overlays")) < MOST
+
+
+def test_an_overlay_loads_no_other_picture():
+    files = {
+        name.split(".")[2]
+        for name in loaded("import gradtools.figures.overlays")
+        if name.count(".") > 1 and ".figures." in name
+    }
+    assert not files & set(figures.FILES.values()) - SHARED

@@ -1,0 +1,195 @@
+"""Batches: order, composition, places of unreadable images, threads that end."""
+
+import hashlib
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gradtools import images
+from gradtools.errors import GradtoolsError
+from gradtools.images import decoding
+
+PLAIN = {
+    "resize": None,
+    "crop": None,
+    "mean": [0.0] * 3,
+    "std": [1.0] * 3,
+    "interpolation": "bilinear",
+}
+N = 23
+BROKEN = (0, 7, 22)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Image i is filled with i; three are broken."""
+    for index in range(N):
+        Image.new("RGB", (5, 4), (index, 0, 255 - index)).save(tmp_path / f"{index:02}.png")
+    for index in BROKEN:
+        (tmp_path / f"{index:02}.png").write_bytes(b"no image")
+    return tmp_path
+
+
+def decoders():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 23, 50])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches(folder, batch_size, workers):
+    listed = images.list_images([str(folder)])
+    found = list(images.batches(listed, PLAIN, batch_size, workers=workers))
+    assert [batch.start for batch in found] == list(range(0, N, batch_size))
+    assert [len(batch.pixels) for batch in found] == [
+        min(batch_size, N - start) for start in range(0, N, batch_size)
+    ]
+    pixels, unreadable = (
+        np.concatenate([batch.pixels for batch in found]),
+        np.concatenate([batch.unreadable for batch in found]),
+    )
+    assert pixels.shape == (N, 3, 4, 5) and pixels.dtype == np.uint8
+    assert np.flatnonzero(unreadable).tolist() == list(BROKEN)
+    reasons = {index: reason for batch in found for index, reason in batch.reasons.items()}
+    assert sorted(reasons) == list(BROKEN) and all(
+        reasons[index].startswith(f"{folder}/{index:02}.png: not a JPEG") for index in BROKEN
+    )
+    digests, heights = (
+        np.concatenate([batch.digests for batch in found]),
+        np.concatenate([batch.heights for batch in found]),
+    )
+    for index in range(N):
+        if index in BROKEN:
+            assert not pixels[index].any() and not digests[index].any() and heights[index] == 0
+            continue
+        assert (pixels[index, 0] == index).all() and (pixels[index, 2] == 255 - index).all()
+        assert (
+            digests[index].tobytes()
+            == hashlib.sha256((folder / f"{index:02}.png").read_bytes()).digest()
+            and heights[index] == 4
+        )
+    assert not decoders()
+
+
+def test_a_share_has_the_batches_of_the_whole(folder):
+    listed = images.list_images([str(folder)])
+    whole = {batch.start: batch.pixels for batch in images.batches(listed, PLAIN, 4)}
+    for start, stop, starts in (
+        (8, None, [8, 12, 16, 20]),
+        (8, 14, [8, 12]),
+        (10, 16, [10, 12]),
+        (23, None, []),
+    ):
+        found = list(images.batches(listed, PLAIN, 4, [(start, stop or N)]))
+        assert [batch.start for batch in found] == starts
+        assert all(
+            np.array_equal(batch.pixels, whole[batch.start][: len(batch.pixels)])
+            for batch in found
+            if batch.start in whole
+        )
+
+
+def test_leaving_early_ends_the_threads(folder, monkeypatch):
+    read, seen = decoding.read, []
+    monkeypatch.setattr(
+        decoding, "read", lambda path: (seen.append(path), time.sleep(0.01), read(path))[-1]
+    )
+    stream = images.batches(images.list_images([str(folder)]), PLAIN, 2, workers=2)
+    next(stream)
+    assert len(decoders()) == 2
+    begun = time.perf_counter()
+    stream.close()
+    assert not decoders() and time.perf_counter() - begun < 1
+    assert len(seen) < N
+
+
+def test_reading_ahead_is_bounded_and_overlaps(folder, monkeypatch):
+    read, seen = decoding.read, []
+    monkeypatch.setattr(decoding, "read", lambda path: (seen.append(path), read(path))[1])
+    stream = images.batches(images.list_images([str(folder)]), PLAIN, 2, prefetch=3)
+    next(stream)
+    time.sleep(0.3)
+    assert len(seen) == 2 + 2 * (
+        1 + 3
+    )  # two until the first that can be read, then the batch and three ahead
+    stream.close()
+
+
+def test_images_of_several_sizes(folder):
+    Image.new("RGB", (6, 4)).save(folder / "11.png")
+    listed = images.list_images([str(folder)])
+    with pytest.raises(
+        GradtoolsError,
+        match="11.png is 4 x 6 after .* first image 4 x 5: .*--preprocess resize=256",
+    ):
+        list(images.batches(listed, PLAIN, 4))
+    with pytest.raises(
+        GradtoolsError, match="11.png is 4 x 6 .*4 x 5"
+    ):  # also where the run begins with it
+        list(images.batches(listed, PLAIN, 1, [(11, 12)]))
+    assert sum(len(batch.pixels) for batch in images.batches(listed, {**PLAIN, "crop": 4}, 4)) == N
+    assert not decoders()
+
+
+def test_nothing_can_be_read(folder):
+    for path in folder.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(
+        GradtoolsError, match="none of the 23 images .* the first: .*00.png: an empty file"
+    ):
+        list(images.batches(images.list_images([str(folder)]), PLAIN, 4))
+
+
+def test_too_narrow_a_strip_is_unreadable(folder):
+    Image.new("RGB", (9000, 1)).save(folder / "05.png")
+    found = list(
+        images.batches(images.list_images([str(folder)]), {**PLAIN, "resize": 200, "crop": 8}, N)
+    )
+    assert "too long and narrow" in found[0].reasons[5]
+
+
+def test_own_preprocessing(folder):
+    def halved(image):
+        return np.asarray(image, "f8").transpose(2, 0, 1)[:2] / 2
+
+    (batch,) = images.batches(images.list_images([str(folder)]), halved, 50)
+    assert batch.pixels.shape == (N, 2, 4, 5) and batch.pixels.dtype == np.float32
+    assert (batch.pixels[9, 0] == 4.5).all() and not batch.pixels[7].any()
+
+
+@pytest.mark.parametrize(
+    "own, said",
+    [
+        (
+            lambda image: np.zeros((4, 5)),
+            r"must return floats of shape \(channels, height, width\), and gave float64 of shape \(4, 5\)",
+        ),
+        (lambda image: np.zeros((3, 4, 5), "u1"), "gave uint8"),
+        (lambda image: 1 / 0, r"<lambda>\(\) failed on .*01.png: ZeroDivisionError"),
+    ],
+)
+def test_own_preprocessing_that_fails(folder, own, said):
+    with pytest.raises(GradtoolsError, match=said):
+        list(images.batches(images.list_images([str(folder)]), own, 4))
+
+
+def test_own_preprocessing_with_tensors(folder):
+    torch = pytest.importorskip("torch")
+    (batch,) = images.batches(
+        images.list_images([str(folder)]),
+        lambda image: torch.full((3, 2, 2), image.getpixel((0, 0))[0] / 4),
+        50,
+    )
+    assert (batch.pixels[9] == 2.25).all()
+
+
+def test_import_is_cheap():
+    code = "import sys, gradtools.images, gradtools.images.labels; print({'PIL', 'torch', 'h5py', 'click'} & set(sys.modules))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+        == "set()"
+    )

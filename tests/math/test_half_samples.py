@@ -1,0 +1,113 @@
+"""Half samples: how they are drawn, and the one rule by which replicates become an interval."""
+
+import numpy as np
+import pytest
+from cluster_trials import gaussian_classes, trials
+from sklearn import metrics
+
+from gradtools.math.clusters import half_samples
+from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
+
+CLASSES = np.repeat([0, 3, 4, 9], [6, 7, 5, 9])
+RNG = np.random.default_rng(2)
+
+
+def test_halves_of_every_class_of_one_size():
+    drawn = half_samples.half_samples(CLASSES, 400)
+    assert set(drawn.sum(axis=1)) == {
+        14
+    }  # 3 + 4 + 2 + 5: every other odd class gives its larger half
+    for label, size in ((0, 3), (3, 4), (4, 2), (9, 5)):
+        assert set(drawn[:, CLASSES == label].sum(axis=1)) == {size}
+        shares = drawn[:, CLASSES == label].mean(axis=0)
+        expected = size / (CLASSES == label).sum()
+        assert np.abs(shares - expected).max() < 5 * np.sqrt(0.25 / 400)
+
+
+def test_fewer_halves_are_a_prefix_and_depend_on_the_classes_alone():
+    more = half_samples.half_samples(CLASSES, 20, seed=3)
+    np.testing.assert_array_equal(half_samples.half_samples(CLASSES, 5, seed=3), more[:5])
+    assert not np.array_equal(half_samples.half_samples(CLASSES, 20, seed=4), more)
+
+
+@pytest.mark.parametrize(
+    "rows, method, halves",
+    [(5000, "kmeans", 200), (5001, "kmeans", 50), (300, "gmm", 50), (50_001, "kmeans", 0)],
+)
+def test_how_many_halves(rows, method, halves):
+    assert half_samples.number_of_halves(rows, method) == halves
+
+
+def test_why_there_are_none():
+    every = np.ones(len(CLASSES), bool)
+    assert half_samples.why_none(CLASSES, every, 4) == ""
+    assert "a class has 1 image, and" in half_samples.why_none(np.array([0, 1, 1]), every[:3], 2)
+    assert "14 clusters of half of 27 rows" in half_samples.why_none(CLASSES, every, 14)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "agglomerative", "gmm"])
+def test_indices_of_far_groups_are_exact_in_every_half(method, monkeypatch):
+    x = 40 * np.eye(4, 6)[np.searchsorted([0, 3, 4, 9], CLASSES)] + RNG.normal(size=(27, 6))
+    halves = half_samples.half_samples(CLASSES, 6)
+    predictions = RNG.integers(0, 3, 27)
+    chosen = half_samples.Method(method, 4, 3)
+    found = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
+    for half, row in zip(halves, found):
+        silhouette = metrics.silhouette_score(x[half], CLASSES[half])
+        other = [
+            score(predictions[half], CLASSES[half])
+            for score in (metrics.adjusted_rand_score, metrics.normalized_mutual_info_score)
+        ]
+        np.testing.assert_allclose(row, [1, 1, silhouette, silhouette, *other], atol=1e-9)
+    # Beyond GRAM_ROWS the distances are not held, and scikit-learn clusters.
+    monkeypatch.setattr(half_samples, "GRAM_ROWS", 10)
+    monkeypatch.setattr(half_samples, "BLOCK_ENTRIES", 40)
+    again = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
+    np.testing.assert_allclose(again, found, atol=1e-9)
+
+
+def test_halves_of_several_sizes_keep_their_places():
+    x = 40 * np.eye(4, 6)[np.searchsorted([0, 3, 4, 9], CLASSES)] + RNG.normal(size=(27, 6))
+    halves = half_samples.half_samples(CLASSES, 4)
+    halves[1:3, 20] = False
+    found = half_samples.replicates(x, halves, half_samples.Method("kmeans", 4, 2), CLASSES)
+    for half, row in zip(halves, found):
+        assert row[3] == pytest.approx(metrics.silhouette_score(x[half], CLASSES[half]))
+
+
+def test_the_interval_is_the_value_with_the_scaled_spread_cut_to_the_range():
+    values = RNG.normal(0.4, 0.1, 60)
+    reach = 1.96 * values.std(ddof=1) * np.sqrt(20 / 40)
+    assert interval_of(values, 0.7, HALF_SAMPLES, 20, 60) == pytest.approx(
+        (0.7 - reach, 0.7 + reach)
+    )
+    assert interval_of(values, 0.95, HALF_SAMPLES, 20, 60, (0, 1))[1] == 1
+    values[:31] = np.nan
+    assert np.isnan(interval_of(values, 0.7, HALF_SAMPLES, 20, 60)).all()
+
+
+def test_other_resamples_have_their_percentiles():
+    values = RNG.normal(size=200)
+    assert interval_of(values, 9.0) == pytest.approx(np.quantile(values, [0.025, 0.975]))
+    assert np.isnan(interval_of(np.empty(0), 1.0)).all()
+
+
+def test_halves_of_a_mean_give_its_standard_error():
+    """For a mean of n values the rule is exact on average: sd sqrt((1 - m/n) / m) sqrt(m / (n - m)) = sd / sqrt(n)."""
+    values = RNG.normal(size=300)
+    halves = half_samples.half_samples(np.zeros(300, int), 4000)
+    means = np.array([values[half].mean() for half in halves])
+    low, high = interval_of(means, values.mean(), HALF_SAMPLES, 150, 300)
+    assert (high - low) / 3.92 == pytest.approx(values.std(ddof=1) / np.sqrt(300), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["kmeans", "agglomerative"])
+@pytest.mark.parametrize("apart", ["near", "far"])
+def test_intervals_cover_the_expected_value_of_as_many_images(method, apart):
+    """At most 40 sets of 60 images, so that 95 % may be 33 of 40 (once in 2,000 times), and 5 % of false differences 8."""
+    for index, trial in trials(method, gaussian_classes(60, apart), 40, seconds=60).items():
+        error = 3.5 * np.sqrt(0.05 * 0.95 / trial.sets)
+        assert trial.coverage >= 0.95 - error, index
+        assert trial.false_differences <= 0.05 + error, index
+        assert 0.9 * (1 - 2.5 / np.sqrt(2 * trial.sets)) <= trial.width, index

@@ -1,0 +1,54 @@
+"""Names, globs and near names, over lists written by hand."""
+
+import pytest
+
+from gradtools.errors import UsageError, near_names, some, suggest
+from gradtools.selection import names
+
+TAPS = ["layer1", "layer2", "layer2.conv", "layer[3]"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("layer2", ["layer2"]),
+        ("layer[3]", ["layer[3]"]),  # a name comes before a glob
+        ("layer[12]", ["layer1", "layer2"]),
+        ("*2*", ["layer2", "layer2.conv"]),
+        ("Layer2", []),
+        ("layer", []),
+    ],
+)
+def test_a_request_is_a_name_or_else_a_glob(request_, expected):
+    assert names.match(request_, TAPS) == expected
+
+
+def test_every_name_comes_once_in_the_order_of_the_requests():
+    short = {"last": TAPS[-1:]}
+    found = names.resolve(
+        ("layer2.conv", "last", "layer[12]", "*"), TAPS, str, lambda request: short.get(request, [])
+    )
+    assert found == ["layer2.conv", "layer[3]", "layer1", "layer2"]
+    assert names.resolve((), TAPS, str) == []
+
+
+def test_a_request_that_stands_for_nothing_is_refused_with_near_names():
+    with pytest.raises(UsageError, match=r"^no tap layer4; did you mean .*layer1"):
+        names.resolve(("layer1", "layer4"), TAPS, lambda request: f"no tap {request}")
+
+
+def test_near_names_hold_the_text_or_else_resemble_it():
+    known = ["Dungeness crab", "king_crab", "collie", "crane"]
+    assert near_names("CRAB", known) == ["Dungeness crab", "king_crab"]
+    assert near_names("kingcrab", known) == ["king_crab"]
+    assert near_names("coly", known) == ["collie"]
+    assert near_names("crab", known, 1) == ["Dungeness crab"]
+    assert near_names("", known) == near_names("xyz", known) == []
+
+
+def test_errors_end_with_near_names_or_some_of_all():
+    numbers = [f"n{number}" for number in range(9)]
+    assert suggest("n", ["node", "xx"]) == "did you mean node?"
+    assert suggest("zzz", numbers) == "there are n0, n1, n2, n3, n4, n5 and 3 more"
+    assert some(numbers[:6]) == "n0, n1, n2, n3, n4, n5"
+    assert suggest("zzz", []) == "there are none"

@@ -1,0 +1,95 @@
+"""Every command that resumes, killed at every write, sync, rename and removal, gives what it gives undisturbed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from networks import TOY_SOURCE
+from PIL import Image
+
+BLOCKS = {
+    "gradtools.network.passes.loop:BLOCK": 4,
+    "gradtools.stages.similarity.writing:MATRIX_BLOCK": 4,
+    "gradtools.stages.neighbors:BLOCK": 4,
+}
+
+
+def photos(folder, count):
+    """Random images of two classes, one of which cannot be read."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / ("ant", "bee")[number % 2] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), "u1")).save(path)
+    path.write_bytes(b"not an image")
+    return folder
+
+
+def run(*arguments):
+    """One command, undisturbed."""
+    command = [sys.executable, "-m", "gradtools", *map(str, arguments), "-q"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+
+
+def cases(folder, count):
+    """Arguments of every command that resumes, over `count` images."""
+    images = photos(folder / "photos", count)
+    (folder / "toy.py").write_text(TOY_SOURCE)
+    network = ["--model", f"{folder / 'toy.py'}:Toy", "--weights", "random", "--threads", "1"]
+    network += ["--batch-size", "2", "--preprocess", "none", "-q"]
+    features, maps = folder / "features.h5", folder / "maps.h5"
+    run("extract", images, *network, "--tap", "body", "-o", features)
+    run("saliency", images, *network, "--tap", "body", "--method", "gam", "-o", maps)
+    tables = ["--resamples", "5", "--permutations", "5", "-q"]
+    pairs = ["--pairs", "same-class:4", "--target", "cosine", "--method", "gradcam"]
+    return {
+        "extract": ["extract", images, *network, "--tap", "body"],
+        "augmented": ["extract", images, *network, "--tap", "body", "--augment", "1"],
+        "maps": ["extract", images, *network, "--tap", "body", "--maps", "gradient"],
+        "saliency": ["saliency", images, *network, "--tap", "body", "--method", "gradcam"],
+        "pairs": ["saliency", images, *network, "--tap", "body", *pairs],
+        "matrix": ["similarity", features, "--matrix", *tables],
+        "matrix-maps": ["similarity", maps, "--matrix", "--feature", "map:gam", *tables],
+        "neighbors": ["neighbors", features, *tables],
+        "ablate": ["channels", images, *network, "--tap", "body", "--ablate", "zero"]
+        + ["--steps", "2", "--resamples", "5"],
+    }
+
+
+def swept(folder, count, every, first, names=None):
+    """What `kills` tells of the cases."""
+    chosen = {
+        name: [list(map(str, arguments)), BLOCKS]
+        for name, arguments in cases(folder, count).items()
+        if names is None or name in names
+    }
+    job = {"cases": chosen, "folder": str(folder), "every": every, "first": first}
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "support" / "kills.py")],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    print({name: (case["events"], case["kills"]) for name, case in found.items()})
+    return {name: case["wrong"] for name, case in found.items()}
+
+
+def test_killed_at_some_events(tmp_path):
+    """A small dose of the sweeps below: blocks and the finish of three commands."""
+    found = swept(tmp_path, 6, 11, 5, ("augmented", "pairs", "neighbors"))
+    assert not any(found.values()), found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count, every, first", [(6, 1, 1), (40, 7, 3)])
+def test_killed_at_every_event(tmp_path, count, every, first):
+    """A small job at every event, one of ten blocks at every 7th."""
+    found = swept(tmp_path, count, every, first)
+    assert not any(found.values()), found
