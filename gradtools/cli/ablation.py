@@ -145,8 +145,8 @@ def measure(
                 "--where, --images and --carry are about the images of a store: give one, as in gradtools channels photos.h5"
             )
         else:
-            listed = passes.Listing().read(console, [path])
-        model = network.load(console)
+            listed = passes.Listing().read(console, [path], strict=job.strict)
+        model = network.load(console, listed, source, images_dir)
         from gradtools.selection.subjects import short_name
         from gradtools.stages.channels import ablation as stage
 

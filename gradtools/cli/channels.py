@@ -186,7 +186,7 @@ def command(
         if figure:
             taps = channels.taps_of(source, tap, one=of is not None)
             _check_figure(source, taps, picture, network.model)
-        model = network.load(console) if network.model else None
+        model = network.load(console, None, source, images_dir) if network.model else None
         results = channels.channels(
             source,
             target,

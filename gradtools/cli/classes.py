@@ -3,6 +3,7 @@
 import click
 
 from gradtools.cli import options, passes
+from gradtools.cli.terminal import Console
 from gradtools.tables.wording import units
 
 
@@ -14,10 +15,17 @@ from gradtools.tables.wording import units
     ],
 )
 @click.argument("model", metavar="MODEL")
-@options.weights
+@passes.reading
 @click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line.")
 @options.output
-def command(console, model, weights, trust_weights, class_names, output, force):
+def command(
+    console: Console,
+    model: str,
+    reading: passes.Reading,
+    class_names: str | None,
+    output: str | None,
+    force: bool,
+) -> None:
     """The last layer's row of weights of each class, as a store whose samples are the classes.
 
     No image is needed: similarity, neighbors, cluster, dendrogram and compare work on the classes as on images. The
@@ -30,9 +38,7 @@ def command(console, model, weights, trust_weights, class_names, output, force):
     from gradtools.network import models
     from gradtools.stages import classes
 
-    loaded = models.load(
-        model, weights, class_names=class_names, trust=trust_weights, without_images=True
-    )
+    loaded = models.load(model, class_names=class_names, without_images=True, **reading.settings)
     for note in loaded.notes:
         console.say(note)
     classes.classes(loaded, target, force=force)

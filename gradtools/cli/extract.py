@@ -57,6 +57,11 @@ from gradtools.errors import UsageError
     metavar="KIND[=S]",
     help="crop=0.2, rotation=15, perspective=0.2, colour=0.3 or flip, with strength (repeat).  [default: each of these]",
 )
+@click.option(
+    "--embedding",
+    is_flag=True,
+    help="Also store what the last layer reads, as feature embedding; not by default, for it is as large as an activation.",
+)
 @options.seed
 @passes.compute(32)
 @passes.job
@@ -74,6 +79,7 @@ def command(
     map_dtype: str,
     augment: int,
     augment_kind: tuple[str, ...],
+    embedding: bool,
     seed: int,
     compute: passes.Compute,
     job: passes.Job,
@@ -101,8 +107,8 @@ def command(
     from gradtools.images import versions
 
     kinds = versions.parse(augment_kind, augment, seed) if augment else None
-    listed = listing.read(console, images, score.label_map)
-    model = network.load(console)
+    listed = listing.read(console, images, score.label_map, job.strict)
+    model = network.load(console, listed)
     from gradtools.stages import extract
 
     extract.extract(
@@ -115,6 +121,7 @@ def command(
             maps=tuple(dict.fromkeys(maps)),
             map_dtype=map_dtype,
             augment=kinds,
+            embedding=embedding,
             **vars(score),
             **vars(compute),
         ),

@@ -2,7 +2,8 @@
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, passes, terminal
+from gradtools.errors import UsageError
 
 
 @options.command(
@@ -13,23 +14,24 @@ from gradtools.cli import options, terminal
     ],
 )
 @click.argument("model", metavar="MODEL")
-@options.weights
+@passes.reading
 @click.option(
     "--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here."
 )
 @click.option(
     "--size",
-    type=click.IntRange(1),
-    help="Side of the square input.  [default: the preprocessing's, or 224]",
-)
-@click.option(
-    "--head",
-    type=click.Choice(["auto", "none"]),
-    default="auto",
-    help="none: the network has no classes.",
+    metavar="S|HxW",
+    help="Side of the square input, or height and width.  [default: the preprocessing's, or 224]",
 )
 @options.text_forms
-def command(console, model, weights, trust_weights, preprocess, size, head, form):
+def command(
+    console: terminal.Console,
+    model: str,
+    reading: passes.Reading,
+    preprocess: str | None,
+    size: str | None,
+    form: str | None,
+) -> None:
     """List a model's taps: shape, number of calls, and what the gradient there can know.
 
     A gradient that is constant over positions and the same for unrelated images equals the class row of the target:
@@ -39,9 +41,19 @@ def command(console, model, weights, trust_weights, preprocess, size, head, form
     from gradtools.tables import taps
 
     given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
-    rows, notes = layers.describe(
-        model, weights, preprocess=given, size=size, no_head=head == "none", trust=trust_weights
-    )
+    rows, notes = layers.describe(model, preprocess=given, size=_size(size), **reading.settings)
     for note in notes:
         console.say(note)
     terminal.print_tables([taps.build(model, rows)], form)
+
+
+def _size(text):
+    """(height, width) of `224` or `64x128`."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise UsageError(
+            f"--size {text}: write a number of pixels, or height and width as in 64x128"
+        )
+    return int(sides[0]), int(sides[-1])

@@ -25,9 +25,14 @@ def command(name, examples, **settings):
         @functools.wraps(function)
         def run(quiet, verbose, **options):
             _check_files(options)
-            return function(console=Console(quiet), **options)
+            return function(console=Console(quiet, verbose), **options)
 
-        run = click.option("-v", "--verbose", count=True, help="-vv: tracebacks of errors.")(run)
+        run = click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            help="Also what is decided on the way; -vv: tracebacks of errors.",
+        )(run)
         run = click.option(
             "-q", "--quiet", is_flag=True, help="No lines and no progress on stderr; errors stay."
         )(run)
@@ -157,20 +162,6 @@ text_forms = combine(
         expose_value=False,
         callback=_form,
         help="The table as tab-separated text on stdout.",
-    ),
-)
-
-weights = combine(
-    click.option(
-        "--weights",
-        default="default",
-        metavar="W",
-        help="default, random, or the path of a state dict.",
-    ),
-    click.option(
-        "--trust-weights",
-        is_flag=True,
-        help="Load a checkpoint that runs code of its own when it is opened.",
     ),
 )
 

@@ -14,6 +14,7 @@ from gradtools.errors import UsageError
 if TYPE_CHECKING:
     from gradtools.images import ImageList
     from gradtools.network.models import Model
+    from gradtools.store import Store
 
 Decorator = Callable[[Callable], Callable]
 
@@ -34,18 +35,83 @@ def record(name: str, kind: type, *decorators: Decorator) -> Decorator:
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class Reading:
+    """How a network is read: its weights, its output, its classes."""
+
+    weights: str
+    weights_entry: str | None
+    trust_weights: bool
+    head: str
+    output_entry: str | None
+    reduce: str | None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `models.load` takes of it."""
+        return {
+            "weights": self.weights,
+            "weights_entry": self.weights_entry,
+            "trust": self.trust_weights,
+            "no_head": self.head == "none",
+            "head": None if self.head in ("auto", "none") else self.head,
+            "output_entry": self.output_entry,
+            "reduce": self.reduce,
+        }
+
+
+_reading = (
+    click.option(
+        "--weights",
+        default="default",
+        metavar="W",
+        help="default, random, torchvision's name of weights, or the path of a state dict.",
+    ),
+    click.option(
+        "--weights-entry",
+        metavar="NAME",
+        help="Which entry of the checkpoint, as in state_dict_ema or model.state_dict.",
+    ),
+    click.option(
+        "--trust-weights",
+        is_flag=True,
+        help="Load a checkpoint that runs code of its own when it is opened.",
+    ),
+    click.option(
+        "--head",
+        default="auto",
+        metavar="auto|none|NAME",
+        help="The layer whose rows are the classes'; none: the network has no classes, its output is an embedding.",
+    ),
+    click.option(
+        "--output-entry",
+        metavar="KEY|INDEX",
+        help="Which of several outputs of the network are the logits.",
+    ),
+    click.option(
+        "--reduce",
+        metavar="R",
+        help="Of a network that gives maps of logits: mean, max, predicted (where the class is the argmax), or a position Y,X.",
+    ),
+)
+reading = record("reading", Reading, *_reading)
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(Reading):
     """Which network a command runs, and how images are prepared for it."""
 
     model: str | None
-    weights: str
-    trust_weights: bool
     preprocess: str | None
     class_names: str | None
-    head: str
 
-    def load(self, console: Console) -> "Model":
-        """Load the network and print its notes.
+    def load(
+        self,
+        console: Console,
+        listed: "ImageList | None" = None,
+        source: "Store | None" = None,
+        images_dir: str | None = None,
+    ) -> "Model":
+        """Load the network, tried on the first of the images listed or of a store, and print its notes.
 
         Raises
         ------
@@ -55,24 +121,37 @@ class Network:
 
         model = models.load(
             self.model,
-            self.weights,
             preprocess=self.preprocess,
-            no_head=self.head == "none",
             class_names=self.class_names,
-            trust=self.trust_weights,
+            sample=_sample(listed, source, images_dir),
+            **self.settings,
         )
         for note in model.notes:
             console.say(note)
         return model
 
 
+def _sample(listed, source, images_dir):
+    """What gives the first image under some preprocessing; None without images."""
+    from gradtools import images
+
+    if listed is None and source is not None:
+        from gradtools.selection import images as store_images
+
+        listed, _ = store_images.find(source, images_dir)
+    return None if listed is None else lambda rules: images.first_readable(listed, rules)
+
+
 def _network(required: bool) -> Decorator:
-    spec = "resnet50, torchvision:NAME, file.py:callable or package.module:callable."
+    spec = (
+        "resnet50, torchvision:NAME, timm:NAME, hf:FOLDER, file.py:callable or "
+        "package.module:callable."
+    )
     return record(
         "network",
         Network,
         click.option("--model", required=required, metavar="SPEC", help=spec),
-        options.weights,
+        *_reading,
         click.option(
             "--preprocess",
             metavar="P",
@@ -80,12 +159,6 @@ def _network(required: bool) -> Decorator:
         ),
         click.option(
             "--class-names", metavar="FILE", help="Names of the model's classes, one a line."
-        ),
-        click.option(
-            "--head",
-            type=click.Choice(["auto", "none"]),
-            default="auto",
-            help="none: the network has no classes; its output is an embedding.",
         ),
     )
 
@@ -147,6 +220,20 @@ class Compute:
     dtype: str
     fold: bool
     compress: bool
+    value_range: tuple[float, float] | None
+
+
+def _two_numbers(_context, _parameter, text):
+    """(low, high) of `0,4095`."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise UsageError(f"--range {text}: write the values of black and white, as in 0,4095")
+    return low, high
 
 
 def compute(batch_size: int) -> Decorator:
@@ -160,7 +247,12 @@ def compute(batch_size: int) -> Decorator:
             default=batch_size,
             help="Images computed at once.",
         ),
-        click.option("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps."),
+        click.option(
+            "--device",
+            default="auto",
+            metavar="D",
+            help="cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
+        ),
         click.option(
             "--dtype",
             type=click.Choice(["float32", "float64"]),
@@ -179,6 +271,13 @@ def compute(batch_size: int) -> Decorator:
             default="none",
             callback=lambda context, parameter, value: value == "gzip",
             help="gzip: smaller, and 30 to 90 times slower to write.",
+        ),
+        click.option(
+            "--range",
+            "value_range",
+            metavar="LO,HI",
+            callback=_two_numbers,
+            help="Values of the image files that are black and white, as 0,4095 for 12 bits in 16.  [default: the type's]",
         ),
     )
 
@@ -222,7 +321,9 @@ job = record(
         metavar="N|P%",
         help="Unreadable images allowed, at least one for a percentage.",
     ),
-    click.option("--strict", is_flag=True, help="Allow no unreadable image."),
+    click.option(
+        "--strict", is_flag=True, help="Allow no unreadable image, and none whose file ends early."
+    ),
 )
 
 
@@ -235,7 +336,11 @@ class Listing:
     annotations: tuple[str, ...] = ()
 
     def read(
-        self, console: Console, images: Sequence[str], label_map: str | None = None
+        self,
+        console: Console,
+        images: Sequence[str],
+        label_map: str | None = None,
+        strict: bool = False,
     ) -> "ImageList":
         """List the images with their annotations, and print how many files were not images.
 
@@ -246,6 +351,7 @@ class Listing:
         from gradtools import images as sources
 
         listed = sources.list_images(images, files_from=self.files_from, null=self.null)
+        listed = dataclasses.replace(listed, strict=strict)
         if listed.left_out:
             kinds = (f"{count} {kind}" for kind, count in sorted(listed.left_out.items()))
             console.say("not images, left out: " + ", ".join(kinds))

@@ -193,8 +193,8 @@ def command(
         if from_store:
             source = stack.enter_context(store.read(images[0]))
         else:
-            listed = listing.read(console, images, score.label_map)
-        model = network.load(console)
+            listed = listing.read(console, images, score.label_map, job.strict)
+        model = network.load(console, listed, source, images_dir)
         from gradtools.stages import saliency
 
         saliency.saliency(

@@ -1,6 +1,7 @@
 """What commands print: tables, and on stderr lines and progress."""
 
 import contextlib
+import logging
 import shutil
 import sys
 
@@ -8,10 +9,13 @@ from gradtools import interrupt
 
 
 class Console:
-    """stderr of one command, quiet or not."""
+    """stderr of one command, quiet or not; verbose, it has what the library logs as well."""
 
-    def __init__(self, quiet=False):
+    def __init__(self, quiet=False, verbose=0):
         self.quiet = quiet
+        if verbose:
+            logging.basicConfig(format="%(message)s", stream=sys.stderr)
+            logging.getLogger("gradtools").setLevel(logging.INFO)
 
     def say(self, line):
         """One line for the user, unless quiet."""

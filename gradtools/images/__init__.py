@@ -5,9 +5,9 @@ for batch in images.batches(listed, rules, 32):
     ...
 """
 
-from gradtools.images.decoding import Unreadable, check_digest, read
+from gradtools.images.decoding import Unreadable, check_digest, decode, read
 from gradtools.images.listing import ImageList, find, list_images, of_kept, subset
-from gradtools.images.loading import Batch, batches, first_readable
+from gradtools.images.loading import Batch, batches, first_readable, range_notes
 from gradtools.images.preprocessing import (
     frame_size,
     normalisation,
@@ -26,6 +26,7 @@ __all__ = [
     "Unreadable",
     "batches",
     "check_digest",
+    "decode",
     "find",
     "first_readable",
     "frame_size",
@@ -33,6 +34,7 @@ __all__ = [
     "normalisation",
     "of_kept",
     "preprocess",
+    "range_notes",
     "read",
     "subset",
     "transform_box",

@@ -3,12 +3,14 @@
 PIL is imported where it is first needed, since that takes half as long as numpy.
 """
 
+import contextlib
 import hashlib
 import io
 import os
 import stat
+import threading
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,12 +34,20 @@ class Unreadable(GradtoolsError):
         self.path, self.reason = path, reason
 
 
-def read(path: str) -> tuple["Image.Image", np.ndarray]:
-    """An image and the digest of its file.
+class Decoded(NamedTuple):
+    """An image, the SHA-256 of its file, whether the file ends before the image does, and the share of the type's range that is reached.
 
-    EXIF orientation is applied; greyscale is replicated; palette, CMYK, YCbCr and LAB are converted; 16-bit grey is
-    scaled by 65535; float grey is taken as 0..1; transparency is laid on white; of an animation the first frame is
-    read. Colour profiles are passed over, as in the training of torchvision's and timm's networks.
+    `reached` is None where values have 8 bits.
+    """
+
+    image: object
+    digest: np.ndarray
+    ends_early: bool = False
+    reached: float | None = None
+
+
+def read(path: str) -> tuple["Image.Image", np.ndarray]:
+    """An image and the digest of its file (see `decode`).
 
     Returns
     -------
@@ -45,6 +55,28 @@ def read(path: str) -> tuple["Image.Image", np.ndarray]:
         Its height and width are those after rotation.
     digest : (32,) uint8 array
         SHA-256 of the file's bytes.
+
+    Raises
+    ------
+    Unreadable
+    """
+    return decode(path)[:2]
+
+
+def decode(path, value_range: tuple[float, float] | None = None, strict: bool = False) -> Decoded:
+    """Read an image file.
+
+    EXIF orientation is applied; greyscale is replicated; palette, CMYK, YCbCr and LAB are converted; 16-bit grey is
+    scaled by 65535; float grey is taken as 0..1; transparency is laid on white; of an animation the first frame is
+    read. Colour profiles are passed over, as in the training of torchvision's and timm's networks. A JPEG or PNG that ends early is
+    read as far as it goes, as viewers do.
+
+    Parameters
+    ----------
+    value_range : (float, float), optional
+        The file's values of black and white, in the place of its type's.
+    strict : bool
+        Refuse a file that ends early.
 
     Raises
     ------
@@ -59,7 +91,59 @@ def read(path: str) -> tuple["Image.Image", np.ndarray]:
         raise Unreadable(path, error.strerror or str(error)) from error
     if not data:
         raise Unreadable(path, "an empty file")
-    return _decoded(data, path), np.frombuffer(hashlib.sha256(data).digest(), "u1")
+    digest = np.frombuffer(hashlib.sha256(data).digest(), "u1")
+    with _decoding.whole():
+        decoded = _decoded(data, path, value_range)
+    if isinstance(decoded, Unreadable) and _may_end_early(data) and not strict:
+        with _decoding.in_part():
+            again = _decoded(data, path, value_range)
+        if not isinstance(again, Unreadable):
+            return Decoded(again[0], digest, True, again[1])
+    if isinstance(decoded, Unreadable):
+        raise decoded
+    return Decoded(decoded[0], digest, False, decoded[1])
+
+
+class _Leniency:
+    """Pillow reads files that end early where a flag of the whole process says so: it is set while nothing else is decoded."""
+
+    def __init__(self):
+        self.free, self.running = threading.Condition(), 0
+
+    @contextlib.contextmanager
+    def whole(self):
+        """Within it the flag is not set; any number of threads at once."""
+        with self.free:
+            self.running += 1
+        try:
+            yield
+        finally:
+            with self.free:
+                self.running -= 1
+                self.free.notify_all()
+
+    @contextlib.contextmanager
+    def in_part(self):
+        """Within it the flag is set, for one thread alone."""
+        from PIL import ImageFile
+
+        with self.free:
+            self.free.wait_for(lambda: self.running == 0)
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+            try:
+                yield
+            finally:
+                ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+_decoding = _Leniency()
+
+
+def _may_end_early(data):
+    """Whether a file is a JPEG without its end marker, or a PNG without its last chunk."""
+    if data.startswith(b"\xff\xd8"):
+        return not data.rstrip(b"\0").endswith(b"\xff\xd9")
+    return data.startswith(b"\x89PNG") and b"IEND" not in data[-16:]
 
 
 def check_digest(path: str, digest: np.ndarray, expected: np.ndarray) -> None:
@@ -76,39 +160,55 @@ def check_digest(path: str, digest: np.ndarray, expected: np.ndarray) -> None:
         )
 
 
-def _decoded(data, path):
+def _decoded(data, path, value_range):
+    """(image in RGB, share of the type's range that it reaches), or why it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         image.load()
-        return _upright(_rgb(image), _orientation(image))
+        rgb, reached = _rgb(image, value_range)
+        return _upright(rgb, _orientation(image)), reached
     except UnidentifiedImageError:
-        raise Unreadable(path, f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from None
+        return Unreadable(path, f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image")
     except Image.DecompressionBombError:
         limit = 2 * Image.MAX_IMAGE_PIXELS
-        raise Unreadable(path, f"more than {limit} pixels: too large to be a photograph") from None
+        return Unreadable(path, f"more than {limit} pixels: too large to be a photograph")
     except MemoryError:
         raise
     except Exception as error:  # damaged files make PIL's readers fail in any way: OSError, SyntaxError, struct.error
-        raise Unreadable(
-            path, (str(error).splitlines() or [""])[0] or type(error).__name__
-        ) from error
+        return Unreadable(path, (str(error).splitlines() or [""])[0] or type(error).__name__)
 
 
-def _rgb(image):
-    """Any mode as RGB."""
+def _rgb(image, value_range):
+    """Any mode as RGB, and the share of its type's range that a grey image of more than 8 bits reaches."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
-        return _grey(np.asarray(image) / np.float32(65535))
-    if image.mode == "I":
+        values = np.asarray(image)
+        return _grey(_scaled(values, value_range or (0, 65535))), float(values.max()) / 65535
+    if image.mode == "I" and value_range is None:
         raise ValueError(
-            "32-bit whole numbers, none known to be white: save it with 8 or 16 unsigned bits"
+            "32-bit whole numbers, none known to be white: say with --range, or save it with 8 or 16 unsigned bits"
         )
-    if image.mode == "F":
-        return _grey(_checked_floats(np.asarray(image)))
+    if image.mode in ("I", "F"):
+        values = np.asarray(image)
+        if value_range is None:
+            return _grey(_checked_floats(values)), None
+        return _grey(_scaled(values, value_range)), None
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        return _on_white(image.convert("RGBA"))
-    return image if image.mode == "RGB" else image.convert("RGB")
+        image = _on_white(image.convert("RGBA"))
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if value_range is None:
+        return image, None
+    from PIL import Image
+
+    scaled = _scaled(np.asarray(image), value_range)
+    return Image.fromarray(np.rint(scaled * 255).astype("u1")), None
+
+
+def _scaled(values, value_range):
+    """Values brought to 0..1, cut where they lie outside."""
+    low, high = value_range
+    return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
 
 
 def _grey(values):
@@ -122,7 +222,8 @@ def _checked_floats(values):
     if not (values.min() >= 0 and values.max() <= 1):
         reached = f"{values.min():g}..{values.max():g}"
         raise ValueError(
-            f"float pixels in {reached}, where 0..1 is read: save it with 8 or 16 bits"
+            f"float pixels in {reached}, where 0..1 is read: say with --range {values.min():g},{values.max():g} what is black and "
+            "white, or save it with 8 or 16 bits"
         )
     return values
 

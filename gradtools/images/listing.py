@@ -45,6 +45,14 @@ class ImageList:
     versions : list of Version or None, N
     seed : int
         Of the versions.
+    value_range : (float, float) or None
+        The files' values of black and white, in the place of their types'.
+    strict : bool
+        Whether files that end early are refused.
+    value_range : (float, float) or None
+        The files' values of black and white, in the place of their types'.
+    strict : bool
+        Whether files that end early are refused.
     """
 
     root: str
@@ -60,6 +68,8 @@ class ImageList:
     original: np.ndarray | None = None
     versions: list | None = None
     seed: int = 0
+    value_range: tuple[float, float] | None = None
+    strict: bool = False
     masks: dict | None = None
 
     @property

@@ -16,6 +16,8 @@ from gradtools.images.preprocessing import Rules
 
 Preprocess = Rules | Callable  # rules, or PIL image in RGB -> (C, H, W) float array or tensor
 
+LITTLE = 1 / 8  # of a type's range
+
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
@@ -33,6 +35,8 @@ class Batch:
     unreadable : (B,) bool array
     reasons : dict of int to str
         Place in the list -> "path: why", of the unreadable ones.
+    ending_early : dict of int to str
+        Place in the list -> path, of those whose file ends before the image does.
     """
 
     start: int
@@ -42,6 +46,7 @@ class Batch:
     widths: np.ndarray
     unreadable: np.ndarray
     reasons: dict
+    ending_early: dict = dataclasses.field(default_factory=dict)
 
 
 class Item(NamedTuple):
@@ -52,6 +57,7 @@ class Item(NamedTuple):
     digest: np.ndarray | None = None
     height: int = 0
     width: int = 0
+    ends_early: bool = False
 
 
 def batches(
@@ -144,6 +150,30 @@ def first_readable(listed: ImageList, preprocess: Preprocess) -> np.ndarray:
     )
 
 
+def range_notes(listed, most=5):
+    """What to say of images of more than 8 bits that use little of their type's range: the first few that can be read are looked at."""
+    reached = []
+    for place in range(min(most, len(listed.ids))):
+        try:
+            reached.append(decoding.decode(listed.path(place), listed.value_range).reached)
+        except decoding.Unreadable:
+            continue
+    if listed.value_range is not None or not reached or None in reached:
+        return []
+    share = max(reached)
+    if share >= LITTLE:
+        return []
+    return [
+        f"the values of the images reach {100 * share:.0f} % of their type's range, so they are read as nearly black: "
+        f"--range 0,{_power(share * 65535)} says which values are black and white"
+    ]
+
+
+def _power(largest):
+    """The largest value of the fewest bits that hold it."""
+    return 2 ** int(largest).bit_length() - 1
+
+
 def _runs(listed, first, last):
     """Places first..last, those of one image and its versions that follow one another together (iterator of lists)."""
     return (
@@ -155,12 +185,14 @@ def _items(listed, places, preprocess):
     """Read and check one file, and preprocess every version of it that is at these places; runs in a thread."""
     path = listed.path(places[0])
     try:
-        image, digest = decoding.read(path)
+        decoded = decoding.decode(path, listed.value_range, listed.strict)
     except decoding.Unreadable as error:
         return [Item(str(error))] * len(places)
     if listed.digests is not None:
-        decoding.check_digest(path, digest, listed.digests[places[0]])
-    return [_item(_version(listed, image, place), digest, preprocess, path) for place in places]
+        decoding.check_digest(path, decoded.digest, listed.digests[places[0]])
+    return [
+        _item(_version(listed, decoded.image, place), decoded, preprocess, path) for place in places
+    ]
 
 
 def _version(listed, image, place):
@@ -173,16 +205,17 @@ def _version(listed, image, place):
     )
 
 
-def _item(image, digest, preprocess, path):
+def _item(image, decoded, preprocess, path):
     """One image preprocessed."""
-    if callable(preprocess):
-        return Item(None, _called(preprocess, image, path), digest, image.height, image.width)
     try:
-        return Item(
-            None, preprocessing.preprocess(image, preprocess), digest, image.height, image.width
+        pixels = (
+            _called(preprocess, image, path)
+            if callable(preprocess)
+            else preprocessing.preprocess(image, preprocess)
         )
     except ValueError as error:
         return Item(f"{path}: {error}")
+    return Item(None, pixels, decoded.digest, image.height, image.width, decoded.ends_early)
 
 
 def _called(preprocess, image, path):
@@ -227,6 +260,8 @@ def _gathered(listed, like, start, count, futures):
             )
         batch.pixels[row], batch.digests[row] = item.pixels, item.digest
         batch.heights[row], batch.widths[row] = item.height, item.width
+        if item.ends_early:
+            batch.ending_early[start + row] = listed.path(start + row)
     return batch
 
 

@@ -1,7 +1,7 @@
 """What a network is given of an image: resized, cropped, and the affine of its normalisation.
 
 The rules are a dict {"resize", "crop", "mean", "std", "interpolation"}: the short side in pixels or [height, width] or
-None; the centre crop's side or None; means and deviations of red, green and blue in 0..1. Sizes, offsets and rounding
+None; the centre crop's side or None; means and deviations of red, green and blue, or with "channels": 1 of grey, in 0..1. Sizes, offsets and rounding
 are those of torchvision's Resize and CenterCrop on PIL images.
 """
 
@@ -28,7 +28,7 @@ def preprocess(image: "Image.Image", rules: Rules) -> np.ndarray:
 
     Returns
     -------
-    (3, H, W) uint8 array
+    (3, H, W) uint8 array, or (1, H, W) where the rules read grey
         Channels-last in memory.
 
     Raises
@@ -36,6 +36,8 @@ def preprocess(image: "Image.Image", rules: Rules) -> np.ndarray:
     ValueError
         Where resizing would make it enormous.
     """
+    if rules.get("channels", 3) == 1:
+        image = image.convert("L")
     height, width = resized(image.height, image.width, rules["resize"])
     if height * width > LARGEST:
         raise ValueError(
@@ -46,7 +48,8 @@ def preprocess(image: "Image.Image", rules: Rules) -> np.ndarray:
     if rules["crop"] is not None:
         left, top = crop_start(width, rules["crop"]), crop_start(height, rules["crop"])
         image = image.crop((left, top, left + rules["crop"], top + rules["crop"]))
-    return np.asarray(image).transpose(2, 0, 1)
+    pixels = np.asarray(image)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def normalisation(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +57,7 @@ def normalisation(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    scale, shift : (3,) float32 arrays
+    scale, shift : (C,) float32 arrays
     """
     mean, std = np.array(rules["mean"]), np.array(rules["std"])
     return (1 / (255 * std)).astype("f4"), (-mean / std).astype("f4")

@@ -72,6 +72,7 @@ def folder(path: str) -> Source:
         )
     parts = [below(found, base).split(os.sep) for found in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
+    _refuse_folders_of_classes(path, parts)
     if not loose:
         labels = [(names[0],) for names in parts]
         return Source(
@@ -85,6 +86,18 @@ def folder(path: str) -> Source:
             "move them apart, or write a CSV manifest path,label"
         )
     return Source(base, paths, [()] * len(paths), left_out=dict(left_out))
+
+
+def _refuse_folders_of_classes(path, parts):
+    """Stop where the folders directly inside hold no image but folders of images, as train/ and val/ do."""
+    if any(len(names) < 3 for names in parts):
+        return
+    tops = sorted({names[0] for names in parts})
+    raise UsageError(
+        f"{path}: its folders ({', '.join(tops[:3])}{', ...' if len(tops) > 3 else ''}) hold no images but folders of images, so which "
+        f"are the classes is not clear: give one of them, as in {os.path.join(path, tops[0])}, or say with a CSV manifest path,label that "
+        "they are the classes themselves"
+    )
 
 
 def file(path: str) -> Source:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.network import passes
+from gradtools.network import models, passes, taps
 from gradtools.stages import run
 from gradtools.store import paths
 
@@ -33,8 +33,11 @@ def classes(model, output, *, force=False):
     job = run.begin(output, force=force)
     if model.head is None:
         raise GradtoolsError(
-            f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights"
+            f"{model.spec}: its output comes from no linear layer or 1x1 convolution, so no class has a row of weights; --head NAME "
+            "names a layer that has them"
         )
+    if model.shape is not None:
+        models.check(model.module, taps.blank(model.module, model.shape), model.spec, head=True)
     count = len(model.head.weight)
     with store.create(output, "classes", force=job.force, source=model.spec) as sink:
         sink.attributes(paths.SAMPLES, unit="class")

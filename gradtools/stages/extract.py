@@ -7,9 +7,9 @@ import dataclasses
 
 from gradtools import images, store
 from gradtools.errors import UsageError
-from gradtools.network import passes, scores
+from gradtools.network import passes, scores, taps
 from gradtools.network.passes import Job, TooManySkipped
-from gradtools.network.passes.features import run_batch
+from gradtools.network.passes.features import parallel_shares, run_batch
 from gradtools.stages import run
 from gradtools.store import paths
 
@@ -26,6 +26,7 @@ class Options(passes.Options):
     maps: tuple = ()  # "gradient", "activation": stored whole
     map_dtype: str = "float32"  # of activation maps
     augment: images.Augmentation | None = None  # the changed versions that every image gets
+    embedding: bool = False  # also what the head reads
 
 
 def extract(
@@ -78,6 +79,7 @@ def extract(
             part, int(own.sum()), allowed
         )  # the images come first, and their versions are as readable
         with part.finish(this.progress) as sink:
+            _judge_parallel(part, sink, job, total, this.say)
             this.note(
                 sink,
                 **run.of_images(part.unreadable[own], model),
@@ -94,9 +96,27 @@ def prepare(image_list, model, options, say=print):
         raise UsageError(
             f"--target {options.target}: extract has one row an image and one target; gradtools saliency takes this one"
         )
+    if options.embedding and job.model.head is None:
+        raise UsageError(
+            f"--embedding: no layer with a row for each class was found in {model.spec}, so nothing is known to be read by it; "
+            "name it with --head NAME"
+        )
+    if "gradient" in options.maps and job.target is None:
+        raise UsageError(
+            "--maps gradient: a network without classes has no score, so no gradients; --maps activation works"
+        )
     if options.augment is None:
         return job
     return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))
+
+
+def _judge_parallel(part, sink, job, count, say):
+    """Store at each tap the share of rows that are a multiple of their class row, and say where all are."""
+    for tap, share in parallel_shares(job, part.read, ~part.unreadable[:count]).items():
+        sink.attributes(paths.tap(tap), parallel=share)
+        verdict = job.verdicts.get(tap)
+        if share == 1 and (verdict is None or not verdict.sentence):
+            say(f"{tap}: {taps.PARALLEL}")
 
 
 def columns(job):
@@ -104,6 +124,8 @@ def columns(job):
     found = passes.schema.columns(job)
     if job.target is not None:
         found.append(store.Column(paths.TARGET, dtype="i4"))
+    if job.options.embedding:
+        found.append(store.Column(paths.EMBEDDING, job.model.head.weight.shape[1:]))
     for tap in job.taps:
         found += _tap_columns(tap, job)
     return found

@@ -4,18 +4,20 @@ from gradtools.errors import GradtoolsError
 from gradtools.network import models, taps
 from gradtools.network.models import preprocessing
 
-SIZE = 224  # where the model's preprocessing leaves the images' size open
+SIDE = 224  # tried first where the preprocessing leaves the images' size open
 
 
-def describe(spec, weights="default", *, preprocess=None, size=None, no_head=False, trust=False):
+def describe(spec: str, *, size: tuple[int, int] | None = None, **options):
     """Load a model and list its taps.
 
     Parameters
     ----------
-    spec, weights, preprocess, no_head, trust
+    spec : str
         As in `models.load`.
-    size : int, optional
-        Height and width of the images; by default what the preprocessing gives, else 224.
+    size : (int, int), optional
+        Height and width of the images; by default what the preprocessing gives, or one at which the network runs.
+    options
+        Further ones of `models.load`.
 
     Returns
     -------
@@ -28,39 +30,52 @@ def describe(spec, weights="default", *, preprocess=None, size=None, no_head=Fal
     ------
     UsageError, GradtoolsError
     """
-    model = models.load(spec, weights, preprocess=preprocess, no_head=no_head, trust=trust)
-    return rows(model, size), model.notes
+    model = models.load(spec, size=size, **options)
+    if size or preprocessing.size(model.preprocess) or model.shape is None:
+        return rows(model), model.notes
+    try:
+        return rows(model, (model.shape[0], SIDE, SIDE)), model.notes
+    except GradtoolsError:  # a network of one size, which is another
+        return rows(model), model.notes
 
 
-def rows(model, size=None):
+def rows(model: models.Model, shape: tuple[int, int, int] | None = None) -> list[dict]:
     """Every tap of a model that is a map, in order of execution.
 
     Parameters
     ----------
     model : models.Model
-    size : int, optional
+    shape : (int, int, int), optional
+        Channels, height and width of the images; by default those at which the network was tried.
 
     Returns
     -------
     list of dict
         Keys `tap`, `module` (its class), `calls`, `channels`, `height`, `width`, `auto` (the auto: names that choose
-        it), `constant` (over positions), `independent` (of the input): yes, no, or - without classes; and `verdict`, a
-        sentence or ''.
+        it), `constant` (over positions), `independent` (of the input), `parallel` (to the class row): yes, no, or - without classes;
+        and `verdict`, a sentence or ''.
     """
-    side = size or preprocessing.side(model.preprocess) or SIZE
-    trace = taps.trace(model.module, taps.blank(model.module, (3, side, side)))
+    shape = shape or model.shape
+    if shape is None:
+        raise GradtoolsError(
+            f"model {model.spec} runs at none of the sizes that were tried: say one with --size, as in --size 224 or --size 64x128"
+        )
+    example = taps.blank(model.module, shape)
+    models.check(
+        model.module, example, model.spec, classes=model.has_classes, head=model.head is not None
+    )
+    trace = taps.trace(model.module, example, model.head.name if model.head else None)
     auto = _auto(trace)
-    names = [tap.name for tap in taps.every(trace) if tap.height * tap.width > 1]
-    chosen = taps.resolve(trace, names + [name for name in auto if name not in names])
+    found = {tap.name: tap for tap in taps.every(trace) if tap.height * tap.width > 1}
+    found |= {
+        tap.name: tap for tap in taps.resolve(trace, [name for name in auto if "@relu" in name])
+    }
+    chosen = taps.in_order(trace, found.values())
     if not chosen:
         raise GradtoolsError(
-            f"model {model.spec} has no map (N, C, H, W) at an input of {side} x {side}"
+            f"model {model.spec} has no map (N, C, H, W) at an input of {shape[1]} x {shape[2]}"
         )
-    verdicts = (
-        taps.probe(model.module, chosen, (3, side, side), head=model.head)
-        if model.has_classes
-        else {}
-    )
+    verdicts = taps.probe(model.module, chosen, shape, head=model.head) if model.has_classes else {}
     return [_row(trace, tap, auto, verdicts.get(tap.name)) for tap in chosen]
 
 
@@ -92,6 +107,7 @@ def _row(trace, tap, auto, verdict):
         **place,
         "constant": _word(verdict, "spatially_constant"),
         "independent": _word(verdict, "input_independent"),
+        "parallel": _word(verdict, "parallel"),
         "verdict": verdict.sentence if verdict else "",
     }
 

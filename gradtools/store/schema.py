@@ -201,7 +201,7 @@ DATASETS = (
         paths.EMBEDDING,
         (SAMPLE, EMBEDDING_ROW),
         REAL,
-        "output of a network without a class head",
+        "what the head reads, or the output of a network without a class head",
     ),
     _tap("activation", ("channel",), "mean activation over positions"),
     _tap("active_share", ("channel",), "share of positions with activation above zero"),

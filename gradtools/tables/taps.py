@@ -6,6 +6,7 @@ WHY = {
     "auto": "no auto: name chooses it",
     "constant": "a model without classes has no head to probe",
     "independent": "a model without classes has no head to probe",
+    "parallel": "a model without classes has no head to probe",
     "verdict": "nothing is known against a gradient here",
 }
 

@@ -4,9 +4,19 @@ model = models.load("resnet50")
 model = models.load("net.py:resnet20", "checkpoint.pth")
 """
 
+from gradtools.network.models.checking import check, check_gradient, first_not_finite
 from gradtools.network.models.heads import Head
 from gradtools.network.models.loading import Model, load
 from gradtools.network.models.preprocessing import PRESETS
 from gradtools.network.models.preprocessing import parse as parse_preprocess
 
-__all__ = ["Head", "Model", "PRESETS", "load", "parse_preprocess"]
+__all__ = [
+    "Head",
+    "Model",
+    "PRESETS",
+    "check",
+    "check_gradient",
+    "first_not_finite",
+    "load",
+    "parse_preprocess",
+]

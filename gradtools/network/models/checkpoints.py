@@ -1,5 +1,6 @@
 """Files of weights: opened without running what is in them, and a digest that does not depend on the file."""
 
+import collections
 import hashlib
 import pickle
 import re
@@ -12,6 +13,7 @@ from torch import nn
 
 from gradtools.errors import GradtoolsError, UsageError
 
+# Entries that hold the weights as they were trained; of others (averages, teachers) one must be asked for.
 WRAPPERS = (
     "state_dict",
     "model_state_dict",
@@ -22,9 +24,22 @@ WRAPPERS = (
     "weights",
     "params",
 )
+NO_WEIGHTS = (
+    "optimizer",
+    "optimizers",
+    "optimizer_states",
+    "optim",
+    "scheduler",
+    "lr_scheduler",
+    "scaler",
+    "amp",
+    "callbacks",
+    "loops",
+)
+DEPTH = 3  # entries within entries that are looked into
 
 
-def read(path, trust=False):
+def read(path: str, trust: bool = False, entry: str | None = None) -> tuple[dict, list[str]]:
     """The state dict in a file.
 
     Parameters
@@ -32,28 +47,32 @@ def read(path, trust=False):
     path : str
     trust : bool
         Run the code that a pickled file asks for; without it such a file is refused.
+    entry : str, optional
+        Which of its entries holds the weights, as in `state_dict_ema` or `model.state_dict`.
 
     Returns
     -------
     state : dict of str to tensor
-        On the CPU, in the file's dtypes.
+        On the CPU, in the file's dtypes, with torch's `_metadata` where the file has it.
     notes : list of str
 
     Raises
     ------
     UsageError, GradtoolsError
-        Where there is no such file, it is no checkpoint, needs trust, or is TorchScript.
+        Where there is no such file or entry, it is no checkpoint, is damaged, needs trust, or is TorchScript.
     """
     path = Path(path)
     if not path.is_file():
         raise UsageError(
             f"--weights {path}: no such file; --weights takes default, random or a file"
         )
+    if path.suffix == ".safetensors":
+        return _unwrap(_open_safetensors(path), path, entry)
     _refuse_script(path)
-    return _unwrap(_open(path, trust), path)
+    return _unwrap(_open(path, trust), path, entry)
 
 
-def sha256(module):
+def sha256(module: nn.Module) -> str:
     """Digest of a network's weights: name, dtype, shape and little-endian values of every entry, by name.
 
     BatchNorm's counters of batches are left out: nothing reads them in eval mode and some files lack them.
@@ -73,11 +92,35 @@ def _refuse_script(path):
         return
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        try:
+            damaged = archive.testzip()
+        except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+            damaged = str(error)
+    if damaged:
+        raise GradtoolsError(
+            f"{path} is damaged ({damaged} does not have the checksum it was written with): copy or download it again"
+        )
     if any(name.endswith("constants.pkl") or "/code/" in name for name in names):
         raise GradtoolsError(
             f"{path} is TorchScript, whose modules cannot be tapped: save model.state_dict() of the "
             "network it was made from"
         )
+
+
+def _open_safetensors(path):
+    try:
+        from safetensors.torch import load_file
+    except ImportError:
+        raise GradtoolsError(
+            f"{path} needs the package safetensors: pip install 'gradtools[safetensors]'"
+        ) from None
+    try:
+        return load_file(path)
+    except Exception as error:  # the package's own kinds
+        reason = (str(error).splitlines() or [""])[0]
+        raise GradtoolsError(
+            f"{path} is no whole safetensors file ({reason}): copy or download it again"
+        ) from error
 
 
 def _open(path, trust):
@@ -109,29 +152,64 @@ def _open(path, trust):
         ) from error
 
 
-def _unwrap(loaded, path):
+def _unwrap(loaded, path, entry):
     """The tensors of a checkpoint, and which entry they stood in."""
-    loaded, notes = _plain(loaded), []
-    if not _is_state(loaded):
-        entries = (
-            {key: _plain(value) for key, value in loaded.items()}
-            if isinstance(loaded, dict)
-            else {}
+    states = dict(_states(_plain(loaded)))
+    if entry is not None and entry not in states:
+        raise UsageError(
+            f"--weights-entry {entry}: {path} holds weights under {', '.join(filter(None, states)) or 'its top alone'}"
         )
-        entry = next((key for key in WRAPPERS if _is_state(entries.get(key))), None)
-        if entry is None:
-            held = (
-                ", ".join(map(str, list(loaded)[:6]))
-                if isinstance(loaded, dict)
-                else f"a {type(loaded).__name__}"
-            )
-            raise GradtoolsError(
-                f"{path} holds no state dict, at its top or under "
-                f"{', '.join(WRAPPERS)}; it holds {held}"
-            )
-        loaded = entries[entry]
-        notes.append(f"{path}: the weights are its entry {entry!r}")
-    return {key: value for key, value in loaded.items() if torch.is_tensor(value)}, notes
+    name = entry if entry is not None else _chosen(states, loaded, path)
+    state = states[name]
+    tensors = collections.OrderedDict(
+        (key, value) for key, value in state.items() if torch.is_tensor(value)
+    )
+    if hasattr(state, "_metadata"):
+        tensors._metadata = state._metadata
+    others = [other for other in states if other != name]
+    notes = [f"{path}: the weights are its entry {name!r}"] if name else []
+    if others and entry is None:
+        notes.append(
+            f"{path}: it also holds {', '.join(map(repr, others))}, which --weights-entry {others[0]} takes"
+        )
+    return tensors, notes
+
+
+def _states(value, name="", depth=0):
+    """Every state dict in nested entries, by its path: [(path, state)]."""
+    inner = []
+    if isinstance(value, dict) and depth < DEPTH:
+        for key, item in value.items():
+            if isinstance(key, str) and key.lower() not in NO_WEIGHTS:
+                path = f"{name}.{key}" if name else key
+                inner += _states(_plain(item), path, depth + 1)
+    if _is_state(value) and not inner:
+        return [(name, value)]
+    if _is_state(value) and sum(map(torch.is_tensor, value.values())) > len(inner):
+        return [(name, value), *inner]
+    return inner
+
+
+def _chosen(states, loaded, path):
+    """The path of the weights as they were trained, where one is meant."""
+    if "" in states:
+        return ""
+    plain = [name for name in states if all(part in WRAPPERS for part in name.split("."))]
+    if plain or len(states) == 1:
+        by_rank = sorted(plain, key=lambda name: [WRAPPERS.index(part) for part in name.split(".")])
+        return (by_rank or list(states))[0]
+    if states:
+        raise GradtoolsError(
+            f"{path} holds several sets of weights ({', '.join(states)}): say which with --weights-entry NAME"
+        )
+    held = (
+        ", ".join(map(str, list(loaded)[:6]))
+        if isinstance(loaded, dict)
+        else f"a {type(loaded).__name__}"
+    )
+    raise GradtoolsError(
+        f"{path} holds no state dict, at its top or under {', '.join(WRAPPERS)}; it holds {held}"
+    )
 
 
 def _plain(value):

@@ -1,7 +1,10 @@
 """A checkpoint's keys and shapes brought together with a network's, where exactly one way fits."""
 
+import collections
 import dataclasses
 import re
+
+from torch import nn
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.models import heads
@@ -12,6 +15,11 @@ OLD_NAMES = (
     (re.compile(r"(.*\.mlp)\.linear_1\.(weight|bias)"), r"\1.0.\2"),
     (re.compile(r"(.*\.mlp)\.linear_2\.(weight|bias)"), r"\1.3.\2"),
 )
+# What training leaves in a state dict beside the network: buffers of losses and metrics, counts of a profiler.
+OF_TRAINING = re.compile(
+    r"(^|\.)(\w*loss\w*|\w*criterion\w*|\w*metrics?|total_ops|total_params|n_averaged)(\.|$)", re.I
+)
+TRAINING = "of training alone are ignored"
 SHOWN = 4
 
 
@@ -30,7 +38,9 @@ class Fit:
         return not (self.missing or self.unexpected or self.reshaped)
 
 
-def fit(module, state, head, path, without_head=False):
+def fit(
+    module: nn.Module, state: dict, head: str | None, path: str, without_head: bool = False
+) -> list[str]:
     """Load a state dict into a network; its classifier is rebuilt where the checkpoint has another number of classes.
 
     Parameters
@@ -63,7 +73,7 @@ def fit(module, state, head, path, without_head=False):
         _compare(expected, candidate, head, done, without_head)
         for candidate, done in _candidates(state, expected)
     ]
-    fits = tries[:1] if tries[0].complete else [found for found in tries if found.complete]
+    fits = tries[:1] if tries[0].complete else _different([fit for fit in tries if fit.complete])
     if not fits:
         closest = min(
             tries,
@@ -77,8 +87,37 @@ def fit(module, state, head, path, without_head=False):
         )
     notes = [f"{path}: {', '.join(fits[0].done)}"] if fits[0].done else []
     notes += _rebuild(module, fits[0].state, expected, head, path)
-    module.load_state_dict(fits[0].state, strict=False)
+    module.load_state_dict(_with_metadata(module, fits[0].state, state), strict=False)
     return notes
+
+
+def _different(fits):
+    """The first of the mendings that differ in no more than what of training is left out by name."""
+    by_names = {}
+    for found in fits:
+        names = tuple(text.partition(" (")[0] for text in found.done if TRAINING not in text)
+        by_names.setdefault(names, found)
+    return list(by_names.values())
+
+
+def _with_metadata(module, mended, state):
+    """The mended entries with the versions of modules that the file says, their names mended as those of the entries were."""
+    found = collections.OrderedDict(mended)
+    versions = {
+        name.replace("_orig_mod.", ""): own for name, own in getattr(state, "_metadata", {}).items()
+    }
+    if versions:
+        first = next(iter(mended))
+        before = next(key for key, value in state.items() if value is mended[first])
+        before = before.replace("_orig_mod.", "")
+        taken = before[: -len(first)] if before.endswith(first) else ""
+        put = first[: -len(before)] if first.endswith(before) else ""
+        names = [name for name, _ in module.named_modules()]
+        keys = {name: (taken + name.removeprefix(put)).rstrip(".") for name in names}
+        found._metadata = collections.OrderedDict(
+            (name, versions[key]) for name, key in keys.items() if key in versions
+        )
+    return found
 
 
 def _rebuild(module, state, expected, head, path):
@@ -98,6 +137,19 @@ def _candidates(state, expected):
     """[(state dict, what was done)]: as it is, with old names made new, each with a prefix taken away or put before."""
     renamed = {_renamed(key): value for key, value in state.items()}
     found = [(state, ())]
+    uncompiled = {key.replace("_orig_mod.", ""): value for key, value in state.items()}
+    inside = any("._orig_mod." in key for key in state)
+    if inside:
+        found.append((uncompiled, ("the marks '_orig_mod.' of its compiled parts are taken away",)))
+    extra = [key for key in state if OF_TRAINING.search(key) and key not in expected]
+    if extra:
+        kept = {
+            key: value
+            for key, value in (uncompiled if inside else state).items()
+            if key not in extra
+        }
+        some = ", ".join(extra[:SHOWN]) + (", ..." if len(extra) > SHOWN else "")
+        found.append((kept, (f"{len(extra)} {TRAINING} ({some})",)))
     if list(renamed) != list(state):
         found.append((renamed, ("torchvision's old names are made new",)))
     for names, done in list(found):

@@ -1,15 +1,13 @@
 """The classifier of a network: the last linear layer or 1x1 convolution, whose rows are the classes."""
 
 import dataclasses
+import difflib
 
 import numpy as np
 import torch
 from torch import nn
 
-from gradtools.errors import GradtoolsError
-from gradtools.network import taps
-
-SIZES = (32, 64, 96, 128, 224)  # tried in turn where the preprocessing leaves the size open
+from gradtools.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,32 +19,30 @@ class Head:
     bias: np.ndarray
 
 
-def find(module, size=None):
-    """Name of the classifier, from one forward pass.
+def check_name(module: nn.Module, name: str) -> None:
+    """Refuse a name of `--head` that is no layer with a row of weights for each class.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        In eval mode.
-    size : int, optional
-        Height and width of its images; without it common ones are tried.
-
-    Returns
-    -------
-    str or None
-        None where the output comes from no such layer, or no size tried runs through the network.
+    Raises
+    ------
+    UsageError
+        Lists layers that have rows.
     """
-    like = next(module.parameters(), torch.empty(0))
-    for side in [size] if size else SIZES:
-        try:
-            return taps.trace(module, torch.zeros(1, 3, side, side).to(like)).classifier
-        except GradtoolsError:
-            continue
-    return None
+    layers = {key: child for key, child in module.named_modules() if key and _has_rows(child)}
+    if name in layers:
+        return
+    near = difflib.get_close_matches(name, layers, 3, 0.4) or list(layers)[-3:]
+    raise UsageError(
+        f"--head {name}: the network has no such layer with a row of weights for each class; there are {', '.join(near) or 'none'}"
+    )
 
 
-def read(module, name):
-    """The rows of the classifier.
+def _has_rows(child):
+    weight = getattr(child, "weight", None)
+    return torch.is_tensor(weight) and weight.dim() in (2, 4)
+
+
+def read(module: nn.Module, name: str | None, binary: bool = False) -> Head | None:
+    """The rows of the classifier; of a single logit z those of -z/2 and z/2.
 
     Returns
     -------
@@ -57,13 +53,18 @@ def read(module, name):
         return None
     layer = module.get_submodule(name)
     weight = layer.weight.detach().flatten(1).float().cpu().numpy().copy()
-    if layer.bias is None:
-        return Head(name, weight, np.zeros(len(weight), np.float32))
-    bias = layer.bias.detach().float().cpu().numpy().copy()
+    bias = getattr(layer, "bias", None)
+    bias = (
+        np.zeros(len(weight), np.float32)
+        if bias is None
+        else bias.detach().float().cpu().numpy().copy()
+    )
+    if binary and len(weight) == 1:
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return Head(name, weight, bias)
 
 
-def rebuild(module, name, n_classes, bias):
+def rebuild(module: nn.Module, name: str, n_classes: int, bias: bool) -> None:
     """Put a classifier of another number of classes in the place of the old."""
     old = module.get_submodule(name)
     if isinstance(old, nn.Linear):
@@ -73,7 +74,7 @@ def rebuild(module, name, n_classes, bias):
     _put(module, name, new)
 
 
-def remove(module, name):
+def remove(module: nn.Module, name: str) -> None:
     """Take the classifier out: the network then gives what the classifier has read."""
     _put(module, name, nn.Identity())
 

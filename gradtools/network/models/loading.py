@@ -9,7 +9,17 @@ from pathlib import Path
 import torch
 
 from gradtools.errors import UsageError
-from gradtools.network.models import checkpoints, fitting, heads, preprocessing, specs
+from gradtools.network import taps
+from gradtools.network.models import (
+    checkpoints,
+    fitting,
+    heads,
+    inputs,
+    outputs,
+    preprocessing,
+    specs,
+    wrapping,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +28,8 @@ class Model:
 
     `weights` is as asked, `weights_sha256` the digest of their values. `preprocess` is a dict (`preprocessing`) or the
     module's own callable, image to tensor. `head` is None where no classifier was found; `has_classes` is false with
-    `--head none`. `notes` are facts to be said once.
+    `--head none`. `form` says how the network's output became logits, `shape` at which (C, H, W) it was tried, None where it ran at
+    none. `notes` are facts to be said once.
     """
 
     module: torch.nn.Module
@@ -30,31 +41,39 @@ class Model:
     head: heads.Head | None
     has_classes: bool
     notes: list
+    form: outputs.Form = outputs.Form()
+    shape: tuple[int, int, int] | None = None
 
 
 def load(
-    spec,
-    weights="default",
+    spec: str,
+    weights: str = "default",
     *,
-    preprocess=None,
-    no_head=False,
-    class_names=None,
-    trust=False,
-    seed=0,
-    without_images=False,
-):
+    preprocess: str | None = None,
+    no_head: bool = False,
+    class_names: str | None = None,
+    trust: bool = False,
+    seed: int = 0,
+    without_images: bool = False,
+    head: str | None = None,
+    output_entry: str | None = None,
+    reduce: str | None = None,
+    weights_entry: str | None = None,
+    sample: Callable | None = None,
+    size: tuple[int, int] | None = None,
+) -> Model:
     """Build a network and give it its weights.
 
     Parameters
     ----------
     spec : str
-        `resnet50`, `torchvision:resnet50`, `file.py:callable`, `package.module:callable`.
+        `resnet50`, `torchvision:resnet50`, `timm:NAME`, `hf:FOLDER`, `file.py:callable`, `package.module:callable`.
     weights : str
-        `default`, `random`, or the path of a checkpoint.
+        `default`, `random`, torchvision's name of weights, or the path of a checkpoint.
     preprocess : str, optional
         `--preprocess`: a preset or `resize=..,crop=..`; over what the model brings.
     no_head : bool
-        Take a torchvision classifier out; of another network, take the output as it is for an embedding.
+        Take the classifier of a torchvision or timm network out; of another network, take the output as it is for an embedding.
     class_names : str, optional
         File with one name a line.
     trust : bool
@@ -63,6 +82,18 @@ def load(
         Of random weights.
     without_images : bool
         The network will see none: it may come without a preprocessing, and none is said.
+    head : str, optional
+        Name of the layer whose rows are the classes', where it is not found.
+    output_entry : str, optional
+        Key or index of one of several outputs.
+    reduce : str, optional
+        How maps of logits become one number a class: mean, max, predicted, or Y,X.
+    weights_entry : str, optional
+        Which entry of a checkpoint holds the weights, as in `state_dict_ema` or `model.state_dict`.
+    sample : callable, optional
+        Gives the first image of the data, preprocessed by the rules it takes, (C, H, W).
+    size : (int, int), optional
+        Height and width of the images, over what the preprocessing says.
 
     Returns
     -------
@@ -72,59 +103,91 @@ def load(
     ------
     UsageError, GradtoolsError
     """
-    source = specs.find(spec)
-    rules, notes = (
-        (source.preprocess or preprocessing.NONE, [])
-        if without_images
-        else _preprocess(source, spec, preprocess)
-    )
-    from_file = weights not in ("default", "random")
-    state, read_notes = checkpoints.read(weights, trust) if from_file else (None, [])
-    notes += read_notes
-    module = _build(source, None if from_file else weights, seed)
-    half = from_file and any(
-        value.dtype in (torch.float16, torch.bfloat16) for value in state.values()
-    )
-    name = heads.find(module, preprocessing.side(rules))
+    source = specs.find(spec, weights)
+    rules, origin = _preprocess(source, spec, preprocess, without_images)
+    from_file = weights not in ("default", "random") and source.kind(weights) is None
+    state, read_notes = checkpoints.read(weights, trust, weights_entry) if from_file else (None, [])
+    if weights_entry is not None and not from_file:
+        raise UsageError("--weights-entry is about a checkpoint: give one with --weights PATH")
+    module = _build(source, spec, None if from_file else source.kind(weights) or weights, seed)
+    no_head = no_head or _is_headless(module)
+    shape = inputs.find(module, rules, sample, size)
+    asked = {
+        "entry": output_entry or source.entry,
+        "reduce": reduce,
+        "classes": not no_head or not source.constructed,
+    }
+    form, name = _look(module, shape, asked, head)
     removed = no_head and name is not None and not source.constructed
     if removed:
         heads.remove(module, name)
+    notes = list(read_notes)
     if from_file:
         notes += fitting.fit(module, state, name, weights, removed)
-        notes += [f"{weights}: half-precision weights, computed in float32"] if half else []
+        notes += _half_note(state, weights)
     notes += _weights_notes(source, spec, weights, seed)
     module.float().eval().requires_grad_(False)
-    head = None if no_head else heads.read(module, name)
-    names, names_notes = (None, []) if no_head else _class_names(source, class_names, head)
-    notes += names_notes
+    form, _ = _look(module, shape, asked | {"classes": not no_head}, head)
+    outputs.adapt(module, form)
+    found = None if no_head else heads.read(module, name, form.binary)
+    names, names_notes = (None, []) if no_head else _class_names(source, class_names, found)
+    if shape is not None and not without_images:
+        rules, grey_notes = inputs.fitting(rules, shape[0], spec)
+        notes = grey_notes + notes
+    notes += form.notes + names_notes + _head_notes(found, no_head, shape)
+    if not without_images:
+        notes.insert(0, f"preprocessing of {origin}: {preprocessing.describe(rules)}")
+    sha256 = checkpoints.sha256(module)
     return Model(
-        module, spec, weights, checkpoints.sha256(module), rules, names, head, not no_head, notes
+        module, spec, weights, sha256, rules, names, found, not no_head, notes, form, shape
     )
 
 
-def _build(source, kind, seed):
+def _build(source, spec, kind, seed):
     """The network, made with a seed of its own so that random parts are the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         with contextlib.redirect_stdout(
             sys.stderr
         ):  # a download says so on stdout, which belongs to the store
-            return source.build(kind).float().eval().requires_grad_(False)
+            module = wrapping.unwrapped(source.build(kind))
+            wrapping.refuse_quantised(module, spec)
+            return module.float().eval().requires_grad_(False)
 
 
-def _preprocess(source, spec, option):
-    """The preprocessing and the line that says which."""
+def _is_headless(module):
+    """Whether a network of timm was made without classes."""
+    return getattr(module, "num_classes", None) == 0 and hasattr(module, "pretrained_cfg")
+
+
+def _look(module, shape, asked, head):
+    """The form of the output and the name of the classifier: the one asked for, or the one found."""
+    if head is not None:
+        heads.check_name(module, head)
+    if shape is None:
+        return outputs.Form(), head
+    form, found = outputs.look(module, taps.blank(module, shape), **asked)
+    return form, head or found
+
+
+def _preprocess(source, spec, option, without_images):
+    """The preprocessing and where it comes from."""
     if option is not None:
-        rules, origin = preprocessing.parse(option), "--preprocess"
-    elif source.preprocess is not None:
-        rules, origin = source.preprocess, source.preprocess_from
-    else:
-        raise UsageError(
-            f"model {spec} declares no preprocessing, and a guessed one gives wrong numbers: write "
-            f"PREPROCESS into its file or give --preprocess {', '.join(preprocessing.PRESETS)} or "
-            "resize=256,crop=224,mean=a/b/c,std=a/b/c"
-        )
-    return rules, [f"preprocessing of {origin}: {preprocessing.describe(rules)}"]
+        return preprocessing.parse(option), "--preprocess"
+    if source.preprocess is not None:
+        return source.preprocess, source.preprocess_from
+    if without_images:
+        return preprocessing.NONE, ""
+    raise UsageError(
+        f"model {spec} declares no preprocessing, and a guessed one gives wrong numbers: write "
+        f"PREPROCESS into its file or give --preprocess {', '.join(preprocessing.PRESETS)} or "
+        "resize=256,crop=224,mean=a/b/c,std=a/b/c"
+    )
+
+
+def _half_note(state, weights):
+    half = any(value.dtype in (torch.float16, torch.bfloat16) for value in state.values())
+    return [f"{weights}: half-precision weights, computed in float32"] if half else []
 
 
 def _weights_notes(source, spec, weights, seed):
@@ -135,6 +198,20 @@ def _weights_notes(source, spec, weights, seed):
             f"weights as {spec.rpartition(':')[2]}() makes them; --weights PATH loads a checkpoint"
         ]
     return []
+
+
+def _head_notes(head, no_head, shape):
+    """What to say where the network has no rows of classes."""
+    if no_head or head is not None:
+        return []
+    if shape is None:
+        return [
+            "the network ran at no size that was tried, so its classifier was not looked for: --head NAME names it"
+        ]
+    return [
+        "no linear layer or 1x1 convolution gives the output, so classes have no rows and the control is missing: --head NAME names "
+        "the layer, --head none takes the output for an embedding"
+    ]
 
 
 def _class_names(source, path, head):

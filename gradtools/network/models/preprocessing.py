@@ -1,7 +1,7 @@
 """What is done to an image before the network sees it: presets, the option's grammar, what torchvision declares.
 
 A preprocessing is a dict {"resize", "crop", "mean", "std", "interpolation"}: the short side in pixels, [height, width]
-or None; the centre crop's side or None; three means and deviations for channels in 0..1.
+or None; the centre crop's side or None; means and deviations of the channels in 0..1. With "channels": 1 images are read as grey.
 """
 
 from gradtools.errors import UsageError
@@ -22,7 +22,7 @@ PRESETS = {
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-def parse(text):
+def parse(text: str) -> dict:
     """Read `--preprocess`: a preset, or some of `resize=256,crop=224,mean=a/b/c,std=a/b/c,interpolation=bilinear`.
 
     Raises
@@ -43,7 +43,7 @@ def parse(text):
     )
 
 
-def normalise(declared, where):
+def normalise(declared: dict | str, where: str) -> dict:
     """A complete, checked dict from a declared one or a preset's name.
 
     Parameters
@@ -54,18 +54,26 @@ def normalise(declared, where):
     """
     if isinstance(declared, str) and declared in PRESETS:
         return dict(PRESETS[declared])
-    if not isinstance(declared, dict) or set(declared) - set(NONE):
+    if not isinstance(declared, dict) or set(declared) - {*NONE, "channels"}:
         raise UsageError(
-            f"{where}: write {', '.join(PRESETS)}, or a dict of some of {', '.join(NONE)}"
+            f"{where}: write {', '.join(PRESETS)}, or a dict of some of {', '.join(NONE)}, channels"
         )
     full = {**NONE, **declared}
+    channels = full.pop("channels", 3)
+    if channels not in (1, 3):
+        raise UsageError(
+            f"{where}: channels is 1 (images are read as grey) or 3; for others write preprocess(image) in the model's file, "
+            f"which returns a ({channels}, height, width) tensor"
+        )
+    if channels == 1:
+        full = {"channels": 1, **full}
     full["resize"], full["crop"] = (
         _pixels(full["resize"], where, "resize"),
         _pixels(full["crop"], where, "crop"),
     )
     full["mean"], full["std"] = (
-        _triple(full["mean"], where, "mean"),
-        _triple(full["std"], where, "std"),
+        _values(full["mean"], where, "mean", channels),
+        _values(full["std"], where, "std", channels),
     )
     if min(full["std"]) <= 0:
         raise UsageError(f"{where}: std must be above 0")
@@ -74,7 +82,17 @@ def normalise(declared, where):
     return full
 
 
-def from_torchvision(transforms):
+def grey(rules: dict) -> dict:
+    """The same for images read as grey: means and deviations of three channels become their mean."""
+    return normalise({**rules, "channels": 1}, "preprocessing")
+
+
+def channels(rules: dict) -> int:
+    """Channels that images are read with, 3 or 1."""
+    return rules.get("channels", 3)
+
+
+def from_torchvision(transforms) -> dict:
     """The dict of a torchvision weight's transforms."""
     resize = list(transforms.resize_size)
     return {
@@ -86,25 +104,28 @@ def from_torchvision(transforms):
     }
 
 
-def describe(rules):
+def describe(rules) -> str:
     """The preprocessing in a few words."""
     if not isinstance(rules, dict):
         return f"the module's own {getattr(rules, '__name__', 'preprocess')}()"
     parts = [f"{key} {rules[key]}" for key in ("resize", "crop") if rules[key]]
     if rules["resize"]:
         parts.append(rules["interpolation"])
-    plain = rules["mean"] == NONE["mean"] and rules["std"] == NONE["std"]
+    plain = not any(rules["mean"]) and set(rules["std"]) == {1.0}
     parts.append(
         "0..1" if plain else "mean " + _slashed(rules["mean"]) + ", std " + _slashed(rules["std"])
     )
-    return ", ".join(parts)
+    return ", ".join(parts + (["grey"] if channels(rules) == 1 else []))
 
 
-def side(rules):
-    """Height and width of the images, None where the rules leave it open."""
+def size(rules) -> tuple[int, int] | None:
+    """(height, width) of the images, of a short side alone that of a square one; None where the rules leave it open."""
     if not isinstance(rules, dict):
         return None
-    return rules["crop"] or (rules["resize"] if isinstance(rules["resize"], int) else None)
+    if rules["crop"]:
+        return rules["crop"], rules["crop"]
+    resize = rules["resize"]
+    return (resize, resize) if isinstance(resize, int) else resize and tuple(resize)
 
 
 def _slashed(values):
@@ -140,12 +161,16 @@ def _pixels(value, where, key):
     return sides[0] if len(sides) == 1 else sides
 
 
-def _triple(values, where, key):
-    values = [values] * 3 if isinstance(values, (int, float)) else values
+def _values(values, where, key, channels):
+    """A number of each channel; of grey images the mean of three that were given."""
+    values = [values] * channels if isinstance(values, (int, float)) else values
     try:
-        triple = [float(value) for value in values]
+        numbers = [float(value) for value in values]
     except (TypeError, ValueError):
-        triple = []
-    if len(triple) != 3:
-        raise UsageError(f"{where}: {key} is three numbers, of red, green and blue in 0..1")
-    return triple
+        numbers = []
+    if channels == 1 and len(numbers) == 3:
+        return [sum(numbers) / 3]
+    if len(numbers) != channels:
+        what = "three numbers, of red, green and blue" if channels == 3 else "one number, of grey"
+        raise UsageError(f"{where}: {key} is {what} in 0..1")
+    return numbers

@@ -24,8 +24,8 @@ AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers that only training read
 class Source:
     """Where a network comes from.
 
-    `build(weights)` makes it, with weights 'default', 'random' or None (about to be loaded).  `constructed` tells that
-    the default weights are what the callable makes.
+    `build(weights)` makes it, with weights 'default', 'random', one of `named`, or None (about to be loaded).  `constructed` tells that
+    the default weights are what the callable makes, `entry` which of several outputs are the logits.
     """
 
     build: Callable
@@ -33,10 +33,23 @@ class Source:
     preprocess_from: str
     class_names: list | None
     constructed: bool
+    entry: str | None = None
+    named: tuple = ()
+
+    def kind(self, weights: str) -> str | None:
+        """The name of weights if the source has them under it, in its own spelling."""
+        own = {name.lower(): name for name in self.named}
+        return own.get(weights.lower())
 
 
-def find(spec):
+def find(spec: str, weights: str = "default") -> Source:
     """The source of a spec.
+
+    Parameters
+    ----------
+    spec : str
+    weights : str
+        Named weights bring their own preprocessing and class names.
 
     Raises
     ------
@@ -51,12 +64,12 @@ def find(spec):
             raise UsageError(
                 f"model {spec} is a file of weights: write --model NAME --weights {spec}"
             )
-        return _torchvision(name)
+        return _torchvision(name, weights)
     namespace = _file(where) if where.endswith(".py") else _module(where)
     return _python(spec, namespace, name)
 
 
-def _torchvision(name):
+def _torchvision(name, asked):
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -65,7 +78,9 @@ def _torchvision(name):
             f"model {name}: torchvision has no such classifier (others are file.py:callable or package.module:callable); "
             f"{suggest(name, known)}"
         )
-    weights = models.get_model_weights(name).DEFAULT
+    every = models.get_model_weights(name)
+    named = {weights.name.lower(): weights for weights in every}
+    weights = named.get(asked.lower(), every.DEFAULT)
     rules = preprocessing.from_torchvision(weights.transforms())
     return Source(
         lambda kind: _build_torchvision(models, name, kind),
@@ -73,24 +88,25 @@ def _torchvision(name):
         f"torchvision's {weights}",
         list(weights.meta["categories"]),
         False,
+        named=tuple(weights.name for weights in every),
     )
 
 
 def _build_torchvision(models, name, kind):
     options = {}
-    if kind != "default" and name.lower() in ("googlenet", "inception_v3"):
+    if kind in (None, "random") and name.lower() in ("googlenet", "inception_v3"):
         options = {
             "init_weights": kind == "random",
             "transform_input": kind is None,
         }  # as with torchvision's weights
-    weights = "DEFAULT" if kind == "default" else None
+    weights = None if kind in (None, "random") else "DEFAULT" if kind == "default" else kind
     try:
         module = models.get_model(name, weights=weights, progress=sys.stderr.isatty(), **options)
     except (OSError, RuntimeError) as error:
-        if kind != "default":
+        if weights is None:
             raise
         raise GradtoolsError(
-            f"{name}: its default weights cannot be fetched ({_first_line(error)}); give --weights "
+            f"{name}: its {kind} weights cannot be fetched ({_first_line(error)}); give --weights "
             "PATH, or --weights random for a trial"
         ) from error
     for auxiliary in AUXILIARY:

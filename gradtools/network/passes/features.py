@@ -1,5 +1,10 @@
 """Features of one batch: one forward pass, one backward pass for all taps, reductions over positions."""
 
+import contextlib
+from collections.abc import Callable
+
+import numpy as np
+
 from gradtools.network import passes, scores, taps
 from gradtools.network.passes import array
 from gradtools.store import paths
@@ -7,12 +12,12 @@ from gradtools.store import paths
 NUMPY = {"float16": "f2", "float32": "f4"}
 
 
-def run_batch(job, pixels, label):
+def run_batch(job: passes.Job, pixels: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
     """Features of one batch.
 
     Parameters
     ----------
-    pixels : (B, 3, H, W) u8 or float array
+    pixels : (B, C, H, W) u8 or float array
     label : (B,) int array
 
     Returns
@@ -20,11 +25,18 @@ def run_batch(job, pixels, label):
     dict of str to (B, ...) array, by path in the store
     """
     options = job.options
-    output, tapped, cosine = passes.forward(job, passes.inputs(pixels, job))
+    with (
+        taps.head_inputs(job.network, job.model.head.name)
+        if options.embedding
+        else contextlib.nullcontext([])
+    ) as read:
+        output, tapped, cosine = passes.forward(job, passes.inputs(pixels, job))
     if job.target is None:
         values, gradients = passes.outputs(job, output), {}
     else:
         values, gradients = _scored(job, output, tapped, label, cosine)
+    if read:
+        values[paths.EMBEDDING] = array(read[-1].detach())
     for tap in job.taps:
         values |= _tap_values(tap, tapped[tap.name].detach(), gradients.get(tap.name), options)
     return values
@@ -63,3 +75,51 @@ def _tap_values(tap, activation, gradient, options):
             values[f"{where}/token_{name}"] = array(token)
     reduced = passes.reductions.over_positions(maps["activation"], maps.get("gradient"))
     return values | {f"{where}/{name}": array(column) for name, column in reduced.items()}
+
+
+def parallel_shares(
+    job: passes.Job, read: Callable, kept: np.ndarray, block: int = 4096
+) -> dict[str, float]:
+    """Share of an extraction's rows whose gradient has the direction of the class row it is about (mathematics#gradient-at-the-head).
+
+    Parameters
+    ----------
+    read : callable
+        `read(path, start, stop)` gives stored rows.
+    kept : (N,) bool array
+        Which of the rows are of images that could be read.
+
+    Returns
+    -------
+    dict of str to float
+        By tap, of those whose gradient is as long as a class row; rows without a gradient do not count.
+    """
+    shares = {}
+    for tap in _comparable(job):
+        same = rows = 0
+        for start in range(0, len(kept), block):
+            stop, own = min(start + block, len(kept)), kept[start : start + block]
+            gradient = read(paths.tap(tap.name, "gradient"), start, stop)[own]
+            classes = read(paths.TARGET, start, stop)[own]
+            parallel, with_gradient = _parallel(gradient, job.model.head.weight[classes])
+            same, rows = same + parallel, rows + with_gradient
+        if rows:
+            shares[tap.name] = same / rows
+    return shares
+
+
+def _comparable(job):
+    """Taps whose gradients can be multiples of a class row: of one class's logit, with as many channels."""
+    one_logit = job.target is not None and job.target.kind in ("argmax", "class", "label")
+    if not one_logit or job.options.score != "logit" or job.model.head is None:
+        return []
+    return [tap for tap in job.taps if tap.channels == job.model.head.weight.shape[1]]
+
+
+def _parallel(gradient, rows):
+    """(rows with the direction of their class row, rows with a gradient)"""
+    gradient, rows = gradient.astype(float), rows.astype(float)
+    lengths = np.linalg.norm(gradient, axis=1) * np.linalg.norm(rows, axis=1)
+    has = lengths > 0
+    cosine = np.einsum("ij,ij->i", gradient, rows)[has] / lengths[has]
+    return int((cosine > taps.COSINE).sum()), int(has.sum())

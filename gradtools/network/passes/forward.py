@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from gradtools.errors import GradtoolsError
-from gradtools.network import taps
-from gradtools.network.passes.plan import normalised
+from gradtools.network import models, taps
+from gradtools.network.passes.plan import Job, normalised
 from gradtools.store import paths
 
 
@@ -19,7 +19,7 @@ def inputs(pixels, job):
     )
 
 
-def forward(job, x, chosen=None):
+def forward(job: Job, x: torch.Tensor, chosen=None) -> tuple:
     """Output, tensors at the taps, and with `--score cosine` the cosine of the head's input with every class row.
 
     Parameters
@@ -72,29 +72,9 @@ def _cosine(job, embedding):
     )
 
 
-def first_not_finite(job, pixels):
-    """Name of the first module, in order of completion, whose output is not finite for pixels (1, 3, H, W); None where every one is (mathematics#finite-values)."""
-    found = []
-
-    def watch(name):
-        def hook(_module, _inputs, output):
-            tensors = output if isinstance(output, (tuple, list)) else (output,)
-            if any(
-                isinstance(tensor, torch.Tensor) and not tensor.isfinite().all()
-                for tensor in tensors
-            ):
-                found.append(name or "the network")
-
-        return hook
-
-    with contextlib.ExitStack() as stack, torch.no_grad():
-        for name, module in job.network.named_modules():
-            stack.callback(module.register_forward_hook(watch(name)).remove)
-        x = inputs(pixels, job)
-        if not x.isfinite().all():
-            return "the preprocessing"
-        job.network(x)
-    return found[0] if found else None
+def first_not_finite(job: Job, pixels: np.ndarray) -> str | None:
+    """Name of the first module, in order of completion, whose output is not finite for pixels (1, C, H, W); None where every one is (mathematics#finite-values)."""
+    return models.first_not_finite(job.network, inputs(pixels, job))
 
 
 def outputs(job, output):

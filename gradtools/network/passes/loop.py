@@ -123,6 +123,8 @@ def _read(batch, listed, width, say):
     marked = batch.unreadable.reshape(-1, width).any(axis=1)
     if width > 1:
         return {store.UNREADABLE: marked}
+    for path in batch.ending_early.values():
+        say(f"{path} ends early: read as far as it goes (--strict refuses it)")
     for place, reason in batch.reasons.items():
         if listed.images[place]:
             say(f"skipped {reason}")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gradtools import images
-from gradtools.errors import UsageError
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import labels
 from gradtools.network import models, scores, taps
 
@@ -31,6 +31,7 @@ class Options:
     dtype: str = "float32"
     fold: bool = True
     compress: bool = False
+    value_range: tuple[float, float] | None = None  # of the image files, black and white
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,16 +76,25 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
         Model classes of each data class, where a store knows them; by default they are found by name.
     """
     keep_freed_memory()
-    device = _device(options.device)
+    options = _settled(model, options, say)
+    image_list = dataclasses.replace(image_list, value_range=options.value_range)
     _check_score(model, options)
-    network = model.module.to(device=device, dtype=getattr(torch, options.dtype))
-    example = normalised(
-        np.array(images.first_readable(image_list, model.preprocess))[None], model
-    ).to(device=device, dtype=getattr(torch, options.dtype))
-    trace = taps.trace(network, example)
+    placed = {"device": options.device, "dtype": getattr(torch, options.dtype)}
+    network = model.module.to(**placed)
+    first = np.array(images.first_readable(image_list, model.preprocess))[None]
+    for note in images.range_notes(image_list):
+        say(note)
+    example = _beside_noise(normalised(first, model)).to(**placed)
+    models.check(
+        network, example, model.spec, classes=model.has_classes, head=model.head is not None
+    )
+    trace = taps.trace(network, example, model.head.name if model.head else None)
     chosen = choose(trace) if choose else taps.resolve(trace, list(options.tap))
+    _say_late(trace, chosen, say)
     n_classes = trace.output_shape[-1]
     target, member = _classes(image_list, model, n_classes, options, say, member)
+    if target is not None:
+        models.check_gradient(network, example[:1], model.spec)
     image_list = _with_targets(image_list, member, target, options, say)
     verdicts = {}
     if probed and target is not None and options.score == "logit" and target.kind != "diff":
@@ -102,17 +112,62 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
     )
 
 
-def _device(name):
-    """The device of that name, tried once."""
+def _settled(model, options, say):
+    """The options with what they leave to the machine and the network."""
+    device = options.device
+    if device == "auto":
+        device = _accelerator(options.dtype)
+        if device != "cpu":
+            say(f"computing on {device} (--device cpu computes on the processor)")
+    _try_device(device)
+    score = options.score
+    if score == "sigmoid" and model.form.binary:
+        score = "prob"
+        say("--score sigmoid of a network with one logit is --score prob: the sigmoid of its logit")
+    return dataclasses.replace(options, device=device, score=score)
+
+
+def _accelerator(dtype):
+    """The device that computes fastest here."""
+    if torch.cuda.is_available():
+        return "cuda"
+    if dtype == "float32" and torch.backends.mps.is_available():
+        return "mps"
+    return "cpu"
+
+
+def _try_device(name):
+    """Refuse a device that is not here."""
     try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=torch.device(name))
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
             f"--device {name} cannot be used here ({reason}): choose cpu or one that is here"
         ) from error
-    return device
+
+
+def _beside_noise(image):
+    """An image (1, C, H, W) and one of noise in its range."""
+    low, high = float(image.min()), float(image.max())
+    noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
+    return torch.cat([image, low + noise * ((high - low) or 1)])
+
+
+def _say_late(trace, chosen, say):
+    """Say where most of the network lies behind its last block: then the automatic taps may be the wrong ones."""
+    try:
+        ((last, relu),) = taps.AUTO["last-block"](trace)
+    except GradtoolsError:  # no network of maps
+        return
+    if last.name not in {tap.module for tap in chosen}:
+        return
+    before, behind = taps.parameters_around(trace, last)
+    if behind > before:
+        say(
+            f"{last.name}, taken for the last block, has {before:,} parameters before it and {behind:,} behind it: "
+            "name later taps with --tap (gradtools layers MODEL lists them)"
+        )
 
 
 def _check_score(model, options):
@@ -125,8 +180,8 @@ def _check_score(model, options):
         )
 
 
-def normalised(pixels, model):
-    """Pixels (B, 3, H, W), u8 or float, as normalised float32 in channels-last order."""
+def normalised(pixels: np.ndarray, model: models.Model) -> torch.Tensor:
+    """Pixels (B, C, H, W), u8 or float, as normalised float32 in channels-last order."""
     x = torch.from_numpy(pixels)
     if x.dtype != torch.uint8:
         return x

@@ -8,16 +8,18 @@ taps.tail                                                # the network from a ta
 """
 
 from gradtools.network.taps import tail
-from gradtools.network.taps.automatic import AUTO
+from gradtools.network.taps.automatic import AUTO, parameters_around
 from gradtools.network.taps.capture import activations, forward, gradients, head_inputs, to_chw
 from gradtools.network.taps.folding import fold_batchnorm
-from gradtools.network.taps.grammar import Tap, every, resolve
-from gradtools.network.taps.probing import Verdict, probe
-from gradtools.network.taps.tracing import Call, Trace, blank, trace
+from gradtools.network.taps.grammar import Tap, every, in_order, resolve
+from gradtools.network.taps.probing import COSINE, PARALLEL, Verdict, probe
+from gradtools.network.taps.tracing import Call, Trace, blank, tensors, trace, watched
 
 __all__ = [
     "AUTO",
+    "COSINE",
     "Call",
+    "PARALLEL",
     "Tap",
     "Trace",
     "Verdict",
@@ -28,9 +30,13 @@ __all__ = [
     "forward",
     "gradients",
     "head_inputs",
+    "in_order",
+    "parameters_around",
     "probe",
     "resolve",
     "tail",
+    "tensors",
     "to_chw",
     "trace",
+    "watched",
 ]

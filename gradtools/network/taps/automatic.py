@@ -1,28 +1,32 @@
 """The `auto:` taps, found from a trace (architecture#taps): last-block, last-conv, blocks, convs, relus."""
 
 import collections
+import itertools
 
 from gradtools.errors import GradtoolsError
+from gradtools.network.taps.tracing import Call, Trace
 
-DEPTH = 2  # names below the part of the network that does everything
-NO_STAGE = ("Dropout", "Identity", "StochasticDepth", "Pool")
+DEPTH = 2  # calls that give a map, one within the other, below the part of the network that does everything
+NO_STAGE = ("Dropout", "Identity", "StochasticDepth", "DropPath", "Pool")
+MAPS = ("nchw", "nhwc", "tokens", "ncl")
+BLOCKS_INSIDE = 2  # so many blocks before a stage's own change of size make it a stage of blocks
 
 
-def last_block(trace):
+def last_block(trace: Trace) -> list:
     """The last stage's output; with the ReLU where one follows it: [(call, relu)].
 
-    Only a vision transformer's class token reads its last block, so its last usable block is the one before.
+    A vision transformer's last block of which only the class token is read has no map: its last usable block is one before.
     """
     blocks = _transformer_blocks(trace)
     if blocks:
-        return [(_last_usable(blocks), False)]
+        return [(_last_usable(trace, blocks), False)]
     last = _stages(trace)[-1]
     if last.relu_follows:
         return [(outermost(trace, last), True)]
     return [(outermost(trace, last, _whole(trace)), False)]
 
 
-def last_conv(trace):
+def last_conv(trace: Trace) -> list:
     """The last convolution if it is an ordinary one that makes the last stage's channels, else the last stage.
 
     A shortcut's convolution, which reads what an earlier one has read, does not count.
@@ -38,29 +42,36 @@ def last_conv(trace):
     return fallback
 
 
-def blocks(trace):
+def blocks(trace: Trace) -> list:
     """The stages after which height and width change, and the last; in a vision transformer every third block."""
     last = last_block(trace)
     transformer = _transformer_blocks(trace)
     if transformer:
         usable = transformer[: transformer.index(last[0][0])]
         return [(block, False) for block in usable[2::3]] + last
-    stages = _stages(trace)
     whole = _whole(trace)
-    ends = [
-        stage
-        for stage, after in zip(stages, stages[1:])
-        if (stage.height, stage.width) != (after.height, after.width)
+    runs = [
+        list(run)
+        for _, run in itertools.groupby(_stages(trace), lambda one: (one.height, one.width))
     ]
-    return [(outermost(trace, stage, whole), False) for stage in ends] + last
+    return [(outermost(trace, _end(run, trace), whole), False) for run in runs[:-1]] + last
 
 
-def convs(trace):
+def _end(run, trace):
+    """The last of stages of one size that does more than prepare, within a later stage, the change of size (as ConvNeXt's norms do)."""
+    later = {call.place for call in trace.calls if call.layout in MAPS and call not in run}
+    outside = [stage for stage in run if not later & set(stage.within)]
+    after = run[run.index(outside[-1]) + 1 :] if outside else run
+    computes = any(call.container or call.convolution or call.kind == "Linear" for call in after)
+    return run[-1] if computes or not outside else outside[-1]
+
+
+def convs(trace: Trace) -> list:
     """Every call of a convolution before the head."""
     return [(call, False) for call in _trunk(trace) if call.convolution]
 
 
-def relus(trace):
+def relus(trace: Trace) -> list:
     """Every call of a rectifier module before the head."""
     return [
         (call, False)
@@ -76,6 +87,19 @@ AUTO = {
     "convs": convs,
     "relus": relus,
 }
+
+
+def parameters_around(trace: Trace, call: Call) -> tuple[int, int]:
+    """Parameters of the layers before a call's end and behind it; of the latter only of those whose outputs still are maps."""
+    ends = [one.place for one in trace.calls].index(call.place)
+    leaves = [(order, one) for order, one in enumerate(_trunk(trace)) if not one.container]
+    before = {one.name: one.parameters for order, one in leaves if order <= ends}
+    behind = {
+        one.name: one.parameters
+        for order, one in leaves
+        if order > ends and one.layout != "vector" and one.name not in before
+    }
+    return sum(before.values()), sum(behind.values())
 
 
 def _trunk(trace):
@@ -96,16 +120,50 @@ def _base(trace):
 
 
 def _candidates(trace):
-    base = _base(trace)
-    return [
-        call
-        for call in _trunk(trace)
-        if call.layout in ("nchw", "nhwc", "tokens")
+    """Calls on the path of everything that reaches the output, at most DEPTH deep; of a network without any, on any path."""
+    base, places = _base(trace), {}
+    around = {call.place for call in trace.calls if base.startswith(call.name + ".")}
+    for call in _trunk(trace):
+        if _is_stage(call) and call.name.startswith(base):
+            places[call.place] = len([place for place in call.within if place not in around])
+    shallow = [call for call in trace.calls if places.get(call.place, DEPTH) < DEPTH]
+    on_path = [call for call in shallow if call.role == "all"]
+    if not on_path:
+        return [call for call in shallow if call.role != "none"] or shallow
+    chosen = {call.place for call in on_path + _blocks_before_a_change(trace, on_path)}
+    return [call for call in trace.calls if call.place in chosen]
+
+
+def _is_stage(call):
+    return (
+        call.layout in MAPS
         and call.height * call.width > 1
-        and call.name.startswith(base)
-        and call.name[len(base) :].count(".") < DEPTH
         and not any(kind in call.kind for kind in NO_STAGE)
-    ]
+    )
+
+
+def _blocks_before_a_change(trace, stages):
+    """The last block within each stage that ends by changing the size of its map, where several blocks come before (as in Swin)."""
+    found = []
+    for stage in stages:
+        inside = [
+            call
+            for call in trace.calls
+            if stage.place in call.within
+            and call.container
+            and call.role == "all"
+            and _is_stage(call)
+        ]
+        least = min((len(call.within) for call in inside), default=0)
+        before = [
+            call
+            for call in inside
+            if len(call.within) == least
+            and (call.height, call.width) != (stage.height, stage.width)
+        ]
+        if len(before) >= BLOCKS_INSIDE and len({call.kind for call in before}) == 1:
+            found.append(before[-1])
+    return found
 
 
 def _whole(trace):
@@ -134,12 +192,13 @@ def _stages(trace):
     return found
 
 
-def outermost(trace, stage, without=()):
+def outermost(trace: Trace, stage: Call, without=()) -> Call:
     """Of the calls with the same output the outermost, of several the last."""
     same = [
         call
         for call in trace.calls
         if call.output == stage.output
+        and call.layout
         and call.name not in without
         and not any(kind in call.kind for kind in NO_STAGE)
     ] or [stage]
@@ -149,15 +208,18 @@ def outermost(trace, stage, without=()):
 
 def _transformer_blocks(trace):
     """The blocks of a vision transformer: the largest family of equal siblings that give tokens; empty elsewhere."""
-    if not trace.attention or _stages(trace)[-1].layout != "tokens":
+    stages = _stages(trace)
+    sizes = {(call.height, call.width) for call in stages if call.layout == "tokens"}
+    if not trace.attention or stages[-1].layout != "tokens" or len(sizes) > 1:
         return []
     families = collections.defaultdict(list)
     for call in _trunk(trace):
-        if call.layout == "tokens" and call.container:
+        if call.layout == "tokens" and call.container and call.role != "none":
             families[call.name.rpartition(".")[0], call.kind].append(call)
     return max(families.values(), key=len, default=[])
 
 
-def _last_usable(transformer):
-    """The last block whose patches are read: the one before the last where there is a class token."""
-    return transformer[-2] if transformer[-1].prefix and len(transformer) > 1 else transformer[-1]
+def _last_usable(trace, transformer):
+    """The last block whose patches are read."""
+    usable = [block for block in transformer if block.name not in trace.unread]
+    return (usable or transformer)[-1]

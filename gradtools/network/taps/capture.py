@@ -11,7 +11,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from gradtools.errors import GradtoolsError
-from gradtools.network.taps.tracing import RELUS
+from gradtools.network.taps.tracing import RELUS, first_map, replaced
 
 
 def forward(module, x, taps):
@@ -104,7 +104,7 @@ def to_chw(tensor, tap):
     Parameters
     ----------
     tensor : tensor
-        In the tap's layout: (N, C, H, W), (N, H, W, C), (N, T, C) or (N, C).
+        In the tap's layout: (N, C, H, W), (N, H, W, C), (N, T, C), (N, C, L) or (N, C).
 
     Returns
     -------
@@ -117,6 +117,8 @@ def to_chw(tensor, tap):
         return tensor.permute(0, 3, 1, 2), None
     if tap.layout == "vector":
         return tensor[:, :, None, None], None
+    if tap.layout == "ncl":
+        return tensor.unflatten(2, (tap.height, tap.width)), None
     maps = tensor[:, tap.prefix :].transpose(1, 2).unflatten(2, (tap.height, tap.width))
     return maps, tensor[:, 0] if tap.prefix else None
 
@@ -153,11 +155,12 @@ def _keeper(taps, kept, relus):
     """Forward hook that keeps the outputs of the calls that taps ask for."""
     calls = itertools.count()
 
-    def hook(_module, _inputs, output):
+    def hook(module, _inputs, output):
         call = next(calls)
         for tap in taps:
             if tap.call == call and not tap.relu:
-                output = _keep(output, tap.name, kept)
+                tensor, _ = first_map(module, output)
+                output = replaced(output, _keep(tensor, tap.name, kept))
         for tap in taps:
             if tap.call == call and tap.relu:
                 relus.expect(output, tap.name)

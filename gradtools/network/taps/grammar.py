@@ -1,7 +1,7 @@
 """What a user writes to name taps, and the taps it stands for (architecture#taps).
 
 `layer4`, `layer4.1.relu#1` (the call from 0, `#-1` the last), `features@relu` (the ReLU that follows),
-`'layer*.conv2'`, `auto:blocks`, `input`.
+`'layer*.conv2'`, `auto:blocks`, `input`, `layers.0:nhwc` (the layout, where the trace does not decide it).
 """
 
 import dataclasses
@@ -9,6 +9,9 @@ import fnmatch
 
 from gradtools.errors import UsageError, suggest
 from gradtools.network.taps.automatic import AUTO, outermost
+from gradtools.network.taps.tracing import Trace, with_layout
+
+LAYOUTS = {"nchw": 4, "nhwc": 4, "tokens": 3, "ncl": 3}  # the number of axes of each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Tap:
     """A place in a network: the output of one call of one module, or of the ReLU that follows it.
 
     `module` is '' for the input. `layout` is as in `Call`; `channels`, `height`, `width` are those of the map, `prefix`
-    the number of tokens before the patches.
+    the number of tokens before the patches, `element` tells that the module gives a tuple, of which this is the first.
     """
 
     name: str
@@ -28,14 +31,15 @@ class Tap:
     height: int
     width: int
     prefix: int
+    element: bool = False
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the tap's map."""
         return self.channels, self.height, self.width
 
 
-def resolve(trace, specs, layers=None):
+def resolve(trace: Trace, specs, layers: int | None = None) -> list[Tap]:
     """Taps that the specs name, each once, in order of execution.
 
     Parameters
@@ -58,12 +62,17 @@ def resolve(trace, specs, layers=None):
     found = [found for spec in specs for found in _find(trace, spec)]
     if layers is not None:
         found += _last_blocks(trace, layers)
-    order = {(call.name, call.index): number for number, call in enumerate(trace.calls)}
     taps = {tap.name: tap for tap in (_tap(trace, call, relu) for call, relu in found)}
-    return sorted(taps.values(), key=lambda tap: (order.get((tap.module, tap.call), -1), tap.relu))
+    return in_order(trace, taps.values())
 
 
-def every(trace):
+def in_order(trace: Trace, taps) -> list[Tap]:
+    """Taps in order of execution."""
+    order = {(call.name, call.index): number for number, call in enumerate(trace.calls)}
+    return sorted(taps, key=lambda tap: (order.get((tap.module, tap.call), -1), tap.relu))
+
+
+def every(trace: Trace) -> list[Tap]:
     """A tap for every call that can be tapped, in order of execution."""
     return [_tap(trace, call, False) for call in trace.calls if call.layout]
 
@@ -83,10 +92,11 @@ def _find(trace, spec):
         return [(None, False)]
     if spec.startswith("auto:"):
         return _automatic(trace, spec)
-    name, index, relu = _parse(spec)
-    if any(sign in name for sign in "*?["):
-        return _glob(trace, spec, name, index, relu)
+    spec, layout = _with_layout(trace, spec)
+    name, index, relu = _parse(trace, spec)
     calls = [call for call in trace.calls if call.name == name]
+    if not calls and any(sign in name for sign in "*?["):
+        return _glob(trace, spec, name, index, relu)
     if not calls:
         raise UsageError(_unknown(trace, spec, name))
     if index is None and len(calls) > 1:
@@ -94,26 +104,61 @@ def _find(trace, spec):
             f"tap {spec}: {name} is called {len(calls)} times in one pass; "
             f"write {name}#0 to {name}#{len(calls) - 1} ({name}#-1 is the last)"
         )
-    return [(_checked(spec, _call(spec, calls, index or 0), relu), relu)]
+    call = _call(spec, calls, index or 0)
+    if layout:
+        call = _in_layout(spec, call, layout)
+    return [(_checked(spec, call, relu), relu)]
+
+
+def _with_layout(trace, spec):
+    """The spec without its layout, and that; a module may end in such a word."""
+    body, colon, layout = spec.rpartition(":")
+    if colon and layout in LAYOUTS and spec not in _names(trace):
+        return body, layout
+    return spec, None
+
+
+def _in_layout(spec, call, layout):
+    if call.shape is None or len(call.shape) != LAYOUTS[layout]:
+        raise UsageError(
+            f"tap {spec}:{layout}: {call.name} gives shape {call.shape}, and {layout} has {LAYOUTS[layout]} axes"
+        )
+    return with_layout(call, layout)
+
+
+def _names(trace):
+    """Names of the network's modules."""
+    return {call.name for call in trace.calls} | set(trace.uncalled)
 
 
 def _automatic(trace, spec):
     name = spec.removeprefix("auto:")
     if name not in AUTO:
         raise UsageError(f"tap {spec}: there are {', '.join('auto:' + known for known in AUTO)}")
-    return AUTO[name](trace)
+    found = AUTO[name](trace)
+    if not found:
+        kind = {"convs": "convolution", "relus": "rectifier"}[name]
+        raise UsageError(f"tap {spec}: this network has no {kind} before its head")
+    return found
 
 
-def _parse(spec):
-    """(name, index or None, relu) of `name#i@relu`."""
-    body, at, suffix = spec.partition("@")
-    if at and suffix != "relu":
-        raise UsageError(f"tap {spec}: the only suffix is @relu")
-    name, hash_sign, index = body.partition("#")
+def _parse(trace, spec):
+    """(name, index or None, relu) of `name#i@relu`; signs that belong to a module's own name stay in it."""
+    known = _names(trace)
+    if spec in known:
+        return spec, None, False
+    body, at, suffix = spec.rpartition("@")
+    relu = bool(at) and suffix == "relu"
+    body = body if relu else spec
+    if body in known:
+        return body, None, relu
+    name, hash_sign, index = body.rpartition("#")
     if not hash_sign:
-        return name, None, bool(at)
+        name, index = body, None
+    if "@" in name and name not in known:
+        raise UsageError(f"tap {spec}: the only suffix is @relu")
     try:
-        return name, int(index), bool(at)
+        return name, None if index is None else int(index), relu
     except ValueError:
         raise UsageError(
             f"tap {spec}: after # stands the number of the call, as in {name}#0 or {name}#-1"
@@ -146,6 +191,13 @@ def _call(spec, calls, index):
 
 def _checked(spec, call, relu):
     """The call, if its output can be tapped."""
+    if call.undecided:
+        ways = " or ".join(
+            f"{spec}:{name}" for name, axes in LAYOUTS.items() if axes == len(call.shape)
+        )
+        raise UsageError(
+            f"tap {spec}: nothing in the network tells which axis of shape {call.shape} is the channels': write {ways}"
+        )
     if call.layout is None:
         what = (
             "no single tensor"
@@ -190,4 +242,5 @@ def _tap(trace, call, relu):
         call.height,
         call.width,
         call.prefix,
+        call.element,
     )

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from gradtools.errors import GradtoolsError
+from gradtools.network.taps.tracing import first_map
 
 # What changes the values of a channel and never mixes two of them.
 CHANNELWISE = (
@@ -111,7 +112,7 @@ def _watched(network, tap, example, convolutions):
             )
         if tap.module:
             node = network.get_submodule(tap.module).register_forward_hook(
-                lambda _module, _inputs, output: nodes.append(output.grad_fn)
+                lambda module, _inputs, output: nodes.append(first_map(module, output)[0].grad_fn)
             )
             stack.callback(node.remove)
         network(example)

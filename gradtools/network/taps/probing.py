@@ -8,6 +8,11 @@ from gradtools.errors import GradtoolsError
 from gradtools.network.taps.capture import forward, gradients, to_chw
 
 TOLERANCE = 1e-5  # of the largest gradient: float32 rounding
+PARALLEL = (
+    "gradient weights at this tap are the class row times a number of each image: their direction holds no information beyond the "
+    "target label"
+)
+COSINE = 1 - 1e-5  # above it two directions are one
 GROUP = 2**26  # tap values an image at a time: 256 MiB
 
 
@@ -16,7 +21,7 @@ class Verdict:
     """What gradients of one class's logit at a tap are, seen on two unrelated inputs.
 
     `max_error_to_class_row` is max|G - W_c/(HW)| (mathematics#gradient-at-the-head), None where the classifier's rows have another length or there is no
-    classifier; `class_weights` tells that it is rounding.
+    classifier; `class_weights` tells that it is rounding. `parallel`: the pooled gradient is the class row times a number of each input.
     """
 
     spatially_constant: bool
@@ -24,14 +29,15 @@ class Verdict:
     zero: bool
     max_error_to_class_row: float | None
     class_weights: bool
+    parallel: bool = False
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What a user should know of the tap; empty where its gradients depend on the image."""
         if self.zero:
             return "gradients at this tap are zero: the output does not depend on its map"
         if not (self.spatially_constant and self.input_independent):
-            return ""
+            return PARALLEL if self.parallel else ""
         what = (
             "equal class weights of the target class"
             if self.class_weights
@@ -106,7 +112,17 @@ def _judge(maps, head, target):
     change = float((maps[0] - maps[1]).abs().max())
     error = _error_to_class_row(maps, head, target)
     class_weights = error is not None and scale > 0 and error <= limit
-    return Verdict(spread <= limit, change <= limit, scale == 0, error, class_weights)
+    parallel = scale > 0 and error is not None and bool(_are_parallel(maps, head, target))
+    return Verdict(spread <= limit, change <= limit, scale == 0, error, class_weights, parallel)
+
+
+def _are_parallel(maps, head, target):
+    """Whether the pooled gradients of both inputs, where there are any, have the direction of the class row."""
+    row = torch.as_tensor(head.weight[target]).double()
+    pooled = maps.double().mean((2, 3)).cpu()
+    pooled = pooled[pooled.norm(dim=1) > 0]
+    cosine = torch.nn.functional.cosine_similarity(pooled, row[None], eps=1e-300)
+    return len(pooled) > 0 and (cosine > COSINE).all()
 
 
 def _error_to_class_row(maps, head, target):

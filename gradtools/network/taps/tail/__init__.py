@@ -19,6 +19,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.network.taps.capture import forward
 from gradtools.network.taps.tail.crossing import Crossing, mapped
 from gradtools.network.taps.tail.watching import finished
+from gradtools.network.taps.tracing import replaced
 
 TOLERANCE = 1e-4  # of the largest logit: float32 rounding in another batch
 MEMORY = 2**28  # bytes that the tensors of one run may take, about
@@ -98,7 +99,7 @@ def prepare(network, tap, example):
 
 def _with_half(activation, tap):
     """An activation, and the same without every second channel: (2, ...)."""
-    channel = {"nchw": 1, "nhwc": 3, "tokens": 2, "vector": 1}[tap.layout]
+    channel = {"nchw": 1, "nhwc": 3, "tokens": 2, "vector": 1, "ncl": 1}[tap.layout]
     keep = torch.arange(activation.shape[channel], device=activation.device) % 2
     return torch.cat(
         [
@@ -111,6 +112,8 @@ def _with_half(activation, tap):
 
 def _shortened(whole, example, both, expected, limit):
     """The tail that starts at the tap, where it gives what the whole network gives; and bytes of its largest tensor an image."""
+    if whole.tap.element:  # the rest of the tuple comes from running the module itself
+        return whole, _replayed(whole, Trunk(example, {}), 0, both.clone())[1].largest // len(both)
     tail = dataclasses.replace(
         whole,
         earlier=tuple(Earlier(*key) for key in finished(whole.network, whole.tap, example)),
@@ -225,7 +228,9 @@ def _answers(tail, trunk, own, crossing):
         )
     if not tail.short:
         answers[tap.module] = [None] * tap.call
-    if not tap.relu:
+    if tap.element:
+        answers[tap.module].append(lambda run: replaced(run(), crossing.cross()))
+    elif not tap.relu:
         answers[tap.module].append(lambda run: crossing.cross())
     elif not tail.short:
         answers[tap.module].append(lambda run: crossing.expect(run()))

@@ -1,0 +1,291 @@
+"""What a network returns, brought to logits (images, classes): one of several outputs, what entered a softmax, one logit made two, maps reduced.
+
+The bringing is done by hooks of the network itself, so that its modules keep their names and every pass gives logits.
+"""
+
+import dataclasses
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.network import taps
+
+ENDS = ("softmax", "log_softmax", "sigmoid", "sigmoid_", "logsigmoid")
+CARRYING = ("log", "view", "reshape", "flatten", "squeeze", "contiguous", "clone", "__getitem__")
+REDUCTIONS = ("mean", "max", "predicted")
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How logits come out of what a network returns.
+
+    `entry` names one of several outputs; `end` the function whose input are the logits; `row` is the shape of one image's output where
+    it has to be laid out anew; `binary`: one logit z, of which -z/2 and z/2 are made; `reduce` as of `--reduce`.
+    """
+
+    entry: str | None = None
+    end: str = ""
+    row: tuple | None = None
+    binary: bool = False
+    reduce: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is to be done."""
+        return self == Form()
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of it, once."""
+        found = []
+        if self.entry is not None:
+            found.append(f"of the network's outputs {self.entry} is taken")
+        if self.end:
+            found.append(f"the network ends in {self.end}: logits are what enters it")
+        if self.binary:
+            found.append(
+                "one logit z: a binary classifier, stored as two classes with logits -z/2 and z/2, so that softmax is the sigmoid of z"
+            )
+        if self.reduce:
+            what = {
+                "mean": "the mean over positions",
+                "max": "the largest over positions",
+                "predicted": "the sum over the positions whose argmax is the class, over all positions",
+            }.get(self.reduce, f"at position {self.reduce}")
+            found.append(f"the logits are maps: of each class {what} is taken")
+        return found
+
+
+def look(
+    module: nn.Module,
+    example: torch.Tensor,
+    *,
+    entry: str | None = None,
+    reduce: str | None = None,
+    classes: bool = True,
+) -> tuple[Form, str | None]:
+    """Run a network once and find the form of its output.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Without an adapter, in eval mode.
+    example : (2, C, H, W) tensor
+    entry, reduce : str, optional
+        As of `--output-entry` and `--reduce`.
+    classes : bool
+        False for `--head none`: the output is an embedding, and no softmax or single logit is looked for.
+
+    Returns
+    -------
+    form : Form
+    classifier : str or None
+        Name of the layer whose rows the logits come from.
+
+    Raises
+    ------
+    UsageError, GradtoolsError
+        Where the network does not run, returns several outputs, fewer rows than images, or maps without `reduce`.
+    """
+    with _Entered() as entered:
+        watch, returned = taps.watched(module, example)
+    entry = _checked_entry(returned, entry)
+    output = _select(returned, entry)
+    end, logits = entered.follow(output) if classes else ("", output)
+    origin = watch.origin(logits)
+    row = _row(logits, len(example))
+    laid = logits.reshape(len(example), *row)
+    if reduce is not None:
+        _check_reduce(reduce, row)
+    elif len(row) > 1:
+        raise UsageError(
+            f"the network gives a map of each class, shape {tuple(logits.shape)}: say with --reduce mean, max, predicted or Y,X "
+            "which number of it is the class's logit"
+        )
+    anew = tuple(logits.shape) != tuple(laid.shape)
+    binary = classes and row[0] == 1
+    return Form(entry, end, row if anew else None, binary, reduce), _classifier(origin, row[0])
+
+
+def adapt(module: nn.Module, form: Form) -> None:
+    """Let a network give what its form says."""
+    if form.plain:
+        return
+    adapter = Adapter(form)
+    if form.end:
+        module.register_forward_pre_hook(adapter.before)
+    module.register_forward_hook(adapter.after, always_call=bool(form.end))
+
+
+class Adapter:
+    """Hooks of a network: the first watches which tensors enter a softmax, the second gives the logits."""
+
+    def __init__(self, form: Form):
+        self.form, self.watching = form, []
+
+    def before(self, _module, _inputs):
+        """Begin to watch."""
+        self.watching.append(_Entered().__enter__())
+
+    def after(self, _module, inputs, output):
+        """Give the logits in the place of the output; None where the pass has failed."""
+        entered = self.watching.pop() if self.form.end else None
+        if entered is not None:
+            entered.__exit__(None, None, None)
+        return None if output is None else _brought(output, self.form, len(inputs[0]), entered)
+
+
+def _brought(output, form, count, entered):
+    """Logits (N, K) from what the network returns for N images."""
+    logits = _select(output, form.entry)
+    if form.end:
+        end, logits = entered.follow(logits)
+        if not end:
+            raise GradtoolsError(
+                f"the network ended in {form.end} on its example, and not on these images: return the logits themselves"
+            )
+    if form.row is not None and logits.numel() == count * torch.Size(form.row).numel():
+        logits = logits.reshape(count, *form.row)
+    if form.binary:
+        logits = torch.cat([-logits / 2, logits / 2], dim=1)
+    return logits if form.reduce is None else _reduced(logits, form.reduce)
+
+
+def _reduced(logits, how):
+    """Maps of the classes (N, K, H, W) as one number each."""
+    if how == "mean":
+        return logits.mean((2, 3))
+    if how == "max":
+        return logits.amax((2, 3))
+    if how == "predicted":
+        own = logits.argmax(1, keepdim=True) == torch.arange(
+            logits.shape[1], device=logits.device
+        ).view(1, -1, 1, 1)
+        return (logits * own).mean((2, 3))
+    row, column = map(int, how.split(","))
+    return logits[:, :, row, column]
+
+
+def _check_reduce(text, row):
+    """Refuse a reduction that is none, or none of this output."""
+    if len(row) != 3:
+        raise UsageError(
+            f"--reduce {text}: the network gives one row an image, shape {row}, and no maps"
+        )
+    if text in REDUCTIONS:
+        return
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"--reduce {text}: write mean, max, predicted, or a position Y,X")
+    if int(parts[0]) >= row[1] or int(parts[1]) >= row[2]:
+        raise UsageError(
+            f"--reduce {text}: the maps of the classes have {row[1]} x {row[2]} positions"
+        )
+
+
+def _row(logits, count):
+    """Shape of one image's logits: (K,), or (K, H, W) of maps."""
+    shape = tuple(logits.shape)
+    if not shape or shape[0] != count:
+        raise GradtoolsError(
+            f"the network returns shape {shape} for {count} images: its output must have one row an image; "
+            "every module must keep the images of a batch apart"
+        )
+    if len(shape) == 3 or len(shape) > 4:
+        raise GradtoolsError(
+            f"the network gives shape {shape} for {count} images, where (images, classes) is needed: wrap it in a "
+            "file.py:callable that returns the logits, or name one of its outputs with --output-entry"
+        )
+    row = shape[1:] or (1,)
+    return row[:1] if len(row) == 3 and row[1] * row[2] == 1 else row
+
+
+def _classifier(origin, count):
+    """Name of a layer if it has as many rows as there are classes."""
+    name, rows = origin
+    return name if rows == count else None
+
+
+def _tensors(returned):
+    """The tensors among a network's outputs, by the name under which one is asked for."""
+    if torch.is_tensor(returned):
+        return {}
+    if isinstance(returned, dict):
+        items = returned.items()
+    elif isinstance(returned, (tuple, list)):
+        fields = getattr(returned, "_fields", range(len(returned)))
+        items = zip(fields, returned)
+    else:
+        items = vars(returned).items() if hasattr(returned, "__dict__") else ()
+    return {str(name): value for name, value in items if torch.is_tensor(value)}
+
+
+def _checked_entry(returned, entry):
+    """The name of the output to take: the one asked for, or the only one; None where the network returns one tensor."""
+    found = _tensors(returned)
+    if torch.is_tensor(returned):
+        if entry is not None:
+            raise UsageError(
+                f"--output-entry {entry}: the network returns one tensor, there is nothing to choose"
+            )
+        return None
+    shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in found.items())
+    if entry is None and len(found) == 1:
+        return next(iter(found))
+    if entry is None:
+        raise UsageError(
+            f"the network returns a {type(returned).__name__} of {shapes or 'no tensors'}: "
+            + (
+                "name the one to take with --output-entry"
+                if found
+                else "wrap it in a file.py:callable that returns the logits"
+            )
+        )
+    names = list(found)
+    if (
+        entry not in found
+        and entry.lstrip("-").isdecimal()
+        and -len(names) <= int(entry) < len(names)
+    ):
+        return names[int(entry)]
+    if entry not in found:
+        raise UsageError(f"--output-entry {entry}: the network returns {shapes or 'no tensors'}")
+    return entry
+
+
+def _select(returned, entry):
+    return returned if entry is None else _tensors(returned)[entry]
+
+
+class _Entered(TorchFunctionMode):
+    """Knows of every tensor that came out of a softmax or sigmoid, or of a change of shape behind one, what had entered."""
+
+    def __init__(self):
+        super().__init__()
+        self.inputs = WeakTensorKeyDictionary()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        name = getattr(function, "__name__", "")
+        first = args[0] if args and torch.is_tensor(args[0]) else None
+        if name == "sigmoid_":
+            first = first.clone()
+        output = function(*args, **(kwargs or {}))
+        if first is not None and torch.is_tensor(output) and name in ENDS + CARRYING:
+            if name != "__getitem__" or output.numel() == first.numel():
+                self.inputs[output] = name, first
+        return output
+
+    def follow(self, output: torch.Tensor) -> tuple[str, torch.Tensor]:
+        """The function that an output ends in ('' for none) and the tensor that entered it, in the output's shape."""
+        tensor = output
+        while tensor in self.inputs:
+            name, tensor = self.inputs[tensor]
+            if name in ENDS:
+                same = (
+                    tensor.shape == output.shape
+                )  # a view would be another tensor to whoever watches
+                return name.rstrip("_"), tensor if same else tensor.reshape(output.shape)
+        return "", output
