@@ -195,8 +195,9 @@ def test_relu_after_a_module_is_the_relu_module():
     ],
 )
 def test_one_image_alone_and_in_a_batch(name, specs):
-    network = torchvision_network(name)
-    x = images(3)
+    """In float64: in float32 a batch rounds in another order, and a ReLU's input near 0 may fall on the other side."""
+    network = copy.deepcopy(torchvision_network(name)).double()
+    x = images(3, dtype=torch.float64)
     _, together, _, logits = capture(network, x, specs)
     for number in range(3):
         _, alone, _, _ = capture(
@@ -206,8 +207,8 @@ def test_one_image_alone_and_in_a_batch(name, specs):
             torch.testing.assert_close(
                 together[tap][number : number + 1],
                 gradient,
-                rtol=1e-4,
-                atol=1e-5 * float(gradient.abs().max()),
+                rtol=1e-8,
+                atol=1e-10 * float(gradient.abs().max()),
             )
 
 
