@@ -7,6 +7,9 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NoReturn
 
 
 class Interrupted(BaseException):
@@ -21,15 +24,15 @@ class Interrupted(BaseException):
         self.kept = ""
 
 
-def raised(number, frame):
+def raised(number: int, frame: FrameType | None) -> NoReturn:
     """Signal handler of short work: leave where it stands."""
     raise Interrupted(number)
 
 
 @contextlib.contextmanager
-def deferred():
+def deferred() -> Iterator[Callable[[], None]]:
     """Yields a function that raises `Interrupted` if a signal came; a second signal leaves at once."""
-    seen = []
+    seen: list[int] = []
 
     def remember(number, frame):
         if seen:
@@ -56,6 +59,6 @@ def deferred():
 
 
 @contextlib.contextmanager
-def unwatched(total, done=0, what=""):
+def unwatched(total: int, done: int = 0, what: str = "") -> Iterator[Callable[[int], None]]:
     """The progress of a job that nobody watches: yields an `advance(n)` that does nothing."""
     yield lambda n: None

@@ -27,6 +27,7 @@ BELOW = {  # what each wing may import beside itself
 DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
     "demo": {"cluster", "evaluate", "extract", "similarity"},  # it runs them on the bundled example
+    "sanity": {"saliency"},  # it makes the maps of many networks
 }
 TORCH = {  # where torch may be imported outside network
     "bundled/scene_resnet.py",  # the bundled networks
@@ -190,3 +191,65 @@ def test_no_paths_of_a_machine():
         *Path(ROOT / "tests").rglob("*.py"),
     ]:
         assert not re.search(r"(^|[\s\"'=(])/(home|Users|root|work)/", path.read_text()), path
+
+
+HINTED = {  # where every public function has hints; it grows until it is the whole package
+    "__init__",
+    "__main__",
+    "bundled",
+    "errors",
+    "images",
+    "interrupt",
+    "selection",
+}
+MOST_LOOSE = 20  # hints that say Any or object
+
+
+def functions(tree, public=True):
+    """(function, whether it is public) of a module, with those of its classes."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node, public and (not node.name.startswith("_") or node.name == "__init__")
+        elif isinstance(node, ast.ClassDef):
+            yield from functions(node, public and not node.name.startswith("_"))
+
+
+def parameters(function):
+    """The parameters that take a hint."""
+    given = function.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return [one for one in every if one is not None and one.arg not in ("self", "cls")]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if wing(path) in HINTED],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_public_functions_have_hints(path):
+    for function, public in functions(ast.parse(path.read_text())):
+        if public:
+            bare = [one.arg for one in parameters(function) if one.annotation is None]
+            assert not bare, f"{function.name}: {bare}"
+            assert function.returns is not None or function.name == "__init__", function.name
+
+
+def test_few_hints_say_anything():
+    loose = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            hints = []
+            if isinstance(node, ast.FunctionDef):
+                hints = [node.returns, *(one.annotation for one in parameters(node))]
+            elif isinstance(node, ast.AnnAssign):
+                hints = [node.annotation]
+            elif isinstance(node, ast.Assign):  # a name for a type
+                hints = [node.value] if isinstance(node.value, ast.Subscript | ast.BinOp) else []
+            loose += [
+                f"{path}:{node.lineno}"
+                for hint in hints
+                if hint is not None
+                for name in ast.walk(hint)
+                if isinstance(name, ast.Name) and name.id in ("Any", "object")
+            ]
+    assert len(loose) <= MOST_LOOSE, loose

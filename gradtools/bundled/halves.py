@@ -24,7 +24,7 @@ class Digits(NamedTuple):
 
 
 @cache
-def digits(half):
+def digits(half: str) -> Digits:
     """
     One half of scikit-learn's handwritten digits.
 
@@ -52,7 +52,7 @@ def digits(half):
 
 
 @cache
-def photographs(half):
+def photographs(half: str) -> tuple[np.ndarray, ...]:
     """
     One half of scikit-learn's two photographs, "china" and "flower".
 
@@ -76,12 +76,12 @@ def photographs(half):
     return tuple(image[:, halves_of(image.shape[1])[index_of(half)]] for image in images)
 
 
-def halves_of(length):
+def halves_of(length: int) -> tuple[slice, slice]:
     """The slices of the first and the second half of an axis."""
     return slice(0, length // 2), slice(length // 2, length)
 
 
-def index_of(half):
+def index_of(half: str) -> int:
     """0 for train, 1 for heldout."""
     if half not in HALVES:
         raise GradtoolsError(

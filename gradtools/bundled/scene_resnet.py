@@ -11,7 +11,7 @@ this file, float16, made by `python -m gradtools.training.bundled_networks`.
 Input (N, 3, 64, 64): RGB in 0..1, normalised as PREPROCESS says. Output (N, 10): logits in the order of CLASSES.
 """
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from gradtools.bundled.scenes import CLASSES
@@ -25,18 +25,18 @@ WIDTHS = (16, 32, 64)
 class Shortcut(nn.Module):
     """Identity across a change of shape: every other pixel, and zeros for the channels that are missing."""
 
-    def __init__(self, missing):
+    def __init__(self, missing: int):
         super().__init__()
         self.before, self.after = missing // 2, missing - missing // 2
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return functional.pad(x[..., ::2, ::2], (0, 0, 0, 0, self.before, self.after))
 
 
 class Block(nn.Module):
     """Two 3x3 convolutions and a shortcut around them."""
 
-    def __init__(self, channels_in, channels):
+    def __init__(self, channels_in: int, channels: int):
         super().__init__()
         grows = channels_in != channels
         self.conv1 = nn.Conv2d(channels_in, channels, 3, 2 if grows else 1, 1, bias=False)
@@ -47,7 +47,7 @@ class Block(nn.Module):
         self.relu2 = nn.ReLU()
         self.shortcut = Shortcut(channels - channels_in) if grows else nn.Identity()
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         residual = self.relu1(self.bn1(self.conv1(x)))
         residual = self.bn2(self.conv2(residual))
         return self.relu2(residual + self.shortcut(x))
@@ -56,7 +56,7 @@ class Block(nn.Module):
 class SceneResNet(nn.Module):
     """Stem, layer1 (32 x 32), layer2 (16 x 16), layer3 (8 x 8), average, linear."""
 
-    def __init__(self, blocks, num_classes):
+    def __init__(self, blocks: int, num_classes: int):
         super().__init__()
         self.conv1 = nn.Conv2d(3, WIDTHS[0], 5, 2, 2, bias=False)
         self.bn1 = nn.BatchNorm2d(WIDTHS[0])
@@ -68,27 +68,27 @@ class SceneResNet(nn.Module):
         self.flatten = nn.Flatten()
         self.linear = nn.Linear(WIDTHS[2], num_classes)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(self.flatten(self.pool(x)))
 
 
-def stage(channels_in, channels, blocks):
+def stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:
     """A row of blocks, the first of which may change the shape."""
     return nn.Sequential(*(Block(channels if i else channels_in, channels) for i in range(blocks)))
 
 
-def resnet8(num_classes=10):
+def resnet8(num_classes: int = 10) -> SceneResNet:
     """One block a stage: 8 layers."""
     return SceneResNet(1, num_classes)
 
 
-def resnet14(num_classes=10):
+def resnet14(num_classes: int = 10) -> SceneResNet:
     """Two blocks a stage: 14 layers."""
     return SceneResNet(2, num_classes)
 
 
-def resnet20(num_classes=10):
+def resnet20(num_classes: int = 10) -> SceneResNet:
     """Three blocks a stage: 20 layers."""
     return SceneResNet(3, num_classes)

@@ -5,6 +5,7 @@ No torch here: the networks' training and the demo take their scenes from the sa
 """
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class Scene(NamedTuple):
     box: tuple
 
 
-def background(photos, rng):
+def background(photos: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """
     A random square of a random photograph, 64 to 160 pixels wide, shrunk to 64 and dimmed.
 
@@ -56,7 +57,7 @@ def background(photos, rng):
     -------
     (64, 64, 3) uint8, at most 0.8 * 255
     """
-    photo = photos[rng.integers(len(photos))]
+    photo = photos[int(rng.integers(len(photos)))]
     side = rng.integers(CROP_SIDES[0], CROP_SIDES[1], endpoint=True)
     top = rng.integers(photo.shape[0] - side, endpoint=True)
     left = rng.integers(photo.shape[1] - side, endpoint=True)
@@ -67,7 +68,7 @@ def background(photos, rng):
     ).astype(np.uint8)
 
 
-def opacity(digit, height):
+def opacity(digit: np.ndarray, height: int) -> np.ndarray:
     """
     A digit scaled bilinearly to height x height pixels: how much of each pixel it covers.
 
@@ -86,7 +87,12 @@ def opacity(digit, height):
     return np.where(scaled < FAINTEST, 0.0, scaled)
 
 
-def scene(digit, photos, rng, heights=LARGE_HEIGHTS):
+def scene(
+    digit: np.ndarray,
+    photos: Sequence[np.ndarray],
+    rng: np.random.Generator,
+    heights: tuple[int, int] = LARGE_HEIGHTS,
+) -> Scene:
     """
     One digit at a random place and scale on a random piece of photograph. Pure: it depends on its arguments only.
 
@@ -113,13 +119,15 @@ def scene(digit, photos, rng, heights=LARGE_HEIGHTS):
     return Scene(np.rint(mixed).astype(np.uint8), mask, tight_box(mask))
 
 
-def tight_box(mask):
+def tight_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 (half-open) of the true pixels of a (H, W) mask with at least one."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def scene_of(half, label, number, seed=0, heights=LARGE_HEIGHTS):
+def scene_of(
+    half: str, label: int, number: int, seed: int = 0, heights: tuple[int, int] = LARGE_HEIGHTS
+) -> Scene:
     """
     The scene of one class and number; each has a random stream of its own, so more scenes never change the first.
 
@@ -144,7 +152,13 @@ def scene_of(half, label, number, seed=0, heights=LARGE_HEIGHTS):
     return scene(of_class[rng.integers(len(of_class))], photographs(half), rng, heights)
 
 
-def write_scenes(folder, half, per_class, seed=0, heights=LARGE_HEIGHTS):
+def write_scenes(
+    folder: str | Path,
+    half: str,
+    per_class: int,
+    seed: int = 0,
+    heights: tuple[int, int] = LARGE_HEIGHTS,
+) -> None:
     """
     Write scenes with their boxes and masks; the same arguments give the same bytes.
 
@@ -184,7 +198,7 @@ def write_scenes(folder, half, per_class, seed=0, heights=LARGE_HEIGHTS):
                 manifest.writerow((path, name, *made.box))
 
 
-def write_demo_scenes(folder):
+def write_demo_scenes(folder: str | Path) -> None:
     """
     Write the demo's 300 held-out scenes, 30 a class, with digits of 10 to 32 pixels.
 
@@ -198,13 +212,13 @@ def write_demo_scenes(folder):
     write_scenes(folder, "heldout", DEMO_PER_CLASS, heights=DEMO_HEIGHTS)
 
 
-def mask_folder(folder):
+def mask_folder(folder: str | Path) -> Path:
     """The folder of the masks that belong to a folder of scenes: its neighbour FOLDER-masks."""
     folder = Path(folder).resolve()
     return folder.with_name(folder.name + "-masks")
 
 
-def make_class_folders(folder):
+def make_class_folders(folder: str | Path) -> None:
     """Make FOLDER/CLASS for the ten classes."""
     for name in CLASSES:
         (Path(folder) / name).mkdir(parents=True, exist_ok=True)

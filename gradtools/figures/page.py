@@ -3,11 +3,16 @@
 import contextlib
 import os
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import ParamSpec, TypeVar
 
 import matplotlib.style
 from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError, UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 SUFFIXES = (".png", ".svg", ".pdf")
 WIDTH = 7.2  # inches: both columns of a paper
@@ -55,10 +60,10 @@ STYLE = {
 }
 
 
-def styled(draw):
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """A function that makes a Figure, in the style of the house whatever the user's matplotlibrc says."""
 
-    def drawn(*arguments, **options):
+    def drawn(*arguments: P.args, **options: P.kwargs) -> R:
         with style():
             return draw(*arguments, **options)
 
@@ -67,18 +72,18 @@ def styled(draw):
 
 
 @contextlib.contextmanager
-def style():
+def style() -> Iterator[None]:
     """matplotlib's own defaults with STYLE over them."""
     with matplotlib.style.context(["default", STYLE]):
         yield
 
 
-def sheet(width, height):
+def sheet(width: float, height: float) -> Figure:
     """An empty Figure of a size in inches, laid out without overlap, on no screen."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def check(path):
+def check(path: str) -> None:
     """Refuse a picture that could not be written, before the work for it is done.
 
     Raises
@@ -93,7 +98,7 @@ def check(path):
         raise UsageError(f"--figure {path}: the folder {folder} does not exist: make it first")
 
 
-def save(figure, path, option="--figure"):
+def save(figure: Figure, path: str, option: str = "--figure") -> None:
     """Write a Figure under its final name only when it is whole; the same Figure gives the same bytes.
 
     Parameters
@@ -134,13 +139,13 @@ def save(figure, path, option="--figure"):
             os.unlink(part)
 
 
-def shown(name):
+def shown(name: str) -> str:
     """A name as it can be drawn: bytes that are no UTF-8, and characters that are none one sees, are escaped."""
     text = str(name).encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def feature(name):
+def feature(name: str) -> str:
     """A feature's name on two lines, its tap below; the control says that it is one."""
     kind, _, tap = name.partition("@")
     if kind == "weight":
@@ -148,13 +153,15 @@ def feature(name):
     return f"{kind}\n{shortened(tap, 22)}" if tap else kind
 
 
-def shortened(name, length):
+def shortened(name: str, length: int) -> str:
     """A name of at most so many characters; its end tells more than its beginning."""
     name = shown(name)
     return name if len(name) <= length else "…" + name[1 - length :]
 
 
-def samples(counts):
+def samples(counts: Iterable[int]) -> str:
     """'500 samples', or the range where the models' numbers differ."""
-    counts = sorted(set(counts))
-    return f"{counts[0]} samples" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} samples"
+    ordered = sorted(set(counts))
+    return (
+        f"{ordered[0]} samples" if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]} samples"
+    )

@@ -10,11 +10,14 @@ import os
 import stat
 import threading
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 ORIENTATION = 0x0112  # EXIF tag
@@ -26,7 +29,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 class Unreadable(GradtoolsError):
     """An image that cannot be read: its path and why."""
 
-    def __init__(self, path, reason):
+    def __init__(self, path: str, reason: str):
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
 
@@ -37,13 +40,13 @@ class Decoded(NamedTuple):
     `reached` is None where values have 8 bits.
     """
 
-    image: object
+    image: "Image.Image"
     digest: np.ndarray
     ends_early: bool = False
     reached: float | None = None
 
 
-def read(path):
+def read(path: str) -> tuple["Image.Image", np.ndarray]:
     """An image and the digest of its file (see `decode`).
 
     Returns
@@ -60,7 +63,9 @@ def read(path):
     return decode(path)[:2]
 
 
-def decode(path, value_range: tuple[float, float] | None = None, strict: bool = False) -> Decoded:
+def decode(
+    path: str, value_range: tuple[float, float] | None = None, strict: bool = False
+) -> Decoded:
     """Read an image file.
 
     EXIF orientation is applied; greyscale is replicated; palette, CMYK, YCbCr and LAB are converted; 16-bit grey is
@@ -143,7 +148,7 @@ def _may_end_early(data):
     return data.startswith(b"\x89PNG") and b"IEND" not in data[-16:]
 
 
-def check_digest(path, digest, expected):
+def check_digest(path: str, digest: np.ndarray, expected: np.ndarray) -> None:
     """Stop where a file's digest, (32,) uint8, is not that of the image it was.
 
     Raises

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import os
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -72,16 +73,18 @@ class ImageList:
     masks: dict | None = None
 
     @property
-    def images(self):
+    def images(self) -> np.ndarray:
         """Which entries are images themselves, (N,) bool."""
         return np.ones(len(self.ids), bool) if self.original is None else self.original < 0
 
-    def path(self, index):
+    def path(self, index: int) -> str:
         """Absolute path of one image."""
         return os.path.join(self.root, self.ids[index])
 
 
-def list_images(paths=(), *, files_from=None, null=False):
+def list_images(
+    paths: Iterable[str | bytes] = (), *, files_from: str | None = None, null: bool = False
+) -> ImageList:
     """The images of any number of sources, in their order.
 
     Parameters
@@ -114,7 +117,7 @@ def list_images(paths=(), *, files_from=None, null=False):
     return _joined(found)
 
 
-def subset(listed, keep):
+def subset(listed: ImageList, keep: np.ndarray) -> ImageList:
     """The images of a list that are kept, their boxes numbered anew.
 
     Parameters
@@ -153,7 +156,9 @@ def of_kept(columns: dict | None, keep: np.ndarray) -> dict | None:
     return kept | {"sample": number[kept["sample"]].astype(columns["sample"].dtype)}
 
 
-def find(root, ids, digests, images_dir=None):
+def find(
+    root: str, ids: Sequence[str], digests: np.ndarray, images_dir: str | None = None
+) -> ImageList:
     """The images of a store, found again; a digest is checked when its image is read.
 
     Parameters

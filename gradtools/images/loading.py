@@ -4,12 +4,17 @@ import collections
 import concurrent.futures
 import dataclasses
 import itertools
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.images import decoding, preprocessing, versions
+from gradtools.images.listing import ImageList
+from gradtools.images.preprocessing import Rules
+
+Preprocess = Rules | Callable  # rules, or PIL image in RGB -> (C, H, W) float array or tensor
 
 LITTLE = 1 / 8  # of a type's range
 
@@ -55,7 +60,14 @@ class Item(NamedTuple):
     ends_early: bool = False
 
 
-def batches(listed, preprocess, batch_size, spans=None, workers=2, prefetch=2):
+def batches(
+    listed: ImageList,
+    preprocess: Preprocess,
+    batch_size: int,
+    spans: Sequence[tuple[int, int]] | None = None,
+    workers: int = 2,
+    prefetch: int = 2,
+) -> Generator[Batch]:
     """Iterate over batches in the order of the list.
 
     Batches end at multiples of the batch size, wherever a span starts. At most `prefetch` + 1 of them are held;
@@ -84,7 +96,8 @@ def batches(listed, preprocess, batch_size, spans=None, workers=2, prefetch=2):
     ends = [pair for start, stop in spans for pair in _ends(start, stop, batch_size)]
     if not ends:
         return
-    like, waiting = first_readable(listed, preprocess), collections.deque()
+    like = first_readable(listed, preprocess)
+    waiting: collections.deque[tuple] = collections.deque()
     with concurrent.futures.ThreadPoolExecutor(workers, "decode") as pool:
         try:
             for first, last in ends:
@@ -114,7 +127,7 @@ def _ends(start, stop, batch_size):
         )
 
 
-def first_readable(listed, preprocess):
+def first_readable(listed: ImageList, preprocess: Preprocess) -> np.ndarray:
     """The first image that can be read, preprocessed: every other must have its shape.
 
     Returns

@@ -10,7 +10,7 @@ from gradtools.images.sources import Source, common_folder, refuse_missing
 CORNERS = ("x0", "y0", "x1", "y1")
 
 
-def read(path):
+def read(path: str) -> Source:
     """Images, labels and boxes of a manifest.
 
     The first line names the columns, in any order; others are passed over. Relative paths are relative to the file's
@@ -26,7 +26,8 @@ def read(path):
         Where a path is not there.
     """
     folder = os.path.dirname(os.path.abspath(path))
-    labels, boxes = {}, []
+    labels: dict[str, dict[str, None]] = {}
+    boxes: list[tuple] = []
     for line, row in _rows(path):
         if not row["path"]:
             raise UsageError(f"{path}, line {line}: no path")

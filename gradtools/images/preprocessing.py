@@ -5,12 +5,20 @@ None; the centre crop's side or None; means and deviations of red, green and blu
 are those of torchvision's Resize and CenterCrop on PIL images.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Rules = dict[str, Any]  # as above
 
 LARGEST = 1 << 28  # pixels; a strip of 10,000 x 1 with its short side at 224 has more
 
 
-def preprocess(image, rules):
+def preprocess(image: "Image.Image", rules: Rules) -> np.ndarray:
     """The pixels of an image as the network sees them, before normalisation.
 
     Parameters
@@ -44,7 +52,7 @@ def preprocess(image, rules):
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def normalisation(rules):
+def normalisation(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     """Scale and shift of each channel, so that pixels (0..255) * scale + shift = (pixels / 255 - mean) / std.
 
     Returns
@@ -55,7 +63,7 @@ def normalisation(rules):
     return (1 / (255 * std)).astype("f4"), (-mean / std).astype("f4")
 
 
-def transform_box(box, rules, height, width):
+def transform_box(box: np.ndarray, rules: Rules, height: int, width: int) -> np.ndarray:
     """Where boxes of the original image lie in the preprocessed one.
 
     Parameters
@@ -78,13 +86,13 @@ def transform_box(box, rules, height, width):
     return np.clip(box - [crop_start(wide, crop), crop_start(tall, crop)] * 2, 0, crop)
 
 
-def frame_size(rules: dict, height: int, width: int) -> tuple[int, int]:
+def frame_size(rules: Rules, height: int, width: int) -> tuple[int, int]:
     """Return height and width of the preprocessed form of an image of height x width pixels."""
     crop = rules["crop"]
     return (crop, crop) if crop is not None else resized(height, width, rules["resize"])
 
 
-def transform_mask(mask: np.ndarray, rules: dict) -> np.ndarray:
+def transform_mask(mask: np.ndarray, rules: Rules) -> np.ndarray:
     """Return where a mask of the original image lies in the preprocessed one.
 
     A pixel of the frame has the value of the original pixel that its centre falls into; what zeros
@@ -113,12 +121,13 @@ def transform_mask(mask: np.ndarray, rules: dict) -> np.ndarray:
     return mask[np.ix_(y, x)] & inside
 
 
-def resized(height, width, resize):
+def resized(height: int, width: int, resize: int | Sequence[int] | None) -> tuple[int, int]:
     """Height and width after `resize`; of the short side alone, the long one follows and is cut to a whole number."""
     if resize is None:
         return height, width
     if not isinstance(resize, int):
-        return tuple(resize)
+        tall, wide = resize
+        return tall, wide
     return (
         (int(resize * height / width), resize)
         if width <= height
@@ -126,7 +135,7 @@ def resized(height, width, resize):
     )
 
 
-def crop_start(side, crop):
+def crop_start(side: int, crop: int) -> int:
     """First pixel of a centre crop; negative where the image is smaller and zeros are laid around it."""
     return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
 

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import os
 import sys
+from collections.abc import Iterable, Sequence
 
 from gradtools.errors import GradtoolsError, UsageError
 
@@ -43,14 +44,14 @@ class Source:
     """
 
     base: str
-    paths: list
-    labels: list
-    label_names: list | None = None
-    boxes: list = ()
-    left_out: dict = dataclasses.field(default_factory=dict)
+    paths: list[str]
+    labels: Sequence[tuple[str, ...]]
+    label_names: list[str] | None = None
+    boxes: Sequence[tuple] = ()
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
-def folder(path):
+def folder(path: str) -> Source:
     """A folder of class folders, or a flat one.
 
     The images of a sub-folder, at any depth, have its name as label; classes and files are sorted by name, as in
@@ -62,7 +63,8 @@ def folder(path):
     GradtoolsError
         Where no image is found, images lie beside class folders, or a folder cannot be opened.
     """
-    base, left_out = os.path.abspath(path), collections.Counter()
+    base = os.path.abspath(path)
+    left_out: collections.Counter[str] = collections.Counter()
     paths = list(_walk(base, frozenset(), left_out))
     if not paths:
         raise GradtoolsError(
@@ -98,13 +100,13 @@ def _refuse_folders_of_classes(path, parts):
     )
 
 
-def file(path):
+def file(path: str) -> Source:
     """A single image, whatever its suffix."""
     absolute = os.path.abspath(path)
     return Source(os.path.dirname(absolute), [absolute], [()])
 
 
-def listed(files_from, null):
+def listed(files_from: str, null: bool) -> Source:
     """Paths from a file, or from stdin for '-'; separated by newline, or by NUL.
 
     Raises
@@ -123,7 +125,7 @@ def listed(files_from, null):
     return Source(common_folder(map(os.path.dirname, paths)), paths, [()] * len(paths))
 
 
-def refuse_missing(paths, where):
+def refuse_missing(paths: Sequence[str], where: str) -> None:
     """Stop where listed paths are not there, or are folders; a link whose target is gone is an image, if unreadable."""
     missing = [path for path in paths if not os.path.lexists(path)]
     if missing:
@@ -137,12 +139,12 @@ def refuse_missing(paths, where):
         )
 
 
-def below(path, folder):
+def below(path: str, folder: str) -> str:
     """A path relative to a folder that holds it, both absolute; os.path.relpath takes 20 times as long."""
     return path[len(folder.rstrip(os.sep)) + 1 :]
 
 
-def common_folder(folders):
+def common_folder(folders: Iterable[str]) -> str:
     """The deepest folder that holds all."""
     return os.path.commonpath(set(folders))
 

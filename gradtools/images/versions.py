@@ -7,10 +7,16 @@ same one. The strength scales what was drawn: rotation=5 and rotation=30 turn on
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools.errors import UsageError
+from gradtools.images.listing import ImageList
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Kind -> its strength, the strengths that are allowed (open, closed), what it means.
 KINDS = {
@@ -35,7 +41,7 @@ class Version:
     number: int
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Kind and strength as they are asked for: `rotation=15`."""
         return name(self.kind, self.strength)
 
@@ -44,11 +50,11 @@ class Version:
 class Augmentation:
     """The versions that every image gets: `count` of each (kind, strength), one of a flip, drawn from the seed."""
 
-    kinds: tuple
+    kinds: tuple[tuple[str, float], ...]
     count: int
     seed: int = 0
 
-    def versions(self):
+    def versions(self) -> list[Version]:
         """All versions of one image (list of Version)."""
         return [
             Version(kind, strength, number)
@@ -57,12 +63,12 @@ class Augmentation:
         ]
 
 
-def name(kind, strength):
+def name(kind: str, strength: float) -> str:
     """Kind and strength as they are asked for; a flip has one strength and is told by its kind."""
     return kind if kind == "flip" else f"{kind}={strength:g}"
 
 
-def parse(texts, count, seed=0):
+def parse(texts: Sequence[str] | None, count: int, seed: int = 0) -> Augmentation:
     """The versions that options ask for.
 
     Parameters
@@ -105,7 +111,7 @@ def _parsed(text):
     return kind, strength
 
 
-def with_versions(listed, augmentation):
+def with_versions(listed: ImageList, augmentation: Augmentation) -> ImageList:
     """A list of images followed by their versions, those of one image together.
 
     The images come first, so that each stays in the batch that it is in without versions. Boxes stay with the images.
@@ -139,7 +145,7 @@ def with_versions(listed, augmentation):
     )
 
 
-def change(image, version, sample, seed=0):
+def change(image: "Image.Image", version: Version, sample: str, seed: int = 0) -> "Image.Image":
     """One version of an image.
 
     Parameters
@@ -158,7 +164,7 @@ def change(image, version, sample, seed=0):
     return CHANGES[version.kind](image, version.strength, drawn)
 
 
-def draws(kind, number, sample, seed):
+def draws(kind: str, number: int, sample: str, seed: int) -> np.ndarray:
     """Eight numbers that decide a version, (8,) float64 uniform in 0..1."""
     told = f"{sample}\0{kind}\0{number}".encode("utf-8", "surrogateescape")
     words = np.frombuffer(hashlib.sha256(told).digest(), "<u4")
@@ -206,7 +212,7 @@ def _perspective(image, strength, drawn):
     )
 
 
-def homography(source, target):
+def homography(source: np.ndarray, target: np.ndarray) -> list[float]:
     """The eight coefficients (a, ..., h) that take four points to four others.
 
     x' = (a x + b y + c) / (g x + h y + 1), y' = (d x + e y + f) / (g x + h y + 1).

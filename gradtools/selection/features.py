@@ -4,14 +4,17 @@ A feature is read in pieces, from a dataset or from what follows from one (proba
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
+from gradtools.math.maps import reading
 from gradtools.math.rows import class_rows
+from gradtools.selection import maps
 from gradtools.selection.names import resolve as resolve_names
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 DEFAULTS = ("gradient", "activation", "logits", "probabilities")
 AT_TAPS = (
@@ -30,6 +33,7 @@ AT_TAPS = (
 )
 CONTROL = "weight"
 READ_BYTES = 8 << 20
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +41,18 @@ class Feature:
     """One vector a sample; `read(start, stop)` gives rows (n, D), `shape` is (N, D)."""
 
     name: str
-    shape: tuple
-    read: Callable
+    shape: tuple[int, int]
+    read: Callable[[int, int], np.ndarray]
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """The name without its tap."""
         return self.name.split("@", 1)[0]
 
 
-def resolve(store, requests=(), control=True):
+def resolve(
+    store: Store, requests: Sequence[str] = (), control: bool = True, with_maps: bool = False
+) -> list[Feature]:
     """Features of a store that the requests name, each once, in their order; the defaults without a request.
 
     Parameters
@@ -55,17 +61,19 @@ def resolve(store, requests=(), control=True):
         Names and globs, as in `gradient`, `gradient@layer3`, `'activation@*'`, `logits`, `weight`.
     control : bool
         Whether the class row of the prediction is added where the store has the classifier's rows.
+    with_maps : bool
+        Whether maps, flattened, are vectors too (`map:gradcam@layer3`); they are the default of a store that `saliency` made.
 
     Raises
     ------
     GradtoolsError
         Where the store has no such feature; names near ones.
     """
-    available = names(store)
+    available = names(store) + (map_names(store) if with_maps else [])
     if not available:
         raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
     matches = resolve_names(
-        requests or _defaults(store, available),
+        requests or (_own_maps(store) if with_maps else []) or _defaults(store, available),
         available,
         lambda request: f"{store.name} has no feature {request!r} ({_remedy(request)})",
         expand=lambda request: [
@@ -77,7 +85,7 @@ def resolve(store, requests=(), control=True):
     return [load(store, name) for name in matches]
 
 
-def names(store):
+def names(store: Store) -> list[str]:
     """Every feature the store can give (list of str), in order of taps."""
     found = [
         f"{kind}@{tap}"
@@ -93,8 +101,37 @@ def names(store):
     return found
 
 
-def load(store, name):
+def map_names(store: Store) -> list[str]:
+    """Names of the maps that are vectors of the samples when they are flattened (list of str)."""
+    return [f"{maps.PREFIX}{name}" for name in store.maps if store.rows(paths.maps(name))]
+
+
+def _own_maps(store: Store) -> list[str]:
+    """The maps of a store whose last command made them: what is meant unless something else is asked for."""
+    return map_names(store) if store.kind == "maps" else []
+
+
+def _flattened(store: Store, name: str) -> Feature:
+    """Maps as vectors: what speaks for the target, each map in [0, 1]; refused where samples have not one map each."""
+    sample = store.values(paths.MAP_SAMPLE)
+    if not np.array_equal(sample, np.arange(store.n_samples)):
+        raise GradtoolsError(
+            f"{store.name}: {name} has {len(sample)} maps of {store.n_samples} samples, and a row is a sample's one map: "
+            "gradtools saliency --target argmax makes one each, and --feature names another feature"
+        )
+    rows = store.rows(paths.maps(name.removeprefix(maps.PREFIX)))
+
+    def read(start, stop):
+        raw = rows.read(start, stop).reshape(-1, *rows.tail)
+        return reading.read_maps([raw])[0].reshape(len(raw), -1)
+
+    return Feature(name, rows.shape, read)
+
+
+def load(store: Store, name: str) -> Feature:
     """The feature of a full name."""
+    if maps.is_map(name):
+        return _flattened(store, name)
     if name == "probabilities":
         logits = store.rows(paths.LOGITS)
         return Feature(name, logits.shape, lambda start, stop: softmax(logits.read(start, stop)))
@@ -107,7 +144,9 @@ def load(store, name):
     return Feature(name, rows.shape, rows.read)
 
 
-def normalised(store, feature, how=None, keep=None):
+def normalised(
+    store: Store, feature: Feature, how: str | None = None, keep: np.ndarray | None = None
+) -> Feature:
     """The feature with its rows normalised (mathematics#row-normalisation).
 
     Parameters
@@ -128,7 +167,7 @@ def normalised(store, feature, how=None, keep=None):
     )
 
 
-def row_default(store):
+def row_default(store: Store) -> str:
     """How rows are normalised unless something is asked for: classes are row-standardised as in the seed, images are not."""
     return "post" if store.unit == "class" else "raw"
 
@@ -142,7 +181,7 @@ def _mean_row(store, feature, keep):
     return sum(rows.sum(axis=0, dtype=np.float64) for rows in blocks) / max(keep.sum(), 1)
 
 
-def softmax(logits):
+def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities of logits (N, K), float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -176,6 +215,8 @@ def _path(name):
 
 def _full_name(store, request):
     """A name with its tap: `gradient` is at the last convolution, `activation` at the last block's output."""
+    if maps.is_map(request) and "@" not in request:
+        return next((name for name in map_names(store)[::-1] if name.startswith(f"{request}@")), "")
     if "@" in request or request not in AT_TAPS:
         return request
     attributes = store.attributes(paths.TAPS)
@@ -183,7 +224,7 @@ def _full_name(store, request):
     return f"{request}@{tap}"
 
 
-def role(taps, feature):
+def role(taps: Mapping[str, str], feature: str) -> str:
     """A feature's name that means the same in every model: at the last convolution, at the last block's output, or at its tap.
 
     Parameters
@@ -217,7 +258,7 @@ def _remedy(request):
     return "gradtools info lists them"
 
 
-def blocks_of(feature, keep):
+def blocks_of(feature: Feature, keep: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(rows, number of each among the kept) of a feature, a bounded number of bytes at a time; none are read in vain."""
     step = max(1, READ_BYTES // (4 * max(feature.shape[1], 1)))
     first = 0
@@ -230,12 +271,12 @@ def blocks_of(feature, keep):
             first += len(rows)
 
 
-def read_rows(feature, keep):
+def read_rows(feature: Feature, keep: np.ndarray) -> np.ndarray:
     """All kept rows of a feature, (n, D) of the stored type."""
     return np.concatenate([rows for rows, _ in blocks_of(feature, keep)])
 
 
-def checked(function, feature, keep, store):
+def checked(function: Callable[[], T], feature: Feature, keep: np.ndarray, store: Store) -> T:
     """Call a function on rows; where it refuses one (NaN, infinity), name the feature and the image."""
     try:
         return function()
@@ -254,10 +295,10 @@ def checked(function, feature, keep, store):
 class Slices:
     """The kept rows of a feature as something that gives an array for `rows[start:stop]`."""
 
-    def __init__(self, feature, keep):
+    def __init__(self, feature: Feature, keep: np.ndarray):
         self.feature, self.places = feature, np.flatnonzero(keep)
 
-    def __getitem__(self, part):
+    def __getitem__(self, part: slice) -> np.ndarray:
         places = self.places[part]
         if not len(places):
             return np.empty((0, self.feature.shape[1]))

@@ -1,15 +1,27 @@
 """The images of a feature store, found again for another pass."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from gradtools import images
+from gradtools.images import ImageList
 from gradtools.selection import samples
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 
-def find(source, images_dir=None, where=()):
+class HasWeights(Protocol):
+    """A loaded model, as far as its identity goes."""
+
+    @property
+    def weights_sha256(self) -> str: ...
+
+
+def find(
+    source: Store, images_dir: str | None = None, where: Sequence[str] = ()
+) -> tuple[ImageList, np.ndarray]:
     """The images of a store that meet every condition, with their labels and boxes.
 
     Parameters
@@ -42,7 +54,7 @@ def find(source, images_dir=None, where=()):
     ), keep
 
 
-def still_kept(keep, images, left):
+def still_kept(keep: np.ndarray | None, images: ImageList, left: ImageList) -> np.ndarray | None:
     """Samples of the store whose images still take part: a target can leave some out."""
     if keep is None or len(left.ids) == len(images.ids):
         return keep
@@ -51,7 +63,7 @@ def still_kept(keep, images, left):
     return keep
 
 
-def same_network(source, model, say):
+def same_network(source: Store, model: HasWeights, say: Callable[[str], None]) -> bool:
     """Whether the features of a store are this network's; of another they are left behind."""
     same = source.model.get("weights_sha256") == model.weights_sha256
     if not same:

@@ -6,13 +6,14 @@ Stores keep raw maps of single taps. ReLU, resize, normalisation and fusion over
 import dataclasses
 import os
 import tempfile
+from collections.abc import Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import reading as cams
 from gradtools.selection.names import resolve as resolve_names
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 PREFIX = "map:"
 READ_BYTES = 8 << 20
@@ -28,9 +29,9 @@ class Reading:
     """
 
     sign: str = "for"
-    size: tuple | None = None
+    size: tuple[int, int] | None = None
     fuse: str | None = None
-    layers: tuple | None = None
+    layers: tuple[int, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,15 +40,15 @@ class Feature:
 
     name: str
     method: str
-    taps: tuple
+    taps: tuple[str, ...]
 
 
-def is_map(name):
+def is_map(name: str) -> bool:
     """Whether a feature's name is one of maps (bool)."""
     return name.startswith(PREFIX)
 
 
-def parse_size(text):
+def parse_size(text: str | None) -> tuple[int, int] | None:
     """(height, width) of `7` or `7x9`; None of None.
 
     Raises
@@ -62,7 +63,9 @@ def parse_size(text):
     return int(parts[0]), int(parts[-1])
 
 
-def resolve(store, requests=(), reading=Reading()):
+def resolve(
+    store: Store, requests: Sequence[str] = (), reading: Reading = Reading()
+) -> list[Feature]:
     """Features of a store that the requests name, each once, in the order of the store; all maps without a request.
 
     Parameters
@@ -86,7 +89,7 @@ def resolve(store, requests=(), reading=Reading()):
         ),
         expand=lambda request: _of_method(request, available, reading),
     )
-    by_method = {}
+    by_method: dict[str, list[str]] = {}
     for name in available:
         if name in wanted:
             method, _, tap = name.removeprefix(PREFIX).partition("@")
@@ -120,6 +123,35 @@ def _of_method(request, available, reading):
     return taps if reading.fuse or reading.layers else taps[-1:]
 
 
+def kinds(
+    store: Store,
+    requests: Sequence[str] = (),
+    layers: tuple[int, ...] | None = None,
+    fuse: Sequence[str] = ("mean",),
+) -> dict[str, tuple[Feature, str]]:
+    """Return the kinds of maps that a measure of maps is taken of: a feature of the store and its fusion, by name.
+
+    Parameters
+    ----------
+    requests : sequence of str
+        Names and globs; all maps without a request.
+    layers : tuple of int, optional
+        Numbers of last taps that are fused; by default every number up to the store's.
+    fuse : sequence of str
+        Ways to fuse them; other ways than the mean are part of the name.
+    """
+    taps: dict[str, int] = {}
+    for name in store.maps:
+        taps[name.partition("@")[0]] = taps.get(name.partition("@")[0], 0) + 1
+    layers = layers or tuple(range(1, max(taps.values(), default=0) + 1))
+    named: dict[str, tuple[Feature, str]] = {}
+    for how in fuse:
+        for feature in resolve(store, requests, Reading(fuse=how, layers=layers)):
+            plain = how == "mean" or len(feature.taps) == 1
+            named.setdefault(feature.name if plain else f"{feature.name}:{how}", (feature, how))
+    return named
+
+
 class Maps:
     """Some of a feature's maps as something that gives (n, H, W) float64 for `maps[rows]`, normalised on demand.
 
@@ -137,16 +169,16 @@ class Maps:
         A map holds NaN or infinity; names its image.
     """
 
-    def __init__(self, store, feature, rows, reading):
+    def __init__(self, store: Store, feature: Feature, rows: np.ndarray, reading: Reading):
         sources = [store.rows(paths.maps(f"{feature.method}@{tap}")) for tap in feature.taps]
         self.native = max((source.tail for source in sources), key=np.prod)
         self.feature, self.reading, self.size = feature, reading, reading.size or self.native
         self.raw = [_loaded(store, feature, source, np.asarray(rows)) for source in sources]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.raw[0])
 
-    def __getitem__(self, part):
+    def __getitem__(self, part: slice | np.ndarray) -> np.ndarray:
         return cams.read_maps(
             [raw[part] for raw in self.raw],
             self.size,

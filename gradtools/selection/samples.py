@@ -3,12 +3,13 @@
 import csv
 import dataclasses
 import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gradtools.errors import SHOWN, GradtoolsError, UsageError, suggest
 from gradtools.images import labels
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Groups:
     left_out: int
 
 
-def originals(store):
+def originals(store: Store) -> np.ndarray:
     """Samples that are images themselves and no changed versions of one (`extract --augment`), (N,) bool."""
     known = store.values(paths.ORIGINAL)
     return np.ones(store.n_samples, dtype=bool) if known is None else known < 0
 
 
-def select(store, conditions=()):
+def select(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
     """Samples that meet every condition; versions of images never do.
 
     Parameters
@@ -84,7 +85,7 @@ def _meets(store, condition):
     )
 
 
-def correct(store):
+def correct(store: Store) -> np.ndarray:
     """Whether the argmax is one of the label's model classes, int (N,); -1 where no label meets the model's classes."""
     if store.predicted is None or store.member is None or not store.member.any():
         raise GradtoolsError(
@@ -116,7 +117,7 @@ def _of_classes(store, text):
     )
 
 
-def class_list(text, names):
+def class_list(text: str, names: Sequence[str]) -> list[str]:
     """Names of `--where class=A,B`: one name that has commas itself, or a line of CSV, where such a name stands in double quotes.
 
     Parameters
@@ -182,7 +183,7 @@ def _percent(value):
     return percent
 
 
-def find(store, text):
+def find(store: Store, text: str) -> int:
     """Row of the sample that a text names: `--of`, `--find`.
 
     Parameters
@@ -234,7 +235,7 @@ def _class_row(store, text):
     return int(rows[0])
 
 
-def group(source, where, say=print):
+def group(source: Store, where: Sequence[str], say: Callable[[str], None] = print) -> Groups:
     """The samples that are compared and their classes and predictions."""
     keep, unlabelled, own = select(source, where), 0, source.labels
     versions = int((~originals(source)).sum())
@@ -267,6 +268,6 @@ def group(source, where, say=print):
     return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)
 
 
-def target_leaks(source):
+def target_leaks(source: Store) -> bool:
     """Whether gradients were taken for the true label."""
     return source.model.get("target") == "label"

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Subject:
     augmentation, decoding, retrieval : dict of (feature, 'cosine', 'logistic' or 'retrieval') to Result
     channels : dict of ('channels', table) to Result
     clusters : dict of (feature, method) to Result
+    localization, faithfulness, sanity : dict of (map, method, fill or measure) to Result
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
@@ -49,15 +51,18 @@ class Subject:
     retrieval: dict = dataclasses.field(default_factory=dict)
     channels: dict = dataclasses.field(default_factory=dict)
     clusters: dict = dataclasses.field(default_factory=dict)
+    localization: dict = dataclasses.field(default_factory=dict)
+    faithfulness: dict = dataclasses.field(default_factory=dict)
+    sanity: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
 
-    def same_samples(self, other):
+    def same_samples(self, other: "Subject") -> bool:
         """Whether two models saw the same images under the same labels."""
         return (self.key[0], self.key[2]) == (other.key[0], other.key[2])
 
 
-def gather(paths):
+def gather(paths: Sequence[str]) -> list[Subject]:
     """Read every store and put those of one subject together.
 
     Raises
@@ -65,7 +70,7 @@ def gather(paths):
     GradtoolsError
         Where two stores of one subject hold different values for the same thing; names both.
     """
-    subjects = {}
+    subjects: dict[tuple, Subject] = {}
     for path in paths:
         with store.read(path) as source:
             found = _subject(source)
@@ -78,6 +83,9 @@ def gather(paths):
                     "decoding",
                     "retrieval",
                     "clusters",
+                    "localization",
+                    "faithfulness",
+                    "sanity",
                     "projections",
                 ):
                     _join(getattr(subject, part), getattr(found, part))
@@ -133,6 +141,19 @@ def _subject(source):
     for feature, method in _pairs(source, paths.CLUSTERS):
         subject.clusters[feature, method] = results.read(
             source, paths.clusters(feature, method), feature, method=method
+        )
+    for kind in source.tree(paths.LOCALIZATION):
+        subject.localization[kind, "localization"] = results.read(
+            source, paths.localization(kind), kind, method="localization"
+        )
+    for kind, fill in _pairs(source, paths.FAITHFULNESS):
+        subject.faithfulness[kind, fill] = results.read(
+            source, paths.faithfulness(kind, fill), kind, method=fill
+        )
+    for kind, table in _pairs(source, paths.SANITY):
+        measure = table.removesuffix("_table")
+        subject.sanity[kind, measure] = results.read(
+            source, paths.sanity(kind, table), f"{maps.PREFIX}{kind}", metric=measure
         )
     for feature in source.tree(paths.PROJECTION):
         where = paths.projection(feature)
@@ -244,7 +265,7 @@ def _equal(a, b):
     )
 
 
-def short_name(spec):
+def short_name(spec: str) -> str:
     """The part of a model's name that tells it apart: a callable's or an architecture's."""
     return os.path.basename(str(spec)).rsplit(":", 1)[-1]
 
@@ -269,6 +290,6 @@ def _tell_apart(subjects):
             subject.name += " target=label (leaks)"
 
 
-def role(subject, feature):
+def role(subject: Subject, feature: str) -> str:
     """A feature's name that means the same in every model (`features.role`)."""
     return features.role(subject.taps, feature)

@@ -56,7 +56,7 @@ def cluster(source, output, options, *, carry=False, force=False, say=print, pro
         store.check_output(output, force, [source])
     groups = samples.group(source, options.where, say)
     k = _number_of_clusters(source, groups, options)
-    chosen = features.resolve(source, options.feature)
+    chosen = features.resolve(source, options.feature, with_maps=True)
     _say_cost(groups, options, say)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}

@@ -46,6 +46,7 @@ class Column:
     ):
         if dims is None:
             entry = schema.dataset(path)
+            assert entry is not None, path
             dims, units = entry.dims[1:], units or entry.units
             long_name = long_name or entry.text
         self.path, self.tail, self.dims = path, tuple(tail), tuple(dims)

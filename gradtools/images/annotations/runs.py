@@ -22,7 +22,8 @@ def encode(mask: np.ndarray) -> Mask:
     counts = np.diff(edges)
     if flat.size and flat[0]:
         counts = np.concatenate([[0], counts])
-    return Mask(*mask.shape, counts.astype(np.int64))
+    height, width = mask.shape
+    return Mask(height, width, counts.astype(np.int64))
 
 
 def decode(mask: Mask) -> np.ndarray:

@@ -3,6 +3,7 @@
 import collections
 import csv
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +20,15 @@ class Mapping:
     note: str
 
 
-def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_order=False):
+def match(
+    data_names: Sequence[str],
+    model_names: Sequence[str],
+    *,
+    n_classes: int,
+    wnids: Sequence[str] | None = None,
+    label_map: str | None = None,
+    in_order: bool = False,
+) -> Mapping:
     """Find the model's classes of every data class.
 
     A label map is the whole mapping: a class that it does not list meets none, though its name be one of the model's
@@ -60,7 +69,8 @@ def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_
         return _in_order(data_names, model_names, n_classes, label_map)
     wnids = wnids or wnids_of(model_names)
     mapped = _read_map(label_map, data_names, model_names, wnids, n_classes) if label_map else {}
-    member, ways = np.zeros((len(data_names), n_classes), "u1"), collections.Counter()
+    member = np.zeros((len(data_names), n_classes), "u1")
+    ways: collections.Counter[str] = collections.Counter()
     for row, name in zip(member, data_names):
         if label_map:
             indices, way = mapped.get(normalise(name), []), "label map"
@@ -72,7 +82,7 @@ def match(data_names, model_names, *, n_classes, wnids=None, label_map=None, in_
     return Mapping(member, unmapped, _note(data_names, member, ways, unmapped))
 
 
-def correct(predicted, labels, member):
+def correct(predicted: np.ndarray, labels: np.ndarray, member: np.ndarray) -> np.ndarray:
     """Whether the argmax is one of the label's model classes.
 
     Parameters
@@ -89,7 +99,8 @@ def correct(predicted, labels, member):
     """
     right = np.full(len(labels), -1, "i1")
     if len(member):
-        known = (labels >= 0) & member.any(axis=1)[labels]
+        mapped = np.asarray(member.any(axis=1))
+        known = (labels >= 0) & mapped[labels]
         right[known] = member[labels[known], predicted[known]] != 0
     return right
 

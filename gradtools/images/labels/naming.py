@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import importlib.resources
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,12 +21,12 @@ class Classes:
     """ImageNet's 1,000 classes in the order of torchvision's networks: index (1000,) int32, WordNet ids and names."""
 
     index: np.ndarray
-    wnid: list
-    name: list
+    wnid: list[str]
+    name: list[str]
 
 
 @functools.lru_cache
-def imagenet_classes():
+def imagenet_classes() -> Classes:
     """The table of ImageNet's classes that ships with the package.
 
     Returns
@@ -41,12 +42,18 @@ def imagenet_classes():
     return Classes(np.array(index, "i4"), list(wnid), list(name))
 
 
-def normalise(name):
+def normalise(name: str) -> str:
     """A name as it is compared: without case, space, hyphen and underscore."""
     return re.sub(r"[\s_-]", "", name).casefold()
 
 
-def class_index(text, names, wnids=None, *, n_classes=None):
+def class_index(
+    text: str,
+    names: Sequence[str],
+    wnids: Sequence[str | None] | None = None,
+    *,
+    n_classes: int | None = None,
+) -> int:
     """Index of a model class given by name, index or WordNet id; a name comes before an index.
 
     Parameters
@@ -76,17 +83,18 @@ def class_index(text, names, wnids=None, *, n_classes=None):
             return int(text)
         raise UsageError(f"no class {text}: the model's are 0 to {n_classes - 1}")
     if text in (wnids or ()):
-        return list(wnids).index(text)
+        return list(wnids or ()).index(text)
     raise UsageError(f"no class {text!r} in the model; {_nearest(text, names, n_classes)}")
 
 
-def wnids_of(model_names):
+def wnids_of(model_names: Sequence[str]) -> list[str] | None:
     """WordNet ids (list of str) that the model's names stand for, None where they stand for none."""
     if model_names and all(re.fullmatch(r"n\d{8}", name) for name in model_names):
         return list(model_names)
     table = imagenet_classes() if len(model_names) == 1000 else None
-    same = table and all(_begins(name, known) for name, known in zip(model_names, table.name))
-    return table.wnid if same else None
+    if table and all(_begins(name, known) for name, known in zip(model_names, table.name)):
+        return table.wnid
+    return None
 
 
 def _begins(name, known):
@@ -95,7 +103,7 @@ def _begins(name, known):
     return bool(first) and normalise(known).startswith(first)
 
 
-def named(text, names):
+def named(text: str, names: Sequence[str]) -> list[int]:
     """Indices (list of int) of the classes, of so many names, that a text names."""
     return _places(tuple(names)).get(normalise(text), [])
 

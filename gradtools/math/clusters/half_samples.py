@@ -140,9 +140,11 @@ def replicates(
         subsets = np.nonzero(halves[own])[1].reshape(len(own), size)
         clusterings = _clusterings(x, gram, subsets, method, seed + int(size))
         for place, rows, labels in zip(own, subsets, clusterings):
-            parts = (None if codes is None else codes[rows] for codes in (classes, predictions))
+            of_class, of_prediction = (
+                None if codes is None else codes[rows] for codes in (classes, predictions)
+            )
             blocks = _blocks(x[rows]) if distances is None else [distances[np.ix_(rows, rows)]]
-            found[place] = _indices(labels, *parts, blocks)
+            found[place] = _indices(labels, of_class, of_prediction, blocks)
     return found
 
 

@@ -131,15 +131,15 @@ def shuffled_samples(
     ----------
     mathematics#neighbour-floor
     """
-    drawn, found, start = None, None, 0
+    drawn, found, start = np.empty((0, 0), int), np.empty((0, 0)), 0
     for rows in blocks:
-        if drawn is None:
+        if not start:
             shape = permutations, rows.shape[1]
             drawn, found = np.random.default_rng(seed).integers(n, size=shape), np.empty(shape)
         at, dimension = np.nonzero((drawn >= start) & (drawn < start + len(rows)))
         found[at, dimension] = rows[drawn[at, dimension] - start, dimension]
         start += len(rows)
-    return np.empty((0, 0)) if found is None else found
+    return found
 
 
 def floor(chance: np.ndarray, blocks: Iterable[np.ndarray], metric: str) -> float:

@@ -40,7 +40,9 @@ def dendrogram(source, output, options, *, carry=False, force=False, say=print, 
         store.check_output(output, force, [source])
     if options.k is not None and options.cut_height is not None:
         raise UsageError("--k and --cut-height both say where to cut: give one")
-    tree = _grown(source, given(source, options), options, say, progress or interrupt.unwatched)
+    tree = _grown(
+        source, given(source, options, say), options, say, progress or interrupt.unwatched
+    )
     if output is not None:
         _write(source, output, tree, carry, force, say, begun, options)
     return tree

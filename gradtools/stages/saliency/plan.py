@@ -7,6 +7,7 @@ import numpy as np
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
+from gradtools.network.taps import Tap
 from gradtools.store import paths
 
 
@@ -16,7 +17,7 @@ class Map:
 
     method: str
     subset: subset.Subset
-    tap: taps.Tap
+    tap: Tap
 
     @property
     def name(self):
@@ -36,11 +37,11 @@ class Plan:
     job: passes.Job
     maps: tuple
     guided: Map | None  # needs a pass of its own
-    taps: tuple  # of the maps
+    taps: tuple[Tap, ...]  # of the maps
     rows: int  # of maps an image, or a pair
     slots: np.ndarray | None = None
     pairs: np.ndarray | None = None
-    embedding: taps.Tap | None = None
+    embedding: Tap | None = None
 
     @property
     def every_map(self):
