@@ -40,7 +40,7 @@ class Decoded(NamedTuple):
     `reached` is None where values have 8 bits.
     """
 
-    image: object
+    image: "Image.Image"
     digest: np.ndarray
     ends_early: bool = False
     reached: float | None = None
@@ -63,7 +63,9 @@ def read(path: str) -> tuple["Image.Image", np.ndarray]:
     return decode(path)[:2]
 
 
-def decode(path, value_range: tuple[float, float] | None = None, strict: bool = False) -> Decoded:
+def decode(
+    path: str, value_range: tuple[float, float] | None = None, strict: bool = False
+) -> Decoded:
     """Read an image file.
 
     EXIF orientation is applied; greyscale is replicated; palette, CMYK, YCbCr and LAB are converted; 16-bit grey is

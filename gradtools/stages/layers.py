@@ -7,15 +7,18 @@ from gradtools.network.models import preprocessing
 SIDE = 224  # tried first where the preprocessing leaves the images' size open
 
 
-def describe(spec: str, *, size: tuple[int, int] | None = None, **options):
+Size = int | tuple[int, int] | None
+
+
+def describe(spec: str, *, size: Size = None, **options) -> tuple[list[dict], list[str]]:
     """Load a model and list its taps.
 
     Parameters
     ----------
     spec : str
         As in `models.load`.
-    size : (int, int), optional
-        Height and width of the images; by default what the preprocessing gives, or one at which the network runs.
+    size : int or (int, int), optional
+        Side of the images, or height and width; by default what the preprocessing gives, 224, or one at which the network runs.
     options
         Further ones of `models.load`.
 
@@ -30,23 +33,28 @@ def describe(spec: str, *, size: tuple[int, int] | None = None, **options):
     ------
     UsageError, GradtoolsError
     """
-    model = models.load(spec, size=size, **options)
+    model = models.load(spec, size=_sides(size), **options)
     if size or preprocessing.size(model.preprocess) or model.shape is None:
         return rows(model), model.notes
     try:
-        return rows(model, (model.shape[0], SIDE, SIDE)), model.notes
+        return rows(model, SIDE), model.notes
     except GradtoolsError:  # a network of one size, which is another
         return rows(model), model.notes
 
 
-def rows(model: models.Model, shape: tuple[int, int, int] | None = None) -> list[dict]:
+def _sides(size):
+    """(height, width) of a side, or of both."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def rows(model: models.Model, size: Size = None) -> list[dict]:
     """Every tap of a model that is a map, in order of execution.
 
     Parameters
     ----------
     model : models.Model
-    shape : (int, int, int), optional
-        Channels, height and width of the images; by default those at which the network was tried.
+    size : int or (int, int), optional
+        Side of the images, or height and width; by default those at which the network was tried.
 
     Returns
     -------
@@ -55,11 +63,11 @@ def rows(model: models.Model, shape: tuple[int, int, int] | None = None) -> list
         it), `constant` (over positions), `independent` (of the input), `parallel` (to the class row): yes, no, or - without classes;
         and `verdict`, a sentence or ''.
     """
-    shape = shape or model.shape
-    if shape is None:
+    if model.shape is None:
         raise GradtoolsError(
             f"model {model.spec} runs at none of the sizes that were tried: say one with --size, as in --size 224 or --size 64x128"
         )
+    shape = (model.shape[0], *(_sides(size) or model.shape[1:]))
     example = taps.blank(model.module, shape)
     models.check(
         model.module, example, model.spec, classes=model.has_classes, head=model.head is not None

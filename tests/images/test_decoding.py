@@ -1,5 +1,6 @@
 """Odd and broken images: what is seen in them, by definition or by another way to the same pixels."""
 
+import contextlib
 import hashlib
 import struct
 import subprocess
@@ -282,17 +283,32 @@ def test_first_frame_of_several(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "gif", "tif", "webp", "ppm"])
 def test_truncated_files_at_every_length(tmp_path, suffix):
-    """Either refused with a reason or, where only a trailer is lost, read."""
+    """Refused with a reason, or read: where only a trailer is lost, or as far as it goes and told so (JPEG, PNG)."""
     noise = Image.fromarray(RNG.integers(0, 256, (40, 40, 3), dtype="u1"))
     whole = saved(noise, tmp_path / f"a.{suffix}").read_bytes()
     for length in sorted({*range(60), *range(60, len(whole), 211), len(whole) // 2}):
         (tmp_path / f"cut.{suffix}").write_bytes(whole[:length])
         try:
-            images.read(tmp_path / f"cut.{suffix}")
+            decoded = images.decode(tmp_path / f"cut.{suffix}")
         except images.Unreadable as error:
             assert "\n" not in str(error) and error.reason
         else:
+            assert length > len(whole) * 0.9 or decoded.ends_early, length
+        with contextlib.suppress(images.Unreadable):
+            images.decode(tmp_path / f"cut.{suffix}", strict=True)
             assert length > len(whole) * 0.9, length
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_what_is_there_of_a_file_that_ends_early_is_the_image(tmp_path, suffix):
+    noise = Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype="u1"))
+    path = saved(noise, tmp_path / f"a.{suffix}")
+    whole = np.asarray(images.read(path)[0])
+    path.write_bytes(path.read_bytes()[: -len(path.read_bytes()) // 4])
+    decoded = images.decode(path)
+    assert decoded.ends_early and np.array_equal(np.asarray(decoded.image)[:32], whole[:32])
+    with pytest.raises(images.Unreadable, match="truncated"):
+        images.decode(path, strict=True)
 
 
 def test_flipped_bytes_never_crash(tmp_path):

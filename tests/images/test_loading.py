@@ -1,5 +1,6 @@
 """Batches: order, composition, places of unreadable images, threads that end."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -94,9 +95,11 @@ def test_a_share_has_the_batches_of_the_whole(folder):
 
 
 def test_leaving_early_ends_the_threads(folder, monkeypatch):
-    read, seen = decoding.read, []
+    read, seen = decoding.decode, []
     monkeypatch.setattr(
-        decoding, "read", lambda path: (seen.append(path), time.sleep(0.01), read(path))[-1]
+        decoding,
+        "decode",
+        lambda path, *how: (seen.append(path), time.sleep(0.01), read(path, *how))[-1],
     )
     stream = images.batches(images.list_images([str(folder)]), PLAIN, 2, workers=2)
     next(stream)
@@ -108,8 +111,10 @@ def test_leaving_early_ends_the_threads(folder, monkeypatch):
 
 
 def test_reading_ahead_is_bounded_and_overlaps(folder, monkeypatch):
-    read, seen = decoding.read, []
-    monkeypatch.setattr(decoding, "read", lambda path: (seen.append(path), read(path))[1])
+    read, seen = decoding.decode, []
+    monkeypatch.setattr(
+        decoding, "decode", lambda path, *how: (seen.append(path), read(path, *how))[1]
+    )
     stream = images.batches(images.list_images([str(folder)]), PLAIN, 2, prefetch=3)
     next(stream)
     time.sleep(0.3)
@@ -193,3 +198,42 @@ def test_import_is_cheap():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
         == "set()"
     )
+
+
+def test_files_that_end_early_are_told(folder):
+    """Image 3 is cut a few bytes before its end: read, and named; refused where asked to be strict."""
+    whole = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype="u1")
+    path = folder / "03.jpg"
+    (folder / "03.png").unlink()
+    Image.fromarray(whole).save(path)
+    path.write_bytes(path.read_bytes()[:-2])
+    listed = images.list_images([str(folder)])
+    found = list(images.batches(listed, PLAIN, 4))
+    assert [batch.ending_early for batch in found if batch.ending_early] == [{3: str(path)}]
+    assert not any(batch.unreadable.any() for batch in found)
+    strict = dataclasses.replace(listed, strict=True)
+    reasons = [batch.reasons for batch in images.batches(strict, PLAIN, 4) if batch.reasons]
+    assert len(reasons) == 1 and "03.jpg" in reasons[0][3]
+
+
+def test_grey_images_for_networks_of_one_channel(folder):
+    listed = images.list_images([str(folder)])
+    grey = {**PLAIN, "channels": 1, "mean": [0.0], "std": [1.0]}
+    (batch,) = images.batches(listed, grey, N)
+    expected = np.asarray(Image.open(folder / "00.png").convert("RGB").convert("L"))
+    assert batch.pixels.shape == (N, 1, 4, 5) and np.array_equal(batch.pixels[0, 0], expected)
+
+
+def test_twelve_bits_in_sixteen(folder):
+    """Values up to 4095 are told once, and --range brings them to black and white."""
+    values = np.linspace(0, 4095, 20).reshape(4, 5)
+    for path in list(folder.iterdir()):
+        path.unlink()
+    Image.fromarray(values.astype("u2")).save(folder / "a.tif")
+    listed = images.list_images([str(folder)])
+    (note,) = images.range_notes(listed)
+    assert "reach 6 % of their type's range" in note and "--range 0,4095" in note
+    scaled = dataclasses.replace(listed, value_range=(0.0, 4095.0))
+    (batch,) = images.batches(scaled, PLAIN, 1)
+    assert np.abs(batch.pixels[0, 0].astype(int) - values / 4095 * 255).max() <= 1
+    assert images.range_notes(scaled) == []

@@ -191,7 +191,9 @@ def test_each_file_is_read_once_a_batch(folder, monkeypatch):
         images.with_versions(images.list_images([str(folder)]), versions.parse((), 2)),
         [],
     )
-    original = images.decoding.read
-    monkeypatch.setattr(images.decoding, "read", lambda path: read.append(path) or original(path))
+    original = images.decoding.decode
+    monkeypatch.setattr(
+        images.decoding, "decode", lambda path, *how: read.append(path) or original(path, *how)
+    )
     list(images.batches(listed, RULES, 1000))
     assert len(read) == 1 + 7 + 7  # the first one tells the size

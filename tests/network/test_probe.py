@@ -13,8 +13,9 @@ from gradtools.stages import layers
 
 
 def verdicts(network, specs, size=(3, 64, 64), **options):
-    chosen = taps.resolve(taps.trace(network, torch.zeros(1, *size)), specs)
-    head = heads.read(network, heads.find(network, size[1]))
+    trace = taps.trace(network, taps.blank(network, size))
+    chosen = taps.resolve(trace, specs)
+    head = heads.read(network, trace.classifier)
     return taps.probe(network, chosen, size, head=head, **options)
 
 
