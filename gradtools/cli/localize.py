@@ -71,6 +71,7 @@ def command(
     --tsv.
     """
     from gradtools import store
+    from gradtools.selection.subjects import short_name
     from gradtools.stages import localize
     from gradtools.tables import localization, render
 
@@ -96,7 +97,7 @@ def command(
             say=console.say,
             progress=console.progress,
         )
-        model = source.model.get("model", source.name)
+        model = short_name(source.model.get("model", source.name))
     stream = options.table_stream(target, form)
     if stream is not None:
         kinds = {result.feature: result for result in results}

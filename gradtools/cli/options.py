@@ -99,7 +99,7 @@ feature = click.option(
     "feature",
     multiple=True,
     metavar="NAME",
-    help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', ... (repeat).",
+    help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', map:gradcam, ... (repeat).",
 )
 
 

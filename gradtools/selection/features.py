@@ -10,7 +10,9 @@ from typing import TypeVar
 import numpy as np
 
 from gradtools.errors import GradtoolsError
+from gradtools.math.maps import reading
 from gradtools.math.rows import class_rows
+from gradtools.selection import maps
 from gradtools.selection.names import resolve as resolve_names
 from gradtools.store import Store, paths
 
@@ -48,7 +50,9 @@ class Feature:
         return self.name.split("@", 1)[0]
 
 
-def resolve(store: Store, requests: Sequence[str] = (), control: bool = True) -> list[Feature]:
+def resolve(
+    store: Store, requests: Sequence[str] = (), control: bool = True, with_maps: bool = False
+) -> list[Feature]:
     """Features of a store that the requests name, each once, in their order; the defaults without a request.
 
     Parameters
@@ -57,17 +61,19 @@ def resolve(store: Store, requests: Sequence[str] = (), control: bool = True) ->
         Names and globs, as in `gradient`, `gradient@layer3`, `'activation@*'`, `logits`, `weight`.
     control : bool
         Whether the class row of the prediction is added where the store has the classifier's rows.
+    with_maps : bool
+        Whether maps, flattened, are vectors too (`map:gradcam@layer3`); they are the default of a store that `saliency` made.
 
     Raises
     ------
     GradtoolsError
         Where the store has no such feature; names near ones.
     """
-    available = names(store)
+    available = names(store) + (map_names(store) if with_maps else [])
     if not available:
         raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
     matches = resolve_names(
-        requests or _defaults(store, available),
+        requests or (_own_maps(store) if with_maps else []) or _defaults(store, available),
         available,
         lambda request: f"{store.name} has no feature {request!r} ({_remedy(request)})",
         expand=lambda request: [
@@ -95,8 +101,37 @@ def names(store: Store) -> list[str]:
     return found
 
 
+def map_names(store: Store) -> list[str]:
+    """Names of the maps that are vectors of the samples when they are flattened (list of str)."""
+    return [f"{maps.PREFIX}{name}" for name in store.maps if store.rows(paths.maps(name))]
+
+
+def _own_maps(store: Store) -> list[str]:
+    """The maps of a store whose last command made them: what is meant unless something else is asked for."""
+    return map_names(store) if store.kind == "maps" else []
+
+
+def _flattened(store: Store, name: str) -> Feature:
+    """Maps as vectors: what speaks for the target, each map in [0, 1]; refused where samples have not one map each."""
+    sample = store.values(paths.MAP_SAMPLE)
+    if not np.array_equal(sample, np.arange(store.n_samples)):
+        raise GradtoolsError(
+            f"{store.name}: {name} has {len(sample)} maps of {store.n_samples} samples, and a row is a sample's one map: "
+            "gradtools saliency --target argmax makes one each, and --feature names another feature"
+        )
+    rows = store.rows(paths.maps(name.removeprefix(maps.PREFIX)))
+
+    def read(start, stop):
+        raw = rows.read(start, stop).reshape(-1, *rows.tail)
+        return reading.read_maps([raw])[0].reshape(len(raw), -1)
+
+    return Feature(name, rows.shape, read)
+
+
 def load(store: Store, name: str) -> Feature:
     """The feature of a full name."""
+    if maps.is_map(name):
+        return _flattened(store, name)
     if name == "probabilities":
         logits = store.rows(paths.LOGITS)
         return Feature(name, logits.shape, lambda start, stop: softmax(logits.read(start, stop)))
@@ -180,6 +215,8 @@ def _path(name):
 
 def _full_name(store, request):
     """A name with its tap: `gradient` is at the last convolution, `activation` at the last block's output."""
+    if maps.is_map(request) and "@" not in request:
+        return next((name for name in map_names(store)[::-1] if name.startswith(f"{request}@")), "")
     if "@" in request or request not in AT_TAPS:
         return request
     attributes = store.attributes(paths.TAPS)

@@ -123,6 +123,35 @@ def _of_method(request, available, reading):
     return taps if reading.fuse or reading.layers else taps[-1:]
 
 
+def kinds(
+    store: Store,
+    requests: Sequence[str] = (),
+    layers: tuple[int, ...] | None = None,
+    fuse: Sequence[str] = ("mean",),
+) -> dict[str, tuple[Feature, str]]:
+    """Return the kinds of maps that a measure of maps is taken of: a feature of the store and its fusion, by name.
+
+    Parameters
+    ----------
+    requests : sequence of str
+        Names and globs; all maps without a request.
+    layers : tuple of int, optional
+        Numbers of last taps that are fused; by default every number up to the store's.
+    fuse : sequence of str
+        Ways to fuse them; other ways than the mean are part of the name.
+    """
+    taps: dict[str, int] = {}
+    for name in store.maps:
+        taps[name.partition("@")[0]] = taps.get(name.partition("@")[0], 0) + 1
+    layers = layers or tuple(range(1, max(taps.values(), default=0) + 1))
+    named: dict[str, tuple[Feature, str]] = {}
+    for how in fuse:
+        for feature in resolve(store, requests, Reading(fuse=how, layers=layers)):
+            plain = how == "mean" or len(feature.taps) == 1
+            named.setdefault(feature.name if plain else f"{feature.name}:{how}", (feature, how))
+    return named
+
+
 class Maps:
     """Some of a feature's maps as something that gives (n, H, W) float64 for `maps[rows]`, normalised on demand.
 

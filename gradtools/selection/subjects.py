@@ -30,6 +30,7 @@ class Subject:
     augmentation, decoding, retrieval : dict of (feature, 'cosine', 'logistic' or 'retrieval') to Result
     channels : dict of ('channels', table) to Result
     clusters : dict of (feature, method) to Result
+    localization, faithfulness, sanity : dict of (map, method, fill or measure) to Result
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
@@ -50,6 +51,9 @@ class Subject:
     retrieval: dict = dataclasses.field(default_factory=dict)
     channels: dict = dataclasses.field(default_factory=dict)
     clusters: dict = dataclasses.field(default_factory=dict)
+    localization: dict = dataclasses.field(default_factory=dict)
+    faithfulness: dict = dataclasses.field(default_factory=dict)
+    sanity: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
 
@@ -79,6 +83,9 @@ def gather(paths: Sequence[str]) -> list[Subject]:
                     "decoding",
                     "retrieval",
                     "clusters",
+                    "localization",
+                    "faithfulness",
+                    "sanity",
                     "projections",
                 ):
                     _join(getattr(subject, part), getattr(found, part))
@@ -134,6 +141,19 @@ def _subject(source):
     for feature, method in _pairs(source, paths.CLUSTERS):
         subject.clusters[feature, method] = results.read(
             source, paths.clusters(feature, method), feature, method=method
+        )
+    for kind in source.tree(paths.LOCALIZATION):
+        subject.localization[kind, "localization"] = results.read(
+            source, paths.localization(kind), kind, method="localization"
+        )
+    for kind, fill in _pairs(source, paths.FAITHFULNESS):
+        subject.faithfulness[kind, fill] = results.read(
+            source, paths.faithfulness(kind, fill), kind, method=fill
+        )
+    for kind, table in _pairs(source, paths.SANITY):
+        measure = table.removesuffix("_table")
+        subject.sanity[kind, measure] = results.read(
+            source, paths.sanity(kind, table), f"{maps.PREFIX}{kind}", metric=measure
         )
     for feature in source.tree(paths.PROJECTION):
         where = paths.projection(feature)

@@ -54,7 +54,7 @@ def cluster(source, output, options, **how):
     job = run.begin(output, [source], **how)
     groups = samples.group(source, options.where, job.say)
     k = _number_of_clusters(source, groups, options)
-    chosen = features.resolve(source, options.feature)
+    chosen = features.resolve(source, options.feature, with_maps=True)
     _say_cost(groups, options, job.say)
     results, projections = [], {}
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}

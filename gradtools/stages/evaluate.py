@@ -8,10 +8,13 @@ from gradtools.tables import (
     augmentation,
     channels,
     clustering,
+    faithfulness,
     gradient_similarity,
+    localization,
     maps,
     probes,
     retrieval,
+    sanity,
     similarity,
 )
 from gradtools.tables.model import Table
@@ -29,6 +32,9 @@ BUILDERS: dict[str, Build] = {
     "decoding": probes.build,
     "retrieval": retrieval.build,
     "channels": channels.make,
+    "localization": localization.build,
+    "faithfulness": faithfulness.build,
+    "sanity": sanity.build,
 }
 
 
@@ -76,7 +82,8 @@ def _every_table(subjects: list[Subject]) -> list[Table]:
 def missing(subjects: list[Subject], layout: str | None = None) -> Iterator[str]:
     """Yield the command for what no store holds and the layout shows, and what cannot be compared."""
     for subject in subjects:
-        if subject.channels and not (subject.similarity or subject.clusters):
+        others = (subject.channels, subject.localization, subject.faithfulness, subject.sanity)
+        if any(others) and not (subject.similarity or subject.clusters):
             continue  # they answer another question
         if (
             not subject.similarity

@@ -28,13 +28,7 @@ SMALL = {
 }  # suffix of a statistic: percentile of the objects' share of the frame
 METHOD = "localization"
 HALF = 0.5  # IoU from which an object counts as found
-ROWS = {
-    "energy": "share of the map in the boxes",
-    "pointing": "whether the maximum is in a box",
-    "precision": "average precision of the pixels",
-    "box_iou": "IoU of the box around the largest component with the best box",
-    "mask_iou": "IoU of the pixels above the threshold with the mask",
-}
+ROWS = ("energy", "pointing", "precision", "box_iou", "mask_iou")
 CENTRE, OTHER = "centred Gaussian", "map of another image"
 
 
@@ -87,29 +81,6 @@ class Measures:
     box_iou: np.ndarray
     mask_iou: np.ndarray
     degenerate: int
-
-
-def features_of(source: Store, options: Options) -> dict[str, tuple[stored.Feature, str]]:
-    """Return the kinds of maps that are measured, by name: a feature of the store and its fusion."""
-    taps = max((len(group) for group in _taps_of(source).values()), default=0)
-    layers = options.layers or tuple(range(1, taps + 1))
-    kinds: dict[str, tuple[stored.Feature, str]] = {}
-    for fuse in options.fuse:
-        reading = stored.Reading(fuse=fuse, layers=layers)
-        for feature in stored.resolve(source, options.feature, reading):
-            several = len(feature.taps) > 1
-            name = feature.name + (f":{fuse}" if several and fuse != "mean" else "")
-            kinds.setdefault(name, (feature, fuse))
-    return kinds
-
-
-def _taps_of(source: Store) -> dict[str, list[str]]:
-    """Return the taps of every method of a store."""
-    taps: dict[str, list[str]] = {}
-    for name in source.maps:
-        method, _, tap = name.partition("@")
-        taps.setdefault(method, []).append(tap)
-    return taps
 
 
 def rows_of(source: Store, options: Options) -> np.ndarray:
@@ -250,7 +221,7 @@ def localize(
     begun = provenance.begin()
     if output is not None:
         store.check_output(output, force, [source])
-    kinds = features_of(source, options)
+    kinds = stored.kinds(source, options.feature, options.layers, options.fuse)
     found = regions.of_maps(source, rows_of(source, options), options.boxes)
     for line in (*found.notes, *_left_out(found)):
         say(line)
@@ -370,18 +341,14 @@ def _write_rows(
     """Write which region each row is of, and the measures of every row."""
     place = np.cumsum(keep) - 1
     about = {
-        "sample": place[[region.sample for region in found]],
-        "label": [region.label for region in found],
-        "map": [region.row for region in found],
+        "sample": place[[region.sample for region in found]].astype("i4"),
+        "label": np.array([region.label for region in found], "i4"),
+        "map": np.array([region.row for region in found], "i4"),
+        "share": np.array([region.share for region in found], "f4"),
+        "at": localization.THRESHOLDS,
     }
     for name, values in about.items():
-        path = f"{paths.LOCALIZATION}/{name}"
-        sink.put(path, np.asarray(values, "i4"))
-    share = np.array([region.share for region in found], "f4")
-    sink.put(f"{paths.LOCALIZATION}/share", share)
-    thresholds = localization.THRESHOLDS
-    sink.put(f"{paths.LOCALIZATION}/at", thresholds)
-    for name, one in measured.items():
-        group = paths.localization(name)
-        for measure in ROWS:
-            sink.put(f"{group}/{measure}", getattr(one, measure).astype("f4"))
+        sink.put(f"{paths.LOCALIZATION}/{name}", values)
+    for kind, one in measured.items():
+        for name in ROWS:
+            sink.put(f"{paths.localization(kind)}/{name}", getattr(one, name).astype("f4"))

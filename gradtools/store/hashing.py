@@ -14,6 +14,7 @@ NOT_RESULTS = {
     "source",
     "root",
     "command",
+    "compared",  # names the files of the stores
     "model",
     "weights",
     "long_name",

@@ -33,7 +33,8 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/clusters",
     "/projection",
 )
-LINKAGE, LOCALIZATION = "/linkage", "/localization"
+LINKAGE, LOCALIZATION, FAITHFULNESS = "/linkage", "/localization", "/faithfulness"
+SANITY = "/sanity"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 HISTORY, DIGESTS, UNFINISHED = "/history", "/digests", "/part"
@@ -53,6 +54,11 @@ def tap(name: str, kind: str | None = None) -> str:
 def maps(name: str) -> str:
     """Dataset of the maps of one name, as in gradcam@layer4."""
     return f"{MAPS}/{name}/map"
+
+
+def similarity_of(feature: str) -> str:
+    """Group of all similarities of one feature."""
+    return f"{SIMILARITY}/{feature}"
 
 
 def map_group(name: str) -> str:
@@ -148,3 +154,14 @@ def table(name: str) -> str:
 def localization(kind: str) -> str:
     """Group of how well one kind of map finds its objects."""
     return f"{LOCALIZATION}/{kind}"
+
+
+def faithfulness(kind, fill=None, name=None):
+    """Group of the scores of images times one kind of map, of one fill, or a dataset of it."""
+    parts = [part for part in (fill, name) if part]
+    return "/".join([f"{FAITHFULNESS}/{kind}", *parts])
+
+
+def sanity(kind, measure):
+    """Dataset of how alike maps of random networks and the trained one's are, by one measure."""
+    return f"{SANITY}/{kind}/{measure}"

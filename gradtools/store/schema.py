@@ -35,6 +35,8 @@ KINDS = (
     "linkage",
     "localization",
     "compare",
+    "faithfulness",
+    "sanity",
 )
 
 
@@ -157,6 +159,8 @@ PROJECTION, TAP, MAP_OF = (
     paths.tap("<tap>"),
     paths.map_group("<map>"),
 )
+
+SHOWN, VARIANT = "/shown", "/variant"
 
 DATASETS = (
     Dataset(paths.ID, (SAMPLE,), TEXT, "path below the root", needed=True),
@@ -429,6 +433,37 @@ DATASETS = (
     ),
     *_histogram("gradient"),
     *_histogram("contribution"),
+    _rows(f"{paths.FAITHFULNESS}/sample", SHOWN, "row of the sample"),
+    Dataset(
+        f"{paths.FAITHFULNESS}/map", (SHOWN,), INTEGER, "row of the map in its store", lowest=0
+    ),
+    *(
+        Dataset(paths.faithfulness("<map>", "<fill>", name), dims, REAL, text, nan=True)
+        for name, dims, text in (
+            ("map", (SHOWN,), "score of the image times the map"),
+            ("equal", (SHOWN,), "score of the image times a constant, the map's mean"),
+            ("shuffled", (SHOWN,), "score of the image times the map's values in random places"),
+            ("other", (SHOWN,), "score of the image times the map of another image"),
+            ("deletion", (SHOWN, "step"), "score without the first pixels of the map"),
+            ("insertion", (SHOWN, "step"), "score of the first pixels of the map alone"),
+        )
+    ),
+    _replicates(paths.faithfulness("<map>", "<fill>")),
+    _columns(paths.faithfulness("<map>", "<fill>"), "a table of statistics"),
+    Dataset(f"{paths.SANITY}/mode", (VARIANT,), TEXT, "cascade, independent or full"),
+    Dataset(f"{paths.SANITY}/step", (VARIANT,), INTEGER, "from the output down, from 0", lowest=0),
+    Dataset(f"{paths.SANITY}/group", (VARIANT,), TEXT, "the last module that is random"),
+    Dataset(f"{paths.SANITY}/seed", (VARIANT,), INTEGER, "of the random parameters", lowest=0),
+    *(
+        Dataset(paths.sanity("<map>", name), (VARIANT, SAMPLE), REAL, text, nan=True)
+        for name, text in (
+            ("spearman", "Spearman's correlation with the trained network's map"),
+            ("absolute", "Spearman's correlation of the absolute values"),
+            ("ssim", "SSIM with the trained network's map"),
+        )
+    ),
+    _replicates(paths.sanity("<map>", "<measure>_table")),
+    _columns(paths.sanity("<map>", "<measure>_table"), "a table of statistics"),
     _replicates(paths.table("<name>")),
     _rows(f"{paths.LOCALIZATION}/sample", REGION, "row of the sample", needed=True),
     _classes(f"{paths.LOCALIZATION}/label", (REGION,), GROUP, "data class, -1 any", needed=True),
@@ -600,6 +635,13 @@ GROUPS = (
     Group(paths.channels("<tap>"), "means of channel values over the images of every class"),
     Group(paths.channels("<tap>", "gradient_histogram"), "channels by their gradient"),
     Group(paths.channels("<tap>", "contribution_histogram"), "channels by their contribution"),
+    Group(paths.FAITHFULNESS, "the images that were multiplied by maps, a row a map"),
+    Group(
+        paths.faithfulness("<map>", "<fill>"), "a table: what the score does under one kind of map"
+    ),
+    Group(paths.SANITY, "networks with random parameters, one a row"),
+    Group(f"{paths.SANITY}/<map>", "how alike their maps and the trained network's are"),
+    Group(paths.sanity("<map>", "<measure>_table"), "a table: means over images and seeds"),
     Group(paths.DIGESTS, "SHA-256 of everything else, written last; `info --check` compares"),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),
 )

@@ -1,8 +1,9 @@
 """Tables of localisation: a row a kind of map, its measures side by side, the controls last."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
 
 MEASURES = {
@@ -23,6 +24,14 @@ NOTES = (
     "centred Gaussian: a map of no image; map of another image: drawn at random. A map that finds no more than they do finds nothing.",
     "[low, high]: 95 % of resampled images.",
 )
+
+
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables that the stores can fill."""
+    return tables(
+        (subject.name, {kind: result for (kind, _), result in subject.localization.items()})
+        for subject in subjects
+    )
 
 
 def tables(measured: Iterable[tuple[str, dict[str, Result]]]) -> Iterator[Table]:
@@ -49,8 +58,8 @@ def tables(measured: Iterable[tuple[str, dict[str, Result]]]) -> Iterator[Table]
 
 
 def _in_order(kinds: dict[str, Result]) -> list[tuple[str, Result]]:
-    """Return the kinds of maps, the controls last."""
-    return sorted(kinds.items(), key=lambda item: item[0] in CONTROLS)
+    """Return the kinds of maps by name, the controls last."""
+    return sorted(kinds.items(), key=lambda item: (item[0] in CONTROLS, item[0]))
 
 
 def _row(model: str, kind: str, result: Result, suffix: str) -> dict:
@@ -68,7 +77,7 @@ def _row(model: str, kind: str, result: Result, suffix: str) -> dict:
 
 def _counts(models: list[tuple[str, dict[str, Result]]], suffix: str) -> str:
     """Say how many maps of how many images a table rests on."""
-    result = next(iter(models[0][1].values()))
+    result = _in_order(models[0][1])[0][1]
     if suffix:
         return f"{result.get(f'energy{suffix}').n} maps"
     return f"{result.facts['maps']} maps of {result.facts['images']} images"
@@ -82,14 +91,14 @@ def _thresholds(models: list[tuple[str, dict[str, Result]]]) -> Iterator[str]:
             f"{facts['threshold_high']:.2f}, IoU ±{facts['iou_spread']:.3f})"
             for kind, facts in ((kind, result.facts) for kind, result in _in_order(kinds))
         ]
-        first = next(iter(kinds.values())).facts
+        first = _in_order(kinds)[0][1].facts
         yield (
             f"{model}: threshold on {first['held_out']} held-out maps, over {first['splits']} splits in "
             f"brackets: {'; '.join(parts)}"
         )
         if first["left_out"]:
             yield f"{model}: {first['left_out']} maps without a box in the frame are left out"
-        empty = {kind: result.facts["degenerate"] for kind, result in kinds.items()}
+        empty = {kind: result.facts["degenerate"] for kind, result in _in_order(kinds)}
         if any(empty.values()):
             counted = ", ".join(f"{kind} {count}" for kind, count in empty.items() if count)
             yield f"{model}: maps without a positive value, which find nothing: {counted}"

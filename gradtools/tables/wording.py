@@ -154,6 +154,9 @@ LAYOUTS = (
     "decoding",
     "retrieval",
     "channels",
+    "localization",
+    "faithfulness",
+    "sanity",
     "gradient-similarity",
 )
 # The command that computes what a layout shows.
@@ -166,6 +169,9 @@ FILLED_BY = {
     "decoding": "gradtools similarity --decode",
     "retrieval": "gradtools neighbors",
     "channels": "gradtools channels",
+    "localization": "gradtools localize",
+    "faithfulness": "gradtools faithfulness",
+    "sanity": "gradtools sanity",
 }
 
 

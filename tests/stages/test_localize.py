@@ -149,6 +149,8 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert {"copy@b", "copy@a+b", "centred Gaussian", "map of another image"} <= rows
     assert call(capsys, "localize", "a.h5", "--resamples", "20", "-o", "l.h5").status == 0
     assert call(capsys, "localize", "a.h5", "--resamples", "0", "-o", "l.h5").status == 1
+    shown = call(capsys, "evaluate", "l.h5", "--layout", "localization", "--json")
+    assert json.loads(shown.out)["tables"] == json.loads(ended.out)["tables"]
     with store.read("l.h5") as made:
         assert made.values("/localization/map:copy@b/energy").shape == (COUNT,)
         assert made.values("/localization/map:copy@b/box_iou").shape == (COUNT, 19)

@@ -38,7 +38,7 @@ def dendrogram(source, output, options, **how):
     job = run.begin(output, [source], **how)
     if options.k is not None and options.cut_height is not None:
         raise UsageError("--k and --cut-height both say where to cut: give one")
-    tree = _grown(source, given(source, options), options, job.say, job.progress)
+    tree = _grown(source, given(source, options, job.say), options, job.say, job.progress)
     if output is not None:
         _write(job, source, tree, options)
     return tree

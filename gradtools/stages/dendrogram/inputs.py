@@ -49,22 +49,70 @@ class Given:
     matrix: np.ndarray | None = None  # (n, n)
 
 
-def given(source, options):
-    """The rows of a feature, or the matrix of a store that has no features."""
+def given(source, options, say=print):
+    """The rows of a feature, or the matrix of a store: what its last command computed, unless something else is asked for."""
     keep = samples.select(source, options.where)
     pairs = int(keep.sum()) * (int(keep.sum()) - 1) // 2
     if pairs * 8 > MOST_BYTES:
         raise GradtoolsError(
             f"{source.name}: {int(keep.sum())} samples have {pairs * 8 / 2**30:.0f} GiB of distances: take fewer with --where"
         )
-    if features.names(source):
-        return _rows(source, keep, options)
-    return _matrix(source, keep, options)
+    has_rows = bool(features.names(source) or features.map_names(source))
+    stored = _stored_matrices(source)
+    if has_rows and not _takes_matrix(source, stored, options):
+        made_of = _rows(source, keep, options)
+        if source.kind == "similarity" and not options.feature and not options.rows:
+            say(
+                f"{source.name}: a tree of the rows of {made_of.feature}; similarity --matrix stores what a tree takes instead"
+            )
+        return made_of
+    made_of = _matrix(source, keep, stored, options)
+    if has_rows:
+        say(
+            f"{source.name}: a tree of the matrix {made_of.metric} of {made_of.feature}, which its last command computed; "
+            "--rows raw takes the feature's rows"
+        )
+    return made_of
+
+
+def _takes_matrix(source, stored, options):
+    """Return True if the last command made matrices, and nothing that is asked for speaks against them."""
+    return (
+        source.kind == "similarity"
+        and not options.rows
+        and bool(stored)
+        and (not (options.feature or options.metric) or bool(_matching(stored, options)))
+    )
+
+
+def _stored_matrices(source):
+    """(feature, metric) of every matrix of a store."""
+    return [
+        (feature, metric)
+        for feature in source.tree(paths.SIMILARITY)
+        for metric in source.tree(paths.similarity_of(feature))
+        if source.rows(paths.matrix(feature, metric)) is not None
+    ]
+
+
+def _matching(stored, options):
+    """The matrices that --feature and --metric name; without --feature the control's only where there is no other."""
+    found = [
+        (feature, metric)
+        for feature, metric in stored
+        if not options.feature or {feature, feature.split("@")[0]} & set(options.feature)
+        if metric == (options.metric or metric)
+    ]
+    others = [pair for pair in found if pair[0] != features.CONTROL]
+    return found if options.feature else others or found
 
 
 def _rows(source, keep, options):
     """The chosen feature's rows; those without a direction are left out where the metric asks for one."""
-    found = features.resolve(source, options.feature, control=not options.feature)
+    found = features.resolve(source, options.feature, control=not options.feature, with_maps=True)
+    if len(found) > 1 and all(maps.is_map(feature.name) for feature in found[:2]):
+        named = ", ".join(feature.name for feature in found if maps.is_map(feature.name))
+        raise UsageError(f"{source.name} has the maps {named}: name one with --feature")
     if options.feature and len(found) > 1:
         raise UsageError(
             f"--feature names {', '.join(feature.name for feature in found)}: a tree is of one, so give one"
@@ -96,24 +144,14 @@ def _rows(source, keep, options):
     return Given(feature.name, metric, kept, int(degenerate.sum()), rows[~degenerate], how)
 
 
-def _matrix(source, keep, options):
+def _matrix(source, keep, stored, options):
     """The stored matrix of a similarity store."""
-    stored = [
-        (feature, metric)
-        for feature in source.tree(paths.SIMILARITY)
-        for metric in source.tree(f"{paths.SIMILARITY}/{feature}")
-        if source.rows(paths.matrix(feature, metric)) is not None
-    ]
     if not stored:
         raise GradtoolsError(
             f"{source.name} has neither features nor a matrix of similarities: gradtools extract and classes make features, "
             "gradtools similarity --matrix a matrix"
         )
-    found = [
-        (feature, metric)
-        for feature, metric in stored
-        if feature in (options.feature or (feature,)) and metric == (options.metric or metric)
-    ]
+    found = _matching(stored, options)
     if len(found) != 1:
         have = ", ".join(f"{metric} of {feature}" for feature, metric in stored)
         raise UsageError(

@@ -50,10 +50,10 @@ class Found:
 def chosen(source, options, one=False):
     """Features whose rows are compared: what is asked for, else the defaults and the control; of `one` sample activation alone."""
     if one and not options.feature:
-        found = features.resolve(source, control=source.unit == "class")
+        found = features.resolve(source, control=source.unit == "class", with_maps=True)
         found = [feature for feature in found if feature.kind == "activation"][:1] or found[:1]
     else:
-        found = features.resolve(source, options.feature, control=not one)
+        found = features.resolve(source, options.feature, control=not one, with_maps=True)
     keep = samples.select(source, options.where) if options.where else None
     return [features.normalised(source, feature, options.rows, keep) for feature in found]
 

@@ -64,6 +64,10 @@ def similarity(
         rows=options.rows or features.row_default(source),
     )
     of_vectors, of_maps = chosen(source, options)
+    if of_maps and source.taps and not of_vectors and not options.feature:
+        job.say(
+            f"{source.name}: similarity of its maps, which its last command made; --feature compares vectors"
+        )
     with job.progress(
         len(of_vectors) * len(options.metric) + len(of_maps), 0, "features"
     ) as advance:
@@ -97,7 +101,7 @@ def similarity(
 
 
 def chosen(source, options):
-    """What is compared: what is asked for, or all maps and, where there are taps, the default vectors.
+    """What is compared: what is asked for, or all maps and, unless the last command made them, the default vectors of taps.
 
     Returns
     -------
@@ -111,7 +115,8 @@ def chosen(source, options):
         if requests or source.maps and not others
         else []
     )
-    if not of_maps or others or source.taps and not requests:
+    further = source.taps and not requests and source.kind != "maps"
+    if not of_maps or others or further:
         keep = samples.select(source, options.where) if options.where else None
         return [
             features.normalised(source, feature, options.rows, keep)

@@ -1,0 +1,146 @@
+"""gradtools faithfulness"""
+
+import click
+
+from gradtools.cli import options, passes
+from gradtools.cli.terminal import Console
+
+
+@options.command(
+    "faithfulness",
+    [
+        "gradtools faithfulness maps.h5 --model resnet50 -o faithfulness.h5",
+        "gradtools faithfulness pairs.h5 --model resnet50 --fill black --fill mean --steps 0 -o faithfulness.h5",
+    ],
+)
+@click.argument("path", required=False, metavar="STORE")
+@passes.network
+@options.output
+@options.carry
+@options.feature
+@options.layers(
+    "How many of the last taps are fused, each number a row.  [default: 1 to all of the store]"
+)
+@click.option(
+    "--fuse",
+    multiple=True,
+    default=("mean",),
+    metavar="F",
+    help="How: mean, max, product, or a weight each, as in 0.3,0.7 (repeat).",
+)
+@click.option(
+    "--fill",
+    multiple=True,
+    type=click.Choice(["black", "mean", "blur"]),
+    default=("black",),
+    help="What stands where a mask is 0: black pixels, the mean colour, or the image blurred (repeat).",
+)
+@click.option(
+    "--both",
+    is_flag=True,
+    help="Of pairs: mask both images. Every mask then keeps most of the likeness, for both show the same fill.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(0),
+    default=16,
+    help="Steps of the deletion and insertion curves; 0 for none.",
+)
+@options.where
+@click.option(
+    "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
+)
+@click.option(
+    "--score",
+    type=click.Choice(["prob", "sigmoid"]),
+    default="prob",
+    help="Of classes: softmax probability, or sigmoid where labels do not exclude each other.",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    help="Logits are divided by it before the score.",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(0),
+    default=1000,
+    help="Resamples of images for the intervals.",
+)
+@options.seed
+@passes.compute(32)
+@passes.job
+@options.text_forms
+def command(
+    console: Console,
+    path: str | None,
+    network: passes.Network,
+    output: str | None,
+    force: bool,
+    carry: bool | None,
+    form: str | None,
+    feature: tuple[str, ...],
+    layers: tuple[int, ...] | None,
+    fuse: tuple[str, ...],
+    fill: tuple[str, ...],
+    both: bool,
+    steps: int,
+    where: tuple[str, ...],
+    images_dir: str | None,
+    score: str,
+    temperature: float,
+    resamples: int,
+    seed: int,
+    compute: passes.Compute,
+    job: passes.Job,
+) -> None:
+    """What the score does when an image is multiplied by its map: ADP, PIC, deletion and insertion.
+
+    Reads the maps of saliency and shows their images to the --model again, each times its map and times masks that
+    know nothing of it: a constant of the map's own mean, its values in random places, another image's map, ones, a
+    constant .5, a centred Gaussian and, where boxes are known, the object and the background alone. Of pairs one
+    image is masked and the similarity is the score. A job that was killed resumes when the same command is given again.
+    """
+    from gradtools import store
+    from gradtools.selection.subjects import short_name
+    from gradtools.stages import faithfulness
+    from gradtools.tables import faithfulness as builder
+    from gradtools.tables import render
+
+    source_path, named = options.split_feature(options.input_store(path))
+    target = passes.output_file(output)
+    with store.read(source_path) as source:
+        model = network.load(console)
+        asked = faithfulness.Options(
+            feature=(*named, *feature),
+            layers=layers,
+            fuse=tuple(dict.fromkeys(fuse)),
+            fill=tuple(dict.fromkeys(fill)),
+            both=both,
+            steps=steps,
+            resamples=resamples,
+            seed=seed,
+            score=score,
+            temperature=temperature,
+            **vars(compute),
+        )
+        results = faithfulness.measure(
+            source,
+            model,
+            target,
+            asked,
+            where=where,
+            images_dir=images_dir,
+            carry=options.carried(carry, source_path, target),
+            threads=job.threads,
+            force=force,
+            restart=job.restart,
+            say=console.say,
+            progress=console.progress,
+        )
+    stream = options.table_stream(target, form)
+    if stream is not None:
+        render.write_tables(
+            builder.tables([(short_name(model.spec), results)]), form or "text", stream
+        )

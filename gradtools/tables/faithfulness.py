@@ -1,0 +1,121 @@
+"""Tables of faithfulness: what the score loses when an image is multiplied by its map, beside masks that know nothing of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables.model import Cell, Table
+
+CONTROLS = {
+    "adp": "ADP",
+    "adp_equal": "ADP, equal mass",
+    "adp_shuffled": "ADP, shuffled",
+    "adp_other": "ADP, other image",
+}
+GENERAL = (
+    "a mask of ones",
+    "a constant .5",
+    "a centred Gaussian",
+    "the object alone",
+    "the background alone",
+)
+NOTES = (
+    "ADP: average drop of the score in percent, smaller is better; PIC: share of images whose score rises, in percent, "
+    "larger is better.",
+    "equal mass: a constant of the map's own mean: a brighter mask keeps more of the score, so a map tells something where "
+    "it does better than that. shuffled: its values in random places. other image: that image's map.",
+    "[low, high]: 95 % of resampled images.",
+)
+ON_CURVES = (
+    "deletion: area under the score, as a share of the full one, as pixels go from the largest value of the map on: small "
+    "where the map knows; insertion: as they come: large where it knows. Ties in random order.",
+)
+UNDEFINED = "needs boxes or masks: gradtools saliency --annotations adds them"
+
+
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables that the stores can fill."""
+    return tables((subject.name, list(subject.faithfulness.values())) for subject in subjects)
+
+
+def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
+    """Yield ADP and PIC with their controls, and the areas under the curves, a table for each fill.
+
+    Parameters
+    ----------
+    measured : iterable of (model, list of Result)
+    """
+    models = [(model, results) for model, results in measured if results]
+    fills = dict.fromkeys(result.method for _, results in models for result in results)
+    for fill in fills:
+        chosen = [
+            (model, result)
+            for model, results in models
+            for result in results
+            if result.method == fill
+        ]
+        chosen.sort(key=lambda one: (one[1].feature in GENERAL, one[1].feature))
+        facts = chosen[0][1].facts
+        yield _table("adp", fill, facts, chosen, ("adp", "adp_equal", "adp_shuffled", "adp_other"))
+        yield _table("pic", fill, facts, chosen, ("pic", "pic_equal", "pic_shuffled", "pic_other"))
+        yield from _curves(fill, facts, chosen)
+
+
+def _title(what: str, fill: str, facts: dict) -> str:
+    """Return a title that says what was masked with what, and how many maps it rests on."""
+    pairs = facts["target"] in ("cosine", "dot")
+    who = ""
+    if pairs:
+        who = f", {facts['target']} of pairs, {'both' if facts['both'] else 'one'} masked"
+    return f"{what}, {fill} fill{who}: {facts['maps']} maps of {facts['images']} images"
+
+
+def _table(
+    name: str, fill: str, facts: dict, chosen: list[tuple[str, Result]], statistics: tuple[str, ...]
+) -> Table:
+    """Return one measure of every mask beside its controls."""
+    what = "average drop" if name == "adp" else "increase in confidence"
+    heads = {
+        key: CONTROLS[key.replace("pic", "adp")].replace("ADP", name.upper()) for key in statistics
+    }
+    rows = []
+    for model, result in chosen:
+        row: dict = {"model": model, "mask": result.feature.removeprefix("map:")}
+        for key, head in heads.items():
+            if result.has(key):
+                value, low, high, count = result.get(key)
+                row[head] = Cell(
+                    value, low, high, n=count, digits=2, note="" if count else UNDEFINED
+                )
+            else:
+                row[head] = Cell(note="of maps alone")
+        rows.append(row)
+    notes = [*NOTES]
+    if facts["not_positive"]:
+        notes.append(f"{facts['not_positive']} maps whose score is not above 0 are left out")
+    better = "lower" if name == "adp" else "higher"
+    return Table(
+        f"{name}-{fill}",
+        _title(f"{name.upper()}, {what}", fill, facts),
+        ["model", "mask", *heads.values()],
+        rows,
+        tuple(notes) if name == "adp" else (),
+        better,
+    )
+
+
+def _curves(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterator[Table]:
+    """Yield the areas under deletion and insertion curves, where there are some."""
+    rows = []
+    for model, result in chosen:
+        if not result.has("deletion"):
+            continue
+        row: dict = {"model": model, "mask": result.feature.removeprefix("map:")}
+        for key in ("deletion", "insertion"):
+            value, low, high, count = result.get(key)
+            row[key] = Cell(value, low, high, n=count)
+        rows.append(row)
+    if rows:
+        title = _title(f"deletion and insertion of pixels in {facts['steps']} steps", fill, facts)
+        columns = ["model", "mask", "deletion", "insertion"]
+        yield Table(f"pixel-curves-{fill}", title, columns, rows, ON_CURVES)

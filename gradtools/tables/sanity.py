@@ -1,0 +1,79 @@
+"""Tables of sanity: how alike maps stay when the network's parameters are made random, the other image's map beside them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+from gradtools.tables.model import Cell, Table
+
+MEASURES = {
+    "spearman": "Spearman's correlation with the trained network's map",
+    "absolute": "Spearman's correlation of absolute values with the trained network's",
+    "ssim": "SSIM with the trained network's map",
+}
+NULL = "trained map of another image"
+NOTES = (
+    "A map that hangs on what the network has learned falls to its null as parameters are made random, from the output "
+    "down; one that stays above it shows something that needs no learning.",
+    f"{NULL}: the null, what maps of one method have in common whatever they show.",
+    "Means over images and random networks; [low, high]: 95 % of resampled images; ±: over random networks.",
+)
+
+
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables that the stores can fill."""
+    return tables((subject.name, list(subject.sanity.values())) for subject in subjects)
+
+
+def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
+    """Yield one table for each measure: a row a step, a column a map, the null last.
+
+    Parameters
+    ----------
+    measured : iterable of (model, list of Result)
+    """
+    models = [(model, results) for model, results in measured if results]
+    for measure, words in MEASURES.items():
+        rows: list[dict] = []
+        columns = ["model", "random"]
+        for model, results in models:
+            chosen = [result for result in results if result.metric == measure]
+            columns += [name for name in map(_head, chosen) if name not in columns]
+            rows += _rows(model, chosen)
+        if rows:
+            facts = models[0][1][0].facts
+            title = (
+                f"{words}: {facts['images_in_all']} images, {facts['seeds']} random networks a row"
+            )
+            yield Table(
+                f"sanity-{measure}", title, columns, rows, NOTES if measure == "spearman" else ()
+            )
+
+
+def _head(result: Result) -> str:
+    """Return the column of a map."""
+    return result.feature.removeprefix("map:")
+
+
+def _rows(model: str, results: list[Result]) -> list[dict]:
+    """Return the rows of one model: every mode and step, then the null."""
+    rows = []
+    for place, statistic in enumerate(results[0].columns["statistic"] if results else ()):
+        mode, _, step = statistic.partition(":")
+        group = results[0].columns["group"][place]
+        row: dict = {"model": model, "random": _words(mode, step, str(group))}
+        for result in results:
+            value, low, high, count = result.get(statistic)
+            spread = float(result.columns["spread"][place])
+            row[_head(result)] = Cell(value, low, high, spread=spread, n=count)
+        rows.append(row)
+    return rows
+
+
+def _words(mode: str, step: str, group: str) -> str:
+    """Say what is random."""
+    if not step:
+        return NULL
+    if mode == "full":
+        return "everything"
+    return group if mode == "independent" or step == "0" else f"+ {group}"
