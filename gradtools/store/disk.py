@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 
 from gradtools.errors import GradtoolsError
@@ -43,3 +44,28 @@ def tells_of_full_disk(error: BaseException) -> bool:
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
         hint in str(error) for hint in ("No space left", "quota exceeded", "File too large")
     )
+
+
+SPARE_BYTES = 1 << 20  # of HDF5's own index, beside the rows
+
+
+def reserve(path: str, nbytes: int) -> None:
+    """Try whether a new file of so many bytes has room (quotas and limits count), before HDF5 writes it.
+
+    HDF5 does not recover from a full disk: the process can end in a segmentation fault when the file is closed.
+
+    Raises
+    ------
+    OSError
+        There is no room.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        os.posix_fallocate(handle, 0, nbytes + SPARE_BYTES)
+    except OSError as error:
+        if tells_of_full_disk(error):
+            raise
+        # a file system that cannot reserve
+    finally:
+        os.ftruncate(handle, 0)
+        os.close(handle)

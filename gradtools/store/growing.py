@@ -18,7 +18,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.store import assembly, folders, hashing, pipes
 from gradtools.store.blocks import UNREADABLE, Block, Stored
 from gradtools.store.columns import Column, rows_of
-from gradtools.store.disk import disk_errors
+from gradtools.store.disk import disk_errors, reserve
 from gradtools.store.writing import Sink, check_output, part_of, publish
 
 BATCH_LIMIT = "batch_limit"
@@ -197,10 +197,11 @@ class Part:
             )
         with self._finish() as path:
             stored = ((block, self._done[block.number]) for block in self.growth.blocks)
-            with (
-                disk_errors(self.name, self._way),
-                h5py.File(path, "w") as file,
-            ):
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(disk_errors(self.name, self._way))
+                if not self.growth.compress:  # how small it gets is not known
+                    reserve(path, self.growth.nbytes)
+                file = stack.enter_context(h5py.File(path, "w"))
                 if self.temporary:
                     pipes.forget(path)
                 sink = assembly.fill(file, self.growth, stored, self.unreadable, progress)
