@@ -67,7 +67,7 @@ def load(
     Parameters
     ----------
     spec : str
-        `resnet50`, `torchvision:resnet50`, `timm:NAME`, `hf:FOLDER`, `file.py:callable`, `package.module:callable`.
+        `resnet50`, `torchvision:resnet50`, `file.py:callable`, `package.module:callable`.
     weights : str
         `default`, `random`, torchvision's name of weights, or the path of a checkpoint.
     preprocess : str, optional
