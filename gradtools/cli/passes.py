@@ -25,7 +25,7 @@ def record(name: str, kind: type, *decorators: Decorator) -> Decorator:
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
-        def run(**parameters: Any) -> Any:
+        def run(**parameters: Any):
             values = {field: parameters.pop(field) for field in fields}
             return function(**parameters, **{name: kind(**values)})
 

@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -113,7 +114,7 @@ class _Leniency:
         self.free, self.running = threading.Condition(), 0
 
     @contextlib.contextmanager
-    def whole(self):
+    def whole(self) -> Iterator[None]:
         """Within it the flag is not set; any number of threads at once."""
         with self.free:
             self.running += 1
@@ -125,7 +126,7 @@ class _Leniency:
                 self.free.notify_all()
 
     @contextlib.contextmanager
-    def in_part(self):
+    def in_part(self) -> Iterator[None]:
         """Within it the flag is set, for one thread alone."""
         from PIL import ImageFile
 

@@ -150,7 +150,7 @@ def first_readable(listed: ImageList, preprocess: Preprocess) -> np.ndarray:
     )
 
 
-def range_notes(listed, most=5):
+def range_notes(listed: ImageList, most: int = 5) -> list[str]:
     """What to say of images of more than 8 bits that use little of their type's range: the first few that can be read are looked at."""
     reached = []
     for place in range(min(most, len(listed.ids))):

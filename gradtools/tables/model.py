@@ -1,8 +1,8 @@
 """What tables are made of: cells with what they rest on, and tables of them."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
-from gradtools.selection.results import Result
 from gradtools.tables.wording import (
     NEEDS_LABELS,
     NEEDS_PREDICTIONS,
@@ -13,6 +13,9 @@ from gradtools.tables.wording import (
 )
 
 Value = float | int | str | None
+
+if TYPE_CHECKING:
+    from gradtools.selection.results import Result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +137,7 @@ def as_cell(entry: Entry | None) -> Cell:
     return entry if isinstance(entry, Cell) else Cell(entry)
 
 
-def statistic_cell(result: Result, statistic: str, every: bool = False) -> Cell:
+def statistic_cell(result: "Result", statistic: str, every: bool = False) -> Cell:
     """Return a stored statistic with its interval and number of pairs; the p of a label effect, or of `every` test."""
     value, low, high, n = result.get(statistic)
     left_out = int(result.facts.get("left_out", 0)) + int(result.facts.get("degenerate", 0))
@@ -144,7 +147,7 @@ def statistic_cell(result: Result, statistic: str, every: bool = False) -> Cell:
     return Cell(value, low, high, p=p, n=n, left_out=left_out, why=why)
 
 
-def why_missing(result: Result, statistic: str) -> str:
+def why_missing(result: "Result", statistic: str) -> str:
     """Return the reason of a statistic that has no value."""
     by_prediction = statistic.endswith("prediction") or statistic.endswith("_effect")
     if not result.has(statistic):

@@ -358,7 +358,7 @@ def test_weights_that_are_no_numbers_are_one_line(capsys, tmp_path, command, val
     )
     assert (
         ended.status == 1
-        and "holds NaN or infinity" in ended.line
+        and f"/model/weight is {value}" in ended.line
         and ended.out == ""
         and len(ended.err.splitlines()) == 1
     )

@@ -283,9 +283,7 @@ def networks(tmp_path_factory):
 @pytest.mark.parametrize("batch_size", [4, 64])
 def test_one_row_for_a_whole_batch_is_refused(folder, networks, tmp_path, batch_size):
     model = models.load(f"{networks}:one_row")
-    with pytest.raises(
-        GradtoolsError, match=f"returns 1 rows for {min(batch_size, 40)} images.*--batch-size 1"
-    ):
+    with pytest.raises(GradtoolsError, match="one row an image"):
         write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=batch_size)
     assert not (tmp_path / "a.h5").exists()
     (logits,) = values(
@@ -349,7 +347,7 @@ def copy_with_broken(folder, target, broken):
     shutil.copytree(folder, target)
     for number, path in enumerate(sorted(target.rglob("*.png"))):
         if number in broken:
-            path.write_bytes(path.read_bytes()[:60])
+            path.write_bytes(b"not an image")
     return target
 
 
