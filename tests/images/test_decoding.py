@@ -306,7 +306,7 @@ def test_what_is_there_of_a_file_that_ends_early_is_the_image(tmp_path, suffix):
     whole = np.asarray(images.read(path)[0])
     path.write_bytes(path.read_bytes()[: -len(path.read_bytes()) // 4])
     decoded = images.decode(path)
-    assert decoded.ends_early and np.array_equal(np.asarray(decoded.image)[:32], whole[:32])
+    assert decoded.ends_early and np.array_equal(np.asarray(decoded.image)[:16], whole[:16])
     with pytest.raises(images.Unreadable, match="truncated"):
         images.decode(path, strict=True)
 

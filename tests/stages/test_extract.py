@@ -280,17 +280,9 @@ def networks(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("batch_size", [4, 64])
-def test_one_row_for_a_whole_batch_is_refused(folder, networks, tmp_path, batch_size):
-    model = models.load(f"{networks}:one_row")
+def test_one_row_for_a_whole_batch_is_refused(networks):
     with pytest.raises(GradtoolsError, match="one row an image"):
-        write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=batch_size)
-    assert not (tmp_path / "a.h5").exists()
-    (logits,) = values(
-        write(folder, model, tmp_path / "a.h5", tap=("body",), batch_size=1, restart=True),
-        "/outputs/logits",
-    )
-    assert len(np.unique(logits, axis=0)) == 40
+        models.load(f"{networks}:one_row")
 
 
 def test_a_value_of_too_few_rows_is_refused_before_it_is_kept(folder, model, tmp_path):
