@@ -168,7 +168,14 @@ def test_titles_name_the_taps_of_each_method(tmp_path, shown):
         values = np.zeros((1, 10, 10), "f4")
         values[0, 0, :5] = 1000, 4, 2, 1, 1
         del file["maps/gradient@input/map"]
-        file["maps/gradient@input"].create_dataset("map", data=values)
+        made = file["maps/gradient@input"].create_dataset("map", data=values)
+        for axis, side in ((1, "y"), (2, "x")):
+            name = f"maps/gradient@input/{side}"
+            del file[name]
+            scale = file.create_dataset(name, data=np.arange(10, dtype="i4"))
+            scale.make_scale(side)
+            made.dims[axis].attach_scale(scale)
+        made.dims[0].attach_scale(file["map"])
     with store.read(path) as source:
         album = overlays.open_album(source)
         pages.overlay(album, (0,))

@@ -262,7 +262,7 @@ def test_channels_as_samples(path, tmp_path):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"tap": ("nothing",)}, "--tap nothing: .* has early, late"),
+        ({"tap": ("nothing",)}, "--tap nothing: .* there are early, late"),
         ({"tap": ("auto:convs",)}, "auto:convs"),
         ({"of": "cow"}, "no class 'cow'"),
         ({"of": "even"}, "even is a class of the data .*--by label"),

@@ -453,7 +453,7 @@ def test_command_writes_a_store_that_evaluate_reads(path, tmp_path):
     value, pairs = expected["same_class_other_prediction"]
     assert (
         cell.value == pytest.approx(value)
-        and cell.extra == f"({pairs})"
+        and cell.n == pairs
         and cell.low <= cell.value <= cell.high
     )
 
@@ -462,10 +462,12 @@ def test_json_and_text_say_what_the_numbers_depend_on(path):
     arguments = [str(path), "--feature", "map:gam", "--no-intervals", "-q"]
     rows = json.loads(
         CliRunner().invoke(command.command, [*arguments, "--json"], catch_exceptions=False).stdout
-    )["rows"]
-    assert {row["metric"] for row in rows} == {"CC", "SIM", "KLD", "AUC"} and {
-        row["feature"] for row in rows
-    } == {"map:gam@block2"}
+    )["tables"]
+    values = [json.dumps(row) for table in rows for row in table["rows"]]
+    assert values and all("gam@block2" in value for value in values)
+    shown = " ".join(f"{table['id']} {table['title']} {table['columns']}" for table in rows)
+    shown += " ".join(values)
+    assert all(metric in shown for metric in ("CC", "SIM", "KLD", "AUC"))
     lines = map_settings.settings_in_words(
         [(result.feature, result.metric, result.facts) for result in run(path, eps=1e-7)]
     )
@@ -523,7 +525,7 @@ def test_seeds_columns_are_means_of_class_means_of_grad_cam_at_its_own_size(tmp_
         for note in found.notes
     )
     _, row = seed_row(written(path, tmp_path / "s.h5", reading=maps.Reading(size=(9, 9))))
-    assert np.isnan(row["Grad_Cam_CC"].value)
+    assert row["Grad_Cam_CC"].value is None
 
 
 def test_seeds_tap_is_the_last_convolution_of_the_features_beside(tmp_path):
@@ -531,7 +533,7 @@ def test_seeds_tap_is_the_last_convolution_of_the_features_beside(tmp_path):
     raw = raw_maps()
     own = written(write(tmp_path / "a.h5", raw), tmp_path / "s.h5", map_metric=("CC",))
     found, row = seed_row(own)
-    assert np.isnan(row["Grad_Cam_CC"].value)
+    assert row["Grad_Cam_CC"].value is None
     with (
         store.read(str(tmp_path / "a.h5")) as source,
         store.create(str(tmp_path / "f.h5"), "features") as sink,
