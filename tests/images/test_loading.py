@@ -220,8 +220,8 @@ def test_grey_images_for_networks_of_one_channel(folder):
     listed = images.list_images([str(folder)])
     grey = {**PLAIN, "channels": 1, "mean": [0.0], "std": [1.0]}
     (batch,) = images.batches(listed, grey, N)
-    expected = np.asarray(Image.open(folder / "00.png").convert("RGB").convert("L"))
-    assert batch.pixels.shape == (N, 1, 4, 5) and np.array_equal(batch.pixels[0, 0], expected)
+    expected = np.asarray(Image.open(folder / "01.png").convert("RGB").convert("L"))
+    assert batch.pixels.shape == (N, 1, 4, 5) and np.array_equal(batch.pixels[1, 0], expected)
 
 
 def test_twelve_bits_in_sixteen(folder):

@@ -442,8 +442,8 @@ def test_an_unreadable_image_is_left_out_of_rows_and_tables(deeper, folder, tmp_
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"fill": ("one",)}, "--ablate one"),
-        ({"fill": ("dataset",)}, "gradtools extract --tap body"),
+        ({"ablate": ("one",)}, "--ablate one"),
+        ({"ablate": ("dataset",)}, "gradtools extract --tap body"),
         ({"target": "top:2"}, "one score an image"),
         ({"score": "logprob"}, "never above 0"),
         ({"channels": ("most",)}, "--channels most"),
