@@ -313,7 +313,7 @@ class Broken(Toy):
         "text",
         "-q",
     )
-    assert ended.status == 0 and "120 images have a score that is no finite number" in ended.out
+    assert ended.status == 1 and "its output is NaN or infinite" in ended.err
 
 
 def test_killed_and_given_again(workplace):
