@@ -108,7 +108,7 @@ def test_rows_are_those_of_the_samples_that_are_kept(tmp_path, carry):
 def test_matrices_go_on_after_a_kill(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "MATRIX_BLOCK", 5)
     path = write(tmp_path / "maps.h5", raw_maps())
-    job = {"features": ("map:gam", "logits")}
+    job = {"feature": ("map:gam", "logits")}
     computed(path, tmp_path / "whole.h5", **job)
     made, make = [], map_pairs.matrix_rows
 
