@@ -30,7 +30,8 @@ STAGES = {  # which stage may import which other, and why
     "sanity": {"saliency"},  # it makes the maps of many networks
 }
 TORCH = {  # where torch may be imported outside network
-    "bundled/scene_resnet.py",  # the bundled networks
+    "bundled/lenet.py",  # the bundled networks
+    "bundled/scene_resnet.py",
 }
 
 
