@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.features import Feature
 from gradtools.selection.references import Reference
 from gradtools.store.reading import Store
@@ -35,7 +36,10 @@ class Space:
 
 @dataclasses.dataclass(frozen=True)
 class Statistic:
-    """A value, its replicates (B,) or None, p and floor of the permutations, and its mean over samples in random order."""
+    """A value, its replicates (B,) or None, p and floor of the permutations, and its mean over samples in random order.
+
+    How the replicates were drawn, of how many samples each, and the statistic's range decide the interval.
+    """
 
     value: float
     replicates: np.ndarray | None = None
@@ -43,6 +47,27 @@ class Statistic:
     floor: float = np.nan
     shuffled: float = np.nan
     permutations: int = 0
+    resampling: str = "multinomial"
+    drawn: int = 0
+    drawn_of: int = 0
+    limits: tuple[float, float] = (-np.inf, np.inf)
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval (low, high), NaN where there are no replicates."""
+        return self._of(self.replicates, self.value, self.limits)
+
+    def difference(self, other: "Statistic") -> tuple[float, float, float]:
+        """Return this value minus another's, and the interval of the difference under the same resamples."""
+        value = self.value - other.value
+        if self.replicates is None or other.replicates is None:
+            return value, np.nan, np.nan
+        return value, *self._of(self.replicates[: len(other.replicates)] - other.replicates, value)
+
+    def _of(self, replicates, value, limits=(-np.inf, np.inf)):
+        """The interval of replicates that were drawn as these."""
+        if replicates is None:
+            return np.nan, np.nan
+        return interval_of(replicates, value, self.resampling, self.drawn, self.drawn_of, limits)
 
 
 @dataclasses.dataclass(frozen=True)

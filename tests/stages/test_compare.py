@@ -8,14 +8,16 @@ import pytest
 from planted import alike, plant, write
 from scipy import stats
 from scipy.cluster import hierarchy
+from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.clusters import half_samples
 from gradtools.math.spaces import rsa
 from gradtools.selection import references
 from gradtools.stages import compare, dendrogram
-from gradtools.stages.compare import measures
+from gradtools.stages.compare import cuts, measures
 
 QUICK = {"resamples": 60, "permutations": 60}
 FEATURES = ("gradient@conv", "activation@block")
@@ -247,6 +249,31 @@ def test_differences_are_of_the_same_resamples(path, tmp_path):
     )
 
 
+def test_intervals_of_cuts_are_from_half_samples_that_grow_their_own_trees(path, tmp_path):
+    planted = plant(), plant(seed=1)
+    other = write(tmp_path / "b.h5", planted[1])
+    found, _ = run(path, other, feature=FEATURES[:1], resamples=10, k=(3,))
+    statistic = found.comparisons[0].measured.statistics["ari@3"]
+    with store.read(str(path)) as source:
+        halves = half_samples.half_samples(source.labels, half_samples.MANY)
+    spaces = [
+        rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        for rows in (data.of(FEATURES[0]).astype("f4").astype("f8") for data in planted)
+    ]
+    expected = []
+    for half in halves:
+        first, second = (
+            AgglomerativeClustering(3, linkage="ward").fit(x[half]).labels_ for x in spaces
+        )
+        expected.append(adjusted_rand_score(first, second))
+    assert statistic.replicates == pytest.approx(expected, abs=1e-12)
+    reach = 1.96 * np.std(expected, ddof=1) * np.sqrt(halves[0].sum() / (~halves[0]).sum())
+    table = compare.table(found).columns
+    at = table["statistic"].index("ari@3")
+    assert table["low"][at] == pytest.approx(max(-0.5, statistic.value - reach))
+    assert table["high"][at] == pytest.approx(min(1, statistic.value + reach))
+
+
 def test_more_samples_than_are_held_give_the_same_values(tmp_path, monkeypatch):
     data = plant(150)
     path = write(tmp_path / "a.h5", data)
@@ -449,7 +476,7 @@ def test_intervals_cover_what_was_planted():
 
 def test_levels_of_a_tree_are_its_cuts_between_two_heights():
     merges = np.array([[0, 1, 2, 2], [2, 3, 2, 2], [4, 5, 2, 2], [6, 7, 4, 4], [8, 9, 6, 6.0]])
-    assert measures._levels(merges) == [3, 2]
+    assert cuts._levels(merges) == [3, 2]
 
 
 def test_the_floor_is_what_one_permutation_in_twenty_passes(tmp_path):

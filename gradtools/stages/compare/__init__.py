@@ -16,7 +16,7 @@ from gradtools.selection import features, references, samples
 from gradtools.selection.comparisons import Comparison, Comparisons, Space
 from gradtools.selection.results import Result
 from gradtools.stages import run
-from gradtools.stages.compare import leaves, measures, spaces
+from gradtools.stages.compare import cuts, leaves, measures, spaces
 from gradtools.stages.compare.spaces import positions
 from gradtools.store import paths
 
@@ -90,11 +90,12 @@ def _compared(stores, named, options, say, progress):
     places = chosen[0].places
     labels = stores[0].labels[places]
     counts = bootstrap.resample_counts(labels, options.resamples, options.seed)
+    halves = cuts.drawn_halves(labels, options.resamples > 0, options.seed)
     options = dataclasses.replace(options, k=options.k or (clusters_of(labels),))
     with progress(len(pairs), 0, "comparisons") as advance:
-        comparisons, merges = [], {}
+        comparisons, grown = [], {}
         for i, j in pairs:
-            comparisons.append(_comparison(chosen, i, j, counts, options, merges))
+            comparisons.append(_comparison(chosen, i, j, counts, halves, options, grown))
             advance(1)
     facts = {
         "samples": len(places),
@@ -107,6 +108,7 @@ def _compared(stores, named, options, say, progress):
         "leaks": int(any(map(samples.target_leaks, stores))),
     }
     ids, names = [stores[0].ids[place] for place in places], [source.name for source in stores]
+    merges = {place: trees.merges for place, trees in grown.items()}
     return Comparisons(comparisons, ids, stores[0].unit, chosen, merges, names, facts)
 
 
@@ -116,16 +118,17 @@ def clusters_of(labels):
     return classes if classes > 1 else round(np.sqrt(len(labels)))
 
 
-def _comparison(chosen, i, j, counts, options, merges):
-    """One pair; trees are made once."""
+def _comparison(chosen, i, j, counts, halves, options, grown):
+    """One pair; trees are grown once."""
     a, b = (spaces.load(chosen[place], options.metric) for place in (i, j))
-    if a.n <= rsa.HELD:
-        for place, side in ((i, a), (j, b)):
-            if place not in merges:
-                merges[place] = measures.tree(side)
-    measured = measures.measure(
-        a, b, counts, options, [merges[place] for place in (i, j)] if merges else None
-    )
+    if a.n > rsa.HELD:
+        return Comparison(
+            chosen[i].name, chosen[j].name, i, j, measures.measure(a, b, counts, options)
+        )
+    for place, side in ((i, a), (j, b)):
+        if place not in grown:
+            grown[place] = cuts.grown(side, halves)
+    measured = measures.measure(a, b, counts, options, [grown[i], grown[j]], halves)
     return Comparison(chosen[i].name, chosen[j].name, i, j, measured)
 
 
@@ -134,25 +137,19 @@ def table(compared: Comparisons) -> Result:
     rows, first = [], compared.comparisons[0].measured.statistics
     for comparison in compared.comparisons:
         for name, statistic in comparison.measured.statistics.items():
-            bounds = _interval(statistic.replicates)
-            before = first.get(name)
-            difference, apart = np.nan, (np.nan, np.nan)
+            before, apart = first.get(name), (np.nan,) * 3
             if before is not None and before is not statistic:
-                difference, apart = (
-                    statistic.value - before.value,
-                    _interval(_paired(statistic.replicates, before.replicates)),
-                )
+                apart = statistic.difference(before)
             rows.append(
                 (
                     comparison.a,
                     comparison.b,
                     name,
                     statistic.value,
-                    *bounds,
+                    *statistic.interval(),
                     statistic.p,
                     statistic.floor,
                     statistic.shuffled,
-                    difference,
                     *apart,
                     statistic.permutations,
                     0 if statistic.replicates is None else len(statistic.replicates),
@@ -180,16 +177,6 @@ def table(compared: Comparisons) -> Result:
     }
     title = "how alike two spaces are"
     return Result(paths.table("compare"), columns=columns, facts=compared.facts, title=title)
-
-
-def _paired(one, other):
-    """Replicates of a difference, or None."""
-    return None if one is None or other is None else one[: len(other)] - other[: len(one)]
-
-
-def _interval(replicates):
-    """(low, high) of replicates, NaN of none."""
-    return (np.nan, np.nan) if replicates is None else tuple(bootstrap.interval(replicates))
 
 
 def moved(compared: Comparisons) -> Result:

@@ -8,12 +8,11 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.math import trees
-from gradtools.math.clusters import agreement
 from gradtools.math.pairs import bootstrap
 from gradtools.math.pairs.influence import linear_replicates
 from gradtools.math.spaces import cka, cka_features, rsa
 from gradtools.selection.comparisons import Measures, Moved, Statistic
+from gradtools.stages.compare import cuts
 from gradtools.stages.compare.spaces import HELD_BYTES
 
 BLOCK_ENTRIES = 1 << 24  # of a block of rows of a matrix that is not
@@ -24,17 +23,7 @@ LEAST_REPLICATES = 50  # resamples or permutations that say something
 FLOOR = 0.95  # quantile of the permuted statistics
 
 
-def tree(relations, order="none"):
-    """Merges (n - 1, 4) of a space: Ward's of vectors, the averages' of a reference's distances (its own, of a taxonomy)."""
-    matrix = relations.similarities(0, relations.n)
-    if relations.matrix is not None:
-        return trees.linkage(rsa.triangle(-matrix), "average", order)
-    if relations.metric == "euclidean":
-        matrix = -matrix
-    return trees.linkage(trees.distances_from_matrix(matrix, relations.metric), "ward", order)
-
-
-def measure(a, b, counts, options, merges=None):
+def measure(a, b, counts, options, grown=None, halves=None):
     """Everything about a pair of spaces.
 
     Parameters
@@ -43,8 +32,10 @@ def measure(a, b, counts, options, merges=None):
     counts : (B, n) int array
         Copies of the samples, the same for every pair.
     options : compare.Options
-    merges : pair of (n - 1, 4) arrays, optional
-        Trees of the two, where they are held.
+    grown : pair of cuts.Trees, optional
+        Of the two, where they are held.
+    halves : (B, n) bool array, optional
+        Half samples that the trees are of.
 
     Returns
     -------
@@ -57,8 +48,8 @@ def measure(a, b, counts, options, merges=None):
     steps = [rsa.stepped(matrix, side.metric) for matrix, side in ((first, a), (second, b))]
     found |= _of_ranks(*steps, counts)
     found |= _of_vectors(a, b, counts)
-    heights = [_heights(side, tree) for side, tree in zip((a, b), merges)]
-    found |= _of_trees(a, b, merges, heights, counts, options.k)
+    heights = [_heights(side, tree.merges) for side, tree in zip((a, b), grown)]
+    found |= _of_heights(heights, counts) | cuts.agreements(*grown, halves, options.k)
     tested = {
         "rsa_pearson": (first, second),
         "rsa_spearman": tuple(map(rsa.ranked, steps)),
@@ -128,15 +119,11 @@ def _gram(side):
     return rows @ rows.T
 
 
-def _of_trees(a, b, merges, heights, counts, k):
-    """Correlation of the heights at which pairs join (or of path lengths), and ARI of cuts into the same number of clusters."""
-    value = rsa.row_sums([tuple(matrix.copy() for matrix in heights)], a.n)
+def _of_heights(heights, counts):
+    """Correlation of the heights at which pairs join (or of path lengths)."""
+    value = rsa.row_sums([tuple(matrix.copy() for matrix in heights)], len(heights[0]))
     drawn = rsa.pearson(rsa.resampled_sums(*heights, counts), counts) if len(counts) else None
-    found = {"cophenetic": Statistic(float(rsa.pearson(value)), drawn)}
-    for clusters, labels in cuts(a, b, merges, k).items():
-        resampled = agreement.bootstrap_ari(*labels, counts) if len(counts) else None
-        found[f"ari@{clusters}"] = Statistic(agreement.ari(*labels), resampled, shuffled=0.0)
-    return found
+    return {"cophenetic": Statistic(float(rsa.pearson(value)), drawn)}
 
 
 def _heights(side, merges):
@@ -145,32 +132,6 @@ def _heights(side, merges):
     from scipy.spatial.distance import squareform
 
     return rsa.off_diagonal(-side.matrix) if side.taxonomy else squareform(cophenet(merges))
-
-
-def cuts(a, b, merges, k):
-    """{number of clusters: (labels of a, labels of b), (n,) each}.
-
-    A taxonomy is cut at its own levels alone, where no two merges of one height are told apart: the one with the number of
-    groups nearest to each k.
-    """
-    levels = [_levels(tree) for side, tree in zip((a, b), merges) if side.taxonomy]
-    chosen = [
-        min(levels[0], key=lambda level: abs(np.log(level / clusters)))
-        if levels and levels[0]
-        else clusters
-        for clusters in k
-    ]
-    return {
-        clusters: tuple(trees.cut(tree, clusters) for tree in merges)
-        for clusters in dict.fromkeys(chosen)
-    }
-
-
-def _levels(merges):
-    """Numbers of clusters, from 2 to n - 1, at which a tree can be cut between two different heights."""
-    heights = merges[:, 2]
-    ends = np.flatnonzero(np.diff(heights) > 1e-9 * max(heights[-1], 1))
-    return [len(heights) - int(end) for end in ends]
 
 
 def _tested(found, matrices, options):
