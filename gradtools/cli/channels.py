@@ -187,7 +187,7 @@ def command(
             taps = channels.taps_of(source, tap, one=of is not None)
             _check_figure(source, taps, picture, network.model)
         model = network.load(console, None, source, images_dir) if network.model else None
-        results = channels.channels(
+        over_images = channels.channels(
             source,
             target,
             asked,
@@ -197,17 +197,20 @@ def command(
             progress=console.progress,
         )
         tops = (
-            [channels.top(source, one, results.groups, ranking, top, asked) for one in results.taps]
+            [
+                channels.top(source, one, over_images.groups, ranking, top, asked)
+                for one in over_images.taps
+            ]
             if of
             else []
         )
-        if picture == "sheet":
-            _draw_sheet(source, tops[0], where, model, images_dir, figure, results.warnings)
+        if figure and picture == "sheet":
+            _draw_sheet(source, tops[0], where, model, images_dir, figure, over_images.warnings)
         elif figure:
-            figures.channels(source.model.get("model", source.name), results, picture, figure)
+            figures.channels(source.model.get("model", source.name), over_images, picture, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        write_tables(_tables(results, tops, form in FOR_PROGRAMS), form or "text", stream)
+        write_tables(_tables(over_images, tops, form in FOR_PROGRAMS), form or "text", stream)
 
 
 def _tables(results, tops, every):

@@ -42,7 +42,8 @@ def command(
     for note in loaded.notes:
         console.say(note)
     classes.classes(loaded, target, force=force)
-    count, dimension = loaded.head.weight.shape
+    head = loaded.classifier
+    count, dimension = head.weight.shape
     console.say(
-        f"{count} {units('class', count)} of {dimension} weight{'s' * (dimension > 1)} each, from {loaded.head.name}"
+        f"{count} {units('class', count)} of {dimension} weight{'s' * (dimension > 1)} each, from {head.name}"
     )

@@ -119,6 +119,8 @@ class Network(Reading):
         """
         from gradtools.network import models
 
+        if self.model is None:
+            raise UsageError("Missing option '--model'.")
         model = models.load(
             self.model,
             preprocess=self.preprocess,

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
@@ -272,7 +272,7 @@ def _draw(
     images_dir: str | None,
     where: Sequence[str],
     drawing: Drawing,
-    preprocess: Mapping | None = None,
+    preprocess: Mapping | Callable | None = None,
 ) -> None:
     """Draw the pictures of a store."""
     from gradtools import store

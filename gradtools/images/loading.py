@@ -158,9 +158,10 @@ def range_notes(listed: ImageList, most: int = 5) -> list[str]:
             reached.append(decoding.decode(listed.path(place), listed.value_range).reached)
         except decoding.Unreadable:
             continue
-    if listed.value_range is not None or not reached or None in reached:
+    shares = [share for share in reached if share is not None]
+    if listed.value_range is not None or not shares or len(shares) < len(reached):
         return []
-    share = max(reached)
+    share = max(shares)
     if share >= LITTLE:
         return []
     return [

@@ -97,7 +97,7 @@ def masked(job: passes.Job, pixels: np.ndarray, masks: torch.Tensor, fill: str) 
     else:
         scale, shift = (
             torch.from_numpy(values)[:, None, None]
-            for values in images.normalisation(job.model.preprocess)
+            for values in images.normalisation(job.model.rules)
         )
         x = x.float()
         if fill == "black":

@@ -76,15 +76,15 @@ def variants(names: list[str], modes: tuple[str, ...], seeds: int) -> list[Varia
     """Return every random network of the modes, for every seed."""
     every = []
     for mode in modes:
-        sets = {
+        sets: dict[str, list[tuple[str, ...]]] = {
             "cascade": [tuple(names[: step + 1]) for step in range(len(names))],
             "independent": [(name,) for name in names],
             "full": [tuple(names)],
-        }[mode]
+        }
         first = len(names) - 1 if mode == "full" else 0
         every += [
             Variant(mode, first + step, chosen, seed)
-            for step, chosen in enumerate(sets)
+            for step, chosen in enumerate(sets[mode])
             for seed in range(seeds)
         ]
     return every

@@ -49,12 +49,13 @@ def _class_names(source, by_name):
 
 def counted(names: Sequence[Hashable]) -> list[Hashable]:
     """Return each name with its turn among the equal ones and their number: (name, i, how many), so that keys are unique."""
-    times, turn = collections.Counter(names), collections.Counter()
-    found = []
+    times = collections.Counter(names)
+    turn: collections.Counter[Hashable] = collections.Counter()
+    keys: list[Hashable] = []
     for name in names:
-        found.append((name, turn[name], times[name]))
+        keys.append((name, turn[name], times[name]))
         turn[name] += 1
-    return found
+    return keys
 
 
 def common(

@@ -10,8 +10,10 @@ from gradtools.store import paths
 from gradtools.store.reading import Store
 from gradtools.store.writing import Sink
 
+Scalar = str | int | float
 Columns = dict[str, list[str] | np.ndarray]
-Facts = dict[str, str | int | float]
+Facts = dict[str, Scalar]
+Row = dict[str, Scalar]
 COUNTED = ("pairs", "queries", "images")  # the column that counts what a statistic rests on
 
 
@@ -64,7 +66,11 @@ class Result:
         """Return (feature, metric or method)."""
         return self.feature, self.metric or self.method
 
-    def rows(self) -> Iterator[dict[str, str | int | float]]:
+    def column(self, name: str) -> np.ndarray:
+        """Return a column of the table as an array, (n,)."""
+        return np.asarray(self.columns[name])
+
+    def rows(self) -> Iterator[Row]:
         """Yield the rows of the table, with Python's own numbers."""
         for row in zip(*self.columns.values()):
             yield {

@@ -45,7 +45,7 @@ class Tree:
     def write(self, sink: Sink) -> None:
         """Write it into an open store."""
         where = paths.linkage(self.feature)
-        facts = self.facts | {"linkage_on": words.LINKAGE_ON[self.facts["linkage_on"]]}
+        facts = self.facts | {"linkage_on": words.LINKAGE_ON[str(self.facts["linkage_on"])]}
         sink.table(where, self.clusters, f"clusters of {self.feature}", facts, row="cluster")
         sink.put(f"{where}/merges", self.merges, units=self.facts["height"])
         sink.put(f"{where}/order", self.order.astype("i4"))

@@ -93,6 +93,6 @@ def missing(subjects: list[Subject], layout: str | None = None) -> Iterator[str]
             yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
         if not subject.clusters and layout in (None, "clustering", "gradient-similarity"):
             yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"
-    others = [subject.name for subject in subjects[1:] if not subject.same_samples(subjects[0])]
-    if others:
-        yield f"{', '.join(others)}: other samples than {subjects[0].name}'s: not paired with it"
+    unpaired = [subject.name for subject in subjects[1:] if not subject.same_samples(subjects[0])]
+    if unpaired:
+        yield f"{', '.join(unpaired)}: other samples than {subjects[0].name}'s: not paired with it"

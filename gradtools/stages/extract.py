@@ -8,7 +8,7 @@ import dataclasses
 from gradtools import images, store
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores, taps
-from gradtools.network.passes import Job, TooManySkipped
+from gradtools.network.passes import Job, TooManySkipped, features
 from gradtools.network.passes.features import parallel_shares, run_batch
 from gradtools.stages import run
 from gradtools.store import paths
@@ -19,14 +19,11 @@ DEFAULT_TAPS = ("auto:blocks", "auto:last-conv")
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(passes.Options):
-    """What decides the values, beside what every pass is asked."""
+class Options(features.Options):
+    """What decides the values, beside what every pass takes."""
 
-    tap: tuple = DEFAULT_TAPS
-    maps: tuple = ()  # "gradient", "activation": stored whole
-    map_dtype: str = "float32"  # of activation maps
+    tap: tuple[str, ...] = DEFAULT_TAPS
     augment: images.Augmentation | None = None  # the changed versions that every image gets
-    embedding: bool = False  # also what the head reads
 
 
 def extract(

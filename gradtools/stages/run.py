@@ -14,11 +14,15 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools import interrupt, store
 from gradtools.store import provenance
+
+if TYPE_CHECKING:
+    from gradtools.network.models import Model
 
 Say = Callable[[str], None]
 Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
@@ -76,7 +80,9 @@ class Run:
         if left_out:
             self.say(f"not copied (computed from samples excluded here): {', '.join(left_out)}")
 
-    def note(self, sink: store.Sink, inputs: Sequence[store.Store] = (), **facts: object) -> None:
+    def note(
+        self, sink: store.Sink, inputs: Sequence[store.Store] = (), /, **facts: provenance.Fact
+    ) -> None:
         """Write the steps of the inputs and this one into the history."""
         sink.history(inputs, provenance.step(self.begun, inputs, **facts))
 
@@ -87,17 +93,24 @@ class Run:
         source: store.Store,
         keep: np.ndarray,
         replacing: Sequence[str] = (),
-        **facts: object,
+        **facts: provenance.Fact,
     ) -> Iterator[store.Sink]:
         """Write the output in one go, from what is carried on of the input to the step in its history."""
-        with store.create(self.output, kind, force=self.force) as sink:
+        with store.create(self._target(), kind, force=self.force) as sink:
             self.carry_on(sink, source, keep, replacing)
             yield sink
             self.note(sink, [source], **{"rows": int(keep.sum()), **facts})
 
     def grown(self, growth: store.Growth) -> AbstractContextManager[store.Part]:
         """Write the output block by block, resuming where the same command was stopped (see `store.grow`)."""
-        return store.grow(self.output, growth, force=self.force, restart=self.restart, say=self.say)
+        output, force, restart = self._target(), self.force, self.restart
+        return store.grow(output, growth, force=force, restart=restart, say=self.say)
+
+    def _target(self) -> str:
+        """Return the output of a run that writes."""
+        if self.output is None:
+            raise ValueError("a run without an output computes only")
+        return self.output
 
     def compute(self, part: store.Part, compute: Compute, what: str = "rows") -> None:
         """Compute and keep the blocks that are left, each by the numbers of its own rows."""
@@ -123,8 +136,8 @@ def begin(output: str | None, inputs: Sequence[store.Store] = (), **how) -> Run:
     return run
 
 
-def of_images(unreadable: np.ndarray, model) -> dict[str, object]:
-    """What the history tells of a pass over images: how many were read and skipped, and by which network.
+def of_images(unreadable: np.ndarray, model: "Model") -> dict[str, provenance.Fact]:
+    """Return what the history says of a pass over images: how many were read and skipped, and by which network.
 
     Parameters
     ----------

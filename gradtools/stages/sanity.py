@@ -22,7 +22,7 @@ from gradtools.math.regions import faithfulness, means
 from gradtools.network import passes, randomise
 from gradtools.network.models import Model
 from gradtools.network.saliency.batch import run_images
-from gradtools.selection.results import Result
+from gradtools.selection.results import Facts, Result
 from gradtools.stages import run
 from gradtools.stages.saliency import Options as MapOptions
 from gradtools.stages.saliency import plan as planning
@@ -168,8 +168,8 @@ def compare(trained: np.ndarray, other: np.ndarray) -> dict[str, np.ndarray]:
     (first, flat), (second, empty) = (read_maps([maps]) for maps in (trained, other))
     count = len(first)
     settings = map_metrics.MapSettings()
-    prepared = (map_metrics.prepare(maps, ("SSIM",), settings) for maps in (first, second))
-    ssim = map_controls.aligned_values(*prepared, ("SSIM",))["SSIM"]
+    a, b = (map_metrics.prepare(maps, ("SSIM",), settings) for maps in (first, second))
+    ssim = map_controls.aligned_values(a, b, ("SSIM",))["SSIM"]
     return {
         "spearman": spearman(first.reshape(count, -1), second.reshape(count, -1)),
         "absolute": spearman(abs(trained).reshape(count, -1), abs(other).reshape(count, -1)),
@@ -291,7 +291,7 @@ def _result(
         "spread": np.array([*spread, np.nan]),
         "images": (~np.isnan(table)).sum(axis=0).astype("i8"),
     }
-    facts = {
+    facts: Facts = {
         "images_in_all": len(table),
         "seeds": plan.options.seeds,
         "resamples": plan.options.resamples,

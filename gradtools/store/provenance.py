@@ -4,19 +4,28 @@ import datetime
 import shlex
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from gradtools import __version__
 
+if TYPE_CHECKING:
+    from gradtools.store.reading import Store
 
-def begin():
-    """The start of a step: (date and time, seconds of the clock)."""
+Fact = str | float | None | Sequence["Fact"] | Mapping[str, "Fact"]  # as JSON has it
+
+
+def begin() -> tuple[str, float]:
+    """Return the start of a step: date and time, and seconds of the clock."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(
         timespec="seconds"
     ), time.monotonic()
 
 
-def step(begun, inputs=(), **facts):
-    """The record of a step that ends now.
+def step(
+    begun: tuple[str, float], inputs: "Iterable[Store]" = (), /, **facts: Fact
+) -> dict[str, Fact]:
+    """Return the record of a step that ends now.
 
     Parameters
     ----------
@@ -26,7 +35,7 @@ def step(begun, inputs=(), **facts):
     facts : JSON-able values
         seed, images read and skipped, the weights' digest, ...
     """
-    versions = {
+    versions: dict[str, Fact] = {
         name: sys.modules[name].__version__
         for name in ("torch", "torchvision", "numpy", "h5py", "sklearn")
         if name in sys.modules

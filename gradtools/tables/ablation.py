@@ -90,9 +90,9 @@ def left_out(result: Result) -> Iterator[str]:
     if facts["left_out"]:
         yield f"{facts['left_out']} unreadable images are left out."
     fewer = {
-        (row["tap"], row.get("quantity", row.get("curve", ""))): row["images"]
+        (str(row["tap"]), str(row.get("quantity", row.get("curve", "")))): row["images"]
         for row in result.rows()
-        if row["images"] < facts["images"]
+        if int(row["images"]) < int(facts["images"])
     }
     for (tap, what), images in fewer.items():
         why = (
@@ -159,6 +159,6 @@ LAYOUTS = {  # by the names of the stored tables, less PREFIX
     ),
     "steps": Layout("training steps", _step),
     "kernels": Layout(
-        "training steps of single channels", _kernel, lambda row: row["place"] < FIRST_KERNELS
+        "training steps of single channels", _kernel, lambda row: int(row["place"]) < FIRST_KERNELS
     ),
 }

@@ -63,7 +63,7 @@ def _table(models: list[Model], names: list[str], measure: str, notes: tuple[str
 
 
 def _row_heads(model: str | None, version: str) -> per_model.Row:
-    return ({} if model is None else {"model": model}) | {"version": version}
+    return {"version": version} if model is None else {"model": model, "version": version}
 
 
 def _differences(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[Table]:

@@ -8,7 +8,7 @@ from gradtools.math.clusters import half_samples
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, number
 from gradtools.tables.wording import (
     CONTROLS_OF_CLUSTERS,
     INDICES,
@@ -55,7 +55,9 @@ def of_results(results: list[Result], every: bool = False) -> Iterator[Table]:
 def _likelihoods(results: list[Result]) -> Iterator[str]:
     """Yield how well each mixture fits a row."""
     for result in results:
-        values = result.columns.get("log_likelihood", [np.nan])
+        if "log_likelihood" not in result.columns:
+            continue
+        values = result.column("log_likelihood")
         if values[0] == values[0]:
             spread = f" ±{values.std():.2f}" if len(values) > 1 else ""
             name = per_model.feature_head(result.feature)
@@ -139,8 +141,8 @@ def _setting(result: Result) -> str:
 
 def index_cell(result: Result, name: str) -> Cell:
     """Return an index: mean and spread over the repeats, and the interval of half samples."""
-    values, facts = result.columns[name], result.facts
-    low, high = (facts.get(f"{name}_{end}") for end in ("low", "high"))
+    values, facts = result.column(name), result.facts
+    low, high = (number(facts, f"{name}_{end}") for end in ("low", "high"))
     return Cell(
         float(values.mean()),
         low,

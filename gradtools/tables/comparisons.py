@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from gradtools.math.spaces.rsa import HELD
-from gradtools.selection.results import Facts, Result
-from gradtools.tables.model import Cell, Entry, Table
-from gradtools.tables.pivot import Line, Row, columns
+from gradtools.selection.results import Facts, Result, Row
+from gradtools.tables.model import Cell, Entry, Table, number
+from gradtools.tables.pivot import Line, columns
 from gradtools.tables.wording import (
     COMPARED,
     COMPARED_NOTES,
@@ -31,7 +31,7 @@ def tables(compared: Result, moved: Result, every: bool = False) -> Iterator[Tab
         Every statistic with all that is computed of it and every sample, not what a page holds.
     """
     facts = compared.facts
-    title = f"{facts['samples']} {units(facts['unit'])}, {facts['metric']} (rows {ROWS.get(str(facts['normalised']), facts['normalised'])})"
+    title = f"{facts['samples']} {units(str(facts['unit']))}, {facts['metric']} (rows {ROWS.get(str(facts['normalised']), facts['normalised'])})"
     if every:
         rows = list(compared.rows())
         yield Table("compare", title, list(_full(rows[0])), [_full(row) for row in rows])
@@ -43,7 +43,7 @@ def tables(compared: Result, moved: Result, every: bool = False) -> Iterator[Tab
     lines = [_pair(a, b, statistics) for (a, b), statistics in pairs.items()]
     heads = columns(lines)
     notes = [note for head, note in COMPARED_NOTES.items() if head in heads]
-    notes += [RESAMPLED_PAIRS.format(units(facts["unit"]))] if facts["resamples"] else []
+    notes += [RESAMPLED_PAIRS.format(units(str(facts["unit"])))] if facts["resamples"] else []
     yield Table("compare", title, heads, lines, (*notes, *limits(compared)))
     if len(pairs) > 1 and facts["resamples"]:
         yield _differences(pairs)
@@ -55,13 +55,23 @@ def _full(row: Row) -> dict[str, Entry]:
     """All that is computed of a pair's statistic."""
     return {
         **{name: row[name] for name in ("a", "b", "statistic")},
-        "value": Cell(row["value"], row["low"], row["high"], p=row["p"]),
+        "value": _interval(row, "value", "low", "high", p=number(row, "p")),
         "floor": Cell(row["floor"]),
         "shuffled": Cell(row["shuffled"]),
-        "difference": Cell(row["difference"], row["difference_low"], row["difference_high"]),
+        "difference": _difference(row),
         "permutations": row["permutations"],
         "resamples": row["resamples"],
     }
+
+
+def _interval(row: Row, value: str, low: str, high: str, p: float | None = None) -> Cell:
+    """Make a cell of the columns that hold a value and its interval."""
+    return Cell(row[value], number(row, low), number(row, high), p=p)
+
+
+def _difference(row: Row) -> Cell:
+    """Make a cell of what differs from the first pair."""
+    return _interval(row, "difference", "difference_low", "difference_high")
 
 
 def _head(statistic: str) -> str:
@@ -73,9 +83,8 @@ def _pair(a: str, b: str, statistics: dict[str, Row]) -> Line:
     line: Line = {"a": a, "b": b}
     for name, row in statistics.items():
         tested = name in TESTED and row["permutations"]
-        line[_head(name)] = Cell(
-            row["value"], row["low"], row["high"], p=row["p"] if tested else None
-        )
+        p = number(row, "p") if tested else None
+        line[_head(name)] = _interval(row, "value", "low", "high", p)
         if tested:
             line["floor" if name == "rsa_pearson" else "trees floor"] = Cell(row["floor"])
         if name == "cka":
@@ -91,8 +100,7 @@ def _differences(pairs: dict[tuple, dict[str, Row]]) -> Table:
         line: Line = {"a": pair[0], "b": pair[1]}
         for name, head in COMPARED.items():
             if name in pairs[pair] and name != "cka":
-                row = pairs[pair][name]
-                line[head] = Cell(row["difference"], row["difference_low"], row["difference_high"])
+                line[head] = _difference(pairs[pair][name])
         lines.append(line)
     title = f"difference from {a}, {b}"
     return Table("compare-difference", title, columns(lines), lines, (DIFFERENCES,))
@@ -101,12 +109,13 @@ def _differences(pairs: dict[tuple, dict[str, Row]]) -> Table:
 def _moved(facts: Facts, rows: list[Row], most: int | None = None) -> Table:
     """Which samples moved, of one pair the first of them."""
     unit = str(facts["unit"])
+    heads: tuple[str, ...]
     if most is None:
         lines = [
             {
                 **{name: row[name] for name in ("a", "b")},
                 unit: row["sample"],
-                "moved": Cell(row["moved"], row["low"], row["high"]),
+                "moved": _interval(row, "moved", "low", "high"),
                 "nearest in a": row["nearest_a"],
                 "nearest in b": row["nearest_b"],
             }
@@ -117,7 +126,7 @@ def _moved(facts: Facts, rows: list[Row], most: int | None = None) -> Table:
         lines = [
             {
                 unit: row["sample"],
-                "moved": Cell(row["moved"], row["low"], row["high"]),
+                "moved": _interval(row, "moved", "low", "high"),
                 f"nearest in {row['a']}": row["nearest_a"],
                 f"nearest in {row['b']}": row["nearest_b"],
             }
@@ -130,7 +139,7 @@ def _moved(facts: Facts, rows: list[Row], most: int | None = None) -> Table:
 def limits(compared: Result) -> Iterator[str]:
     """Yield what the number of samples left undone, a sentence each."""
     facts = compared.facts
-    if facts["samples"] > HELD:
+    if int(facts["samples"]) > HELD:
         yield (
             f"more than {HELD} samples: no ranks, tests or trees (--where list=FILE takes fewer), and intervals of first order"
         )

@@ -234,7 +234,7 @@ def _index(result: Result | None, index: str) -> Cell:
     """Return the mean of an index over the repeats, in the post's two digits."""
     if result is None:
         return Cell(why=computed_by("clustering"))
-    return Cell(float(result.columns[index].mean()), n=int(result.facts["rows"]), digits=2)
+    return Cell(float(result.column(index).mean()), n=int(result.facts["rows"]), digits=2)
 
 
 def _published_clustering(rows: list[per_model.Row], method: str) -> list[str]:
@@ -245,6 +245,6 @@ def _published_clustering(rows: list[per_model.Row], method: str) -> list[str]:
     for row in rows:
         row |= {
             head: Cell(value, digits=2)
-            for head, value in zip(heads, PUBLISHED_CLUSTERING[method][row["Metric"]])
+            for head, value in zip(heads, PUBLISHED_CLUSTERING[method][str(row["Metric"])])
         }
     return heads

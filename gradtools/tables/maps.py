@@ -42,7 +42,7 @@ def build(subjects: list[Subject]) -> Iterator[Table]:
     """Build one table a metric, one row a model and kind of map; then paired differences between models."""
     for metric in MAP_METRICS:
         found = [_of_metric(subject, metric) for subject in subjects]
-        entries = [
+        entries: list[per_model.Named] = [
             (subject.name, feature, result)
             for subject, results in zip(subjects, found)
             for feature, result in results.items()

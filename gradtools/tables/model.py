@@ -1,6 +1,7 @@
 """What tables are made of: cells with what they rest on, and tables of them."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gradtools.tables.wording import (
@@ -12,10 +13,10 @@ from gradtools.tables.wording import (
     computed_by,
 )
 
-Value = float | int | str | None
-
 if TYPE_CHECKING:
     from gradtools.selection.results import Result
+
+Value = float | int | str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,12 +138,32 @@ def as_cell(entry: Entry | None) -> Cell:
     return entry if isinstance(entry, Cell) else Cell(entry)
 
 
+def number(values: Mapping[str, str | int | float], name: str) -> float | None:
+    """Return a number of a row or of facts as it is, an int as an int; None where it is absent.
+
+    Raises
+    ------
+    TypeError
+        If the entry is a text.
+    """
+    value = values.get(name)
+    if isinstance(value, str):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    return value
+
+
+def count(values: Mapping[str, str | int | float], name: str) -> int | None:
+    """Return a whole number of a row or of facts; None where it is absent."""
+    value = values.get(name)
+    return None if value is None else int(value)
+
+
 def statistic_cell(result: "Result", statistic: str, every: bool = False) -> Cell:
     """Return a stored statistic with its interval and number of pairs; the p of a label effect, or of `every` test."""
     value, low, high, n = result.get(statistic)
     left_out = int(result.facts.get("left_out", 0)) + int(result.facts.get("degenerate", 0))
     tested = value == value and (every or statistic == "label_effect")
-    p = result.facts.get(f"p_{statistic}") if tested else None
+    p = number(result.facts, f"p_{statistic}") if tested else None
     why = why_missing(result, statistic)
     return Cell(value, low, high, p=p, n=n, left_out=left_out, why=why)
 

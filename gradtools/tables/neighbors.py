@@ -179,8 +179,8 @@ def of_all(
         return
     for one in found:
         first = one.values[:, 0].astype(float)
-        order = np.argsort(first if metric == "euclidean" else -first, kind="stable")
-        order = [i for i in order if one.index[i, 0] >= 0][:CLOSEST]
+        ranked = np.argsort(first if metric == "euclidean" else -first, kind="stable")
+        order = [i for i in ranked if one.index[i, 0] >= 0][:CLOSEST]
         rows = [
             {
                 "sample": source.ids[places[i]],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
-from gradtools.tables.model import Cell, Table, statistic_cell
+from gradtools.tables.model import Cell, Table, as_cell, statistic_cell
 from gradtools.tables.wording import (
     ON_PAIR_DISTRIBUTION,
     PAIR_DISTRIBUTION,
@@ -61,7 +61,7 @@ def _table(table_id: str, title: str, rows: list[per_model.Row], notes: tuple[st
     columns = [
         head
         for head, first in rows[0].items()
-        if not isinstance(first, Cell) or any(row[head].value is not None for row in rows)
+        if not isinstance(first, Cell) or any(as_cell(row[head]).value is not None for row in rows)
     ]
     heads = tuple(head for head in ("model", "feature", "metric") if head in columns)
     return Table(table_id, title, columns, rows, notes, heads=heads)

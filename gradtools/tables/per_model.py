@@ -7,7 +7,7 @@ import numpy as np
 from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject, role
-from gradtools.tables.model import Cell, Entry, Table
+from gradtools.tables.model import Cell, Entry, Table, as_cell
 from gradtools.tables.wording import (
     INTERVALS,
     NOT_BOTH,
@@ -175,8 +175,12 @@ def paired(a: Result | None, b: Result | None, value: Value, replicates: Replica
     difference = value(a) - value(b)
     if not n or not same:
         return Cell(difference, why=NOT_BOTH)
-    rule = {key: a.facts[key] for key in ("resampling", "drawn", "drawn_of") if key in a.facts}
-    return Cell(difference, *interval_of(first[:n] - second[:n], difference, **rule), why=NOT_BOTH)
+    rule = (
+        str(a.facts.get("resampling", "multinomial")),
+        int(a.facts.get("drawn", 0)),
+        int(a.facts.get("drawn_of", 0)),
+    )
+    return Cell(difference, *interval_of(first[:n] - second[:n], difference, *rule), why=NOT_BOTH)
 
 
 def differences(
@@ -205,7 +209,7 @@ def differences(
     ]
     heads = [feature_head(name) for name in names]
     if len(subjects) > 1:
-        signs = {head: agreement([row[head] for row in rows]) for head in heads}
+        signs = {head: agreement([as_cell(row[head]) for row in rows]) for head in heads}
         rows.append({"model": "models that agree", **signs})
     yield Table(table_id, title, ["model", *heads], rows)
 
@@ -214,8 +218,8 @@ def agreement(cells: list[Cell]) -> Cell:
     """Return in words how many values share the commoner sign, and how many intervals leave 0 out on that side."""
     values = np.array([cell.value for cell in cells if cell.value is not None])
     sign = 1 if (values > 0).sum() >= (values < 0).sum() else -1
-    bounded = [cell for cell in cells if cell.low is not None]
-    clear = sum(1 for cell in bounded if (cell.low > 0 if sign > 0 else cell.high < 0))
+    bounds = [(c.low, c.high) for c in cells if c.low is not None and c.high is not None]
+    clear = sum(low > 0 if sign > 0 else high < 0 for low, high in bounds)
     agree = int((values * sign > 0).sum())
     return Cell(f"{agree} of {len(values)} {'+' if sign > 0 else '-'}, {clear} clear of 0")
 

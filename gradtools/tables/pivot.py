@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from gradtools.selection.results import Result
-from gradtools.tables.model import Cell, Entry
+from gradtools.selection.results import Result, Row
+from gradtools.tables.model import Cell, Entry, count, number
 
-Row = dict[str, str | int | float]
 Line = dict[str, Entry]
 Place = Callable[[Row], Iterable[tuple[dict[str, str], str, Cell]]]
 Measured = tuple[
@@ -39,4 +38,5 @@ def columns(made: Iterable[Line]) -> list[str]:
 
 def share(row: Row, digits: int | None = 3) -> Cell:
     """Return the value of a row with its interval and the number of images that it rests on."""
-    return Cell(row["value"], row.get("low"), row.get("high"), n=row.get("images"), digits=digits)
+    low, high = number(row, "low"), number(row, "high")
+    return Cell(row["value"], low, high, n=count(row, "images"), digits=digits)

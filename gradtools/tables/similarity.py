@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import augmentation, maps, pair_distribution, per_model, probes
-from gradtools.tables.model import Cell, Table, statistic_cell
+from gradtools.tables.model import Cell, Table, number, statistic_cell
 from gradtools.tables.wording import (
     CLASS_BY_PREDICTION,
     CLASS_OF_A_CHANNEL,
@@ -223,10 +223,10 @@ def _movable(subjects: list[Subject], found: list[per_model.Results]) -> Iterato
 
 def _about_auc(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[str]:
     """Yield the tie rule, and where a pair AUC rests on a draw of the images."""
-    steps = {result.facts.get("score_step") for results in found for result in results.values()} - {
-        None,
-        0.0,
-    }
+    stored = (
+        number(result.facts, "score_step") for results in found for result in results.values()
+    )
+    steps = [step for step in stored if step]
     if steps:
         yield f"pairs whose similarity is equal to {max(steps):g} are ties and count half"
     for subject, results in zip(subjects, found):

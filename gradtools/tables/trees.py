@@ -58,14 +58,15 @@ def tables(tree: Tree, found: Found, every: bool = False) -> Iterator[Table]:
 def title(tree: Tree) -> str:
     """Return what the tree is of, in one line."""
     facts = tree.facts
-    rows = f", rows {ROWS[facts['normalised']]}" if facts["normalised"] else ""
-    on = LINKED_ON[facts["linkage_on"]]
-    return f"{LINKAGES[facts['method']]}{on} on {tree.feature}{rows}: {facts['rows']} {facts['samples']}; height: {facts['height']}"
+    rows = f", rows {ROWS[str(facts['normalised'])]}" if facts["normalised"] else ""
+    on = LINKED_ON[str(facts["linkage_on"])]
+    return f"{LINKAGES[str(facts['method'])]}{on} on {tree.feature}{rows}: {facts['rows']} {facts['samples']}; height: {facts['height']}"
 
 
 def drawn(tree: Tree, encoding: str | None) -> list[str]:
     """Return the lines of the whole tree, or of its top, for a terminal of an encoding."""
-    n, k, labels = tree.facts["rows"], tree.facts["k"], [str(label) for label in tree.labels]
+    n, k = int(tree.facts["rows"]), int(tree.facts["k"])
+    labels = [str(label) for label in tree.labels]
     if n <= SMALL:
         return text_tree.draw(tree.merges, tree.names, labels, encoding)
     branches = k if 1 < k <= SMALL else TOP
@@ -143,8 +144,8 @@ def notes(facts: Mapping) -> Iterator[str]:
 def clusters(tree: Tree, every: bool = False) -> Table:
     """Return the clusters of the cut, in leaf order; of a large tree with their first members."""
     facts = tree.facts
-    named = not every and facts["rows"] > SMALL
-    k = facts["k"]
+    named = not every and int(facts["rows"]) > SMALL
+    k = int(facts["k"])
     return Table(
         "tree-clusters",
         f"{k} cluster{'s' if k > 1 else ''}{_between(facts)}",

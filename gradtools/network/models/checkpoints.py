@@ -61,15 +61,15 @@ def read(path: str, trust: bool = False, entry: str | None = None) -> tuple[dict
     UsageError, GradtoolsError
         Where there is no such file or entry, it is no checkpoint, is damaged, needs trust, or is TorchScript.
     """
-    path = Path(path)
-    if not path.is_file():
+    file = Path(path)
+    if not file.is_file():
         raise UsageError(
-            f"--weights {path}: no such file; --weights takes default, random or a file"
+            f"--weights {file}: no such file; --weights takes default, random or a file"
         )
-    if path.suffix == ".safetensors":
-        return _unwrap(_open_safetensors(path), path, entry)
-    _refuse_script(path)
-    return _unwrap(_open(path, trust), path, entry)
+    if file.suffix == ".safetensors":
+        return _unwrap(_open_safetensors(file), file, entry)
+    _refuse_script(file)
+    return _unwrap(_open(file, trust), file, entry)
 
 
 def sha256(module: nn.Module) -> str:

@@ -52,26 +52,28 @@ def read(module: nn.Module, name: str | None, binary: bool = False) -> Head | No
     if name is None:
         return None
     layer = module.get_submodule(name)
-    weight = layer.weight.detach().flatten(1).float().cpu().numpy().copy()
-    bias = getattr(layer, "bias", None)
-    bias = (
-        np.zeros(len(weight), np.float32)
-        if bias is None
-        else bias.detach().float().cpu().numpy().copy()
-    )
+    rows, constant = (getattr(layer, part, None) for part in ("weight", "bias"))
+    assert rows is not None  # as in every layer that `check_name` takes
+    weight = _numpy(rows.flatten(1))
+    bias = np.zeros(len(weight), np.float32) if constant is None else _numpy(constant)
     if binary and len(weight) == 1:
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return Head(name, weight, bias)
+
+
+def _numpy(parameter: torch.Tensor) -> np.ndarray:
+    return parameter.detach().float().cpu().numpy().copy()
 
 
 def rebuild(module: nn.Module, name: str, n_classes: int, bias: bool) -> None:
     """Put a classifier of another number of classes in the place of the old."""
     old = module.get_submodule(name)
     if isinstance(old, nn.Linear):
-        new = nn.Linear(old.in_features, n_classes, bias)
-    else:
-        new = nn.Conv2d(old.in_channels, n_classes, 1, old.stride, old.padding, bias=bias)
-    _put(module, name, new)
+        _put(module, name, nn.Linear(old.in_features, n_classes, bias))
+    elif isinstance(old, nn.Conv2d):
+        new = nn.Conv2d(old.in_channels, n_classes, 1, bias=bias)
+        new.stride, new.padding = old.stride, old.padding
+        _put(module, name, new)
 
 
 def remove(module: nn.Module, name: str) -> None:

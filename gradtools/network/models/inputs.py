@@ -64,16 +64,16 @@ def find(
     declared = (
         preprocessing.channels(rules) if isinstance(rules, dict) and "channels" in rules else None
     )
-    sizes = [size or preprocessing.size(rules)]
-    refused = None
-    for height, width in sizes if sizes[0] else [(side, side) for side in SIDES]:
+    known = size or preprocessing.size(rules)
+    refused: GradtoolsError | None = None
+    for height, width in [known] if known else [(side, side) for side in SIDES]:
         for count in (declared,) if declared else _counts(module, height, width):
             try:
                 taps.watched(module, taps.blank(module, (count, height, width)))
                 return count, height, width
             except GradtoolsError as error:
                 refused = refused or error
-    if size is not None:
+    if size is not None and refused is not None:
         raise refused
     return None
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from gradtools.errors import UsageError
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images.preprocessing import Rules
 from gradtools.network import taps
 from gradtools.network.models import (
     checkpoints,
@@ -36,13 +37,37 @@ class Model:
     spec: str
     weights: str
     weights_sha256: str
-    preprocess: dict | Callable
+    preprocess: Rules | Callable
     class_names: list | None
     head: heads.Head | None
     has_classes: bool
     notes: list
     form: outputs.Form = outputs.Form()
     shape: tuple[int, int, int] | None = None
+
+    @property
+    def classifier(self) -> heads.Head:
+        """Return the head of a network that has one.
+
+        Raises
+        ------
+        GradtoolsError
+        """
+        if self.head is None:
+            raise GradtoolsError(f"{self.spec}: no layer with a row for each class (--head NAME)")
+        return self.head
+
+    @property
+    def rules(self) -> Rules:
+        """Return the preprocessing of a network that has none of its own code.
+
+        Raises
+        ------
+        GradtoolsError
+        """
+        if not isinstance(self.preprocess, dict):
+            raise GradtoolsError(f"{self.spec}: its own preprocess(image) gives no pixels in 0..1")
+        return self.preprocess
 
 
 def load(
@@ -122,7 +147,7 @@ def load(
     if removed:
         heads.remove(module, name)
     notes = list(read_notes)
-    if from_file:
+    if state is not None:
         notes += fitting.fit(module, state, name, weights, removed)
         notes += _half_note(state, weights)
     notes += _weights_notes(source, spec, weights, seed)

@@ -124,7 +124,8 @@ class Adapter:
     """Hooks of a network: the first watches which tensors enter a softmax, the second gives the logits."""
 
     def __init__(self, form: Form):
-        self.form, self.watching = form, []
+        self.form = form
+        self.watching: list[_Entered] = []
 
     def before(self, _module, _inputs):
         """Begin to watch."""

@@ -5,16 +5,17 @@ or None; the centre crop's side or None; means and deviations of the channels in
 """
 
 from gradtools.errors import UsageError
+from gradtools.images.preprocessing import Rules
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-NONE = {
+NONE: Rules = {
     "resize": None,
     "crop": None,
     "mean": [0.0] * 3,
     "std": [1.0] * 3,
     "interpolation": "bilinear",
 }
-PRESETS = {
+PRESETS: dict[str, Rules] = {
     "imagenet": {**NONE, "resize": 256, "crop": 224, "mean": MEAN, "std": STD},
     "imagenet-norm": {**NONE, "mean": MEAN, "std": STD},
     "none": NONE,
@@ -22,7 +23,7 @@ PRESETS = {
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-def parse(text: str) -> dict:
+def parse(text: str) -> Rules:
     """Read `--preprocess`: a preset, or some of `resize=256,crop=224,mean=a/b/c,std=a/b/c,interpolation=bilinear`.
 
     Raises
@@ -43,7 +44,7 @@ def parse(text: str) -> dict:
     )
 
 
-def normalise(declared: dict | str, where: str) -> dict:
+def normalise(declared: Rules | str, where: str) -> Rules:
     """A complete, checked dict from a declared one or a preset's name.
 
     Parameters
@@ -82,12 +83,12 @@ def normalise(declared: dict | str, where: str) -> dict:
     return full
 
 
-def grey(rules: dict) -> dict:
+def grey(rules: Rules) -> Rules:
     """The same for images read as grey: means and deviations of three channels become their mean."""
     return normalise({**rules, "channels": 1}, "preprocessing")
 
 
-def channels(rules: dict) -> int:
+def channels(rules: Rules) -> int:
     """Channels that images are read with, 3 or 1."""
     return rules.get("channels", 3)
 

@@ -11,7 +11,9 @@ WRAPPERS = ("DataParallel", "DistributedDataParallel", "AveragedModel")
 def unwrapped(module: nn.Module) -> nn.Module:
     """The network without `torch.compile`, `DataParallel` and weight averaging around it or its parts."""
     while hasattr(module, "_orig_mod") or type(module).__name__ in WRAPPERS:
-        module = getattr(module, "_orig_mod", None) or module.module
+        inner = getattr(module, "_orig_mod", None) or module.module
+        assert isinstance(inner, nn.Module)  # as these wrappers have
+        module = inner
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             if hasattr(child, "_orig_mod"):

@@ -1,6 +1,7 @@
 """Features of one batch: one forward pass, one backward pass for all taps, reductions over positions."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +13,18 @@ from gradtools.store import paths
 NUMPY = {"float16": "f2", "float32": "f4"}
 
 
-def run_batch(job: passes.Job, pixels: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
+@dataclasses.dataclass(frozen=True)
+class Options(passes.Options):
+    """What decides the features, beside what every pass takes."""
+
+    maps: tuple[str, ...] = ()  # "gradient", "activation": stored whole
+    map_dtype: str = "float32"  # of activation maps
+    embedding: bool = False  # also what the head reads
+
+
+def run_batch(
+    job: passes.Job[Options], pixels: np.ndarray, label: np.ndarray
+) -> dict[str, np.ndarray]:
     """Features of one batch.
 
     Parameters
@@ -25,11 +37,12 @@ def run_batch(job: passes.Job, pixels: np.ndarray, label: np.ndarray) -> dict[st
     dict of str to (B, ...) array, by path in the store
     """
     options = job.options
-    with (
-        taps.head_inputs(job.network, job.model.head.name)
-        if options.embedding
-        else contextlib.nullcontext([])
-    ) as read:
+    with contextlib.ExitStack() as stack:
+        read = (
+            stack.enter_context(taps.head_inputs(job.network, job.model.classifier.name))
+            if options.embedding
+            else []
+        )
         output, tapped, cosine = passes.forward(job, passes.inputs(pixels, job))
     if job.target is None:
         values, gradients = passes.outputs(job, output), {}
@@ -78,7 +91,7 @@ def _tap_values(tap, activation, gradient, options):
 
 
 def parallel_shares(
-    job: passes.Job, read: Callable, kept: np.ndarray, block: int = 4096
+    job: passes.Job[Options], read: Callable, kept: np.ndarray, block: int = 4096
 ) -> dict[str, float]:
     """Share of an extraction's rows whose gradient has the direction of the class row it is about (mathematics#gradient-at-the-head).
 
@@ -96,12 +109,13 @@ def parallel_shares(
     """
     shares = {}
     for tap in _comparable(job):
+        class_rows = job.model.classifier.weight
         same = rows = 0
         for start in range(0, len(kept), block):
             stop, own = min(start + block, len(kept)), kept[start : start + block]
             gradient = read(paths.tap(tap.name, "gradient"), start, stop)[own]
             classes = read(paths.TARGET, start, stop)[own]
-            parallel, with_gradient = _parallel(gradient, job.model.head.weight[classes])
+            parallel, with_gradient = _parallel(gradient, class_rows[classes])
             same, rows = same + parallel, rows + with_gradient
         if rows:
             shares[tap.name] = same / rows

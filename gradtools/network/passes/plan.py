@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import dataclasses
 import math
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from gradtools import images
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import labels
 from gradtools.network import models, scores, taps
+from gradtools.network.taps import Tap, Trace, Verdict
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
@@ -34,19 +36,22 @@ class Options:
     value_range: tuple[float, float] | None = None  # of the image files, black and white
 
 
+Chosen = TypeVar("Chosen", bound=Options)
+
+
 @dataclasses.dataclass(frozen=True)
-class Job:
+class Job(Generic[Chosen]):
     """Everything the pass over the images needs; made once, before the first image is read."""
 
     images: images.ImageList
     model: models.Model
     network: torch.nn.Module
-    taps: list
-    trace: object
-    target: scores.Target
+    taps: list[Tap]
+    trace: Trace
+    target: scores.Target | None  # None: the network has no classes
     member: np.ndarray
-    verdicts: dict
-    options: Options  # the command's own
+    verdicts: dict[str, Verdict]
+    options: Chosen  # the command's own
     width: int  # of the network's output
 
 
@@ -185,7 +190,7 @@ def normalised(pixels: np.ndarray, model: models.Model) -> torch.Tensor:
     x = torch.from_numpy(pixels)
     if x.dtype != torch.uint8:
         return x
-    scale, shift = images.normalisation(model.preprocess)
+    scale, shift = images.normalisation(model.rules)
     x = x.to(torch.float32, memory_format=torch.channels_last)
     return x.mul_(torch.from_numpy(scale)[:, None, None]).add_(
         torch.from_numpy(shift)[:, None, None]

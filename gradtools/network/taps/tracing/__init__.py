@@ -217,11 +217,12 @@ def _opened(records, shapes):
 def _shape(record: Record, batch, grid):
     """(shape, layout, channels, height, width, prefix, undecided) of an output."""
     shape = record.shape
-    if shape is None or len(shape) < 2 or shape[0] != batch or record.node is None:
+    seen = record.seen
+    if shape is None or len(shape) < 2 or shape[0] != batch or record.node is None or seen is None:
         return shape, None, 0, 0, 0, 0, False
     if len(shape) == 2:
         return shape, "vector", shape[1], 1, 1, 0, False
-    channel, spatial = record.seen.axes.channel, record.seen.axes.spatial
+    channel, spatial = seen.axes.channel, seen.axes.spatial
     if len(shape) == 3 and channel in (1, 2):
         return (*_of_three(shape, channel, grid, record.grids), False)
     if len(shape) == 4 and channel in (1, 3):
@@ -297,6 +298,8 @@ def _by_size(call, larger):
 def with_layout(call: Call, layout: str) -> Call:
     """A call read in a layout that the trace or the user says."""
     shape = call.shape
+    if shape is None:
+        return call
     if layout in ("nchw", "nhwc"):
         channels, height, width = shape[1:] if layout == "nchw" else (shape[3], *shape[1:3])
         prefix = 0

@@ -42,7 +42,7 @@ class Flow:
         """
         if output is None:
             return {}
-        before = {}
+        before: dict[int, list[int]] = {}
         for source, number in self.edges:
             before.setdefault(number, []).append(source)
         relevant, waiting = {output}, [output]

@@ -70,17 +70,17 @@ class Watch(TorchFunctionMode):
 
     def __init__(self, example: torch.Tensor):
         super().__init__()
-        self.stack = []
+        self.stack: list[tuple[str, nn.Module, int, list[torch.Tensor]]] = []
         self.seen = WeakTensorKeyDictionary()
         self.read_by_convolution = WeakTensorKeyDictionary()
         self.flow = Flow()
-        self.records = []
-        self.names = {}
-        self.relu_follows = set()
+        self.records: list[Record] = []
+        self.names: dict[nn.Module, str] = {}
+        self.relu_follows: set[int] = set()
         self.attention = False
         self.parallel = False
         self.outputs = 0
-        self.grids = ()
+        self.grids: tuple[tuple[int, int], ...] = ()
         self.begun = 0
         self._begin(example)
 
