@@ -1,14 +1,11 @@
 """gradtools channels --ablate in the shell: from images and from a store, killed, in a pipe, and asked wrongly."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from networks import TOY_SOURCE
-from shell import call, equal_after_kills, rows_of
+from shell import call, equal_after_kills, pipe, rows_of, run
 
 from gradtools import store
 from gradtools.tables.wording import ABLATED, RANK_BY, RANKINGS_OF_CHANNELS
@@ -28,27 +25,8 @@ def workplace(tmp_path_factory):
         path = folder / "photos" / ("ant", "bee")[number % 2] / f"{number:03}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype="u1")).save(path)
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "gradtools",
-            "extract",
-            "photos",
-            "--model",
-            "toy.py:Toy",
-            "--tap",
-            "stem",
-            "--target",
-            "bee",
-            "-o",
-            "features.h5",
-        ],
-        check=True,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-    )
+    words = ["extract", "photos", "--model", "toy.py:Toy", "--tap", "stem", "--target", "bee"]
+    assert run(*words, "-o", "features.h5", cwd=folder).returncode == 0
     return folder
 
 
@@ -316,6 +294,7 @@ class Broken(Toy):
     assert ended.status == 1 and "its output is NaN or infinite" in ended.err
 
 
+@pytest.mark.slow
 def test_killed_and_given_again(workplace):
     """SIGKILL at two moments; what comes out equals what an undisturbed run wrote."""
     arguments = [
@@ -333,17 +312,13 @@ def test_killed_and_given_again(workplace):
 
 
 def test_a_pipe_carries_the_features_of_other_taps(workplace):
-    line = (
-        "{python} -m gradtools extract photos --model toy.py:Toy --tap stem --tap body | "
-        "{python} -m gradtools channels --model toy.py:Toy --tap stem --ablate zero --steps 0 > piped.h5"
-    )
-    subprocess.run(
-        line.format(python=sys.executable),
-        shell=True,
-        check=True,
-        cwd=workplace,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    network = ["--model", "toy.py:Toy", "--tap", "stem"]
+    assert not pipe(
+        ["extract", "photos", *network, "--tap", "body"],
+        ["channels", *network, "--ablate", "zero", "--steps", "0"],
+        folder=workplace,
+        stdout=workplace / "piped.h5",
+    ).returncode
     with store.read(str(workplace / "piped.h5")) as source:
         assert source.taps == ["stem", "body"] and len(source.history_lines()) == 2
         assert source.values("/taps/body/gradient").shape == (120, 3) and source.values(

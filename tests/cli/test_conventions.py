@@ -9,6 +9,7 @@ import sys
 import click
 import pytest
 from conftest import ROOT
+from shell import pipe, run
 
 from gradtools import cli
 
@@ -17,23 +18,20 @@ MAKES_STORE = ["channels", "similarity", "neighbors", "cluster", "dendrogram", "
 READS_STORE = [*MAKES_STORE, "evaluate", "info"]
 
 
-def run(*arguments, **options):
-    """A command in a process of its own, without a terminal."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
-    return subprocess.run(
-        [sys.executable, "-m", "gradtools", *map(str, arguments)],
-        capture_output=True,
-        env=environment,
-        stdin=options.pop("stdin", subprocess.DEVNULL),
-        timeout=300,
-        **options,
-    )
+QUICK = {
+    "channels": ["--resamples", "10"],
+    "compare": ["--feature", "logits", "--feature", "gradient", "--no-intervals"],
+    "similarity": ["--feature", "logits", "--no-intervals"],
+    "neighbors": ["--feature", "logits", "--resamples", "10"],
+    "cluster": ["--feature", "logits", "--repeats", "1", "--resamples", "10"],
+    "dendrogram": ["--resamples", "2"],
+}
 
 
 def one_line(result, status):
     """A failed run says one line and nothing on stdout."""
     assert result.returncode == status, result.stderr
-    lines = result.stderr.decode().strip().splitlines()
+    lines = result.stderr.strip().splitlines()
     assert len(lines) == 1 and not result.stdout, result.stderr
     return lines[0]
 
@@ -61,16 +59,28 @@ def test_help_and_the_list_of_commands_import_nothing_heavy():
     assert result.stderr.strip().splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name not in NEEDS_TORCH])
-def test_no_torch_where_none_is_needed(name, feature_store, tmp_path):
-    arguments = [name, str(feature_store)] + (
-        ["-o", str(tmp_path / "out.h5")] if name in MAKES_STORE else []
+def test_no_torch_where_none_is_needed(feature_store, tmp_path):
+    """One process for all, so that the first command that imports it is named."""
+    lines = [
+        [name, str(tmp_path / "similarity.h5" if name == "evaluate" else feature_store)]
+        + QUICK.get(name, [])
+        + (["-o", str(tmp_path / f"{name}.h5")] if name in MAKES_STORE else [])
+        for name in cli.COMMANDS
+        if name not in NEEDS_TORCH
+    ]
+    script = (
+        "import json, sys; from gradtools.cli import main\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    status = main(words)\n"
+        "    print('ended', words[0], status, 'torch' in sys.modules, file=sys.stderr)"
     )
-    script = "import sys; from gradtools.cli import main; main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
     result = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", script, json.dumps(lines)], capture_output=True, text=True, cwd=ROOT
     )
-    assert result.stderr.strip().splitlines()[-1] == "False", result.stderr
+    ended = [line.split()[1:] for line in result.stderr.splitlines() if line.startswith("ended ")]
+    assert [name for name, *_ in ended] == [name for name, *_ in lines], result.stderr
+    assert all(loaded == "False" for *_, loaded in ended), ended
+    assert {name for name, status, _ in ended if status == "0"} >= {*READS_STORE}, result.stderr
 
 
 @pytest.mark.parametrize("name", READS_STORE)
@@ -103,15 +113,7 @@ def test_existing_output_and_read_only_folder(name, feature_store, tmp_path):
 
 @pytest.mark.parametrize("name", MAKES_STORE)
 def test_json_is_text_on_stdout(name, feature_store):
-    quick = {
-        "channels": ["--resamples", "10"],
-        "compare": ["--feature", "logits", "--feature", "gradient", "--no-intervals"],
-        "similarity": ["--feature", "logits", "--no-intervals"],
-        "neighbors": ["--feature", "logits", "--resamples", "10"],
-        "cluster": ["--feature", "logits", "--repeats", "1", "--resamples", "10"],
-        "dendrogram": ["--resamples", "2"],
-    }[name]
-    result = run(name, feature_store, "--json", *quick)
+    result = run(name, feature_store, "--json", *QUICK[name])
     assert result.returncode == 0, result.stderr
     made = json.loads(result.stdout)
     assert made["tables"][0]["rows"] if "tables" in made else made["rows"]
@@ -128,17 +130,12 @@ def test_environment_gives_options(feature_store):
     assert {row["row"] for row in table["rows"]} == {"logits cosine", "class row cosine"}
 
 
-def test_pipe_carries_everything_and_prints_the_table(feature_store):
-    line = (
-        "{python} -m gradtools similarity {store} --resamples 50 --permutations 50 | "
-        "{python} -m gradtools cluster --repeats 2 --resamples 50 | {python} -m gradtools evaluate"
-    )
-    result = subprocess.run(
-        line.format(python=sys.executable, store=feature_store),
-        shell=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
+def test_pipe_carries_everything_and_prints_the_table(feature_store, tmp_path):
+    result = pipe(
+        ["similarity", feature_store, "--resamples", "50", "--permutations", "50"],
+        ["cluster", "--repeats", "2", "--resamples", "50", "--feature", "gradient"],
+        ["evaluate"],
+        folder=tmp_path,
     )
     assert result.returncode == 0, result.stderr
     for words in (

@@ -1,14 +1,11 @@
 """gradtools saliency in the shell: in a pipe, killed, and asked wrongly."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+import shell
 from networks import TOY_SOURCE
-from shell import equal_after_kills
 
 from gradtools import cli, store
 from gradtools.errors import GradtoolsError
@@ -30,31 +27,13 @@ def workplace(tmp_path_factory):
     return folder
 
 
-def run(folder, *arguments):
-    """The command in a process of its own."""
-    line = [sys.executable, "-m", "gradtools", "saliency", *arguments, "--model", "toy.py:Toy"]
-    return subprocess.run(
-        line,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-
-
 def test_pipe_carries_the_features(workplace):
-    line = (
-        "{python} -m gradtools extract photos --model toy.py:Toy --tap body | "
-        "{python} -m gradtools saliency --model toy.py:Toy --method gam > maps.h5"
-    )
-    subprocess.run(
-        line.format(python=sys.executable),
-        shell=True,
-        check=True,
-        cwd=workplace,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    assert not shell.pipe(
+        ["extract", "photos", "--model", "toy.py:Toy", "--tap", "body"],
+        ["saliency", "--model", "toy.py:Toy", "--method", "gam"],
+        folder=workplace,
+        stdout=workplace / "maps.h5",
+    ).returncode
     with store.read(str(workplace / "maps.h5")) as source:
         assert source.kind == "maps" and source.maps == ["gam@body"] and source.taps == ["body"]
         assert (
@@ -63,6 +42,7 @@ def test_pipe_carries_the_features(workplace):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("--target", "top:2"), ("--target", "cosine", "--pairs", "same-class:300")]
 )
@@ -81,7 +61,7 @@ def test_killed_and_given_again(workplace, options):
         "--model",
         "toy.py:Toy",
     ]
-    assert equal_after_kills(workplace, arguments, (0.85, 0.95))
+    assert shell.equal_after_kills(workplace, arguments, (0.85, 0.95))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +78,7 @@ def test_killed_and_given_again(workplace, options):
     ],
 )
 def test_mistakes_are_said_in_one_line(workplace, arguments, words):
-    result = run(workplace, "-q", *arguments)
+    result = shell.run("saliency", "-q", *arguments, "--model", "toy.py:Toy", cwd=workplace)
     assert (
         result.returncode in (1, 2)
         and words in result.stderr

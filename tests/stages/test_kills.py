@@ -82,7 +82,7 @@ def swept(folder, count, every, first, names=None):
 
 def test_killed_at_some_events(tmp_path):
     """A small dose of the sweeps below."""
-    found = swept(tmp_path, 6, 31, 5, ("augmented", "neighbors"))
+    found = swept(tmp_path, 6, 31, 5, ("augmented", "neighbors", "ablate", "pairs"))
     assert not any(found.values()), found
 
 

@@ -1,13 +1,16 @@
-"""A command called in this process, with or without a terminal."""
+"""A command called in this process, with or without a terminal, alone or in a pipe."""
 
 import dataclasses
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
+import pytest
 from conftest import ROOT
 
 from gradtools import cli, store
@@ -35,6 +38,64 @@ def call(capsys, *arguments, terminal=(), columns=500, monkeypatch=None):
         monkeypatch.setenv("COLUMNS", str(columns))
     status = cli.main(list(map(str, arguments)))
     return Ended(status, *capsys.readouterr())
+
+
+def run(*arguments, cwd=None, env=None, stdin=os.devnull, stdout=None):
+    """Run `gradtools ARGUMENTS` in this process as a shell does that has no terminal.
+
+    Parameters
+    ----------
+    cwd : path, optional
+        Folder to run in.
+    env : dict of str to str, optional
+        Variables beside those of this process.
+    stdin, stdout : path, optional
+        Files that are its streams; by default nothing, and what is printed is kept.
+
+    Returns
+    -------
+    subprocess.CompletedProcess
+        With text that was printed.
+    """
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open(stdin, "rb") as given,
+        open(stdout, "w+b") if stdout else tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        if cwd is not None:
+            patch.chdir(cwd)
+        for name, value in (env or {}).items():
+            patch.setenv(name, value)
+        streams = {"stdin": given, "stdout": out, "stderr": err}
+        for name, file in streams.items():
+            patch.setattr(sys, name, io.TextIOWrapper(file, "utf-8"))
+        status = cli.main([os.fspath(word) for word in arguments])
+        printed = []
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            stream.flush()
+            stream.seek(0)
+            printed.append("" if name == "stdout" and stdout else stream.read())
+            stream.detach()
+        sys.stdin.detach()
+    return subprocess.CompletedProcess(arguments, status, *printed)
+
+
+def pipe(*commands, folder, stdin=os.devnull, stdout=None):
+    """Run commands (sequences of words) in this process one after the other, each reading what the one before wrote; gives the last one.
+
+    What went through stays in the folder only until the next command has read it.
+    """
+    for number, words in enumerate(commands):
+        last = number == len(commands) - 1
+        out = stdout if last else os.path.join(folder, f"piped-{number}.h5")
+        ended = run(*words, cwd=folder, stdin=stdin, stdout=out)
+        if number:
+            os.unlink(stdin)
+        assert ended.returncode == 0 or last, ended.stderr
+        stdin = out
+    return ended
 
 
 def equal_after_kills(folder, arguments, shares):
