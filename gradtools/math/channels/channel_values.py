@@ -31,7 +31,7 @@ QUANTILES = {
 STATISTICS = ("positive", "negative", "zero", "gini", "effective", *QUANTILES)
 
 
-def random_values(rows, n_channels, seed=0):
+def random_values(rows: np.ndarray, n_channels: int, seed: int = 0) -> np.ndarray:
     """
     The control of every ranking: a random value a channel, drawn anew for every image.
 
@@ -56,7 +56,7 @@ def random_values(rows, n_channels, seed=0):
     )
 
 
-def order(values):
+def order(values: np.ndarray) -> np.ndarray:
     """Channels from the largest value to the smallest, (N, C) int; equal ones in the order of their numbers.
 
     References
@@ -66,7 +66,7 @@ def order(values):
     return np.argsort(-np.asarray(values), axis=1, kind="stable")
 
 
-def ranks(values):
+def ranks(values: np.ndarray) -> np.ndarray:
     """Rank of every channel, 1 for the largest value, (N, C) float64; equal ones share the mean of their ranks.
 
     References
@@ -78,7 +78,7 @@ def ranks(values):
     return rankdata(-np.asarray(values, dtype=np.float64), axis=1)
 
 
-def tied(values):
+def tied(values: np.ndarray) -> np.ndarray:
     """Share of the channels whose value another one has too, (N,) float64.
 
     References
@@ -93,7 +93,7 @@ def tied(values):
     return either.mean(axis=1)
 
 
-def correlation(first, second):
+def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Correlation of each row of two arrays, (N,) float64, of ranks Spearman's; NaN where one of them is constant.
 
     References
@@ -105,7 +105,7 @@ def correlation(first, second):
     return np.divide(np.einsum("nc,nc->n", a, b), size, out=np.full(len(a), np.nan), where=size > 0)
 
 
-def spearman(first, second):
+def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Spearman's correlation of each row of two arrays, (N,) float64; NaN where one of them is constant.
 
     References
@@ -115,7 +115,7 @@ def spearman(first, second):
     return correlation(ranks(first), ranks(second))
 
 
-def gini(values):
+def gini(values: np.ndarray) -> np.ndarray:
     """
     Gini coefficient of the sizes |c_k|: 0 where all channels weigh alike, 1 - 1/C where one weighs alone.
 
@@ -138,7 +138,7 @@ def gini(values):
     )
 
 
-def effective_number(values):
+def effective_number(values: np.ndarray) -> np.ndarray:
     """
     Effective number of channels, (sum |c|)^2 / sum c^2: C where all weigh alike, 1 where one weighs alone.
 
@@ -160,7 +160,7 @@ def effective_number(values):
     )
 
 
-def describe(values):
+def describe(values: np.ndarray) -> np.ndarray:
     """
     The distribution of one image's channels, image by image.
 
@@ -184,7 +184,7 @@ def describe(values):
     return np.stack([*shares, gini(values), effective_number(values), *quantiles], axis=1)
 
 
-def bin_edges(limit, bins):
+def bin_edges(limit: float, bins: int) -> np.ndarray:
     """Edges of an odd number of bins from -limit to limit, (bins + 1,) float64: zero lies within the middle one.
 
     References
@@ -195,7 +195,7 @@ def bin_edges(limit, bins):
     return np.linspace(-limit, limit, bins + 1)
 
 
-def histogram(values, edges):
+def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """How many of the values fall into each bin, (bins,) int64; the last one takes its upper edge too.
 
     References

@@ -10,7 +10,7 @@ import numpy as np
 from gradtools.math.pairs.bootstrap import bootstrap_means, interval
 
 
-def step_counts(n_channels, steps):
+def step_counts(n_channels: int, steps: int) -> np.ndarray:
     """
     How many channels have been taken at each step.
 
@@ -32,7 +32,7 @@ def step_counts(n_channels, steps):
     return np.round(np.linspace(0, n_channels, min(steps, n_channels) + 1)).astype(np.int64)
 
 
-def taken(order, counts):
+def taken(order: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     The first channels of every ranking.
 
@@ -56,7 +56,7 @@ def taken(order, counts):
     return place[:, None] < np.asarray(counts)[:, None]
 
 
-def areas(curves, counts):
+def areas(curves: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     Area under curves by the trapezoidal rule, over the share of the channels taken: a mean of the scores.
 
@@ -78,7 +78,7 @@ def areas(curves, counts):
     return ((curves[..., 1:] + curves[..., :-1]) / 2) @ width
 
 
-def shares(values, whole):
+def shares(values: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """
     Scores of every image as shares of its full score.
 
@@ -102,7 +102,9 @@ def shares(values, whole):
     )
 
 
-def means(values, resamples=1000, seed=0):
+def means(
+    values: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Mean over images of every column, and its bootstrap over images.
 
@@ -133,7 +135,9 @@ def means(values, resamples=1000, seed=0):
     return mean, bootstrap_means(values, resamples, seed)
 
 
-def differences(values, replicates):
+def differences(
+    values: np.ndarray, replicates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Paired differences of every two columns, with intervals over images.
 

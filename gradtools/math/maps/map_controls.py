@@ -1,15 +1,25 @@
 """Controls beside the pairs of maps: each map against the mean map of its class's other images, and against the centre."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from gradtools.math.maps.map_metrics import METRICS, MapSettings, pair_block, prepare, rows_of
+from gradtools.math.maps.map_metrics import (
+    METRICS,
+    MapSettings,
+    PreparedMaps,
+    pair_block,
+    prepare,
+    rows_of,
+)
 from gradtools.math.maps.map_pairs import block_length
+from gradtools.math.rows.sliced import Sliced
 
 # Aligned pairs are the diagonals of small blocks: a block of tiny maps costs no more than one pair.
 ALIGNED, ALIGNED_ENTRIES = 32, 2**14
 
 
-def centred_gaussian(size, sd=0.5):
+def centred_gaussian(size: tuple[int, int], sd: float = 0.5) -> np.ndarray:
     """
     A Gaussian in the middle of the map, the photographer's prior.
 
@@ -33,7 +43,14 @@ def centred_gaussian(size, sd=0.5):
     return np.exp(-0.5 * (y[:, None] ** 2 + x**2) / sd**2)
 
 
-def against(maps, reference, metrics=METRICS, settings=MapSettings(), direction="both", block=None):
+def against(
+    maps: Sliced,
+    reference: np.ndarray,
+    metrics: Sequence[str] = METRICS,
+    settings: MapSettings = MapSettings(),
+    direction: str = "both",
+    block: int | None = None,
+) -> dict[str, np.ndarray]:
     """
     Every map against one reference map.
 
@@ -60,17 +77,23 @@ def against(maps, reference, metrics=METRICS, settings=MapSettings(), direction=
     values = {metric: np.empty(len(maps)) for metric in metrics}
     for start in range(0, len(maps), block):
         part = maps[start : start + block]
-        part = prepare(part, metrics, settings, numbers=range(start, start + len(part)))
+        numbers = np.arange(start, start + len(part))
+        others = prepare(part, metrics, settings, numbers=numbers)
         for metric in metrics:
-            values[metric][start : start + block] = pair_block(part, prepared, metric, direction)[
-                :, 0
-            ]
+            with_reference = pair_block(others, prepared, metric, direction)
+            values[metric][start : start + block] = with_reference[:, 0]
     return values
 
 
 def against_mean(
-    maps, groups, metrics=METRICS, settings=MapSettings(), direction="both", block=None, images=None
-):
+    maps: Sliced,
+    groups: np.ndarray,
+    metrics: Sequence[str] = METRICS,
+    settings: MapSettings = MapSettings(),
+    direction: str = "both",
+    block: int | None = None,
+    images: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
     """
     Every map against the mean of the maps of its group's other images.
 
@@ -136,7 +159,9 @@ def _blocks_of_images(members, images, block):
         start = stop
 
 
-def aligned_values(a, b, metrics, direction="both"):
+def aligned_values(
+    a: PreparedMaps, b: PreparedMaps, metrics: Sequence[str], direction: str = "both"
+) -> dict[str, np.ndarray]:
     """
     Map i of one set against map i of the other.
 

@@ -5,6 +5,7 @@ How alike two saliency maps are, for all pairs of two sets at once: CC, SIM, KLD
 without what a metric needs is degenerate: its pairs are NaN, and it is counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,15 +60,20 @@ class MapSettings:
 class PreparedMaps:
     """Arrays (n, ...) by name, what each of n maps brings into its pairs; degenerate (n,) bool by metric."""
 
-    parts: dict
-    degenerate: dict
+    parts: dict[str, np.ndarray]
+    degenerate: dict[str, np.ndarray]
     settings: MapSettings
 
     def __len__(self):
         return len(next(iter(self.degenerate.values())))
 
 
-def prepare(maps, metrics=METRICS, settings=MapSettings(), numbers=None):
+def prepare(
+    maps: np.ndarray,
+    metrics: Sequence[str] = METRICS,
+    settings: MapSettings = MapSettings(),
+    numbers: np.ndarray | None = None,
+) -> PreparedMaps:
     """
     What every map brings into its pairs.
 
@@ -111,7 +117,9 @@ def prepare(maps, metrics=METRICS, settings=MapSettings(), numbers=None):
         raise GradtoolsError(
             f"map {number} holds NaN or infinity: leave that row out, or compute it again"
         )
-    flat, parts, degenerate = constant_maps(rows), {}, {}
+    flat = constant_maps(rows)
+    parts: dict[str, np.ndarray] = {}
+    degenerate: dict[str, np.ndarray] = {}
     for needing, build in BUILDERS:
         wanted = [metric for metric in needing if metric in metrics]
         if wanted:
@@ -121,7 +129,7 @@ def prepare(maps, metrics=METRICS, settings=MapSettings(), numbers=None):
     return PreparedMaps(parts, degenerate, settings)
 
 
-def rows_of(prepared, chosen):
+def rows_of(prepared: PreparedMaps, chosen: slice | np.ndarray) -> PreparedMaps:
     """The prepared maps that a slice or an int array chooses (mathematics#similarity-of-maps)."""
     return PreparedMaps(
         {name: part[chosen] for name, part in prepared.parts.items()},
@@ -130,7 +138,9 @@ def rows_of(prepared, chosen):
     )
 
 
-def pair_block(a, b, metric, direction="both"):
+def pair_block(
+    a: PreparedMaps, b: PreparedMaps, metric: str, direction: str = "both"
+) -> np.ndarray:
     """
     One metric of every pair of two sets of maps.
 

@@ -27,7 +27,7 @@ def _distributions(_maps, rows, flat, settings, wanted):
     return parts, mass == 0
 
 
-def p_log_p(p):
+def p_log_p(p: np.ndarray) -> np.ndarray:
     """Sum of p log p over the last axis, 0 log 0 = 0 (mathematics#similarity-of-maps)."""
     return np.einsum("...p,...p->...", p, np.log(np.maximum(p, np.finfo(np.float64).tiny)))
 
@@ -60,7 +60,7 @@ def _windows(maps, _rows, flat, _settings, _wanted):
     return parts, flat | (parts["window_mean"].shape[1] == 0)
 
 
-def or_one(x):
+def or_one(x: np.ndarray) -> np.ndarray:
     """x with ones in place of zeros, to divide by (mathematics#similarity-of-maps)."""
     return np.where(x == 0, 1, x)
 

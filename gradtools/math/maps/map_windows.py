@@ -1,5 +1,7 @@
 """SSIM of all pairs of two sets of maps: the covariance in a window is an inner product of two patches."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -10,7 +12,7 @@ K1, K2 = 0.01, 0.03
 CACHED = 2**15
 
 
-def window_side(shape):
+def window_side(shape: tuple[int, ...]) -> int:
     """Side of the window: 7 pixels, or the largest odd number that fits the map.
 
     References
@@ -20,7 +22,7 @@ def window_side(shape):
     return min(WINDOW, *(side - 1 + side % 2 for side in shape))
 
 
-def window_statistics(maps):
+def window_statistics(maps: np.ndarray) -> dict[str, np.ndarray]:
     """
     Mean and sample variance of every map in every window that lies inside.
 
@@ -49,7 +51,9 @@ def window_statistics(maps):
     return {"maps": maps, "window_mean": mean, "window_variance": variance}
 
 
-def ssim_block(a, b, data_range):
+def ssim_block(
+    a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], data_range: float
+) -> np.ndarray:
     """
     Mean SSIM of every pair.
 
@@ -77,10 +81,10 @@ def ssim_block(a, b, data_range):
         row = _window_row(a, y, c1, c2)
         other = row if a is b else _window_row(b, y, c1, c2)
         for x in range(0, shape[1], step):
-            total += _ssim_of_windows(
-                *([part[x : x + step] for part in parts] for parts in (row, other)), c1, c2
-            )
-    return total / max(np.prod(shape), 1)
+            cut = slice(x, x + step)
+            windows, others = [part[cut] for part in row], [part[cut] for part in other]
+            total += _ssim_of_windows(windows, others, c1, c2)
+    return total / max(int(np.prod(shape)), 1)
 
 
 def _window_row(part, y, c1, c2):

@@ -17,7 +17,7 @@ STATISTICS = (
 )
 
 
-def picture(maps):
+def picture(maps: np.ndarray) -> np.ndarray:
     """ReLU(1 + map), (M, H, W) float64: what is drawn, before its range becomes 0..255.
 
     References
@@ -27,7 +27,7 @@ def picture(maps):
     return np.maximum(1 + np.asarray(maps, dtype=np.float64), 0)
 
 
-def compare(whole, positive, negative):
+def compare(whole: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """
     What the pictures are, map by map.
 

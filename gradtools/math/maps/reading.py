@@ -4,6 +4,8 @@ Reading saliency maps: raw signed maps of one or several taps become one map an 
 The order is GAM's: ReLU, RSZ, NRM, fusion over the taps, NRM. Bicubic overshoots, so RSZ after NRM would leave [0, 1].
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
@@ -22,7 +24,14 @@ COMPATS = ("cam", "ones")
 PEER_EPS = 1e-7
 
 
-def read_maps(taps, size=None, sign="for", fuse="mean", renorm=True, compat=None):
+def read_maps(
+    taps: Sequence[np.ndarray],
+    size: tuple[int, int] | None = None,
+    sign: str = "for",
+    fuse: str = "mean",
+    renorm: bool = True,
+    compat: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """
     ReLU, RSZ, NRM and fusion of stored maps.
 
@@ -76,7 +85,7 @@ def read_maps(taps, size=None, sign="for", fuse="mean", renorm=True, compat=None
     return (final if renorm else fused), degenerate
 
 
-def unit_range(maps):
+def unit_range(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     NRM: (m - min) / (max - min) of every map; constant maps become zeros.
 
@@ -102,7 +111,7 @@ def unit_range(maps):
     return np.where(flat[:, None, None], 0, (maps - low) / spread), flat
 
 
-def signed_unit(maps):
+def signed_unit(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     One symmetric scale: m / max|m| of every map, so that 0 stays 0; constant maps become zeros.
 
@@ -117,7 +126,7 @@ def signed_unit(maps):
     return np.where(flat[:, None, None], 0, maps / np.where(flat[:, None, None], 1, largest)), flat
 
 
-def constant_maps(maps):
+def constant_maps(maps: np.ndarray) -> np.ndarray:
     """Which maps (M, ...) vary no more than rounding does: (M,) bool (mathematics#reading-maps)."""
     rows = maps.reshape(len(maps), int(np.prod(maps.shape[1:])))
     low, high = rows.min(axis=1, initial=np.inf), rows.max(axis=1, initial=-np.inf)

@@ -6,7 +6,7 @@ import numpy as np
 KEYS_A = -0.75
 
 
-def keys_kernel(t):
+def keys_kernel(t: np.ndarray) -> np.ndarray:
     """
     Keys' cubic convolution kernel.
 
@@ -21,7 +21,7 @@ def keys_kernel(t):
     return np.where(t <= 1, near, np.where(t < 2, far, 0))
 
 
-def resize_matrix(n_in, n_out):
+def resize_matrix(n_in: int, n_out: int) -> np.ndarray:
     """
     The linear map from n_in to n_out samples of one axis.
 
@@ -45,7 +45,7 @@ def resize_matrix(n_in, n_out):
     return matrix
 
 
-def resize(maps, size):
+def resize(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     Resize maps.
 

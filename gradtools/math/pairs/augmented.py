@@ -22,7 +22,7 @@ class Measure:
     count: int
 
 
-def own_cosines(unit, versions):
+def own_cosines(unit: np.ndarray, versions: np.ndarray) -> np.ndarray:
     """
     Cosine of every image with each of its versions.
 
@@ -44,7 +44,7 @@ def own_cosines(unit, versions):
     return np.clip(np.einsum("nd,vnd->vn", unit, versions), -1, 1)
 
 
-def mean_over_images(values, counts):
+def mean_over_images(values: np.ndarray, counts: np.ndarray) -> Measure:
     """
     Mean over the images of what their versions have in the mean.
 
@@ -72,7 +72,9 @@ def mean_over_images(values, counts):
     return Measure(float(means.mean()) if len(means) else np.nan, replicates, int(number.sum()))
 
 
-def own_or_other(unit, own, classes, counts):
+def own_or_other(
+    unit: np.ndarray, own: np.ndarray, classes: np.ndarray, counts: np.ndarray
+) -> Measure:
     """
     AUC of "own version or another image of the same class": the share of (image, version, other image) in which the
     version is more alike to the image than the other image of its class is; ties (to 1e-6) count half.

@@ -25,7 +25,7 @@ FACTORED_ROWS = 2000
 COUNTED_ROWS = 20_000
 
 
-def resample_counts(classes, resamples=1000, seed=0):
+def resample_counts(classes: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """
     Copies of every image in every resample; images are drawn with replacement within their class.
 
@@ -54,7 +54,7 @@ def resample_counts(classes, resamples=1000, seed=0):
     return counts
 
 
-def poisson_counts(start, stop, resamples, seed=0):
+def poisson_counts(start: int, stop: int, resamples: int, seed: int = 0) -> np.ndarray:
     """
     Poisson(1) copies of images start..stop of a data set of any size, probabilities rounded to 2^-16.
 
@@ -82,7 +82,7 @@ def _generator(seed, part):
     return np.random.default_rng([seed, int(part) % 2**32])
 
 
-def compact_rows(rows):
+def compact_rows(rows: np.ndarray) -> np.ndarray:
     """
     Rows of at most N entries with the same inner products, (N, D) -> (N, min(D, N)) where that saves work.
 
@@ -95,10 +95,18 @@ def compact_rows(rows):
     n, d = rows.shape
     if d < 2 * n or n > FACTORED_ROWS:
         return rows
-    return np.ascontiguousarray(np.linalg.qr(rows.T, mode="r").T)
+    triangle = np.asarray(np.linalg.qr(rows.T, mode="r"))
+    return np.ascontiguousarray(triangle.T)
 
 
-def bootstrap_pair_statistics(rows, cell, cell_class, cell_prediction, counts, memory=2**28):
+def bootstrap_pair_statistics(
+    rows: np.ndarray,
+    cell: np.ndarray,
+    cell_class: np.ndarray,
+    cell_prediction: np.ndarray,
+    counts: np.ndarray,
+    memory: int = 2**28,
+) -> np.ndarray:
     """
     Replicates of `pairs.STATISTICS` for an inner-product metric.
 
@@ -162,7 +170,9 @@ def _held(memory, n_cells, d):
     return max(1, memory // (3 * 8 * n_cells * max(d, 1)))
 
 
-def bootstrap_matrix_statistics(matrix, classes, predictions, counts):
+def bootstrap_matrix_statistics(
+    matrix: np.ndarray, classes: np.ndarray, predictions: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
     """
     Replicates from a symmetric similarity or distance matrix: for metrics that are no inner products.
 
@@ -206,7 +216,7 @@ def _matrix_sums(matrix, codes, weights):
     return np.stack(sums), np.stack(pairs)
 
 
-def bootstrap_means(values, resamples=1000, seed=0):
+def bootstrap_means(values: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """
     Replicates of the mean over images of every column.
 
@@ -245,7 +255,7 @@ def _blocks_of_counts(n, resamples, seed):
         )
 
 
-def interval(replicates, level=0.95):
+def interval(replicates: np.ndarray, level: float = 0.95) -> np.ndarray:
     """
     Percentile interval.
 

@@ -5,6 +5,7 @@ The sum over the pairs of a group follows from the sum of its rows, so one pass 
 Cosine and correlation are inner products of rows made unit first.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,9 @@ class CellSums:
     degenerate: int
 
 
-def cells(classes, predictions):
+def cells(
+    classes: np.ndarray, predictions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Number the (class, prediction) pairs that occur.
 
@@ -53,7 +56,9 @@ def cells(classes, predictions):
     return cell.reshape(-1), occurring[:, 0], occurring[:, 1]
 
 
-def cell_sums(blocks, n_cells, metric="cosine"):
+def cell_sums(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]], n_cells: int, metric: str = "cosine"
+) -> CellSums:
     """
     Accumulate what every pair mean needs, in one pass and O(M D) memory.
 
@@ -78,7 +83,8 @@ def cell_sums(blocks, n_cells, metric="cosine"):
     ----------
     mathematics#means-over-pairs
     """
-    sums, shift, first, degenerate = None, 0.0, 0, 0
+    shift: np.ndarray | float = 0.0
+    sums, first, degenerate = None, 0, 0
     squares, counts = np.zeros(n_cells), np.zeros(n_cells, dtype=np.int64)
     for rows, cell in blocks:
         if sums is None:
@@ -116,7 +122,9 @@ def _add_rows(sums, squares, counts, rows, code, metric, shift, first):
     return int(np.count_nonzero((code >= 0) & ~keep))
 
 
-def scaled_rows(rows, cell, metric, first=0, shift=0.0):
+def scaled_rows(
+    rows: np.ndarray, cell: np.ndarray, metric: str, first: int = 0, shift: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Rows and the factors that make them what the metric multiplies: x_i = scale_i * rows_i.
 

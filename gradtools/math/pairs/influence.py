@@ -5,13 +5,14 @@ A replicate is value + sum (c_i - 1) psi_i, psi_i the derivative by the weight o
 over the rows and no sums per resample, so the number of resamples is not bounded by memory.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from gradtools.math.pairs.bootstrap import poisson_counts
-from gradtools.math.pairs.group_sums import scaled_rows
+from gradtools.math.pairs.group_sums import CellSums, scaled_rows
 from gradtools.math.pairs.pair_means import (
     EFFECTS,
     STATISTICS,
@@ -25,7 +26,7 @@ from gradtools.math.pairs.pair_means import (
 COUNTED_ROWS = 1024
 
 
-def linear_replicates(value, influence, counts):
+def linear_replicates(value: np.ndarray, influence: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     Replicates to first order: value (S,) + (counts (B, N) - 1) @ influence (N, S) -> (B, S).
 
@@ -41,8 +42,14 @@ def linear_replicates(value, influence, counts):
 
 
 def bootstrap_pair_statistics_streamed(
-    blocks, totals, cell_class, cell_prediction, resamples=1000, seed=0, metric="cosine"
-):
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+    totals: CellSums,
+    cell_class: np.ndarray,
+    cell_prediction: np.ndarray,
+    resamples: int = 1000,
+    seed: int = 0,
+    metric: str = "cosine",
+) -> np.ndarray:
     """
     Replicates of `pairs.STATISTICS` for data sets of any size, with Poisson(1) counts, centred within each class.
 

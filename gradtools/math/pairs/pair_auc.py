@@ -6,11 +6,13 @@ those of the definition and not of rounding, and counts per step give the exact 
 credit for ties. Strata: all pairs, pairs of equal prediction, pairs of unequal prediction.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradtools.math.pairs.pair_means import ratio, row_block_pairs
+from gradtools.math.rows.sliced import Sliced
 from gradtools.math.rows.vectors import product_block
 
 STRATA = ("all", "same_prediction", "other_prediction")
@@ -38,7 +40,13 @@ class PairAUC:
     error: np.ndarray
 
 
-def pair_auc(rows, classes, predictions, metric="cosine", block=1024):
+def pair_auc(
+    rows: Sliced,
+    classes: np.ndarray,
+    predictions: np.ndarray,
+    metric: str = "cosine",
+    block: int = 1024,
+) -> PairAUC:
     """
     AUC of the similarity of a pair as score for "same class".
 
@@ -71,7 +79,7 @@ def pair_auc(rows, classes, predictions, metric="cosine", block=1024):
     return _auc_of_histogram(_histogram(pairs, top), binned=not bounded)
 
 
-def score_step(rows, n, metric, block=1024):
+def score_step(rows: Sliced, n: int, metric: str, block: int = 1024) -> float:
     """The width of one step of the scores: 1e-6 for cosine and correlation, else a share of the largest they can be.
 
     References
@@ -86,7 +94,9 @@ def score_step(rows, n, metric, block=1024):
     return (bound or 1.0) / (SORTED_STEPS if n <= SORTED_ROWS else HISTOGRAM_STEPS)
 
 
-def scored_pairs(rows, classes, predictions, metric, step, block):
+def scored_pairs(
+    rows: Sliced, classes: np.ndarray, predictions: np.ndarray, metric: str, step: float, block: int
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """
     Yield i, j, scores (n, m) int64 in whole steps, kind (n, m) int64, over blocks of the upper triangle.
 
@@ -149,7 +159,13 @@ def _auc_of_histogram(histogram, binned=False):
     return PairAUC(*map(np.array, zip(*rows)))
 
 
-def pair_auc_influence(rows, classes, predictions, metric="cosine", block=1024):
+def pair_auc_influence(
+    rows: Sliced,
+    classes: np.ndarray,
+    predictions: np.ndarray,
+    metric: str = "cosine",
+    block: int = 1024,
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Derivative of the pair AUC by the weight of each image, at weight 1.
 

@@ -23,7 +23,14 @@ COLUMNS, CACHED_PAIRS = 16, 2**14
 WORK = 5 * 10**8
 
 
-def bootstrap_pair_auc(rows, classes, predictions, counts, metric="cosine", work=WORK):
+def bootstrap_pair_auc(
+    rows: np.ndarray,
+    classes: np.ndarray,
+    predictions: np.ndarray,
+    counts: np.ndarray,
+    metric: str = "cosine",
+    work: int = WORK,
+) -> tuple[np.ndarray, bool]:
     """
     Replicates of the pair AUC; copies of one image are not paired with themselves.
 

@@ -8,7 +8,7 @@ from gradtools.math.rows.vectors import product_block
 QUANTILES = {"quantile_05": 0.05, "median": 0.5, "quantile_95": 0.95}
 
 
-def spread(rows, metric):
+def spread(rows: np.ndarray, metric: str) -> tuple[dict[str, float], tuple[int, int]]:
     """
     Quantiles over all unordered pairs, and the most alike pair.
 
@@ -39,7 +39,9 @@ def spread(rows, metric):
     )
 
 
-def shuffled_spread(rows, metric, shuffles, seed=0):
+def shuffled_spread(
+    rows: np.ndarray, metric: str, shuffles: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Mean and most alike pair where the dimensions of every row are shuffled by themselves: only its values are left.
 
@@ -58,16 +60,17 @@ def shuffled_spread(rows, metric, shuffles, seed=0):
     ----------
     mathematics#distribution-of-all-pairs
     """
-    random, found = np.random.default_rng(seed), []
+    random, drawn = np.random.default_rng(seed), []
     of_pairs = np.triu_indices(len(rows), 1)
     for _ in range(shuffles):
         shuffled = random.permuted(rows, axis=1)
         values = product_block(shuffled, shuffled, metric)[of_pairs]
-        found.append((values.mean(), values.min() if metric == "euclidean" else values.max()))
-    return tuple(np.array(found).reshape(-1, 2).T)
+        drawn.append((values.mean(), values.min() if metric == "euclidean" else values.max()))
+    mean, most_alike = np.array(drawn).reshape(-1, 2).T
+    return mean, most_alike
 
 
-def rank_agreement(rows, others):
+def rank_agreement(rows: np.ndarray, others: np.ndarray) -> float:
     """
     Spearman correlation of the cosines of all unordered pairs of two sets of rows ((n, D) float64 unit rows each); NaN where all of one are equal.
 

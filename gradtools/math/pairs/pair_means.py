@@ -5,11 +5,14 @@ The sum over the pairs of a group is (|S_g|^2 - sum |x|^2) / 2, S_g the sum of i
 an image in a resample: copies are never paired with themselves (mathematics#bootstrap-over-images).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
+from gradtools.math.pairs.group_sums import CellSums
+from gradtools.math.rows.sliced import Sliced
 from gradtools.math.rows.vectors import prepared_rows, product_block
 
 STATISTICS = (
@@ -26,6 +29,7 @@ STATISTICS = (
     "prediction_effect",
 )
 
+Sums = tuple[np.ndarray, np.ndarray]  # over the pairs of a grouping, and how many they are
 EFFECTS = {
     "label_effect": ("same_class_same_prediction", "other_class_same_prediction"),
     "prediction_effect": ("same_class_same_prediction", "same_class_other_prediction"),
@@ -40,7 +44,9 @@ class PairMean:
     pairs: int
 
 
-def pair_statistics(totals, cell_class, cell_prediction, metric="cosine"):
+def pair_statistics(
+    totals: CellSums, cell_class: np.ndarray, cell_prediction: np.ndarray, metric: str = "cosine"
+) -> dict[str, PairMean]:
     """
     Every mean over pairs by class and prediction, from the sums of the cells.
 
@@ -67,7 +73,7 @@ def pair_statistics(totals, cell_class, cell_prediction, metric="cosine"):
     return named(values[0], pairs[0])
 
 
-def named(values, pairs):
+def named(values: np.ndarray, pairs: np.ndarray) -> dict[str, PairMean]:
     """One row of `STATISTICS` values and pair counts as a dict of PairMean.
 
     References
@@ -78,8 +84,14 @@ def named(values, pairs):
 
 
 def table_of_cells(
-    sums, squares, weight, weight_squares, cell_class, cell_prediction, metric="cosine"
-):
+    sums: np.ndarray,
+    squares: np.ndarray,
+    weight: np.ndarray,
+    weight_squares: np.ndarray,
+    cell_class: np.ndarray,
+    cell_prediction: np.ndarray,
+    metric: str = "cosine",
+) -> tuple[np.ndarray, np.ndarray]:
     """
     The statistics of B weightings of the images at once.
 
@@ -111,7 +123,7 @@ def table_of_cells(
     return table_of_groupings(by_class, *others)
 
 
-def gathered(codes, part):
+def gathered(codes: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Sum an (M, ...) array over equal codes (M,), ascending: (G, ...).
 
     References
@@ -134,7 +146,9 @@ def _pair_sums(sums, squares, weight, weight_squares, metric):
     return np.where(pairs > 0, sums_over_pairs, 0), pairs
 
 
-def table_of_groupings(by_class, by_prediction, by_cell, over_all):
+def table_of_groupings(
+    by_class: Sums, by_prediction: Sums, by_cell: Sums, over_all: Sums
+) -> tuple[np.ndarray, np.ndarray]:
     """
     The statistics from (pair sum, pair count) of four groupings: by_class (G, B) each, the others (B,) each.
 
@@ -145,17 +159,21 @@ def table_of_groupings(by_class, by_prediction, by_cell, over_all):
     mathematics#class-x-prediction
     """
     of_classes = np.stack([part.sum(axis=0) for part in by_class])
-    by_kind = kinds_of_pairs(of_classes, *map(np.stack, (by_prediction, by_cell, over_all)))
+    stacked = (np.stack(part) for part in (by_prediction, by_cell, over_all))
+    by_kind = kinds_of_pairs(of_classes, *stacked)
     values = {name: ratio(*q) for name, q in by_kind.items()}
     pairs = {name: q[1] for name, q in by_kind.items()}
     values["within_macro"], pairs["within_macro"] = _mean_of_classes(*by_class), pairs["within"]
     for effect, (one, other) in EFFECTS.items():
         values[effect] = values[one] - values[other]
         pairs[effect] = np.minimum(pairs[one], pairs[other])
-    return tuple(np.stack([part[name] for name in STATISTICS], axis=-1) for part in (values, pairs))
+    in_order = [np.stack([part[name] for name in STATISTICS], axis=-1) for part in (values, pairs)]
+    return in_order[0], in_order[1]
 
 
-def kinds_of_pairs(c, p, cp, total):
+def kinds_of_pairs(
+    c: np.ndarray, p: np.ndarray, cp: np.ndarray, total: np.ndarray
+) -> dict[str, np.ndarray]:
     """
     Whatever adds up over pairs, by kind of pair, from its sums over pairs within classes, predictions, cells, and all.
 
@@ -176,7 +194,7 @@ def kinds_of_pairs(c, p, cp, total):
     }
 
 
-def ratio(numerator, denominator):
+def ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
     """numerator / denominator, NaN where the denominator is not positive.
 
     References
@@ -192,7 +210,13 @@ def _mean_of_classes(sums, pairs):
     return ratio(np.where(pairs > 0, ratio(sums, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
 
 
-def pair_statistics_streamed(rows, classes, predictions, metric="euclidean", block=1024):
+def pair_statistics_streamed(
+    rows: Sliced,
+    classes: np.ndarray,
+    predictions: np.ndarray,
+    metric: str = "euclidean",
+    block: int = 1024,
+) -> dict[str, PairMean]:
     """
     The same statistics for a metric that is no inner product, over blocks of the pair matrix.
 
@@ -233,7 +257,9 @@ def pair_statistics_streamed(rows, classes, predictions, metric="euclidean", blo
     return named(values[0], pairs[0])
 
 
-def row_block_pairs(rows, n, metric, block):
+def row_block_pairs(
+    rows: Sliced, n: int, metric: str, block: int
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """Yield (i, j, rows from i, rows from j), i <= j, for every block of the upper triangle of the pair matrix.
 
     References

@@ -31,7 +31,13 @@ class Permutation:
     movable: int
 
 
-def permutation_label_effect(rows, classes, predictions, permutations=1000, seed=0):
+def permutation_label_effect(
+    rows: np.ndarray,
+    classes: np.ndarray,
+    predictions: np.ndarray,
+    permutations: int = 1000,
+    seed: int = 0,
+) -> Permutation:
     """
     Test the label effect given the same prediction: labels are shuffled among images of equal prediction.
 
@@ -54,7 +60,9 @@ def permutation_label_effect(rows, classes, predictions, permutations=1000, seed
     return _test(rows, np.asarray(classes), np.asarray(predictions), permutations, seed, _effect)
 
 
-def permutation_within(rows, classes, permutations=1000, seed=0):
+def permutation_within(
+    rows: np.ndarray, classes: np.ndarray, permutations: int = 1000, seed: int = 0
+) -> Permutation:
     """
     Test the mean over same-class pairs: labels are shuffled freely. Parameters and result as above.
 

@@ -13,7 +13,7 @@ from gradtools.math.rows.vectors import centred_rows
 NORMALISATIONS = ("post", "raw", "gauge")
 
 
-def normalised(rows, how, mean_row=None):
+def normalised(rows: np.ndarray, how: str, mean_row: np.ndarray | None = None) -> np.ndarray:
     """
     Rows as they are compared.
 

@@ -26,13 +26,13 @@ class Decoding:
     shuffled_balanced: np.ndarray
 
     @property
-    def p(self):
+    def p(self) -> float:
         """(1 + number of shuffles at least as balanced-accurate) / (1 + R), float."""
         reached = np.count_nonzero(self.shuffled_balanced >= self.balanced.mean() - 1e-12)
         return (1 + reached) / (1 + len(self.shuffled_balanced))
 
 
-def without_direction(rows, directions):
+def without_direction(rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """
     Rows less their projection on a direction each.
 
@@ -57,13 +57,13 @@ def without_direction(rows, directions):
     return rest
 
 
-def decodable(labels, folds=FOLDS):
+def decodable(labels: np.ndarray, folds: int = FOLDS) -> np.ndarray:
     """Images of labels that every fold has one of, (n,) bool (mathematics#linear-probe)."""
     names, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return (sizes >= folds)[codes] if len(names) else np.zeros(0, bool)
 
 
-def contested(labels, predictions, folds=FOLDS):
+def contested(labels: np.ndarray, predictions: np.ndarray, folds: int = FOLDS) -> np.ndarray:
     """Images whose prediction has at least two labels, among labels that every fold has one of, (n,) bool.
 
     References
@@ -84,7 +84,14 @@ def contested(labels, predictions, folds=FOLDS):
         keep = kept
 
 
-def decode(rows, labels, strata=None, shuffles=10, seed=0, folds=FOLDS):
+def decode(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    strata: np.ndarray | None = None,
+    shuffles: int = 10,
+    seed: int = 0,
+    folds: int = FOLDS,
+) -> Decoding:
     """
     Cross-validated accuracy of a logistic regression on standardised rows.
 
@@ -121,11 +128,11 @@ def decode(rows, labels, strata=None, shuffles=10, seed=0, folds=FOLDS):
         )
     rng = np.random.default_rng(seed)
     found = _folds(rows, labels, seed, folds)
-    shuffled = [
+    chance = [
         _folds(rows, _shuffled(labels, strata, rng), seed, folds).mean(axis=1)
         for _ in range(shuffles)
     ]
-    shuffled = np.array(shuffled).reshape(shuffles, 2)
+    shuffled = np.array(chance).reshape(shuffles, 2)
     return Decoding(found[0], found[1], shuffled[:, 0], shuffled[:, 1])
 
 

@@ -13,7 +13,7 @@ SAFE_NORM = (1e-140, 1e140)
 NEAR = 1e-4
 
 
-def row_norms(x, first=0):
+def row_norms(x: np.ndarray, first: int = 0) -> np.ndarray:
     """
     Euclidean norm of every row.
 
@@ -51,7 +51,7 @@ def row_norms(x, first=0):
     return norms
 
 
-def centred_rows(x):
+def centred_rows(x: np.ndarray) -> np.ndarray:
     """Rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64).
 
     References
@@ -68,7 +68,7 @@ def centred_rows(x):
     return centred
 
 
-def unit_rows(x):
+def unit_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     Rows scaled to length 1.
 
@@ -96,7 +96,7 @@ def unit_rows(x):
     return x / np.where(degenerate, 1, norms)[:, None], degenerate
 
 
-def centred_unit_rows(x):
+def centred_unit_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     Rows centred over D, then scaled to length 1: their inner products are Pearson correlations.
 
@@ -111,7 +111,7 @@ def centred_unit_rows(x):
     return unit_rows(centred_rows(x))
 
 
-def prepared_rows(x, metric):
+def prepared_rows(x: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """
     Rows of which the metric is the plain inner product (for euclidean and dot: the rows themselves).
 
@@ -141,7 +141,7 @@ def prepared_rows(x, metric):
     return x, np.zeros(len(x), dtype=bool)
 
 
-def similarity_block(a, b, metric):
+def similarity_block(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
     """
     One block of a similarity (or, for euclidean, distance) matrix.
 
@@ -165,7 +165,7 @@ def similarity_block(a, b, metric):
     return product_block(a, b, metric)
 
 
-def product_block(a, b, metric):
+def product_block(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
     """`similarity_block` of rows that `prepared_rows` has already been given.
 
     References

@@ -28,7 +28,7 @@ class Alignment:
     debiased: float
 
 
-def of_grams(k, l):  # noqa: E741 (Kornblith's letters)
+def of_grams(k: np.ndarray, l: np.ndarray) -> Alignment:  # noqa: E741 (Kornblith's letters)
     """
     CKA of two Gram matrices of inner products, (n, n) each.
 
@@ -65,7 +65,7 @@ def _aligned(kl, kk, ll):
     return ratio(kl, np.sqrt(np.maximum(kk, 0) * np.maximum(ll, 0)))
 
 
-def bootstrap_debiased(k, l, counts):  # noqa: E741
+def bootstrap_debiased(k: np.ndarray, l: np.ndarray, counts: np.ndarray) -> np.ndarray:  # noqa: E741
     """
     Debiased CKA of resampled samples.
 

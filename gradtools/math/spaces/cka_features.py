@@ -5,6 +5,7 @@ With centred rows every row of K = X X' sums to 0, so sums over the Gram matrice
 p = diag K, q = diag L (Kornblith et al. 2019, eq. 3; definitions in `cka`).
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,9 @@ class Cross:
     y_by_p: np.ndarray
 
 
-def of_rows(passes):
+def of_rows(
+    passes: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
+) -> tuple[cka.Alignment, np.ndarray]:
     """
     CKA of two feature matrices that are read in blocks.
 

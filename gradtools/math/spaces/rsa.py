@@ -10,6 +10,7 @@ N. Kriegeskorte, M. Mur, P. Bandettini, Representational similarity analysis, Fr
 N. Mantel, The detection of disease clustering and a generalized regression approach, Cancer Research 27 (1967).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +35,14 @@ class RowSums:
     weight: np.ndarray
 
 
-def off_diagonal(matrix):
+def off_diagonal(matrix: np.ndarray) -> np.ndarray:
     """A copy of a square matrix with a diagonal of zeros, float64 (mathematics#rsa)."""
     matrix = np.array(matrix, dtype=np.float64)
     np.fill_diagonal(matrix, 0)
     return matrix
 
 
-def row_sums(blocks, n):
+def row_sums(blocks: Iterable[tuple[np.ndarray, np.ndarray]], n: int) -> RowSums:
     """
     Sums of two matrices that come in blocks of rows.
 
@@ -68,10 +69,11 @@ def row_sums(blocks, n):
             + [np.einsum("ij,ij->i", *two) for two in ((a, a), (b, b), (a, b))]
         )
         start += len(a)
-    return RowSums(*(np.concatenate(part) for part in zip(*parts)), np.full(n, n - 1.0))
+    columns = [np.concatenate(part) for part in zip(*parts)]
+    return RowSums(*[*columns, np.full(n, n - 1.0)])
 
 
-def resampled_sums(a, b, counts):
+def resampled_sums(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> RowSums:
     """`RowSums` of (B, n) arrays under copies (B, n) of every sample; a, b (n, n) from `off_diagonal`.
 
     References
@@ -79,13 +81,11 @@ def resampled_sums(a, b, counts):
     mathematics#rsa
     """
     weights = np.asarray(counts, dtype=np.float64)
-    return RowSums(
-        *(weights @ matrix for matrix in (a, b, a * a, b * b, a * b)),
-        weights.sum(axis=1, keepdims=True) - weights,
-    )
+    sums = [weights @ matrix for matrix in (a, b, a * a, b * b, a * b)]
+    return RowSums(*[*sums, weights.sum(axis=1, keepdims=True) - weights])
 
 
-def pearson(sums, counts=1.0):
+def pearson(sums: RowSums, counts: np.ndarray | float = 1.0) -> np.ndarray:
     """
     Pearson's correlation over all pairs.
 
@@ -110,7 +110,7 @@ def pearson(sums, counts=1.0):
     return _correlation(*total.values())
 
 
-def row_pearson(sums):
+def row_pearson(sums: RowSums) -> np.ndarray:
     """Correlation of each sample's row in a with its row in b, (..., n): what stays of its relations to the others.
 
     References
@@ -130,7 +130,7 @@ def _correlation(a, b, aa, bb, ab, weight):
     return np.clip(ratio(ab - a * b, np.sqrt(variances[0] * variances[1])), -1, 1)
 
 
-def influence(sums):
+def influence(sums: RowSums) -> np.ndarray:
     """
     Derivatives of Pearson's correlation by the number of copies of each sample, (n,), where all are 1.
 
@@ -152,7 +152,7 @@ def influence(sums):
     ) / scale
 
 
-def triangle(matrix):
+def triangle(matrix: np.ndarray) -> np.ndarray:
     """Values of the pairs i < j, (n (n - 1) / 2,), of an (n, n) matrix (mathematics#rsa)."""
     return matrix[np.triu_indices(len(matrix), 1)]
 
@@ -177,7 +177,7 @@ def stepped(matrix: np.ndarray, metric: str) -> np.ndarray:
     return np.rint(matrix * (SORTED_STEPS / largest)) if largest > 0 else matrix
 
 
-def ranked(matrix):
+def ranked(matrix: np.ndarray) -> np.ndarray:
     """(n, n) matrix of the average ranks of the pairs, from 1, with a diagonal of zeros.
 
     References
@@ -192,7 +192,7 @@ def ranked(matrix):
     return ranks + ranks.T
 
 
-def bootstrap_spearman(a, b, counts):
+def bootstrap_spearman(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     Spearman's correlation of resampled samples: ranks are those among the resampled pairs, each with weight c_i c_j.
 
@@ -211,14 +211,13 @@ def bootstrap_spearman(a, b, counts):
     """
     i, j = np.triu_indices(len(a), 1)
     ranks = [_Ranks(matrix[i, j]) for matrix in (a, b)]
-    found = np.empty(len(counts))
+    replicates = np.empty(len(counts))
     for place, copies in enumerate(np.asarray(counts, dtype=np.float64)):
         weights = copies[i] * copies[j]
         x, y = (side.weighted(weights) for side in ranks)
-        found[place] = _correlation(
-            *(np.dot(weights, value) for value in (x, y, x * x, y * y, x * y)), weights.sum()
-        )
-    return found
+        sums = [np.dot(weights, value) for value in (x, y, x * x, y * y, x * y)]
+        replicates[place] = _correlation(*[*sums, weights.sum()])
+    return replicates
 
 
 class _Ranks:
@@ -236,7 +235,9 @@ class _Ranks:
         return (rank - weights.sum() / 2)[self.tied]
 
 
-def mantel(a, b, permutations=1000, seed=0):
+def mantel(
+    a: np.ndarray, b: np.ndarray, permutations: int = 1000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Mantel's test: is the correlation of two matrices more than samples in any order would give?
 
@@ -274,7 +275,7 @@ def _standardised(matrix):
     return off_diagonal((matrix - pairs.mean()) / spread)
 
 
-def p_value(observed, null):
+def p_value(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """(1 + #(null >= observed)) / (1 + permutations) of each statistic ((m,), (B, m) -> (m,)); NaN where it does not exist.
 
     References

@@ -1,9 +1,13 @@
 """Path lengths between the nodes of a taxonomy, and how well a tree of samples keeps to them (mathematics#taxonomies)."""
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 
 
-def path_lengths(edges, wanted):
+def path_lengths(
+    edges: Sequence[tuple[Hashable, Hashable]], wanted: Sequence[Hashable]
+) -> np.ndarray:
     """
     Number of edges on the shortest way between nodes that goes up to a common ancestor and down again.
 
@@ -29,12 +33,12 @@ def path_lengths(edges, wanted):
     WordNet's path length: T. Pedersen et al., WordNet::Similarity, 2004.
     mathematics#taxonomies
     """
-    parents = {}
+    parents: dict[Hashable, set[Hashable]] = {}
     for child, parent in edges:
         parents.setdefault(child, set()).add(parent)
         parents.setdefault(parent, set())
     above = [_ancestors(node, parents) for node in wanted]
-    members = {}
+    members: dict[Hashable, list[tuple[int, int]]] = {}
     for place, found in enumerate(above):
         for node, steps in found.items():
             members.setdefault(node, []).append((place, steps))

@@ -8,7 +8,7 @@ COLOURED_SHARE = 0.7  # scipy's default threshold of the colours, as a share of 
 PUBLISHED_THRESHOLD = 2.0  # of the blog post
 
 
-def leaves(merges, node=None):
+def leaves(merges: np.ndarray, node: int | None = None) -> np.ndarray:
     """
     Leaves of a cluster from one end of the picture to the other.
 
@@ -37,7 +37,7 @@ def leaves(merges, node=None):
     return np.array(found)
 
 
-def joins(merges):
+def joins(merges: np.ndarray) -> np.ndarray:
     """Height at which each leaf and the next one in leaf order join, (N-1,) float64; with the order they are the whole tree.
 
     References
@@ -55,7 +55,7 @@ def joins(merges):
     return heights
 
 
-def cut(merges, k=None, height=None):
+def cut(merges: np.ndarray, k: int | None = None, height: float | None = None) -> np.ndarray:
     """
     Clusters of a tree.
 
@@ -80,16 +80,18 @@ def cut(merges, k=None, height=None):
     ----------
     mathematics#linkage-and-cuts
     """
-    roots = cluster_nodes(
-        merges, len(merges) + 1 - merged_below(merges, height) if k is None else k
-    )
+    if k is None:
+        if height is None:
+            raise ValueError("cut needs k or a height")
+        k = len(merges) + 1 - merged_below(merges, height)
+    roots = cluster_nodes(merges, k)
     labels = np.empty(len(merges) + 1, np.int32)
     for number, node in enumerate(roots):
         labels[leaves(merges, node)] = number
     return labels
 
 
-def merged_below(merges, height):
+def merged_below(merges: np.ndarray, height: float) -> int:
     """Number of merges at a height or below it (int).
 
     References
@@ -99,7 +101,7 @@ def merged_below(merges, height):
     return int(np.searchsorted(merges[:, 2], height, side="right"))
 
 
-def cluster_nodes(merges, k):
+def cluster_nodes(merges: np.ndarray, k: int) -> list[int]:
     """The clusters (list of int) that are left when the last k - 1 merges are undone, in leaf order.
 
     References
@@ -121,7 +123,7 @@ def cluster_nodes(merges, k):
     return found
 
 
-def threshold(merges, on="rows"):
+def threshold(merges: np.ndarray, on: str = "rows") -> float:
     """
     Height below which clusters have colours, and which cuts, unless one is asked for.
 
@@ -143,7 +145,7 @@ def threshold(merges, on="rows"):
     return lowest + COLOURED_SHARE * (highest - lowest) if on == "rows" else PUBLISHED_THRESHOLD
 
 
-def around(merges, leaf, least=2):
+def around(merges: np.ndarray, leaf: int, least: int = 2) -> tuple[np.ndarray, float]:
     """
     The smallest cluster around a leaf.
 
@@ -176,7 +178,7 @@ def around(merges, leaf, least=2):
     return leaves(merges, node), height
 
 
-def top(merges, k):
+def top(merges: np.ndarray, k: int) -> np.ndarray:
     """
     The tree above a cut: its leaves are the k clusters in leaf order.
 

@@ -22,7 +22,9 @@ ORDERS = ("optimal", "none")
 ROUNDING = 1e-5  # of stored float32: eigenvalues, asymmetry, and what a similarity may exceed 1 by
 
 
-def distances(rows, metric="euclidean", method="ward", on="rows"):
+def distances(
+    rows: np.ndarray, metric: str = "euclidean", method: str = "ward", on: str = "rows"
+) -> np.ndarray:
     """
     What a linkage is made from: the distance of every pair of rows.
 
@@ -45,7 +47,9 @@ def distances(rows, metric="euclidean", method="ward", on="rows"):
     return distances_from_matrix(vectors.similarity_block(rows, rows, metric), metric, method, on)
 
 
-def distances_from_matrix(matrix, metric="cosine", method="ward", on="rows"):
+def distances_from_matrix(
+    matrix: np.ndarray, metric: str = "cosine", method: str = "ward", on: str = "rows"
+) -> np.ndarray:
     """
     The same from the matrix of all pairs.
 
@@ -149,7 +153,7 @@ def _check(matrix, metric, method, on):
         )
 
 
-def linkage(condensed, method="ward", order="optimal"):
+def linkage(condensed: np.ndarray, method: str = "ward", order: str = "optimal") -> np.ndarray:
     """
     Merge the two nearest clusters until one is left.
 
@@ -178,7 +182,7 @@ def linkage(condensed, method="ward", order="optimal"):
     return arranged(merges, optimal_order(merges, condensed)) if order == "optimal" else merges
 
 
-def cophenetic(merges, condensed):
+def cophenetic(merges: np.ndarray, condensed: np.ndarray) -> float:
     """
     Cophenetic correlation: Pearson's r, over all pairs, of the distance and the height at which the two join.
 

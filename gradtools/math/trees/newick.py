@@ -1,7 +1,11 @@
 """A tree in the Newick format, which programs for trees read (https://phylipweb.github.io/phylip/newick_doc.html)."""
 
+from collections.abc import Sequence
 
-def newick(merges, names):
+import numpy as np
+
+
+def newick(merges: np.ndarray, names: Sequence[str]) -> str:
     """
     A tree as one line of Newick.
 
@@ -23,7 +27,8 @@ def newick(merges, names):
     """
     n = len(merges) + 1
     heights = [0.0] * n + [float(height) for height in merges[:, 2]]
-    parts, waiting = [], [(2 * n - 2, "")]
+    parts: list[str] = []
+    waiting: list[tuple[int | None, str]] = [(2 * n - 2, "")]
     while waiting:
         node, after = waiting.pop()
         if node is None:
@@ -38,7 +43,7 @@ def newick(merges, names):
     return "".join(parts) + ";\n"
 
 
-def quoted(name):
+def quoted(name: str) -> str:
     """A name as a quoted label; a line break, which no label may hold, becomes a blank.
 
     References

@@ -13,7 +13,7 @@ from gradtools.math.trees.cutting import leaves
 BLOCK_ENTRIES = 1 << 18  # of sums of which minima are taken at once: they stay in the cache
 
 
-def optimal_order(merges, condensed):
+def optimal_order(merges: np.ndarray, condensed: np.ndarray) -> np.ndarray:
     """
     The order with the least sum of distances between neighbours, of all 2^(N-1) that turning clusters round allows.
 
@@ -136,7 +136,7 @@ def _larger_first(merges, order):
     return keys[first] <= keys[1 - first]
 
 
-def arranged(merges, order):
+def arranged(merges: np.ndarray, order: np.ndarray) -> np.ndarray:
     """The same tree with the children of each cluster in the order of the leaves ((N-1, 4) array).
 
     References

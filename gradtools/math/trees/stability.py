@@ -1,6 +1,7 @@
 """Do the clusters of a tree come back when other dimensions are drawn? And would they if there were nothing to find?"""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -24,8 +25,14 @@ class Stability:
 
 
 def stability(
-    rows, distances_of, labels, method="ward", resamples=10, seed=0, advance=lambda n: None
-):
+    rows: np.ndarray,
+    distances_of: Callable[[np.ndarray], np.ndarray],
+    labels: np.ndarray,
+    method: str = "ward",
+    resamples: int = 10,
+    seed: int = 0,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Stability:
     """
     Cut trees of drawn dimensions into as many clusters, and compare.
 
@@ -84,7 +91,9 @@ def stability(
     )
 
 
-def shuffled_cophenetic(condensed, method="ward", repeats=10, seed=0):
+def shuffled_cophenetic(
+    condensed: np.ndarray, method: str = "ward", repeats: int = 10, seed: int = 0
+) -> np.ndarray:
     """Cophenetic correlations (B,) of trees of the same distances between other pairs: the control where there are no rows.
 
     References
@@ -97,7 +106,7 @@ def shuffled_cophenetic(condensed, method="ward", repeats=10, seed=0):
     return np.array([cophenetic(linkage(other, method, "none"), other) for other in shuffles])
 
 
-def jaccard(labels, others):
+def jaccard(labels: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
     For each cluster the largest Jaccard index |A and B| / |A or B| with one of another labelling.
 

@@ -5,6 +5,8 @@ Maps are taken group by group. A weighting of the images, all ones or a resample
 copies of one image are not paired with each other.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from gradtools.math.maps.map_metrics import METRICS, MapSettings, pair_block, prepare
@@ -17,21 +19,22 @@ from gradtools.math.maps.map_pairs.means import (
     summary,
     unordered,
 )
+from gradtools.math.rows.sliced import Sliced
 
 __all__ = ["STATISTICS", "MapPairs", "block_length", "matrix_rows", "within_groups"]
 
 
 def within_groups(
-    maps,
-    groups,
-    metrics=METRICS,
-    settings=MapSettings(),
-    counts=None,
-    between=False,
-    block=None,
-    images=None,
-    predictions=None,
-):
+    maps: Sliced,
+    groups: np.ndarray,
+    metrics: Sequence[str] = METRICS,
+    settings: MapSettings = MapSettings(),
+    counts: np.ndarray | None = None,
+    between: bool = False,
+    block: int | None = None,
+    images: np.ndarray | None = None,
+    predictions: np.ndarray | None = None,
+) -> dict[str, MapPairs]:
     """
     Mean of every metric over the unordered pairs of maps within groups.
 
@@ -113,7 +116,12 @@ def within_groups(
     }
 
 
-def matrix_rows(maps, metrics=METRICS, settings=MapSettings(), block=None):
+def matrix_rows(
+    maps: Sliced,
+    metrics: Sequence[str] = METRICS,
+    settings: MapSettings = MapSettings(),
+    block: int | None = None,
+) -> Callable[[int, int], dict[str, np.ndarray]]:
     """
     The whole matrix of every metric, some rows at a time.
 

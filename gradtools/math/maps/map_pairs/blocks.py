@@ -1,19 +1,23 @@
 """Maps in blocks: prepared a few at a time, and the tiles of the pairs that two blocks make."""
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from gradtools.math.maps.map_metrics import prepare, rows_of
+from gradtools.math.maps.map_metrics import MapSettings, PreparedMaps, prepare, rows_of
+from gradtools.math.rows.sliced import Sliced
 
 # Bytes that prepared maps may take together, and the arrays as large as a map that one is prepared into.
 MEMORY, ARRAYS = 2**30, 8
+
+Shared = tuple[int, slice, slice]  # a group, and its rows and columns of a tile
 
 # The pair values of a block of this many rows stay in the cache.
 LARGEST_BLOCK = 256
 
 
-def block_length(pixels, memory=MEMORY):
+def block_length(pixels: int, memory: int = MEMORY) -> int:
     """Maps of so many pixels that four blocks of them, prepared, fit into memory (bytes).
 
     References
@@ -23,7 +27,13 @@ def block_length(pixels, memory=MEMORY):
     return max(1, min(LARGEST_BLOCK, memory // (4 * ARRAYS * 8 * max(pixels, 1))))
 
 
-def prepared_cells(maps, order, metrics, settings, block):
+def prepared_cells(
+    maps: Sliced,
+    order: np.ndarray,
+    metrics: Sequence[str],
+    settings: MapSettings,
+    block: int | None,
+) -> tuple[int, Callable[[int], PreparedMaps]]:
     """The block length, and a function that gives block k of the maps in this order, prepared; the last few are kept.
 
     References
@@ -43,7 +53,7 @@ def prepared_cells(maps, order, metrics, settings, block):
     return block, cell
 
 
-def taken(cell, rows, block):
+def taken(cell: Callable[[int], PreparedMaps], rows: slice, block: int) -> PreparedMaps:
     """The prepared maps of a slice that lies in one block.
 
     References
@@ -64,7 +74,9 @@ def _segments(codes, block):
     ]
 
 
-def tiles(codes, block, between):
+def tiles(
+    codes: np.ndarray, block: int, between: bool
+) -> Iterator[tuple[slice, slice, list[Shared]]]:
     """
     Yield rows, columns and what they share: (group, rows, columns) of the pairs within a group, counted inside the tile.
 
@@ -77,7 +89,7 @@ def tiles(codes, block, between):
     segments = _segments(codes, block)
     whole = slice(None)
     if not between:
-        by_group = {}
+        by_group: dict[int, list[slice]] = {}
         for group, rows in segments:
             by_group.setdefault(group, []).append(rows)
         for group, parts in by_group.items():

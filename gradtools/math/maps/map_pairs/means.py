@@ -1,11 +1,13 @@
 """From sums over tiles of pairs to means: of every weighting of the images, and by class and prediction."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradtools.math.pairs.pair_means import PairMean, named, ratio, table_of_groupings
 
+Shared = tuple[int, slice, slice]  # a group, and its rows and columns of a tile
 STATISTICS = ("within", "within_macro", "between")
 
 
@@ -16,14 +18,14 @@ class MapPairs:
     pairs (G,), degenerate maps that were left out, and replicates (B, S) in the order of the means.
     """
 
-    means: dict
+    means: dict[str, PairMean]
     group_values: np.ndarray
     group_pairs: np.ndarray
     degenerate: int
     replicates: np.ndarray
 
 
-def unordered(values, diagonal):
+def unordered(values: np.ndarray, diagonal: bool) -> np.ndarray:
     """Pair values with 0 where there is no pair: below the diagonal, and at degenerate maps.
 
     References
@@ -35,7 +37,14 @@ def unordered(values, diagonal):
     return values
 
 
-def add(sums, values, left, right, shared, between):
+def add(
+    sums: np.ndarray,
+    values: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    shared: Iterable[Shared],
+    between: bool,
+) -> None:
     """Add a tile to the sums within groups, sums[:-1] (G, 1 + B), and to the sum over all pairs, sums[-1].
 
     References
@@ -48,7 +57,13 @@ def add(sums, values, left, right, shared, between):
         sums[-1] += _weighted(values, left, right)
 
 
-def add_equal(equal, values, left, right, shared):
+def add_equal(
+    equal: np.ndarray,
+    values: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    shared: Iterable[Shared],
+) -> None:
     """Add a tile's pairs of equal prediction, the others being 0, to the sum over all and to that over one class, (2, 1 + B).
 
     References
@@ -66,7 +81,16 @@ def _weighted(values, left, right):
     return np.einsum("bm,bm->b", left @ values, right)
 
 
-def summary(sums, weights, codes, images, usable, between, predicted, equal):
+def summary(
+    sums: np.ndarray,
+    weights: np.ndarray,
+    codes: np.ndarray,
+    images: np.ndarray,
+    usable: np.ndarray,
+    between: bool,
+    predicted: np.ndarray | None,
+    equal: np.ndarray,
+) -> MapPairs:
     """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates.
 
     References
@@ -87,11 +111,13 @@ def summary(sums, weights, codes, images, usable, between, predicted, equal):
             name: PairMean(float(m), int(p)) for name, m, p in zip(STATISTICS, means[0], numbers[0])
         }
     else:
-        same = [
+        by_prediction, by_cell = (
             (equal[k], _equal_pairs(weights, keys, images, usable))
             for k, keys in enumerate((predicted, codes * len(codes) + predicted))
-        ]
-        means, numbers = table_of_groupings((within, pairs), *same, (over_all, all_pairs))
+        )
+        means, numbers = table_of_groupings(
+            (within, pairs), by_prediction, by_cell, (over_all, all_pairs)
+        )
         found = named(means[0], numbers[0])
     return MapPairs(
         found,
