@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.clusters import half_samples
 from gradtools.network import models
 from gradtools.selection import features
 from gradtools.stages import classes, neighbors
@@ -247,23 +248,39 @@ def test_random_labels_are_retrieved_by_chance(tmp_path):
         assert low[name] - 0.02 < chance[name] < high[name] + 0.02, name
 
 
-def test_intervals_are_those_of_the_resampled_queries(source):
-    _, measured = found(source, feature=("logits",), resamples=200)
-    outcome = measured["logits"]
-    assert outcome.replicates.shape == (200, 8)
+def test_intervals_are_from_half_samples_of_queries_and_candidates(source):
+    _, measured = found(source, feature=("logits",), resamples=12)
+    outcome, x = measured["logits"], DATA.of("logits")
+    halves = half_samples.half_samples(DATA.labels, 12)
+    assert outcome.replicates.shape == (12, 8)
+    for half, replicate in zip(halves, outcome.replicates):
+        rows = np.flatnonzero(half)
+        hits = [DATA.labels[by_loop(x, i, 1, "cosine", rows)[0][0]] == DATA.labels[i] for i in rows]
+        assert replicate[0] == pytest.approx(np.mean(hits))
+        precision = []
+        for i in rows:
+            others = [j for j in rows if j != i]
+            precision.append(
+                average_precision_score(
+                    DATA.labels[others] == DATA.labels[i],
+                    [alike(x[i], x[j], "cosine") for j in others],
+                )
+            )
+        assert replicate[2] == pytest.approx(np.mean(precision), abs=1e-6)
+        of_pools = []
+        for i in rows:
+            pool = [j for j in rows if DATA.predicted[j] == DATA.predicted[i]]
+            if len(set(DATA.labels[pool])) > 1 and (DATA.labels[pool] == DATA.labels[i]).sum() > 1:
+                nearest = by_loop(x, i, 1, "cosine", pool)[0][0]
+                of_pools.append(DATA.labels[nearest] == DATA.labels[i])
+        assert replicate[4] == pytest.approx(np.mean(of_pools))
+    reach = 1.96 * outcome.replicates.std(axis=0, ddof=1) * np.sqrt(halves[0].sum() / 20)
     np.testing.assert_allclose(
-        outcome.columns["low"], np.nanquantile(outcome.replicates, 0.025, axis=0)
+        outcome.columns["low"], np.maximum(outcome.columns["value"] - reach, 0)
     )
     np.testing.assert_allclose(
-        outcome.columns["high"], np.nanquantile(outcome.replicates, 0.975, axis=0)
+        outcome.columns["high"], np.minimum(outcome.columns["value"] + reach, 1)
     )
-    hits = np.array(
-        [
-            DATA.labels[by_loop(DATA.of("logits"), i, 1, "cosine")[0][0]] == DATA.labels[i]
-            for i in range(40)
-        ]
-    )
-    assert outcome.replicates[:, 0].std() == pytest.approx(hits.std() / np.sqrt(40), rel=0.3)
 
 
 def test_of_many_images_some_are_drawn(source, monkeypatch):

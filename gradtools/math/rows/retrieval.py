@@ -14,6 +14,30 @@ DRAWS = 1000, 10_000  # of the places of a tied vote: the least, and the most
 DRAWN_VOTES = 10**6  # labels x draws, between these two
 
 
+def ranking(similar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Sort the candidates of some queries, the nearest first; the query itself, of similarity -inf, is left out.
+
+    Parameters
+    ----------
+    similar : (q, n) float array
+
+    Returns
+    -------
+    order : (q, n - 1) int array
+        Columns.
+    ranked : (q, n - 1) float array
+        Their similarities.
+
+    References
+    ----------
+    mathematics#retrieval
+    """
+    similar = np.asarray(similar)
+    order = np.argsort(-similar, axis=1, kind="stable")[:, :-1]
+    return order, np.take_along_axis(similar, order, axis=1)
+
+
 def scores(
     similar: np.ndarray, own: np.ndarray, labels: np.ndarray, k: int, seed: int = 0
 ) -> dict[str, np.ndarray]:
@@ -42,17 +66,47 @@ def scores(
     ----------
     mathematics#retrieval
     """
-    similar = np.asarray(similar)
-    order = np.argsort(-similar, axis=1, kind="stable")[:, :-1]
-    ranked = np.take_along_axis(similar, order, axis=1)
-    found = labels[order]
+    order, ranked = ranking(similar)
+    return scores_of_ranking(ranked, labels[order], own, k, seed)
+
+
+def scores_of_ranking(
+    ranked: np.ndarray,
+    found: np.ndarray,
+    own: np.ndarray,
+    k: int,
+    seed: int = 0,
+    draws: tuple[int, int] = DRAWS,
+) -> dict[str, np.ndarray]:
+    """
+    Measures of some queries whose candidates are sorted already, as `scores`.
+
+    Parameters
+    ----------
+    ranked : (q, c) float array
+        Similarities, descending.
+    found : (q, c) int array
+        Labels of the candidates in this order.
+    own : (q,) int array
+    k, seed : int
+    draws : (int, int)
+        Of a tied vote: the least and the most.
+
+    Returns
+    -------
+    dict of name to (q,) float64 array
+
+    References
+    ----------
+    mathematics#retrieval
+    """
     right = found == own[:, None]
     known = right.any(axis=1)
     measured = {
         "recall_1": _recall(ranked, right, 1),
         "recall_5": _recall(ranked, right, 5),
         "average_precision": _average_precision(ranked, right),
-        "knn": _vote(ranked, found, own, k, seed),
+        "knn": _vote(ranked, found, own, k, seed, draws),
     }
     return {name: np.where(known, values, np.nan) for name, values in measured.items()}
 
@@ -101,7 +155,7 @@ def _average_precision(ranked, right):
     return np.bincount(row, gain, len(ranked)) / np.maximum(right.sum(axis=1), 1)
 
 
-def _vote(ranked, found, own, k, seed):
+def _vote(ranked, found, own, k, seed, draws):
     """Share of the vote's winners that is the query's label, expected where the last places are tied."""
     above, tied, places = _cut(ranked, k)
     width = int(max(found.max(initial=-1), own.max(initial=0))) + 1
@@ -113,13 +167,17 @@ def _vote(ranked, found, own, k, seed):
         pairs = np.stack([sure[row], open_to[row]], axis=1).tolist()
         first = tuple(pairs.pop(own[row]))
         shares[row] = _expected(
-            first, tuple(sorted(tuple(pair) for pair in pairs if any(pair))), int(places[row]), seed
+            first,
+            tuple(sorted(tuple(pair) for pair in pairs if any(pair))),
+            int(places[row]),
+            seed,
+            draws,
         )
     return shares
 
 
 @functools.lru_cache(maxsize=4096)
-def _expected(own, others, places, seed):
+def _expected(own, others, places, seed, draws):
     """
     How often a label wins a vote whose last places go to any of those that are tied for them.
 
@@ -132,9 +190,9 @@ def _expected(own, others, places, seed):
         return 0.0
     if least[0] > most[1:].max(initial=0):
         return 1.0
-    draws = int(np.clip(DRAWN_VOTES // len(tied), *DRAWS))
+    drawn = int(np.clip(DRAWN_VOTES // len(tied), *draws))
     votes = sure + np.random.default_rng(seed).multivariate_hypergeometric(
-        tied, places, size=draws, method="marginals"
+        tied, places, size=drawn, method="marginals"
     )
     winners = votes == votes.max(axis=1, keepdims=True)
     return float((winners[:, 0] / winners.sum(axis=1)).mean())

@@ -1,4 +1,4 @@
-"""Trees of two spaces cut into the same number of clusters, and how far their agreement moves from sample to sample.
+"""Trees of two spaces: agreement of their cuts and correlation of their heights, and how far both move from sample to sample.
 
 A tree is a clustering: resampling images under a fixed one is too narrow, so that the interval comes from half samples,
 each of which grows its own trees (mathematics#half-samples).
@@ -137,3 +137,54 @@ def _replicates(first, second, halves, clusters, labels):
             for row, half in enumerate(halves)
         ]
     )
+
+
+def heights(relations: Relations, tree: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return cophenetic distances (n, n) of a tree of all samples or of some rows; a taxonomy's are its path lengths."""
+    from scipy.cluster.hierarchy import cophenet
+    from scipy.spatial.distance import squareform
+
+    if not relations.taxonomy:
+        return squareform(cophenet(tree))
+    rows = np.arange(relations.n) if rows is None else rows
+    return rsa.off_diagonal(-relations.matrix[np.ix_(rows, rows)])
+
+
+def of_heights(
+    spaces: tuple[Relations, Relations],
+    grown: list[Trees],
+    whole: list[np.ndarray],
+    halves: np.ndarray,
+) -> Statistic:
+    """
+    Correlate the heights at which pairs join in two trees.
+
+    Parameters
+    ----------
+    spaces, grown : pair of Relations and of their Trees
+    whole : pair of (n, n) arrays
+        Heights in the trees of all samples.
+    halves : (B, n) bool array
+    """
+    replicates = np.full(len(halves), np.nan)
+    for place, half in enumerate(halves):
+        rows = np.flatnonzero(half)
+        drawn = [
+            heights(side, () if trees_of.taxonomy else trees_of.of_halves[place], rows)
+            for side, trees_of in zip(spaces, grown)
+        ]
+        replicates[place] = _correlation(drawn)
+    return Statistic(
+        _correlation(whole),
+        replicates if len(halves) else None,
+        resampling=HALF_SAMPLES,
+        drawn=int(halves[0].sum()) if len(halves) else 0,
+        drawn_of=halves.shape[1],
+        limits=(-1.0, 1.0),
+    )
+
+
+def _correlation(matrices: list[np.ndarray]) -> float:
+    """Pearson's of the pairs of two (n, n) matrices."""
+    sums = rsa.row_sums([tuple(matrix.copy() for matrix in matrices)], len(matrices[0]))
+    return float(rsa.pearson(sums))

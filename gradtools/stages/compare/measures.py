@@ -48,8 +48,9 @@ def measure(a, b, counts, options, grown=None, halves=None):
     steps = [rsa.stepped(matrix, side.metric) for matrix, side in ((first, a), (second, b))]
     found |= _of_ranks(*steps, counts)
     found |= _of_vectors(a, b, counts)
-    heights = [_heights(side, tree.merges) for side, tree in zip((a, b), grown)]
-    found |= _of_heights(heights, counts) | cuts.agreements(*grown, halves, options.k)
+    heights = [cuts.heights(side, tree.merges) for side, tree in zip((a, b), grown)]
+    found |= cuts.agreements(*grown, halves, options.k)
+    found["cophenetic"] = cuts.of_heights((a, b), grown, heights, halves)
     tested = {
         "rsa_pearson": (first, second),
         "rsa_spearman": tuple(map(rsa.ranked, steps)),
@@ -117,21 +118,6 @@ def _gram(side):
     """Inner products (n, n)."""
     rows = np.concatenate(list(side.blocks()))
     return rows @ rows.T
-
-
-def _of_heights(heights, counts):
-    """Correlation of the heights at which pairs join (or of path lengths)."""
-    value = rsa.row_sums([tuple(matrix.copy() for matrix in heights)], len(heights[0]))
-    drawn = rsa.pearson(rsa.resampled_sums(*heights, counts), counts) if len(counts) else None
-    return {"cophenetic": Statistic(float(rsa.pearson(value)), drawn)}
-
-
-def _heights(side, merges):
-    """Cophenetic distances (n, n); a taxonomy's are its path lengths."""
-    from scipy.cluster.hierarchy import cophenet
-    from scipy.spatial.distance import squareform
-
-    return rsa.off_diagonal(-side.matrix) if side.taxonomy else squareform(cophenet(merges))
 
 
 def _tested(found, matrices, options):

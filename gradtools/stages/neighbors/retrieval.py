@@ -1,13 +1,17 @@
 """How often the nearest images are of an image's class: leave-one-out, among all and among those of its prediction.
 
 Chance is the same with candidates in random order. The control is the class row of the prediction: given the prediction it
-is the same for all candidates, so it scores chance there. Intervals resample the images that ask; those that answer stay.
+is the same for all candidates, so it scores chance there. Intervals are from half samples, in which both the images that ask
+and those that answer change: resampling those that ask alone is too narrow (mathematics#retrieval).
 """
+
+import dataclasses
 
 import numpy as np
 
 from gradtools import interrupt
-from gradtools.math.pairs import bootstrap
+from gradtools.math.clusters import half_samples
+from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 from gradtools.math.rows import nearest, retrieval, vectors
 from gradtools.selection import features, samples
 from gradtools.selection.results import Result
@@ -17,6 +21,17 @@ from gradtools.tables.wording import GIVEN_PREDICTION
 HELD = 1 << 28  # bytes of float64 rows
 CANDIDATES, QUERIES = 20_000, 5000  # of more images so many are drawn
 BLOCK_ENTRIES = 1 << 20  # of a block of similarities that is sorted; each takes some 100 bytes
+MOST_HALVES, LEAST_HALVES = 200, 25  # half samples, as many as WORK allows
+WORK = 10**9  # queries x candidates x half samples
+HALF_DRAWS = 100, 100  # of a tied vote in a half sample, whose mean over queries counts
+
+
+@dataclasses.dataclass
+class Sums:
+    """Of every half sample (B, 4): sum of each measure over its queries, and how many have it."""
+
+    total: np.ndarray
+    known: np.ndarray
 
 
 def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched):
@@ -61,11 +76,12 @@ def _described(source, feature, groups, options):
     rows, degenerate = vectors.prepared_rows(features.read_rows(feature, mask), options.metric)
     rows, drawn = rows[~degenerate], drawn[~degenerate]
     classes, queries = groups.classes[drawn], _drawn(len(rows), QUERIES, options.seed)
-    scopes = {"": _pooled(rows, classes, [np.arange(len(rows))], queries, options)}
+    halves = _halves(classes, len(queries), options)
+    scopes = {"": _pooled(rows, classes, [np.arange(len(rows))], queries, halves, options)}
     if groups.predicted:
         predictions = groups.predictions[drawn]
         pools = [np.flatnonzero(predictions == prediction) for prediction in np.unique(predictions)]
-        scopes[GIVEN_PREDICTION] = _pooled(rows, classes, pools, queries, options)
+        scopes[GIVEN_PREDICTION] = _pooled(rows, classes, pools, queries, halves, options)
     facts = {
         "rows": len(rows),
         "queries": len(queries),
@@ -78,7 +94,15 @@ def _described(source, feature, groups, options):
         "normalised": options.rows or features.row_default(source),
         "leaks": int(samples.target_leaks(source)),
     }
-    return _table(feature.name, scopes, classes[queries], options, facts)
+    return _table(feature.name, scopes, halves, facts)
+
+
+def _halves(classes, queries, options):
+    """Half samples (B, n) of the images, within classes where each has enough, else from all."""
+    allowed = int(np.clip(WORK // max(queries * len(classes), 1), LEAST_HALVES, MOST_HALVES))
+    _, sizes = np.unique(classes, return_counts=True)
+    within = classes if sizes.min() >= half_samples.SMALLEST_CLASS else np.zeros_like(classes)
+    return half_samples.half_samples(within, min(options.resamples, allowed), options.seed)
 
 
 def _drawn(n, most, seed):
@@ -86,8 +110,8 @@ def _drawn(n, most, seed):
     return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 
-def _pooled(rows, classes, pools, queries, options):
-    """(scores, chances) of the queries, {measure: (q,)} each, candidates being the others of a query's pool.
+def _pooled(rows, classes, pools, queries, halves, options):
+    """(scores, chances, Sums of the half samples) of the queries, {measure: (q,)} each, candidates being the others of a query's pool.
 
     NaN where a pool has no other of the query's class; and, where there are several pools, none of another class.
     """
@@ -96,6 +120,7 @@ def _pooled(rows, classes, pools, queries, options):
     )
     asked = np.zeros(len(rows), bool)
     asked[queries] = True
+    sums = Sums(*(np.zeros((len(halves), len(retrieval.MEASURES))) for _ in range(2)))
     for pool in pools:
         _, labels = np.unique(classes[pool], return_inverse=True)
         if len(pool) < 2 or labels.max() == 0:
@@ -105,21 +130,45 @@ def _pooled(rows, classes, pools, queries, options):
         step = max(1, BLOCK_ENTRIES // len(pool))
         for start in range(0, len(own), step):
             part = own[start : start + step]
-            measured = retrieval.scores(
-                _similar(rows, pool, part, options.metric),
-                labels[part],
-                labels,
-                options.k,
-                options.seed,
+            order, ranked = retrieval.ranking(_similar(rows, pool, part, options.metric))
+            measured = retrieval.scores_of_ranking(
+                ranked, labels[order], labels[part], options.k, options.seed
             )
             for name, values in measured.items():
                 scores[name][pool[part]] = values
+            _add_halves(sums, order, ranked, labels, part, halves[:, pool], options)
         for name, values in by_chance.items():
             chances[name][pool[own]] = values
-    return [
-        {name: values[queries] for name, values in measures.items()}
-        for measures in (scores, chances)
-    ]
+    return (
+        *(
+            {name: values[queries] for name, values in measures.items()}
+            for measures in (scores, chances)
+        ),
+        sums,
+    )
+
+
+def _add_halves(sums, order, ranked, labels, part, halves, options):
+    """Add the queries `part` of a pool to the sums of every half sample: queries and candidates are those in the half."""
+    for place, half in enumerate(halves):
+        chosen = np.flatnonzero(half[part])
+        # A pool of one label in the half has nothing to tell, as in the whole.
+        if not len(chosen) or (labels[half] == labels[part[chosen[0]]]).all():
+            continue
+        # Every query of the half has the same number of candidates: all of the half but itself.
+        answer = half[order[chosen]]
+        shape = len(chosen), int(half.sum()) - 1
+        measured = retrieval.scores_of_ranking(
+            ranked[chosen][answer].reshape(shape),
+            labels[order[chosen][answer]].reshape(shape),
+            labels[part[chosen]],
+            options.k,
+            options.seed,
+            HALF_DRAWS,
+        )
+        values = np.stack(list(measured.values()))
+        sums.total[place] += np.nansum(values, axis=1)
+        sums.known[place] += (~np.isnan(values)).sum(axis=1)
 
 
 def _similar(rows, pool, part, metric):
@@ -129,38 +178,38 @@ def _similar(rows, pool, part, metric):
     return values
 
 
-def _table(feature, scopes, classes, options, facts):
+def _table(feature, scopes, halves, facts):
     """Means over the queries, their intervals, and chance."""
-    counts = bootstrap.resample_counts(classes, options.resamples, options.seed).astype(np.float64)
+    size = (int(halves[0].sum()) if len(halves) else 0, halves.shape[1])
     table, replicates = [], []
-    for scope, (scores, chances) in scopes.items():
-        for name, values in scores.items():
+    for scope, (scores, chances, sums) in scopes.items():
+        with np.errstate(invalid="ignore"):
+            means = sums.total / sums.known
+        for place, (name, values) in enumerate(scores.items()):
             known = ~np.isnan(values)
-            weights = counts[:, known]
-            with np.errstate(invalid="ignore"):
-                replicates.append(weights @ values[known] / weights.sum(axis=1))
             mean, chance = (
                 float(part[known].mean()) if known.any() else np.nan
                 for part in (values, chances[name])
             )
-            table.append((name + scope, mean, chance, int(known.sum())))
-    names, values, chances, asked = zip(*table)
-    replicates = np.array(replicates).T
-    bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(names), 2), np.nan)
+            bounds = interval_of(means[:, place], mean, HALF_SAMPLES, *size, limits=(0.0, 1.0))
+            table.append((name + scope, mean, *bounds, chance, int(known.sum())))
+            replicates.append(means[:, place])
+    names, values, low, high, chances, asked = zip(*table)
     columns = {
         "statistic": list(names),
         "value": np.array(values),
-        "low": bounds[:, 0],
-        "high": bounds[:, 1],
+        "low": np.array(low),
+        "high": np.array(high),
         "chance": np.array(chances),
         "queries": np.array(asked, "i8"),
     }
+    drawn = dict(zip(("drawn", "drawn_of"), size))
     return Result(
         paths.retrieval(feature),
         feature,
         method="retrieval",
         columns=columns,
-        facts=facts | {"resamples": len(replicates)},
+        facts=facts | drawn | {"resampling": HALF_SAMPLES, "resamples": len(halves)},
         title=f"leave-one-out retrieval by {feature}",
-        replicates=replicates,
+        replicates=np.array(replicates).T,
     )
