@@ -124,7 +124,7 @@ where = click.option(
     "--where",
     multiple=True,
     metavar="COND",
-    help="""correct, wrong, class=A,B, class='"with, comma",B', smallest=25% or list=FILE (repeat; all must hold).""",
+    help="""correct, wrong, class=A,B, class='"with, comma",B', smallest=25% (objects, of what the others leave) or list=FILE (repeat; all must hold).""",
 )
 
 seed = click.option(

@@ -106,7 +106,7 @@ drawing = passes.record(
 @click.option(
     "--target",
     metavar="T",
-    help="argmax, label, a class NAME or ID, top:K, diff:A,B, labels; with --pairs cosine or dot.  [default: argmax, cosine]",
+    help="argmax, label, a class NAME or ID, top:K, ranks (first, second and middle class), diff:A,B, labels; with --pairs cosine or dot.  [default: argmax, cosine]",
 )
 @click.option(
     "--pairs",

@@ -8,7 +8,7 @@ import torch
 from gradtools.errors import UsageError
 from gradtools.images import labels
 
-MANY_KINDS = ("top", "labels")  # several rows an image
+MANY_KINDS = ("top", "ranks", "labels")  # several rows an image
 PAIR_KINDS = ("cosine", "dot")  # of two images' embeddings
 FORMS = ("logit", "prob", "logprob", "sigmoid", "cosine")
 
@@ -17,7 +17,7 @@ FORMS = ("logit", "prob", "logprob", "sigmoid", "cosine")
 class Target:
     """Kind is 'argmax', 'label', 'class' (one model class), 'diff' (class minus other), or of MANY_KINDS or PAIR_KINDS.
 
-    `count` is how many classes 'top' takes.
+    `count` is how many classes 'top' takes; 'ranks' takes those of the first, the second and the middle rank.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Target:
 
 
 def parse_target(text, names, n_classes):
-    """Read `argmax`, `label`, a class NAME or ID, `diff:A,B`, `top:K`, `labels`, or a pair's `cosine` and `dot`.
+    """Read `argmax`, `label`, a class NAME or ID, `diff:A,B`, `top:K`, `ranks`, `labels`, or a pair's `cosine` and `dot`.
 
     Parameters
     ----------
@@ -36,6 +36,12 @@ def parse_target(text, names, n_classes):
     """
     if text in ("argmax", "label", "labels", *PAIR_KINDS):
         return Target(text)
+    if text == "ranks":
+        if n_classes < 3:
+            raise UsageError(
+                f"--target ranks: the first, the second and the middle class are 3, and the model has {n_classes}"
+            )
+        return Target("ranks", count=3)
     if text.startswith("top:"):
         if not text[4:].isdecimal() or not 1 <= int(text[4:]) <= n_classes:
             raise UsageError(

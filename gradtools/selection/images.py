@@ -40,6 +40,11 @@ def find(
         Which of the store's samples they are.
     """
     keep = samples.select(source, where)
+    return found_again(source, keep, images_dir), keep
+
+
+def found_again(source: Store, keep: np.ndarray, images_dir: str | None = None) -> ImageList:
+    """The images of some samples (N,) bool of a store, with their labels and boxes; as for `find`."""
     rows = np.flatnonzero(keep)
     ids, digests = [source.ids[row] for row in rows], source.values(paths.DIGEST)[keep]
     listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
@@ -51,7 +56,7 @@ def find(
         labels_many=None if many is None else many[keep],
         boxes=_boxes(source, keep),
         masks=_masks(source, keep),
-    ), keep
+    )
 
 
 def still_kept(keep: np.ndarray | None, images: ImageList, left: ImageList) -> np.ndarray | None:

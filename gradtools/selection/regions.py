@@ -12,6 +12,7 @@ from gradtools.images.labels import normalise
 from gradtools.math.regions import boxes as rectangles
 from gradtools.store import Store, paths
 
+WHOLE = {"resize": None, "crop": None}  # the frame is the image
 LEAST = 0.1  # share of an object that the crop must leave
 CORNERS = ("x0", "y0", "x1", "y1")
 
@@ -26,6 +27,8 @@ class Region:
         Of the store's maps.
     sample, label : int
         Row of its image, and the data class it is about; -1 any.
+    partner : int
+        Row of the image that the map compares it with; -1 none.
     size : (height, width)
         Of the network's frame.
     boxes : (B, 4) float64 array
@@ -43,6 +46,7 @@ class Region:
     boxes: np.ndarray
     mask: np.ndarray | None = None
     ignored: np.ndarray | None = None
+    partner: int = -1
 
     @property
     def pixels(self) -> np.ndarray:
@@ -57,7 +61,7 @@ class Region:
     @property
     def share(self) -> float:
         """The object's share of the frame, by its boxes."""
-        return float(self.pixels.mean())
+        return rectangles.share(self.boxes, self.size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +71,28 @@ class Found:
     regions: list[Region]
     left_out: dict[str, int]
     notes: list[str]
+    target: str = ""
+
+    @property
+    def images(self) -> np.ndarray:
+        """The image of every region, (M,) int."""
+        return np.array([region.sample for region in self.regions], int)
+
+    @property
+    def partners(self) -> np.ndarray:
+        """The image that each one's map compares it with, (M,) int; -1 none."""
+        return np.array([region.partner for region in self.regions], int)
+
+    @property
+    def shares(self) -> tuple[np.ndarray, np.ndarray]:
+        """The object's share of the frame, (M,), and of pairs the larger one of both images, (M,); NaN where it is not known."""
+        share = np.array([region.share for region in self.regions], float)
+        by_row = {region.row: value for region, value in zip(self.regions, share)}
+        both = [
+            value if region.partner < 0 else max(value, by_row.get(region.row ^ 1, np.nan))
+            for region, value in zip(self.regions, share)
+        ]
+        return share, np.array(both, float)
 
 
 def preprocessing(store: Store) -> dict:
@@ -111,15 +137,54 @@ def of_maps(store: Store, rows: np.ndarray, which: str | None = None) -> Found:
     """
     annotated = _Annotated(store)
     labels, notes = _labels(store, rows, annotated, which)
-    sample = store.values(paths.MAP_SAMPLE)
+    sample, partner = store.values(paths.MAP_SAMPLE), store.values(paths.MAP_PARTNER)
     regions, left_out = [], {"not annotated": 0, "cut away by the crop": 0, "to ignore": 0}
     for row, label in zip(rows.tolist(), labels):
         found = annotated.region(row, int(sample[row]), label)
         if isinstance(found, str):
             left_out[found] += 1
         else:
-            regions.append(found)
-    return Found(regions, {reason: count for reason, count in left_out.items() if count}, notes)
+            regions.append(dataclasses.replace(found, partner=int(partner[row])))
+    counted = {reason: count for reason, count in left_out.items() if count}
+    target = str(store.attributes(paths.MAPS).get("target", ""))
+    return Found(regions, counted, notes, target)
+
+
+def shares_of_samples(store: Store, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of the frame of every object, by (image, label).
+
+    Of an image with a label of its own its label's object, else those of every class that is annotated
+    there. Where only the model's code knows the frame, the share is of the whole image.
+
+    Parameters
+    ----------
+    keep : (N,) bool array
+        Which samples.
+
+    Returns
+    -------
+    sample : (P,) int array
+    share : (P,) float64 array
+
+    Raises
+    ------
+    GradtoolsError
+        The store has neither boxes nor masks.
+    """
+    try:
+        rules = preprocessing(store)
+    except GradtoolsError:
+        rules = WHOLE
+    annotated = _Annotated(store, rules)
+    pairs = []
+    for sample in np.flatnonzero(keep & annotated.known).tolist():
+        own, present = int(store.labels[sample]), annotated.labels_of(sample)
+        for label in [own] if own in present else present:
+            found = annotated.region(-1, sample, [label])
+            if not isinstance(found, str):
+                pairs.append((sample, found.share))
+    samples, shares = zip(*pairs) if pairs else ((), ())
+    return np.array(samples, int), np.array(shares, float)
 
 
 def _labels(
@@ -170,8 +235,8 @@ def _common(store: Store, first: int, second: int) -> list[int] | None:
 class _Annotated:
     """The boxes and masks of a store, by sample."""
 
-    def __init__(self, store: Store) -> None:
-        self.store, self.rules = store, preprocessing(store)
+    def __init__(self, store: Store, rules: dict | None = None) -> None:
+        self.store, self.rules = store, preprocessing(store) if rules is None else rules
         self.boxes = self._table(paths.BOXES)
         self.masks = self._table(paths.MASKS)
         if self.boxes is None and self.masks is None:
@@ -189,11 +254,31 @@ class _Annotated:
             if label >= 0
         }
 
+    @property
+    def known(self) -> np.ndarray:
+        """The samples with a box or a mask, (N,) bool."""
+        known = np.zeros(self.store.n_samples, bool)
+        for table in (self.boxes, self.masks):
+            if table is not None:
+                known[table["sample"]] = True
+        return known
+
+    def labels_of(self, sample: int) -> list[int]:
+        """Return the classes that are annotated in an image, -1 where a box has none."""
+        present = [
+            table["class"][table["sample"] == sample]
+            for table in (self.boxes, self.masks)
+            if table is not None
+        ]
+        return np.unique(np.concatenate(present)).tolist()
+
     def _table(self, path: str) -> dict[str, np.ndarray] | None:
         if self.store.values(f"{path}/sample") is None:
             return None
         columns = self.store.table(path)[0]
-        return columns | {"ignore": columns.get("ignore", np.zeros(len(columns["sample"]), "u1"))}
+        rows = len(columns["sample"])
+        missing = {"ignore": np.zeros(rows, "u1"), "class": np.full(rows, -1, "i4")}
+        return missing | columns
 
     def region(self, row: int, sample: int, labels: list[int] | None) -> "Region | str":
         """Return the region of one map, or why there is none."""

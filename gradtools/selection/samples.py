@@ -9,6 +9,7 @@ import numpy as np
 
 from gradtools.errors import SHOWN, GradtoolsError, UsageError, suggest
 from gradtools.images import labels
+from gradtools.selection import regions
 from gradtools.store import Store, paths
 
 
@@ -55,7 +56,9 @@ def select(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
     Parameters
     ----------
     conditions : sequence of str
-        `correct`, `wrong`, `class=A,B` (names with commas in double quotes), `smallest=P%` (box area / image area), `list=FILE` (ids, one a line).
+        `correct`, `wrong`, `class=A,B` (names with commas in double quotes), `list=FILE` (ids, one a line), and
+        `smallest=P%`: of the samples that the others leave, those one of whose objects is among the smallest,
+        by (image, label) and its share of the frame that the network sees.
 
     Returns
     -------
@@ -63,7 +66,10 @@ def select(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
     """
     keep = originals(store)
     for condition in conditions:
-        keep &= _meets(store, condition)
+        if not _is_smallest(condition):
+            keep &= _meets(store, condition)
+    for condition in filter(_is_smallest, conditions):
+        keep &= _smallest(store, condition.partition("=")[2], keep)
     if conditions and not keep.any():
         raise GradtoolsError(f"{store.name}: no sample meets --where {' and '.join(conditions)}")
     return keep
@@ -78,8 +84,6 @@ def _meets(store, condition):
         return _of_classes(store, value)
     if name == "list" and value:
         return _listed(store, value)
-    if name == "smallest" and value.endswith("%"):
-        return _smallest(store, value)
     raise UsageError(
         f"--where {condition}: write correct, wrong, class=A,B, smallest=25% or list=FILE; repeat the option for several"
     )
@@ -152,22 +156,56 @@ def _listed(store, path):
     return np.array([name in wanted for name in store.ids])
 
 
-def _smallest(store, value):
-    """Samples whose largest box takes the smallest shares of its image, at most the given percentile of those with boxes."""
-    boxes = {name: store.values(paths.box(name)) for name in ("sample", "x0", "y0", "x1", "y1")}
-    if boxes["sample"] is None or not len(boxes["sample"]):
-        raise GradtoolsError(
-            f"{store.name} has no boxes for --where smallest={value}: extract from a manifest with x0,y0,x1,y1"
-        )
+def _is_smallest(condition):
+    """Whether a condition is about the size of objects (bool)."""
+    return condition.startswith("smallest=") and condition.endswith("%")
+
+
+def _smallest(store, value, keep):
+    """Samples among those kept with an object among the smallest, at most the given percentile of all (image, label)."""
     percent = _percent(value)
-    area = (boxes["x1"] - boxes["x0"]) * (boxes["y1"] - boxes["y0"])
-    share = np.full(store.n_samples, -1.0)
-    np.maximum.at(
-        share,
-        boxes["sample"],
-        area / (store.values(paths.HEIGHT) * store.values(paths.WIDTH))[boxes["sample"]],
+    if not _annotated(store):
+        raise GradtoolsError(
+            f"{store.name} has no boxes for --where smallest={value}: make it with --annotations, "
+            "or from a manifest with x0,y0,x1,y1"
+        )
+    sample, share = regions.shares_of_samples(store, keep)
+    chosen = np.zeros(store.n_samples, bool)
+    if len(share):
+        chosen[sample[share <= np.percentile(share, percent)]] = True
+    return chosen
+
+
+def _annotated(store):
+    """Whether a store has a box or a mask (bool)."""
+    return any(
+        values is not None and len(values)
+        for values in (store.values(paths.box("sample")), store.values(paths.mask("sample")))
     )
-    return (share >= 0) & (share <= np.percentile(share[share >= 0], percent))
+
+
+def select_maps(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
+    """Return the rows of the maps that meet every condition, (M,) int; a pair where both images do.
+
+    Of maps that are about a label, `smallest=P%` goes by the map's own object: one small object does not
+    keep the other maps of its image. Of `--target ranks` only the maps of the first class are taken.
+    """
+    others = [condition for condition in conditions if not _is_smallest(condition)]
+    sample, partner = store.values(paths.MAP_SAMPLE), store.values(paths.MAP_PARTNER)
+    pairs = bool(len(partner) and partner[0] >= 0)
+    keep = select(store, conditions if pairs else others)
+    rows = np.flatnonzero(keep[sample] & ((partner < 0) | keep[partner]))
+    if str(store.attributes(paths.MAPS).get("target", "")) == "ranks":
+        rows = rows[np.unique(sample[rows], return_index=True)[1]]
+    for condition in filter(_is_smallest, () if pairs else conditions):
+        percent = _percent(condition.partition("=")[2])
+        found = regions.of_maps(store, rows)
+        share, _ = found.shares
+        small = share <= np.percentile(share, percent) if len(share) else np.zeros(0, bool)
+        rows = np.array([one.row for one, is_small in zip(found.regions, small) if is_small], int)
+    if not len(rows):
+        raise GradtoolsError(f"{store.name}: no map meets --where {' and '.join(conditions)}")
+    return rows
 
 
 def _percent(value):

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
+from gradtools.tables import pairing
 from gradtools.tables.model import Cell, Table
 
 CONTROLS = {
@@ -59,6 +61,8 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
         yield _table("adp", fill, facts, chosen, ("adp", "adp_equal", "adp_shuffled", "adp_other"))
         yield _table("pic", fill, facts, chosen, ("pic", "pic_equal", "pic_shuffled", "pic_other"))
         yield from _curves(fill, facts, chosen)
+        yield from _small(fill, facts, chosen)
+        yield from _differences(fill, models)
 
 
 def _title(what: str, fill: str, facts: dict) -> str:
@@ -119,3 +123,62 @@ def _curves(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterato
         title = _title(f"deletion and insertion of pixels in {facts['steps']} steps", fill, facts)
         columns = ["model", "mask", "deletion", "insertion"]
         yield Table(f"pixel-curves-{fill}", title, columns, rows, ON_CURVES)
+
+
+SUBSETS = {"@25": "smallest 25 %", "@10": "smallest 10 %"}
+HEADLINE = {"adp": "ADP", "pic": "PIC", "deletion": "deletion", "insertion": "insertion"}
+EQUAL = "a constant of its mean"
+
+
+def _small(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterator[Table]:
+    """Yield ADP, PIC and the areas of the smallest objects, where objects are known."""
+    for suffix, words in SUBSETS.items():
+        rows = []
+        for model, result in chosen:
+            present = {key: head for key, head in HEADLINE.items() if result.has(f"{key}{suffix}")}
+            if not present:
+                continue
+            row: dict = {"model": model, "mask": result.feature.removeprefix("map:")}
+            for key, head in present.items():
+                value, low, high, count = result.get(f"{key}{suffix}")
+                row[head] = Cell(value, low, high, n=count, digits=2, why=UNDEFINED)
+            rows.append(row)
+        if rows:
+            columns = list(dict.fromkeys(name for row in rows for name in row))
+            title = _title(f"ADP, PIC and curves, {words} of objects", fill, facts)
+            for row in rows:
+                row |= {name: Cell(note="of maps alone") for name in columns if name not in row}
+            yield Table(f"faithfulness{suffix.replace('@', '-')}-{fill}", title, columns, rows)
+
+
+def _differences(fill: str, models: list[tuple[str, list[Result]]]) -> Iterator[Table]:
+    """Yield paired differences between kinds of maps, and of each from a constant of its own mean."""
+    by_kind = [
+        (model, {result.feature: result for result in results if result.method == fill})
+        for model, results in models
+    ]
+    title = f"ADP, PIC and curves, {fill} fill: paired differences"
+    made = pairing.differences(
+        f"faithfulness-difference-{fill}", title, by_kind, HEADLINE, ("a centred Gaussian",), 2
+    )
+    for table in made:
+        for model, kinds in by_kind:
+            table.rows.extend(_from_equal_mass(model, kinds, table.columns))
+        yield table
+
+
+def _from_equal_mass(model: str, kinds: dict[str, Result], columns: list[str]) -> Iterator[dict]:
+    """Yield what every kind of map has beyond a constant of its own mean."""
+    for name, result in kinds.items():
+        if not result.has("adp_equal") or not name.startswith("map:"):
+            continue
+        row: dict = {"model": model, "a": name.removeprefix("map:"), "b": EQUAL}
+        for key, head in HEADLINE.items():
+            equal = f"{key}_equal"
+            if head in columns and not result.has(equal):
+                row[head] = Cell(note="a constant has no order of pixels")
+            elif head in columns:
+                value = result.get(key).value - result.get(equal).value
+                replicates = result.replicate(key) - result.replicate(equal)
+                row[head] = Cell(value, *interval_of(replicates, value), digits=2)
+        yield row

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
+from gradtools.tables import pairing
 from gradtools.tables.model import Cell, Table
 
 MEASURES = {
@@ -16,6 +17,28 @@ MEASURES = {
 }
 SUBSETS = {"": "all objects", "@25": "smallest 25 %", "@10": "smallest 10 %"}
 CONTROLS = ("centred Gaussian", "map of another image")
+ALIKE = {
+    "second": "second class",
+    "middle": "middle class",
+    "labels": "other labels",
+    "activation": "activation sum",
+    "other_image": "other image",
+}
+WHY_NOT_ALIKE = {
+    "second": "maps of one class an image: gradtools saliency --target ranks has those of others",
+    "middle": "maps of one class an image: gradtools saliency --target ranks has those of others",
+    "labels": "no image has several labels: gradtools saliency --target labels has their maps",
+    "activation": "no sums of activations at these taps: gradtools saliency --method activation adds them",
+    "other_image": "there is one image only",
+}
+ON_CLASSES = (
+    "Spearman's correlation over pixels of a map with the map of another class of the same image (its class of the second "
+    "and of the middle rank, or its other labels), with the plain sum of activations, which knows no class, and with the "
+    "map of another image: a map that stays as it is whatever the class finds objects without saying of which class.",
+)
+NO_ACTIVATION = (
+    "gradtools saliency --method activation adds it: the sum of activations, which knows no class"
+)
 NOTES = (
     "IoU: the box around the largest component of map >= threshold with the best box of the object; the threshold is "
     "chosen on held-out images and frozen, and these images are in no IoU.",
@@ -42,19 +65,62 @@ def tables(measured: Iterable[tuple[str, dict[str, Result]]]) -> Iterator[Table]
     measured : iterable of (model, dict of str to Result)
         The localisation of every kind of map of a model.
     """
-    models = [(model, kinds) for model, kinds in measured if kinds]
+    models = [(model, dict(_in_order(kinds))) for model, kinds in measured if kinds]
     for suffix, words in SUBSETS.items() if models else ():
         rows = [
             _row(model, kind, result, suffix)
             for model, kinds in models
-            for kind, result in _in_order(kinds)
+            for kind, result in kinds.items()
         ]
+        rows += _without_activation(models)
         columns = [name for name in rows[0] if any(name in row for row in rows)]
         notes = (*NOTES, *_thresholds(models)) if not suffix else ()
         title = f"localisation, {words}, {_counts(models, suffix)}"
-        yield Table(
-            f"localization{suffix.replace('@', '-')}", title, columns, rows, notes, "higher"
+        yield Table(_id("localization", suffix), title, columns, rows, notes, "higher")
+    for suffix in ("", "@25"):
+        yield from pairing.differences(
+            _id("localization-difference", suffix),
+            f"localisation, {SUBSETS[suffix]}: paired differences",
+            models,
+            {f"{measure}{suffix}": head for measure, head in MEASURES.items()},
+            CONTROLS,
         )
+    if models:
+        yield discrimination("class-discrimination", models, ALIKE, WHY_NOT_ALIKE)
+
+
+def _id(name: str, suffix: str) -> str:
+    """Return a table's id, that of a subset with its percentile."""
+    return f"{name}{suffix.replace('@', '-')}"
+
+
+def discrimination(
+    table_id: str,
+    models: Sequence[tuple[str, dict[str, Result]]],
+    heads: dict[str, str],
+    reasons: dict[str, str],
+) -> Table:
+    """Return how alike maps of one image are whatever their class, a row a kind of map."""
+    rows = []
+    for model, kinds in models:
+        for name, result in kinds.items():
+            if not name.startswith("map:"):
+                continue
+            row: dict = {"model": model, "map": name.removeprefix("map:")}
+            for statistic, head in heads.items():
+                value, low, high, count = result.get(statistic)
+                row[head] = Cell(value, low, high, n=count, why=reasons[statistic])
+            rows.append(row)
+    title = "class discrimination: Spearman's correlation with other maps"
+    return Table(table_id, title, ["model", "map", *heads.values()], rows, ON_CLASSES)
+
+
+def _without_activation(models: Sequence[tuple[str, dict[str, Result]]]) -> Iterator[dict]:
+    """Yield a row of reasons for every model whose store has no sums of activations."""
+    for model, kinds in models:
+        if not any(name.startswith("map:activation@") for name in kinds):
+            cells = {head: Cell(note=NO_ACTIVATION) for head in MEASURES.values()}
+            yield {"model": model, "map": "activation"} | cells
 
 
 def _in_order(kinds: dict[str, Result]) -> list[tuple[str, Result]]:
@@ -77,7 +143,7 @@ def _row(model: str, kind: str, result: Result, suffix: str) -> dict:
 
 def _counts(models: list[tuple[str, dict[str, Result]]], suffix: str) -> str:
     """Say how many maps of how many images a table rests on."""
-    result = _in_order(models[0][1])[0][1]
+    result = next(iter(models[0][1].values()))
     if suffix:
         return f"{result.get(f'energy{suffix}').n} maps"
     return f"{result.facts['maps']} maps of {result.facts['images']} images"
@@ -89,16 +155,16 @@ def _thresholds(models: list[tuple[str, dict[str, Result]]]) -> Iterator[str]:
         parts = [
             f"{kind.removeprefix('map:')} {facts['threshold']:.2f} ({facts['threshold_low']:.2f} to "
             f"{facts['threshold_high']:.2f}, IoU ±{facts['iou_spread']:.3f})"
-            for kind, facts in ((kind, result.facts) for kind, result in _in_order(kinds))
+            for kind, facts in ((kind, result.facts) for kind, result in kinds.items())
         ]
-        first = _in_order(kinds)[0][1].facts
+        first = next(iter(kinds.values())).facts
         yield (
             f"{model}: threshold on {first['held_out']} held-out maps, over {first['splits']} splits in "
             f"brackets: {'; '.join(parts)}"
         )
         if first["left_out"]:
             yield f"{model}: {first['left_out']} maps without a box in the frame are left out"
-        empty = {kind: result.facts["degenerate"] for kind, result in _in_order(kinds)}
+        empty = {kind: result.facts["degenerate"] for kind, result in kinds.items()}
         if any(empty.values()):
             counted = ", ".join(f"{kind} {count}" for kind, count in empty.items() if count)
             yield f"{model}: maps without a positive value, which find nothing: {counted}"

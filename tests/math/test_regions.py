@@ -150,3 +150,40 @@ def test_means_over_images_keep_the_rows_of_an_image_together(rng):
             for row in np.flatnonzero(images == image)
         ]
         assert drawn == pytest.approx(np.nanmean(values[rows], axis=0), nan_ok=True)
+
+
+def test_a_pair_is_drawn_as_often_as_its_two_images_together(rng):
+    images, partners = np.array([0, 1, 2, 2, 4]), np.array([1, 0, -1, 0, 2])
+    values = rng.random((5, 2))
+    values[3, 1] = np.nan
+    mean, replicates = means.over_images(values, images, 40, 3, partners)
+    assert mean == pytest.approx(np.nanmean(values, axis=0))
+    counts = means.resample_counts(np.zeros(4, int), 40, 3)
+    of = {image: column for column, image in enumerate((0, 1, 2, 4))}
+    for draw, found in zip(counts, replicates):
+        weights = np.array(
+            [
+                draw[of[image]] * (draw[of[other]] if other >= 0 else 1)
+                for image, other in zip(images, partners)
+            ]
+        )
+        for column in range(2):
+            known = ~np.isnan(values[:, column])
+            total = weights[known].sum()
+            if total:
+                loop = (weights[known] * values[known, column]).sum() / total
+                assert found[column] == pytest.approx(loop)
+            else:
+                assert np.isnan(found[column])
+
+
+def test_small_objects_are_a_percentile_of_shares_and_pairs_need_both():
+    share = np.array([0.1, 0.2, 0.3, 0.4, np.nan])
+    rows = {"energy": np.arange(5.0)}
+    made = means.of_subsets(rows, share)
+    assert np.array_equal(made["energy"], rows["energy"])
+    assert np.flatnonzero(~np.isnan(made["energy@25"])).tolist() == [0]
+    both = np.array([0.4, 0.2, 0.3, 0.4, np.nan])
+    assert np.isnan(means.of_subsets(rows, share, both)["energy@25"]).all()
+    assert boxes.share(np.array([[0, 0, 2, 2.5]]), (4, 5)) == 0.25
+    assert boxes.share(np.array([[0, 0, 2, 2], [1, 1, 3, 3]]), (4, 5)) == 7 / 20

@@ -1,6 +1,7 @@
 """Scores against their definitions in loops, in float64."""
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from gradtools.errors import UsageError
 from gradtools.network import scores
+from gradtools.network.saliency import targets
 
 NAMES = ["ant", "bee", "cat", "dog"]
 LOGITS = np.random.default_rng(0).standard_normal((5, 4)) * 3
@@ -98,3 +100,19 @@ def test_targets_are_read(text, expected):
 def test_wrong_targets_are_refused(text):
     with pytest.raises(UsageError):
         scores.parse_target(text, NAMES, 4)
+
+
+def test_ranks_are_the_first_the_second_and_the_middle_class():
+    target = scores.parse_target("ranks", NAMES, 10)
+    logits = torch.from_numpy(np.random.default_rng(2).standard_normal((5, 10)))
+    job = types.SimpleNamespace(
+        target=target, options=types.SimpleNamespace(score="logit", temperature=1.0)
+    )
+    made = targets.rows(job, logits, None, None)
+    order = np.argsort(-logits.numpy(), axis=1)
+    for (values, classes), place in zip(made, (0, 1, 4)):  # the fifth of ten
+        assert np.array_equal(classes.numpy(), order[:, place])
+        assert torch.equal(values, logits.gather(1, classes[:, None])[:, 0])
+    assert targets.ranks(1000)[2] == 499 and targets.ranks(3)[2] == 2
+    with pytest.raises(UsageError, match="the model has 2"):
+        scores.parse_target("ranks", NAMES[:2], 2)

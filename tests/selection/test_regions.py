@@ -8,7 +8,7 @@ import pytest
 from gradtools import images, store
 from gradtools.errors import GradtoolsError
 from gradtools.images.annotations import runs
-from gradtools.selection import regions
+from gradtools.selection import regions, samples
 
 RULES = {"resize": 8, "crop": 8, "mean": [0] * 3, "std": [1] * 3, "interpolation": "bilinear"}
 
@@ -116,3 +116,24 @@ def test_masks_follow_resize_and_crop_as_nearest_pixels():
 def test_a_store_without_annotations(tmp_path):
     with pytest.raises(GradtoolsError, match="neither boxes nor masks.*--annotations"):
         find(write(tmp_path / "a.h5", None))
+
+
+def test_the_smallest_are_of_what_is_left_by_image_and_label_in_the_frame(tmp_path):
+    boxes = [  # sample, class, corners, ignore, object; the frame is the middle 16 of 24 columns, halved
+        (0, 0, 4, 0, 20, 16, 0, 0),  # all of the frame
+        (1, 0, 0, 0, 24, 4, 0, 1),  # a quarter of it
+        (1, 1, 4, 0, 8, 4, 0, 2),  # a 16th
+        (2, 1, 0, 0, 12, 16, 0, 3),  # half of it: 8 of its 12 columns
+    ]
+    path = write(tmp_path / "a.h5", boxes, label=(0, 0, 1))
+    with store.read(path) as opened:
+        sample, share = regions.shares_of_samples(opened, np.ones(3, bool))
+        # samples 0 and 1 have a label of their own, sample 2 has none: all its classes
+        assert sample.tolist() == [0, 1, 2] and share == pytest.approx([1, 1 / 16, 0.5])
+        assert np.flatnonzero(samples.select(opened, ["smallest=50%"])).tolist() == [1, 2]
+        left = samples.select(opened, ["smallest=50%", "class=ant"])  # whatever the order
+        assert np.flatnonzero(left).tolist() == [0]
+        # the map of sample 1 is about class 0, whose object is a quarter of the frame
+        assert samples.select_maps(opened, ["smallest=30%"]).tolist() == [1]
+        assert samples.select_maps(opened, ["smallest=50%"]).tolist() == [1, 2]
+        assert samples.select_maps(opened).tolist() == [0, 1, 2]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from shell import call
 
 from gradtools import store
@@ -11,7 +12,10 @@ from gradtools.errors import UsageError
 from gradtools.math.regions import boxes as rectangles
 from gradtools.math.regions import localization
 from gradtools.selection import regions
+from gradtools.selection.maps import Feature
 from gradtools.stages import localize
+from gradtools.stages.localize import measuring
+from gradtools.tables import localization as localization_tables
 
 SIDE, COUNT = 16, 20
 RULES = {
@@ -163,3 +167,58 @@ def test_the_command(tmp_path, capsys, monkeypatch):
 def test_what_is_refused(tmp_path, capsys, arguments, said):
     ended = call(capsys, "localize", planted(tmp_path / "a.h5"), "--json", *arguments)
     assert ended.status == 2 and said in ended.err
+
+
+def test_differences_are_paired_and_each_map_is_held_against_the_controls(tmp_path):
+    path = planted(tmp_path / "a.h5", noise=0.9)
+    results = run(path)
+    tables = {one.id: one for one in localization_tables.tables([("net", results)])}
+    rows = {(row["a"], row["b"]): row for row in tables["localization-difference"].rows}
+    cell = rows["copy@b", "shifted@b"]["energy in box"]
+    a, b = results["map:copy@b"], results["map:shifted@b"]
+    assert cell.value == pytest.approx(a.get("energy").value - b.get("energy").value)
+    low, high = np.percentile(a.replicate("energy") - b.replicate("energy"), [2.5, 97.5])
+    assert (cell.low, cell.high) == pytest.approx((low, high), abs=0.02)
+    assert ("copy@a+b", "copy@b") in rows and ("copy@b", "centred Gaussian") in rows
+    assert ("copy@a+b", "shifted@b") not in rows  # two things differ
+
+
+def test_maps_of_other_classes_beside_the_figures(tmp_path):
+    path = planted(tmp_path / "a.h5", noise=0.9)
+    with store.read(path) as source:
+        everything = np.arange(COUNT)
+        found = regions.of_maps(source, everything).regions
+        maps = source.rows("/maps/copy@b/map").read(0, COUNT).reshape(COUNT, -1)
+        sums = source.rows("/maps/shifted@b/map").read(0, COUNT).reshape(COUNT, -1)
+    feature = Feature("map:copy@b", "copy", ("b",))
+    other = _made_over(tmp_path / "b.h5", path, {"activation@b": sums}, target="ranks")
+    with store.read(other) as source:
+        alike = measuring.discrimination(source, feature, "mean", found[::3][:6], 0)
+    for place, row in enumerate(range(0, 18, 3)):
+        for name, beside in (("second", row + 1), ("middle", row + 2)):
+            loop = spearmanr(maps[row], maps[beside])[0]
+            assert alike[name][place] == pytest.approx(loop)
+        assert alike["activation"][place] == pytest.approx(spearmanr(maps[row], sums[row])[0])
+    assert np.isfinite(alike["other_image"]).all() and "labels" not in alike
+    results = run(other)  # the maps of the first class alone are held against boxes
+    assert results["map:copy@b"].facts["maps"] == 6
+    tables = {one.id: one for one in localization_tables.tables([("net", results)])}
+    row = next(row for row in tables["class-discrimination"].rows if row["map"] == "copy@b")
+    assert row["second class"].value is not None and "labels" in row["other labels"].note
+
+
+def _made_over(path, source_path, maps, target):
+    """The store again with further maps, three to an image, of another target."""
+    with store.read(source_path) as source, store.create(str(path), "maps") as sink:
+        sink.carry(source, np.ones(COUNT, bool), True, replacing=["/maps/sample"])
+        sample = np.minimum(np.arange(COUNT) // 3, 5).astype("i4")
+        sink.put("/maps/sample", sample, ["/map"], "sample")
+        names = [*source.maps, *maps]
+        for name, values in maps.items():
+            values = values.reshape(COUNT, SIDE, SIDE).astype("f4")
+            sink.put(f"/maps/{name}/map", values, ["/map", "y", "x"], name)
+            method, _, tap = name.partition("@")
+            sink.attributes(f"/maps/{name}", method=method, tap=tap)
+        sink.attributes("/maps", order=json.dumps(names), target=target, score="logit")
+        sink.history([source], {"command": "made over", "started": "2026-01-01", "seconds": 0})
+    return str(path)

@@ -37,6 +37,18 @@ def area(boxes: np.ndarray) -> np.ndarray:
     )
 
 
+def share(boxes: np.ndarray, size: tuple[int, int]) -> float:
+    """Return the share of a frame that boxes (B, 4) cover: of a single box its area, of several their pixels.
+
+    References
+    ----------
+    mathematics#small-objects
+    """
+    if len(boxes) == 1:
+        return float(area(boxes)[0] / (size[0] * size[1]))
+    return float(pixels(boxes, size).mean())
+
+
 def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return intersection over union of boxes, (A, 4) and (B, 4) -> (A, B); 0 where both are empty.
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from gradtools.math.channels import deletion
+
 EQUAL = 1e-6  # relative: a change of the score below it is rounding
 
 
@@ -78,3 +80,37 @@ def others(groups: np.ndarray, seed: int) -> np.ndarray:
         if len(rest):
             drawn[row] = rest[rng.integers(len(rest))]
     return drawn
+
+
+def statistics(
+    before: np.ndarray, after: dict[str, np.ndarray], curves: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return ADP and PIC in percent under every mask, and the areas under curves, row by row.
+
+    Parameters
+    ----------
+    before : (N,) float array
+        Score of the image.
+    after : dict of str to (N,) float array
+        Score under a mask, by the suffix of its statistics; NaN where a row has no such mask.
+    curves : dict of str to (N, steps + 1) float array
+        Scores along a curve.
+
+    Returns
+    -------
+    dict of str to (N,) float64 array
+        adp, pic and their suffixes, then the curves' names; NaN where there is no value.
+
+    References
+    ----------
+    mathematics#adp-and-pic
+    """
+    rows: dict[str, np.ndarray] = {}
+    before = np.asarray(before, float)
+    for suffix, values in after.items():
+        known = np.isfinite(values)
+        rows[f"adp{suffix}"] = np.where(known, 100 * drops(before, values), np.nan)
+        rows[f"pic{suffix}"] = np.where(known, 100 * increases(before, values), np.nan)
+    for name, values in curves.items():
+        rows[name] = deletion.areas(deletion.shares(values, before), np.arange(values.shape[1]))
+    return rows

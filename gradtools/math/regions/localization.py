@@ -13,6 +13,7 @@ from gradtools.math.regions import boxes as rectangles
 THRESHOLDS = np.round(np.arange(0.05, 0.951, 0.05), 2)
 HOLD_OUT = 0.2  # share of the samples that a threshold is chosen on
 SPLITS = 10
+HALF = 0.5  # IoU from which an object counts as found
 
 
 def energy(image_map: np.ndarray, region: np.ndarray, valid: np.ndarray | None = None) -> float:
@@ -172,3 +173,55 @@ def hold_outs(groups: np.ndarray, splits: int = SPLITS, seed: int = 0) -> np.nda
         for split in range(splits)
     ]
     return np.array(drawn)
+
+
+def at_threshold(curves: np.ndarray, split: Split) -> np.ndarray:
+    """Return the IoU at a split's threshold, (N,); NaN for the rows that it was chosen on.
+
+    References
+    ----------
+    mathematics#iou-and-its-threshold
+    """
+    place = int(np.argmin(np.abs(THRESHOLDS - split.threshold)))
+    return np.where(split.held_out, np.nan, curves[:, place])
+
+
+def frozen(
+    box_iou: np.ndarray, mask_iou: np.ndarray, splits: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Return the IoU of boxes and masks at the thresholds that the first hold-out gives, and the thresholds' spread.
+
+    Parameters
+    ----------
+    box_iou, mask_iou : (N, T) float arrays
+        At THRESHOLDS; `mask_iou` is NaN for objects without a mask.
+    splits : (S, N) bool array
+        Hold-outs.
+
+    Returns
+    -------
+    rows : dict of str to (N,) float array
+        iou, iou_half (IoU of .5 or more) and, with masks on both sides, mask_iou.
+    facts : dict of str to float
+
+    References
+    ----------
+    mathematics#iou-and-its-threshold
+    """
+    box = [choose_threshold(box_iou, split) for split in splits]
+    iou = at_threshold(box_iou, box[0])
+    rows = {"iou": iou, "iou_half": np.where(np.isnan(iou), np.nan, iou >= HALF)}
+    thresholds = [split.threshold for split in box]
+    facts = {
+        "threshold": box[0].threshold,
+        "threshold_low": min(thresholds),
+        "threshold_high": max(thresholds),
+        "iou_spread": float(np.std([split.value for split in box])),
+    }
+    masked = ~np.isnan(mask_iou[:, 0])
+    if (masked & splits[0]).any() and (masked & ~splits[0]).any():
+        mask = choose_threshold(mask_iou[masked], splits[0][masked])
+        rows["mask_iou"] = np.full(len(iou), np.nan)
+        rows["mask_iou"][masked] = at_threshold(mask_iou[masked], mask)
+        facts["mask_threshold"] = mask.threshold
+    return rows, facts

@@ -4,11 +4,21 @@ import numpy as np
 
 from gradtools.math.pairs.bootstrap import interval, resample_counts
 
+SMALL = {"": 100, "@25": 25, "@10": 10}  # suffix of a statistic: percentile of the objects' shares
+AT_ONCE = 1 << 24  # weights of rows held at once
+
 
 def over_images(
-    values: np.ndarray, images: np.ndarray, resamples: int = 1000, seed: int = 0
+    values: np.ndarray,
+    images: np.ndarray,
+    resamples: int = 1000,
+    seed: int = 0,
+    partners: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return means over rows and their replicates under resampled images.
+
+    A row is drawn as often as its image; a row of a pair as often as its two images together, the
+    product of their counts, as pairs are elsewhere.
 
     Parameters
     ----------
@@ -16,6 +26,8 @@ def over_images(
         NaN where a row has no value; it is left out of that column.
     images : (M,) int array
         The image of every row.
+    partners : (M,) int array, optional
+        Of rows of pairs the other image, -1 of other rows.
 
     Returns
     -------
@@ -30,18 +42,22 @@ def over_images(
     """
     values = np.asarray(values, float)
     known = ~np.isnan(values)
-    _, place = np.unique(images, return_inverse=True)
-    count = int(place.max()) + 1 if len(place) else 0
-    sums, numbers = np.zeros((count, values.shape[1])), np.zeros((count, values.shape[1]))
-    np.add.at(sums, place, np.where(known, values, 0))
-    np.add.at(numbers, place, known)
-    total = numbers.sum(axis=0)
-    mean = np.divide(sums.sum(axis=0), total, out=np.full(len(total), np.nan), where=total > 0)
-    if not resamples or count < 2:
+    filled, total = np.where(known, values, 0), known.sum(axis=0)
+    mean = np.divide(filled.sum(axis=0), total, out=np.full(len(total), np.nan), where=total > 0)
+    partners = np.full(len(images), -1) if partners is None else partners
+    every = np.unique(np.concatenate([images, partners[partners >= 0]]))
+    if not resamples or len(every) < 2:
         return mean, np.empty((0, values.shape[1]))
-    counts = resample_counts(np.zeros(count, int), resamples, seed).astype(float)
-    drawn = counts @ numbers
-    return mean, np.divide(counts @ sums, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
+    counts = resample_counts(np.zeros(len(every), int), resamples, seed).astype(float)
+    first, second = (np.searchsorted(every, of) for of in (images, np.maximum(partners, every[0])))
+    replicates = []
+    for part in np.array_split(counts, max(1, resamples * len(images) // AT_ONCE)):
+        weights = part[:, first] * np.where(partners >= 0, part[:, second], 1)
+        drawn = weights @ known
+        replicates.append(
+            np.divide(weights @ filled, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
+        )
+    return mean, np.concatenate(replicates)
 
 
 def bounds(replicates: np.ndarray) -> np.ndarray:
@@ -54,3 +70,69 @@ def bounds(replicates: np.ndarray) -> np.ndarray:
     if not len(replicates):
         return np.full((replicates.shape[1], 2), np.nan)
     return interval(replicates).reshape(-1, 2)
+
+
+def table(
+    rows: dict[str, np.ndarray],
+    images: np.ndarray,
+    resamples: int = 1000,
+    seed: int = 0,
+    partners: np.ndarray | None = None,
+) -> tuple[dict[str, list[str] | np.ndarray], np.ndarray]:
+    """Return a table of the means of named rows with their intervals, and the replicates.
+
+    Parameters
+    ----------
+    rows : dict of str to (M,) float array
+        The values of a statistic, NaN where a row has none.
+    images, resamples, seed, partners
+        As for `over_images`.
+
+    Returns
+    -------
+    columns : dict of str to list of str or (S,) array
+        statistic, value, low, high, images (how many rows have a value).
+    replicates : (B, S) float64 array
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
+    """
+    values = np.stack(list(rows.values()), axis=1)
+    mean, replicates = over_images(values, images, resamples, seed, partners)
+    limits = bounds(replicates)
+    columns: dict[str, list[str] | np.ndarray] = {
+        "statistic": list(rows),
+        "value": mean,
+        "low": limits[:, 0],
+        "high": limits[:, 1],
+        "images": (~np.isnan(values)).sum(axis=0).astype("i8"),
+    }
+    return columns, replicates
+
+
+def of_subsets(
+    rows: dict[str, np.ndarray], share: np.ndarray, both: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return rows for all objects and for the small ones, named `statistic`, `statistic@25`, `statistic@10`.
+
+    Parameters
+    ----------
+    rows : dict of str to (M,) float array
+    share : (M,) float array
+        The object's share of the frame; NaN where none is known, which is among no small ones.
+    both : (M,) float array, optional
+        Of a pair's row the larger share of its two images: a pair is small when both images are.
+
+    References
+    ----------
+    mathematics#small-objects
+    """
+    both = share if both is None else both
+    known = share[~np.isnan(share)]
+    every: dict[str, np.ndarray] = {}
+    for suffix, percent in SMALL.items():
+        limit = np.percentile(known, percent) if suffix and len(known) else -np.inf
+        chosen = both <= limit if suffix else np.ones(len(share), bool)
+        every |= {f"{name}{suffix}": np.where(chosen, row, np.nan) for name, row in rows.items()}
+    return every

@@ -36,6 +36,11 @@ def per_image(job, classes):
     return job.target.count if classes is None else classes.shape[1]
 
 
+def ranks(n_classes):
+    """Return the places, from 0, of the first, the second and the middle of so many classes by their logits."""
+    return 0, 1, max(2, n_classes // 2 - 1)
+
+
 def rows(job, logits, cosine, classes):
     """Scores of a batch, and the classes they are about.
 
@@ -54,15 +59,11 @@ def rows(job, logits, cosine, classes):
     """
     target, form = job.target, job.options.score
     logits = logits / job.options.temperature
-    if target.kind == "top":
-        chosen, every = (
-            logits.topk(target.count, dim=1).indices,
-            scores.values(logits, form, cosine),
-        )
-        return [
-            (every.gather(1, chosen[:, [rank]])[:, 0], chosen[:, rank])
-            for rank in range(target.count)
-        ]
+    if target.kind in ("top", "ranks"):
+        ranked = logits.argsort(dim=1, descending=True, stable=True)
+        places = range(target.count) if target.kind == "top" else ranks(logits.shape[1])
+        every = scores.values(logits, form, cosine)
+        return [(every.gather(1, ranked[:, [rank]])[:, 0], ranked[:, rank]) for rank in places]
     if target.kind in ("label", "labels"):
         some = int(np.argmax(job.member.any(axis=1)))  # stands in where there is no row
         return [

@@ -1,0 +1,158 @@
+"""maps + model -> what the score does when an image is multiplied by its map: ADP, PIC, deletion and insertion.
+
+Every map is shown beside masks that know nothing of the image: a constant of the map's own mean (a
+brighter mask leaves more of the score, so equal mass is the control that counts), its values in random
+places, another image's map; and beside all of them ones, a constant .5, a centred Gaussian and, where
+boxes are known, the object alone and the background alone. Scores are stored row by row.
+"""
+
+import functools
+
+import numpy as np
+
+from gradtools import store
+from gradtools.math.regions import faithfulness, means
+from gradtools.network import passes
+from gradtools.network.models import Model
+from gradtools.selection.results import Result
+from gradtools.stages import run
+from gradtools.stages.faithfulness.plan import (
+    CURVES,
+    GENERAL,
+    MASKS,
+    Options,
+    Plan,
+    columns,
+    has_curves,
+    make_plan,
+)
+from gradtools.stages.faithfulness.scoring import compute
+from gradtools.store import Store, paths
+
+__all__ = ["Options", "Plan", "columns", "compute", "make_plan", "measure", "summarise"]
+
+BLOCK = 32  # maps whose scores are kept at once: even, so that a pair's two are together
+
+
+def summarise(plan: Plan, scores: dict[str, np.ndarray], options: Options) -> list[Result]:
+    """Return ADP, PIC and the areas under the curves of every kind of map and fill.
+
+    Parameters
+    ----------
+    scores : dict of str to (M, ...) array
+        By path.
+    """
+    results = []
+    for fill in options.fill:
+        before = scores[paths.faithfulness(GENERAL["ones"], fill, "map")].astype(float)
+        for kind in (*plan.kinds, *GENERAL.values()):
+            at = {name: paths.faithfulness(kind, fill, name) for name in (*MASKS, *CURVES)}
+            after = {
+                "" if name == "map" else f"_{name}": scores[at[name]].astype(float)
+                for name in MASKS
+                if at[name] in scores
+            }
+            curves = {name: scores[at[name]] for name in CURVES if at[name] in scores}
+            rows = faithfulness.statistics(before, after, curves)
+            results.append(_result(plan, kind, fill, rows, before))
+    return results
+
+
+def _result(
+    plan: Plan, kind: str, fill: str, rows: dict[str, np.ndarray], before: np.ndarray
+) -> Result:
+    """Return the statistics of one kind of map under one fill, of all objects and, where they are known, the small ones."""
+    options = plan.options
+    if not np.isnan(plan.share).all():
+        rows = means.of_subsets(rows, plan.share, plan.both)
+    columns, replicates = means.table(
+        rows, plan.sample, options.resamples, options.seed, plan.partner
+    )
+    facts: dict[str, str | int | float] = {
+        "fill": fill,
+        "maps": len(plan.rows),
+        "images": len(np.unique(plan.sample)),
+        "not_positive": int((before <= 0).sum()),
+        "both": int(options.both),
+        "steps": options.steps if has_curves(plan) else 0,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "target": str(plan.source.attributes(paths.MAPS).get("target", "")),
+    }
+    path = paths.faithfulness(kind, fill)
+    title = f"what the score does under {kind}, {fill} fill"
+    return Result(path, kind, "", fill, columns, facts, title, replicates)
+
+
+def measure(
+    source: Store,
+    model: Model,
+    output: str,
+    options: Options,
+    *,
+    where: tuple[str, ...] = (),
+    images_dir: str | None = None,
+    **how,
+) -> list[Result]:
+    """Score the maps of an open store under every mask and write scores and statistics, block by block.
+
+    Parameters
+    ----------
+    source : store.Store
+        With maps, of this model.
+    model : models.Model
+    output : str
+        Path of the store, or '-'.
+    where, images_dir
+        Which samples, and where their images have gone.
+    how
+        Fields of `run.Run`.
+
+    Returns
+    -------
+    list of Result
+
+    Raises
+    ------
+    GradtoolsError, UsageError
+    """
+    this = run.begin(output, [source], **how)
+    passes.use_threads(this.threads)
+    plan = make_plan(source, model, options, this.say, where, images_dir)
+    keep = np.isin(np.arange(source.n_samples), list(plan.place))
+    growth = store.Growth(
+        "faithfulness",
+        columns(plan),
+        store.cut(BLOCK, len(plan.rows)),
+        _command(plan, where),
+        lambda sink: _begin(this, sink, plan, keep),
+        compress=options.compress,
+        units="maps",
+    )
+    with this.grown(growth) as part:
+        this.compute(part, functools.partial(compute, plan), "maps")
+        with part.finish(this.progress) as sink:
+            scores = {column.path: part.values(column.path) for column in part.columns}
+            results = summarise(plan, scores, options)
+            for result in results:
+                result.write(sink)
+            facts = run.of_images(np.zeros(len(plan.place), bool), model)
+            this.note(sink, [source], threads=passes.use_threads(), seed=options.seed, **facts)
+    return results
+
+
+def _command(plan: Plan, where: tuple[str, ...]) -> dict:
+    """Return options and inputs that must match for a job to resume."""
+    return passes.schema.command(plan.job) | {
+        "kinds": list(plan.kinds),
+        "where": list(where),
+        "inputs": plan.source.digests(),
+    }
+
+
+def _begin(this: run.Run, sink: store.Sink, plan: Plan, keep: np.ndarray) -> None:
+    """Write what does not grow: the samples, and which map each row is of."""
+    this.carry_on(sink, plan.source, keep, [paths.FAITHFULNESS])
+    place = np.cumsum(keep) - 1
+    sink.put(f"{paths.FAITHFULNESS}/sample", place[plan.sample].astype("i4"))
+    sink.put(f"{paths.FAITHFULNESS}/map", plan.rows.astype("i4"))

@@ -1,0 +1,191 @@
+"""maps + boxes or masks -> how well maps find what they are about.
+
+Every measure is of read maps in the network's frame. Measures without a threshold rest on all maps;
+a threshold is chosen on a hold-out of images and frozen, and only its figures leave the hold-out out.
+Beside every map stand the centre of the frame and the map of another image.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.regions import localization, means
+from gradtools.selection import maps as stored
+from gradtools.selection import regions, samples
+from gradtools.selection.results import Facts, Result
+from gradtools.stages import run
+from gradtools.stages.localize import measuring
+from gradtools.stages.localize.measuring import Measures
+from gradtools.store import Sink, Store, paths
+
+METHOD = "localization"
+ROWS = ("energy", "pointing", "precision", "box_iou", "mask_iou")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the values.
+
+    Attributes
+    ----------
+    feature : tuple of str
+        Maps by name or glob; all by default.
+    layers : tuple of int or None
+        Numbers of last taps that are fused; every number up to the store's by default.
+    fuse : tuple of str
+        Ways to fuse them: mean, max, product, or weights.
+    where : tuple of str
+    boxes : str or None
+        `any`, or one data class; by default those of the map's label.
+    holdout : str or None
+        File of the ids of the images that thresholds are chosen on; by default a fifth, drawn.
+    resamples, seed : int
+    """
+
+    feature: tuple[str, ...] = ()
+    layers: tuple[int, ...] | None = None
+    fuse: tuple[str, ...] = ("mean",)
+    where: tuple[str, ...] = ()
+    boxes: str | None = None
+    holdout: str | None = None
+    resamples: int = 1000
+    seed: int = 0
+
+
+def hold_out(source: Store, found: regions.Found, options: Options) -> np.ndarray:
+    """Return the hold-outs that thresholds are chosen on, the first of them the one that counts.
+
+    Returns
+    -------
+    (S, M) bool array
+        One row where a file names the images, else `localization.SPLITS`.
+    """
+    images = found.images
+    if len(np.unique(images)) < 2:
+        raise GradtoolsError(
+            f"{source.name}: need at least 2 annotated images to hold one out for the threshold, "
+            f"got {len(np.unique(images))}"
+        )
+    if options.holdout is None:
+        return localization.hold_outs(images, seed=options.seed)
+    named = samples.select(source, (f"list={options.holdout}",))[images]
+    if named.all() or not named.any():
+        raise UsageError(
+            f"--holdout {options.holdout} names {int(named.sum())} of {len(named)} annotated maps: "
+            "leave some on either side"
+        )
+    return named[None]
+
+
+def localize(source: Store, output: str | None, options: Options, **how) -> list[Result]:
+    """Measure the maps of an open store and, where there is an output, write the measures.
+
+    Parameters
+    ----------
+    source : store.Store
+        With maps, and boxes or masks.
+    output : str or None
+        Path or '-'; None measures only.
+    options : Options
+    how
+        Fields of `run.Run`.
+
+    Returns
+    -------
+    list of Result
+        One a kind of map, the controls last: `localization` of its statistics.
+
+    Raises
+    ------
+    GradtoolsError, UsageError
+    """
+    this = run.begin(output, [source], **how)
+    kinds = stored.kinds(source, options.feature, options.layers, options.fuse)
+    rows = samples.select_maps(source, options.where)
+    found = regions.of_maps(source, rows, options.boxes)
+    for line in (*found.notes, *_left_out(found)):
+        this.say(line)
+    if not found.regions:
+        raise GradtoolsError(f"{source.name}: no map has a box or mask to find in its frame")
+    splits = hold_out(source, found, options)
+    measured: dict[str, Measures] = {}
+    with this.progress(len(kinds) + 1, 0, "kinds of maps") as advance:
+        for name, (feature, fuse) in kinds.items():
+            of_kind = source, feature, fuse, found.regions
+            alike = measuring.discrimination(*of_kind, options.seed)
+            measured[name] = dataclasses.replace(measuring.measure(*of_kind), alike=alike)
+            advance(1)
+        feature, fuse = next(iter(kinds.values()))
+        measured |= measuring.controls(source, feature, fuse, found.regions, options.seed)
+        advance(1)
+    results = [_result(name, one, found, splits, options) for name, one in measured.items()]
+    if output is not None:
+        keep = samples.select(source, options.where)
+        facts = {"seed": options.seed, "rows": len(found.regions)}
+        replacing = [paths.LOCALIZATION]
+        with this.written("localization", source, keep, replacing, **facts) as sink:
+            _write_rows(sink, keep, found.regions, measured)
+            for result in results:
+                result.write(sink)
+    return results
+
+
+def _left_out(found: regions.Found) -> list[str]:
+    """Say which maps have no region, and why."""
+    return [f"{count} maps left out: {reason}" for reason, count in found.left_out.items()]
+
+
+def _result(
+    name: str, one: Measures, found: regions.Found, splits: np.ndarray, options: Options
+) -> Result:
+    """Return the statistics of one kind of map, of all objects and of the small ones."""
+    rows, thresholds = localization.frozen(one.box_iou, one.mask_iou, splits)
+    rows |= {name: getattr(one, name) for name in ("energy", "pointing", "precision")}
+    share, both = found.shares
+    rows = means.of_subsets(rows, share, both) | one.alike
+    images, partners = found.images, found.partners
+    columns, replicates = means.table(rows, images, options.resamples, options.seed, partners)
+    facts: Facts = {
+        **thresholds,
+        "splits": len(splits),
+        "held_out": int(splits[0].sum()),
+        "maps": len(images),
+        "images": len(np.unique(images)),
+        "left_out": sum(found.left_out.values()),
+        "degenerate": one.degenerate,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "target": found.target,
+    }
+    return Result(
+        paths.localization(name),
+        feature=name,
+        method=METHOD,
+        columns=columns,
+        facts=facts,
+        title=f"how well {name} finds its object",
+        replicates=replicates,
+    )
+
+
+def _write_rows(
+    sink: Sink,
+    keep: np.ndarray,
+    found: list[regions.Region],
+    measured: dict[str, Measures],
+) -> None:
+    """Write which region each row is of, and the measures of every row."""
+    place = np.cumsum(keep) - 1
+    about = {
+        "sample": place[[region.sample for region in found]].astype("i4"),
+        "label": np.array([region.label for region in found], "i4"),
+        "map": np.array([region.row for region in found], "i4"),
+        "share": np.array([region.share for region in found], "f4"),
+        "at": localization.THRESHOLDS,
+    }
+    for name, values in about.items():
+        sink.put(f"{paths.LOCALIZATION}/{name}", values)
+    for kind, one in measured.items():
+        for name in ROWS:
+            sink.put(f"{paths.localization(kind)}/{name}", getattr(one, name).astype("f4"))
