@@ -6,6 +6,8 @@ from gradtools.cli import options, terminal
 from gradtools.tables.render import FORMS
 from gradtools.tables.wording import LAYOUTS
 
+SUMMARY_WIDTH = 100  # columns of a summary that goes into a pipe
+
 
 @options.command(
     "evaluate",
@@ -18,12 +20,18 @@ from gradtools.tables.wording import LAYOUTS
 @click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
-    help="Which tables.  [default: all that the stores can fill]",
+    default="summary",
+    help="Which tables; all: every one that the stores can fill.",
 )
 @click.option(
     "--published",
     is_flag=True,
     help="With --layout gradient-similarity: the blog post's values too, of other images.",
+)
+@click.option(
+    "--per-image",
+    is_flag=True,
+    help="With --layout confusion: list every wrong answer, not the surest twenty.",
 )
 @click.option(
     "--format",
@@ -38,15 +46,15 @@ from gradtools.tables.wording import LAYOUTS
 @click.option("-f", "--force", is_flag=True, help="Replace a picture that exists.")
 @click.option(
     "--picture",
-    type=click.Choice(["bars", "heat", "pca", "taps", "deletion"]),
+    type=click.Choice(["prediction", "bars", "heat", "pca", "taps", "deletion", "confusion"]),
     default="bars",
-    help="bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps; "
-    "deletion: deletion and insertion of channels.",
+    help="prediction: pair AUC, over all pairs and given the same prediction; bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps; "
+    "deletion: deletion and insertion of channels; confusion: answers by label.",
 )
-def command(console, paths, layout, published, form, figure, force, picture):
-    """The papers' tables from any stores: one row a model, with the controls, paired intervals and agreement in sign.
+def command(console, paths, layout, published, per_image, form, figure, force, picture):
+    """The answer from any stores, on one screen; with --layout the papers' tables: one row a model, with the controls.
 
-    Never runs a model and never clusters. A cell that nobody computed is -, and a line names the command that fills it.
+    Never runs a model and never clusters. A cell without a value is -, and a line says why, or which command fills it.
     """
     from gradtools.stages import evaluate
 
@@ -55,7 +63,11 @@ def command(console, paths, layout, published, form, figure, force, picture):
 
         figures.check(figure)
     subjects = evaluate.gather(paths or [options.input_store(None)])
-    terminal.print_tables(evaluate.evaluate(subjects, layout, published), form)
+    width = terminal.width() or SUMMARY_WIDTH if form == "text" else None
+    tables = evaluate.evaluate(
+        subjects, layout, published=published, per_image=per_image, width=width
+    )
+    terminal.print_tables(tables, form, least=SUMMARY_WIDTH if layout == "summary" else None)
     for line in evaluate.missing(subjects, layout):
         console.say(line)
     if figure:

@@ -53,7 +53,13 @@ class Console:
             yield lambda n: bar.advance(task, n)
 
 
-def print_tables(tables, form=None, stream=None):
+def width(stream=None):
+    """Columns of the terminal that text goes to (int); None where it is none."""
+    stream = sys.stdout if stream is None else stream
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def print_tables(tables, form=None, stream=None, least=None):
     """Print tables; where they go to a terminal, in parts that fit its width.
 
     Parameters
@@ -63,12 +69,13 @@ def print_tables(tables, form=None, stream=None):
         Text by default.
     stream : text stream
         Standard output by default.
+    least : int, optional
+        Columns where they do not go to a terminal; by default every line has its full width.
     """
     from gradtools.tables.render import write_tables
 
     stream = sys.stdout if stream is None else stream
-    width = shutil.get_terminal_size().columns if stream.isatty() else None
-    write_tables(tables, form or "text", stream, width)
+    write_tables(tables, form or "text", stream, width(stream) or least)
 
 
 def Rate(progress):

@@ -23,6 +23,29 @@ REFERENCES = {
 
 
 @page.styled
+def draw_given_prediction(subjects):
+    """Pair AUC with 95 % intervals, over all pairs and given the same prediction, where the class row is at chance.
+
+    Parameters
+    ----------
+    subjects : list of evaluate.subjects.Subject
+
+    Returns
+    -------
+    Figure
+    """
+    panels = list(_similarities(subjects))
+    panels = [
+        (f"{title}{words}", found, bar)
+        for title, found, _ in panels[:1]
+        for words, bar in (("", _auc), (", given the same prediction", _auc_given_prediction))
+    ]
+    if not panels:
+        raise GradtoolsError(f"nothing to draw: {FILLED_BY['similarity']} computes it")
+    return _drawn(subjects, panels)
+
+
+@page.styled
 def draw(subjects):
     """Pair AUC with 95 % intervals, one panel a metric; beside it ARI over the repeats, one panel a method.
 
@@ -39,6 +62,11 @@ def draw(subjects):
         raise GradtoolsError(
             f"nothing to draw: {FILLED_BY['similarity']} and {FILLED_BY['clustering']} compute it"
         )
+    return _drawn(subjects, panels)
+
+
+def _drawn(subjects, panels):
+    """A panel for each (title, results of each model by role, how a bar is read)."""
     features = model.headline([results for _, found, _ in panels for results in found])
     stacked = len(subjects) * len(features) > SIDE_BY_SIDE
     shape = (len(panels), 1) if stacked else (1, len(panels))
@@ -85,6 +113,11 @@ def _clusterings(subjects):
 def _auc(measured):
     """Value, low, high."""
     return measured.get("auc")[:3]
+
+
+def _auc_given_prediction(measured):
+    """The same among pairs of equal prediction."""
+    return measured.get("auc_same_prediction")[:3]
 
 
 def _agreement(measured):

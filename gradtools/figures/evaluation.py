@@ -6,7 +6,7 @@ from gradtools.tables import per_model as model
 from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
 
-PICTURES = ("bars", "heat", "pca", "taps", "deletion")
+PICTURES = ("prediction", "bars", "heat", "pca", "taps", "deletion", "confusion")
 
 
 def evaluated(subjects, picture, path):
@@ -16,8 +16,8 @@ def evaluated(subjects, picture, path):
     ----------
     subjects : list of evaluate.subjects.Subject
     picture : one of PICTURES
-        bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps; deletion: deletion
-        and insertion of channels.
+        prediction: pair AUC, over all pairs and given the same prediction; bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps; deletion: deletion
+        and insertion of channels; confusion: answers by label.
     path : str
         As for `page.save`, and the errors too.
 
@@ -28,11 +28,23 @@ def evaluated(subjects, picture, path):
     """
     page.check(path)
     page.save(
-        {"bars": _bars, "heat": _heat, "pca": _pca, "taps": _taps, "deletion": _deletion}[picture](
-            subjects
-        ),
+        DRAWN[picture](subjects),
         path,
     )
+
+
+def _prediction(subjects):
+    """The main question: what is left given the same prediction."""
+    from gradtools.figures import bars
+
+    return bars.draw_given_prediction(subjects)
+
+
+def _confusion(subjects):
+    """One matrix a model."""
+    from gradtools.figures import confusion
+
+    return confusion.draw(subjects)
 
 
 def _bars(subjects):
@@ -115,3 +127,14 @@ def _stored_repeats(subject, feature):
         for (name, method), measured in subject.clusters.items()
         if name == feature and measured.labels is not None
     }
+
+
+DRAWN = {
+    "prediction": _prediction,
+    "bars": _bars,
+    "heat": _heat,
+    "pca": _pca,
+    "taps": _taps,
+    "deletion": _deletion,
+    "confusion": _confusion,
+}

@@ -4,15 +4,19 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from gradtools import store
-from gradtools.errors import GradtoolsError
-from gradtools.selection import features, maps, results, samples
+from gradtools.selection import answers, features, joining, maps, results, samples, trees
+from gradtools.selection.answers import Answers
 from gradtools.selection.results import Result
+from gradtools.selection.trees import Tree
 from gradtools.store import paths
+
+VERDICTS = ("spatially_constant", "input_independent", "parallel")
 
 
 @dataclasses.dataclass
@@ -34,6 +38,21 @@ class Subject:
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
+    unit : str
+        What a sample is.
+    answers : Answers or None
+    trees : dict of feature to Tree
+    comparison, moved : Result or None
+        What `compare` measured.
+    features : list of str
+        Features of the samples that the stores hold.
+    verdicts : dict of tap to dict
+        What its gradients can know: `spatially_constant`, `input_independent`, `parallel`.
+    map_names : list of str
+        Maps that the stores hold, and `map_count` of each.
+    row_length : int
+        Numbers in a class's row, where the samples are classes.
+    stores : list of str
     """
 
     name: str
@@ -56,6 +75,17 @@ class Subject:
     sanity: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
+    unit: str = "image"
+    answers: Answers | None = None
+    trees: dict[str, Tree] = dataclasses.field(default_factory=dict)
+    comparison: Result | None = None
+    moved: Result | None = None
+    features: list[str] = dataclasses.field(default_factory=list)
+    verdicts: dict[str, dict] = dataclasses.field(default_factory=dict)
+    map_names: list[str] = dataclasses.field(default_factory=list)
+    map_count: int = 0
+    row_length: int = 0
+    stores: list[str] = dataclasses.field(default_factory=list)
 
     def same_samples(self, other: "Subject") -> bool:
         """Whether two models saw the same images under the same labels."""
@@ -87,16 +117,27 @@ def gather(paths: Sequence[str]) -> list[Subject]:
                     "faithfulness",
                     "sanity",
                     "projections",
+                    "verdicts",
+                    "trees",
                 ):
-                    _join(getattr(subject, part), getattr(found, part))
-                _join_by_tap(subject.channels, found.channels)
-                subject.taps, subject.order = (
-                    subject.taps or found.taps,
-                    subject.order or found.order,
-                )
+                    joining.join(getattr(subject, part), getattr(found, part))
+                joining.join_by_tap(subject.channels, found.channels)
+                _complete(subject, found)
     named = list(subjects.values())
     _tell_apart(named)
-    return named
+    return in_natural_order(named)
+
+
+def _complete(subject: Subject, other: Subject) -> None:
+    """Take over what a subject lacks and another store of it has."""
+    for part in ("taps", "order", "comparison", "moved", "map_count", "row_length"):
+        setattr(subject, part, getattr(subject, part) or getattr(other, part))
+    for part in ("features", "map_names", "stores"):
+        known = getattr(subject, part)
+        known += [name for name in getattr(other, part) if name not in known]
+    ours, theirs = subject.answers, other.answers
+    if theirs is not None and (ours is None or ours.right_of_five is None):
+        subject.answers = theirs
 
 
 def _subject(source):
@@ -114,7 +155,23 @@ def _subject(source):
         skipped=max(
             (json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0
         ),
+        unit=source.unit,
+        answers=answers.read(source),
+        features=features.names(source) if source.kind != "maps" else [],
+        map_names=source.maps,
+        map_count=len(source.values(paths.MAP_SAMPLE)) if source.maps else 0,
+        row_length=0 if source.class_rows is None else source.class_rows.shape[1],
+        stores=[source.name],
     )
+    for tap in source.taps:
+        facts = source.attributes(paths.tap(tap))
+        subject.verdicts[tap] = {name: facts[name] for name in VERDICTS if name in facts}
+    for feature in source.tree(paths.LINKAGE):
+        subject.trees[feature] = trees.read(source, feature)
+    for name in ("compare", "moved"):
+        if name in source.tree(paths.TABLES):
+            part = "comparison" if name == "compare" else name
+            setattr(subject, part, results.read(source, paths.table(name), method=name))
     for feature, metric in _pairs(source, paths.SIMILARITY):
         part = subject.maps if maps.is_map(feature) else subject.similarity
         part[feature, metric] = results.read(
@@ -187,87 +244,22 @@ def _key(source):
     return images, weights, told, short_name(source.model.get("model", "")), *asked
 
 
-def _join(kept, new):
-    """Take over what is new; the same thing twice must have the same values."""
-    for key, value in new.items():
-        if (
-            key in kept
-            and isinstance(value, Result)
-            and not _equal(_values(kept[key]), _values(value))
-        ):
-            raise _different(kept[key], value, key)
-        kept.setdefault(key, value)
-
-
-def _different(one, other, key):
-    return GradtoolsError(
-        f"{one.source} and {other.source} have different values for {' '.join(key)}: made with other options; give one of them"
-    )
-
-
-def _join_by_tap(kept, new):
-    """The same of tables whose rows are of a tap, and of a fill where there is one: those of others are added."""
-    for key, value in new.items():
-        if key not in kept:
-            kept[key] = value
-            continue
-        before, now = _parts(kept[key].columns), _parts(value.columns)
-        for part in before.keys() & now.keys():
-            if not _equal(_rows(kept[key].columns, before[part]), _rows(value.columns, now[part])):
-                raise _different(kept[key], value, key)
-        added = _rows(
-            value.columns, [row for part, rows in now.items() if part not in before for row in rows]
-        )
-        if added.keys() != kept[key].columns.keys():
-            raise _different(kept[key], value, key)
-        kept[key] = dataclasses.replace(
-            kept[key],
-            columns={
-                name: [*column, *added[name]]
-                if isinstance(column, list)
-                else np.concatenate([column, added[name]])
-                for name, column in kept[key].columns.items()
-            },
-        )
-
-
-def _parts(columns):
-    """Rows of each tap and fill (dict of tuple to list of int)."""
-    found = {}
-    for row, part in enumerate(
-        zip(*(columns[name] for name in ("tap", "fill") if name in columns))
-    ):
-        found.setdefault(part, []).append(row)
-    return found
-
-
-def _rows(columns, rows):
-    """Some rows of a table's columns."""
-    return {
-        name: [column[row] for row in rows] if isinstance(column, list) else column[rows]
-        for name, column in columns.items()
-    }
-
-
-def _values(measured):
-    """What a result says: its columns and the p of its tests."""
-    return measured.columns | {
-        name: fact for name, fact in measured.facts.items() if name.startswith("p_")
-    }
-
-
-def _equal(a, b):
-    return a.keys() == b.keys() and all(
-        np.array_equal(
-            np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f"
-        )
-        for key in a
-    )
-
-
 def short_name(spec: str) -> str:
     """The part of a model's name that tells it apart: a callable's or an architecture's."""
     return os.path.basename(str(spec)).rsplit(":", 1)[-1]
+
+
+def in_natural_order(subjects: list[Subject]) -> list[Subject]:
+    """Return subjects in their order, but those whose names differ in numbers alone by these: resnet8 before resnet14."""
+    numbers = [re.findall(r"\d+", subject.name) for subject in subjects]
+    stems = [re.sub(r"\d+", "0", subject.name) for subject in subjects]
+    ordered = list(subjects)
+    for stem in set(stems):
+        places = [place for place, other in enumerate(stems) if other == stem]
+        ranked = sorted(places, key=lambda place: [int(number) for number in numbers[place]])
+        for place, chosen in zip(places, ranked):
+            ordered[place] = subjects[chosen]
+    return ordered
 
 
 def _tell_apart(subjects):

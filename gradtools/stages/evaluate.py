@@ -8,6 +8,8 @@ from gradtools.tables import (
     augmentation,
     channels,
     clustering,
+    comparisons,
+    confusion,
     faithfulness,
     gradient_similarity,
     localization,
@@ -16,11 +18,13 @@ from gradtools.tables import (
     retrieval,
     sanity,
     similarity,
+    summary,
+    trees,
 )
 from gradtools.tables.model import Table
 from gradtools.tables.wording import FILLED_BY, LAYOUTS
 
-__all__ = ["LAYOUTS", "evaluate", "gather", "missing"]
+__all__ = ["LAYOUTS", "evaluate", "every_table", "fillable", "gather", "missing"]
 
 Build = Callable[[list[Subject]], Iterable[Table]]
 BUILDERS: dict[str, Build] = {
@@ -35,51 +39,89 @@ BUILDERS: dict[str, Build] = {
     "localization": localization.build,
     "faithfulness": faithfulness.build,
     "sanity": sanity.build,
+    "trees": trees.build,
+    "comparison": comparisons.build,
+    "confusion": confusion.build,
 }
 
 
 def evaluate(
-    subjects: list[Subject], layout: str | None = None, published: bool = False
+    subjects: list[Subject],
+    layout: str = "summary",
+    *,
+    published: bool = False,
+    per_image: bool = False,
+    width: int | None = None,
 ) -> list[Table]:
-    """Build the tables of a layout, or all that the stores can fill.
+    """Build the tables of a layout.
 
     Parameters
     ----------
     subjects : list of Subject
         From `gather`.
-    layout : one of LAYOUTS, or None
+    layout : one of LAYOUTS
+        summary: the answer on a screen; all: every table that the stores can fill.
     published : bool
         Show the blog post's values too, with its layout.
+    per_image : bool
+        List every wrong answer, with the layout confusion.
+    width : int, optional
+        Columns of the screen that the summary is to fit.
 
     Raises
     ------
     GradtoolsError
         The stores hold nothing for the layout.
     """
+    if layout == "summary":
+        return summary.build(subjects, fillable(subjects), width)
     if layout == "gradient-similarity":
         return list(gradient_similarity.build(subjects, published))
-    tables = _every_table(subjects) if layout is None else list(BUILDERS[layout](subjects))
+    if layout == "confusion":
+        tables = list(confusion.build(subjects, per_image))
+    else:
+        tables = every_table(subjects) if layout == "all" else list(BUILDERS[layout](subjects))
     if not tables:
-        command = (
-            FILLED_BY[layout]
-            if layout
-            else f"{FILLED_BY['similarity']} or {FILLED_BY['clustering']}"
-        )
+        command = FILLED_BY.get(layout, f"{FILLED_BY['similarity']} or {FILLED_BY['clustering']}")
         raise GradtoolsError(
-            f"the stores hold nothing for {'--layout ' + layout if layout else 'any table'}: {command} computes it"
+            f"the stores hold nothing for --layout {layout}: {command} computes it"
         )
     return tables
 
 
-def _every_table(subjects: list[Subject]) -> list[Table]:
-    """Build what is printed without --layout: every table that the stores can fill."""
+def every_table(subjects: list[Subject]) -> list[Table]:
+    """Build every table that the stores can fill, each once."""
     made = {layout: list(build(subjects)) for layout, build in BUILDERS.items()}
     if made["layers"] and len(made["layers"][0].rows) <= len(subjects) * 2:
         made["layers"] = []  # the two default taps are in the other tables
     return [table for tables in made.values() for table in tables]
 
 
-def missing(subjects: list[Subject], layout: str | None = None) -> Iterator[str]:
+def fillable(subjects: list[Subject]) -> list[str]:
+    """Return the layouts that the stores can fill."""
+    held = {
+        "similarity": "similarity",
+        "clustering": "clusters",
+        "comparison": "comparison",
+        **{
+            layout: layout
+            for layout in BUILDERS
+            if layout not in ("similarity", "clustering", "layers", "comparison", "confusion")
+        },
+    }
+    names = [
+        layout
+        for layout in BUILDERS
+        if layout in held and any(getattr(subject, held[layout]) for subject in subjects)
+    ]
+    taps = {name for subject in subjects for name, _ in subject.similarity if "@" in name}
+    names += ["layers"] * (len(taps) > 2)
+    right = any(s.answers is not None and s.answers.known.any() for s in subjects)
+    names += ["confusion"] * right
+    return [layout for layout in BUILDERS if layout in names]
+
+
+def missing(subjects: list[Subject], layout: str = "summary") -> Iterator[str]:
     """Yield the command for what no store holds and the layout shows, and what cannot be compared."""
     for subject in subjects:
         others = (subject.channels, subject.localization, subject.faithfulness, subject.sanity)
@@ -88,10 +130,10 @@ def missing(subjects: list[Subject], layout: str | None = None) -> Iterator[str]
         if (
             not subject.similarity
             and not subject.maps
-            and layout in (None, "similarity", "layers", "maps", "gradient-similarity")
+            and layout in ("all", "similarity", "layers", "maps", "gradient-similarity")
         ):
             yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
-        if not subject.clusters and layout in (None, "clustering", "gradient-similarity"):
+        if not subject.clusters and layout in ("all", "clustering", "gradient-similarity"):
             yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"
     unpaired = [subject.name for subject in subjects[1:] if not subject.same_samples(subjects[0])]
     if unpaired:

@@ -1,9 +1,10 @@
 """Tables of comparisons of spaces: a row a pair, what differs from the first pair, and the samples that moved most."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gradtools.math.spaces.rsa import HELD
 from gradtools.selection.results import Facts, Result, Row
+from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Entry, Table, number
 from gradtools.tables.pivot import Line, columns
 from gradtools.tables.wording import (
@@ -49,6 +50,13 @@ def tables(compared: Result, moved: Result, every: bool = False) -> Iterator[Tab
         yield _differences(pairs)
     if len(pairs) == 1:
         yield _moved(facts, list(moved.rows()), SHOWN_MOVED)
+
+
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables of every comparison that the stores hold."""
+    for subject in subjects:
+        if subject.comparison is not None and subject.moved is not None:
+            yield from tables(subject.comparison, subject.moved)
 
 
 def _full(row: Row) -> dict[str, Entry]:

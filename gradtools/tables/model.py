@@ -71,6 +71,10 @@ class Cell:
             parts.append(f"p={self.p:.3f}")
         return " ".join([*parts, self.note]).rstrip()
 
+    def short(self) -> str:
+        """Return the value alone as people read it."""
+        return shown(self.value, self.digits)
+
 
 Entry = Cell | str | int | float
 
@@ -94,6 +98,14 @@ class Table:
         The columns that name a row; by default the leading ones that hold texts alone.
     counts : bool
         Whether the `n` of each cell is printed behind its value.
+    intervals : bool
+        Whether people read the interval of each cell; programs always do.
+    inline : bool
+        Whether people read the rows as one sentence behind the title.
+    hidden : tuple of str
+        Heads that people do not read, being the same in every row.
+    spoken : bool
+        Whether the title says all that people read, and the rows are for programs.
     """
 
     id: str
@@ -104,6 +116,10 @@ class Table:
     better: str = ""
     heads: tuple[str, ...] = ()
     counts: bool = False
+    intervals: bool = True
+    inline: bool = False
+    spoken: bool = False
+    hidden: tuple[str, ...] = ()
 
     def row_heads(self) -> tuple[str, ...]:
         """Return the columns that name a row."""
@@ -115,6 +131,14 @@ class Table:
                 break
             heads.append(column)
         return tuple(heads)
+
+    def shown_columns(self) -> list[str]:
+        """Return the columns that people read."""
+        return [column for column in self.columns if column not in self.hidden]
+
+    def shown_heads(self) -> int:
+        """Return how many of these name a row."""
+        return len([head for head in self.row_heads() if head not in self.hidden])
 
 
 def plain(value):

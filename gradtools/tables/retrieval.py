@@ -12,13 +12,13 @@ from gradtools.tables.wording import (
     CLASS_OF_A_CHANNEL,
     GIVEN_PREDICTION,
     GIVEN_THE_PREDICTION,
+    NO_QUERIES,
     QUERIES,
     RETRIEVAL,
     units,
 )
 
 SCOPES = {"": "", GIVEN_PREDICTION: ", given the same prediction"}
-ALONE = "no query has candidates of its class and of another"
 
 
 def of_results(results: list[Result], unit: str = "image") -> Iterator[Table]:
@@ -62,6 +62,6 @@ def _row(model: str | None, feature: str, result: Result, scope: str) -> per_mod
     for measure, head in RETRIEVAL.items():
         at = list(columns["statistic"]).index(measure + scope)
         value, low, high, queries = result.get(measure + scope)
-        row[head] = Cell(value, low, high, n=queries, why=ALONE)
-        row[f"chance, {head}"] = Cell(float(columns["chance"][at]), n=queries, why=ALONE)
+        row[head] = Cell(value, low, high, n=queries, why=NO_QUERIES)
+        row[f"chance, {head}"] = Cell(float(columns["chance"][at]), n=queries, why=NO_QUERIES)
     return row | {"queries": queries}

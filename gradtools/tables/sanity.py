@@ -70,6 +70,16 @@ def _rows(model: str, results: list[Result]) -> list[dict]:
     return rows
 
 
+def step_in_words(statistic: str, results: dict[str, Result]) -> str:
+    """Return what is random in a row of a stored table."""
+    for result in results.values():
+        if result.has(statistic):
+            place = list(result.columns["statistic"]).index(statistic)
+            mode, _, step = statistic.partition(":")
+            return _words(mode, step, str(result.columns["group"][place]))
+    return statistic
+
+
 def _words(mode: str, step: str, group: str) -> str:
     """Say what is random."""
     if not step:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from gradtools.math import trees
+from gradtools.selection.subjects import Subject
 from gradtools.selection.trees import Tree
 from gradtools.tables import text_tree
 from gradtools.tables.model import Cell, Table
@@ -53,6 +54,13 @@ def tables(tree: Tree, found: Found, every: bool = False) -> Iterator[Table]:
         return
     for name, (members, height) in found.items():
         yield _around(tree, name, members, height)
+
+
+def build(subjects: Sequence[Subject]) -> Iterator[Table]:
+    """Yield the tables of every tree that the stores hold."""
+    for subject in subjects:
+        for tree in subject.trees.values():
+            yield from tables(tree, {})
 
 
 def title(tree: Tree) -> str:

@@ -11,7 +11,7 @@ from gradtools import store
 from gradtools.stages import cluster, evaluate, similarity
 from gradtools.tables.model import as_cell
 
-LAYOUTS = (None, "layers", "gradient-similarity")  # None: those of similarity and clustering
+LAYOUTS = ("all", "layers", "gradient-similarity", "summary", "confusion")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def tables(paths, layout):
 
 
 def asked(layout):
-    return ("--layout", layout) if layout else ()
+    return ("--layout", layout)
 
 
 def values(paths, layout):
@@ -72,9 +72,9 @@ def test_json_csv_and_tsv_hold_every_value(capsys, paths, layout):
 
 
 def test_text_shows_every_table_and_note(capsys, paths):
-    ended = call(capsys, "evaluate", *paths)
+    ended = call(capsys, "evaluate", *paths, "--layout", "all")
     assert ended.status == 0 and ended.err == ""
-    for table in tables(paths, None):
+    for table in tables(paths, "all"):
         assert table.title in ended.out and all(note in ended.out for note in table.notes)
         assert all(str(cell) in ended.out for row in table.rows for cell in row.values())
 
@@ -88,7 +88,7 @@ def test_the_published_values_are_shown_where_asked(capsys, paths):
 
 
 def test_what_nobody_computed_is_named_below(capsys, paths):
-    ended = call(capsys, "evaluate", paths[0])
+    ended = call(capsys, "evaluate", paths[0], "--layout", "all")
     assert (
         ended.status == 0 and ended.err == "planted: no clusters: gradtools cluster computes them\n"
     )
@@ -118,7 +118,8 @@ def test_a_picture_beside_the_tables(capsys, paths, tmp_path, picture):
 def test_only_what_the_layout_shows_is_missed(capsys, paths):
     """Similarities alone: clusters are missed by the layouts that show them."""
     for layout, missed in (
-        (None, True),
+        ("all", True),
+        ("summary", False),
         ("clustering", False),
         ("similarity", False),
         ("layers", False),

@@ -175,7 +175,9 @@ def measured(path, output):
             source, str(output) + "-c.h5", cluster.Options(repeats=2, resamples=20), say=quiet
         )
         subject = source.subject()
-    tables = evaluate.evaluate(evaluate.gather([str(output) + "-s.h5", str(output) + "-c.h5"]))
+    tables = evaluate.evaluate(
+        evaluate.gather([str(output) + "-s.h5", str(output) + "-c.h5"]), "all"
+    )
     return (
         found,
         clusters,

@@ -80,7 +80,7 @@ def table(found, words):
 
 
 def test_cells_are_the_stored_values(one):
-    found = evaluate.evaluate(evaluate.gather(one))
+    found = evaluate.evaluate(evaluate.gather(one), "all")
     titles = {
         "does similarity tell": "auc",
         "given the same prediction": "auc_same_prediction",
@@ -98,14 +98,14 @@ def test_cells_are_the_stored_values(one):
 
 
 def test_label_effects_tell_their_p_and_what_it_can_move(one):
-    effect = table(evaluate.evaluate(evaluate.gather(one)), "label effect")
+    effect = table(evaluate.evaluate(evaluate.gather(one), "all"), "label effect")
     facts = stored(one[0], "/similarity/gradient@conv/cosine")[1]
     assert effect.rows[0]["gradient@last-conv"].p == facts["p_label_effect"]
     assert any(f"can move {facts['movable']} of 36 samples" in note for note in effect.notes)
 
 
 def test_class_by_prediction_holds_means_and_pairs(one):
-    found = table(evaluate.evaluate(evaluate.gather(one)), "class x prediction")
+    found = table(evaluate.evaluate(evaluate.gather(one), "all"), "class x prediction")
     row = next(row for row in found.rows if row["feature"] == "gradient@last-conv")
     columns, _, _ = stored(one[0], "/similarity/gradient@conv/cosine")
     for name, head in (
@@ -133,7 +133,7 @@ def test_identical_features_differ_by_nothing(tmp_path):
     same = dataclasses.replace(
         DATA, taps=dict.fromkeys(("gradient@conv", "activation@block"), DATA.taps["gradient@conv"])
     )
-    found = evaluate.evaluate(evaluate.gather(made(tmp_path, "same", same)))
+    found = evaluate.evaluate(evaluate.gather(made(tmp_path, "same", same)), "all")
     for words in ("pair AUC by cosine, paired", "kmeans: ARI, gradient"):
         cell = table([made_ for made_ in found if "minus the others" in made_.title], words).rows[
             0
@@ -144,7 +144,7 @@ def test_identical_features_differ_by_nothing(tmp_path):
 def test_identical_models_differ_by_nothing(tmp_path):
     twin = dataclasses.replace(DATA, model={**WORSE.model, "model": "net.py:twin"})
     found = evaluate.evaluate(
-        evaluate.gather(made(tmp_path, "planted") + made(tmp_path, "twin", twin))
+        evaluate.gather(made(tmp_path, "planted") + made(tmp_path, "twin", twin)), "all"
     )
     for words in (
         "pair AUC by cosine: difference to planted",
@@ -159,7 +159,7 @@ def test_identical_models_differ_by_nothing(tmp_path):
 
 def test_differences_between_models_are_paired(two):
     (row,) = table(
-        evaluate.evaluate(evaluate.gather(two)), "pair AUC by cosine: difference to planted"
+        evaluate.evaluate(evaluate.gather(two), "all"), "pair AUC by cosine: difference to planted"
     ).rows
     better, worse = (
         statistic(two[0], "gradient@conv", "auc"),
@@ -201,7 +201,7 @@ def test_agreement_counts_signs_and_intervals_clear_of_zero():
 
 
 def test_agreement_of_two_models_by_hand(two):
-    found = table(evaluate.evaluate(evaluate.gather(two)), "minus the others: pair AUC")
+    found = table(evaluate.evaluate(evaluate.gather(two), "all"), "minus the others: pair AUC")
     cells = [row["class row"] for row in found.rows[:2]]
     assert found.rows[2]["model"] == "models that agree"
     positive = sum(cell.value > 0 for cell in cells)
@@ -211,7 +211,9 @@ def test_agreement_of_two_models_by_hand(two):
 
 
 def test_clusterings_show_mean_spread_interval_and_controls(one):
-    (row,) = table(evaluate.evaluate(evaluate.gather(one)), "kmeans: ARI with the classes").rows
+    (row,) = table(
+        evaluate.evaluate(evaluate.gather(one), "all"), "kmeans: ARI with the classes"
+    ).rows
     columns, facts, replicates = stored(one[1], "/clusters/gradient@conv/kmeans")
     cell = row["gradient@last-conv"]
     assert (cell.value, cell.spread) == pytest.approx((columns["ari"].mean(), columns["ari"].std()))
@@ -228,7 +230,7 @@ def test_clusterings_show_mean_spread_interval_and_controls(one):
 
 def test_differences_of_clusterings_take_the_spread_of_paired_halves(one):
     subjects = evaluate.gather(one)
-    (row,) = table(evaluate.evaluate(subjects), "kmeans: ARI, gradient@last-conv minus").rows
+    (row,) = table(evaluate.evaluate(subjects, "all"), "kmeans: ARI, gradient@last-conv minus").rows
     name = next(name for name in row if name == "logits")
     first, second = (
         stored(one[1], f"/clusters/{feature}/kmeans") for feature in ("gradient@conv", name)
@@ -306,18 +308,20 @@ def test_other_samples_are_said_and_not_paired(one, tmp_path):
         dataclasses.replace(WORSE.take(slice(0, 30)), model={**WORSE.model, "model": "few"}),
     )
     subjects = evaluate.gather(one + few)
-    assert list(evaluate.missing(subjects)) == [
+    assert list(evaluate.missing(subjects, "all")) == [
         "few: other samples than planted's: not paired with it"
     ]
     assert not [
-        found.title for found in evaluate.evaluate(subjects) if "difference to" in found.title
+        found.title
+        for found in evaluate.evaluate(subjects, "all")
+        if "difference to" in found.title
     ]
 
 
 def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
     leaky = dataclasses.replace(DATA, model={"target": "label"})
     subjects = evaluate.gather(made(tmp_path, "leaky", leaky))
-    found = evaluate.evaluate(subjects) + evaluate.evaluate(subjects, "gradient-similarity")
+    found = evaluate.evaluate(subjects, "all") + evaluate.evaluate(subjects, "gradient-similarity")
     heads = [
         head for made_ in found for head in made_.columns if "ARI" in head and "planted" in head
     ]
@@ -331,21 +335,24 @@ def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
 def test_cells_that_nobody_computed_name_the_command(one, tmp_path):
     lone = made(tmp_path, "worse", WORSE, feature=("logits",), clusters=False)
     subjects = evaluate.gather(one + lone)
-    found = table(evaluate.evaluate(subjects), "does similarity tell")
+    found = table(evaluate.evaluate(subjects, "all"), "does similarity tell")
     assert (
         str(found.rows[1]["gradient@last-conv"]) == "-"
         and found.rows[1]["gradient@last-conv"].note == "gradtools similarity computes it"
     )
-    assert list(evaluate.missing(subjects)) == [
+    assert list(evaluate.missing(subjects, "all")) == [
         "worse: no clusters: gradtools cluster computes them"
     ]
     with pytest.raises(GradtoolsError, match="--layout clustering: gradtools cluster computes it"):
         evaluate.evaluate(evaluate.gather(lone), "clustering")
 
 
-def test_features_alone_fill_no_table(tmp_path):
-    with pytest.raises(GradtoolsError, match="nothing for any table: gradtools similarity"):
-        evaluate.evaluate(evaluate.gather([write(tmp_path / "a.h5", DATA)]))
+def test_features_alone_fill_the_tables_of_answers_and_without_labels_none(tmp_path):
+    found = evaluate.evaluate(evaluate.gather([write(tmp_path / "a.h5", DATA)]), "all")
+    assert [made_.id for made_ in found] == ["accuracy-by-class", "confusion", "errors"]
+    bare = dataclasses.replace(DATA, labels=np.full(36, -1, "i4"))
+    with pytest.raises(GradtoolsError, match="nothing for --layout all: gradtools similarity"):
+        evaluate.evaluate(evaluate.gather([write(tmp_path / "b.h5", bare)]), "all")
 
 
 def test_the_sweep_has_one_row_a_tap_in_order_of_execution(one):
@@ -363,13 +370,13 @@ def test_what_is_left_out_is_in_the_notes(tmp_path):
     }
     labels = np.where(np.arange(36) < 2, -1, DATA.labels).astype("i4")
     paths = made(tmp_path, "planted", dataclasses.replace(DATA, taps=taps), clusters=False)
-    found = table(evaluate.evaluate(evaluate.gather(paths)), "does similarity tell")
+    found = table(evaluate.evaluate(evaluate.gather(paths), "all"), "does similarity tell")
     assert (
         "planted, gradient@last-conv: 1 rows without a direction (zero, or constant) are left out"
         in found.notes
     )
     paths = made(tmp_path, "unlabelled", dataclasses.replace(DATA, labels=labels), clusters=False)
-    found = table(evaluate.evaluate(evaluate.gather(paths)), "does similarity tell")
+    found = table(evaluate.evaluate(evaluate.gather(paths), "all"), "does similarity tell")
     assert (
         "planted: 2 samples are left out (2 of them without one label)" in found.notes
         and found.rows[0]["samples"] == 34
@@ -396,7 +403,9 @@ def test_the_seeds_tables_have_its_columns_and_values(one):
 
 
 def test_published_values_stand_beside_and_are_named_so(one):
-    first, kmeans, gmm = evaluate.evaluate(evaluate.gather(one), "gradient-similarity", True)
+    first, kmeans, gmm = evaluate.evaluate(
+        evaluate.gather(one), "gradient-similarity", published=True
+    )
     assert [row["Model"] for row in first.rows] == ["planted"] + [
         f"{name} (published, other images)" for name in gradient_similarity.PUBLISHED_SIMILARITY
     ]
@@ -423,7 +432,7 @@ def test_models_of_other_numbers_of_clusters_say_theirs(one, tmp_path):
         )
     found = [
         made_
-        for made_ in evaluate.evaluate(evaluate.gather([*one, str(tmp_path / "c.h5")]))
+        for made_ in evaluate.evaluate(evaluate.gather([*one, str(tmp_path / "c.h5")]), "all")
         if "ARI with the classes" in made_.title
     ]
     assert "k = 3, unit rows" in found[0].title and "k = 5, unit rows" in found[0].title
@@ -455,7 +464,7 @@ def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path
         model={"model": "net.py:bare", "weights_sha256": "2" * 64, "target": "argmax"},
     )
     (bare,) = made(tmp_path, "bare", data, clusters=False, feature=("gradient", "logits"))
-    found = evaluate.evaluate(evaluate.gather([bare]))
+    found = evaluate.evaluate(evaluate.gather([bare]), "all")
     (spread,) = found
     assert [row["feature"] for row in spread.rows] == ["gradient@last-conv", "logits", "class row"]
     for row, feature in zip(spread.rows, ("gradient@conv", "logits", "weight")):
@@ -467,7 +476,7 @@ def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path
         }.items():
             assert row[head].value == pytest.approx(statistic(bare, feature, name)[0])
         assert "-" not in [str(row[head]) for head in spread.columns]
-    both = evaluate.evaluate(evaluate.gather([bare, *one]))
+    both = evaluate.evaluate(evaluate.gather([bare, *one]), "all")
     assert table(both, "without labels").rows[0]["model"] == "bare"
     assert [row["model"] for row in table(both, "does similarity tell").rows] == ["planted"]
 

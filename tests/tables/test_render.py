@@ -98,7 +98,7 @@ def test_text_marks_cells_without_a_value_with_their_reasons():
 
 
 def test_text_of_a_narrow_terminal_repeats_the_row_heads():
-    columns = [f"column {number}" for number in range(9)]
+    columns = [f"column_{number}" for number in range(9)]
     wide = Table("w", "", ["model", *columns], [{"model": "net", **dict.fromkeys(columns, 0.5)}])
     text = written([wide], "text", 40)
     assert all(len(line) <= 40 for line in text.splitlines())

@@ -5,6 +5,7 @@ from gradtools.selection.words import units
 __all__ = ["units"]
 
 NOT_DEFINED = "not defined here"
+NOT_COMPUTED = "not computed for this model"
 NOT_BOTH = "one of the two has no value"
 NEEDS_LABELS = "the samples have no labels"
 NEEDS_PREDICTIONS = "the samples have no predictions"
@@ -45,6 +46,10 @@ STATISTICS = {
     "rest_mean": "mean map of the others",
     "centre": "centred Gaussian",
 }
+
+
+LABEL_EFFECT = STATISTICS["label_effect"]
+NO_QUERIES = "no query has candidates of its class and of another"
 
 
 def _heads(*names):
@@ -146,6 +151,8 @@ GIVEN_PREDICTION = (
 )
 
 LAYOUTS = (
+    "summary",
+    "all",
     "similarity",
     "clustering",
     "layers",
@@ -157,6 +164,9 @@ LAYOUTS = (
     "localization",
     "faithfulness",
     "sanity",
+    "trees",
+    "comparison",
+    "confusion",
     "gradient-similarity",
 )
 # The command that computes what a layout shows.
@@ -172,6 +182,9 @@ FILLED_BY = {
     "localization": "gradtools localize",
     "faithfulness": "gradtools faithfulness",
     "sanity": "gradtools sanity",
+    "trees": "gradtools dendrogram",
+    "comparison": "gradtools compare",
+    "confusion": "gradtools extract of labelled images",
 }
 
 

@@ -1,0 +1,92 @@
+"""Results of several stores of one subject, joined: the same thing twice must have the same values."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError
+from gradtools.selection.results import Result
+
+
+def join(kept: dict, new: dict) -> None:
+    """Take over what is new; the same thing twice must have the same values.
+
+    Raises
+    ------
+    GradtoolsError
+        Where it has not; names both stores.
+    """
+    for key, value in new.items():
+        if (
+            key in kept
+            and isinstance(value, Result)
+            and not _equal(_values(kept[key]), _values(value))
+        ):
+            raise _different(kept[key], value, key)
+        kept.setdefault(key, value)
+
+
+def _different(one, other, key):
+    return GradtoolsError(
+        f"{one.source} and {other.source} have different values for {' '.join(key)}: made with other options; give one of them"
+    )
+
+
+def join_by_tap(kept: dict, new: dict) -> None:
+    """The same of tables whose rows are of a tap, and of a fill where there is one: those of others are added."""
+    for key, value in new.items():
+        if key not in kept:
+            kept[key] = value
+            continue
+        before, now = _parts(kept[key].columns), _parts(value.columns)
+        for part in before.keys() & now.keys():
+            if not _equal(_rows(kept[key].columns, before[part]), _rows(value.columns, now[part])):
+                raise _different(kept[key], value, key)
+        added = _rows(
+            value.columns, [row for part, rows in now.items() if part not in before for row in rows]
+        )
+        if added.keys() != kept[key].columns.keys():
+            raise _different(kept[key], value, key)
+        kept[key] = dataclasses.replace(
+            kept[key],
+            columns={
+                name: [*column, *added[name]]
+                if isinstance(column, list)
+                else np.concatenate([column, added[name]])
+                for name, column in kept[key].columns.items()
+            },
+        )
+
+
+def _parts(columns):
+    """Rows of each tap and fill (dict of tuple to list of int)."""
+    found = {}
+    for row, part in enumerate(
+        zip(*(columns[name] for name in ("tap", "fill") if name in columns))
+    ):
+        found.setdefault(part, []).append(row)
+    return found
+
+
+def _rows(columns, rows):
+    """Some rows of a table's columns."""
+    return {
+        name: [column[row] for row in rows] if isinstance(column, list) else column[rows]
+        for name, column in columns.items()
+    }
+
+
+def _values(measured):
+    """What a result says: its columns and the p of its tests."""
+    return measured.columns | {
+        name: fact for name, fact in measured.facts.items() if name.startswith("p_")
+    }
+
+
+def _equal(a, b):
+    return a.keys() == b.keys() and all(
+        np.array_equal(
+            np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f"
+        )
+        for key in a
+    )

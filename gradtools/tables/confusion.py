@@ -1,0 +1,117 @@
+"""Tables of the network's answers: accuracy, which class is taken for which, and the list of errors."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradtools.selection import confusion
+from gradtools.selection.subjects import Subject
+from gradtools.tables import summary
+from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import summary as words
+
+SQUARE = (
+    20  # classes and answers of a table of counts; of more, the most frequent confusions are listed
+)
+LISTED = 20  # rows of a list that people read
+HEADS = ("model", "label")
+
+
+def build(subjects: list[Subject], per_image: bool = False) -> Iterator[Table]:
+    """Build accuracy by class, counts of label and answer, and errors.
+
+    Parameters
+    ----------
+    per_image : bool
+        List every error; else the surest of them.
+    """
+    shown = [s for s in subjects if s.answers is not None and s.answers.known.any()]
+    if not shown:
+        return
+    yield _by_class(shown)
+    for subject in shown:
+        counted = confusion.count(subject.answers)
+        if len(counted.labels) <= SQUARE and len(counted.answers) <= SQUARE:
+            yield _counts(subject.name, counted)
+        else:
+            yield _confusions(subject.name, counted)
+    yield _errors(shown, per_image)
+
+
+def _by_class(subjects: list[Subject]) -> Table:
+    """A row a class, a column a model, all classes last."""
+    counted = {subject.name: confusion.count(subject.answers) for subject in subjects}
+    names = list(dict.fromkeys(name for one in counted.values() for name in one.labels))
+    rows: list[dict] = []
+    for name in names:
+        row: dict = {"class": name}
+        for model, one in counted.items():
+            row[model] = Cell(note=words.NO_SUCH_CLASS)
+            if name in one.labels:
+                at = one.labels.index(name)
+                total = int(one.counts[at].sum())
+                row[model] = Cell(100 * float(one.right[at]) / total, n=total, digits=1)
+        rows.append(row)
+    whole = {s.name: summary.accuracy(s.answers, "right") for s in subjects}
+    rows.append({"class": words.ALL_CLASSES, **whole})
+    columns = ["class", *counted]
+    return Table(
+        "accuracy-by-class", words.BY_CLASS, columns, rows, better="higher", heads=("class",)
+    )
+
+
+def _counts(model: str, counted: confusion.Confusion) -> Table:
+    """The counts of every label and answer."""
+    rows: list[dict] = [
+        {"model": model, "label": label}
+        | {name: int(n) for name, n in zip(counted.answers, counted.counts[at])}
+        for at, label in enumerate(counted.labels)
+    ]
+    title = words.CONFUSION.format(model=model)
+    return Table("confusion", title, [*HEADS, *counted.answers], rows, heads=HEADS)
+
+
+def _confusions(model: str, counted: confusion.Confusion) -> Table:
+    """The most frequent confusions of many classes."""
+    wrong = [
+        (int(counted.counts[row, column]), counted.labels[row], counted.answers[column])
+        for row, column in zip(*np.nonzero(counted.counts))
+        if counted.labels[row] != counted.answers[column]
+    ]
+    wrong.sort(key=lambda one: -one[0])
+    rows: list[dict] = [
+        {"model": model, "label": label, "answer": answer, "images": n}
+        for n, label, answer in wrong[:LISTED]
+    ]
+    notes = (words.FURTHER.format(count=len(wrong) - LISTED),) if len(wrong) > LISTED else ()
+    title = words.CONFUSIONS.format(model=model)
+    heads = ("model", "label", "answer")
+    return Table("confusion", title, [*heads, "images"], rows, notes, heads=heads)
+
+
+def _errors(subjects: list[Subject], per_image: bool) -> Table:
+    """The wrong answers, the surest first."""
+    rows: list[dict] = []
+    for subject in subjects:
+        answers = subject.answers
+        for row in confusion.errors(answers):
+            rows.append(
+                {
+                    "model": subject.name,
+                    "image": answers.ids[row],
+                    "label": answers.name_of_label(row),
+                    "answer": answers.name_of_predicted(row),
+                    "probability": _probability(answers.of_predicted, row),
+                    "of the label": _probability(answers.of_label, row),
+                }
+            )
+    shown = rows if per_image else rows[:LISTED]
+    more = len(rows) - len(shown)
+    notes = (words.FURTHER_ERRORS.format(count=more),) if more else ()
+    columns = ["model", "image", "label", "answer", "probability", "of the label"]
+    title = words.ERROR_LIST.format(count=len(rows))
+    return Table("errors", title, columns, shown, notes, heads=tuple(columns[:2]))
+
+
+def _probability(values: np.ndarray | None, row: int) -> Cell:
+    return Cell(note=words.NO_LOGITS) if values is None else Cell(float(values[row]))

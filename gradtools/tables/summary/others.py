@@ -1,0 +1,163 @@
+"""The summaries of what has no classes to tell apart: trees, comparisons, channels, and stores that nothing was computed from."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradtools.selection.subjects import Subject
+from gradtools.tables import comparisons, trees
+from gradtools.tables.channels import AGREEMENT
+from gradtools.tables.model import Cell, shown
+from gradtools.tables.summary.blocks import Block, Rows, of_rows
+from gradtools.tables.wording import COMPARED, RANKINGS_OF_CHANNELS
+from gradtools.tables.wording import summary as words
+
+MOST_ERRORS = 3
+MEMBERS = 3
+
+
+def blocks(subjects: list[Subject]) -> Iterator[Block]:
+    """Yield a block for every tree and comparison, and for channels."""
+    for subject in subjects:
+        for tree in subject.trees.values():
+            yield _tree(tree)
+        if subject.comparison is not None:
+            yield _comparison(subject)
+        if ("channels", AGREEMENT) in subject.channels:
+            yield _channels(subject)
+
+
+def _tree(tree) -> Block:
+    """How well a tree keeps the distances, beside its control."""
+    measured = trees.measures(tree)
+    rows: Rows = [
+        {"statistic": str(row["measure"]), "tree": row["tree"], "control": row["control"]}
+        for row in measured.rows
+    ]
+    value, control = (shown(rows[0][side].value) for side in ("tree", "control"))
+    holds = rows[0]["tree"].value > (rows[0]["control"].value or 0)
+    sentence = words.TREE_HOLDS if holds else words.TREE_FAILS
+    sizes = tree.clusters["size"]
+    largest = [_cluster(tree, number) for number in np.argsort(-sizes)[:2]]
+    table = of_rows("summary-tree", trees.title(tree), ["tree", "control"], rows)
+    return Block(
+        table,
+        (
+            sentence.format(value=value, control=control),
+            words.TREE.format(clusters=len(sizes), largest="; ".join(largest)),
+        ),
+    )
+
+
+def _cluster(tree, number: int) -> str:
+    """Size and first members of a cluster."""
+    names = [tree.names[leaf] for leaf in tree.order if tree.labels[leaf] == number]
+    some = ", ".join(names[:MEMBERS])
+    return f"{len(names)} ({some}{', ...' if len(names) > MEMBERS else ''})"
+
+
+def _comparison(subject: Subject) -> Block:
+    """How alike spaces are: a row a measure and pair, the value beside what chance gives."""
+    rows: Rows = []
+    best: dict[tuple, str] = {}
+    for row in subject.comparison.rows():
+        name = str(row["statistic"])
+        if name not in COMPARED:
+            continue
+        cell = Cell(row["value"], row["low"], row["high"])
+        chance, why = (row["floor"], words.NO_FLOOR)
+        if name in ("cka", "cka_debiased"):
+            chance = row["shuffled"]
+        pair = f"{row['a']} ~ {row['b']}"
+        control = Cell(chance, why=why)
+        rows.append(
+            {"statistic": COMPARED[name], "pair": pair, "value": cell, "by chance": control}
+        )
+        if pair not in best.values() and name in ("rsa_pearson", "cka_debiased"):
+            key = (row["a"], row["b"])
+            best.setdefault(
+                key,
+                words.SPACES.format(
+                    a=row["a"],
+                    b=row["b"],
+                    measure=COMPARED[name],
+                    value=shown(float(row["value"])),
+                    control=str(Cell(chance)),
+                    clear="" if cell.low is None else f" [{shown(cell.low)}, {shown(cell.high)}]",
+                ),
+            )
+    rows.sort(key=lambda row: list(COMPARED.values()).index(row["statistic"]))
+    table = of_rows("summary-compare", words.OF_SPACES, ["pair", "value", "by chance"], rows)
+    table = _with_heads(table, ("statistic", "pair"))
+    return Block(table, (*best.values(), *comparisons.limits(subject.comparison)))
+
+
+def _with_heads(table, heads):
+    import dataclasses
+
+    return dataclasses.replace(table, heads=heads)
+
+
+def _channels(subject: Subject) -> Block:
+    """How each ranking of channels agrees with the contribution, a column a ranking, the random one last."""
+    result = subject.channels["channels", AGREEMENT]
+    rows: dict[str, dict] = {}
+    for row in result.rows():
+        if row["class"] != result.columns["class"][0]:
+            continue
+        line = rows.setdefault(str(row["tap"]), {"statistic": str(row["tap"])})
+        ranking = str(row["ranking"])
+        line[RANKINGS_OF_CHANNELS.get(ranking, ranking)] = Cell(
+            row["value"], row["low"], row["high"]
+        )
+    columns = list(dict.fromkeys(key for line in rows.values() for key in line))[1:]
+    return Block(of_rows("summary-channels", words.OF_CHANNELS, columns, list(rows.values())))
+
+
+def bare(subjects: list[Subject]) -> Iterator[str]:
+    """Yield what stores hold that nothing was computed from: classes, maps, features with what their gradients can know."""
+    for subject in subjects:
+        if subject.unit == "class" and not subject.similarity and not subject.trees:
+            yield words.CLASSES.format(count=len(subject.labels), columns=subject.row_length)
+        if subject.map_names and not (subject.maps or subject.localization or subject.faithfulness):
+            names = ", ".join(subject.map_names)
+            yield words.MAPS.format(count=subject.map_count, names=names)
+        if subject.unit == "image" and subject.features and not subject.map_names:
+            if not subject.similarity and not subject.clusters:
+                yield from _verdicts(subject)
+                yield words.NO_TABLE
+
+
+def _verdicts(subject: Subject) -> Iterator[str]:
+    """Yield at which taps gradients repeat the class row, and at which they depend on the image."""
+    kinds: dict[str, list[str]] = {}
+    for tap, facts in subject.verdicts.items():
+        if "spatially_constant" not in facts:
+            continue
+        kind = "image"
+        if facts["spatially_constant"] and facts["input_independent"]:
+            kind = "row"
+        elif facts.get("parallel", 0) >= 1:
+            kind = "direction"
+        kinds.setdefault(kind, []).append(tap)
+    for kind, taps in sorted(kinds.items(), reverse=True):
+        yield words.VERDICTS[kind].format(taps=", ".join(taps))
+
+
+def errors(subjects: list[Subject]) -> Iterator[str]:
+    """Yield the most frequent errors of every model."""
+    for subject in subjects:
+        answers = subject.answers
+        if answers is None:
+            continue
+        counted = Counter(
+            (answers.name_of_label(row), answers.name_of_predicted(row))
+            for row in np.flatnonzero(answers.right == 0)
+        )
+        most = [
+            words.ERROR.format(label=label, predicted=predicted, count=count)
+            for (label, predicted), count in counted.most_common(MOST_ERRORS)
+        ]
+        if most:
+            yield words.ERRORS.format(errors=", ".join(most))
