@@ -1,11 +1,14 @@
 """The summaries of what has no classes to tell apart: trees, comparisons, channels, and stores that nothing was computed from."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
+from gradtools.selection.groups import ALL
 from gradtools.selection.subjects import Subject
+from gradtools.selection.trees import Tree
 from gradtools.tables import comparisons, trees
 from gradtools.tables.channels import AGREEMENT
 from gradtools.tables.model import Cell, shown
@@ -28,7 +31,7 @@ def blocks(subjects: list[Subject]) -> Iterator[Block]:
             yield _channels(subject)
 
 
-def _tree(tree) -> Block:
+def _tree(tree: Tree) -> Block:
     """How well a tree keeps the distances, beside its control."""
     measured = trees.measures(tree)
     rows: Rows = [
@@ -50,7 +53,7 @@ def _tree(tree) -> Block:
     )
 
 
-def _cluster(tree, number: int) -> str:
+def _cluster(tree: Tree, number: int) -> str:
     """Size and first members of a cluster."""
     names = [tree.names[leaf] for leaf in tree.order if tree.labels[leaf] == number]
     some = ", ".join(names[:MEMBERS])
@@ -89,14 +92,8 @@ def _comparison(subject: Subject) -> Block:
             )
     rows.sort(key=lambda row: list(COMPARED.values()).index(row["statistic"]))
     table = of_rows("summary-compare", words.OF_SPACES, ["pair", "value", "by chance"], rows)
-    table = _with_heads(table, ("statistic", "pair"))
+    table = dataclasses.replace(table, heads=("statistic", "pair"))
     return Block(table, (*best.values(), *comparisons.limits(subject.comparison)))
-
-
-def _with_heads(table, heads):
-    import dataclasses
-
-    return dataclasses.replace(table, heads=heads)
 
 
 def _channels(subject: Subject) -> Block:
@@ -112,7 +109,9 @@ def _channels(subject: Subject) -> Block:
             row["value"], row["low"], row["high"]
         )
     columns = list(dict.fromkeys(key for line in rows.values() for key in line))[1:]
-    return Block(of_rows("summary-channels", words.OF_CHANNELS, columns, list(rows.values())))
+    whose = str(result.columns["class"][0])
+    title = words.OF_CHANNELS if whose == ALL else f"{whose}: {words.OF_CHANNELS}"
+    return Block(of_rows("summary-channels", title, columns, list(rows.values())))
 
 
 def bare(subjects: list[Subject]) -> Iterator[str]:
