@@ -1,15 +1,15 @@
-"""Tables as text for people, folded to the width of a terminal: heads over several lines, then groups of columns."""
+"""Tables as lines of texts, which Markdown and LaTeX share; and as text for people, folded to the width of a terminal: heads over several lines, then groups of columns."""
 
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from gradtools.tables import lines
-from gradtools.tables.lines import Lines
-from gradtools.tables.model import Entry, Table, as_cell
+from gradtools.tables.model import Cell, Entry, Table, as_cell
+from gradtools.tables.wording import BETTER
 
 BREAKS = re.compile(r"(?<=[ /])|(?=[@+])")  # where a head may go on in the next line
 
+Lines = list[list[str]]
 NARROWEST = 10  # columns to which the lines of a head are filled
 
 
@@ -31,14 +31,14 @@ def write(tables: Sequence[Table], width: int | None = None) -> str:
 def _table(table: Table, width: int | None) -> str:
     if table.inline:
         return _folded(_sentence(table), width, "", "  ") + "\n"
-    body, reasons = lines.of_table(table)
-    blocks = [_folded(lines.title(table), width, "", "  ")] if table.title else []
+    body, reasons = of_table(table)
+    blocks = [_folded(title(table), width, "", "  ")] if table.title else []
     if not table.columns:
         return "\n".join([*blocks, *_notes(table.notes, width)]) + "\n\n"
     heads = table.shown_heads()
     if width is not None and _width(body) > width:
         body = [_fold_heads(body), *body[1:]]
-    blocks += [_aligned(part) for part in lines.parts(body, heads, width)]
+    blocks += [_aligned(part) for part in parts(body, heads, width)]
     return "\n".join([*blocks, *_notes((*reasons, *table.notes), width)]) + "\n\n"
 
 
@@ -49,10 +49,10 @@ def _notes(notes: Sequence[str], width: int | None) -> list[str]:
 def _sentence(table: Table) -> str:
     """The title of a table, and its rows behind it."""
     if table.spoken or not table.columns:
-        return lines.title(table)
+        return title(table)
     heads = table.row_heads()
     columns = [column for column in table.columns if column not in heads]
-    return f"{lines.title(table)}: " + "; ".join(
+    return f"{title(table)}: " + "; ".join(
         " ".join([*(str(row[head]) for head in heads), _values(row, columns)]) for row in table.rows
     )
 
@@ -115,7 +115,7 @@ def _aligned(part: Lines) -> str:
     stacked = [[""] * (depth - len(head)) + head for head in heads]
     rows = [*map(list, zip(*stacked)), *part[1:]]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    right = [all(map(lines.is_number, column[1:])) for column in zip(*part)]
+    right = [all(map(is_number, column[1:])) for column in zip(*part)]
     return "\n".join(
         "  ".join(
             cell.rjust(width) if at_right else cell.ljust(width)
@@ -123,3 +123,67 @@ def _aligned(part: Lines) -> str:
         ).rstrip()
         for row in rows
     )
+
+
+def title(table: Table) -> str:
+    """Return the title, with which way is better."""
+    return f"{table.title}, {BETTER[table.better]}" if table.better else table.title
+
+
+def of_table(table: Table) -> tuple[Lines, list[str]]:
+    """Return heads and rows as texts, and the reasons of cells without a value, each marked where there are several."""
+    columns = table.shown_columns()
+    cells = [[as_cell(row.get(column)) for column in columns] for row in table.rows]
+    reasons = list(dict.fromkeys(cell.note for row in cells for cell in row if cell.value is None))
+    marks = {
+        reason: f"- ({_letters(place)})" if len(reasons) > 1 else "-"
+        for place, reason in enumerate(reasons)
+    }
+    rows = [[_cell_text(cell, table, marks) for cell in row] for row in cells]
+    return [columns, *rows], [f"{marks[why]}: {why}" for why in reasons]
+
+
+def parts(lines: Lines, heads: int, width: int | None) -> list[Lines]:
+    """Cut lines into groups of columns that fit a width, each under the same row heads.
+
+    Parameters
+    ----------
+    lines
+        The heads first; a head may be of several lines itself.
+    heads
+        Columns that name a row.
+    """
+    widths = [max(map(_wide, column)) + 2 for column in zip(*lines)]
+    if width is None or sum(widths) - 2 <= width:
+        return [lines]
+    groups: list[list[int]] = [[]]
+    for column in range(heads, len(widths)):
+        taken = sum(widths[:heads]) + sum(widths[other] for other in groups[-1])
+        if groups[-1] and taken + widths[column] - 2 > width:
+            groups.append([])
+        groups[-1].append(column)
+    return [
+        [[line[column] for column in (*range(heads), *group)] for line in lines] for group in groups
+    ]
+
+
+def is_number(text: str) -> bool:
+    """Return True if a cell stands at the right."""
+    return bool(re.match(r"(-( \([a-z]\))?$|[-+]?[\d.,]+(e[-+]?\d+)?( [±\[(]|$))", text))
+
+
+def _wide(text: str) -> int:
+    return max(map(len, text.split("\n")))
+
+
+def _letters(place: int) -> str:
+    """a to z, then aa to zz."""
+    first, last = divmod(place, 26)
+    return (chr(ord("a") + first - 1) if first else "") + chr(ord("a") + last)
+
+
+def _cell_text(cell: Cell, table: Table, marks: dict[str, str]) -> str:
+    if cell.value is None:
+        return marks[cell.note]
+    text = str(cell) if table.intervals else cell.short()
+    return f"{text} ({cell.n})" if table.counts and cell.n is not None else text

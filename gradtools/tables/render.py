@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
-from gradtools.tables import lines, plain_text
-from gradtools.tables.lines import Lines
+from gradtools.tables import plain_text
 from gradtools.tables.model import Cell, Table, as_cell
+from gradtools.tables.plain_text import Lines
 from gradtools.tables.wording import PART
 
 PAGE = 96  # characters across a page of LaTeX in \footnotesize
@@ -101,14 +101,14 @@ def _markdown(tables: list[Table], width: int | None) -> str:
 
 
 def _markdown_table(table: Table) -> str:
-    (head, *body), reasons = lines.of_table(table)
+    (head, *body), reasons = plain_text.of_table(table)
     rows = [
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
         for line in (head, *body)
     ]
-    right = [all(map(lines.is_number, column)) for column in zip(*body)] or [False] * len(head)
+    right = [all(map(plain_text.is_number, column)) for column in zip(*body)] or [False] * len(head)
     rule = "|" + "".join("---:|" if at_right else "---|" for at_right in right)
-    title = [f"**{lines.title(table)}**", ""] if table.title else []
+    title = [f"**{plain_text.title(table)}**", ""] if table.title else []
     notes = [f"{note}  " for note in (*reasons, *table.notes)]
     return "\n".join([*title, rows[0], rule, *rows[1:], "", *notes]) + "\n\n"
 
@@ -132,11 +132,11 @@ def _latex(tables: list[Table], width: int | None) -> str:
 
 def _latex_table(table: Table) -> str:
     """One float for each part of a table that is wider than the page; the notes stand under the last."""
-    body, reasons = lines.of_table(table)
+    body, reasons = plain_text.of_table(table)
     heads = table.shown_heads()
-    parts, floats = lines.parts(body, heads, PAGE), []
+    parts, floats = plain_text.parts(body, heads, PAGE), []
     for number, part in enumerate(parts, 1):
-        caption = escaped(lines.title(table) or table.id)
+        caption = escaped(plain_text.title(table) or table.id)
         label = f"tab:{table.id}"
         if len(parts) > 1:
             caption += f" ({PART.format(number=number, count=len(parts))})"
