@@ -1,8 +1,10 @@
 """Half samples: how they are drawn, and the one rule by which replicates become an interval."""
 
+import interval_trials
 import numpy as np
 import pytest
 from cluster_trials import gaussian_classes, trials
+from interval_trials import planted_sets
 from sklearn import metrics
 
 from gradtools.math.clusters import half_samples
@@ -111,3 +113,25 @@ def test_intervals_cover_the_expected_value_of_as_many_images(method, apart):
         assert trial.coverage >= 0.95 - error, index
         assert trial.false_differences <= 0.05 + error, index
         assert 0.9 * (1 - 2.5 / np.sqrt(2 * trial.sets)) <= trial.width, index
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command, columns",
+    [
+        ("neighbors", ("mAP", "recall@1", "kNN accuracy")),
+        ("compare", ("value",)),
+        ("similarity", ("within class", "label effect | pred", "AUC | same pred")),
+    ],
+)
+def test_printed_intervals_cover(command, columns, tmp_path):
+    """At most 40 sets of 60 images; with fixed candidates or fixed trees they cover .5 to .8."""
+    cells = interval_trials.trials(command, planted_sets(60), 40, tmp_path, seconds=90)
+    chosen = {
+        cell: trial
+        for cell, trial in cells.items()
+        if cell[2] in columns and not np.isnan(trial.width) and "class row" not in cell[1]
+    }
+    assert len(chosen) >= 4
+    for cell, trial in chosen.items():
+        assert trial.coverage >= 0.9 - 3.5 * np.sqrt(0.1 * 0.9 / trial.sets), cell
