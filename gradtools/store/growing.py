@@ -10,12 +10,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 
-import h5py
 import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
-from gradtools.store import assembly, folders, hashing, pipes
+from gradtools.store import assembly, folders, hashing, pipes, seal
 from gradtools.store.blocks import UNREADABLE, Block, Stored
 from gradtools.store.columns import Column, rows_of
 from gradtools.store.disk import disk_errors, reserve
@@ -201,7 +200,7 @@ class Part:
                 stack.enter_context(disk_errors(self.name, self._way))
                 if not self.growth.compress:  # how small it gets is not known
                     reserve(path, self.growth.nbytes)
-                file = stack.enter_context(h5py.File(path, "w"))
+                file = stack.enter_context(seal.create_sealed(path))
                 if self.temporary:
                     pipes.forget(path)
                 sink = assembly.fill(file, self.growth, stored, self.unreadable, progress)

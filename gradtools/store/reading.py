@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.store import checks, folders, hashing, layout, paths, pipes
+from gradtools.store import checks, folders, hashing, layout, paths, pipes, seal
 from gradtools.store.writing import part_of
 
 
@@ -47,6 +47,7 @@ def _opened(path, name):
             f"{name} is a directory, not a store: gradtools extract makes one from a folder of images"
         )
     try:
+        seal.check_seal(path, name)
         return h5py.File(path, "r")
     except PermissionError as error:
         raise GradtoolsError(f"{name} cannot be read: no permission") from error

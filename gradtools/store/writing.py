@@ -12,7 +12,7 @@ import h5py
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import folders, hashing, layout, paths, pipes, schema
+from gradtools.store import folders, hashing, layout, paths, pipes, schema, seal
 from gradtools.store.copying import copy, followed
 from gradtools.store.disk import disk_errors, is_held
 
@@ -182,7 +182,7 @@ def create(output, kind, *, force=False, source="", root=""):
             _refuse_unfinished(path)
         try:
             way = [pipes.ROOM] if output == "-" else []
-            with disk_errors(path, *way), h5py.File(path, "w") as file:
+            with disk_errors(path, *way), seal.create_sealed(path) as file:
                 if output == "-":
                     pipes.forget(path)
                 stamp(file, kind, source, root)

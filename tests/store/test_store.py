@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.store import folders, layout
+from gradtools.store import folders, layout, seal
 
 COLUMNS = [
     ("/taps/a/gradient", (5,), ("channel",)),
@@ -343,6 +344,44 @@ def test_truncated_store_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(GradtoolsError, match="truncated"):
         read_digests(str(path))
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_changed_byte_outside_of_values_is_refused_before_hdf5_reads_it(
+    tmp_path, monkeypatch, piped
+):
+    """In the name of an attribute, in the superblock, at the end, and behind it."""
+    path = tmp_path / "a.h5"
+    if piped:
+        with open(path, "wb") as out:
+            monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
+            write("-")
+            sys.stdout.flush()
+    else:
+        write(str(path))
+    assert read_digests(str(path))
+    whole = path.read_bytes()
+    monkeypatch.setattr(store.reading.h5py, "File", None)
+    places = whole.index(b"long_name"), 20, 42, len(whole) - 20, len(whole) - 1
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(GradtoolsError, match="a.h5 is damaged"):
+            read_digests(str(path))
+    path.write_bytes(whole + b"x")
+    with pytest.raises(GradtoolsError, match="a.h5 is damaged at its end"):
+        read_digests(str(path))
+
+
+def test_what_hdf5_changed_has_no_seal_and_is_read(tmp_path):
+    """As a store of a version before; its values are checked nonetheless."""
+    path = tmp_path / "a.h5"
+    write(str(path))
+    assert path.read_bytes().endswith(seal.MAGIC)
+    with h5py.File(path, "r+") as file:
+        file["/samples/label"][0] = 2
+    assert seal.MAGIC not in path.read_bytes()
+    with store.read(str(path)) as source:
+        assert source.labels[0] == 2
 
 
 def test_other_versions_are_refused(tmp_path):

@@ -38,6 +38,9 @@ COMMANDS = {  # name of a store -> the command that makes it; NAME.h5 is another
     "linkage": ["dendrogram", "features.h5", "--feature", "gradient", "--resamples", "5"],
     "compare": ["compare", "features.h5", "other.h5", "--permutations", "20", *FEW],
     "spaces": ["compare", "features.h5", "--spaces", "--permutations", "20", *FEW],
+    "localization": ["localize", "maps.h5", *FEW],
+    "faithfulness": ["faithfulness", "maps.h5", "--images", ".", *MODEL, *SLOW, *FEW, "--steps", "4"],
+    "sanity": ["sanity", "scenes.csv", *MODEL, *SLOW, *FEW, "--method", "gam", "--seeds", "2"],
 }  # fmt: skip
 
 

@@ -1,0 +1,144 @@
+"""Damaged stores read by every command: children forked, one a case, from a process that has imported everything.
+
+`python fuzz.py` reads {"folder", "stores": [paths], "commands": {name: words}, "cases", "seed"} from standard input: stores
+that are whole, what is done to a copy of one (`{}` stands for it), and how many seeded cases to try. Prints {"cases",
+"refused", "right", "killed", "wrong": [descriptions]}: a case is right where it ends as on the whole store, and refused where
+it ends with one line that names the store.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import damage
+
+from gradtools import cli, store
+from gradtools.network import passes  # noqa: F401  torch, once for all children
+
+SECONDS, ROOM = 5, 1 << 30
+WALL = 120  # seconds: other processes may have the processor
+NAME = "a.h5"
+CHANGED = ("deleted",)  # what may leave a whole store, of which less is said
+
+
+def address_space():
+    """Bytes of address space that this process has (int)."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def child(words, folder):
+    """Run a command in a forked child with limits; gives its status, minus a signal, and what it printed and wrote.
+
+    What it imported is imported here too, for the next child.
+    """
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(writer)
+        with os.fdopen(reader) as stream:
+            imported = stream.read().split()
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        for name in imported:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+        return status, [
+            (folder / name).read_text(errors="backslashreplace") for name in ("out", "err")
+        ]
+    status = 70
+    try:
+        os.close(reader)
+        os.chdir(folder)
+        for number, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = int(used.ru_utime + used.ru_stime) + SECONDS + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (address_space() + ROOM,) * 2)
+        signal.alarm(WALL)
+        before = set(sys.modules)
+        status = cli.main(words)
+        os.write(writer, " ".join(set(sys.modules) - before).encode())
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def ended(words, folder):
+    """How a command ends: (status, standard output, standard error, digests of what it wrote)."""
+    status, (out, err) = child([word.format(NAME) for word in words], folder)
+    made, digests = folder / "out.h5", None
+    if made.exists():
+        with store.read(str(made)) as opened:
+            digests = opened.digests()
+        made.unlink()
+    return status, out, err, digests
+
+
+def judge(found, whole, kind):
+    """What is wrong with how a case ended, or whether it was "right" or "refused"."""
+    status, out, err, digests = found
+    lines = err.strip().splitlines()
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    if status == 0:
+        if (out, digests) == (whole[1], whole[3]) or kind in CHANGED:
+            return "right"
+        return f"status 0, and another answer: {out[:300]!r} for {whole[1][:300]!r}"
+    if found == whole:
+        return "right"
+    if status not in (1, 2) or len(lines) != 1 or out or digests:
+        return f"status {status}, not one line: {err[-600:]!r}, printed {out[:200]!r}"
+    if any(word in err for word in ("unexpected", "Traceback", "out of memory")) or NAME not in err:
+        return f"not a clear line: {err!r}"
+    return "refused"
+
+
+def case(seed, job, folder, answers):
+    """Damage one store and read it; gives what was done, and the judgement."""
+    rng = random.Random(f"{job['seed']} {seed}")
+    source, name = rng.choice(job["stores"]), rng.choice(sorted(job["commands"]))
+    words, copied = job["commands"][name], folder / NAME
+    shutil.copy(source, copied)
+    if (source, name) not in answers:
+        answers[source, name] = ended(words, folder)
+    kind, what = damage.damage(copied, rng)
+    verdict = judge(ended(words, folder), answers[source, name], kind)
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return f"{seed}: {name} of {Path(source).name}, {kind} {what}", verdict
+
+
+def main():
+    """Try the cases of standard input."""
+    job = json.load(sys.stdin)
+    folder = Path(job["folder"]) / "tried"
+    folder.mkdir()
+    counts, wrong, answers = {"refused": 0, "right": 0, "killed": 0}, [], {}
+    for seed in range(job["cases"]):
+        about, verdict = case(seed, job, folder, answers)
+        if verdict in counts:
+            counts[verdict] += 1
+        else:
+            counts["killed"] += verdict.startswith("killed")
+            wrong.append(f"{about}: {verdict}")
+            print(wrong[-1], file=sys.stderr, flush=True)
+    answered = sum(answer[0] == 0 for answer in answers.values())
+    print(json.dumps({"cases": job["cases"], **counts, "answered": answered, "wrong": wrong}))
+
+
+if __name__ == "__main__":
+    main()
