@@ -325,8 +325,8 @@ def test_maps_before_a_convolution_that_classifies_are_averaged():
 @pytest.mark.parametrize("spec", ["layer4", "layer4.1.conv2", "layer3.0.bn1", "layer2"])
 def test_grad_cam_is_captum_s(spec):
     attribution = pytest.importorskip("captum.attr")
-    network = copy.deepcopy(torchvision_network("resnet18"))
-    x = images(2)
+    network = copy.deepcopy(torchvision_network("resnet18")).double()
+    x = images(2, dtype=torch.float64)
     values, gradients, _, _ = capture(network, x, [spec], [3, 5])
     ours = (gradients[spec].mean((2, 3), keepdim=True) * values[spec]).sum(1, keepdim=True)
     reference = (
@@ -334,7 +334,9 @@ def test_grad_cam_is_captum_s(spec):
         .attribute(x, torch.tensor([3, 5]))
         .detach()
     )
-    torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-5 * float(reference.abs().max()))
+    torch.testing.assert_close(
+        ours, reference, rtol=1e-9, atol=1e-10 * float(reference.abs().max())
+    )
 
 
 # The closed forms of mathematics#gradient-at-the-head on trained networks.

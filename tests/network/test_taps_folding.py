@@ -1,5 +1,7 @@
 """BatchNorm folded into convolutions: the same taps and gradients."""
 
+import copy
+
 import pytest
 import torch
 from networks import images, torchvision_network
@@ -32,8 +34,9 @@ def gradients(network, x, chosen):
     ],
 )
 def test_taps_and_gradients_stay(name, specs, left):
-    network = torchvision_network(name)
-    x = images(2)
+    """In float64: folding rounds in another order, and a ReLU's input near 0 may fall on the other side."""
+    network = copy.deepcopy(torchvision_network(name)).double()
+    x = images(2, dtype=torch.float64)
     chosen = taps.resolve(taps.trace(network, x[:1]), specs)
     before = norms(network)
     folded = taps.fold_batchnorm(network, x, chosen)
@@ -41,20 +44,15 @@ def test_taps_and_gradients_stay(name, specs, left):
     plain_logits, plain_values, plain_gradients = gradients(network, x, chosen)
     logits, values, slopes = gradients(folded, x, chosen)
     torch.testing.assert_close(
-        logits, plain_logits, rtol=1e-4, atol=1e-4 * float(plain_logits.abs().max())
+        logits, plain_logits, rtol=1e-9, atol=1e-10 * float(plain_logits.abs().max())
     )
     for ours, plain in ((values, plain_values), (slopes, plain_gradients)):
         for tap in chosen:
-            scale = float(plain[tap.name].abs().max())
-            # A ReLU whose input is 0 within rounding may fall on either side: few entries, not their mean.
-            assert (
-                (ours[tap.name] - plain[tap.name]).abs() > 1e-3 * scale
-            ).double().mean() < 2e-3, tap.name
             torch.testing.assert_close(
-                ours[tap.name].mean((2, 3)),
-                plain[tap.name].mean((2, 3)),
-                rtol=1e-2,
-                atol=2e-3 * scale,
+                ours[tap.name],
+                plain[tap.name],
+                rtol=1e-8,
+                atol=1e-9 * float(plain[tap.name].abs().max()),
             )
 
 

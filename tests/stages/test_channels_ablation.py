@@ -157,9 +157,9 @@ def test_a_linear_network_gives_the_exact_order(toy, folder, tmp_path):
 
 
 def test_the_closed_form_is_what_would_be_measured(toy, folder, tmp_path, monkeypatch):
-    make(folder, toy, tmp_path / "free.h5")
+    make(folder, toy, tmp_path / "free.h5", dtype="float64")
     monkeypatch.setattr(batch, "is_linear", lambda *arguments: False)
-    make(folder, toy, tmp_path / "measured.h5")
+    make(folder, toy, tmp_path / "measured.h5", dtype="float64")
     for free, measured in zip(
         *(
             read(tmp_path / name, "ablation_zero", "ablation_mean")
@@ -414,8 +414,8 @@ def test_stopped_after_every_block_and_resumed_equals_uninterrupted(
 
 
 def test_batches_of_any_size_give_the_same(deeper, folder, tmp_path):
-    make(folder, deeper, tmp_path / "one.h5", batch_size=1)
-    make(folder, deeper, tmp_path / "many.h5", batch_size=64)
+    make(folder, deeper, tmp_path / "one.h5", batch_size=1, dtype="float64")
+    make(folder, deeper, tmp_path / "many.h5", batch_size=64, dtype="float64")
     names = (
         "ablation_zero",
         "ablation_mean",

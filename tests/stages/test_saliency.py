@@ -57,8 +57,9 @@ def make(
     force=True,
     **options,
 ):
-    """Write a store; images come from a folder, a manifest, or a store."""
+    """Write a store, in float64 for any order of rounding; images come from a folder, a manifest, or a store."""
     options = saliency.Options(
+        dtype="float64",
         layers=options.pop("layers", None if "tap" in options else 1),
         batch_size=batch_size,
         **options,
