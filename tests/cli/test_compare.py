@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import DATA, needs_data
 from planted import plant, write
-from shell import call, rows_of
+from shell import call, rows_of, run
 
 from gradtools import store
 from gradtools.network import models
@@ -145,15 +145,11 @@ def test_mistakes_are_one_line(capsys, paths, tmp_path, monkeypatch, options, st
 
 
 def test_a_store_through_a_pipe_is_carried_whole(paths, tmp_path):
-    import subprocess
-    import sys
-
-    from conftest import ROOT
 
     from gradtools import store
 
-    line = f"{sys.executable} -m gradtools compare --feature logits --feature gradient --no-intervals < {paths[0]} > {tmp_path}/out.h5"
-    ended = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
+    words = ["compare", "--feature", "logits", "--feature", "gradient", "--no-intervals"]
+    ended = run(*words, stdin=paths[0], stdout=tmp_path / "out.h5")
     assert ended.returncode == 0, ended.stderr
     with store.read(f"{tmp_path}/out.h5") as made:
         assert (

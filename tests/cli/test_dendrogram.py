@@ -3,14 +3,11 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from planted_classes import NAMES, planted, write_classes
-from shell import call, rows_of
+from shell import call, pipe, rows_of
 
 from gradtools import store
 from gradtools.math import trees
@@ -183,11 +180,12 @@ def test_mistakes_are_one_line(capsys, path, arguments, status, words):
 
 
 def test_a_pipe_of_classes_ends_in_a_tree_that_info_reads(path, tmp_path):
-    line = (
-        f"{sys.executable} -m gradtools similarity {path} --matrix --resamples 0 --permutations 0 | "
-        f"{sys.executable} -m gradtools dendrogram --figure {tmp_path}/a.svg --resamples 2 | {sys.executable} -m gradtools info"
+    ended = pipe(
+        ["similarity", path, "--matrix", "--resamples", "0", "--permutations", "0"],
+        ["dendrogram", "--figure", tmp_path / "a.svg", "--resamples", "2"],
+        ["info"],
+        folder=tmp_path,
     )
-    ended = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert ended.returncode == 0 and "/linkage/weight/merges" in ended.stdout, ended.stderr
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
 

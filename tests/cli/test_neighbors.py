@@ -4,14 +4,11 @@ import csv
 import dataclasses
 import io
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from planted import plant, write
-from shell import call, rows_of
+from shell import call, rows_of, run
 
 from gradtools import store
 from gradtools.images import labels
@@ -254,11 +251,11 @@ def test_mistakes_are_one_line(capsys, path, arguments, status, words):
 
 
 def test_through_a_pipe(path, tmp_path):
-    python = f"{sys.executable} -m gradtools"
-    line = f"{python} neighbors -k 4 -q < {path} | {python} neighbors --of 3 -k 2 --tsv; {python} neighbors -k 4 -q < {path} > {tmp_path}/n.h5"
-    ended = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
+    made = tmp_path / "n.h5"
+    assert run("neighbors", "-k", "4", "-q", stdin=path, stdout=made).returncode == 0
+    ended = run("neighbors", "--of", "3", "-k", "2", "--tsv", stdin=made)
     assert ended.returncode == 0 and ended.stdout.count("\tsimilarity\t") == 2, ended.stderr
-    with store.read(f"{tmp_path}/n.h5") as made:
+    with store.read(str(made)) as made:
         assert (
             made.values("/neighbors/logits/index").shape == (30, 4)
             and made.rows("/taps/conv/gradient") is not None

@@ -4,14 +4,11 @@ import csv
 import dataclasses
 import io
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from planted import plant, write
-from shell import call, rows_of
+from shell import call, pipe, rows_of
 
 from gradtools import figures, store
 from gradtools.stages import similarity
@@ -278,9 +275,13 @@ def test_without_labels_the_table_is_of_all_pairs(capsys, tmp_path, monkeypatch)
 
 
 def test_through_a_pipe_everything_is_carried(path, tmp_path):
-    python = f"{sys.executable} -m gradtools"
-    line = f"{python} similarity --no-intervals < {path} | {python} similarity --metric dot --no-intervals --where correct > {tmp_path}/out.h5"
-    ended = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
+    ended = pipe(
+        ["similarity", "--no-intervals"],
+        ["similarity", "--metric", "dot", "--no-intervals", "--where", "correct"],
+        folder=tmp_path,
+        stdin=path,
+        stdout=tmp_path / "out.h5",
+    )
     assert (
         ended.returncode == 0
         and "not copied (computed from samples excluded here): similarity" in ended.stderr

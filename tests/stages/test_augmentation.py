@@ -1,16 +1,14 @@
 """Versions of images through the whole way: extracted, killed, left out, compared with their image, and out of every other number."""
 
 import itertools
-import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from conftest import DATA, ROOT, needs_data
 from networks import cifar_network
+from shell import run
 
 from gradtools import images, store
 from gradtools.bundled import scenes
@@ -163,7 +161,10 @@ def test_unreadable_images_take_their_versions_along(stores, folder, model, tmp_
         assert all(source.ids[row] == source.ids[to] for row, to in enumerate(original) if to >= 0)
         kept = np.array([name not in str(bad) for name in whole.ids])
         assert np.allclose(
-            source.values("/outputs/logits"), whole.values("/outputs/logits")[kept], atol=1e-5
+            source.values("/outputs/logits"),
+            whole.values("/outputs/logits")[kept],
+            rtol=1e-4,
+            atol=1e-4,
         )
 
 
@@ -172,7 +173,7 @@ def measured(path, output):
     with store.read(path) as source:
         found = similarity.similarity(source, str(output) + "-s.h5", OPTIONS, say=quiet)
         clusters, _ = cluster.cluster(
-            source, str(output) + "-c.h5", cluster.Options(repeats=2, resamples=20), say=quiet
+            source, str(output) + "-c.h5", cluster.Options(repeats=2, resamples=4), say=quiet
         )
         subject = source.subject()
     tables = evaluate.evaluate(
@@ -274,19 +275,8 @@ def test_where_and_draws_choose_images(stores, monkeypatch):
         assert augmentation.describe(source, OPTIONS) == []
 
 
-def shell(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "gradtools", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-
-
 def test_shell(stores, folder, tmp_path):
-    result = shell(
+    result = run(
         "similarity",
         stores[0],
         "--resamples",
@@ -299,23 +289,21 @@ def test_shell(stores, folder, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert all(kind in result.stdout for kind in ("rotation=25", "flip", "colour=0.3"))
-    result = shell(
-        "evaluate", tmp_path / "s.h5", "--layout", "augmentation", "--format", "markdown"
-    )
+    result = run("evaluate", tmp_path / "s.h5", "--layout", "augmentation", "--format", "markdown")
     assert (
         result.returncode == 0
         and "| rotation=25 |" in result.stdout
         and "another image, same class" in result.stdout
     )
-    result = shell("evaluate", tmp_path / "s.h5", "--layout", "decoding")
+    result = run("evaluate", tmp_path / "s.h5", "--layout", "decoding")
     assert result.returncode == 1 and "gradtools similarity --decode" in result.stderr
-    result = shell("similarity", stores[0], "--decode", "-o", tmp_path / "d.h5")
+    result = run("similarity", stores[0], "--decode", "-o", tmp_path / "d.h5")
     assert (
         result.returncode == 1
         and "5 images each" in result.stderr
         and result.stderr.count("\n") == 1
     )
-    result = shell(
+    result = run(
         "extract", folder, "--model", SPEC, "--augment-kind", "flip", "-o", tmp_path / "e.h5"
     )
     assert result.returncode == 2 and "--augment N" in result.stderr

@@ -1,5 +1,6 @@
 """The pass over the images against a plain loop in float64, its targets and scores, and its ends: kills, bad images, refusals."""
 
+import copy
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import shell
 import torch
 from conftest import ROOT
 from PIL import Image
@@ -38,13 +40,18 @@ def model():
 
 
 def write(folder, model, path, **options):
-    """Extract quietly; returns what is stored at the paths asked for."""
+    """Extract quietly, in float64, where no ReLU's input hangs on how a batch rounds; returns the path."""
     pass_options = {
         key: options.pop(key) for key in ("max_skipped", "force", "restart") if key in options
     }
     listed = images.list_images([str(folder)])
     extract.extract(
-        listed, model, str(path), extract.Options(**options), say=lambda line: None, **pass_options
+        listed,
+        model,
+        str(path),
+        extract.Options(**{"dtype": "float64", **options}),
+        say=lambda line: None,
+        **pass_options,
     )
     return path
 
@@ -56,12 +63,13 @@ def values(path, *names):
 
 def plain(model, folder, score):
     """(activation, gradient) maps of layer2 of every image in float64, one image at a time, by hand."""
-    net, listed = model.module, images.list_images([str(folder)])
+    net = copy.deepcopy(model.module).double()
+    listed = images.list_images([str(folder)])
     scale, shift = images.normalisation(model.preprocess)
     found = []
     for index in range(len(listed.ids)):
         pixels = np.asarray(images.read(listed.path(index))[0], dtype="f8").transpose(2, 0, 1)
-        x = torch.from_numpy(pixels * scale[:, None, None] + shift[:, None, None])[None].float()
+        x = torch.from_numpy(pixels * scale[:, None, None] + shift[:, None, None])[None]
         with torch.enable_grad():
             middle = (
                 net.layer2(net.layer1(net.relu(net.bn1(net.conv1(x))))).detach().requires_grad_()
@@ -141,11 +149,11 @@ NAMES = [
 
 def test_cosine_score_is_that_of_the_embedding_with_the_class_row(folder, model, tmp_path):
     path = write(folder, model, tmp_path / "a.h5", tap=("layer2",), score="cosine")
-    net = model.module
+    net = copy.deepcopy(model.module).double()
     listed = images.list_images([str(folder)])
     scale, shift = images.normalisation(model.preprocess)
     pixels = np.asarray(images.read(listed.path(0))[0], dtype="f8").transpose(2, 0, 1)
-    x = torch.from_numpy(pixels * scale[:, None, None] + shift[:, None, None])[None].float()
+    x = torch.from_numpy(pixels * scale[:, None, None] + shift[:, None, None])[None]
     with torch.enable_grad():
         middle = net.layer2(net.layer1(net.relu(net.bn1(net.conv1(x))))).detach().requires_grad_()
         embedding = net.layer3(middle).mean((2, 3))[0]
@@ -397,24 +405,9 @@ def test_labels_that_meet_no_class_stop_a_label_target(folder, model, tmp_path):
 
 
 def command(folder, path, *options):
-    return [
-        sys.executable,
-        "-m",
-        "gradtools",
-        "extract",
-        str(folder),
-        "--model",
-        SPEC,
-        "--weights",
-        WEIGHTS,
-        "--batch-size",
-        "4",
-        "--tap",
-        "auto:blocks",
-        "-o",
-        str(path),
-        *options,
-    ]
+    """The words of a command that reads a folder."""
+    network = ["--model", SPEC, "--weights", WEIGHTS, "--batch-size", "4", "--tap", "auto:blocks"]
+    return ["extract", str(folder), *network, "-o", str(path), *options]
 
 
 SLOWED = """
@@ -435,7 +428,7 @@ sys.exit(main(sys.argv[1:]))
 
 def slowed(folder, path, *options):
     """The command in a process that commits every batch, says so, and takes its time."""
-    arguments = [sys.executable, "-c", SLOWED, *command(folder, path, *options)[3:]]
+    arguments = [sys.executable, "-c", SLOWED, *command(folder, path, *options)]
     return subprocess.Popen(
         arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -447,6 +440,7 @@ def wait_for_blocks(job, blocks):
         job.stdout.readline()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number, status", [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
 )
@@ -467,22 +461,49 @@ def test_killed_and_given_again_equals_undisturbed(folder, tmp_path, number, sta
         assert store.digests(a.file) == store.digests(b.file)
 
 
-def test_another_command_does_not_go_on(folder, tmp_path):
+@pytest.fixture
+def signalled(monkeypatch):
+    """Blocks of four images, and a signal to this process after every third that is kept while `signalled` holds one."""
+    commit, kept, signals = store.Part.commit, [], []
+
+    def commit_and_stop(part, *values):
+        commit(part, *values)
+        kept.append(part.committed)
+        if signals and len(kept) % 3 == 0:
+            os.kill(os.getpid(), signals[0])
+
+    monkeypatch.setattr(passes.loop, "BLOCK", 4)
+    monkeypatch.setattr(store.Part, "commit", commit_and_stop)
+    return signals
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_interrupted_and_given_again_equals_undisturbed(
+    folder, tmp_path, signalled, number, status
+):
+    path, whole = tmp_path / "a.h5", tmp_path / "whole.h5"
+    signalled.append(number)
+    for kept in (12, 24):
+        ended = shell.run(*command(folder, path))
+        assert ended.returncode == status, ended.stderr
+        assert f"interrupted: {kept} of 40 images are kept in {path}.part" in ended.stderr
+        assert not path.exists() and os.path.exists(f"{path}.part")
+    signalled.clear()
+    last = shell.run(*command(folder, path))
+    assert last.returncode == 0 and f"resuming {path}.part: 24 of 40 done" in last.stderr
+    assert shell.run(*command(folder, whole)).returncode == 0
+    with store.read(str(path)) as a, store.read(str(whole)) as b:
+        assert store.digests(a.file) == store.digests(b.file)
+
+
+def test_another_command_does_not_go_on(folder, tmp_path, signalled):
     path = tmp_path / "a.h5"
-    job = slowed(folder, path)
-    wait_for_blocks(job, 2)
-    job.kill()
-    job.communicate()
-    other = subprocess.run(
-        command(folder, path, "--target", "label"), cwd=ROOT, capture_output=True, text=True
-    )
+    signalled.append(signal.SIGTERM)
+    assert shell.run(*command(folder, path)).returncode == 143
+    signalled.clear()
+    other = shell.run(*command(folder, path, "--target", "label"))
     assert other.returncode == 1 and "target was 'argmax', is 'label'" in other.stderr
-    again = subprocess.run(
-        command(folder, path, "--target", "label", "--restart"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    again = shell.run(*command(folder, path, "--target", "label", "--restart"))
     assert again.returncode == 0, again.stderr
 
 
@@ -506,39 +527,22 @@ def one_line(result):
     ],
 )
 def test_wrong_options_end_with_one_line(folder, tmp_path, options, status, words):
-    result = subprocess.run(
-        command(folder, tmp_path / "a.h5", *options), cwd=ROOT, capture_output=True, text=True
-    )
+    result = shell.run(*command(folder, tmp_path / "a.h5", *options))
     assert result.returncode == status and words in one_line(result), result.stderr
     assert not os.listdir(tmp_path)
 
 
 def test_folder_without_images(tmp_path):
     (tmp_path / "empty").mkdir()
-    result = subprocess.run(
-        command(tmp_path / "empty", tmp_path / "a.h5"), cwd=ROOT, capture_output=True, text=True
-    )
+    result = shell.run(*command(tmp_path / "empty", tmp_path / "a.h5"))
     assert result.returncode == 1 and "no image" in one_line(result)
 
 
 def test_list_of_images_on_stdin(folder, tmp_path):
     paths = b"\0".join(os.fsencode(path) for path in sorted(folder.rglob("*.png"))[:5]) + b"\0"
-    line = [
-        sys.executable,
-        "-m",
-        "gradtools",
-        "extract",
-        "--files-from",
-        "-",
-        "-0",
-        "--model",
-        SPEC,
-        "--weights",
-        WEIGHTS,
-        "-o",
-        str(tmp_path / "a.h5"),
-    ]
-    result = subprocess.run(line, cwd=ROOT, input=paths, capture_output=True)
+    (tmp_path / "list").write_bytes(paths)
+    words = ["extract", "--files-from", "-", "-0", "--model", SPEC, "--weights", WEIGHTS]
+    result = shell.run(*words, "-o", tmp_path / "a.h5", stdin=tmp_path / "list")
     assert result.returncode == 0, result.stderr
     with store.read(str(tmp_path / "a.h5")) as source:
         assert source.n_samples == 5
@@ -551,9 +555,7 @@ def test_odd_names_survive(folder, tmp_path):
     names = [b"a b.png", b"quote'\".png", b"line\nbreak.png", b"caf\xe9.png", "ü%s.png".encode()]
     for name in names:
         shutil.copy(picture, os.path.join(os.fsencode(odd), name))
-    result = subprocess.run(
-        command(tmp_path / "odd", tmp_path / "a.h5"), cwd=ROOT, capture_output=True
-    )
+    result = shell.run(*command(tmp_path / "odd", tmp_path / "a.h5"))
     assert result.returncode == 0, result.stderr
     with store.read(str(tmp_path / "a.h5")) as source:
         assert sorted(os.fsencode(name.removeprefix("one/")) for name in source.ids) == sorted(
@@ -565,7 +567,5 @@ def test_images_of_several_sizes_need_a_crop(folder, tmp_path):
     mixed = tmp_path / "mixed"
     shutil.copytree(folder, mixed)
     Image.new("RGB", (80, 50)).save(mixed / "one" / "zz.png")
-    result = subprocess.run(
-        command(mixed, tmp_path / "a.h5"), cwd=ROOT, capture_output=True, text=True
-    )
+    result = shell.run(*command(mixed, tmp_path / "a.h5"))
     assert result.returncode == 1 and "zz.png" in one_line(result)

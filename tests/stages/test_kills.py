@@ -53,6 +53,10 @@ def cases(folder, count):
         "neighbors": ["neighbors", features, *tables],
         "ablate": ["channels", images, *network, "--tap", "body", "--ablate", "zero"]
         + ["--steps", "2", "--resamples", "5"],
+        "faithfulness": ["faithfulness", maps, *network, "--steps", "2", "--resamples", "5"],
+        "localize": ["localize", maps, "--boxes", "any", "--resamples", "5", "-q"],
+        "sanity": ["sanity", images, *network, "--tap", "body", "--method", "gam", "--seeds", "2"]
+        + ["--resamples", "5"],
     }
 
 

@@ -67,10 +67,13 @@ def run(*arguments, cwd=None, env=None, stdin=os.devnull, stdout=None):
             patch.chdir(cwd)
         for name, value in (env or {}).items():
             patch.setenv(name, value)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         streams = {"stdin": given, "stdout": out, "stderr": err}
         for name, file in streams.items():
             patch.setattr(sys, name, io.TextIOWrapper(file, "utf-8"))
         status = cli.main([os.fspath(word) for word in arguments])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         printed = []
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
