@@ -145,7 +145,7 @@ def _sample(listed, source, images_dir):
 
 
 def _network(required: bool) -> Decorator:
-    spec = "resnet50, torchvision:NAME, file.py:callable or package.module:callable."
+    spec = "resnet50, torchvision:NAME, timm:NAME, hf:FOLDER, file.py:callable or package.module:callable."
     return record(
         "network",
         Network,

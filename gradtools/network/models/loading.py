@@ -92,7 +92,7 @@ def load(
     Parameters
     ----------
     spec : str
-        `resnet50`, `torchvision:resnet50`, `file.py:callable`, `package.module:callable`.
+        `resnet50`, `torchvision:NAME`, `timm:NAME`, `hf:FOLDER` or `hf:CONFIGURATION`, `file.py:callable`, `package.module:callable`.
     weights : str
         `default`, `random`, torchvision's name of weights, or the path of a checkpoint.
     preprocess : str, optional
@@ -150,7 +150,7 @@ def load(
     if state is not None:
         notes += fitting.fit(module, state, name, weights, removed)
         notes += _half_note(state, weights)
-    notes += _weights_notes(source, spec, weights, seed)
+    notes += source.notes + _weights_notes(source, spec, weights, seed)
     module.float().eval().requires_grad_(False)
     form, _ = _look(module, shape, asked | {"classes": not no_head}, head)
     outputs.adapt(module, form)
@@ -181,7 +181,10 @@ def _build(source, spec, kind, seed):
 
 
 def _is_headless(module):
-    """Whether a network of timm was made without classes."""
+    """Whether a network of timm or transformers was made without classes."""
+    config = getattr(module, "config", None)
+    if hasattr(config, "id2label"):
+        return len(config.id2label) == 0
     return getattr(module, "num_classes", None) == 0 and hasattr(module, "pretrained_cfg")
 
 

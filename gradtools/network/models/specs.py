@@ -1,45 +1,22 @@
-"""What a user writes to name a network (`resnet50`, `file.py:callable`, `package.module:callable`), and how it is made.
+"""What a user writes to name a network (`resnet50`, `timm:NAME`, `hf:FOLDER`, `file.py:callable`, `package.module:callable`), and how it is made.
 
 torchvision is imported only for its own names: that costs as much as importing torch.
 """
 
-import dataclasses
 import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from gradtools.errors import GradtoolsError, UsageError, suggest
-from gradtools.network.models import preprocessing
+from gradtools.network.models import preprocessing, timm, transformers
+from gradtools.network.models.sources import Source, first_line, not_fetched
 
 AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers that only training reads
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Where a network comes from.
-
-    `build(weights)` makes it, with weights 'default', 'random', one of `named`, or None (about to be loaded).  `constructed` tells that
-    the default weights are what the callable makes, `entry` which of several outputs are the logits.
-    """
-
-    build: Callable
-    preprocess: dict | Callable | None
-    preprocess_from: str
-    class_names: list | None
-    constructed: bool
-    entry: str | None = None
-    named: tuple = ()
-
-    def kind(self, weights: str) -> str | None:
-        """The name of weights if the source has them under it, in its own spelling."""
-        own = {name.lower(): name for name in self.named}
-        return own.get(weights.lower())
 
 
 def find(spec: str, weights: str = "default") -> Source:
@@ -56,6 +33,10 @@ def find(spec: str, weights: str = "default") -> Source:
     UsageError
         For a name that is not there, with near ones.
     """
+    if spec.startswith("timm:"):
+        return timm.find(spec, weights)
+    if spec.startswith("hf:"):
+        return transformers.find(spec)
     where, colon, name = spec.rpartition(":")
     if not colon or where == "torchvision":
         if name.endswith(".py"):
@@ -75,7 +56,7 @@ def _torchvision(name, asked):
     known = models.list_models(module=models)
     if name.lower() not in known:
         raise UsageError(
-            f"model {name}: torchvision has no such classifier (others are file.py:callable or package.module:callable); "
+            f"model {name}: torchvision has no such classifier (others are timm:NAME, hf:FOLDER, file.py:callable or package.module:callable); "
             f"{suggest(name, known)}"
         )
     every = models.get_model_weights(name)
@@ -105,10 +86,7 @@ def _build_torchvision(models, name, kind):
     except (OSError, RuntimeError) as error:
         if weights is None:
             raise
-        raise GradtoolsError(
-            f"{name}: its {kind} weights cannot be fetched ({_first_line(error)}); give --weights "
-            "PATH, or --weights random for a trial"
-        ) from error
+        raise not_fetched(name, kind, error) from error
     for auxiliary in AUXILIARY:
         if getattr(module, auxiliary, None) is not None:
             setattr(module, auxiliary, None)
@@ -133,7 +111,7 @@ def _file(path):
     except Exception as error:
         del sys.modules[name]
         raise GradtoolsError(
-            f"model {path} does not import: {type(error).__name__}: {_first_line(error)}"
+            f"model {path} does not import: {type(error).__name__}: {first_line(error)}"
         ) from error
     finally:
         sys.path.remove(str(full.parent))
@@ -155,10 +133,10 @@ def _module(name):
                 f"model {name}: no such module here or installed; write a name of torchvision, "
                 "file.py:callable or package.module:callable"
             ) from error
-        raise GradtoolsError(f"model {name} does not import: {_first_line(error)}") from error
+        raise GradtoolsError(f"model {name} does not import: {first_line(error)}") from error
     except Exception as error:
         raise GradtoolsError(
-            f"model {name} does not import: {type(error).__name__}: {_first_line(error)}"
+            f"model {name} does not import: {type(error).__name__}: {first_line(error)}"
         ) from error
 
 
@@ -187,7 +165,7 @@ def _build_python(spec, maker, kind):
         module = maker if isinstance(maker, nn.Module) else maker()
     except Exception as error:
         raise GradtoolsError(
-            f"model {spec}: {name}() fails: {type(error).__name__}: {_first_line(error)}"
+            f"model {spec}: {name}() fails: {type(error).__name__}: {first_line(error)}"
         ) from error
     if isinstance(module, torch.jit.ScriptModule):
         raise GradtoolsError(
@@ -202,7 +180,3 @@ def _build_python(spec, maker, kind):
             if hasattr(child, "reset_parameters"):
                 child.reset_parameters()
     return module
-
-
-def _first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
