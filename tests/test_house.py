@@ -76,7 +76,7 @@ def test_arrows_point_down(path):
 
 STORED = {
     "samples", "classes", "boxes", "model", "outputs", "taps", "maps", "pairs", "similarity", "neighbors",
-    "augmentation", "decoding", "clusters", "linkage", "projection", "channels", "tables", "history", "digests",
+    "augmentation", "decoding", "features", "clusters", "linkage", "projection", "channels", "tables", "history", "digests",
     "sample", "map", "pair", "box", "step", "class", "label", "byte", "other", "embedding", "other_map", "region", "threshold", "localization", "masks",
 }  # fmt: skip
 

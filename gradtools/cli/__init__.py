@@ -28,6 +28,7 @@ COMMANDS = {
     "localize": "Maps + boxes or masks -> how well maps find their objects, with the controls.",
     "sanity": "Images + model -> whether maps change when the network's parameters are made random.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
+    "import": "Features or a matrix made elsewhere (NPZ, NPY, CSV, Parquet) -> a store.",
     "evaluate": "Any stores -> the papers' tables, one row a model, controls beside them.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",

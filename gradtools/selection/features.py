@@ -93,12 +93,18 @@ def names(store: Store) -> list[str]:
         for kind in AT_TAPS
         if store.rows(paths.tap(tap, kind)) is not None
     ]
+    found += imported(store)
     found += [name for name, path in OUTPUTS.items() if store.rows(path) is not None]
     if "logits" in found:
         found.append("probabilities")
     if store.class_rows is not None and store.predicted is not None:
         found.append(CONTROL)
     return found
+
+
+def imported(store: Store) -> list[str]:
+    """Names of the features that another program made (list of str)."""
+    return store.tree(paths.FEATURES)
 
 
 def map_names(store: Store) -> list[str]:
@@ -140,7 +146,7 @@ def load(store: Store, name: str) -> Feature:
         return Feature(
             name, (len(predicted), rows.shape[1]), lambda start, stop: rows[predicted[start:stop]]
         )
-    rows = store.rows(_path(name))
+    rows = store.rows(paths.feature(name) if name in imported(store) else _path(name))
     return Feature(name, rows.shape, rows.read)
 
 
@@ -189,8 +195,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _defaults(store, available):
-    """DEFAULTS, each at its tap; at every tap there is where that one was not extracted."""
-    return [
+    """What was imported, and DEFAULTS, each at its tap; at every tap there is where that one was not extracted."""
+    return imported(store) + [
         name if _full_name(store, name) in available else f"{name}@*"
         for name in DEFAULTS
         if _full_name(store, name) in available

@@ -309,3 +309,15 @@ def group(source: Store, where: Sequence[str], say: Callable[[str], None] = prin
 def target_leaks(source: Store) -> bool:
     """Whether gradients were taken for the true label."""
     return source.model.get("target") == "label"
+
+
+BY_CLASS = {"within", "within_macro", "between", "label_effect", "prediction_effect", "auc"}
+BY_PREDICTION = {"same_prediction", "label_effect", "prediction_effect"}
+
+
+def knows(statistic: str, labelled: bool, predicted: bool) -> bool:
+    """Return True if a statistic over pairs needs no labels, or predictions, that the samples do not have."""
+    auc = statistic.startswith("auc_")
+    by_class = statistic in BY_CLASS or auc or "_class_" in statistic
+    by_prediction = statistic in BY_PREDICTION or auc or statistic.endswith("_prediction")
+    return (labelled or not by_class) and (predicted or not by_prediction)

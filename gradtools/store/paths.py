@@ -37,6 +37,7 @@ LINKAGE, LOCALIZATION, FAITHFULNESS = "/linkage", "/localization", "/faithfulnes
 SANITY = "/sanity"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
+FEATURES = "/features"
 HISTORY, DIGESTS, UNFINISHED = "/history", "/digests", "/part"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
     "/samples/original",
@@ -49,6 +50,16 @@ ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
 def tap(name: str, kind: str | None = None) -> str:
     """Group of a tap, or its dataset `kind`: activation, gradient, contribution, ablation_zero, ..."""
     return f"{TAPS}/{name}" + (f"/{kind}" if kind else "")
+
+
+def feature(name: str) -> str:
+    """Dataset of a feature that was made elsewhere."""
+    return f"{FEATURES}/{name}/value"
+
+
+def feature_group(name: str) -> str:
+    """Group of a feature that was made elsewhere."""
+    return f"{FEATURES}/{name}"
 
 
 def maps(name: str) -> str:

@@ -302,7 +302,7 @@ class Rows:
         with checks.damage(self.store.name, self.path):
             values = self.dataset[start:stop]
         if not self.path.startswith(
-            (f"{paths.TAPS}/", f"{paths.OUTPUTS}/")
+            (f"{paths.TAPS}/", f"{paths.OUTPUTS}/", f"{paths.FEATURES}/")
         ):  # features name the image
             values = checks.check_read(values, self.path, self.store.file, self.store.name)
         return values.reshape(-1, self.shape[1])

@@ -203,6 +203,7 @@ DATASETS = (
         REAL,
         "what the head reads, or the output of a network without a class head",
     ),
+    Dataset(paths.feature("<feature>"), (SAMPLE, "column"), REAL, "rows that another program made"),
     _tap("activation", ("channel",), "mean activation over positions"),
     _tap("active_share", ("channel",), "share of positions with activation above zero"),
     _tap(
@@ -568,6 +569,11 @@ GROUPS = (
         },
     ),
     Group(paths.OUTPUTS, "what the network answered"),
+    Group(
+        paths.feature_group("<feature>"),
+        "a feature that `gradtools import` read",
+        {"source": (WORD, "file and key"), "about": (WORD, "what it is of")},
+    ),
     Group(
         paths.TAPS,
         "the taps",

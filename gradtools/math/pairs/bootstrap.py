@@ -191,6 +191,17 @@ def bootstrap_matrix_statistics(
     ----------
     mathematics#bootstrap-over-images
     """
+    return matrix_table(matrix, classes, predictions, counts)[0]
+
+
+def matrix_table(matrix, classes, predictions, counts):
+    """
+    Values and weights of pairs, (B, S) each, of a symmetric matrix under counts (B, N); see `bootstrap_matrix_statistics`.
+
+    References
+    ----------
+    mathematics#bootstrap-over-images
+    """
     matrix = matrix.copy()
     np.fill_diagonal(matrix, 0)
     weights = np.asarray(counts, dtype=np.float64)
@@ -202,7 +213,7 @@ def bootstrap_matrix_statistics(
         tuple(part.sum(axis=0) for part in _matrix_sums(matrix, codes, weights))
         for codes in (predictions, cell, np.zeros(len(cell), dtype=int))
     ]
-    return table_of_groupings(by_class, *others)[0]
+    return table_of_groupings(by_class, *others)
 
 
 def _matrix_sums(matrix, codes, weights):

@@ -78,7 +78,43 @@ def _exact_replicates(rows, classes, predictions, counts, metric):
     _, _, scores, kind = next(
         scored_pairs(rows, classes, predictions, metric, score_step(rows, n, metric), n)
     )
-    first, second = np.triu_indices(n, 1)
+    return _replicates_of_scores(scores, kind, counts)
+
+
+def matrix_auc(matrix, classes, predictions, counts):
+    """
+    The AUC where only the similarities of all pairs are known, exact in every resample.
+
+    Parameters
+    ----------
+    matrix : (N, N) float array
+        Symmetric, the larger the more alike; its diagonal is not used.
+    classes, predictions : (N,) int arrays
+    counts : (B, N) int array
+        Ones give the value itself.
+
+    Returns
+    -------
+    replicates : (B, 3) float64 array in the order of `STRATA`
+    pairs : (3,) int array
+        Pairs of different images in each stratum.
+
+    References
+    ----------
+    mathematics#pair-auc, mathematics#bootstrap-over-images
+    """
+    classes, predictions = np.asarray(classes), np.asarray(predictions)
+    same_prediction = predictions[:, None] == predictions
+    kind = 2 * (classes[:, None] == classes) + same_prediction
+    shared = int(np.count_nonzero(np.triu(same_prediction, 1)))
+    total = len(classes) * (len(classes) - 1) // 2
+    drawn = _replicates_of_scores(np.asarray(matrix), kind, counts)
+    return drawn, np.array([total, shared, total - shared])
+
+
+def _replicates_of_scores(scores, kind, counts):
+    """AUC under every row of counts (B, N) from scores and kinds (N, N) of the pairs."""
+    first, second = np.triu_indices(len(scores), 1)
     parts = list(_pair_runs(first, second, scores[first, second], kind[first, second]))
     columns = (np.asarray(counts[k : k + COLUMNS]).T for k in range(0, len(counts), COLUMNS))
     return np.concatenate([_weighted_auc(part, parts) for part in columns])

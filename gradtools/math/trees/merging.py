@@ -16,7 +16,7 @@ METHODS = (
     "single",
     "weighted",
 )  # heights never fall from a cluster to one that holds it
-DIVERGENCES = ("KLD", "JSD")  # of maps: the larger, the less alike
+DIVERGENCES = ("KLD", "JSD", "distance")  # of maps, or imported: the larger, the less alike
 LINKED_ON = ("rows", "as-published", "as-meant")
 ORDERS = ("optimal", "none")
 ROUNDING = 1e-5  # of stored float32: eigenvalues, asymmetry, and what a similarity may exceed 1 by

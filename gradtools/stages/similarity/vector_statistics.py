@@ -17,14 +17,12 @@ from gradtools.math.pairs import (
     permutation,
 )
 from gradtools.math.rows import vectors
-from gradtools.selection import features
+from gradtools.selection import features, samples
 from gradtools.selection.results import of_similarity
 
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
 RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (mathematics#bootstrap-over-images)
 AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
-BY_CLASS = {"within", "within_macro", "between", "label_effect", *AUC}
-BY_PREDICTION = {"same_prediction", "label_effect", "prediction_effect", *AUC[1:]}
 
 
 def fits(feature, n, metric):
@@ -160,18 +158,11 @@ def _drawn_auc(feature, metric, groups, options):
     return auc_rows(pair_auc.pair_auc(*inside, metric)), replicates, len(drawn)
 
 
-def _unknown(name, groups):
-    """Whether a statistic asks for labels, or for predictions, that are not there."""
-    by_class = name in BY_CLASS or name == "prediction_effect" or "_class_" in name
-    by_prediction = name in BY_PREDICTION or name.endswith("_prediction")
-    return by_class and not groups.labelled or by_prediction and not groups.predicted
-
-
 def result(feature, metric, groups, options, table, replicates, degenerate, facts):
     """Put values, intervals and counts together; statistics of labels or predictions that the samples do not have are left out."""
-    known = np.array([not _unknown(name, groups) for name in table])
+    known = [samples.knows(name, groups.labelled, groups.predicted) for name in table]
     table, replicates = (
-        {name: pair for name, pair in table.items() if not _unknown(name, groups)},
+        {name: pair for (name, pair), is_known in zip(table.items(), known) if is_known},
         np.asarray(replicates)[:, known],
     )
     if not (groups.labelled and groups.predicted):

@@ -1,0 +1,1 @@
+"""Stores from arrays that other programs made, and arrays for other programs from stores."""

@@ -1,0 +1,180 @@
+"""What arrays of other programs say of the samples: ids, labels, predictions, logits."""
+
+import dataclasses
+import hashlib
+import os
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError, some
+from gradtools.images import labels
+from gradtools.selection import features
+from gradtools.stages.run import Say
+from gradtools.stages.transfer.arrays import Arrays
+from gradtools.stages.transfer.options import Options
+
+TINIEST = 1.2e-38  # what a probability of 0 counts as: its logarithm is a logit
+ROUNDING = 1e-3  # within which probabilities must sum to 1
+
+
+@dataclasses.dataclass
+class Samples:
+    """What is known of the samples: ids, labels (N,) int32 with -1 for none, predicted (N,) or None, logits (N, K) or None."""
+
+    ids: list[str]
+    labels: np.ndarray
+    class_names: list[str]
+    predicted: np.ndarray | None = None
+    logits: np.ndarray | None = None
+    model_class_names: list[str] = dataclasses.field(default_factory=list)
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    digest: np.ndarray | None = None
+    member: np.ndarray | None = None
+
+
+def read(values: Arrays, count: int, options: Options, say: Say) -> Samples:
+    """Read ids, classes and answers, and check them against each other.
+
+    Parameters
+    ----------
+    values : dict of str to array or list of str
+    count : int
+        Number of samples.
+    options : Options
+    say : callable
+        Takes one line for the user.
+
+    Raises
+    ------
+    GradtoolsError
+        Names the array that contradicts another.
+    """
+    ids = [str(name) for name in values.get("id", [f"{row:06}" for row in range(count)])]
+    if len(set(ids)) < len(ids):
+        twice = next(name for row, name in enumerate(ids) if name in ids[:row])
+        raise GradtoolsError(f"id {twice!r} stands twice: every sample has one of its own")
+    codes, names = _classes(values.get("label"), count, values.get("class_name"), "label")
+    known = Samples(ids, codes, names)
+    known.logits = _logits(values)
+    for name in ("weight", "bias", "digest"):
+        setattr(known, name, values.get(name))
+    known.model_class_names = [str(name) for name in values.get("model_class_name", [])]
+    if options.unit == "class":
+        known.model_class_names = known.model_class_names or ids
+        known.predicted = np.arange(count, dtype="i4")
+        return known
+    _read_predictions(known, values.get("predicted"), say)
+    if known.predicted is not None and names:
+        _meet(known, options, say)
+    if options.images is not None:
+        known.digest = _digests(options.images, ids)
+    return known
+
+
+def _classes(column, count, names, what):
+    """Class number of every sample, (N,) int32 with -1 for none, and the names."""
+    names = [str(name) for name in names] if names is not None else []
+    if column is None:
+        return np.full(count, -1, "i4"), names
+    if isinstance(column, list):
+        present = names or sorted(set(column) - {""})
+        place = {name: index for index, name in enumerate(present)} | {"": -1}
+        unknown = next((name for name in column if name not in place), None)
+        if unknown is not None:
+            raise GradtoolsError(f"{what} {unknown!r} is not one of class_name: {some(present)}")
+        return np.array([place[name] for name in column], "i4"), present
+    codes = _whole(column, what)
+    most = int(codes.max(initial=-1))
+    if names and most >= len(names):
+        raise GradtoolsError(f"{what} {most} has no name: class_name has {len(names)}")
+    return codes, names or [str(index) for index in range(most + 1)]
+
+
+def _whole(column, what):
+    """A column of whole numbers from -1, (N,) int32."""
+    column = np.asarray(column)
+    codes = column.astype("i4")
+    if column.ndim != 1 or not np.array_equal(codes, column) or codes.min(initial=0) < -1:
+        raise GradtoolsError(
+            f"{what} must be whole numbers from 0, -1 for none, or names; got {column.dtype} such as {column.ravel()[:1]}"
+        )
+    return codes
+
+
+def _logits(values):
+    """Logits (N, K) float32; of probabilities their logarithms, which have the same softmax."""
+    logits, probabilities = (values.get(name) for name in ("logits", "probabilities"))
+    if probabilities is not None:
+        if probabilities.ndim != 2 or np.abs(probabilities.sum(axis=1) - 1).max() > ROUNDING:
+            raise GradtoolsError("probabilities must be (N, K), each row with the sum 1")
+        if probabilities.min() < 0:
+            raise GradtoolsError("probabilities must not be negative")
+    if logits is None and probabilities is None:
+        return None
+    if logits is None:
+        return np.log(np.maximum(probabilities, TINIEST)).astype("f4")
+    if logits.ndim != 2 or not np.isfinite(logits).all():
+        raise GradtoolsError("logits must be (N, K) and finite")
+    if (
+        probabilities is not None
+        and np.abs(features.softmax(logits) - probabilities).max() > ROUNDING
+    ):
+        raise GradtoolsError("probabilities are not the softmax of logits: leave one of them out")
+    return logits.astype("f4")
+
+
+def _read_predictions(known, column, say):
+    """The predicted classes, their number and names: given, or the argmax of the logits."""
+    n_classes = None if known.logits is None else known.logits.shape[1]
+    if column is None and n_classes is None:
+        return
+    if isinstance(column, list):
+        known.model_class_names = known.model_class_names or sorted(
+            {*column, *known.class_names} - {""}
+        )
+        known.predicted, _ = _classes(column, len(column), known.model_class_names, "predicted")
+    elif column is not None:
+        known.predicted = _whole(column, "predicted")
+    else:
+        known.predicted = known.logits.argmax(axis=1).astype("i4")
+    if known.predicted.min() < 0:
+        raise GradtoolsError("predicted must be a class of the model in every row")
+    if n_classes is not None and not np.array_equal(known.logits.argmax(axis=1), known.predicted):
+        raise GradtoolsError("predicted is not the argmax of the logits: leave one of them out")
+    n_classes = n_classes or max(len(known.model_class_names), int(known.predicted.max()) + 1)
+    if not known.model_class_names and len(known.class_names) >= n_classes:
+        if known.logits is None or len(known.class_names) == n_classes:
+            known.model_class_names = known.class_names
+            say("the model's classes are taken to be the labels', in their order")
+
+
+def _meet(known, options, say):
+    """Which classes of the model each label is."""
+    names = known.model_class_names
+    sizes = [len(names)] if names else []
+    sizes += [] if known.logits is None else [known.logits.shape[1]]
+    matched = labels.match(
+        known.class_names,
+        names,
+        n_classes=max([*sizes, int(known.predicted.max()) + 1]),
+        label_map=options.label_map,
+        in_order=options.labels_in_order,
+    )
+    known.member = matched.member
+    if matched.note:
+        say(matched.note)
+
+
+def _digests(folder, ids):
+    """SHA-256 of every image file, (N, 32) u8: what the samples of other stores are met by."""
+    made = []
+    for name in ids:
+        try:
+            with open(os.path.join(folder, name), "rb") as handle:
+                made.append(hashlib.sha256(handle.read()).digest())
+        except OSError as error:
+            raise GradtoolsError(
+                f"--images {folder}: {name} cannot be read ({error.strerror}): ids are paths below it"
+            ) from error
+    return np.frombuffer(b"".join(made), "u1").reshape(len(ids), 32)

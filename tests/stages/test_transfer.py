@@ -1,0 +1,226 @@
+"""Arrays of other programs become stores that every command takes; wrong ones are named."""
+
+import csv
+import hashlib
+
+import numpy as np
+import pytest
+from planted import by_loops, plant
+from shell import call, rows_of
+
+from gradtools import store
+from gradtools.math.pairs import bootstrap, of_matrix, pair_auc, pair_auc_bootstrap
+from gradtools.math.rows import vectors
+from gradtools.store import paths
+
+DATA = plant(n=36)
+CLASSES = ["ant", "bee", "cat"]
+
+
+def arrays():
+    """What another program would have of the planted samples."""
+    return {
+        "features": DATA.of("gradient@conv"),
+        "clip": DATA.of("activation@block"),
+        "label": DATA.labels,
+        "class_name": np.array(CLASSES),
+        "predicted": DATA.predicted,
+        "id": np.array(DATA.ids),
+        "weight": DATA.class_rows,
+    }
+
+
+def loops(feature):
+    """What loops over the pairs give."""
+    return by_loops(DATA.of(feature), DATA.labels, DATA.predicted)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("made.npz", **arrays())
+    return tmp_path
+
+
+def imported(capsys, *arguments):
+    """The store of an import."""
+    ended = call(capsys, "import", *arguments, "-o", "out.h5", "--force")
+    assert ended.status == 0, ended.err
+    return "out.h5"
+
+
+def test_an_import_says_what_each_feature_is_of_and_keeps_it(here, capsys):
+    ended = call(capsys, "import", "made.npz", "--about", "clip=CLIP, image side", "-o", "a.h5")
+    assert "clip: 36 x 6 from made.npz clip" in ended.err
+    with store.read("a.h5") as source:
+        assert source.attributes(paths.feature_group("clip"))["about"] == "CLIP, image side"
+        assert source.class_names == CLASSES and source.ids == DATA.ids
+        np.testing.assert_array_equal(
+            source.values(paths.feature("features")), DATA.of("gradient@conv")
+        )
+        source.check()
+
+
+COMMANDS = {
+    "similarity": ("--resamples", 20, "--permutations", 20),
+    "neighbors": ("--resamples", 20, "--permutations", 20),
+    "cluster": ("--repeats", 2, "--no-intervals"),
+    "dendrogram": ("--resamples", 2, "--feature", "clip"),
+    "compare": ("--feature", "clip", "--feature", "features", "--no-intervals"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_takes_features_takes_imported_ones(command, here, capsys):
+    path = imported(capsys, "made.npz")
+    ended = call(capsys, command, path, "--json", *COMMANDS[command])
+    assert ended.status == 0, ended.err
+    told = {str(row["row"]) + str(row["column"]) for row in rows_of(ended.out)}
+    assert any("clip" in text or command in ("dendrogram", "compare") for text in told)
+    assert rows_of(ended.out)
+
+
+def test_similarities_of_an_import_are_those_of_its_rows(here, capsys):
+    path = imported(capsys, "made.npz")
+    rows = rows_of(
+        call(capsys, "similarity", path, "--feature", "features", "--json", "--no-intervals").out
+    )
+    values = {row["column"]: row["value"] for row in rows if row["row"] == "features cosine"}
+    expected = loops("gradient@conv")
+    assert values["within class"] == pytest.approx(expected["within"][0], abs=1e-9)
+    assert any(row["row"] == "class row cosine" for row in rows)
+
+
+def test_evaluate_takes_what_was_computed_from_an_import(here, capsys):
+    path = imported(capsys, "made.npz", "--model", "clip-b32")
+    assert call(capsys, "similarity", path, "-o", "s.h5", "--resamples", 20).status == 0
+    ended = call(capsys, "evaluate", "s.h5", "--json", "--layout", "similarity")
+    assert {row["model"] for row in rows_of(ended.out)} == {"clip-b32"}
+
+
+def test_a_table_gives_the_same_values_as_an_archive(here, capsys):
+    np.save("features.npy", DATA.of("gradient@conv"))
+    with open("labels.csv", "w", newline="") as handle:
+        lines = csv.writer(handle)
+        lines.writerow(["id", "label", "predicted"])
+        for name, label, predicted in zip(DATA.ids, DATA.labels, DATA.predicted):
+            lines.writerow([name, CLASSES[label], CLASSES[predicted]])
+    with open("whole.csv", "w", newline="") as handle:
+        lines = csv.writer(handle)
+        lines.writerow(["file", "y", *(f"features[{i}]" for i in range(6))])
+        for name, label, row in zip(DATA.ids, DATA.labels, DATA.of("gradient@conv")):
+            lines.writerow([name, CLASSES[label], *map(repr, row.tolist())])
+    with store.read(imported(capsys, "features.npy", "labels.csv")) as source:
+        first = source.values(paths.feature("features")), source.labels, source.predicted
+    renames = ("--rename", "file=id", "--rename", "y=label")
+    with store.read(imported(capsys, "whole.csv", *renames)) as source:
+        second = source.values(paths.feature("features")), source.labels
+    for one, other in zip(first, second):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(first[2], DATA.predicted)
+
+
+def test_parquet_holds_vectors_as_lists_or_columns(here, capsys):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = DATA.of("gradient@conv")
+    table = {"id": DATA.ids, "label": [CLASSES[i] for i in DATA.labels], "clip": rows.tolist()}
+    parquet.write_table(pyarrow.table(table), "made.parquet")
+    with store.read(imported(capsys, "made.parquet")) as source:
+        np.testing.assert_array_equal(source.values(paths.feature("clip")), rows)
+        assert [source.class_names[i] for i in source.labels] == table["label"]
+
+
+def test_probabilities_become_logits_with_the_same_softmax(here, capsys):
+    np.savez("p.npz", probabilities=DATA.of("probabilities"), label=DATA.labels)
+    ended = call(
+        capsys, "similarity", imported(capsys, "p.npz"), "--feature", "probabilities", "--json",
+        "--no-intervals",
+    )  # fmt: skip
+    within = next(row["value"] for row in rows_of(ended.out) if row["column"] == "within class")
+    assert within == pytest.approx(loops("probabilities")["within"][0], abs=1e-5)
+
+
+def test_a_matrix_gives_the_statistics_of_the_rows_it_is_made_of(here, capsys):
+    rows = vectors.similarity_block(*[DATA.of("gradient@conv")] * 2, "cosine")
+    np.savez("m.npz", near=rows, label=DATA.labels, predicted=DATA.predicted)
+    path = imported(capsys, "m.npz", "--matrix", "near", "--metric", "cosine", "--resamples", 20)
+    with store.read(path) as source:
+        columns, _ = source.table(paths.similarity("near", "cosine"))
+    values = dict(zip(columns["statistic"], columns["value"]))
+    for name, (value, pairs) in loops("gradient@conv").items():
+        assert values[name] == pytest.approx(value, abs=1e-12), name
+    auc = pair_auc.pair_auc(DATA.of("gradient@conv"), DATA.labels, DATA.predicted).auc
+    assert values["auc_same_prediction"] == pytest.approx(auc[1], abs=1e-12)
+    tree = call(capsys, "dendrogram", path, "--linkage", "average", "--json", "--resamples", 2)
+    assert tree.status == 0, tree.err
+
+
+def test_resampled_statistics_of_a_matrix_are_those_of_the_rows():
+    rows, counts = DATA.of("gradient@conv"), bootstrap.resample_counts(DATA.labels, 15, 3)
+    matrix = vectors.similarity_block(rows, rows, "euclidean")
+    _, drawn = of_matrix.matrix_statistics(matrix, DATA.labels, DATA.predicted, counts, True)
+    auc, exact = pair_auc_bootstrap.bootstrap_pair_auc(
+        rows, DATA.labels, DATA.predicted, counts, "euclidean"
+    )
+    assert exact
+    np.testing.assert_allclose(drawn[:, -3:], auc, atol=1e-12)
+    means = bootstrap.bootstrap_matrix_statistics(matrix, DATA.labels, DATA.predicted, counts)
+    np.testing.assert_allclose(drawn[:, :-3], means, atol=1e-12)
+
+
+def test_images_meet_those_of_other_stores_by_digest(here, capsys):
+    (here / "photos").mkdir()
+    for name in DATA.ids:
+        (here / "photos" / name).write_bytes(name.encode())
+    with store.read(imported(capsys, "made.npz", "--images", "photos")) as source:
+        expected = hashlib.sha256(DATA.ids[3].encode()).digest()
+        assert source.values(paths.DIGEST)[3].tobytes() == expected
+
+
+def test_classes_meet_the_rows_of_a_network_by_name(here, capsys):
+    np.savez("words.npz", features=DATA.of("logits")[:6], id=np.array(list("abcdef")))
+    path = imported(capsys, "words.npz", "--unit", "class")
+    with store.read(path) as source:
+        assert source.unit == "class" and source.model_class_names == list("abcdef")
+    ended = call(capsys, "neighbors", path, "--of", "c", "--json", "--permutations", 9)
+    assert ended.status == 0, ended.err
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"label": DATA.labels[:-1]}, "label 35"),
+        ({"label": DATA.labels + 0.5}, "label must be whole numbers"),
+        ({"predicted": DATA.predicted - 1}, "predicted must be a class"),
+        ({"clip": np.full((36, 2), np.nan)}, "clip of 000.png holds NaN"),
+        ({"id": np.array(["x"] * 36)}, "id 'x' stands twice"),
+        ({"class_name": np.array(["ant"])}, "has no name"),
+        ({"probabilities": np.ones((36, 3))}, "each row with the sum 1"),
+        ({"logits": DATA.logits[:, ::-1]}, "not the argmax of the logits"),
+        ({"gradient": DATA.logits}, "--rename gradient=NAME"),
+        ({"m": DATA.logits[:, :1] - DATA.logits[:, 0]}, "not symmetric"),
+    ],
+)
+def test_arrays_that_contradict_each_other_are_named(change, words, here, capsys):
+    np.savez("bad.npz", **{**arrays(), **change})
+    more = ("--matrix", "m") if "m" in change else ()
+    ended = call(capsys, "import", "bad.npz", "-o", "b.h5", *more)
+    assert ended.status in (1, 2) and words in ended.err.strip().splitlines()[-1], ended.err
+    assert not (here / "b.h5").exists()
+
+
+def test_files_that_are_no_arrays_are_refused(here, capsys):
+    (here / "a.txt").write_text("1")
+    (here / "bare.csv").write_text("1,2\n3,4\n")
+    (here / "odd.csv").write_text("id,label\na,b,c\n")
+    (here / "broken.npz").write_text("no archive")
+    for name, words in (
+        ("a.txt", "import reads .npz"),
+        ("bare.csv", "first line is numbers"),
+        ("odd.csv", "line 2 has 3 entries"),
+        ("broken.npz", "cannot be read"),
+        ("gone.npz", "No such file"),
+    ):
+        assert words in call(capsys, "import", name, "-o", "x.h5").line
