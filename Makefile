@@ -36,6 +36,7 @@ docs: .venv/ready
 weights: .venv/ready
 	$(BIN)/python -m gradtools.training.bundled_networks
 	$(BIN)/python -m gradtools.training.digit_networks
+	$(BIN)/python -m gradtools.training.creature_network
 
 clean:
 	rm -rf .venv demo build *.egg-info

@@ -30,8 +30,11 @@ STAGES = {  # which stage may import which other, and why
     "sanity": {"saliency"},  # it makes the maps of many networks
 }
 TORCH = {  # where torch may be imported outside network
-    "bundled/lenet.py",  # the bundled networks
+    "bundled/creatures.py",  # the bundled generators and networks
+    "bundled/digit_generator.py",
+    "bundled/lenet.py",
     "bundled/scene_resnet.py",
+    "bundled/stylegan_xl.py",
 }
 
 

@@ -62,6 +62,12 @@ from gradtools.errors import UsageError
     is_flag=True,
     help="Also store what the last layer reads, as feature embedding; not by default, for it is as large as an activation.",
 )
+@passes.samples_or_none
+@click.option(
+    "--samples-to",
+    metavar="DIR",
+    help="Where the samples of --generator are written, as PNG.  [default: OUTPUT less its suffix, and -samples]",
+)
 @options.seed
 @passes.compute(32)
 @passes.job
@@ -80,6 +86,8 @@ def command(
     augment: int,
     augment_kind: tuple[str, ...],
     embedding: bool,
+    samples: passes.Samples,
+    samples_to: str | None,
     seed: int,
     compute: passes.Compute,
     job: passes.Job,
@@ -91,12 +99,10 @@ def command(
     killed resumes when the same command is given again.
     With --augment, changed versions of the images are samples behind the images: gradtools similarity measures how
     alike they are, and every other table is of the images alone.
+    With --generator, samples of it are the images: they are written first, in class folders, each named by its seed.
     """
     store_path = passes.output_file(output)
-    if not images and listing.files_from is None:
-        raise UsageError(
-            "no images: name a folder, files or a manifest, or a list with --files-from"
-        )
+    _check_source(images, listing, samples, samples_to, store_path)
     if augment_kind and not augment:
         raise UsageError(
             "--augment-kind: give the number of versions of each kind with --augment N"
@@ -107,6 +113,8 @@ def command(
     from gradtools.images import versions
 
     kinds = versions.parse(augment_kind, augment, seed) if augment else None
+    if samples.generator:
+        images = (_write_samples(console, samples, samples_to or _beside(store_path), seed),)
     listed = listing.read(console, images, score.label_map, job.strict)
     model = network.load(console, listed)
     from gradtools.stages import extract
@@ -132,4 +140,43 @@ def command(
         restart=job.restart,
         say=console.say,
         progress=console.progress,
+    )
+
+
+def _check_source(images, listing, samples, samples_to, store_path):
+    """Refuse no source of images, and two."""
+    given = bool(images) or listing.files_from is not None
+    if samples.generator is None:
+        asked = options.given("per_class", "psi", "of_class", "samples_to")
+        if asked:
+            raise UsageError(f"{asked[0]}: it is about the samples of a --generator")
+        if not given:
+            raise UsageError(
+                "no images: name a folder, files or a manifest, a list with --files-from, or a --generator"
+            )
+        return
+    if given:
+        raise UsageError("--generator: its samples are the images, so name no others")
+    if samples.per_class is None:
+        raise UsageError("--generator: give the number of samples with --per-class N")
+    if store_path == "-" and samples_to is None:
+        raise UsageError(
+            "--generator in a pipe: name the folder of the samples with --samples-to DIR"
+        )
+
+
+def _beside(store_path):
+    """The folder of the samples beside a store: a.h5 -> a-samples."""
+    import os
+
+    return f"{os.path.splitext(store_path)[0]}-samples"
+
+
+def _write_samples(console, samples, folder, seed):
+    """Write the samples, and return their manifest."""
+    from gradtools.network import generators
+
+    made = samples.load(console)
+    return generators.write_samples(
+        made, folder, samples.per_class, seed, samples.psi, samples.numbers(made), console.say
     )

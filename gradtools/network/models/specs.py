@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import types
 from pathlib import Path
 
 import torch
@@ -46,8 +47,26 @@ def find(spec: str, weights: str = "default") -> Source:
                 f"model {spec} is a file of weights: write --model NAME --weights {spec}"
             )
         return _torchvision(name, weights)
-    namespace = _file(where) if where.endswith(".py") else _module(where)
-    return _python(spec, namespace, name)
+    return _python(spec, namespace(where), name)
+
+
+def namespace(where: str, what: str = "model") -> types.ModuleType:
+    """Import a Python file (FILE.py) or an installed module.
+
+    Parameters
+    ----------
+    where : str
+    what : str
+        What is sought in it, the first word of messages.
+
+    Raises
+    ------
+    UsageError
+        It is not there.
+    GradtoolsError
+        It does not import.
+    """
+    return _file(where, what) if where.endswith(".py") else _module(where, what)
 
 
 def _torchvision(name, asked):
@@ -94,11 +113,11 @@ def _build_torchvision(models, name, kind):
     return module
 
 
-def _file(path):
+def _file(path, what):
     """Namespace of a Python file; its folder becomes importable, for its own imports."""
     full = Path(path).resolve()
     if not full.is_file():
-        raise UsageError(f"model {path}: no such file")
+        raise UsageError(f"{what} {path}: no such file")
     name = f"gradtools.model:{full}"
     if name in sys.modules:
         return sys.modules[name]
@@ -111,7 +130,7 @@ def _file(path):
     except Exception as error:
         del sys.modules[name]
         raise GradtoolsError(
-            f"model {path} does not import: {type(error).__name__}: {first_line(error)}"
+            f"{what} {path} does not import: {type(error).__name__}: {first_line(error)}"
         ) from error
     finally:
         sys.path.remove(str(full.parent))
@@ -121,7 +140,7 @@ def _file(path):
     return namespace
 
 
-def _module(name):
+def _module(name, what):
     """Namespace of an installed module, or of one in the current folder."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
@@ -130,13 +149,13 @@ def _module(name):
     except ModuleNotFoundError as error:
         if error.name and name.startswith(error.name):
             raise UsageError(
-                f"model {name}: no such module here or installed; write a name of torchvision, "
-                "file.py:callable or package.module:callable"
+                f"{what} {name}: no such module here or installed; write "
+                f"{'a name of torchvision, ' if what == 'model' else ''}file.py:callable or package.module:callable"
             ) from error
-        raise GradtoolsError(f"model {name} does not import: {first_line(error)}") from error
+        raise GradtoolsError(f"{what} {name} does not import: {first_line(error)}") from error
     except Exception as error:
         raise GradtoolsError(
-            f"model {name} does not import: {type(error).__name__}: {first_line(error)}"
+            f"{what} {name} does not import: {type(error).__name__}: {first_line(error)}"
         ) from error
 
 

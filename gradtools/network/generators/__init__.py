@@ -1,0 +1,19 @@
+"""Generators: from a class or a function of the user's to latents, images in 0..1 and what a classifier makes of them.
+
+generator = generators.load("gradtools.bundled.digit_generator:Digits")
+w = generator.draw(seeds, classes, psi=0.7)          # (N, d) float32 tensor
+images, clipped = generator.synth(w)                 # (N, C, H, W) float32 in 0..1, and how many values were cut
+classifier = generators.Classifier.of(model, "cpu", "float32")
+r, logits = classifier.encode(images)                # (N, D) and (N, K) float32 arrays
+
+The contract (mathematics#generators) is kept by `contract`, loading by `loading`; `viewing` brings float images through a
+classifier's preprocessing, `encoding` runs the classifier; `samples` writes samples as image files.
+"""
+
+from gradtools.network.generators.contract import Generator
+from gradtools.network.generators.encoding import Classifier
+from gradtools.network.generators.loading import load
+from gradtools.network.generators.samples import write_samples
+from gradtools.network.generators.viewing import as_read, view
+
+__all__ = ["Classifier", "Generator", "as_read", "load", "view", "write_samples"]
