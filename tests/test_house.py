@@ -26,7 +26,17 @@ BELOW = {  # what each wing may import beside itself
 }
 DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
-    "demo": {"cluster", "evaluate", "extract", "similarity"},  # it runs them on the bundled example
+    "demo": {
+        "classes",
+        "cluster",
+        "dendrogram",
+        "evaluate",
+        "extract",
+        "localize",
+        "neighbors",
+        "saliency",
+        "similarity",
+    },  # it runs them on the bundled example
     "sanity": {"saliency"},  # it makes the maps of many networks
 }
 TORCH = {  # where torch may be imported outside network

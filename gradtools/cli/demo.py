@@ -1,5 +1,7 @@
 """gradtools demo"""
 
+import os
+
 import click
 
 from gradtools.cli import options, terminal
@@ -11,19 +13,20 @@ from gradtools.cli import options, terminal
     "-f", "--force", is_flag=True, help="Replace the demo's files where FOLDER is not empty."
 )
 def command(console, folder, force):
-    """Run the whole way on the bundled example and print the table.
+    """Run the whole way on the bundled example and print the answer.
 
     Writes held-out scenes, digits on photographs, into FOLDER; three small residual networks that ship with the project
-    answer them; extract, similarity, cluster and evaluate do the rest. Needs no network and less than a minute.
+    answer them. Features, their similarities and clusters; maps of one network, how alike they are and whether they lie
+    on the digit, as pictures too; a tree of its classes and the neighbours of one. Every table goes to FOLDER/tables.txt,
+    every command that was run to FOLDER/commands.sh. Needs no internet; about two minutes on two cores.
     """
     from gradtools.stages import demo, evaluate
 
-    subjects, files = demo.run(folder, force=force, say=console.say, progress=console.progress)
-    terminal.print_tables(evaluate.evaluate(subjects))
-    print("Stores and pictures:")
-    for path in files:
+    made = demo.run(folder, force=force, say=console.say, progress=console.progress)
+    width = terminal.width() or evaluate.SUMMARY_WIDTH
+    terminal.print_tables(evaluate.evaluate(made.subjects, width=width), least=width)
+    print("Pictures, the main question's first:")
+    for path in made.pictures:
         print(f"  {path}")
-    print(
-        f"The same by hand: gradtools extract {folder}/scenes/manifest.csv --model gradtools.bundled.scene_resnet:resnet8 "
-        f"--weights {demo.weights('resnet8')} | gradtools similarity | gradtools cluster | gradtools evaluate"
-    )
+    print(f"Every table: {os.path.join(folder, demo.TABLES)}")
+    print(f"The commands that were run: {os.path.join(folder, demo.COMMANDS)}")

@@ -6,8 +6,6 @@ from gradtools.cli import options, terminal
 from gradtools.tables.render import FORMS
 from gradtools.tables.wording import LAYOUTS
 
-SUMMARY_WIDTH = 100  # columns of a summary that goes into a pipe
-
 
 @options.command(
     "evaluate",
@@ -63,11 +61,13 @@ def command(console, paths, layout, published, per_image, form, figure, force, p
 
         figures.check(figure)
     subjects = evaluate.gather(paths or [options.input_store(None)])
-    width = terminal.width() or SUMMARY_WIDTH if form == "text" else None
+    width = terminal.width() or evaluate.SUMMARY_WIDTH if form == "text" else None
     tables = evaluate.evaluate(
         subjects, layout, published=published, per_image=per_image, width=width
     )
-    terminal.print_tables(tables, form, least=SUMMARY_WIDTH if layout == "summary" else None)
+    terminal.print_tables(
+        tables, form, least=evaluate.SUMMARY_WIDTH if layout == "summary" else None
+    )
     for line in evaluate.missing(subjects, layout):
         console.say(line)
     if figure:

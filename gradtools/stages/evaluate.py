@@ -26,6 +26,7 @@ from gradtools.tables.wording import FILLED_BY, LAYOUTS
 
 __all__ = ["LAYOUTS", "evaluate", "every_table", "fillable", "gather", "missing"]
 
+SUMMARY_WIDTH = 100  # columns of a summary that goes into a pipe
 Build = Callable[[list[Subject]], Iterable[Table]]
 BUILDERS: dict[str, Build] = {
     "similarity": similarity.build,

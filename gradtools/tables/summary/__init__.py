@@ -8,7 +8,7 @@ from gradtools.selection.answers import Answers
 from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.summary import maps, others, vectors
-from gradtools.tables.summary.blocks import Block, fitted
+from gradtools.tables.summary.blocks import Block, fitted, joined
 from gradtools.tables.wording import summary as words
 
 MANY = 10  # classes beyond which the five best answers count as well
@@ -24,7 +24,7 @@ def build(
     layouts : sequence of str
         What else these stores can fill.
     width : int, optional
-        Columns: what does not fit 25 lines of them is left to the layouts; without it all is kept.
+        Columns: one table, and what does not fit 25 lines of them is left to the layouts; without it all is kept.
     """
     above = [_samples(subjects), *_accuracy(subjects)]
     blocks = [*vectors.blocks(subjects), *maps.blocks(subjects), *others.blocks(subjects)]
@@ -35,6 +35,8 @@ def build(
         blocks = [Block(Table("summary", "", [], []), sentences)]
     elif sentences:
         blocks[-1] = Block(blocks[-1].table, (*blocks[-1].sentences, *sentences))
+    if width is not None and len(blocks) > 1:
+        blocks = [joined(blocks)]
     below = [_more(layouts)] if layouts else []
     return fitted(above, blocks, below, width)
 

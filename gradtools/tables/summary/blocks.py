@@ -60,6 +60,14 @@ def of_rows(
     )
 
 
+def joined(blocks: Sequence[Block]) -> Block:
+    """Return the first block with the first sentence of every other one, after its own two most important."""
+    first, *others = blocks
+    leading = [sentence for block in others for sentence in block.sentences[:1]]
+    sentences = (*first.sentences[:FEWEST], *leading, *first.sentences[FEWEST:])
+    return dataclasses.replace(first, sentences=sentences)
+
+
 def fitted(
     above: Sequence[Table], blocks: Sequence[Block], below: Sequence[Table], width: int | None
 ) -> list[Table]:
