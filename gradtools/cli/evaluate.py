@@ -24,7 +24,7 @@ from gradtools.tables.wording import LAYOUTS
 @click.option(
     "--published",
     is_flag=True,
-    help="With --layout gradient-similarity: the blog post's values too, of other images.",
+    help="With --layout gradient-similarity, gam-faithfulness or gam-localization: the published values too, of other images.",
 )
 @click.option(
     "--per-image",

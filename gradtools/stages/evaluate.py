@@ -11,6 +11,7 @@ from gradtools.tables import (
     comparisons,
     confusion,
     faithfulness,
+    gam_paper,
     gradient_similarity,
     localization,
     maps,
@@ -27,6 +28,12 @@ from gradtools.tables.wording import FILLED_BY, LAYOUTS
 __all__ = ["LAYOUTS", "evaluate", "every_table", "fillable", "gather", "missing"]
 
 SUMMARY_WIDTH = 100  # columns of a summary that goes into a pipe
+Published = Callable[[list[Subject], bool], Iterable[Table]]
+PAPERS: dict[str, Published] = {  # layouts with published values of their own
+    "gradient-similarity": gradient_similarity.build,
+    "gam-faithfulness": gam_paper.faithfulness,
+    "gam-localization": gam_paper.localization,
+}
 Build = Callable[[list[Subject]], Iterable[Table]]
 BUILDERS: dict[str, Build] = {
     "similarity": similarity.build,
@@ -63,7 +70,7 @@ def evaluate(
     layout : one of LAYOUTS
         summary: the answer on a screen; all: every table that the stores can fill.
     published : bool
-        Show the blog post's values too, with its layout.
+        Show the values of the post or paper too, with its layout.
     per_image : bool
         List every wrong answer, with the layout confusion.
     width : int, optional
@@ -76,9 +83,9 @@ def evaluate(
     """
     if layout == "summary":
         return summary.build(subjects, fillable(subjects), width)
-    if layout == "gradient-similarity":
-        return list(gradient_similarity.build(subjects, published))
-    if layout == "confusion":
+    if layout in PAPERS:
+        tables = list(PAPERS[layout](subjects, published))
+    elif layout == "confusion":
         tables = list(confusion.build(subjects, per_image))
     else:
         tables = every_table(subjects) if layout == "all" else list(BUILDERS[layout](subjects))

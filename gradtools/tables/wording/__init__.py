@@ -168,6 +168,8 @@ LAYOUTS = (
     "comparison",
     "confusion",
     "gradient-similarity",
+    "gam-faithfulness",
+    "gam-localization",
 )
 # The command that computes what a layout shows.
 FILLED_BY = {
@@ -185,6 +187,8 @@ FILLED_BY = {
     "trees": "gradtools dendrogram",
     "comparison": "gradtools compare",
     "confusion": "gradtools extract of labelled images",
+    "gam-faithfulness": "gradtools faithfulness",
+    "gam-localization": "gradtools localize",
 }
 
 
