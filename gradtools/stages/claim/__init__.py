@@ -1,0 +1,259 @@
+"""Sentences + stores -> verdicts: supported, contradicted or undecided, corrected over the file (mathematics#verdicts-of-sentences)."""
+
+import os
+import re
+from collections.abc import Sequence
+from importlib import resources
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError, UsageError, suggest
+from gradtools.math.pairs import verdicts
+from gradtools.math.pairs.intervals import interval_of
+from gradtools.math.pairs.verdicts import LEVEL, Difference
+from gradtools.selection.claims import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    OfModel,
+    Verdict,
+)
+from gradtools.selection.subjects import Subject
+from gradtools.stages.claim import grammar, statistics
+from gradtools.stages.claim.grammar import Sentence, Term
+from gradtools.stages.claim.statistics import Statistic, Value
+
+SUFFIX = ".claims"
+EXIT = {SUPPORTED: 0, CONTRADICTED: 1, UNDECIDED: 4}
+
+
+def bundled() -> dict[str, str]:
+    """Return the claims that ship: name -> first line, which says what they are."""
+    folder = resources.files("gradtools.bundled") / "claims"
+    files = sorted(item for item in folder.iterdir() if item.name.endswith(SUFFIX))
+    return {
+        item.name.removesuffix(SUFFIX): item.read_text(encoding="utf-8").split("\n")[0].lstrip("# ")
+        for item in files
+    }
+
+
+def read(path: str) -> list[Sentence]:
+    """Read the sentences of a file, or of claims that ship by their name.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, it holds no sentence, or a line is none.
+    """
+    text = _text(path)
+    sentences = grammar.read(text.split("\n"), path)
+    if not sentences:
+        raise UsageError(f"{path} holds no claim: {grammar.EXAMPLE}")
+    return sentences
+
+
+def _text(path: str) -> str:
+    """The text of a file, of standard input, or of claims that ship."""
+    if path in bundled():
+        folder = resources.files("gradtools.bundled") / "claims"
+        return (folder / f"{path}{SUFFIX}").read_text(encoding="utf-8")
+    try:
+        with open(path if path != "-" else 0, encoding="utf-8") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a text file of claims, one a line") from error
+    except OSError as error:
+        there = suggest(os.path.basename(path), bundled())
+        raise UsageError(f"{path}: {error.strerror}; of those that ship, {there}") from error
+
+
+def judge(sentences: Sequence[Sentence], subjects: Sequence[Subject], file: str) -> list[Verdict]:
+    """Judge every sentence of a file.
+
+    Raises
+    ------
+    UsageError
+        A sentence names what no store holds, or the file is too long for the resamples; names file and line.
+    """
+    try:
+        asked = [_differences(sentence, subjects, file) for sentence in sentences]
+    except GradtoolsError as error:
+        raise UsageError(str(error)) from error
+    hypotheses = 2 * len(sentences)
+    _refuse_too_many(hypotheses, [one for _, of_models in asked for _, one in of_models], file)
+    p = np.array(
+        [
+            _p_values(sentence, differences, file)
+            for sentence, (_, differences) in zip(sentences, asked)
+        ]
+    )
+    rejected = verdicts.holm(p.ravel()).reshape(p.shape)
+    return [
+        _verdict(sentence, *of_sentence, both, holds, hypotheses)
+        for sentence, of_sentence, both, holds in zip(sentences, asked, p, rejected)
+    ]
+
+
+Asked = list[tuple[str, Difference]]  # by model
+
+
+def _refuse_too_many(hypotheses: int, differences: Sequence[Difference], file: str) -> None:
+    """Stop where the smallest p that resamples can give is above the corrected level."""
+    counts = [len(one.replicates) for one in differences if one.resampling != verdicts.HALF_SAMPLES]
+    if counts and hypotheses / (min(counts) + 1) > LEVEL:
+        needed = int(hypotheses / LEVEL)
+        raise UsageError(
+            f"{file}: {hypotheses // 2} sentences need {needed} resamples, and the stores have {min(counts)}: "
+            f"make them with --resamples {needed}, or split the file"
+        )
+
+
+def _differences(
+    sentence: Sentence, subjects: Sequence[Subject], file: str
+) -> tuple[tuple[Statistic, float], Asked]:
+    """The statistic and bound of a sentence, and left minus right in every model that it is about."""
+    place = f"{file}:{sentence.line}"
+    statistic = statistics.find(sentence.statistic, place)
+    bound = statistic.margin if sentence.bound is None else sentence.bound
+    row = statistics.row_of(statistic, sentence.options, sentence.where, place)
+    chosen = _models(sentence, subjects, statistic, place)
+    asked = []
+    for left, right in chosen:
+        sides = [
+            _value(subject, statistic, term, sentence.options, row, place)
+            for subject, term in ((left, sentence.left), (right, sentence.right))
+        ]
+        name = left.name if left is right else f"{left.name}, {right.name}"
+        asked.append((name, _difference(sides, place)))
+    return (statistic, bound), asked
+
+
+def _models(
+    sentence: Sentence, subjects: Sequence[Subject], statistic: Statistic, place: str
+) -> list[tuple[Subject, Subject]]:
+    """The models of both sides, as often as the sentence is asked."""
+    named = [term.model for term in (sentence.left, sentence.right) if term.number is None]
+    if any(named) and not all(named):
+        raise UsageError(f"{place}: name a model on both sides, or on none")
+    if any(named):
+        found = [_model(name, subjects, place) for name in named]
+        first, second = found[0], found[-1]
+        if not first.same_samples(second):
+            raise UsageError(f"{place}: {first.name} and {second.name} are of other images")
+        return [(first, second)]
+    quantifier = sentence.quantifier
+    if quantifier in ("all", "any") or re.fullmatch(r"\d+ of n", quantifier):
+        having = [s for s in subjects if statistic.part == "answers" or getattr(s, statistic.part)]
+        return [(subject, subject) for subject in having or subjects[:1]]
+    return [
+        (subject, subject)
+        for subject in (_model(name.strip(), subjects, place) for name in quantifier.split(","))
+    ]
+
+
+def _model(name: str, subjects: Sequence[Subject], place: str) -> Subject:
+    found = [subject for subject in subjects if subject.name == name]
+    if not found:
+        names = [subject.name for subject in subjects]
+        raise UsageError(f"{place}: no model {name!r}; {suggest(name, names)}")
+    return found[0]
+
+
+def _value(
+    subject: Subject,
+    statistic: Statistic,
+    term: Term,
+    options: dict[str, str],
+    row: str,
+    place: str,
+) -> Value | float:
+    if term.number is not None:
+        return term.number
+    return statistics.value(subject, statistic, term.subject, options, row, place)
+
+
+def _difference(sides: Sequence[Value | float], place: str) -> Difference:
+    """Left minus right under the same resamples."""
+    values = [side for side in sides if isinstance(side, Value)]
+    if len({value.draws for value in values}) > 1:
+        raise UsageError(
+            f"{place}: the two sides rest on other resamples (another seed, or samples left out): make both stores alike"
+        )
+    count = min(len(value.replicates) for value in values)
+    left, right = (side.value if isinstance(side, Value) else side for side in sides)
+    replicates = [
+        side.replicates[:count] if isinstance(side, Value) else np.full(count, side)
+        for side in sides
+    ]
+    images = max(value.images for value in values)
+    return Difference(left - right, replicates[0] - replicates[1], images, **values[0].rule)
+
+
+def _least(sentence: Sentence, count: int, place: str) -> int:
+    """In how many of the models a sentence is to hold."""
+    if sentence.quantifier == "any":
+        return 1
+    match = re.fullmatch(r"(\d+) of n", sentence.quantifier)
+    least = int(match[1]) if match else count
+    if not 1 <= least <= count:
+        raise UsageError(f"{place}: in {sentence.quantifier}: the stores have {count} models")
+    return least
+
+
+def _p_values(sentence: Sentence, differences: Asked, file: str) -> tuple[float, float]:
+    """p of a sentence and of its contrary, over its models."""
+    place = f"{file}:{sentence.line}"
+    bound = statistics.find(sentence.statistic, place).margin
+    bound = bound if sentence.bound is None else sentence.bound
+    p = [verdicts.p_values(one, sentence.relation, bound) for _, one in differences]
+    supported, contradicted = zip(*p)
+    least = _least(sentence, len(p), place)
+    return (
+        verdicts.at_least(supported, least),
+        verdicts.at_least(contradicted, len(p) - least + 1),
+    )
+
+
+def _verdict(
+    sentence: Sentence,
+    about: tuple[Statistic, float],
+    differences: Asked,
+    p: np.ndarray,
+    rejected: np.ndarray,
+    hypotheses: int,
+) -> Verdict:
+    statistic, bound = about
+    verdict = SUPPORTED if rejected[0] else CONTRADICTED if rejected[1] else UNDECIDED
+    return Verdict(
+        sentence.line,
+        sentence.text,
+        sentence.name,
+        verdict,
+        float(p[1] if verdict == CONTRADICTED else p[0] if verdict == SUPPORTED else p.min()),
+        tuple(
+            _of_model(name, one, sentence.relation, bound, hypotheses) for name, one in differences
+        ),
+        statistic.lower,
+        _at_floor(p, differences) * int(np.ceil(hypotheses * len(differences) / LEVEL)),
+    )
+
+
+def _at_floor(p: np.ndarray, differences: Asked) -> bool:
+    """Return True if no resample of some model is on the other side: more resamples would decide, not more images."""
+    if any(one.resampling == verdicts.HALF_SAMPLES for _, one in differences):
+        return False
+    smallest = max(1 / (len(one.replicates) + 1) for _, one in differences)
+    return bool(p.min() <= smallest * len(differences))
+
+
+def _of_model(name: str, one: Difference, relation: str, bound: float, hypotheses: int) -> OfModel:
+    rule = {"resampling": one.resampling, "drawn": one.drawn, "drawn_of": one.drawn_of}
+    low, high = interval_of(one.replicates, one.value, **rule)
+    decide = verdicts.images_to_decide(one, relation, bound, hypotheses)
+    return OfModel(name, one.value, low, high, one.images, decide)
+
+
+def exit_status(verdicts_of_file: Sequence[Verdict]) -> int:
+    """Return 0 where all are supported, 1 where one is contradicted, else 4."""
+    kinds = {one.verdict for one in verdicts_of_file}
+    return EXIT[next(kind for kind in (CONTRADICTED, UNDECIDED, SUPPORTED) if kind in kinds)]

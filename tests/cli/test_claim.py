@@ -1,0 +1,186 @@
+"""gradtools claim: the grammar, what is looked up, verdicts and exit status."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from planted import plant, write
+from shell import call
+
+from gradtools import store
+from gradtools.errors import UsageError
+from gradtools.stages import claim, cluster, evaluate, similarity
+from gradtools.stages.claim import grammar
+
+MODELS = ("one", "two")
+
+
+def quiet(line):
+    """Nobody reads the lines of the stages here."""
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    folder, paths = tmp_path_factory.mktemp("claims"), []
+    names = ("gradient", "activation", "logits", "gradient@block")
+    for number, name in enumerate(MODELS):
+        model = {"model": f"net.py:{name}", "weights_sha256": f"{number:064}", "target": "argmax"}
+        data = dataclasses.replace(plant(60, seed=number), model=model)
+        with store.read(write(folder / f"{name}.h5", data)) as source:
+            paths += [str(folder / f"{name}{part}.h5") for part in ("", "-s", "-c")]
+            options = similarity.Options(resamples=400, permutations=20, feature=names)
+            similarity.similarity(source, paths[-2], options, say=quiet)
+            few = cluster.Options(
+                ("gradient@block", "weight"), ("kmeans",), repeats=2, n_init=2, resamples=20
+            )
+            cluster.cluster(source, paths[-1], few, say=quiet)
+    return paths
+
+
+def judged(stores, *lines):
+    subjects = evaluate.gather(stores)
+    return claim.judge(grammar.read(list(lines), "f"), subjects, "f")
+
+
+def test_a_sentence_has_its_parts():
+    (sentence,) = grammar.read(
+        [
+            "",
+            "n = iou[fill=black] where smallest=10% and correct: gam@2 > gradcam@1 by .05 in 2 of n # x",
+        ],
+        "f",
+    )
+    assert sentence.line == 2 and sentence.name == "n" and sentence.statistic == "iou"
+    assert sentence.options == {"fill": "black"} and sentence.where == ("smallest=10%", "correct")
+    assert (sentence.left.subject, sentence.right.subject) == ("gam@2", "gradcam@1")
+    assert (sentence.relation, sentence.bound, sentence.quantifier) == (">", 0.05, "2 of n")
+
+
+def test_less_is_more_turned_round_and_names_may_have_spaces_and_models():
+    (a, b) = grammar.read(
+        ['ari: a of m1 < "map of another image" of m2', "map-cc: gam@tap:layer3#1 == .5 within .1"],
+        "f",
+    )
+    assert a.left.subject == "map of another image" and (a.left.model, a.right.model) == (
+        "m2",
+        "m1",
+    )
+    assert a.relation == ">" and a.bound == 0.0
+    assert b.left.subject == "gam@tap:layer3#1" and b.right.number == 0.5 and b.bound == 0.1
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("pair-auc gradient > activation", "no sentence"),
+        ("pair-auc: gradient >= activation", "no sentence"),
+        ("pair-auc: 1 > 2", "two numbers"),
+        ("pair-auc: a > b within .1", "within with =="),
+        ("pair-auc[gmm]: a > b", "no option"),
+    ],
+)
+def test_what_is_no_sentence_is_named_with_its_line(line, words):
+    with pytest.raises(UsageError, match=f"f:2: .*{words}"):
+        grammar.read(["# first", line], "f")
+
+
+def test_verdicts_are_those_of_the_stored_resamples(stores):
+    """The p of a sentence by a loop over the stored replicates."""
+    (one,) = judged(stores[:3], "pair-auc: activation > gradient")
+    values = {}
+    with store.read(stores[1]) as source:
+        for name in ("activation@block", "gradient@conv"):
+            columns, _ = source.table(f"/similarity/{name}/cosine")
+            at = columns["statistic"].index("auc")
+            values[name] = (
+                columns["value"][at],
+                source.values(f"/similarity/{name}/cosine/replicate")[:, at],
+            )
+    replicates = values["activation@block"][1] - values["gradient@conv"][1]
+    supported = (1 + sum(value <= 0 for value in replicates)) / (len(replicates) + 1)
+    contradicted = (1 + sum(value > 0 for value in replicates)) / (len(replicates) + 1)
+    expected = (
+        "supported"
+        if supported <= 0.025
+        else "contradicted"
+        if contradicted <= 0.025
+        else "undecided"
+    )
+    assert one.verdict == expected
+    assert one.models[0].difference == pytest.approx(
+        values["activation@block"][0] - values["gradient@conv"][0]
+    )
+
+
+def test_the_gradient_at_the_block_is_the_class_row(stores):
+    equal, larger, clusters = judged(
+        stores,
+        "pair-auc: gradient@block == weight",
+        "pair-auc: gradient@block > class-row",
+        "ari: gradient@block == argmax",
+    )
+    assert (equal.verdict, larger.verdict) == ("supported", "contradicted")
+    assert clusters.verdict == "supported" and len(clusters.models) == 2
+
+
+def test_models_are_compared_and_counted(stores):
+    between, same, some = judged(
+        stores,
+        "accuracy: argmax of one == argmax of two within 90",
+        "pair-auc: gradient of one == gradient of one",
+        "pair-auc: logits > .1 in any",
+    )
+    assert len(between.models) == 1 and between.verdict == same.verdict == "supported"
+    assert some.verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("pair-ac: gradient > logits", "pair-auc"),
+        ("pair-auc: gradiant > logits", "gradient"),
+        ("map-cc: gam > gradcam", "gradtools saliency"),
+        ("pair-auc: gradient of three > gradient of one", "no model 'three'"),
+        ("pair-auc: gradient > logits in 3 of n", "2 models"),
+        ("pair-auc where correct: gradient > logits", "--where"),
+        ("pair-auc[metric=cosin]: gradient > logits", "gradtools similarity"),
+    ],
+)
+def test_what_cannot_be_looked_up_ends_with_2_and_near_names(capsys, stores, tmp_path, line, words):
+    file = tmp_path / "a.claims"
+    file.write_text(f"\n{line}\n")
+    ended = call(capsys, "claim", file, *stores)
+    assert ended.status == 2 and words in ended.line and f"{file}:2" in ended.line
+
+
+@pytest.mark.parametrize(
+    "lines, status",
+    [
+        (["pair-auc: gradient@block == weight"], 0),
+        (["pair-auc: gradient@block == weight", "pair-auc: gradient@block > weight"], 1),
+        (["pair-auc: gradient@block == weight", "label-effect: logits == logits within 0"], 4),
+    ],
+)
+def test_the_exit_status_is_for_make(capsys, stores, tmp_path, lines, status):
+    file = tmp_path / "a.claims"
+    file.write_text("\n".join(lines))
+    ended = call(capsys, "claim", file, *stores[:3], "--json")
+    assert ended.status == status, ended.out
+    table = json.loads(ended.out)["tables"][0]
+    assert table["id"] == "claims" and len({row["row"] for row in table["rows"]}) == len(lines)
+
+
+def test_a_file_that_the_resamples_cannot_carry_is_refused(capsys, stores, tmp_path):
+    file = tmp_path / "a.claims"
+    file.write_text("pair-auc: gradient > logits\n" * 11)
+    ended = call(capsys, "claim", file, *stores)
+    assert ended.status == 2 and "--resamples 440" in ended.line
+
+
+@pytest.mark.parametrize("name", sorted(claim.bundled()))
+def test_claims_that_ship_are_read_and_their_statistics_known(name):
+    for sentence in claim.read(name):
+        statistic = claim.statistics.find(sentence.statistic, name)
+        assert claim.statistics.row_of(statistic, sentence.options, sentence.where, name)
+    assert np.all([len(line) < 120 for line in claim.bundled().values()])
