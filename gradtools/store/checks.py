@@ -98,9 +98,8 @@ def check_objects(file: h5py.File, name: str) -> None:
         for entry in COLUMNS:
             if entry.path in datasets:
                 place.path = entry.path
-                check_values(
-                    h5py.Dataset(datasets[entry.path])[:], entry, scales.get(entry.below), place
-                )
+                count = scales.get(entry.below, _absent(entry.below))
+                check_values(h5py.Dataset(datasets[entry.path])[:], entry, count, place)
         _check_history(datasets, place)
 
 
@@ -109,6 +108,14 @@ COLUMNS = [
     for entry in schema.DATASETS
     if len(entry.dims) == 1 and entry.below and "<" not in entry.path
 ]
+
+
+def _absent(below: str) -> int | None:
+    """What numbers stay under where a scale is not in the file: without data classes every label is -1.
+
+    The model's classes may have no names, and so no scale, where their numbers are carried on.
+    """
+    return 0 if below == paths.GROUP else None
 
 
 def _visit(file, place):
@@ -283,6 +290,8 @@ def check_values(
 def _range(entry, count):
     """The range of a column in words."""
     what = "rows" if entry.below == paths.SAMPLE else "classes" if entry.below else "values"
+    if count == 0:
+        return f"the store has no {what} (-1: none)"
     return (
         f"{what} are from {entry.lowest}"
         + ("" if count is None else f" to {count - 1}")
@@ -309,6 +318,6 @@ def check_read(values: np.ndarray, path: str, file: h5py.File, name: str) -> np.
     below = "" if entry is None or not entry.below else layout.dimension(path, entry.below)
     if "<" in below:
         below = f"{path.rsplit('/', 1)[0]}/{below.rsplit('/', 1)[1]}"
-    count = file[below].shape[0] if below and below in file else None
+    count = file[below].shape[0] if below and below in file else _absent(below)
     check_values(values, entry, count, _Place(name, path))
     return values

@@ -141,6 +141,7 @@ def wide_store(path):
     def begin(part):
         part.put("/samples/id", [str(i) for i in range(n)], ["/sample"], "id")
         part.put("/samples/label", label, ["/sample"], "label")
+        part.put("/classes/name", [str(i) for i in range(10)], ["/label"], "class")
         part.put(
             "/outputs/predicted",
             np.where(rng.random(n) < 0.8, label, rng.integers(0, 10, n)).astype("i4"),

@@ -58,7 +58,9 @@ def features(folder, network, weights, tap, path, maps=()):
     )
 
 
-@pytest.fixture(scope="module", params=["resnet20", "resnet56"])
+@pytest.fixture(
+    scope="module", params=["resnet20", pytest.param("resnet56", marks=pytest.mark.slow)]
+)
 def cifar(request, tmp_path_factory):
     """(expected table, features, maps of layer3 and the input) of one network on the 500 test images."""
     name = request.param

@@ -1,5 +1,7 @@
 """The measured figures of mathematics#rankings-of-channels, printed again: SqueezeNet on the sixty photographs, target argmax, features.9 and features.12."""
 
+import shutil
+
 import pytest
 from conftest import DATA, needs_data
 
@@ -16,13 +18,12 @@ COCK = "birds/n01514668_cock.jpg"
 TOLERANCE = 0.03
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    """What channels finds in features and maps of one store; and the same of one photograph."""
+def describe(path, photographs):
+    """What channels finds in features and maps of one store: of all photographs, and of one of them."""
     pytest.importorskip("torchvision")
-    path, quiet = tmp_path_factory.mktemp("squeezenet"), {"say": lambda line: None}
+    quiet = {"say": lambda line: None}
     model = models.load("squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"))
-    listed = images.list_images([str(DATA / "imagenet60")])
+    listed = images.list_images([str(photographs)])
     extract.extract(listed, model, str(path / "features.h5"), extract.Options(tap=TAPS), **quiet)
     options = saliency.Options(tap=TAPS, channels=("all", "positive", "negative"))
     with store.read(str(path / "features.h5")) as source:
@@ -38,6 +39,22 @@ def found(tmp_path_factory):
         }
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """All sixty."""
+    return describe(tmp_path_factory.mktemp("squeezenet"), DATA / "imagenet60")
+
+
+@pytest.fixture(scope="module")
+def cock(tmp_path_factory):
+    """One photograph, under the key that it has among all."""
+    folder = tmp_path_factory.mktemp("photographs")
+    (folder / COCK).parent.mkdir()
+    shutil.copy(DATA / "imagenet60" / COCK, folder / COCK)
+    return describe(tmp_path_factory.mktemp("one"), folder)
+
+
+@pytest.mark.slow
 def test_share_of_channels_without_gradient(found):
     place = rules.STATISTICS.index("zero")
     assert [
@@ -45,6 +62,7 @@ def test_share_of_channels_without_gradient(found):
     ] == pytest.approx([0.00, 0.77], abs=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_rankings_agree_with_the_contribution_as_they_do_with_ablation_where_that_is_exact(found):
     """At features.12 the ablation effect ranks as the contribution (1.00), so the others' figures are the same."""
     agreement = dict(zip(RANKINGS_OF_CHANNELS, found[None].taps[1].agreement.value[0]))
@@ -63,6 +81,17 @@ def pictures(found):
     return {one.tap: dict(zip(ones.STATISTICS, one.means.value[0])) for one in found.pictures}
 
 
+def test_pictures_of_one_photograph(cock):
+    row = pictures(cock[COCK])["features.9"]
+    assert (row["negative_with_all"], row["positive_with_all"]) == pytest.approx(
+        (0.73, -0.24), abs=TOLERANCE
+    )
+    for tap in TAPS:
+        assert pictures(cock[None])[tap]["negative_with_against"] == pytest.approx(-1, abs=1e-4)
+        assert pictures(cock[COCK])[tap]["below_zero"] == 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, tap, negative, positive",
     [
@@ -80,6 +109,7 @@ def test_pictures_of_the_negative_and_positive_channels_against_that_of_all(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tap", TAPS)
 def test_the_negative_picture_is_the_negative_evidence_turned_round(found, tap):
     row = pictures(found[None])[tap]

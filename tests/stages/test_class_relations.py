@@ -58,7 +58,7 @@ def both(request, tmp_path_factory):
     listed = images.list_images(
         [
             str(path)
-            for path in sorted((DATA / folder).glob("*/*"))[:: 10 if folder == "cifar10" else 1]
+            for path in sorted((DATA / folder).glob("*/*"))[:: 10 if folder == "cifar10" else 3]
         ]
     )
     extract.extract(

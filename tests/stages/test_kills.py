@@ -15,6 +15,7 @@ BLOCKS = {
     "gradtools.network.passes.loop:BLOCK": 4,
     "gradtools.stages.similarity.writing:MATRIX_BLOCK": 4,
     "gradtools.stages.neighbors:BLOCK": 4,
+    "gradtools.stages.faithfulness:BLOCK": 4,
 }
 
 
@@ -32,13 +33,19 @@ def photos(folder, count):
 def cases(folder, count):
     """The commands that make the inputs, and every command that resumes, over `count` images."""
     images = photos(folder / "photos", count)
+    boxes = folder / "boxes.csv"
+    lines = [
+        f"photos/{path.parent.name}/{path.name},{path.parent.name},1,1,6,5"
+        for path in sorted(images.glob("*/*"))
+    ]
+    boxes.write_text("\n".join(["path,label,x0,y0,x1,y1", *lines]) + "\n")
     (folder / "toy.py").write_text(TOY_SOURCE)
     network = ["--model", f"{folder / 'toy.py'}:Toy", "--weights", "random", "--threads", "1"]
     network += ["--batch-size", "2", "--preprocess", "none", "-q"]
     features, maps = folder / "given-features.h5", folder / "given-maps.h5"
     before = [
         ["extract", images, *network, "--tap", "body", "-o", features],
-        ["saliency", images, *network, "--tap", "body", "--method", "gam", "-o", maps],
+        ["saliency", boxes, *network, "--tap", "body", "--method", "gam", "-o", maps],
     ]
     tables = ["--resamples", "5", "--permutations", "5", "-q"]
     pairs = ["--pairs", "same-class:4", "--target", "cosine", "--method", "gradcam"]

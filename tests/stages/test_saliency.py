@@ -1,5 +1,6 @@
 """Stores of maps: rows, resumption, unreadable images, pairs, stores as input; the network is one whose gradients are known."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -59,10 +60,9 @@ def make(
 ):
     """Write a store, in float64 for any order of rounding; images come from a folder, a manifest, or a store."""
     options = saliency.Options(
-        dtype="float64",
         layers=options.pop("layers", None if "tap" in options else 1),
         batch_size=batch_size,
-        **options,
+        **{"dtype": "float64", **options},
     )
     listed = images.list_images([str(listed)]) if source is None else None
     saliency.saliency(
@@ -104,9 +104,10 @@ def by_hand(model, folder):
         )
         / 255.0
     )
-    network = model.module
+    network = copy.deepcopy(model.module).double()
+    x = x.double()
     A = network.body(network.stem((x - 0.5) / 0.25).relu())
-    return A.detach().double().numpy(), network((x - 0.5) / 0.25).detach().numpy()
+    return A.detach().numpy(), network((x - 0.5) / 0.25).detach().numpy()
 
 
 def test_maps_of_the_highest_classes(model, folder, tmp_path):
@@ -426,16 +427,27 @@ def test_what_does_not_go_together(model, folder, tmp_path, options, words):
         make(folder, model, tmp_path / "a.h5", **options)
 
 
-@pytest.mark.parametrize("name, side", [("vit_b_16", 14), ("swin_t", 7)])
+@pytest.mark.parametrize(
+    "name, side", [pytest.param("vit_b_16", 14, marks=pytest.mark.slow), ("swin_t", 2)]
+)
 def test_transformers(name, side, folder, tmp_path):
     """Through the same taps, the class token apart; a random head, since torchvision's is zero."""
     pytest.importorskip("torchvision")
-    model = models.load(name, "random", preprocess="resize=224,mean=0.5/0.5/0.5,std=0.5/0.5/0.5")
+    model = models.load(
+        name,
+        "random",
+        preprocess=f"resize={64 if side == 2 else 224},mean=0.5/0.5/0.5,std=0.5/0.5/0.5",
+    )
     head = model.module.get_submodule(model.head.name)
     with torch.no_grad():
         head.weight.normal_(generator=torch.Generator().manual_seed(0))
     path = make(
-        folder / "ant" / "00.png", model, tmp_path / "a.h5", method=("gradcam", "gam"), layers=1
+        folder / "ant" / "00.png",
+        model,
+        tmp_path / "a.h5",
+        method=("gradcam", "gam"),
+        layers=1,
+        dtype="float32",
     )
     with store.read(str(path)) as source:
         for name in source.maps:

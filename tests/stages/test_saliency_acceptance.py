@@ -46,7 +46,7 @@ def rectified(source, name, rows):
     return maps.reshape(-1, rows, *maps.shape[1:])
 
 
-@pytest.mark.parametrize("network", CIFAR)
+@pytest.mark.parametrize("network", ["resnet20", pytest.param("resnet56", marks=pytest.mark.slow)])
 def test_cifar_networks(network, tmp_path):
     manifest = tmp_path / "six.csv"
     chosen = [
@@ -82,6 +82,7 @@ def test_cifar_networks(network, tmp_path):
             ), name
 
 
+@pytest.mark.slow
 def test_squeezenet():
     pytest.importorskip("torchvision")
     model = models.load("squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"))

@@ -37,6 +37,7 @@ def row_values(start, stop):
 
 
 def begin(part):
+    part.put("/classes/name", ["ant", "bee", "cat"], ["/label"], "class")
     part.put("/samples/id", [f"image-{i}" for i in range(ROWS)], ["/sample"], "id")
     part.put("/samples/label", np.arange(ROWS, dtype="i4") % 3, ["/sample"], "label")
     part.put(

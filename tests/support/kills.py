@@ -19,7 +19,15 @@ import h5py
 
 from gradtools import cli, store
 from gradtools.network import passes  # noqa: F401  torch, once for all children
-from gradtools.stages import extract, neighbors, saliency, similarity  # noqa: F401
+from gradtools.stages import (  # noqa: F401
+    extract,
+    faithfulness,
+    localize,
+    neighbors,
+    saliency,
+    sanity,
+    similarity,
+)
 from gradtools.stages.channels import ablation  # noqa: F401
 
 CALLS = [(os, name) for name in ("write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir")]

@@ -8,7 +8,17 @@ import torch
 from conftest import DATA
 from torch import nn
 
-OPTIONS = {"vit_b_16": {"image_size": 64}}
+OPTIONS = {
+    "vit_b_16": {"image_size": 64},
+    "vit_tiny": {  # vit_b_16's modules, 1/600 of its parameters
+        "image_size": 64,
+        "patch_size": 16,
+        "num_layers": 12,
+        "num_heads": 2,
+        "hidden_dim": 32,
+        "mlp_dim": 64,
+    },
+}
 
 
 @functools.cache
@@ -17,11 +27,8 @@ def torchvision_network(name):
     models = pytest.importorskip("torchvision.models")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = (
-            models.get_model(name, weights=None, **OPTIONS.get(name, {}))
-            .eval()
-            .requires_grad_(False)
-        )
+        make = models.VisionTransformer if name == "vit_tiny" else models.get_model_builder(name)
+        module = make(**OPTIONS.get(name, {})).eval().requires_grad_(False)
         for child in module.modules():
             if isinstance(child, nn.BatchNorm2d):
                 child.running_mean.normal_(0, 0.2)
