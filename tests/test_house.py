@@ -38,6 +38,7 @@ STAGES = {  # which stage may import which other, and why
         "similarity",
     },  # it runs them on the bundled example
     "sanity": {"saliency"},  # it makes the maps of many networks
+    "trial": {"saliency"},  # it makes every method's maps
 }
 TORCH = {  # where torch may be imported outside network
     "bundled/creatures.py",  # the bundled generators and networks
@@ -90,7 +91,7 @@ def test_arrows_point_down(path):
 STORED = {
     "samples", "classes", "boxes", "model", "outputs", "taps", "maps", "pairs", "similarity", "neighbors",
     "augmentation", "decoding", "features", "clusters", "linkage", "projection", "channels", "tables", "history", "digests",
-    "sample", "map", "pair", "box", "step", "class", "label", "byte", "other", "embedding", "other_map", "region", "threshold", "localization", "masks",
+    "sample", "map", "pair", "box", "step", "class", "label", "byte", "other", "embedding", "other_map", "region", "threshold", "localization", "masks", "trial", "audit",
 }  # fmt: skip
 
 

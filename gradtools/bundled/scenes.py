@@ -5,7 +5,7 @@ No torch here: the networks' training and the demo take their scenes from the sa
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -158,6 +158,7 @@ def write_scenes(
     per_class: int,
     seed: int = 0,
     heights: tuple[int, int] = LARGE_HEIGHTS,
+    make: Callable[..., Scene] = scene_of,
 ) -> None:
     """
     Write scenes with their boxes and masks; the same arguments give the same bytes.
@@ -174,6 +175,8 @@ def write_scenes(
         "train" or "heldout".
     per_class, seed : int
     heights : (int, int), pixels (see `scene`)
+    make : callable
+        Takes half, label, number, seed, heights; gives the Scene.
 
     Raises
     ------
@@ -190,7 +193,7 @@ def write_scenes(
         for label, name in enumerate(CLASSES):
             for number in range(per_class):
                 made, path = (
-                    scene_of(half, label, number, seed, heights),
+                    make(half, label, number, seed, heights),
                     f"{name}/{number:04d}.png",
                 )
                 Image.fromarray(made.image).save(folder / path)

@@ -27,6 +27,7 @@ COMMANDS = {
     "faithfulness": "Maps + model -> what the score does when images are multiplied by their maps: ADP, PIC, curves.",
     "localize": "Maps + boxes or masks -> how well maps find their objects, with the controls.",
     "sanity": "Images + model -> whether maps change when the network's parameters are made random.",
+    "trial": "Methods and measures on networks whose right answer is known: which of them to trust.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
     "import": "Features or a matrix made elsewhere (NPZ, NPY, CSV, Parquet) -> a store.",
     "evaluate": "Any stores -> the answer on one screen, and the papers' tables, controls beside them.",

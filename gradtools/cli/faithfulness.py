@@ -4,13 +4,14 @@ import click
 
 from gradtools.cli import options, passes
 from gradtools.cli.terminal import Console
+from gradtools.errors import UsageError
 
 
 @options.command(
     "faithfulness",
     [
         "gradtools faithfulness maps.h5 --model resnet50 -o faithfulness.h5",
-        "gradtools faithfulness pairs.h5 --model resnet50 --fill black --fill mean --steps 0 -o faithfulness.h5",
+        "gradtools faithfulness maps.h5 --model resnet50 --audit --figure wrong-reason.png -o audit.h5",
     ],
 )
 @click.argument("path", required=False, metavar="STORE")
@@ -46,6 +47,13 @@ from gradtools.cli.terminal import Console
     default=16,
     help="Steps of the deletion and insertion curves; 0 for none.",
 )
+@click.option(
+    "--audit",
+    is_flag=True,
+    help="Split each answer between its object, its background and both, by boxes or masks, and list what is right "
+    "for the wrong reason; reads no map's values.",
+)
+@options.figure
 @options.where
 @click.option(
     "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
@@ -86,6 +94,8 @@ def command(
     fill: tuple[str, ...],
     both: bool,
     steps: int,
+    audit: bool,
+    figure: str | None,
     where: tuple[str, ...],
     images_dir: str | None,
     score: str,
@@ -100,7 +110,9 @@ def command(
     Reads the maps of saliency and shows their images to the --model again, each times its map and times masks that
     know nothing of it: a constant of the map's own mean, its values in random places, another image's map, ones, a
     constant .5, a centred Gaussian and, where boxes are known, the object and the background alone. Of pairs one
-    image is masked and the similarity is the score. A job that was killed resumes when the same command is given again.
+    image is masked and the similarity is the score. With --audit the masks are the annotated objects: whole image, object,
+    background and neither, beside the same with another image's object; --figure draws the answers that are right for
+    the wrong reason. A job that was killed resumes when the same command is given again.
     """
     from gradtools import store
     from gradtools.selection.subjects import short_name
@@ -108,10 +120,43 @@ def command(
     from gradtools.tables import faithfulness as builder
     from gradtools.tables import render
 
+    _check_audit(audit, figure)
     source_path, named = options.split_feature(options.input_store(path))
     target = passes.output_file(output)
     with store.read(source_path) as source:
         model = network.load(console)
+        if audit:
+            from gradtools.stages import audit as auditing
+            from gradtools.tables import audit as audit_builder
+
+            made = auditing.audit(
+                source,
+                model,
+                target,
+                auditing.Options(
+                    fill=tuple(dict.fromkeys(fill)),
+                    resamples=resamples,
+                    seed=seed,
+                    score=score,
+                    temperature=temperature,
+                    **vars(compute),
+                ),
+                where=where,
+                images_dir=images_dir,
+                carry=options.carried(carry, source_path, target),
+                threads=job.threads,
+                force=force,
+                restart=job.restart,
+                say=console.say,
+                progress=console.progress,
+            )
+            if figure:
+                auditing.draw(made, figure, images_dir)
+            stream = options.table_stream(target, form)
+            if stream is not None:
+                tables = audit_builder.tables([(short_name(model.spec), made.results)])
+                render.write_tables(tables, form or "text", stream)
+            return
         asked = faithfulness.Options(
             feature=(*named, *feature),
             layers=layers,
@@ -144,3 +189,16 @@ def command(
         render.write_tables(
             builder.tables([(short_name(model.spec), results)]), form or "text", stream
         )
+
+
+def _check_audit(audit: bool, figure: str | None) -> None:
+    """Refuse options that an audit does not read, and a picture without one."""
+    unread = options.given("feature", "layers", "fuse", "both", "steps")
+    if audit and unread:
+        raise UsageError(f"--audit reads no maps: leave {', '.join(unread)} out")
+    if figure and not audit:
+        raise UsageError("--figure draws what --audit lists: give both")
+    if figure:
+        from gradtools import figures
+
+        figures.check(figure)

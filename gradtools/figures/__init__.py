@@ -7,6 +7,8 @@ import importlib
 from typing import Any
 
 FILES = {  # the file of each function that draws
+    "AuditRow": "audit",
+    "audit_sheet": "audit",
     "channel_sheet": "channel_sheets",
     "channels": "histograms",
     "check": "page",
@@ -17,6 +19,7 @@ FILES = {  # the file of each function that draws
     "every_pair": "matrices",
     "neighbours": "rankings",
     "projections": "planes",
+    "trial_sheet": "trial",
     "tree": "trees",
 }
 

@@ -35,6 +35,8 @@ class Subject:
     channels : dict of ('channels', table) to Result
     clusters : dict of (feature, method) to Result
     localization, faithfulness, sanity : dict of (map, method, fill or measure) to Result
+    audit : dict of (fill, 'summary' or 'flagged') to Result
+    trial : dict of (construction, 'methods' or 'measures') to Result
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
@@ -73,6 +75,8 @@ class Subject:
     localization: dict = dataclasses.field(default_factory=dict)
     faithfulness: dict = dataclasses.field(default_factory=dict)
     sanity: dict = dataclasses.field(default_factory=dict)
+    trial: dict = dataclasses.field(default_factory=dict)
+    audit: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
     unit: str = "image"
@@ -116,6 +120,8 @@ def gather(paths: Sequence[str]) -> list[Subject]:
                     "localization",
                     "faithfulness",
                     "sanity",
+                    "trial",
+                    "audit",
                     "projections",
                     "verdicts",
                     "trees",
@@ -212,6 +218,16 @@ def _subject(source):
         subject.sanity[kind, measure] = results.read(
             source, paths.sanity(kind, table), f"{maps.PREFIX}{kind}", metric=measure
         )
+    for fill, name in _pairs(source, paths.AUDIT):
+        if name in ("summary", "flagged"):
+            subject.audit[fill, name] = results.read(
+                source, paths.audit(fill, name), fill, method=name
+            )
+    for construction in source.tree(paths.TRIAL):
+        for name in ("methods", "measures"):
+            subject.trial[construction, name] = results.read(
+                source, paths.trial(construction, name), construction, method=name
+            )
     for feature in source.tree(paths.PROJECTION):
         where = paths.projection(feature)
         subject.projections[feature] = (

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from gradtools.errors import GradtoolsError
 from gradtools.selection.subjects import Subject, gather
 from gradtools.tables import (
+    audit,
     augmentation,
     channels,
     clustering,
@@ -13,6 +14,7 @@ from gradtools.tables import (
     faithfulness,
     gam_paper,
     gradient_similarity,
+    known_answers,
     localization,
     maps,
     probes,
@@ -50,6 +52,8 @@ BUILDERS: dict[str, Build] = {
     "trees": trees.build,
     "comparison": comparisons.build,
     "confusion": confusion.build,
+    "audit": audit.build,
+    "known-answers": known_answers.build,
 }
 
 
@@ -111,10 +115,19 @@ def fillable(subjects: list[Subject]) -> list[str]:
         "similarity": "similarity",
         "clustering": "clusters",
         "comparison": "comparison",
+        "known-answers": "trial",
         **{
             layout: layout
             for layout in BUILDERS
-            if layout not in ("similarity", "clustering", "layers", "comparison", "confusion")
+            if layout
+            not in (
+                "similarity",
+                "clustering",
+                "layers",
+                "comparison",
+                "confusion",
+                "known-answers",
+            )
         },
     }
     names = [
@@ -132,7 +145,14 @@ def fillable(subjects: list[Subject]) -> list[str]:
 def missing(subjects: list[Subject], layout: str = "summary") -> Iterator[str]:
     """Yield the command for what no store holds and the layout shows, and what cannot be compared."""
     for subject in subjects:
-        others = (subject.channels, subject.localization, subject.faithfulness, subject.sanity)
+        others = (
+            subject.channels,
+            subject.localization,
+            subject.faithfulness,
+            subject.sanity,
+            subject.trial,
+            subject.audit,
+        )
         if any(others) and not (subject.similarity or subject.clusters):
             continue  # they answer another question
         if (
@@ -143,6 +163,10 @@ def missing(subjects: list[Subject], layout: str = "summary") -> Iterator[str]:
             yield f"{subject.name}: no similarities: {FILLED_BY['similarity']} computes them"
         if not subject.clusters and layout in ("all", "clustering", "gradient-similarity"):
             yield f"{subject.name}: no clusters: {FILLED_BY['clustering']} computes them"
-    unpaired = [subject.name for subject in subjects[1:] if not subject.same_samples(subjects[0])]
+    unpaired = [
+        subject.name
+        for subject in subjects[1:]
+        if not (subject.trial or subject.same_samples(subjects[0]))
+    ]
     if unpaired:
         yield f"{', '.join(unpaired)}: other samples than {subjects[0].name}'s: not paired with it"

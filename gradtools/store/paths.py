@@ -35,6 +35,7 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
 )
 LINKAGE, LOCALIZATION, FAITHFULNESS = "/linkage", "/localization", "/faithfulness"
 SANITY = "/sanity"
+TRIAL, AUDIT = "/trial", "/audit"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 FEATURES = "/features"
@@ -176,3 +177,13 @@ def faithfulness(kind, fill=None, name=None):
 def sanity(kind, measure):
     """Dataset of how alike maps of random networks and the trained one's are, by one measure."""
     return f"{SANITY}/{kind}/{measure}"
+
+
+def trial(construction: str, name: str) -> str:
+    """Dataset or table of one construction: truth, method, measure, value; methods, measures."""
+    return f"{TRIAL}/{construction}/{name}"
+
+
+def audit(fill: str, name: str = "") -> str:
+    """Group of the audit of one fill, or a dataset of it."""
+    return f"{AUDIT}/{fill}" + (f"/{name}" if name else "")

@@ -37,6 +37,7 @@ KINDS = (
     "compare",
     "faithfulness",
     "sanity",
+    "trial",
 )
 
 
@@ -465,6 +466,67 @@ DATASETS = (
     ),
     _replicates(paths.sanity("<map>", "<measure>_table")),
     _columns(paths.sanity("<map>", "<measure>_table"), "a table of statistics"),
+    _rows(f"{paths.AUDIT}/sample", SHOWN, "row of the sample", needed=True),
+    _classes(f"{paths.AUDIT}/label", (SHOWN,), GROUP, "data class, -1 none", needed=True),
+    Dataset(
+        f"{paths.AUDIT}/right", (SHOWN,), UNSIGNED, "1: the answer is of this class", needed=True
+    ),
+    *(
+        Dataset(paths.audit("<fill>", name), (SHOWN,), REAL, f"score of {text}", nan=True)
+        for name, text in (
+            ("whole", "the image"),
+            ("inside", "its object alone"),
+            ("outside", "its background alone"),
+            ("neither", "the fill alone"),
+            ("other_inside", "the pixels of another image's object alone"),
+            ("other_outside", "all pixels but those of another image's object"),
+        )
+    ),
+    *(
+        entry
+        for name, text in (
+            ("summary", "what is right for the wrong reason, by class"),
+            ("flagged", "the rows that are right for the wrong reason"),
+        )
+        for entry in (
+            _replicates(paths.audit("<fill>", name)),
+            _columns(paths.audit("<fill>", name), text),
+        )
+    ),
+    Dataset(
+        paths.trial("<construction>", "truth"),
+        (SAMPLE, "y", "x"),
+        REAL,
+        "Shapley value of each pixel for the target's logit, against black",
+        needed=True,
+    ),
+    Dataset(
+        paths.trial("<construction>", "method"),
+        ("column",),
+        TEXT,
+        "methods and controls",
+        needed=True,
+    ),
+    Dataset(paths.trial("<construction>", "measure"), ("measured",), TEXT, "measures", needed=True),
+    Dataset(
+        paths.trial("<construction>", "value"),
+        (SAMPLE, "column", "measured"),
+        REAL,
+        "of each image's maps",
+        needed=True,
+        nan=True,
+    ),
+    *(
+        entry
+        for name, text in (
+            ("methods", "means of every method under every measure"),
+            ("measures", "how each measure ranks the methods"),
+        )
+        for entry in (
+            _replicates(paths.trial("<construction>", name)),
+            _columns(paths.trial("<construction>", name), text),
+        )
+    ),
     _replicates(paths.table("<name>")),
     _rows(f"{paths.LOCALIZATION}/sample", REGION, "row of the sample", needed=True),
     _classes(f"{paths.LOCALIZATION}/label", (REGION,), GROUP, "data class, -1 any", needed=True),
@@ -648,6 +710,18 @@ GROUPS = (
     Group(paths.SANITY, "networks with random parameters, one a row"),
     Group(f"{paths.SANITY}/<map>", "how alike their maps and the trained network's are"),
     Group(paths.sanity("<map>", "<measure>_table"), "a table: means over images and seeds"),
+    Group(
+        paths.AUDIT, "images whose object and background were shown apart, a row an image and class"
+    ),
+    Group(f"{paths.AUDIT}/<fill>", "their scores"),
+    Group(paths.audit("<fill>", "summary"), "a table: right for the wrong reason, by class"),
+    Group(paths.audit("<fill>", "flagged"), "a table: the rows that are"),
+    Group(paths.trial("<construction>", "methods"), "a table: every method under every measure"),
+    Group(paths.trial("<construction>", "measures"), "a table: how measures rank the methods"),
+    Group(
+        f"{paths.TRIAL}/<construction>",
+        "methods and measures on a network whose right answer is known",
+    ),
     Group(paths.DIGESTS, "SHA-256 of everything else, written last; `info --check` compares"),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),
 )

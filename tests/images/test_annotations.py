@@ -287,3 +287,18 @@ def test_kangaroos():
     )
     assert len(attached.boxes["sample"]) == 77 and attached.label_names == ["kangaroo"]
     assert set(attached.labels.tolist()) == {0}
+
+
+def test_masks_in_folders_meet_images_of_equal_paths(tmp_path):
+    for label in ("a", "b"):
+        for folder, value in (("images", 0), ("images-masks", 255)):
+            (tmp_path / folder / label).mkdir(parents=True)
+            pixels = np.full((4, 5), value if label == "a" else value // 2, "u1")
+            Image.fromarray(pixels).save(tmp_path / folder / label / "0.png")
+    (tmp_path / "flat").mkdir()
+    Image.fromarray(np.zeros((4, 5), "u1")).save(tmp_path / "flat" / "0.png")
+    masks = annotations.read(str(tmp_path / "images-masks"), None)
+    listed, _ = annotations.attach(images.list_images([str(tmp_path / "images")]), [masks])
+    assert listed.masks["sample"].tolist() == [0, 1] and listed.masks["class"].tolist() == [0, 1]
+    with pytest.raises(UsageError, match="several files are called 0"):
+        annotations.attach(images.list_images([str(tmp_path / "flat")]), [masks])

@@ -54,6 +54,7 @@ def attach(
     counts = _Counts()
     objects: list[list[Object]] = [[] for _ in listed.ids]
     labels: list[list[str]] = [[] for _ in listed.ids]
+    annotations = [_by_name(listed, one) for one in annotations]
     for one in annotations:
         if one.numbered and label_map is None:
             raise UsageError(
@@ -71,6 +72,36 @@ def attach(
     return joined, list(_notes(counts, len(listed.ids)))
 
 
+def _by_name(listed: ImageList, one: Annotations) -> Annotations:
+    """Return annotations of files in folders by the images' paths where these meet, else by the stems of their names."""
+    if not one.by_stem or one.keys() & {os.path.splitext(name)[0] for name in listed.ids}:
+        return one
+    twice = [
+        key
+        for key, count in collections.Counter(map(os.path.basename, one.keys())).items()
+        if count > 1
+    ]
+    if twice:
+        raise UsageError(
+            f"--annotations {one.source}: several files are called {min(twice)}, and its folders are "
+            "not those of the images"
+        )
+    return dataclasses.replace(
+        one,
+        objects={os.path.basename(key): value for key, value in one.objects.items()},
+        labels={os.path.basename(key): value for key, value in one.labels.items()},
+        sizes={os.path.basename(key): value for key, value in one.sizes.items()},
+        by_path=False,
+    )
+
+
+def _key(name: str, one: Annotations) -> str:
+    """Return what annotations call an image."""
+    if not one.by_stem:
+        return os.path.basename(name)
+    return os.path.splitext(name if one.by_path else os.path.basename(name))[0]
+
+
 def _meet(
     listed: ImageList,
     one: Annotations,
@@ -79,8 +110,7 @@ def _meet(
     counts: _Counts,
 ) -> None:
     """Add what one source has of every image."""
-    keys = [os.path.basename(name) for name in listed.ids]
-    keys = [os.path.splitext(key)[0] for key in keys] if one.by_stem else keys
+    keys = [_key(name, one) for name in listed.ids]
     if one.in_order is not None:
         if len(one.in_order) != len(keys):
             raise UsageError(
@@ -172,9 +202,7 @@ def _sizes(
             height, width = (width, height) if turned in (5, 6, 7, 8) else (height, width)
         sizes.append((height, width))
         for one in annotations:
-            key = os.path.basename(name)
-            key = os.path.splitext(key)[0] if one.by_stem else key
-            said = one.sizes.get(key)
+            said = one.sizes.get(_key(name, one))
             if said is not None and said not in ((height, width), (width, height)):
                 raise GradtoolsError(
                     f"--annotations {one.source} is of an image {name} of {said[0]} x {said[1]} "

@@ -73,8 +73,10 @@ def _folder(path: str, values: dict[int, str] | None) -> Annotations:
     raise UsageError(f"--annotations {path} has neither XML files nor PNGs: give {FORMS}")
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
+def _stem(path: str, source: str) -> str:
+    """Return the path of a file below the folder that was named, without its suffix."""
+    below = os.path.relpath(path, source) if os.path.isdir(source) else os.path.basename(path)
+    return os.path.splitext(below)[0].replace(os.sep, "/")
 
 
 def _voc(source: str, files: list[str]) -> Annotations:
@@ -85,9 +87,7 @@ def _voc(source: str, files: list[str]) -> Annotations:
             root = ElementTree.parse(path).getroot()
         except ElementTree.ParseError as error:
             raise UsageError(f"--annotations {path} is not XML: {error}") from error
-        stem = _stem(path)
-        if stem in read_ones.objects:
-            raise UsageError(f"--annotations {source}: two files are called {stem}.xml")
+        stem = _stem(path, source)
         size = root.find("size")
         if size is not None:
             height, width = (int(float(size.findtext(side) or 0)) for side in ("height", "width"))
@@ -225,7 +225,7 @@ def _masks(source: str, files: list[str], values: dict[int, str]) -> Annotations
 
     read_ones = Annotations(source, by_stem=True, names=list(dict.fromkeys(values.values())))
     for path in files:
-        stem = re.sub(r"[-_](mask|seg|labels?)$", "", _stem(path))
+        stem = re.sub(r"[-_](mask|seg|labels?)$", "", _stem(path, source))
         try:
             with Image.open(path) as image:
                 pixels = np.asarray(image if image.mode in ("L", "P", "I;16", "1") else None)

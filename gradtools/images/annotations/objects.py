@@ -37,7 +37,8 @@ class Annotations:
     source : str
         The file or folder, for messages.
     by_stem : bool
-        Images are met by the stem of their file's name (XML, PNG), else by its whole name (COCO).
+        Images are met by their path without its suffix, or by the stem of their file's name (XML, PNG), else by its
+        whole name (COCO).
     objects : dict of str to list of Object
     labels : dict of str to list of str
         Labels of whole images, where a form has them beside objects.
@@ -49,6 +50,8 @@ class Annotations:
         Labels of images that are not named: of the sorted list, one an image.
     numbered : bool
         The labels are ILSVRC's own numbers, which are not the order of any network.
+    by_path : bool
+        With `by_stem`: keys are paths below the folder, else stems alone.
     """
 
     source: str
@@ -59,6 +62,7 @@ class Annotations:
     names: list[str] = dataclasses.field(default_factory=list)
     in_order: list[str] | None = None
     numbered: bool = False
+    by_path: bool = True
 
     def keys(self) -> set[str]:
         """Return the names or stems of all annotated images."""

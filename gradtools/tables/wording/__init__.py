@@ -167,6 +167,8 @@ LAYOUTS = (
     "trees",
     "comparison",
     "confusion",
+    "audit",
+    "known-answers",
     "gradient-similarity",
     "gam-faithfulness",
     "gam-localization",
@@ -189,6 +191,18 @@ FILLED_BY = {
     "confusion": "gradtools extract of labelled images",
     "gam-faithfulness": "gradtools faithfulness",
     "gam-localization": "gradtools localize",
+    "audit": "gradtools faithfulness --audit",
+    "known-answers": "gradtools trial",
+}
+# Networks whose right answer is known, and what each is about.
+CONSTRUCTIONS = {
+    "window": "a window for each class, an equal square outside all",
+    "channels": "two classes in an image, channels that all see both",
+    "cue-weak": "a fifth of the logit from a cue beside the object",
+    "cue-strong": "four fifths of the logit from a cue beside the object",
+    "cue-and": "object and cue are both needed",
+    "cue-or": "object or cue is enough",
+    "two-taps": "a small object behind a coarse last tap",
 }
 
 
