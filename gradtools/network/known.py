@@ -2,7 +2,7 @@
 Networks whose right answer is known: built by hand, so that what their logits depend on has a closed form.
 
 Each is a callable that a model's name can give, as in `gradtools layers gradtools.network.known:window`. Images are
-32 x 32 with values in 0..1, and black is no evidence. What each shows is in mathematics#known-answers.
+32 x 32 with values in 0..1, and black is no evidence. What each shows is in mathematics#constructions.
 """
 
 import torch

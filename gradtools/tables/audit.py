@@ -24,7 +24,7 @@ NOTES = (
     "Of right answers. The probability that the whole image has beyond an image of the fill alone is split, exactly, into what the object "
     "adds alone, what the background adds alone, and their interaction.",
     "wrong reason: the background alone adds more than the object alone. With another image's object (the control) a network that looks at "
-    "objects is flagged almost always; where both columns agree, the object made no difference.",
+    "objects is flagged mostly; where both columns agree, the object made no difference.",
     "The hole that an object leaves has its outline: another --fill, or boxes, show whether that matters.",
     OF_RESAMPLED_IMAGES,
 )
@@ -63,18 +63,23 @@ def _summary(fill: str, summaries: list[tuple[str, Result]]) -> Table:
     """Return a row for all classes and one for each, of every model."""
     rows, notes = [], list(NOTES)
     for model, result in summaries:
-        named = []
+        named, empty = [], []
         for group in _groups(result):
+            if group != EVERY and not result.get(f"{group}: flagged").n:
+                empty.append(group)
+                continue
             row: dict = {"model": model, "class": group}
             for measure, head in HEADS.items():
                 value, low, high, count = result.get(f"{group}: {measure}")
                 digits = 1 if measure in PERCENT else 3
-                row[head] = Cell(value, low, high, n=count, digits=digits, why=_why(result, group))
+                row[head] = Cell(value, low, high, n=count, digits=digits, why=FEW)
             rows.append(row)
             found = result.get(f"{group}: flagged")
             if group != EVERY and found.n >= LEAST and found.low > HALF:
                 named.append(group)
         notes.append(_verdict(model, named))
+        if empty:
+            notes.append(f"{model}: no right answer of {len(empty)} classes: {', '.join(empty)}")
         whole, neither = (float(result.facts[name]) for name in ("whole", "neither"))
         if neither > whole / 2:
             notes.append(
@@ -101,11 +106,6 @@ def _groups(result: Result) -> list[str]:
         for text in result.columns["statistic"]
         if text.endswith(": flagged")
     ]
-
-
-def _why(result: Result, group: str) -> str:
-    """Return why a cell is empty."""
-    return FEW if result.get(f"{group}: flagged").n else "no right answer"
 
 
 def _verdict(model: str, named: list[str]) -> str:
