@@ -20,19 +20,21 @@ def last_block(trace: Trace) -> list:
     blocks = _transformer_blocks(trace)
     if blocks:
         return [(_last_usable(trace, blocks), False)]
-    last = _stages(trace)[-1]
-    if last.relu_follows:
-        return [(outermost(trace, last), True)]
-    return [(outermost(trace, last, _whole(trace)), False)]
+    *before, last = _runs(trace)
+    if last[-1].relu_follows:
+        return [(outermost(trace, last[-1]), True)]
+    return [(outermost(trace, last[-1], _around(trace, before)), False)]
 
 
 def last_conv(trace: Trace) -> list:
     """The last convolution if it is an ordinary one that makes the last stage's channels, else the last stage.
 
-    A shortcut's convolution, which reads what an earlier one has read, does not count.
+    A shortcut's convolution, which reads what an earlier one has read, does not count, nor one behind the pooling (MobileNet's).
     """
     convolutions = [
-        call for call in _trunk(trace) if call.convolution and call.convolution != "parallel"
+        call
+        for call in _trunk(trace)
+        if call.convolution not in ("", "parallel") and call.height * call.width > 1
     ]
     fallback = last_block(trace)
     if convolutions and not trace.attention:
@@ -49,12 +51,21 @@ def blocks(trace: Trace) -> list:
     if transformer:
         usable = transformer[: transformer.index(last[0][0])]
         return [(block, False) for block in usable[2::3]] + last
-    whole = _whole(trace)
-    runs = [
-        list(run)
-        for _, run in itertools.groupby(_stages(trace), lambda one: (one.height, one.width))
-    ]
-    return [(outermost(trace, _end(run, trace), whole), False) for run in runs[:-1]] + last
+    runs = _runs(trace)[:-1]
+    around = _around(trace, runs)
+    return [(outermost(trace, _end(run, trace), around), False) for run in runs] + last
+
+
+def _runs(trace):
+    """Stages in runs of one size."""
+    by_size = itertools.groupby(_stages(trace), lambda one: (one.height, one.width))
+    return [list(run) for _, run in by_size]
+
+
+def _around(trace, runs):
+    """Names of the modules that contain every stage, or the end of one of the runs, and so are none of the blocks."""
+    places = {place for run in runs for place in _end(run, trace).within}
+    return _whole(trace) | {call.name for call in trace.calls if call.place in places}
 
 
 def _end(run, trace):
