@@ -30,6 +30,7 @@ COMMANDS = {
     "trial": "Methods and measures on networks whose right answer is known: which of them to trust.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
     "import": "Features or a matrix made elsewhere (NPZ, NPY, CSV, Parquet) -> a store.",
+    "export": "Samples and features -> CSV, TSV, NPZ or Parquet for other programs.",
     "evaluate": "Any stores -> the answer on one screen, and the papers' tables, controls beside them.",
     "claim": "A file of sentences + any stores -> supported, contradicted or undecided.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",

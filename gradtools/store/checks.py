@@ -121,7 +121,7 @@ def _absent(below: str) -> int | None:
 def _visit(file, place):
     """Objects by path, and paths by address; every link must lead to an object of its own in this file."""
     groups, datasets, addresses = {"/": file.id}, {}, {_address(file.id): "/"}
-    stack = [("/", file.id)]
+    stack, ids = [("/", file.id)], _address_of_ids(file)
     while stack:
         path, group = stack.pop()
         for key in group:
@@ -132,6 +132,8 @@ def _visit(file, place):
                 )
             item = h5py.h5o.open(group, key)
             address = _address(item)
+            if layout.is_names(place.path) and address == ids:
+                continue
             if address in addresses:
                 place.refuse(f"is {printable(addresses[address])} once more")
             addresses[address] = place.path
@@ -151,6 +153,15 @@ def _visit(file, place):
             else:
                 place.refuse("is neither a group nor a dataset")
     return groups, datasets, addresses
+
+
+def _address_of_ids(file):
+    """The address of the samples' ids, which stand in other groups as well; None without any."""
+    sub = paths.SAMPLES.encode()
+    if sub not in file.id or not isinstance(h5py.h5o.open(file.id, sub), h5py.h5g.GroupID):
+        return None
+    samples = h5py.h5o.open(file.id, sub)
+    return _address(h5py.h5o.open(samples, b"id")) if b"id" in samples else None
 
 
 def _address(item):

@@ -25,7 +25,7 @@ def copy(source, target, path, keep=None, left=()):
         return
     item = source[path]
     if isinstance(item, h5py.Dataset):
-        if not layout.is_scale(item):
+        if not layout.is_scale(item) and not layout.is_names(path):
             _copy_dataset(item, target, keep)
         return
     target.require_group(path).attrs.update(layout.own_attributes(item))

@@ -20,6 +20,8 @@ NOT_RESULTS = {
     "long_name",
     "units",
     "device",
+    "coordinates",  # for other readers, as the names of samples that `layout.name_samples` puts into groups
+    layout.ENCODING,
 }
 
 
@@ -82,7 +84,8 @@ def recorded_digests(file: h5py.File) -> dict[str, str]:
 
 
 def write_digests(file: h5py.File) -> None:
-    """Write the SHA-256 of everything in a file that is otherwise finished (about 1 s a GB)."""
+    """Write the samples' names into the groups, and the SHA-256 of everything in a file that is otherwise finished (about 1 s a GB)."""
+    layout.name_samples(file)
     found = recorded_digests(file)
     layout.put(file, f"{paths.DIGESTS}/path", list(found))
     layout.put(file, f"{paths.DIGESTS}/sha256", list(found.values()))

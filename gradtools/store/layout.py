@@ -7,6 +7,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.store import paths, schema
 
 FORMAT, VERSION = "gradtools-store", 1
+NAMES, ENCODING = "/id", "_Encoding"
 CHUNK_BYTES, READ_BYTES = 4 << 20, 16 << 20
 MOST_ATTACHMENTS = 4085  # a scale's REFERENCE_LIST is an attribute, and attributes end at 64 KiB
 POINTERS = {  # datasets of row numbers -> the dimension whose rows they are
@@ -133,8 +134,19 @@ def put(file, path, values, dims=None, long_name="", units="", attrs=None):
             options |= {"shuffle": True, "compression": "gzip"}
     dataset = file.create_dataset(path, data=values, **options)
     label(dataset, long_name, units, attrs)
+    if values.dtype.kind == "S" and _is_utf8(values):
+        dataset.attrs[ENCODING] = "utf-8"  # xarray gives texts then, not bytes
     attach(file, dataset, scales)
     return dataset
+
+
+def _is_utf8(values):
+    """Return True if all texts can be decoded."""
+    try:
+        values.astype(f"S{values.dtype.itemsize}").tobytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def drop(file, path):
@@ -156,13 +168,38 @@ def is_scale(dataset):
     return h5py.h5ds.is_scale(dataset.id)
 
 
+def is_names(path: str) -> bool:
+    """Return True if a path is the samples' ids once more, which `name_samples` puts beside the rows of every group."""
+    return path.endswith(NAMES) and path != paths.ID
+
+
+def name_samples(file: h5py.File) -> None:
+    """Put the samples' ids into every group that has rows of samples, as a coordinate for xarray; they are stored once.
+
+    A hard link takes no room; `coordinates` is what the conventions for climate data call such columns.
+    """
+    if paths.ID not in file:
+        return
+    ids = file[paths.ID]
+    for group in list(groups(file)):
+        rows = (
+            item
+            for item in group.values()
+            if isinstance(item, h5py.Dataset) and item.ndim and not is_scale(item)
+        )
+        if any(scales_of(item)[0] == paths.SAMPLE for item in rows):
+            if "id" not in group:
+                group["id"] = ids
+            group.attrs["coordinates"] = "id"
+
+
 def datasets(group):
-    """(path, dataset) of everything below a group, dimension scales left out, in order of name."""
+    """(path, dataset) of everything below a group, scales and names of samples left out, in order of name."""
     for name in sorted(group):
         item = group[name]
         if isinstance(item, h5py.Group):
             yield from datasets(item)
-        elif not is_scale(item):
+        elif not is_scale(item) and not is_names(item.name):
             yield item.name, item
 
 

@@ -5,7 +5,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from planted import by_loops, plant
+from planted import by_loops, plant, write
 from shell import call, rows_of
 
 from gradtools import store
@@ -224,3 +224,57 @@ def test_files_that_are_no_arrays_are_refused(here, capsys):
         ("gone.npz", "No such file"),
     ):
         assert words in call(capsys, "import", name, "-o", "x.h5").line
+
+
+@pytest.fixture
+def planted_store(here):
+    return write("planted.h5", DATA)
+
+
+def test_an_archive_goes_out_and_comes_back(planted_store, capsys):
+    ended = call(
+        capsys, "export", planted_store, "--feature", "gradient@conv", "--feature", "logits",
+        "-o", "out.npz",
+    )  # fmt: skip
+    assert ended.status == 0 and "gradient@conv (6)" in ended.err, ended.err
+    path = imported(capsys, "out.npz", "--rename", "gradient@conv=gradients")
+    with store.read(path) as back, store.read(planted_store) as first:
+        np.testing.assert_array_equal(
+            back.values(paths.feature("gradients")), DATA.taps["gradient@conv"]
+        )
+        np.testing.assert_array_equal(back.values(paths.LOGITS), DATA.logits)
+        assert back.ids == first.ids and back.class_names == first.class_names
+        np.testing.assert_array_equal(back.labels, first.labels)
+        assert back.sample_digest == first.sample_digest
+
+
+@pytest.mark.parametrize("lists", [(), ("--lists",)])
+def test_a_table_goes_out_and_comes_back(lists, planted_store, capsys):
+    name = "activation@block"
+    ended = call(capsys, "export", planted_store, "--feature", name, "--where", "wrong", *lists)
+    with open("wrong.csv", "w") as handle:
+        handle.write(ended.out)
+    lines = list(csv.DictReader(ended.out.splitlines()))
+    wrong = DATA.labels != DATA.predicted
+    assert [line["id"] for line in lines] == [DATA.ids[i] for i in np.flatnonzero(wrong)]
+    assert {line["correct"] for line in lines} == {"no"}
+    columns = [f"{name}[{i}]=clip[{i}]" for i in range(6)] if not lists else [f"{name}=clip"]
+    renames = [word for column in columns for word in ("--rename", column)]
+    with store.read(imported(capsys, "wrong.csv", *renames)) as back:
+        values = back.values(paths.feature("clip")).astype("f4")
+        np.testing.assert_array_equal(values, DATA.taps[name][wrong])
+
+
+def test_parquet_goes_out_and_comes_back(planted_store, capsys):
+    pytest.importorskip("pyarrow")
+    ended = call(
+        capsys, "export", planted_store, "--feature", "logits", "--lists", "-o", "out.parquet"
+    )
+    assert ended.status == 0, ended.err
+    with store.read(imported(capsys, "out.parquet")) as back:
+        np.testing.assert_array_equal(back.values(paths.LOGITS), DATA.logits)
+
+
+def test_an_export_names_its_format(planted_store, capsys):
+    assert ".npz" in call(capsys, "export", planted_store, "-o", "out.mat").line
+    assert "name a file" in call(capsys, "export", planted_store, "--format", "npz").line
