@@ -119,13 +119,13 @@ def _own_maps(store: Store) -> list[str]:
 
 def _flattened(store: Store, name: str) -> Feature:
     """Maps as vectors: what speaks for the target, each map in [0, 1]; refused where samples have not one map each."""
-    sample = store.values(paths.MAP_SAMPLE)
+    sample = store.needed(paths.MAP_SAMPLE)
     if not np.array_equal(sample, np.arange(store.n_samples)):
         raise GradtoolsError(
             f"{store.name}: {name} has {len(sample)} maps of {store.n_samples} samples, and a row is a sample's one map: "
             "gradtools saliency --target argmax makes one each, and --feature names another feature"
         )
-    rows = store.rows(paths.maps(name.removeprefix(maps.PREFIX)))
+    rows = store.needed_rows(paths.maps(name.removeprefix(maps.PREFIX)))
 
     def read(start, stop):
         raw = rows.read(start, stop).reshape(-1, *rows.tail)
@@ -139,14 +139,13 @@ def load(store: Store, name: str) -> Feature:
     if maps.is_map(name):
         return _flattened(store, name)
     if name == "probabilities":
-        logits = store.rows(paths.LOGITS)
+        logits = store.needed_rows(paths.LOGITS)
         return Feature(name, logits.shape, lambda start, stop: softmax(logits.read(start, stop)))
     if name == CONTROL:
-        rows, predicted = store.class_rows, store.predicted
-        return Feature(
-            name, (len(predicted), rows.shape[1]), lambda start, stop: rows[predicted[start:stop]]
-        )
-    rows = store.rows(paths.feature(name) if name in imported(store) else _path(name))
+        of_classes, predicted = store.needed(paths.WEIGHT), store.needed(paths.PREDICTED)
+        shape = (len(predicted), of_classes.shape[1])
+        return Feature(name, shape, lambda start, stop: of_classes[predicted[start:stop]])
+    rows = store.needed_rows(paths.feature(name) if name in imported(store) else _path(name))
     return Feature(name, rows.shape, rows.read)
 
 

@@ -46,7 +46,7 @@ def find(
 def found_again(source: Store, keep: np.ndarray, images_dir: str | None = None) -> ImageList:
     """The images of some samples (N,) bool of a store, with their labels and boxes; as for `find`."""
     rows = np.flatnonzero(keep)
-    ids, digests = [source.ids[row] for row in rows], source.values(paths.DIGEST)[keep]
+    ids, digests = [source.ids[row] for row in rows], source.needed(paths.DIGEST)[keep]
     listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
     many = source.values(paths.LABELS)
     return dataclasses.replace(

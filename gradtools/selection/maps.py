@@ -170,7 +170,7 @@ class Maps:
     """
 
     def __init__(self, store: Store, feature: Feature, rows: np.ndarray, reading: Reading):
-        sources = [store.rows(paths.maps(f"{feature.method}@{tap}")) for tap in feature.taps]
+        sources = [store.needed_rows(paths.maps(f"{feature.method}@{tap}")) for tap in feature.taps]
         self.native = max((source.tail for source in sources), key=np.prod)
         self.feature, self.reading, self.size = feature, reading, reading.size or self.native
         self.raw = [_loaded(store, feature, source, np.asarray(rows)) for source in sources]
@@ -222,7 +222,7 @@ def _check(store, feature, part, places):
     """Refuse maps that are no numbers."""
     bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
     if len(bad):
-        name = store.ids[store.values(paths.MAP_SAMPLE)[places[bad[0]]]]
+        name = store.ids[store.needed(paths.MAP_SAMPLE)[places[bad[0]]]]
         raise GradtoolsError(
             f"{store.name}: {feature.name} of {name} holds NaN or infinity: "
             "leave that sample out (--where list=FILE), or make its map again"

@@ -137,7 +137,7 @@ def of_maps(store: Store, rows: np.ndarray, which: str | None = None) -> Found:
     """
     annotated = _Annotated(store)
     labels, notes = _labels(store, rows, annotated, which)
-    sample, partner = store.values(paths.MAP_SAMPLE), store.values(paths.MAP_PARTNER)
+    sample, partner = store.needed(paths.MAP_SAMPLE), store.needed(paths.MAP_PARTNER)
     regions, left_out = [], {"not annotated": 0, "cut away by the crop": 0, "to ignore": 0}
     for row, label in zip(rows.tolist(), labels):
         found = annotated.region(row, int(sample[row]), label)
@@ -201,8 +201,8 @@ def _labels(
             )
         return [[known[normalise(which)]]] * len(rows), []
     stored = store.values(paths.MAP_LABEL)
-    target, sample = store.values(paths.MAP_TARGET)[rows], store.values(paths.MAP_SAMPLE)[rows]
-    partner = store.values(paths.MAP_PARTNER)[rows]
+    target, sample = store.needed(paths.MAP_TARGET)[rows], store.needed(paths.MAP_SAMPLE)[rows]
+    partner = store.needed(paths.MAP_PARTNER)[rows]
     member = store.member
     meets = member is not None and member[sorted(annotated.classes)].any()
     labels: list[list[int] | None] = []
@@ -214,7 +214,8 @@ def _labels(
         elif not meets:
             labels.append(None)
         else:
-            labels.append(np.flatnonzero(member[:, target[place]]).tolist())
+            of_model = store.needed(paths.MEMBER)[:, target[place]]
+            labels.append(np.flatnonzero(of_model).tolist())
     notes = []
     if not meets and any(one is None for one in labels):
         notes.append(
@@ -245,7 +246,7 @@ class _Annotated:
                 "or from a manifest with x0,y0,x1,y1"
             )
         self.counts = store.values(paths.MASK_COUNTS)
-        self.height, self.width = store.values(paths.HEIGHT), store.values(paths.WIDTH)
+        self.height, self.width = store.needed(paths.HEIGHT), store.needed(paths.WIDTH)
         self.classes = {
             int(label)
             for table in (self.boxes, self.masks)

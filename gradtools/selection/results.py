@@ -105,18 +105,12 @@ class Result:
 
     def write(self, sink: Sink) -> None:
         """Write it into an open store."""
+        row = "row" if self.labels is None else "repeat"
+        sink.table(self.path, self.columns, self.title, self.facts, row=row)
         if self.labels is not None:
-            self._write_clustering(sink)
-            return
-        sink.table(self.path, self.columns, self.title, self.facts)
+            sink.put(f"{self.path}/label", self.labels)
         if self.replicates is not None:
             sink.put(f"{self.path}/replicate", self.replicates)
-
-    def _write_clustering(self, sink: Sink) -> None:
-        """Write a table of one row a repeat, the labels, and the replicates of the indices."""
-        sink.table(self.path, self.columns, self.title, self.facts, row="repeat")
-        sink.put(f"{self.path}/label", self.labels)
-        sink.put(f"{self.path}/replicate", self.replicates)
 
 
 def read(

@@ -299,9 +299,9 @@ def group(source: Store, where: Sequence[str], say: Callable[[str], None] = prin
     predicted = (
         source.predicted is not None and source.unit == "image"
     )  # a class is its own prediction, and no pair shares one
-    predictions = (
-        source.predicted[keep].astype(np.int64) if predicted else np.zeros(len(classes), np.int64)
-    )
+    predictions = np.zeros(len(classes), np.int64)
+    if predicted:
+        predictions = source.needed(paths.PREDICTED)[keep].astype(np.int64)
     left_out = int((originals(source) & ~keep).sum())
     return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)
 

@@ -47,7 +47,7 @@ class Tree:
         where = paths.linkage(self.feature)
         facts = self.facts | {"linkage_on": words.LINKAGE_ON[str(self.facts["linkage_on"])]}
         sink.table(where, self.clusters, f"clusters of {self.feature}", facts, row="cluster")
-        sink.put(f"{where}/merges", self.merges, units=self.facts["height"])
+        sink.put(f"{where}/merges", self.merges, units=str(self.facts["height"]))
         sink.put(f"{where}/order", self.order.astype("i4"))
         sink.put(f"{where}/label", self.labels)
 
@@ -57,13 +57,13 @@ def read(source: Store, feature: str) -> Tree:
     where = paths.linkage(feature)
     clusters, facts = source.table(where)
     option = {stored: word for word, stored in words.LINKAGE_ON.items()}
-    labels = source.values(f"{where}/label")
+    labels = source.needed(f"{where}/label")
     return Tree(
         feature,
         list(source.ids),
         np.ones(source.n_samples, dtype=bool),
-        source.values(f"{where}/merges"),
-        source.values(f"{where}/order"),
+        source.needed(f"{where}/merges"),
+        source.needed(f"{where}/order"),
         labels,
         labels,
         clusters,

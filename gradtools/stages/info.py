@@ -14,7 +14,7 @@ def describe(source):
         "created": source.attributes("/").get("created"),
         "samples": source.n_samples,
     }
-    versions = source.values(paths.CHANGED_BY)
+    versions = source.texts(paths.CHANGED_BY)
     if versions is not None and any(versions):
         facts["versions"] = dict(collections.Counter(kind for kind in versions if kind))
     if source.class_names:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gradtools.store import copying, layout, paths, schema
 from gradtools.store.blocks import Block, Stored
@@ -13,6 +14,8 @@ from gradtools.store.writing import Sink, stamp
 
 if TYPE_CHECKING:
     from gradtools.store.growing import Growth
+    from gradtools.store.provenance import Fact
+    from gradtools.store.reading import Store
 
 
 def fill(
@@ -118,23 +121,40 @@ class Pointers(Sink):
     def __init__(self) -> None:
         self.found: dict[str, tuple[str, np.ndarray]] = {}
 
-    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
+    def put(
+        self,
+        path: str,
+        values: ArrayLike,
+        dims: Sequence[str] | None = None,
+        long_name: str = "",
+        units: str = "",
+        attrs: Mapping[str, ArrayLike] | None = None,
+    ) -> None:
         """Keep the values where they are numbers of rows."""
         if path in layout.POINTERS:
-            dims = schema.dataset(path).dims if dims is None else dims
+            dims = schema.known(path).dims if dims is None else dims
             self.found[path] = layout.dimension(path, dims[0]), np.asarray(values)
 
-    def carry(self, store, keep, whole, replacing=()):
+    def carry(
+        self, store: "Store", keep: np.ndarray, whole: bool, replacing: Sequence[str] = ()
+    ) -> list[str]:
         """Copy nothing: what is carried on follows its own pointers."""
         return []
 
-    def attributes(self, path, **values):
+    def attributes(self, path: str, **values: ArrayLike) -> None:
         """Keep nothing."""
 
-    def history(self, stores, step):
+    def history(self, stores: "Iterable[Store]", step: Mapping[str, "Fact"]) -> None:
         """Keep nothing."""
 
-    def table(self, path, columns, long_name, attrs=None, row="row"):
+    def table(
+        self,
+        path: str,
+        columns: Mapping[str, ArrayLike],
+        long_name: str,
+        attrs: Mapping[str, ArrayLike] | None = None,
+        row: str = "row",
+    ) -> None:
         """Keep the columns that are numbers of rows."""
         for name, values in columns.items():
             self.put(f"{path}/{name}", values, [row], long_name)
@@ -147,9 +167,17 @@ class KeptSink(Sink):
         super().__init__(file)
         self.keep = keep
 
-    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
+    def put(
+        self,
+        path: str,
+        values: ArrayLike,
+        dims: Sequence[str] | None = None,
+        long_name: str = "",
+        units: str = "",
+        attrs: Mapping[str, ArrayLike] | None = None,
+    ) -> h5py.Dataset:
         """Write one dataset without the rows that are left out (see `layout.put`)."""
-        axes = schema.dataset(path).dims if dims is None else dims
+        axes = schema.known(path).dims if dims is None else dims
         rows = self.keep.get(layout.dimension(path, axes[0])) if len(axes) else None
         if rows is not None:
             values = (
@@ -162,7 +190,9 @@ class KeptSink(Sink):
             values = copying.renumbered(np.asarray(values), pointed)
         return super().put(path, values, dims, long_name, units, attrs)
 
-    def carry(self, store, keep, whole, replacing=()):
+    def carry(
+        self, store: "Store", keep: np.ndarray, whole: bool, replacing: Sequence[str] = ()
+    ) -> list[str]:
         """Copy what comes from the input, without the samples that are left out (see `Sink.carry`)."""
         kept = keep.copy()
         kept[np.flatnonzero(keep)] = self.keep.get(paths.SAMPLE, True)

@@ -271,7 +271,7 @@ def _check_history(datasets, place):
 
 
 def check_values(
-    values: np.ndarray, entry: schema.Dataset | None, count: int | None, place
+    values: np.ndarray, entry: schema.Dataset | None, count: int | None, place: _Place
 ) -> None:
     """Refuse infinite values, NaN where it is no value, and numbers outside their range.
 

@@ -3,6 +3,8 @@
 A copied dataset's references to its dimension scales dangle, so a copy drops them and attaches the scales anew.
 """
 
+from collections.abc import Collection, Mapping
+
 import h5py
 import numpy as np
 
@@ -11,7 +13,13 @@ from gradtools.store import layout
 COPY_BYTES = 32 << 20
 
 
-def copy(source, target, path, keep=None, left=()):
+def copy(
+    source: h5py.File,
+    target: h5py.File,
+    path: str,
+    keep: Mapping[str, np.ndarray] | None = None,
+    left: Collection[str] = (),
+) -> None:
     """Copy the group or dataset `path` of an open file into another.
 
     Parameters
@@ -33,7 +41,7 @@ def copy(source, target, path, keep=None, left=()):
         copy(source, target, f"{path}/{name}", keep, left)
 
 
-def followed(file, keep):
+def followed(file: h5py.File, keep: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The rows to keep of every dimension: a map, a pair or a box stays where all the samples that it points to do.
 
     Parameters
@@ -55,7 +63,9 @@ def followed(file, keep):
     )
 
 
-def follow(keep, pointers):
+def follow(
+    keep: Mapping[str, np.ndarray], pointers: Mapping[str, tuple[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
     """The same where the numbers of rows are given (see `followed`).
 
     Parameters
@@ -71,7 +81,7 @@ def follow(keep, pointers):
     return keep
 
 
-def renumbered(values, keep):
+def renumbered(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
     """Numbers of rows (n,) as those among the kept ones; -1 stays."""
     return np.where(values < 0, values, (np.cumsum(keep) - 1)[values]).astype(values.dtype)
 

@@ -25,7 +25,7 @@ NOT_RESULTS = {
 }
 
 
-def dataset_digest(dataset, rows=None):
+def dataset_digest(dataset: h5py.Dataset, rows: np.ndarray | None = None) -> str:
     """SHA-256 (hex) of one dataset, or of the rows (N,) bool of it as if it held no others; reads a bounded number of bytes at a time."""
     kind = dataset.dtype.newbyteorder("<") if dataset.dtype.byteorder not in "|<" else dataset.dtype
     shape = dataset.shape if rows is None else (int(rows.sum()), *dataset.shape[1:])
@@ -39,7 +39,7 @@ def dataset_digest(dataset, rows=None):
     return sha.hexdigest()
 
 
-def unit_digests(weights, tap, count):
+def unit_digests(weights: str, tap: str, count: int) -> np.ndarray:
     """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (architecture#what-several-stores-say).
 
     Parameters
@@ -60,7 +60,7 @@ def unit_digests(weights, tap, count):
     return np.frombuffer(b"".join(made), "u1").reshape(count, 32)
 
 
-def digests(file):
+def digests(file: h5py.File) -> dict[str, str]:
     """{path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
     found = {
         path: dataset_digest(dataset)

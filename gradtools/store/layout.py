@@ -1,7 +1,10 @@
 """How datasets, their dimensions and their texts are written; `schema` says which there are."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths, schema
@@ -25,19 +28,19 @@ MACHINERY = (
 )
 
 
-def text(values):
+def text(values: Sequence[str]) -> np.ndarray:
     """Texts as fixed-length UTF-8, bytes that are not UTF-8 kept as they are."""
     encoded = [value.encode("utf-8", "surrogateescape") for value in values]
     length = max((len(item) for item in encoded), default=1) or 1
     return np.array(encoded, dtype=h5py.string_dtype("utf-8", length))
 
 
-def decoded(values):
+def decoded(values: Iterable[bytes]) -> list[str]:
     """Texts of a dataset as `str`, foreign bytes as surrogate escapes."""
     return [value.decode("utf-8", "surrogateescape") for value in values]
 
 
-def chunk_shape(row_shape, itemsize, block):
+def chunk_shape(row_shape: Sequence[int], itemsize: int, block: int) -> tuple[int, ...]:
     """Chunk of a row dataset: its length divides `block`, its bytes stay under CHUNK_BYTES."""
     tail = list(row_shape)
     for axis in range(len(tail)):
@@ -52,7 +55,7 @@ def chunk_shape(row_shape, itemsize, block):
     return (rows, *tail)
 
 
-def whole_chunk(values):
+def whole_chunk(values: np.ndarray) -> tuple[int, ...]:
     """Chunk of a dataset that is written at once: as many rows as CHUNK_BYTES hold."""
     _, *tail = chunk_shape(values.shape[1:], values.dtype.itemsize, 1)
     return (
@@ -61,7 +64,7 @@ def whole_chunk(values):
     )
 
 
-def scale(file, path, length):
+def scale(file: h5py.File, path: str, length: int) -> h5py.Dataset:
     """Make the dimension scale `path`, or check that the one there has `length` entries."""
     if path in file:
         if file[path].shape != (length,):
@@ -79,7 +82,7 @@ def dimension(path: str, name: str) -> str:
     return name if name.startswith("/") else f"{path.rsplit('/', 1)[0]}/{name}"
 
 
-def attach(file, dataset, dims):
+def attach(file: h5py.File, dataset: h5py.Dataset, dims: Sequence[str]) -> None:
     """Attach the scales `dims` (paths, one a dimension) to a dataset."""
     for axis, path in enumerate(dims):
         try:
@@ -91,7 +94,12 @@ def attach(file, dataset, dims):
             ) from error
 
 
-def label(dataset, long_name, units="", attrs=None):
+def label(
+    dataset: h5py.Dataset,
+    long_name: str,
+    units: str = "",
+    attrs: Mapping[str, ArrayLike] | None = None,
+) -> None:
     """Write what a reader of the file wants to know of a dataset."""
     dataset.attrs["long_name"] = long_name
     if units:
@@ -100,7 +108,15 @@ def label(dataset, long_name, units="", attrs=None):
         dataset.attrs[key] = value
 
 
-def put(file, path, values, dims=None, long_name="", units="", attrs=None):
+def put(
+    file: h5py.File,
+    path: str,
+    values: ArrayLike,
+    dims: Sequence[str] | None = None,
+    long_name: str = "",
+    units: str = "",
+    attrs: Mapping[str, ArrayLike] | None = None,
+) -> h5py.Dataset:
     """Write one whole dataset with its dimensions.
 
     Parameters
@@ -109,38 +125,39 @@ def put(file, path, values, dims=None, long_name="", units="", attrs=None):
     dims : sequence of str, optional
         One name a dimension (see `dimension`); missing scales are made. By default, as text and units, the schema's.
     """
-    entry = schema.dataset(path if path.startswith("/") else "/" + path)
-    if dims is None:
-        dims, units = entry.dims, units or entry.units
-    long_name = long_name or entry.text
-    values = (
+    if dims is None or not long_name:
+        entry = schema.known(path if path.startswith("/") else "/" + path)
+        if dims is None:
+            dims, units = entry.dims, units or entry.units
+        long_name = long_name or entry.text
+    data = (
         text(values)
         if isinstance(values, (list, tuple)) and (not values or isinstance(values[0], str))
         else np.asarray(values)
     )
-    if values.dtype == bool:
-        values = values.astype("u1")
+    if data.dtype == bool:
+        data = data.astype("u1")
     path = path if path.startswith("/") else "/" + path
     if path in file:
         drop(file, path)
     scales = [dimension(path, name) for name in dims]
-    for length, name in zip(values.shape, scales):
+    for length, name in zip(data.shape, scales):
         scale(file, name, length)
-    options = {}
-    if values.size:
-        chunks = whole_chunk(values) if values.ndim else None
-        options = {"chunks": chunks, "fletcher32": True} if values.ndim else {}
-        if values.dtype.kind == "S":
+    options: dict[str, tuple[int, ...] | bool | str] = {}
+    if data.size:
+        if data.ndim:
+            options = {"chunks": whole_chunk(data), "fletcher32": True}
+        if data.dtype.kind == "S":
             options |= {"shuffle": True, "compression": "gzip"}
-    dataset = file.create_dataset(path, data=values, **options)
+    dataset = file.create_dataset(path, data=data, **options)
     label(dataset, long_name, units, attrs)
-    if values.dtype.kind == "S" and _is_utf8(values):
+    if data.dtype.kind == "S" and _is_utf8(data):
         dataset.attrs[ENCODING] = "utf-8"  # xarray gives texts then, not bytes
     attach(file, dataset, scales)
     return dataset
 
 
-def _is_utf8(values):
+def _is_utf8(values: np.ndarray) -> bool:
     """Return True if all texts can be decoded."""
     try:
         values.astype(f"S{values.dtype.itemsize}").tobytes().decode("utf-8")
@@ -149,7 +166,7 @@ def _is_utf8(values):
     return True
 
 
-def drop(file, path):
+def drop(file: h5py.File, path: str) -> None:
     """Delete a dataset; its scales forget it first, or readers would follow them to nothing."""
     dataset = file[path]
     for axis, name in enumerate(scales_of(dataset)):
@@ -158,12 +175,12 @@ def drop(file, path):
     del file[path]
 
 
-def scales_of(dataset):
+def scales_of(dataset: h5py.Dataset) -> list[str]:
     """Paths of a dataset's dimension scales, one a dimension ('' where there is none)."""
     return [dim[0].name if len(dim) else "" for dim in dataset.dims]
 
 
-def is_scale(dataset):
+def is_scale(dataset: h5py.Dataset) -> bool:
     """Whether a dataset is a dimension scale."""
     return h5py.h5ds.is_scale(dataset.id)
 
@@ -193,8 +210,8 @@ def name_samples(file: h5py.File) -> None:
             group.attrs["coordinates"] = "id"
 
 
-def datasets(group):
-    """(path, dataset) of everything below a group, scales and names of samples left out, in order of name."""
+def datasets(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield (path, dataset) of everything below a group, scales and names of samples left out, in order of name."""
     for name in sorted(group):
         item = group[name]
         if isinstance(item, h5py.Group):
@@ -203,7 +220,7 @@ def datasets(group):
             yield item.name, item
 
 
-def groups(group):
+def groups(group: h5py.Group) -> Iterator[h5py.Group]:
     """Every group below a group, itself included, in order of name."""
     yield group
     for name in sorted(group):
@@ -211,7 +228,7 @@ def groups(group):
             yield from groups(group[name])
 
 
-def blocks(dataset, most=READ_BYTES):
+def blocks(dataset: h5py.Dataset, most: int = READ_BYTES) -> Iterator[np.ndarray]:
     """Yield the values of a dataset in pieces of whole rows and of a bounded number of bytes."""
     if dataset.shape == ():
         yield np.asarray(dataset[()])
@@ -221,12 +238,12 @@ def blocks(dataset, most=READ_BYTES):
         yield dataset[start : start + step]
 
 
-def own_attributes(item):
+def own_attributes(item: h5py.HLObject) -> dict:
     """The attributes that are ours, not HDF5's dimension machinery, as stored."""
     return {key: value for key, value in item.attrs.items() if key not in MACHINERY}
 
 
-def plain_attributes(item):
+def plain_attributes(item: h5py.HLObject) -> dict:
     """The same with texts as `str` and numbers as Python's own."""
     return {key: _plain(value) for key, value in own_attributes(item).items()}
 

@@ -168,13 +168,13 @@ def localization(kind: str) -> str:
     return f"{LOCALIZATION}/{kind}"
 
 
-def faithfulness(kind, fill=None, name=None):
+def faithfulness(kind: str, fill: str | None = None, name: str | None = None) -> str:
     """Group of the scores of images times one kind of map, of one fill, or a dataset of it."""
     parts = [part for part in (fill, name) if part]
     return "/".join([f"{FAITHFULNESS}/{kind}", *parts])
 
 
-def sanity(kind, measure):
+def sanity(kind: str, measure: str) -> str:
     """Dataset of how alike maps of random networks and the trained one's are, by one measure."""
     return f"{SANITY}/{kind}/{measure}"
 

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+from collections.abc import Iterator
 
 import h5py
 import numpy as np
@@ -14,7 +15,7 @@ from gradtools.store.writing import part_of
 
 
 @contextlib.contextmanager
-def read(path):
+def read(path: str) -> Iterator["Store"]:
     """Open a store read-only; '-' is standard input. Yields a `Store`."""
     with contextlib.ExitStack() as stack:
         name = path
@@ -28,7 +29,7 @@ def read(path):
         yield Store(file, name)
 
 
-def is_store(path):
+def is_store(path: str) -> bool:
     """Whether a path is an HDF5 file, or '-' (bool)."""
     return path == "-" or (os.path.isfile(path) and h5py.is_hdf5(path))
 
@@ -99,7 +100,7 @@ class Facts(dict):
 class Store:
     """An open store. Row data are read on demand; what belongs to the samples is read once and kept."""
 
-    def __init__(self, file, name):
+    def __init__(self, file: h5py.File, name: str):
         self.file, self.name = file, name
 
     def _read(self, path):
@@ -118,52 +119,52 @@ class Store:
         return values
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """What the store was made to hold (str)."""
         return self.attributes("/")["kind"]
 
     @property
-    def uuid(self):
+    def uuid(self) -> str:
         """The file's own number (str)."""
         return self.attributes("/")["uuid"]
 
     @functools.cached_property
-    def n_samples(self):
+    def n_samples(self) -> int:
         """Number of samples (int)."""
         return len(self.labels)
 
     @functools.cached_property
-    def unit(self):
+    def unit(self) -> str:
         """What a sample is (str): image, class or channel."""
         return self.attributes(paths.SAMPLES).get("unit", "image")
 
     @functools.cached_property
-    def ids(self):
+    def ids(self) -> list[str]:
         """Sample ids (list of str): paths below the root."""
         return layout.decoded(self._needed(paths.ID))
 
     @functools.cached_property
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """Data class of each sample, i32 (N,); -1 where there is none."""
         return self._needed(paths.LABEL)
 
     @functools.cached_property
-    def class_names(self):
+    def class_names(self) -> list[str]:
         """Names of the data's classes (list of str)."""
         return layout.decoded(self._read(paths.CLASS_NAME)) if paths.CLASS_NAME in self.file else []
 
     @functools.cached_property
-    def member(self):
+    def member(self) -> np.ndarray | None:
         """Which of the model's classes belong to each data class, u8 (G, K), or None."""
         return self._read(paths.MEMBER)
 
     @functools.cached_property
-    def model(self):
+    def model(self) -> Facts:
         """Attributes of the model (dict)."""
         return self.attributes(paths.MODEL)
 
     @functools.cached_property
-    def model_class_names(self):
+    def model_class_names(self) -> list[str]:
         """Names of the model's classes (list of str), empty where unknown."""
         return (
             layout.decoded(self._read(paths.MODEL_CLASS_NAME))
@@ -172,44 +173,57 @@ class Store:
         )
 
     @functools.cached_property
-    def class_rows(self):
+    def class_rows(self) -> np.ndarray | None:
         """The last layer's rows, f32 (K, D), or None."""
         return self._read(paths.WEIGHT)
 
     @functools.cached_property
-    def predicted(self):
+    def predicted(self) -> np.ndarray | None:
         """Argmax class of each sample, i32 (N,), or None for a network without classes."""
         return self._read(paths.PREDICTED)
 
     @functools.cached_property
-    def target(self):
+    def target(self) -> np.ndarray | None:
         """Target class of each sample, i32 (N,), or None."""
         return self._read(paths.TARGET)
 
     @functools.cached_property
-    def taps(self):
+    def taps(self) -> list[str]:
         """Names of the taps (list of str) in order of execution."""
         return json.loads(self.attributes(paths.TAPS).get("order", "[]"))
 
     @functools.cached_property
-    def maps(self):
+    def maps(self) -> list[str]:
         """Names of the maps (list of str), `method@tap`, in the order in which they were made."""
         return json.loads(self.attributes(paths.MAPS).get("order", "[]"))
 
-    def attributes(self, path):
+    def attributes(self, path: str) -> Facts:
         """Attributes of a group (dict, texts as str), empty where it is missing."""
         found = layout.plain_attributes(self.file[path]) if path in self.file else {}
         return Facts(found, self.name, path)
 
-    def history_lines(self):
+    def history_lines(self) -> list[str]:
         """The steps that made this store (list of str, JSON)."""
-        return self.values(paths.HISTORY) or []
+        return self.texts(paths.HISTORY) or []
 
-    def rows(self, path):
+    def needed_rows(self, path: str) -> "Rows":
+        """Return a row dataset that a store of this kind has.
+
+        Raises
+        ------
+        GradtoolsError
+            If it is missing.
+        """
+        rows = self.rows(path)
+        if rows is None:
+            raise GradtoolsError(f"{self.name} has no {path}: it is damaged, make it again")
+        return rows
+
+    def rows(self, path: str) -> "Rows | None":
         """A row dataset of the store as `Rows`, or None where it is missing."""
         return Rows(self, path) if path in self.file else None
 
-    def tree(self, path):
+    def tree(self, path: str) -> list[str]:
         """Names directly below a group (list of str), empty where it is missing."""
         return (
             sorted(
@@ -219,12 +233,34 @@ class Store:
             else []
         )
 
-    def values(self, path):
-        """A small dataset whole; texts as a list of str; None where it is missing."""
+    def values(self, path: str) -> np.ndarray | None:
+        """Return a small dataset of numbers whole, None where it is missing; `texts` reads texts."""
         values = self._read(path)
-        return layout.decoded(values) if values is not None and values.dtype.kind == "S" else values
+        if values is not None and values.dtype.kind == "S":
+            raise TypeError(f"{path} holds texts")
+        return values
 
-    def table(self, path):
+    def needed(self, path: str) -> np.ndarray:
+        """Return a small dataset of numbers that a store of this kind has.
+
+        Raises
+        ------
+        GradtoolsError
+            If it is missing.
+        """
+        return self._needed(path)
+
+    def texts(self, path: str) -> list[str] | None:
+        """Return a small dataset of texts whole, None where it is missing."""
+        values = self._read(path)
+        return None if values is None else layout.decoded(values)
+
+    def _column(self, path: str) -> np.ndarray | list[str]:
+        """Return a column of a table."""
+        values = self._needed(path)
+        return layout.decoded(values) if values.dtype.kind == "S" else values
+
+    def table(self, path: str) -> tuple[Facts, Facts]:
         """A table as a dict of columns, and its attributes."""
         if path not in self.file:
             raise GradtoolsError(f"{self.name} has no table {path}: it is damaged, make it again")
@@ -238,7 +274,7 @@ class Store:
             and not layout.is_scale(group[name])
             and layout.scales_of(group[name]) == [rows]
         ]
-        columns = {name: self.values(f"{path}/{name}") for name in names}
+        columns = {name: self._column(f"{path}/{name}") for name in names}
         return Facts(columns, self.name, path), facts
 
     def digests(self) -> dict[str, str]:
@@ -254,7 +290,7 @@ class Store:
             Names the first dataset that cannot be read, or is not what was written.
         """
         recorded = dict(
-            zip(*(self.values(f"{paths.DIGESTS}/{key}") or () for key in ("path", "sha256")))
+            zip(*(self.texts(f"{paths.DIGESTS}/{key}") or () for key in ("path", "sha256")))
         )
         for path, dataset in layout.datasets(self.file):
             with checks.damage(self.name, path):
@@ -268,21 +304,21 @@ class Store:
                     f"{self.name}: {checks.printable(path)} is not what was written: its SHA-256 differs, make the store again"
                 )
 
-    def datasets(self):
+    def datasets(self) -> Iterator[tuple[str, tuple[int, ...], np.dtype, int, str]]:
         """Yield (path, shape, dtype, stored bytes, long_name) of every dataset."""
         for path, dataset in layout.datasets(self.file):
             about = str(layout.plain_attributes(dataset).get("long_name", ""))
             yield path, dataset.shape, dataset.dtype, dataset.id.get_storage_size(), about
 
     @functools.cached_property
-    def sample_digest(self):
+    def sample_digest(self) -> str:
         """SHA-256 (hex) over the samples' own digests, in order: what makes two stores speak of the same images, with versions or without."""
         known = next((path for path in (paths.DIGEST, paths.ID) if path in self.file), None)
         original = self._read(paths.ORIGINAL)
         rows = None if original is None else original < 0
         return hashing.dataset_digest(self.file[known], rows) if known else ""
 
-    def subject(self):
+    def subject(self) -> tuple[str, str]:
         """(samples, model) digests: stores with equal ones are tables of the same subject."""
         return self.sample_digest, self.model.get("weights_sha256", "")
 

@@ -747,6 +747,20 @@ def dataset(path: str) -> Dataset | None:
     return _match(DATASETS_BY_DEPTH, path)
 
 
+def known(path: str) -> Dataset:
+    """Return what the dataset at `path` should be.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such path.
+    """
+    entry = dataset(path)
+    if entry is None:
+        raise ValueError(f"{path} is not a dataset of the schema")
+    return entry
+
+
 @functools.cache
 def group(path: str) -> Group | None:
     """Return what the group at `path` should be, or None where the table has no such path."""

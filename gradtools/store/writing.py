@@ -6,15 +6,22 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import h5py
+import numpy as np
+from numpy.typing import ArrayLike
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import folders, hashing, layout, paths, pipes, schema, seal
 from gradtools.store.copying import copy, followed
 from gradtools.store.disk import disk_errors, is_held
+
+if TYPE_CHECKING:
+    from gradtools.store.provenance import Fact
+    from gradtools.store.reading import Store
 
 RESULTS = tuple(
     path.strip("/")
@@ -36,7 +43,7 @@ RESULTS = tuple(
 LONGEST_NAME = 249  # bytes, so that a dot before and .part behind them fit
 
 
-def check_output(output, force=False, inputs=()):
+def check_output(output: str, force: bool = False, inputs: "Iterable[Store]" = ()) -> None:
     """Refuse early what could not be written in the end.
 
     Parameters
@@ -77,7 +84,9 @@ def check_output(output, force=False, inputs=()):
         )
 
 
-def check_files(outputs, inputs=(), force=False):
+def check_files(
+    outputs: Mapping[str, str], inputs: Iterable[str] = (), force: bool = False
+) -> None:
     """Refuse early a file that a command would write over an input, over another output, or without --force over any.
 
     Parameters
@@ -89,7 +98,7 @@ def check_files(outputs, inputs=(), force=False):
     force : bool
         Whether existing files may be replaced.
     """
-    seen = {}
+    seen: dict[str, str] = {}
     for option, path in outputs.items():
         if not path or path.endswith(os.sep):
             raise UsageError(
@@ -164,7 +173,9 @@ def whole_file(path: str, option: str = "-o") -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def create(output, kind, *, force=False, source="", root=""):
+def create(
+    output: str, kind: str, *, force: bool = False, source: str = "", root: str = ""
+) -> Iterator["Sink"]:
     """Write a store in one go; yields a `Sink`. A signal waits until the file has its name or is gone.
 
     Parameters
@@ -198,7 +209,7 @@ def create(output, kind, *, force=False, source="", root=""):
         check()
 
 
-def part_of(output):
+def part_of(output: str) -> str:
     """The name that an output has until it is whole; a link's is beside the file it points to."""
     folder, name = os.path.split(os.path.realpath(output))
     if len(os.fsencode(name)) > LONGEST_NAME:
@@ -223,7 +234,7 @@ def _refuse_unfinished(path):
                     raise
 
 
-def stamp(file, kind, source, root):
+def stamp(file: h5py.File, kind: str, source: str, root: str) -> None:
     """The root's attributes: what the file is and where its samples were."""
     if kind not in schema.KINDS:
         raise ValueError(f"{kind} is not a kind of store: schema.KINDS has them")
@@ -238,7 +249,7 @@ def stamp(file, kind, source, root):
     )
 
 
-def publish(part, output, mark=lambda: None):
+def publish(part: str, output: str, mark: Callable[[], None] = lambda: None) -> None:
     """Sync a finished file and give it its name; the final path is never opened for writing.
 
     Parameters
@@ -256,14 +267,24 @@ def publish(part, output, mark=lambda: None):
 class Sink:
     """A store being written; wraps the open file so that other modules never name a path in it by hand."""
 
-    def __init__(self, file):
+    def __init__(self, file: h5py.File):
         self.file = file
 
-    def put(self, path, values, dims=None, long_name="", units="", attrs=None):
+    def put(
+        self,
+        path: str,
+        values: ArrayLike,
+        dims: Sequence[str] | None = None,
+        long_name: str = "",
+        units: str = "",
+        attrs: Mapping[str, ArrayLike] | None = None,
+    ) -> h5py.Dataset:
         """Write one dataset; dimensions, text and units are the schema's unless given (see `layout.put`)."""
         return layout.put(self.file, path, values, dims, long_name, units, attrs)
 
-    def carry(self, store, keep, whole, replacing=()):
+    def carry(
+        self, store: "Store", keep: np.ndarray, whole: bool, replacing: Sequence[str] = ()
+    ) -> list[str]:
         """Copy what an output always has of its input, or everything.
 
         Samples, classes, what the network answered and the attributes of model and taps are always there.
@@ -305,7 +326,7 @@ class Sink:
             self.file.attrs[key] = store.file.attrs[key]
         return behind
 
-    def attributes(self, path, **values):
+    def attributes(self, path: str, **values: ArrayLike) -> None:
         """Set attributes of a group, made where it is missing."""
         group = self.file.require_group(path)
         for key, value in values.items():
@@ -313,7 +334,7 @@ class Sink:
                 value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
             )
 
-    def history(self, stores, step):
+    def history(self, stores: "Iterable[Store]", step: Mapping[str, "Fact"]) -> None:
         """Write the steps of the inputs, each once, and this one."""
         lines = list(dict.fromkeys(line for store in stores for line in store.history_lines()))
         if paths.HISTORY in self.file:
@@ -321,7 +342,14 @@ class Sink:
             del self.file[paths.STEP]
         self.put(paths.HISTORY, lines + [json.dumps(step, ensure_ascii=True)])
 
-    def table(self, path, columns, long_name, attrs=None, row="row"):
+    def table(
+        self,
+        path: str,
+        columns: Mapping[str, ArrayLike],
+        long_name: str,
+        attrs: Mapping[str, ArrayLike] | None = None,
+        row: str = "row",
+    ) -> None:
         """Write a table: a dataset a column.
 
         Parameters

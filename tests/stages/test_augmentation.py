@@ -72,10 +72,10 @@ def stores(folder, model, tmp_path_factory):
 
 def test_versions_are_samples_that_know_their_image(stores, folder, model):
     with store.read(stores[0]) as source:
-        original, kind, strength, number = (
-            source.values(f"/samples/{name}")
-            for name in ("original", "augmentation", "strength", "version")
+        original, strength, number = (
+            source.values(f"/samples/{name}") for name in ("original", "strength", "version")
         )
+        kind = source.texts("/samples/augmentation")
         ids, labels, digests, logits = (
             source.ids,
             source.labels,
@@ -214,7 +214,7 @@ def looped(source, feature):
         source.values("/samples/original"),
         source.labels,
     )
-    kinds, predicted = np.array(source.values("/samples/augmentation")), source.predicted
+    kinds, predicted = np.array(source.texts("/samples/augmentation")), source.predicted
 
     def cosine(i, j):
         return rows[i] @ rows[j] / np.sqrt((rows[i] @ rows[i]) * (rows[j] @ rows[j]))

@@ -221,7 +221,7 @@ def frames(store, used, images_dir=None, rules=None):
         An image is not there, or the preprocessing is one that only the model's code knows.
     """
     rules = rules or regions.preprocessing(store)
-    ids, digests = [store.ids[row] for row in used], store.values(paths.DIGEST)[used]
+    ids, digests = [store.ids[row] for row in used], store.needed(paths.DIGEST)[used]
     listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
     place = {row: index for index, row in enumerate(used)}
 

@@ -87,7 +87,7 @@ def _passed(source, tap, used, channels, model, images_dir):
     listed = images.find(
         source.attributes("/")["root"],
         [source.ids[row] for row in used],
-        source.values(paths.DIGEST)[used],
+        source.needed(paths.DIGEST)[used],
         images_dir,
     )
     found, chosen = [], None

@@ -87,7 +87,7 @@ def _rows(source, keep):
     names = [
         kinds_of.name(kind, strength) if kind else ""
         for kind, strength in zip(
-            source.values(paths.CHANGED_BY), source.values(paths.STRENGTH).tolist()
+            source.texts(paths.CHANGED_BY), source.values(paths.STRENGTH).tolist()
         )
     ]
     names, mine = np.array(names), (original >= 0) & keep[original]

@@ -136,7 +136,7 @@ def tell_maps(sink, source, groups):
     if source.values(paths.MAP_TARGET) is not None:
         sink.put(
             paths.MAP_TARGET,
-            source.values(paths.MAP_TARGET)[kept],
+            source.needed(paths.MAP_TARGET)[kept],
             long_name="class that the score is about, -1 none",
         )
     about = source.attributes(paths.MAPS)
