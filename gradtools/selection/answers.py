@@ -51,7 +51,8 @@ class Answers:
     def name_of_predicted(self, row: int) -> str:
         """Return what the network called an image: a data class where its class belongs to exactly one."""
         index = int(self.predicted[row])
-        owners = np.flatnonzero(self.member[:, index]) if index < self.member.shape[1] else []
+        known = index < self.member.shape[1]
+        owners = np.flatnonzero(self.member[:, index]).tolist() if known else []
         if len(owners) == 1:
             return self.data_names[owners[0]]
         return self.model_names[index] if index < len(self.model_names) else f"class {index}"
@@ -81,13 +82,11 @@ def read(source: Store) -> Answers | None:
     )
     if "logits" not in features.names(source):
         return answers
-    return dataclasses.replace(answers, **_of_logits(features.load(source, "logits"), own, answers))
+    return _of_logits(features.load(source, "logits"), own, answers)
 
 
-def _of_logits(
-    logits: features.Feature, own: np.ndarray, answers: Answers
-) -> dict[str, np.ndarray]:
-    """Return what only logits say, read a block at a time."""
+def _of_logits(logits: features.Feature, own: np.ndarray, answers: Answers) -> Answers:
+    """Return the answers with what only logits say, read a block at a time."""
     n = len(answers.label)
     of_label, of_predicted = np.full(n, np.nan), np.empty(n)
     among = np.full(n, -1, "i1")
@@ -101,4 +100,6 @@ def _of_logits(
         best = np.where(owned, values[known], -np.inf).max(axis=1, initial=-np.inf)
         among[rows[known]] = (values[known] > best[:, None]).sum(axis=1) < BEST
         of_label[rows[known]] = (probability[known] * owned).sum(axis=1)
-    return {"right_of_five": among, "of_label": of_label, "of_predicted": of_predicted}
+    return dataclasses.replace(
+        answers, right_of_five=among, of_label=of_label, of_predicted=of_predicted
+    )

@@ -39,7 +39,7 @@ def count(answers: Answers) -> Confusion:
     Confusion
         An answer that is right counts for its label, also where it is one of several classes of that label.
     """
-    rows = np.flatnonzero(answers.known)
+    rows = np.flatnonzero(answers.known).tolist()
     pairs = Counter(
         (
             answers.name_of_label(row),

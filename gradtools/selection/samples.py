@@ -191,7 +191,7 @@ def select_maps(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
     keep the other maps of its image. Of `--target ranks` only the maps of the first class are taken.
     """
     others = [condition for condition in conditions if not _is_smallest(condition)]
-    sample, partner = store.values(paths.MAP_SAMPLE), store.values(paths.MAP_PARTNER)
+    sample, partner = store.needed(paths.MAP_SAMPLE), store.needed(paths.MAP_PARTNER)
     pairs = bool(len(partner) and partner[0] >= 0)
     keep = select(store, conditions if pairs else others)
     rows = np.flatnonzero(keep[sample] & ((partner < 0) | keep[partner]))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradtools.selection import confusion
+from gradtools.selection.answers import Answers
 from gradtools.selection.subjects import Subject
 from gradtools.tables import summary
 from gradtools.tables.model import Cell, Table
@@ -25,22 +26,24 @@ def build(subjects: list[Subject], per_image: bool = False) -> Iterator[Table]:
     per_image : bool
         List every error; else the surest of them.
     """
-    shown = [s for s in subjects if s.answers is not None and s.answers.known.any()]
+    shown = [
+        (s.name, s.answers) for s in subjects if s.answers is not None and s.answers.known.any()
+    ]
     if not shown:
         return
     yield _by_class(shown)
-    for subject in shown:
-        counted = confusion.count(subject.answers)
+    for model, answers in shown:
+        counted = confusion.count(answers)
         if len(counted.labels) <= SQUARE and len(counted.answers) <= SQUARE:
-            yield _counts(subject.name, counted)
+            yield _counts(model, counted)
         else:
-            yield _confusions(subject.name, counted)
+            yield _confusions(model, counted)
     yield _errors(shown, per_image)
 
 
-def _by_class(subjects: list[Subject]) -> Table:
+def _by_class(answered: list[tuple[str, Answers]]) -> Table:
     """A row a class, a column a model, all classes last."""
-    counted = {subject.name: confusion.count(subject.answers) for subject in subjects}
+    counted = {model: confusion.count(answers) for model, answers in answered}
     names = list(dict.fromkeys(name for one in counted.values() for name in one.labels))
     rows: list[dict] = []
     for name in names:
@@ -52,7 +55,7 @@ def _by_class(subjects: list[Subject]) -> Table:
                 total = int(one.counts[at].sum())
                 row[model] = Cell(100 * float(one.right[at]) / total, n=total, digits=1)
         rows.append(row)
-    whole = {s.name: summary.accuracy(s.answers, "right") for s in subjects}
+    whole = {model: summary.accuracy(answers, "right") for model, answers in answered}
     rows.append({"class": words.ALL_CLASSES, **whole})
     columns = ["class", *counted]
     return Table(
@@ -89,15 +92,14 @@ def _confusions(model: str, counted: confusion.Confusion) -> Table:
     return Table("confusion", title, [*heads, "images"], rows, notes, heads=heads)
 
 
-def _errors(subjects: list[Subject], per_image: bool) -> Table:
+def _errors(answered: list[tuple[str, Answers]], per_image: bool) -> Table:
     """The wrong answers, the surest first."""
     rows: list[dict] = []
-    for subject in subjects:
-        answers = subject.answers
+    for model, answers in answered:
         for row in confusion.errors(answers):
             rows.append(
                 {
-                    "model": subject.name,
+                    "model": model,
                     "image": answers.ids[row],
                     "label": answers.name_of_label(row),
                     "answer": answers.name_of_predicted(row),

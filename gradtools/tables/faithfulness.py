@@ -1,5 +1,6 @@
 """Tables of faithfulness: what the score loses when an image is multiplied by its map, beside masks that know nothing of it."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.math.pairs.intervals import interval_of
@@ -163,7 +164,8 @@ def _differences(fill: str, models: list[tuple[str, list[Result]]]) -> Iterator[
     )
     for table in made:
         for model, kinds in by_kind:
-            table.rows.extend(_from_equal_mass(model, kinds, table.columns))
+            rows = (*table.rows, *_from_equal_mass(model, kinds, table.columns))
+            table = dataclasses.replace(table, rows=rows)
         yield table
 
 

@@ -1,7 +1,7 @@
 """What tables are made of: cells with what they rest on, and tables of them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtools.tables.wording import (
@@ -59,6 +59,11 @@ class Cell:
         if self.value is None:
             object.__setattr__(self, "note", self.why or self.note or NOT_DEFINED)
 
+    @property
+    def number(self) -> float | None:
+        """Return the value where it is a number."""
+        return None if isinstance(self.value, str) else self.value
+
     def __str__(self) -> str:
         if self.value is None:
             return "-"
@@ -111,7 +116,7 @@ class Table:
     id: str
     title: str
     columns: list[str]
-    rows: list[dict[str, Entry]]
+    rows: Sequence[Mapping[str, Entry]]
     notes: tuple[str, ...] = ()
     better: str = ""
     heads: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from gradtools.math.spaces import rsa
 from gradtools.selection.comparisons import Statistic
 from gradtools.stages.compare.spaces import Relations
 
+NO_TREE = np.empty((0, 4))  # of a taxonomy
 # Samples up to which half samples are as many as of k-means; beyond, a tree takes longer than the sentence about it is worth.
 MANY_ROWS = 500
 
@@ -144,7 +145,7 @@ def heights(relations: Relations, tree: np.ndarray, rows: np.ndarray | None = No
     from scipy.cluster.hierarchy import cophenet
     from scipy.spatial.distance import squareform
 
-    if not relations.taxonomy:
+    if not relations.taxonomy or relations.matrix is None:
         return squareform(cophenet(tree))
     rows = np.arange(relations.n) if rows is None else rows
     return rsa.off_diagonal(-relations.matrix[np.ix_(rows, rows)])
@@ -170,7 +171,7 @@ def of_heights(
     for place, half in enumerate(halves):
         rows = np.flatnonzero(half)
         drawn = [
-            heights(side, () if trees_of.taxonomy else trees_of.of_halves[place], rows)
+            heights(side, NO_TREE if trees_of.taxonomy else trees_of.of_halves[place], rows)
             for side, trees_of in zip(spaces, grown)
         ]
         replicates[place] = _correlation(drawn)
@@ -186,5 +187,6 @@ def of_heights(
 
 def _correlation(matrices: list[np.ndarray]) -> float:
     """Pearson's of the pairs of two (n, n) matrices."""
-    sums = rsa.row_sums([tuple(matrix.copy() for matrix in matrices)], len(matrices[0]))
+    first, second = (matrix.copy() for matrix in matrices)
+    sums = rsa.row_sums([(first, second)], len(first))
     return float(rsa.pearson(sums))

@@ -114,7 +114,7 @@ def make_plan(
         )
     kinds = stored.kinds(source, options.feature, options.layers, options.fuse)
     rows = samples.select_maps(source, where)
-    sample, partner = source.values(paths.MAP_SAMPLE), source.values(paths.MAP_PARTNER)
+    sample, partner = source.needed(paths.MAP_SAMPLE), source.needed(paths.MAP_PARTNER)
     keep = np.isin(np.arange(source.n_samples), [*sample[rows], *partner[rows]])
     listed = store_images.found_again(source, keep, images_dir)
     if options.both and (partner[rows] < 0).any():
@@ -142,7 +142,7 @@ def make_plan(
 
 def _members(source: Store, rows: np.ndarray, job: passes.Job) -> np.ndarray | None:
     """Return the model classes that each map's score is of, (M, K) bool; None of pairs."""
-    if job.target is None or (source.values(paths.MAP_PARTNER)[rows] >= 0).all():
+    if job.target is None or (source.needed(paths.MAP_PARTNER)[rows] >= 0).all():
         return None
     if str(source.attributes(paths.MAPS).get("target", "")).startswith("diff:"):
         raise UsageError(
@@ -150,11 +150,11 @@ def _members(source: Store, rows: np.ndarray, job: passes.Job) -> np.ndarray | N
             "make maps of argmax, label, labels or a class"
         )
     members = np.zeros((len(rows), job.width), bool)
-    members[np.arange(len(rows)), source.values(paths.MAP_TARGET)[rows]] = True
+    members[np.arange(len(rows)), source.needed(paths.MAP_TARGET)[rows]] = True
     labels = source.values(paths.MAP_LABEL)
     if labels is not None:
         known = labels[rows] >= 0
-        members[known] = source.member[labels[rows][known]] != 0
+        members[known] = source.needed(paths.MEMBER)[labels[rows][known]] != 0
     return members
 
 

@@ -75,7 +75,7 @@ def _read(
     rows: Iterator[tuple[int, tuple[int, int] | None]],
 ) -> Iterator[np.ndarray]:
     """Yield read maps of rows, each at a size, None for the largest tap's own; one at a time."""
-    parts = [source.rows(paths.maps(f"{feature.method}@{tap}")) for tap in feature.taps]
+    parts = [source.needed_rows(paths.maps(f"{feature.method}@{tap}")) for tap in feature.taps]
     for row, size in rows:
         raw = [part.read(row, row + 1).reshape(1, *part.tail) for part in parts]
         yield read_maps(raw, size, fuse=fuse)[0][0]
@@ -161,7 +161,7 @@ def _companions(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the rows of the maps, and (M, k) rows of the maps that each is held against, -1 none."""
     rows = np.array([region.row for region in chosen])
-    sample = source.values(paths.MAP_SAMPLE)
+    sample = source.needed(paths.MAP_SAMPLE)
     drawn = faithfulness.others(sample[rows], seed)
     found = {"other_image": np.where(drawn < 0, -1, rows[drawn])[:, None]}
     target = str(source.attributes(paths.MAPS).get("target", ""))

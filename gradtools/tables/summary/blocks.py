@@ -1,7 +1,7 @@
 """What a summary is made of: blocks of headline statistics with the sentences that rest on them, and how they fit a screen."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gradtools.tables import plain_text
 from gradtools.tables.model import Cell, Entry, Table, shown
@@ -10,7 +10,7 @@ STATISTIC = "statistic"
 HEADS = (STATISTIC, "model")
 LINES = 25
 FEWEST = 2  # statistics and sentences that a block keeps while another can give some
-Rows = list[dict[str, Entry]]
+Rows = Sequence[Mapping[str, Entry]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,12 +122,12 @@ def across(values: Iterable[float | None], digits: int = 3) -> str:
 
 def clear_of(cells: Sequence[Cell], of: float = 0.0) -> str:
     """Return whether intervals leave a value out: that of one model, or in how many models they do."""
-    bounded = [cell for cell in cells if cell.low is not None and cell.high is not None]
-    if not bounded:
+    bounds = [(c.low, c.high) for c in cells if c.low is not None and c.high is not None]
+    if not bounds:
         return ""
     if len(cells) == 1:
-        return f" [{shown(bounded[0].low)}, {shown(bounded[0].high)}]"
-    clear = sum(1 for cell in bounded if cell.low > of or cell.high < of)
+        return f" [{shown(bounds[0][0])}, {shown(bounds[0][1])}]"
+    clear = sum(low > of or high < of for low, high in bounds)
     return f", clear of {shown_short(of)} in {clear} of {len(cells)} models"
 
 

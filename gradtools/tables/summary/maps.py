@@ -86,7 +86,7 @@ def _alike(subjects: list[Subject]) -> Block:
                 metric=metric,
                 value=across(result.get("within").value for result in results),
                 control=across(result.get("between").value for result in results),
-                difference=across(cell.value for cell in difference) + clear_of(difference),
+                difference=across(cell.number for cell in difference) + clear_of(difference),
             )
         )
     return Block(table, tuple(sentences))
@@ -129,7 +129,7 @@ def _finds(found: list[tuple[str, Kinds]], names: list[str]) -> Iterator[str]:
             control=control,
             other=across(kinds[control].get(measure).value for _, kinds in found),
             clear=words.DIFFERENCE.format(
-                value=across(cell.value for cell in cells) + clear_of(cells)
+                value=across(cell.number for cell in cells) + clear_of(cells)
             ),
         )
 
@@ -215,7 +215,7 @@ def _keeps(found: list[tuple[str, Kinds]], maps: list[str]) -> Iterator[str]:
         best=_short(best),
         value=across((result.get("adp").value for result in results), 2),
         other=across((result.get("adp_equal").value for result in results), 2),
-        clear=words.DIFFERENCE.format(value=across((c.value for c in gain), 2) + clear_of(gain)),
+        clear=words.DIFFERENCE.format(value=across((c.number for c in gain), 2) + clear_of(gain)),
     )
 
 
@@ -251,7 +251,9 @@ def _ends(steps: list[str]) -> list[str]:
 def _falls(found: list[tuple[str, Kinds]], names: list[str], steps: list[str]) -> Iterator[str]:
     null = next((step for step in steps if ":" not in step), None)
     last = next((step for step in reversed(steps) if step.startswith(("full", "cascade"))), None)
-    for name in names if null and last else ():
+    if null is None or last is None:
+        return
+    for name in names:
         results = [kinds[name] for _, kinds in found if name in kinds]
         yield words.FALLS.format(
             map=_short(name),

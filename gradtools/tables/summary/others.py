@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradtools.selection.groups import ALL
+from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.selection.trees import Tree
 from gradtools.tables import comparisons, trees
 from gradtools.tables.channels import AGREEMENT
-from gradtools.tables.model import Cell, shown
+from gradtools.tables.model import Cell, Entry, as_cell, number, shown
 from gradtools.tables.summary.blocks import Block, Rows, of_rows
 from gradtools.tables.wording import COMPARED, RANKINGS_OF_CHANNELS
 from gradtools.tables.wording import summary as words
@@ -26,7 +27,7 @@ def blocks(subjects: list[Subject]) -> Iterator[Block]:
         for tree in subject.trees.values():
             yield _tree(tree)
         if subject.comparison is not None:
-            yield _comparison(subject)
+            yield _comparison(subject.comparison)
         if ("channels", AGREEMENT) in subject.channels:
             yield _channels(subject)
 
@@ -38,8 +39,9 @@ def _tree(tree: Tree) -> Block:
         {"statistic": str(row["measure"]), "tree": row["tree"], "control": row["control"]}
         for row in measured.rows
     ]
-    value, control = (shown(rows[0][side].value) for side in ("tree", "control"))
-    holds = rows[0]["tree"].value > (rows[0]["control"].value or 0)
+    kept, by_chance = (as_cell(rows[0][side]).number for side in ("tree", "control"))
+    value, control = shown(kept), shown(by_chance)
+    holds = kept is not None and kept > (by_chance or 0)
     sentence = words.TREE_HOLDS if holds else words.TREE_FAILS
     sizes = tree.clusters["size"]
     largest = [_cluster(tree, number) for number in np.argsort(-sizes)[:2]]
@@ -60,15 +62,15 @@ def _cluster(tree: Tree, number: int) -> str:
     return f"{len(names)} ({some}{', ...' if len(names) > MEMBERS else ''})"
 
 
-def _comparison(subject: Subject) -> Block:
+def _comparison(compared: Result) -> Block:
     """How alike spaces are: a row a measure and pair, the value beside what chance gives."""
-    rows: Rows = []
+    rows: list[dict[str, Entry]] = []
     best: dict[tuple, str] = {}
-    for row in subject.comparison.rows():
+    for row in compared.rows():
         name = str(row["statistic"])
         if name not in COMPARED:
             continue
-        cell = Cell(row["value"], row["low"], row["high"])
+        cell = Cell(row["value"], number(row, "low"), number(row, "high"))
         chance, why = (row["floor"], words.NO_FLOOR)
         if name in ("cka", "cka_debiased"):
             chance = row["shuffled"]
@@ -90,10 +92,10 @@ def _comparison(subject: Subject) -> Block:
                     clear="" if cell.low is None else f" [{shown(cell.low)}, {shown(cell.high)}]",
                 ),
             )
-    rows.sort(key=lambda row: list(COMPARED.values()).index(row["statistic"]))
+    rows.sort(key=lambda row: list(COMPARED.values()).index(str(row["statistic"])))
     table = of_rows("summary-compare", words.OF_SPACES, ["pair", "value", "by chance"], rows)
     table = dataclasses.replace(table, heads=("statistic", "pair"))
-    return Block(table, (*best.values(), *comparisons.limits(subject.comparison)))
+    return Block(table, (*best.values(), *comparisons.limits(compared)))
 
 
 def _channels(subject: Subject) -> Block:
@@ -152,7 +154,7 @@ def errors(subjects: list[Subject]) -> Iterator[str]:
             continue
         counted = Counter(
             (answers.name_of_label(row), answers.name_of_predicted(row))
-            for row in np.flatnonzero(answers.right == 0)
+            for row in np.flatnonzero(answers.right == 0).tolist()
         )
         most = [
             words.ERROR.format(label=label, predicted=predicted, count=count)

@@ -1,14 +1,14 @@
 """The summary of features: pair AUC, what is left given the same prediction, clusters; the class row, their control, last."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import clustering, pair_distribution, per_model
-from gradtools.tables.model import Cell, statistic_cell
-from gradtools.tables.per_model import Results, Row
+from gradtools.tables.model import Cell, Entry, number, statistic_cell
+from gradtools.tables.per_model import Results
 from gradtools.tables.summary.blocks import Block, Rows, across, clear_of, of_rows
 from gradtools.tables.wording import (
     LABEL_EFFECT,
@@ -54,7 +54,7 @@ def _labelled(subjects: list[Subject]) -> Block:
     return Block(table, tuple(_sentences(subjects)))
 
 
-def _has_value(rows: Rows, row: Row) -> bool:
+def _has_value(rows: Rows, row: Mapping[str, Entry]) -> bool:
     """Return True if a row, or another of its statistic, has a value."""
     return any(
         isinstance(cell, Cell) and cell.value is not None
@@ -77,23 +77,24 @@ def _statistics(subjects: list[Subject]) -> Iterator[Statistic]:
     }
     retrieved = [per_model.by_role(subject, subject.retrieval, "retrieval") for subject in subjects]
 
-    def of(name: str) -> Callable[[Result], Cell]:
-        return lambda result: statistic_cell(result, name)
-
     def ari(result: Result) -> Cell:
         return clustering.index_cell(result, "ari")
 
     if any(compared):
-        yield words.PAIR_AUC, "similarity", of("auc"), compared
-        yield words.GIVEN, "similarity", of("auc_same_prediction"), compared
+        yield words.PAIR_AUC, "similarity", _statistic("auc"), compared
+        yield words.GIVEN, "similarity", _statistic("auc_same_prediction"), compared
     for method, found in clustered.items():
         if any(found):
             yield f"ARI, {words.METHODS[method]}", "clustering", ari, found
     if any(compared):
-        yield LABEL_EFFECT, "similarity", of("label_effect"), compared
+        yield LABEL_EFFECT, "similarity", _statistic("label_effect"), compared
     if any(retrieved):
         for name in ("average_precision", "recall_1"):
             yield RETRIEVAL[name], "retrieval", _retrieval(name), retrieved
+
+
+def _statistic(name: str) -> Callable[[Result], Cell]:
+    return lambda result: statistic_cell(result, name)
 
 
 def _retrieval(name: str) -> Callable[[Result], Cell]:
@@ -130,10 +131,13 @@ def _best(found: list[Results]) -> Iterator[str]:
     """Yield which feature tells classes best, and by how much it is ahead of the gradient, else of the next."""
     names = [name for name in per_model.headline(found) if name != CONTROL]
     means = {
-        name: np.mean([_auc(results.get(name)) for results in found if name in results] or [np.nan])
+        name: float(
+            np.mean([_auc(results.get(name)) for results in found if name in results] or [np.nan])
+        )
         for name in names
     }
-    ranked = sorted((name for name in names if means[name] == means[name]), key=means.get)[::-1]
+    known = (name for name in names if means[name] == means[name])
+    ranked = sorted(known, key=lambda name: means[name])[::-1]
     if len(ranked) < 2:
         return
     best, second = ranked[:2]
@@ -151,7 +155,7 @@ def _best(found: list[Results]) -> Iterator[str]:
         value=across(_auc(results.get(best)) for results in found),
         models=_in_models(best, found, names),
         second=feature_head(second),
-        behind=across(cell.value for cell in cells),
+        behind=across(cell.number for cell in cells),
         clear=clear_of(cells),
     )
 
@@ -183,16 +187,17 @@ def _given_prediction(found: list[Results]) -> Iterator[str]:
             yield words.NO_SHARED.format(reason=sorted(reasons)[0])
         return
     mean = {
-        name: np.mean([c.value for c in cells[name] if c.value is not None]) for name in present
+        name: float(np.mean([c.number for c in cells[name] if c.number is not None]))
+        for name in present
     }
-    best = max(present, key=mean.get)
+    best = max(present, key=lambda name: mean[name])
     own = [name for name in present if name == per_model.OWN]
     alone = [name for name in own if _at_chance(cells[name])]
     if alone:
         yield words.NOTHING_LEFT.format(feature=feature_head(alone[0]))
     beyond = [name for name in dict.fromkeys([*own, best]) if name not in alone]
     parts = [
-        f"{feature_head(name)} {across(cell.value for cell in cells[name])}"
+        f"{feature_head(name)} {across(cell.number for cell in cells[name])}"
         f"{clear_of(cells[name], 0.5)}"
         for name in beyond
     ]
@@ -201,7 +206,7 @@ def _given_prediction(found: list[Results]) -> Iterator[str]:
 
 
 def _at_chance(cells: list[Cell]) -> bool:
-    return all(abs(cell.value - 0.5) < 1e-9 for cell in cells if cell.value is not None)
+    return all(abs(cell.number - 0.5) < 1e-9 for cell in cells if cell.number is not None)
 
 
 def _class_rows(found: list[Results]) -> Iterator[str]:
@@ -232,7 +237,7 @@ def _clusters(subjects: list[Subject]) -> Iterator[str]:
         features = [feature for feature in per_model.headline(found) if feature != CONTROL]
         ari = {
             feature: [
-                clustering.index_cell(results[feature], "ari").value
+                clustering.index_cell(results[feature], "ari").number
                 for results in found
                 if feature in results
             ]
@@ -244,10 +249,11 @@ def _clusters(subjects: list[Subject]) -> Iterator[str]:
             heads = ", ".join(map(feature_head, argmax))
             yield words.IS_ARGMAX.format(method=name, features=heads, value=values)
         known = {f: [v for v in ari[f] if v is not None] for f in features}
-        best = max((f for f in features if known[f]), key=lambda f: np.mean(known[f]), default=None)
+        means = {f: float(np.mean(values)) for f, values in known.items() if values}
+        best = max(means, key=lambda f: means[f], default=None)
         if best is not None and best not in argmax:
             facts = [next(iter(results.values())).facts for results in found if results]
-            control = across(fact.get("argmax_ari") for fact in facts) or "none"
+            control = across(number(fact, "argmax_ari") for fact in facts) or "none"
             values = across(known[best])
             yield words.BEST_CLUSTERS.format(
                 method=name, feature=feature_head(best), value=values, argmax=control
@@ -257,7 +263,7 @@ def _clusters(subjects: list[Subject]) -> Iterator[str]:
 
 def _are_predictions(found: list[Results], feature: str) -> bool:
     values = [
-        clustering.index_cell(results[feature], "ari_argmax").value
+        clustering.index_cell(results[feature], "ari_argmax").number
         for results in found
         if feature in results
     ]
@@ -271,9 +277,7 @@ def _unlabelled(subjects: list[Subject]) -> Block:
     rows: Rows = [
         {"statistic": head, "model": subject.name}
         | {
-            feature_head(name): _cell(
-                results.get(name), lambda result, key=key: statistic_cell(result, key), "similarity"
-            )
+            feature_head(name): _cell(results.get(name), _statistic(key), "similarity")
             for name in names
         }
         for key, head in words.OF_ALL_PAIRS.items()
