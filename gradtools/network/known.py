@@ -31,6 +31,8 @@ class Mean(nn.Module):
 class Windows(nn.Module):
     """Each channel times its own window."""
 
+    masks: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         masks = torch.zeros(len(CORNERS), SIDE, SIDE)
@@ -103,7 +105,7 @@ class Parts(nn.Module):
         each = torch.tensor(2 * [1 / (MARKED * OBJECT**2)] + 2 * [full / (PLAIN * PATCH**2)])
         with torch.no_grad():
             self.conv.weight.copy_(torch.tensor(colours)[:, :, None, None])
-            self.conv.bias.copy_(torch.tensor([-1, -1, -0.3, -0.3]))
+            self.conv.bias = nn.Parameter(torch.tensor([-1, -1, -0.3, -0.3]))
             self.shares.weight.copy_(torch.diag(each) * SIDE**2)
             self.head.weight.copy_(torch.eye(2) * LOGIT)
 

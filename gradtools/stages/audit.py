@@ -217,8 +217,8 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     dict of str to (n,) float array
         By path.
     """
-    at = np.arange(block.start, block.stop)
-    used = np.unique(plan.sample[at])
+    at = range(block.start, block.stop)
+    used = np.unique(plan.sample[block.start : block.stop])
     pixels = np.stack([_pixels(plan, int(sample)) for sample in used])
     if pixels.shape[2:] != plan.regions[at[0]].size:
         raise GradtoolsError(
@@ -230,19 +230,30 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     for fill in plan.options.fill:
         wanted = [(name, place) for place, row in enumerate(at) for name, _ in masks(plan, row)]
         shown = ((image[int(plan.sample[row])], mask) for row in at for _, mask in masks(plan, row))
-        members = plan.members[at][[place for _, place in wanted]]
-        values = masking.scores(
-            plan.job,
-            pixels,
-            shown,
-            fill,
-            lambda x, places, members=members: masking.probability(plan.job, x, members[places]),
-        )
+        members = plan.members[[block.start + place for _, place in wanted]]
+        values = _score(plan, pixels, shown, fill, members)
         for name in SHOWN:
             found[paths.audit(fill, name)] = np.full(len(at), np.nan)
         for (name, place), value in zip(wanted, values):
             found[paths.audit(fill, name)][place] = value
     return found
+
+
+def _score(
+    plan: Plan,
+    pixels: np.ndarray,
+    shown: Iterator[masking.Shown],
+    fill: str,
+    members: np.ndarray,
+) -> np.ndarray:
+    """Return the probability of the classes (n, K) of everything that is shown, (n,) float64."""
+    return masking.scores(
+        plan.job,
+        pixels,
+        shown,
+        fill,
+        lambda x, places: masking.probability(plan.job, x, members[places]),
+    )
 
 
 def _pixels(plan: Plan, sample: int) -> np.ndarray:
@@ -253,6 +264,7 @@ def _pixels(plan: Plan, sample: int) -> np.ndarray:
         image, digest = images.read(listed.path(place))
     except images.Unreadable as error:
         raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
+    assert listed.digests is not None
     images.check_digest(listed.path(place), digest, listed.digests[place])
     rules = plan.job.model.preprocess
     return np.asarray(rules(image) if callable(rules) else images.preprocess(image, rules))
@@ -339,7 +351,7 @@ def _listed(plan: Plan, fill: str, scores: dict[str, np.ndarray], flagged: np.nd
     lead = np.where(flagged, parts.background - parts.object, -np.inf)
     order = np.argsort(-lead, kind="stable")[: int(flagged.sum())]
     names = [*plan.source.class_names, ""]
-    table = {
+    table: dict[str, list[str] | np.ndarray] = {
         "shown": order.astype("i8"),
         "id": [plan.source.ids[plan.regions[row].sample] for row in order],
         "label": [str(names[plan.label[row]]) for row in order],

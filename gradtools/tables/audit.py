@@ -63,7 +63,7 @@ def _summary(fill: str, summaries: list[tuple[str, Result]]) -> Table:
     """Return a row for all classes and one for each, of every model."""
     rows, notes = [], list(NOTES)
     for model, result in summaries:
-        named, empty = [], []
+        empty = []
         for group in _groups(result):
             if group != EVERY and not result.get(f"{group}: flagged").n:
                 empty.append(group)
@@ -74,10 +74,7 @@ def _summary(fill: str, summaries: list[tuple[str, Result]]) -> Table:
                 digits = 1 if measure in PERCENT else 3
                 row[head] = Cell(value, low, high, n=count, digits=digits, why=FEW)
             rows.append(row)
-            found = result.get(f"{group}: flagged")
-            if group != EVERY and found.n >= LEAST and found.low > HALF:
-                named.append(group)
-        notes.append(_verdict(model, named))
+        notes.append(f"{model}: {verdict(named(result))}")
         if empty:
             notes.append(f"{model}: no right answer of {len(empty)} classes: {', '.join(empty)}")
         whole, neither = (float(result.facts[name]) for name in ("whole", "neither"))
@@ -108,10 +105,20 @@ def _groups(result: Result) -> list[str]:
     ]
 
 
-def _verdict(model: str, named: list[str]) -> str:
+def named(result: Result) -> list[str]:
+    """Return the classes whose lower bound is above one half, from `LEAST` right answers on."""
+    return [
+        group
+        for group in _groups(result)
+        if group != EVERY
+        and result.get(f"{group}: flagged").n >= LEAST
+        and result.get(f"{group}: flagged").low > HALF
+    ]
+
+
+def verdict(classes: list[str]) -> str:
     """Name the classes that are right for the wrong reason in more than half of their images."""
-    classes = ", ".join(named) if named else "none"
-    return f"{model}: classes of which more than {HALF} % are, by the lower bound: {classes}"
+    return f"classes of which more than {HALF} % are, by the lower bound: {', '.join(classes) or 'none'}"
 
 
 def _flagged(fill: str, lists: list[tuple[str, Result]]) -> Iterator[Table]:

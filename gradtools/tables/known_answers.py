@@ -52,15 +52,21 @@ FIRST_NOTES = (
 
 def build(subjects: Sequence[Subject]) -> Iterator[Table]:
     """Yield the tables that the stores can fill."""
+    return tables(collected(subjects))
+
+
+def collected(subjects: Sequence[Subject]) -> dict[str, tuple[Result, Result]]:
+    """Return the results of every construction by its name: of its methods, and of the measures."""
     trials: dict[str, tuple[Result, Result]] = {}
     for subject in subjects:
         for construction, name in subject.trial:
             if name == "methods":
                 key = construction if construction not in trials else subject.name
-                trials[key] = tuple(
+                methods, measures = (
                     subject.trial[construction, part] for part in ("methods", "measures")
                 )
-    return tables(trials)
+                trials[key] = methods, measures
+    return trials
 
 
 def tables(trials: dict[str, tuple[Result, Result]]) -> Iterator[Table]:
@@ -123,7 +129,7 @@ def _measures(trials: dict[str, Result]) -> Table:
             value, low, high, count = result.get(measure)
             row[name] = Cell(value, low, high, n=count, digits=2, why=NO_RANKING)
         if len(trials) > 1:
-            row["mean"] = _mean(list(trials.values()), measure)
+            row["mean"] = mean_agreement(list(trials.values()), measure)
         rows.append(row)
     columns = ["measure", *trials, *(["mean"] if len(trials) > 1 else [])]
     chance = ", ".join(f"{name} {_chance(result):.2f}" for name, result in trials.items())
@@ -137,8 +143,8 @@ def _chance(result: Result) -> float:
     return float(np.nanmax(np.asarray(result.columns["chance"], float)))
 
 
-def _mean(results: list[Result], measure: str) -> Cell:
-    """Return the mean over networks; one on which a measure ranks nothing counts 0."""
+def mean_agreement(results: list[Result], measure: str) -> Cell:
+    """Return the mean tau over networks; one on which a measure ranks nothing counts 0."""
     value = np.mean(np.nan_to_num([result.get(measure).value for result in results]))
     drawn = [np.nan_to_num(result.replicate(measure)) for result in results]
     if not len({len(one) for one in drawn}) == 1 or not len(drawn[0]):

@@ -181,6 +181,8 @@ def test_the_command_lists_and_draws_and_evaluate_prints_the_same(folder, tmp_pa
         "audit-black",
         "audit-list-black",
     }
+    short = call(capsys, "evaluate", tmp_path / "audit.h5").out
+    assert f"by the lower bound: {cues.CUED}." in short.replace("\n    ", " ")
     text = call(capsys, "evaluate", tmp_path / "audit.h5", "--layout", "audit").out
     assert f"by the lower bound: {cues.CUED}" in text and "the fill blur hides little" in text
     with Image.open(tmp_path / "sheet.png") as picture:
@@ -205,3 +207,26 @@ def test_what_an_audit_cannot_do_is_refused(folder, tmp_path, capsys):
     )
     assert refused.status == 1 and "another network" in refused.line
     assert not (tmp_path / "a.h5").exists()
+
+
+def test_an_interrupted_audit_resumes_to_the_same_store(folder, tmp_path, monkeypatch):
+    model, blocks = network_of("cued"), []
+    compute = audit.compute
+
+    def stopped(plan, block):
+        if len(blocks) == 1:
+            raise KeyboardInterrupt
+        blocks.append(block.start)
+        return compute(plan, block)
+
+    monkeypatch.setattr(audit, "compute", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        audited(str(folder / "cued.h5"), model, tmp_path / "a.h5")
+    monkeypatch.setattr(
+        audit, "compute", lambda plan, block: blocks.append(block.start) or compute(plan, block)
+    )
+    audited(str(folder / "cued.h5"), model, tmp_path / "a.h5")
+    assert blocks == [0, 32]
+    audited(str(folder / "cued.h5"), model, tmp_path / "b.h5")
+    with store.read(str(tmp_path / "a.h5")) as a, store.read(str(tmp_path / "b.h5")) as b:
+        assert store.digests(a.file) == store.digests(b.file)

@@ -189,6 +189,24 @@ def test_a_coarse_tap_shows_its_cells_and_both_taps_the_mean(made):
     assert (both["gam, both taps"] < both["gam, earlier tap"]).all()
 
 
+def test_the_contribution_of_a_channel_is_its_truth_and_the_size_of_its_gradient_is_not():
+    """W_ik mean A_k is what the logit loses without channel k, as the rest is linear; |gradient| ranks otherwise."""
+    network = network_of("channels")
+    image, _ = constructions.coloured_scene(0, np.random.default_rng(3))
+    x = torch.from_numpy(image / 255).permute(2, 0, 1)[None]
+    activation = network.mixed(network.conv(x)).detach().requires_grad_()
+    logit = network.head(network.mean(activation))[0, 0]
+    (gradient,) = torch.autograd.grad(logit, activation)
+    contribution = (gradient * activation).sum((0, 2, 3)).detach()
+    for channel in range(3):
+        without = activation.detach().clone()
+        without[:, channel] = 0
+        left = network.head(network.mean(without))[0, 0]
+        assert (logit - left).item() == pytest.approx(contribution[channel].item())
+    size = gradient.mean((0, 2, 3)).abs()
+    assert contribution.abs().argsort().tolist() != size.argsort().tolist()
+
+
 def test_rolled_rows_ask_about_the_next_class(made):
     construction = constructions.CONSTRUCTIONS["channels"]
     model = methods.load(construction)
@@ -286,6 +304,8 @@ def test_evaluate_puts_trials_side_by_side(stores, capsys):
     assert value("known-measures", "IoU with object", "cue-strong") < 0
     assert value("known-first", "IoU with object", "cue-strong") == 0
     assert value("known-first", "deletion, black", "channels") == 100
+    text = call(capsys, "evaluate", *paths).out
+    assert "on 2 networks whose right answer is known" in text and "truth first" in text
     mean = value("known-measures", "energy in object", "mean")
     parts = [value("known-measures", "energy in object", one) for one in ("channels", "cue-strong")]
     assert mean == pytest.approx(np.mean(parts))

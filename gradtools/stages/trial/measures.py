@@ -112,7 +112,7 @@ def of_regions(maps: Maps, scenes: Scenes, seed: int) -> dict[str, dict[str, np.
     dict of str to dict of method to (N,) float64 array
         Maps without a positive value count 0.
     """
-    tight = [boxes.around_largest_component(inside)[None] for inside in scenes.object]
+    tight = [np.array([boxes.around_largest_component(inside)]) for inside in scenes.object]
     held_out = localization.hold_outs(np.arange(len(tight)), 1, seed)[0]
     found: dict[str, dict[str, np.ndarray]] = {name: {} for name in OF_REGIONS}
     for method, read in maps.maps.items():

@@ -50,7 +50,8 @@ class Maps:
 def rows_rolled(model: Model) -> Model:
     """Return a copy of a model whose class c has the row of class c + 1, and its own digest."""
     module = copy.deepcopy(model.module)
-    module.head.weight.data = module.head.weight.data.roll(-1, 0)
+    head = module.get_submodule("head").get_parameter("weight")
+    head.data = head.data.roll(-1, 0)
     digest = hashlib.sha256(f"{model.weights_sha256} rolled".encode()).hexdigest()
     return dataclasses.replace(model, module=module, weights_sha256=digest, notes=[])
 
