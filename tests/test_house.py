@@ -37,6 +37,7 @@ STAGES = {  # which stage may import which other, and why
         "saliency",
         "similarity",
     },  # it runs them on the bundled example
+    "verify": {"evaluate", "extract"},  # it fills the tables again, and runs images again
     "sanity": {"saliency"},  # it makes the maps of many networks
     "trial": {"saliency"},  # it makes every method's maps
 }

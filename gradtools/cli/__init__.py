@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "Samples and features -> CSV, TSV, NPZ or Parquet for other programs.",
     "evaluate": "Any stores -> the answer on one screen, and the papers' tables, controls beside them.",
     "claim": "A file of sentences + any stores -> supported, contradicted or undecided.",
+    "verify": "A table + its stores -> what differs: every cell is computed again.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",
     "recipe": "A ready Makefile for an experiment.",

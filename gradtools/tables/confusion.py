@@ -32,12 +32,9 @@ def build(subjects: list[Subject], per_image: bool = False) -> Iterator[Table]:
     if not shown:
         return
     yield _by_class(shown)
-    for model, answers in shown:
-        counted = confusion.count(answers)
-        if len(counted.labels) <= SQUARE and len(counted.answers) <= SQUARE:
-            yield _counts(model, counted)
-        else:
-            yield _confusions(model, counted)
+    counted = {model: confusion.count(answers) for model, answers in shown}
+    small = all(len(one.labels) <= SQUARE >= len(one.answers) for one in counted.values())
+    yield _counts(counted) if small else _confusions(counted)
     yield _errors(shown, per_image)
 
 
@@ -63,33 +60,35 @@ def _by_class(answered: list[tuple[str, Answers]]) -> Table:
     )
 
 
-def _counts(model: str, counted: confusion.Confusion) -> Table:
-    """The counts of every label and answer."""
+def _counts(counted: dict[str, confusion.Confusion]) -> Table:
+    """The counts of every label and answer, the models one below the other."""
+    answers = list(dict.fromkeys(name for one in counted.values() for name in one.answers))
     rows: list[dict] = [
         {"model": model, "label": label}
-        | {name: int(n) for name, n in zip(counted.answers, counted.counts[at])}
-        for at, label in enumerate(counted.labels)
+        | dict.fromkeys(answers, 0)
+        | {name: int(n) for name, n in zip(one.answers, one.counts[at])}
+        for model, one in counted.items()
+        for at, label in enumerate(one.labels)
     ]
-    title = words.CONFUSION.format(model=model)
-    return Table("confusion", title, [*HEADS, *counted.answers], rows, heads=HEADS)
+    return Table("confusion", words.CONFUSION, [*HEADS, *answers], rows, heads=HEADS)
 
 
-def _confusions(model: str, counted: confusion.Confusion) -> Table:
+def _confusions(counted: dict[str, confusion.Confusion]) -> Table:
     """The most frequent confusions of many classes."""
     wrong = [
-        (int(counted.counts[row, column]), counted.labels[row], counted.answers[column])
-        for row, column in zip(*np.nonzero(counted.counts))
-        if counted.labels[row] != counted.answers[column]
+        (int(one.counts[row, column]), model, one.labels[row], one.answers[column])
+        for model, one in counted.items()
+        for row, column in zip(*np.nonzero(one.counts))
+        if one.labels[row] != one.answers[column]
     ]
-    wrong.sort(key=lambda one: -one[0])
+    wrong.sort(key=lambda entry: -entry[0])
     rows: list[dict] = [
         {"model": model, "label": label, "answer": answer, "images": n}
-        for n, label, answer in wrong[:LISTED]
+        for n, model, label, answer in wrong[:LISTED]
     ]
     notes = (words.FURTHER.format(count=len(wrong) - LISTED),) if len(wrong) > LISTED else ()
-    title = words.CONFUSIONS.format(model=model)
     heads = ("model", "label", "answer")
-    return Table("confusion", title, [*heads, "images"], rows, notes, heads=heads)
+    return Table("confusion", words.CONFUSIONS, [*heads, "images"], rows, notes, heads=heads)
 
 
 def _errors(answered: list[tuple[str, Answers]], per_image: bool) -> Table:

@@ -6,6 +6,8 @@ __all__ = ["units"]
 
 NOT_DEFINED = "not defined here"
 NOT_COMPUTED = "not computed for this model"
+DIFFERS = "{count} differences"
+NOTHING_DIFFERS = "nothing differs"
 NOT_BOTH = "one of the two has no value"
 NEEDS_LABELS = "the samples have no labels"
 NEEDS_PREDICTIONS = "the samples have no predictions"
