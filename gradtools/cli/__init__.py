@@ -28,6 +28,8 @@ COMMANDS = {
     "localize": "Maps + boxes or masks -> how well maps find their objects, with the controls.",
     "sanity": "Images + model -> whether maps change when the network's parameters are made random.",
     "trial": "Methods and measures on networks whose right answer is known: which of them to trust.",
+    "link": "Model + generator -> the map from what the head reads to latents, and how well pictures come back.",
+    "tune": "Link + generator -> what every unit of the head's input does to pictures, beside random directions.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
     "import": "Features or a matrix made elsewhere (NPZ, NPY, CSV, Parquet) -> a store.",
     "export": "Samples and features -> CSV, TSV, NPZ or Parquet for other programs.",

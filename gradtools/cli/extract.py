@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import options, passes, sampling
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -62,7 +62,7 @@ from gradtools.errors import UsageError
     is_flag=True,
     help="Also store what the last layer reads, as feature embedding; not by default, for it is as large as an activation.",
 )
-@passes.samples_or_none
+@sampling.samples_or_none
 @click.option(
     "--samples-to",
     metavar="DIR",
@@ -86,7 +86,7 @@ def command(
     augment: int,
     augment_kind: tuple[str, ...],
     embedding: bool,
-    samples: passes.Samples,
+    samples: sampling.Samples,
     samples_to: str | None,
     seed: int,
     compute: passes.Compute,

@@ -13,7 +13,6 @@ from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
     from gradtools.images import ImageList
-    from gradtools.network.generators import Generator
     from gradtools.network.models import Model
     from gradtools.store import Store
 
@@ -391,105 +390,6 @@ listing = record(
         help="Boxes, masks and labels: VOC or ILSVRC XML, COCO .json, mask PNGs, ILSVRC's .txt, ChestX-ray8's .csv (repeat).",
     ),
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Samples:
-    """Which generator samples come from, and which samples."""
-
-    generator: str | None
-    trust_generator: bool
-    psi: float
-    per_class: int | None
-    of_class: tuple[str, ...]
-
-    def load(self, console: Console, device: str = "cpu") -> "Generator":
-        """Load the generator, tried on a first batch, and print what it is.
-
-        Raises
-        ------
-        UsageError, GradtoolsError
-        """
-        from gradtools.network import generators
-
-        assert self.generator is not None
-        made = generators.load(self.generator, device, self.trust_generator)
-        kind = f"{made.n_classes} classes" if made.n_classes else "unconditional"
-        channels, height, width = made.shape
-        console.say(
-            f"generator {self.generator}: {kind}, {made.width} latent dimensions, images {channels} x {height} x {width}"
-        )
-        return made
-
-    def numbers(self, made: "Generator") -> list[int] | None:
-        """Return the classes asked for, by name or number; None for all.
-
-        Raises
-        ------
-        UsageError
-            The generator has no such class.
-        """
-        from gradtools.errors import suggest
-
-        if not self.of_class:
-            return None
-        if not made.n_classes:
-            raise UsageError(f"--class: generator {self.generator} is unconditional")
-        known = {name.lower(): place for place, name in enumerate(made.classes)}
-        known |= {str(place): place for place in range(made.n_classes)}
-        for name in self.of_class:
-            if name.lower() not in known:
-                raise UsageError(
-                    f"--class {name}: generator {self.generator} has no such class; "
-                    f"{suggest(name, list(made.classes) or list(known))}"
-                )
-        return list(dict.fromkeys(known[name.lower()] for name in self.of_class))
-
-
-def _samples(required: bool, per_class: int | None) -> Decorator:
-    return record(
-        "samples",
-        Samples,
-        click.option(
-            "--generator",
-            required=required,
-            metavar="SPEC",
-            help="file.py:NAME, package.module:NAME or a TorchScript FILE.pt (gradtools help mathematics#generators).",
-        ),
-        click.option(
-            "--trust-generator",
-            is_flag=True,
-            help="Let the generator's own code open pickles, which run code when they are opened.",
-        ),
-        click.option(
-            "--psi",
-            type=click.FloatRange(0),
-            default=1.0,
-            help="Truncation: how far samples may be from the centre of their class, 1 for as far as they go.",
-        ),
-        click.option(
-            "--per-class",
-            type=click.IntRange(1),
-            default=per_class,
-            metavar="N",
-            help="Samples a class; of an unconditional generator in all.",
-        ),
-        click.option(
-            "--class",
-            "of_class",
-            multiple=True,
-            metavar="NAME",
-            help="Classes of the generator, by name or number (repeat).  [default: all]",
-        ),
-    )
-
-
-def samples(per_class: int) -> Decorator:
-    """Return the options of `Samples` for a command that needs a generator, as the parameter `samples`."""
-    return _samples(True, per_class)
-
-
-samples_or_none = _samples(False, None)
 
 
 def output_file(output: str | None) -> str:

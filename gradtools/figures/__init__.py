@@ -14,6 +14,7 @@ FILES = {  # the file of each function that draws
     "check": "page",
     "class_by_prediction": "heat",
     "compared": "comparisons",
+    "cycled_pictures": "cycles",
     "deletion_curves": "deletion",
     "evaluated": "evaluation",
     "every_pair": "matrices",
@@ -21,6 +22,7 @@ FILES = {  # the file of each function that draws
     "projections": "planes",
     "trial_sheet": "trial",
     "tree": "trees",
+    "unit_strips": "strips",
 }
 
 

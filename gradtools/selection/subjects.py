@@ -37,6 +37,7 @@ class Subject:
     localization, faithfulness, sanity : dict of (map, method, fill or measure) to Result
     audit : dict of (fill, 'summary' or 'flagged') to Result
     trial : dict of (construction, 'methods' or 'measures') to Result
+    link, tuning : dict of ("link", kind) or ("tuning", "effects") to Result
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
@@ -77,6 +78,8 @@ class Subject:
     sanity: dict = dataclasses.field(default_factory=dict)
     trial: dict = dataclasses.field(default_factory=dict)
     audit: dict = dataclasses.field(default_factory=dict)
+    link: dict = dataclasses.field(default_factory=dict)
+    tuning: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
     unit: str = "image"
@@ -122,6 +125,8 @@ def gather(paths: Sequence[str]) -> list[Subject]:
                     "sanity",
                     "trial",
                     "audit",
+                    "link",
+                    "tuning",
                     "projections",
                     "verdicts",
                     "trees",
@@ -228,6 +233,12 @@ def _subject(source):
             subject.trial[construction, name] = results.read(
                 source, paths.trial(construction, name), construction, method=name
             )
+    if source.tree(f"{paths.TUNING}/statistics"):
+        subject.tuning["tuning", "effects"] = results.read(
+            source, paths.tuning("effects"), "tuning", method="effects"
+        )
+    for kind in source.tree(paths.LINK_TABLES):
+        subject.link["link", kind] = results.read(source, paths.link(kind), "link", method=kind)
     for feature in source.tree(paths.PROJECTION):
         where = paths.projection(feature)
         subject.projections[feature] = (

@@ -15,6 +15,7 @@ from gradtools.tables import (
     gam_paper,
     gradient_similarity,
     known_answers,
+    links,
     localization,
     maps,
     probes,
@@ -23,6 +24,7 @@ from gradtools.tables import (
     similarity,
     summary,
     trees,
+    tunings,
 )
 from gradtools.tables.model import Table
 from gradtools.tables.wording import FILLED_BY, LAYOUTS
@@ -49,6 +51,8 @@ BUILDERS: dict[str, Build] = {
     "localization": localization.build,
     "faithfulness": faithfulness.build,
     "sanity": sanity.build,
+    "link": links.build,
+    "tuning": tunings.build,
     "trees": trees.build,
     "comparison": comparisons.build,
     "confusion": confusion.build,
@@ -152,6 +156,8 @@ def missing(subjects: list[Subject], layout: str = "summary") -> Iterator[str]:
             subject.sanity,
             subject.trial,
             subject.audit,
+            subject.link,
+            subject.tuning,
         )
         if any(others) and not (subject.similarity or subject.clusters):
             continue  # they answer another question

@@ -5,6 +5,8 @@ SAMPLE, MAP, PAIR, STEP = "/sample", "/map", "/pair", "/step"
 CLASS, GROUP, BYTE, OTHER = "/class", "/label", "/byte", "/other"
 EMBEDDING_ROW, OTHER_MAP = "/embedding", "/other_map"
 REGION, THRESHOLD = "/region", "/threshold"
+CYCLE, LATENT, DIRECTION, TUNED = "/cycle", "/latent", "/direction", "/tuned"
+TUNING = "/tuning"
 
 SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
@@ -36,6 +38,15 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
 LINKAGE, LOCALIZATION, FAITHFULNESS = "/linkage", "/localization", "/faithfulness"
 SANITY = "/sanity"
 TRIAL, AUDIT = "/trial", "/audit"
+LINK, LINK_W, LINK_SEED, LINK_ATTEMPTS, LINK_HELD = (
+    "/link",
+    "/link/w",
+    "/link/z_seed",
+    "/link/attempts",
+    "/link/held_out",
+)
+LINK_COEF, LINK_INTERCEPT, LINK_CYCLE = "/link/coef", "/link/intercept", "/link/cycle_sample"
+LINK_R2, LINK_PICTURE, LINK_TABLES = "/link/r2", "/link/examples/picture", "/link/statistics"
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 FEATURES = "/features"
@@ -187,3 +198,18 @@ def trial(construction: str, name: str) -> str:
 def audit(fill: str, name: str = "") -> str:
     """Group of the audit of one fill, or a dataset of it."""
     return f"{AUDIT}/{fill}" + (f"/{name}" if name else "")
+
+
+def link(name: str) -> str:
+    """Group of a table of a link: linear, kernel, null, mean, difference, feasibility."""
+    return f"{LINK_TABLES}/{name}"
+
+
+def cycled(kind: str, measure: str) -> str:
+    """Dataset of how alike held-out pictures and those that one kind of link gives back are, by one measure."""
+    return f"{LINK}/cycled/{kind}/{measure}"
+
+
+def tuning(name: str) -> str:
+    """Dataset of what directions do to pictures: metric, fidelity, ..., or group of a table of it: effects."""
+    return f"{TUNING}/statistics/{name}" if name == "effects" else f"{TUNING}/{name}"

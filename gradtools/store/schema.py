@@ -13,14 +13,18 @@ from gradtools.store import paths
 from gradtools.store.paths import (
     BYTE,
     CLASS,
+    CYCLE,
+    DIRECTION,
     EMBEDDING_ROW,
     GROUP,
+    LATENT,
     MAP,
     PAIR,
     REGION,
     SAMPLE,
     STEP,
     THRESHOLD,
+    TUNED,
 )
 
 INTEGER, UNSIGNED, REAL, TEXT = "i", "u", "f", "S"
@@ -38,6 +42,8 @@ KINDS = (
     "faithfulness",
     "sanity",
     "trial",
+    "link",
+    "tuning",
 )
 
 
@@ -151,6 +157,13 @@ FILLS = {
     "zero": "zero",
     "mean": "the mean of its own map",
     "dataset": "its mean over the data set",
+}
+CYCLED = {
+    "agreement": "1 where the class that the classifier gives stays",
+    "embedding_cosine": "cosine of what the head reads of both pictures",
+    "ssim": "SSIM of both pictures",
+    "mse": "mean squared error of both pictures",
+    "perceptual": "1 - cosine of both pictures in another network",
 }
 SIMILARITY = paths.similarity("<feature>", "<metric>")
 NEIGHBORS, RETRIEVAL = paths.neighbors("<feature>"), paths.retrieval("<feature>")
@@ -527,6 +540,79 @@ DATASETS = (
             _columns(paths.trial("<construction>", name), text),
         )
     ),
+    Dataset(paths.LINK_W, (SAMPLE, LATENT), REAL, "latent of the generator"),
+    Dataset(paths.LINK_SEED, (SAMPLE,), INTEGER, "seed of the sample, -1 of a pairs file"),
+    Dataset(
+        paths.LINK_ATTEMPTS,
+        (SAMPLE,),
+        INTEGER,
+        "draws until the classifier recognised it",
+        lowest=0,
+    ),
+    Dataset(paths.LINK_HELD, (SAMPLE,), UNSIGNED, "1 where the pair is held out of the fit"),
+    Dataset(paths.LINK_COEF, (LATENT, EMBEDDING_ROW), REAL, "the link: w~ = coef r + intercept"),
+    Dataset(paths.LINK_INTERCEPT, (LATENT,), REAL, "its constant"),
+    Dataset(paths.LINK_R2, (LATENT,), REAL, "held-out R2 of each dimension", nan=True),
+    _rows(paths.LINK_CYCLE, CYCLE, "row of the held-out sample"),
+    *(
+        Dataset(paths.cycled("<link>", name), (CYCLE,), REAL, text, nan=True)
+        for name, text in CYCLED.items()
+    ),
+    Dataset(
+        paths.LINK_PICTURE,
+        ("example", "view", "channel", "y", "x"),
+        UNSIGNED,
+        "examples: the sample, then what each kind of link gives back",
+    ),
+    Dataset(paths.tuning("kind"), (DIRECTION,), TEXT, "unit, svd or random: its decoy"),
+    Dataset(
+        paths.tuning("number"), (DIRECTION,), INTEGER, "of the unit or singular vector", lowest=0
+    ),
+    Dataset(paths.tuning("low"), (DIRECTION,), REAL, "value of the first step"),
+    Dataset(paths.tuning("high"), (DIRECTION,), REAL, "value of the last step"),
+    _rows(paths.tuning("sample"), TUNED, "row of the sample that is tuned"),
+    Dataset(
+        paths.tuning("metric"),
+        (DIRECTION, TUNED, "step", "part", "measure"),
+        REAL,
+        "metrics of the parts of each picture",
+        nan=True,
+    ),
+    *(
+        Dataset(paths.tuning(name), (DIRECTION, TUNED), REAL, text, nan=True)
+        for name, text in (
+            ("fidelity", "realised over asked change along the direction"),
+            (
+                "selectivity",
+                "rank of the unit among all by its change in units of their ranges, 1 the most",
+            ),
+            ("probability", "change of the probability of the sample's class"),
+        )
+    ),
+    Dataset(
+        paths.tuning("stability"),
+        (DIRECTION,),
+        REAL,
+        "cosine of the changes of pictures of two classes",
+        nan=True,
+    ),
+    Dataset(paths.tuning("change"), (DIRECTION,), REAL, "mean absolute change of pixels"),
+    Dataset(
+        paths.tuning("field"),
+        (DIRECTION, TUNED, "figure"),
+        REAL,
+        "figures of the change field",
+        nan=True,
+    ),
+    Dataset(
+        paths.tuning("picture"),
+        (DIRECTION, "kept", "step", "channel", "y", "x"),
+        UNSIGNED,
+        "pictures of the first samples at every step",
+    ),
+    _columns(paths.tuning("effects"), "a row a part and metric"),
+    _replicates(paths.link("<link>")),
+    _columns(paths.link("<link>"), "a table: statistics of held-out pairs"),
     _replicates(paths.table("<name>")),
     _rows(f"{paths.LOCALIZATION}/sample", REGION, "row of the sample", needed=True),
     _classes(f"{paths.LOCALIZATION}/label", (REGION,), GROUP, "data class, -1 any", needed=True),
@@ -579,7 +665,8 @@ FACTS = {  # attributes of results: what they were computed with, and what they 
         """above ari_high ari_low ari_sd below_floor bins cophenetic cut_high cut_low degenerate dimension eps floor
         floor_sd images jaccard k leaks left_out log_base maps movable n_init native null_within others pair_rows
         p_label_effect p_within pca permutations queries resamples rows sample score_step seed shuffles undefined
-        unlabelled folds compared_samples""".split(),
+        unlabelled folds compared_samples fitted latent repeats classes p_distance samples level fidelity_units
+        fidelity_decoys stability_units stability_decoys""".split(),
         (NUMBER, ""),
     ),
     **dict.fromkeys(
@@ -722,6 +809,35 @@ GROUPS = (
         f"{paths.TRIAL}/<construction>",
         "methods and measures on a network whose right answer is known",
     ),
+    Group(
+        paths.LINK,
+        "pairs of a generator's latent and what a classifier's head reads of the picture, and the map between them",
+        {
+            "generator": (WORD, "as --generator names it"),
+            "generator_sha256": (WORD, "SHA-256 of its code and weights"),
+            "psi": (NUMBER, "truncation"),
+            "method": (WORD, "ridge or ols"),
+            "alpha": (NUMBER, "penalty of the ridge"),
+            "kinds": (JSON, "list of the links, in the order of the views of the examples"),
+            "shape": (NUMBERS, "channels, height and width of a picture"),
+            "seed": (NUMBER, "of the samples"),
+        },
+    ),
+    Group(
+        paths.TUNING,
+        "directions of what the head reads, tuned over their range: what changes in the pictures",
+        {
+            "parts": (JSON, "list of the names of parts, background first"),
+            "metrics": (JSON, "list of the metrics"),
+            "fields": (JSON, "list of the figures of a change field"),
+            "segmenter": (WORD, "what found the parts"),
+            "generator": (WORD, "as --generator names it"),
+            "steps": (NUMBER, "of each direction"),
+            "seed": (NUMBER, "of samples and decoys"),
+        },
+    ),
+    Group(paths.tuning("effects"), "a table: a row a part and metric"),
+    Group(paths.link("<link>"), "a table: how well held-out pairs are met"),
     Group(paths.DIGESTS, "SHA-256 of everything else, written last; `info --check` compares"),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),
 )

@@ -36,6 +36,8 @@ RESULTS = tuple(
         paths.DECODING,
         paths.CHANNELS,
         paths.LOCALIZATION,
+        paths.LINK,
+        paths.TUNING,
     )
 )
 

@@ -118,6 +118,11 @@ class Generator:
         outside = (scaled < -TOLERANCE) | (scaled > 1 + TOLERANCE)
         return scaled.clamp(0, 1), int(outside.sum())
 
+    def render(self, w: np.ndarray, batch_size: int = 64) -> torch.Tensor:
+        """Return the pictures (N, C, H, W) in 0..1 of latents (N, d) of any float type, a batch at a time."""
+        rows = torch.from_numpy(np.ascontiguousarray(w, dtype="f4"))
+        return torch.cat([self.synth(part)[0] for part in rows.split(batch_size)])
+
     def raw(self, w: torch.Tensor) -> torch.Tensor:
         """Return what the generator draws, (N, C, H, W) float32 of its range."""
         images = self.source.synth(w)
@@ -129,14 +134,16 @@ class Generator:
         return images.reshape(len(w), *self.shape)
 
     @torch.inference_mode()
-    def features(self, w: torch.Tensor) -> list[torch.Tensor]:
-        """Return the maps (N, C, H, W) of the generator's layers."""
-        return [torch.as_tensor(maps).to(torch.float32) for maps in self.source.features(w)]
+    def features(self, w: np.ndarray) -> list[torch.Tensor]:
+        """Return the maps (N, C, H, W) of the generator's layers of latents (N, d)."""
+        rows = torch.from_numpy(np.ascontiguousarray(w, dtype="f4"))
+        return [torch.as_tensor(maps).to(torch.float32) for maps in self.source.features(rows)]
 
     @torch.inference_mode()
-    def masks(self, w: torch.Tensor) -> np.ndarray:
-        """Return the exact masks, (N, H, W) integers: places in `parts`."""
-        return np.asarray(torch.as_tensor(self.source.masks(w)).cpu())
+    def masks(self, w: np.ndarray) -> np.ndarray:
+        """Return the exact masks of latents (N, d), (N, H, W) integers: places in `parts`."""
+        masks = self.source.masks(torch.from_numpy(np.ascontiguousarray(w, dtype="f4")))
+        return np.asarray(torch.as_tensor(masks).cpu())
 
 
 def accept(source: Source, spec: str, sha256: str, seed: int = 0) -> Generator:

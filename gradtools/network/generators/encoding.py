@@ -59,6 +59,13 @@ class Classifier:
             outputs.append(output.float().cpu().numpy())
         return np.concatenate(rows), np.concatenate(outputs)
 
+    @torch.inference_mode()
+    def outputs(self, pictures: torch.Tensor, batch_size: int = 64) -> np.ndarray:
+        """Return what the network gives, (N, E) float32, of pictures (N, C, H, W) in 0..1."""
+        x = view(pictures, self.model.preprocess).to(self.device, getattr(torch, self.dtype))
+        parts = [self.model.module(part).float().cpu().numpy() for part in x.split(batch_size)]
+        return np.concatenate(parts)
+
     def head(self, r: np.ndarray) -> np.ndarray:
         """Return the logits (N, K) float64 of R (N, D)."""
         head = self.model.head

@@ -17,7 +17,7 @@ from gradtools.network.passes.loop import (
     judge_skipped,
     use_threads,
 )
-from gradtools.network.passes.plan import Job, Options, keep_freed_memory, prepare
+from gradtools.network.passes.plan import Job, Options, keep_freed_memory, prepare, settled_device
 
 __all__ = [
     "Job",
@@ -37,6 +37,7 @@ __all__ = [
     "prepare",
     "reductions",
     "schema",
+    "settled_device",
     "use_threads",
     "with_cosine",
 ]

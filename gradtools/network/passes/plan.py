@@ -132,6 +132,19 @@ def _settled(model, options, say):
     return dataclasses.replace(options, device=device, score=score)
 
 
+def settled_device(name: str, dtype: str = "float32") -> str:
+    """Return the device of a name, the accelerator that is here for `auto`.
+
+    Raises
+    ------
+    UsageError
+        It is not here.
+    """
+    device = _accelerator(dtype) if name == "auto" else name
+    _try_device(device)
+    return device
+
+
 def _accelerator(dtype):
     """The device that computes fastest here."""
     if torch.cuda.is_available():

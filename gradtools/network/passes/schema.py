@@ -53,7 +53,7 @@ def command(job):
         "class names": sha(list(model.class_names or [])),
         "weights": model.weights_sha256,
         "annotations": _annotations_sha(listed),
-        "preprocess": str(_preprocess_text(model)),
+        "preprocess": str(preprocess_text(model)),
         "tap": [tap.name for tap in job.taps],
         "images": sha(listed.ids, listed.sizes.tolist()),
         "image times": sha(listed.mtimes.tolist()),
@@ -86,7 +86,7 @@ def _annotations_sha(listed):
     return sha(parts)
 
 
-def _preprocess_text(model):
+def preprocess_text(model):
     """The preprocessing as JSON; a callable of the model's own by its name."""
     own = model.preprocess
     return (
@@ -125,7 +125,7 @@ def begin(part, job):
         model=model.spec,
         weights=str(model.weights),
         weights_sha256=model.weights_sha256,
-        preprocess=_preprocess_text(model),
+        preprocess=preprocess_text(model),
         score=options.score,
         target=options.target,
         temperature=options.temperature,

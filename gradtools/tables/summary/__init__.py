@@ -7,7 +7,7 @@ from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.answers import Answers
 from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
-from gradtools.tables.summary import maps, others, trials, vectors
+from gradtools.tables.summary import links, maps, others, trials, vectors
 from gradtools.tables.summary.blocks import Block, fitted, joined
 from gradtools.tables.wording import summary as words
 
@@ -27,7 +27,8 @@ def build(
         Columns: one table, and what does not fit 25 lines of them is left to the layouts; without it all is kept.
     """
     above = [_samples(subjects), *_accuracy(subjects)]
-    blocks = [block for kind in (vectors, maps, trials, others) for block in kind.blocks(subjects)]
+    kinds = (vectors, maps, links, trials, others)
+    blocks = [block for kind in kinds for block in kind.blocks(subjects)]
     sentences = tuple(others.bare(subjects))
     if not blocks or all(subject.features for subject in subjects):
         sentences = (*sentences, *others.errors(subjects))

@@ -107,3 +107,7 @@ OF_TRIALS = (
 TRIAL_BEST = "{measure} ranks methods most as the truth does (mean tau {value}); {control}, which knows no network, reaches {floor}."
 TRIAL_NO_BETTER = "No better than that control: {measures}."
 OF_AUDITS = "right answers for the wrong reason"
+LINKED = (
+    "{model}: {same:.0%} of the pictures drawn through the link keep their class, {control:.0%} through a link of shuffled pairs; "
+    "latents are met with R2 {r2:.2f}."
+)

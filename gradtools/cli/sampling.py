@@ -1,0 +1,195 @@
+"""Options of the commands that draw samples of a generator: which generator, which samples, and the network that sees them."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import click
+
+from gradtools.cli import passes
+from gradtools.cli.terminal import Console
+from gradtools.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from gradtools.network.generators import Generator
+    from gradtools.network.models import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Which generator samples come from, and which samples."""
+
+    generator: str | None
+    trust_generator: bool
+    psi: float
+    per_class: int | None
+    of_class: tuple[str, ...]
+
+    def load(self, console: Console, device: str = "cpu") -> "Generator":
+        """Load the generator, tried on a first batch, and print what it is.
+
+        Raises
+        ------
+        UsageError, GradtoolsError
+        """
+        from gradtools.network import generators
+
+        assert self.generator is not None
+        made = generators.load(self.generator, device, self.trust_generator)
+        kind = f"{made.n_classes} classes" if made.n_classes else "unconditional"
+        channels, height, width = made.shape
+        console.say(
+            f"generator {self.generator}: {kind}, {made.width} latent dimensions, images {channels} x {height} x {width}"
+        )
+        return made
+
+    def numbers(self, made: "Generator") -> list[int] | None:
+        """Return the classes asked for, by name or number; None for all.
+
+        Raises
+        ------
+        UsageError
+            The generator has no such class.
+        """
+        if not self.of_class:
+            return None
+        if not made.n_classes:
+            raise UsageError(f"--class: generator {self.generator} is unconditional")
+        known = {name.lower(): place for place, name in enumerate(made.classes)}
+        known |= {str(place): place for place in range(made.n_classes)}
+        for name in self.of_class:
+            if name.lower() not in known:
+                raise UsageError(
+                    f"--class {name}: generator {self.generator} has no such class; "
+                    f"{suggest(name, list(made.classes) or list(known))}"
+                )
+        return list(dict.fromkeys(known[name.lower()] for name in self.of_class))
+
+
+def _samples(required: bool, per_class: int | None) -> passes.Decorator:
+    return passes.record(
+        "samples",
+        Samples,
+        click.option(
+            "--generator",
+            required=required,
+            metavar="SPEC",
+            help="file.py:NAME, package.module:NAME or a TorchScript FILE.pt (gradtools help mathematics#generators).",
+        ),
+        click.option(
+            "--trust-generator",
+            is_flag=True,
+            help="Let the generator's own code open pickles, which run code when they are opened.",
+        ),
+        click.option(
+            "--psi",
+            type=click.FloatRange(0),
+            default=1.0,
+            help="Truncation: how far samples may be from the centre of their class, 1 for as far as they go.",
+        ),
+        click.option(
+            "--per-class",
+            type=click.IntRange(1),
+            default=per_class,
+            metavar="N",
+            help="Samples a class; of an unconditional generator in all.",
+        ),
+        click.option(
+            "--class",
+            "of_class",
+            multiple=True,
+            metavar="NAME",
+            help="Classes of the generator, by name or number (repeat).  [default: all]",
+        ),
+    )
+
+
+def samples(per_class: int) -> passes.Decorator:
+    """Return the options of `Samples` for a command that needs a generator, as the parameter `samples`."""
+    return _samples(True, per_class)
+
+
+samples_or_none = _samples(False, None)
+
+
+def linked(
+    console: Console, samples: Samples, network: passes.Network, device: str
+) -> tuple["Generator", "Model"]:
+    """Load a generator and the network that sees its samples.
+
+    Raises
+    ------
+    UsageError, GradtoolsError
+    """
+    made = samples.load(console, settled_device(device))
+    from gradtools.network import generators
+
+    first, _ = made.synth(made.draw([0], [0] if made.n_classes else None, samples.psi))
+    model = network.load(console, sample=lambda rules: generators.view(first.cpu(), rules)[0])
+    return made, model
+
+
+def settled_device(device: str) -> str:
+    """Return the device that `auto` stands for, or the one named."""
+    from gradtools.network.passes import settled_device as settled
+
+    return settled(device)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compute:
+    """How pictures are computed and values stored."""
+
+    batch_size: int
+    device: str
+    dtype: str
+    compress: bool
+
+
+compute = passes.record(
+    "compute",
+    Compute,
+    click.option(
+        "--batch-size", type=click.IntRange(1), default=64, help="Pictures computed at once."
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        metavar="D",
+        help="cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
+    ),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "float64"]),
+        default="float32",
+        help="Type the network computes in.",
+    ),
+    click.option(
+        "--compress",
+        type=click.Choice(["none", "gzip"]),
+        default="none",
+        callback=lambda context, parameter, value: value == "gzip",
+        help="gzip: smaller, and 30 to 90 times slower to write.",
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """How a long job runs; its values do not depend on it."""
+
+    restart: bool
+    threads: int | None
+
+
+job = passes.record(
+    "job",
+    Job,
+    click.option(
+        "--restart",
+        is_flag=True,
+        help="Drop what a stopped run of another command left, and begin anew.",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"
+    ),
+)

@@ -1,0 +1,202 @@
+"""gradtools tune"""
+
+import dataclasses
+
+import click
+
+from gradtools.cli import options, passes, sampling
+from gradtools.cli.terminal import Console
+from gradtools.errors import UsageError
+
+
+@options.command(
+    "tune",
+    [
+        "gradtools tune creatures-link.h5 --keep 4 -o tuning.h5",
+        "gradtools tune tuning.h5 --of ear --metric area --top 12 --figure ears.png",
+    ],
+)
+@click.argument("path", required=False, metavar="STORE")
+@click.option(
+    "--generator", metavar="SPEC", help="The link's generator.  [default: as the link names it]"
+)
+@click.option(
+    "--trust-generator",
+    is_flag=True,
+    help="Let the generator's own code open pickles, which run code when they are opened.",
+)
+@passes.network_or_none
+@options.output
+@options.carry
+@click.option(
+    "--samples",
+    type=click.IntRange(2),
+    default=12,
+    help="Held-out samples that every unit is tuned on, the classes in turn.",
+)
+@click.option(
+    "--steps", type=click.IntRange(2), default=3, help="Steps over the unit's observed range."
+)
+@click.option(
+    "--unit",
+    multiple=True,
+    type=int,
+    metavar="N",
+    help="Units that are tuned (repeat).  [default: all]",
+)
+@click.option(
+    "--svd", type=click.IntRange(0), default=8, help="Also so many singular vectors of the link."
+)
+@click.option(
+    "--segmenter",
+    default="auto",
+    metavar="S",
+    help="What finds the parts: generator (its masks), threshold:T, few-shot:FILE.npz (w, mask, parts; needs features), "
+    "FILE.py:NAME; auto: generator, else threshold:0.5.",
+)
+@click.option(
+    "--fields",
+    is_flag=True,
+    help="Also measure how pixels move between the first and last step: affine map and flow.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Store the pictures of the first N samples.",
+)
+@click.option(
+    "--of", "part", metavar="PART", help="Of a tuning: list the units that change this part most."
+)
+@click.option(
+    "--metric",
+    default="area",
+    type=click.Choice(
+        ["area", "luminance", "entropy", "eccentricity", "angle", "x", "y", "major", "minor"]
+    ),
+    help="By which metric.",
+)
+@click.option("--top", type=click.IntRange(1), default=12, help="How many units are listed.")
+@options.figure
+@options.seed
+@sampling.compute
+@sampling.job
+@options.text_forms
+def command(
+    console: Console,
+    path: str | None,
+    generator: str | None,
+    trust_generator: bool,
+    network: passes.Network,
+    output: str | None,
+    force: bool,
+    carry: bool | None,
+    samples: int,
+    steps: int,
+    unit: tuple[int, ...],
+    svd: int,
+    segmenter: str,
+    fields: bool,
+    keep: int,
+    part: str | None,
+    metric: str,
+    top: int,
+    figure: str | None,
+    form: str | None,
+    seed: int,
+    compute: sampling.Compute,
+    job: sampling.Job,
+) -> None:
+    """Change every unit that a classifier's head reads over its range, and measure what that does to pictures.
+
+    Reads a link, sets each unit of some held-out samples to values over its observed range, draws the pictures through
+    the link, finds their parts, and measures area, luminance, entropy, shape, turn and place of each. Every picture is
+    read by the classifier again: does the unit itself change, and does it alone? Beside each unit a random direction
+    that moves the latent as far. With --of, lists (and with --figure draws) the units of a tuning that change a part most.
+    """
+    source_path = options.input_store(path)
+    if figure:
+        from gradtools import figures
+
+        figures.check(figure)
+    if part is not None:
+        _list(source_path, part, metric, top, figure, form)
+        return
+    if figure:
+        raise UsageError("--figure draws the units of a tuning: name a part with --of")
+    target = passes.output_file(output)
+    from gradtools import store
+    from gradtools.network import generators
+    from gradtools.selection import links
+    from gradtools.selection.subjects import short_name
+    from gradtools.stages import tune
+    from gradtools.tables import render, tunings
+
+    store.check_output(target, force)
+    with store.read(source_path) as source:
+        link = links.read(source)
+        device = sampling.settled_device(compute.device)
+        made = generators.load(generator or link.generator, device, trust_generator)
+        first, _ = made.synth(made.draw([0], [0] if made.n_classes else None))
+        model = _as_linked(network, source).load(
+            console, sample=lambda rules: generators.view(first.cpu(), rules)[0]
+        )
+        asked = tune.Options(
+            samples=samples,
+            steps=steps,
+            units=unit,
+            svd=svd,
+            segmenter=segmenter,
+            fields=fields,
+            keep=min(keep, samples),
+            seed=seed,
+            batch_size=compute.batch_size,
+            device=device,
+            dtype=compute.dtype,
+            compress=compute.compress,
+        )
+        plan = tune.make_plan(source, made, model, asked, console.say)
+        results = tune.tune(
+            plan,
+            target,
+            options.carried(carry, source_path, target),
+            threads=job.threads,
+            force=force,
+            restart=job.restart,
+            say=console.say,
+            progress=console.progress,
+        )
+    stream = options.table_stream(target, form)
+    if stream is not None:
+        render.write_tables(
+            tunings.tables([(short_name(model.spec), results)]), form or "text", stream
+        )
+
+
+def _as_linked(network, source):
+    """The network of the options, the link's where none is named."""
+    if network.model is not None:
+        return network
+    return dataclasses.replace(
+        network,
+        model=str(source.model["model"]),
+        weights=network.weights if network.weights != "default" else str(source.model["weights"]),
+    )
+
+
+def _list(path, part, metric, count, figure, form):
+    """Print, and draw, the units of a tuning that change a part most."""
+    import sys
+
+    from gradtools import figures, store
+    from gradtools.selection import tunings as selected
+    from gradtools.tables import render, tunings
+
+    with store.read(path) as source:
+        tuning = selected.read(source)
+        names = source.class_names
+        rows = selected.top(tuning, part, metric, count)
+        if figure:
+            figures.unit_strips(tuning, rows, figure, part, metric, names)
+        render.write_tables([tunings.top(rows, part, metric, tuning)], form or "text", sys.stdout)

@@ -1,0 +1,118 @@
+"""How a picture moved into another: an affine map of the whole, and the flow that it leaves; needs scikit-image."""
+
+import dataclasses
+
+import numpy as np
+
+RADIUS = 7  # pixels of optical flow's windows
+INLIERS = 20  # matches below which the affine map is fitted to the flow itself
+RESIDUAL = 2.0  # pixels of RANSAC
+TEXTURED = 0.02  # standard deviation of values around a pixel that flow can be read at
+FIELDS = ("flow", "divergence", "curl", "zoom", "rotation", "shift_x", "shift_y", "inliers")
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """How one picture moved into another.
+
+    Attributes
+    ----------
+    affine : (3, 3) float64 array
+        From (x, y, 1) of the first to the second.
+    flow : (2, H, W) float64 array
+        (row, column) that the affine map leaves: second(x + flow) = moved first(x).
+    inliers : int
+        Matches of features that the affine map meets; 0 where it was fitted to the flow.
+    """
+
+    affine: np.ndarray
+    flow: np.ndarray
+    inliers: int
+
+    def summary(self) -> np.ndarray:
+        """Return the figures in the order of FIELDS: mean length, divergence and curl of the flow, then the affine map's."""
+        rows, columns = self.flow
+        divergence = np.gradient(rows, axis=0) + np.gradient(columns, axis=1)
+        curl = np.gradient(rows, axis=1) - np.gradient(columns, axis=0)
+        linear = self.affine[:2, :2]
+        height, width = rows.shape
+        middle = np.array([(width - 1) / 2, (height - 1) / 2])
+        shift = linear @ middle + self.affine[:2, 2] - middle
+        zoom = np.sqrt(abs(np.linalg.det(linear)))
+        rotation = np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1]))
+        length = np.hypot(rows, columns).mean()
+        return np.array(
+            [length, divergence.mean(), curl.mean(), zoom, rotation, *shift, self.inliers]
+        )
+
+
+def field(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Field:
+    """Return how the first grey picture (H, W) moved into the second (mathematics#change-field).
+
+    Features (ORB) are matched and an affine map is fitted to them by RANSAC; with fewer than 20 that agree it is fitted to
+    the dense flow at textured pixels. What is left is the flow from the first, moved by the map, to the second.
+
+    Parameters
+    ----------
+    first, second : (H, W) float arrays in 0..1
+    seed : int
+        Of RANSAC.
+    """
+    from skimage.registration import optical_flow_ilk
+    from skimage.transform import AffineTransform, warp
+
+    source, target = _matches(first, second)
+    model, inliers = _fit(source, target, seed)
+    if inliers < INLIERS:
+        inliers = 0
+        model, _ = _fit(*_from_flow(first, second), seed)
+    affine = np.eye(3) if model is None else np.asarray(model.params)
+    moved = warp(first, AffineTransform(matrix=affine).inverse, mode="edge")
+    flow = optical_flow_ilk(moved, second, radius=RADIUS)
+    return Field(affine, np.asarray(flow, float), inliers)
+
+
+def _matches(first, second):
+    """Places (x, y) of matched features in both pictures, two (n, 2) arrays."""
+    from skimage.feature import ORB, match_descriptors
+
+    found = []
+    for picture in (first, second):
+        orb = ORB(n_keypoints=300)
+        try:
+            orb.detect_and_extract(picture)
+        except (RuntimeError, ValueError, IndexError):  # no corner, or too small a picture
+            return np.empty((0, 2)), np.empty((0, 2))
+        if orb.descriptors is None or not len(orb.descriptors):
+            return np.empty((0, 2)), np.empty((0, 2))
+        found.append(orb)
+    pairs = match_descriptors(found[0].descriptors, found[1].descriptors, cross_check=True)
+    return tuple(orb.keypoints[pairs[:, side]][:, ::-1] for side, orb in enumerate(found))
+
+
+def _fit(source, target, seed):
+    """The affine map of most matches and how many it meets; None and 0 for fewer than 4."""
+    from skimage.measure import ransac
+    from skimage.transform import AffineTransform
+
+    if len(source) < 4:
+        return None, 0
+    model, inliers = ransac(
+        (source, target), AffineTransform, min_samples=3, residual_threshold=RESIDUAL, max_trials=200, rng=seed
+    )  # fmt: skip
+    if model is None or inliers is None or not np.isfinite(model.params).all():
+        return None, 0
+    return model, int(np.sum(inliers))
+
+
+def _from_flow(first, second):
+    """Places and where the dense flow takes them, at textured pixels."""
+    from scipy.ndimage import uniform_filter
+    from skimage.registration import optical_flow_ilk
+
+    rows, columns = optical_flow_ilk(first, second, radius=RADIUS)
+    mean = uniform_filter(first, 5)
+    deviation = np.sqrt(np.maximum(uniform_filter(first**2, 5) - mean**2, 0))
+    y, x = np.nonzero(deviation > TEXTURED)
+    source = np.stack([x, y], axis=1).astype(float)
+    return source, source + np.stack([columns[y, x], rows[y, x]], axis=1)

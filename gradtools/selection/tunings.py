@@ -1,0 +1,207 @@
+"""A tuning: what units and decoys did to the parts of pictures, in memory or read from its store."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from gradtools.errors import GradtoolsError, UsageError, suggest
+from gradtools.math.links import directions, regions
+from gradtools.selection.results import Result
+from gradtools.store import Store, paths
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """What was measured of each direction.
+
+    Attributes
+    ----------
+    kind : list of str, U
+        unit, svd or random.
+    number : (U,) int array
+    parts : list of str
+    change : (U, S, L, M) float64 array
+        From the first to the last step, as `regions.changes`.
+    fidelity, selectivity, probability : (U, S) arrays
+    stability : (U,) array
+    label : (S,) int array
+        Class of each sample.
+    picture : (U, P, T, C, H, W) u8 array or None
+    """
+
+    kind: list[str]
+    number: np.ndarray
+    parts: list[str]
+    change: np.ndarray
+    fidelity: np.ndarray
+    selectivity: np.ndarray
+    probability: np.ndarray
+    stability: np.ndarray
+    label: np.ndarray
+    picture: np.ndarray | None = None
+
+    def of(self, kind: str) -> np.ndarray:
+        """Return the rows of a kind of direction, in order."""
+        return np.flatnonzero([one == kind for one in self.kind])
+
+    def effect(self, part: str, metric: str) -> np.ndarray:
+        """Return the mean change over samples of one metric of one part, (U,); NaN where the part is too small in all."""
+        values = self.change[:, :, self.place(part), regions.METRICS.index(metric)]
+        return mean(values, axis=1)
+
+    def place(self, part: str) -> int:
+        """Return the number of a part.
+
+        Raises
+        ------
+        UsageError
+            There is none of this name.
+        """
+        if part not in self.parts:
+            raise UsageError(f"--of {part}: no such part; {suggest(part, self.parts)}")
+        return self.parts.index(part)
+
+
+def mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean of what is no NaN, NaN where all is."""
+    known = np.isfinite(values)
+    count = known.sum(axis)
+    total = np.where(known, values, 0).sum(axis)
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+
+
+def of_arrays(
+    arrays: dict[str, np.ndarray],
+    kind: list[str],
+    number: np.ndarray,
+    parts: list[str],
+    label: np.ndarray,
+) -> Tuning:
+    """Return a tuning of its stored arrays, by path."""
+    metric = arrays[paths.tuning("metric")].astype(float)
+    return Tuning(
+        kind,
+        number,
+        parts,
+        regions.changes(metric[:, :, 0].copy(), metric[:, :, -1].copy()),
+        *(
+            arrays[paths.tuning(name)].astype(float)
+            for name in ("fidelity", "selectivity", "probability", "stability")
+        ),
+        label,
+        arrays.get(paths.tuning("picture")),
+    )
+
+
+def read(source: Store) -> Tuning:
+    """Read the tuning of an open store.
+
+    Raises
+    ------
+    GradtoolsError
+        It holds none.
+    """
+    if source.values(paths.tuning("metric")) is None:
+        raise GradtoolsError(f"{source.name} holds no tuning: gradtools tune makes one")
+    names = ("metric", "fidelity", "selectivity", "probability", "stability", "picture")
+    values = {name: source.values(paths.tuning(name)) for name in names}
+    return of_arrays(
+        {paths.tuning(name): value for name, value in values.items() if value is not None},
+        source.values(paths.tuning("kind")),
+        source.values(paths.tuning("number")),
+        json.loads(source.attributes(paths.TUNING)["parts"]),
+        source.labels[source.values(paths.tuning("sample"))],
+    )
+
+
+def effects(tuning: Tuning, level: float) -> Result:
+    """Return a row a part and metric: the strongest unit, its decoys, and how many units exceed them (mathematics#decoys)."""
+    units, others = tuning.of("unit"), tuning.of("random")
+    rows = []
+    for part in tuning.parts:
+        for metric in regions.METRICS:
+            effect = np.abs(tuning.effect(part, metric))
+            own, decoys = effect[units], effect[others]
+            if not np.isfinite(own).any() or not np.isfinite(decoys).any():
+                continue
+            limit = directions.threshold(own, decoys, level)
+            best = int(np.nanargmax(own))
+            rows.append(
+                {
+                    "part": part,
+                    "metric": metric,
+                    "unit": int(tuning.number[units[best]]),
+                    "effect": float(own[best]),
+                    "decoy": float(np.nanmax(decoys)),
+                    "threshold": limit,
+                    "selected": int(np.count_nonzero(own >= limit)),
+                    "units": int(np.isfinite(own).sum()),
+                    "measured": int(
+                        np.isfinite(
+                            tuning.change[units][
+                                :, :, tuning.place(part), regions.METRICS.index(metric)
+                            ]
+                        ).sum()
+                    ),
+                }
+            )
+    names = (
+        "part",
+        "metric",
+        "unit",
+        "effect",
+        "decoy",
+        "threshold",
+        "selected",
+        "units",
+        "measured",
+    )
+    columns = {
+        name: [row[name] for row in rows]
+        if name in ("part", "metric")
+        else np.array([row[name] for row in rows])
+        for name in names
+    }
+    facts = {
+        "samples": tuning.change.shape[1],
+        "level": level,
+        "fidelity_units": float(np.nanmedian(tuning.fidelity[units])),
+        "fidelity_decoys": float(np.nanmedian(tuning.fidelity[others])),
+        "stability_units": float(mean(tuning.stability[units], 0)),
+        "stability_decoys": float(mean(tuning.stability[others], 0)),
+    }
+    title = "what units change in the parts of pictures, beside random directions"
+    return Result(paths.tuning("effects"), "tuning", "", "effects", columns, facts, title)
+
+
+def top(tuning: Tuning, part: str, metric: str, count: int) -> list[dict[str, float]]:
+    """Return the units of the largest mean change of one metric of one part, the largest first.
+
+    Returns
+    -------
+    list of dict
+        unit, row (among the directions), effect, spread (standard error over samples), fidelity, selectivity, stability, probability.
+    """
+    units = tuning.of("unit")
+    effect = tuning.effect(part, metric)
+    order = units[np.argsort(-np.nan_to_num(np.abs(effect[units]), nan=-1.0), kind="stable")]
+    values = tuning.change[:, :, tuning.place(part), regions.METRICS.index(metric)]
+    rows = []
+    for row in order[:count]:
+        known = values[row][np.isfinite(values[row])]
+        spread = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
+        rows.append(
+            {
+                "unit": int(tuning.number[row]),
+                "row": int(row),
+                "effect": float(effect[row]),
+                "spread": float(spread),
+                "samples": len(known),
+                "fidelity": float(np.nanmedian(tuning.fidelity[row])),
+                "selectivity": float(np.nanmedian(tuning.selectivity[row])),
+                "stability": float(tuning.stability[row]),
+                "probability": float(tuning.probability[row].mean()),
+            }
+        )
+    return rows

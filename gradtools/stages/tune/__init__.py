@@ -1,0 +1,107 @@
+"""link + generator + model -> tuning: every unit over its range, what changes in the picture, and whether the unit itself does.
+
+Design. Entries are directions (`plan.directions`: units, singular vectors of the link, one random decoy a unit), blocks a
+few of them; each is computed from the link alone, so blocks come in any order and resume. An entry renders S samples x T
+steps through the link, finds the parts, measures them (`math.links.regions`), and reads the pictures again with the
+classifier: `compute.tuned`. What needs all directions (effects against decoys) follows from the stored rows:
+`effects.results`. `counterfactual` and pictures of the population read /tuning by `selection.tunings`.
+"""
+
+import dataclasses
+import functools
+import json
+
+import numpy as np
+
+from gradtools import __version__, store
+from gradtools.math.links import flow, regions
+from gradtools.network import passes
+from gradtools.selection import tunings
+from gradtools.selection.results import Result
+from gradtools.stages import run
+from gradtools.stages.tune.compute import columns, tuned
+from gradtools.stages.tune.plan import Options, Plan, make_plan, parts_text
+from gradtools.store import paths
+
+__all__ = ["Options", "Plan", "make_plan", "tune"]
+
+BLOCK = 4  # directions kept at once
+
+
+def tune(plan: Plan, output: str, carry: bool = False, **how) -> list[Result]:
+    """Tune every direction, and write what changed.
+
+    Parameters
+    ----------
+    plan : Plan
+    output : str
+        Path of the store, or '-'.
+    carry : bool
+        Copy everything of the link.
+    how
+        Fields of `run.Run`.
+
+    Returns
+    -------
+    list of Result
+        The effects of units beside decoys.
+    """
+    this = run.begin(output, [plan.source], carry=carry, **how)
+    passes.use_threads(this.threads)
+    growth = store.Growth(
+        "tuning",
+        columns(plan),
+        store.cut(BLOCK, len(plan.directions)),
+        _command(plan),
+        lambda sink: _begin(this, sink, plan),
+        compress=plan.options.compress,
+        units="directions",
+    )
+    with this.grown(growth) as part:
+        this.compute(part, functools.partial(tuned, plan), "directions")
+        with part.finish(this.progress) as sink:
+            tuning = tunings.of_arrays(
+                {column.path: part.values(column.path) for column in part.columns},
+                [one.kind for one in plan.directions],
+                np.array([one.number for one in plan.directions]),
+                list(plan.segmenter.parts),
+                plan.link.label[plan.rows],
+            )
+            results = [tunings.effects(tuning, plan.options.level)]
+            for result in results:
+                result.write(sink)
+            this.note(sink, [plan.source], seed=plan.options.seed)
+    return results
+
+
+def _command(plan: Plan) -> dict:
+    """Return options and inputs that must match for a job to resume."""
+    return {
+        **dataclasses.asdict(plan.options),
+        "version": __version__,
+        "weights": plan.classifier.model.weights_sha256,
+        "generator": plan.generator.sha256,
+        "parts": list(plan.segmenter.parts),
+        "inputs": plan.source.digests(),
+    }
+
+
+def _begin(this: run.Run, sink: store.Sink, plan: Plan) -> None:
+    """Write what does not grow: samples, directions, names."""
+    keep = np.ones(plan.source.n_samples, bool)
+    this.carry_on(sink, plan.source, keep, [paths.TUNING])
+    sink.put(paths.tuning("kind"), [one.kind for one in plan.directions])
+    sink.put(paths.tuning("number"), np.array([one.number for one in plan.directions], "i4"))
+    sink.put(paths.tuning("low"), np.array([one.low for one in plan.directions]))
+    sink.put(paths.tuning("high"), np.array([one.high for one in plan.directions]))
+    sink.put(paths.tuning("sample"), plan.rows.astype("i4"))
+    sink.attributes(
+        paths.TUNING,
+        parts=parts_text(plan),
+        metrics=json.dumps(list(regions.METRICS)),
+        fields=json.dumps(list(flow.FIELDS) if plan.options.fields else []),
+        segmenter=plan.options.segmenter,
+        generator=plan.generator.spec,
+        steps=plan.options.steps,
+        seed=plan.options.seed,
+    )
