@@ -134,7 +134,7 @@ def effects(tuning: Tuning, level: float) -> Result:
                     "unit": int(tuning.number[units[best]]),
                     "effect": float(own[best]),
                     "decoy": float(np.nanmax(decoys)),
-                    "threshold": limit,
+                    "threshold": limit if np.isfinite(limit) else np.nan,
                     "selected": int(np.count_nonzero(own >= limit)),
                     "units": int(np.isfinite(own).sum()),
                     "measured": int(

@@ -1,6 +1,5 @@
 """Tables of tunings: what units change in the parts of pictures, beside random directions of equal effect on the latent."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
@@ -48,7 +47,7 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
                     "strongest unit": row["unit"],
                     "effect": Cell(row["effect"], n=row["measured"]),
                     "largest decoy": Cell(row["decoy"]),
-                    "threshold": Cell(limit if math.isfinite(limit) else None, why=TOO_FEW),
+                    "threshold": Cell(limit, why=TOO_FEW),
                     "selected": Cell(row["selected"], n=row["units"]),
                 }
             )

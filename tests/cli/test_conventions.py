@@ -13,7 +13,7 @@ from shell import pipe, run
 
 from gradtools import cli
 
-NEEDS_TORCH = {"extract", "classes", "saliency", "layers", "demo"}
+NEEDS_TORCH = {"extract", "classes", "saliency", "layers", "demo", "link", "tune"}
 MAKES_STORE = ["channels", "similarity", "neighbors", "cluster", "dendrogram", "compare"]
 READS_STORE = [*MAKES_STORE, "evaluate", "info"]
 

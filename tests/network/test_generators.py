@@ -173,7 +173,7 @@ def test_view_equals_the_preprocessing_of_picture_files():
     rules = models.parse_preprocess("resize=32,crop=28,mean=.4/.5/.6,std=.2/.3/.4")
     model = models.load("gradtools.bundled.scene_resnet:resnet8", preprocess="none")
     stored = preprocess(Image.fromarray(values), rules)
-    model = type("Model", (), {"preprocess": rules})
+    model = type("Model", (), {"preprocess": rules, "rules": rules})
     expected = normalised(np.ascontiguousarray(stored)[None], model)
     pictures = torch.from_numpy(values.astype("f4") / 255).permute(2, 0, 1)[None]
     difference = (viewing.view(pictures, rules) - expected).abs().max()
