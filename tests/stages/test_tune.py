@@ -89,7 +89,7 @@ def test_store_is_whole_and_lists_and_draws_its_units(tuned, tmp_path):
         "tune", tuned[0], "--of", "ellipse", "--metric", "luminance", "--top", "3", "--figure", str(picture), "--tsv"
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[1].split("\t")[0] == "5"
+    assert result.stdout.splitlines()[1].split("\t")[:3] == ["tuning-top", "", "5"]
     assert picture.stat().st_size > 5000
     wrong = run("tune", tuned[0], "--of", "elipse")
     assert wrong.returncode == 2 and "ellipse" in wrong.stderr
@@ -155,6 +155,7 @@ def test_examples_are_held_out_and_of_every_class_in_turn(linked):
     assert len(counts) == 2 and counts.min() >= 2
 
 
+@pytest.mark.slow
 def test_few_shot_segmenter_learns_masks_of_features(tmp_path, monkeypatch):
     """Parts are the sign of one feature map: ten annotated pictures are enough for others."""
     import torch

@@ -1,8 +1,5 @@
 """Generators and classifiers whose link is known: linear ones, and an ellipse of known place, size, turn and light."""
 
-import math
-
-import numpy as np
 import torch
 from torch import nn
 
@@ -102,13 +99,3 @@ class Moments(nn.Module):
         a, b = (2 * torch.sqrt(((xx + yy + sign * root) / 2).clamp_min(1e-6)) for sign in (1, -1))
         theta = torch.atan2(2 * xy, xx - yy) / 2
         return self.linear(self.identity(torch.stack([cx, cy, a, b, theta, light], 1)))
-
-
-def ellipse_area(a, b):
-    """Closed form, pixels."""
-    return math.pi * a * b
-
-
-def ellipse_eccentricity(a, b):
-    """Closed form."""
-    return np.sqrt(1 - (np.minimum(a, b) / np.maximum(a, b)) ** 2)
