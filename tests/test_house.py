@@ -38,6 +38,13 @@ STAGES = {  # which stage may import which other, and why
         "similarity",
     },  # it runs them on the bundled example
     "verify": {"evaluate", "extract"},  # it fills the tables again, and runs images again
+    "library": {
+        "evaluate",
+        "extract",
+        "saliency",
+        "similarity",
+        "transfer",
+    },  # as Python calls them
     "sanity": {"saliency"},  # it makes the maps of many networks
     "trial": {"saliency"},  # it makes every method's maps
 }

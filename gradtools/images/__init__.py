@@ -8,6 +8,7 @@ for batch in images.batches(listed, rules, 32):
 from gradtools.images.decoding import Unreadable, check_digest, decode, read
 from gradtools.images.listing import ImageList, find, list_images, of_kept, subset
 from gradtools.images.loading import Batch, batches, first_readable, range_notes
+from gradtools.images.pixels import write_pixels
 from gradtools.images.preprocessing import (
     frame_size,
     normalisation,
@@ -40,4 +41,5 @@ __all__ = [
     "transform_box",
     "transform_mask",
     "with_versions",
+    "write_pixels",
 ]

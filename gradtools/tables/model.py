@@ -126,6 +126,12 @@ class Table:
     spoken: bool = False
     hidden: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        from gradtools.tables import html
+
+        return html.of_table(self)
+
     def row_heads(self) -> tuple[str, ...]:
         """Return the columns that name a row."""
         if self.heads or not self.rows:

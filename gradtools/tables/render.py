@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
-from gradtools.tables import plain_text
+from gradtools.tables import html, plain_text
 from gradtools.tables.model import Cell, Table, as_cell
 from gradtools.tables.plain_text import Lines
 from gradtools.tables.wording import PART
@@ -186,6 +186,7 @@ FORMS: dict[str, Callable[[list[Table], int | None], str]] = {
     "text": plain_text.write,
     "markdown": _markdown,
     "latex": _latex,
+    "html": lambda tables, width: html.write(tables) + "\n",
     "csv": _separated(","),
     "tsv": _separated("\t"),
     "json": _json,

@@ -21,6 +21,7 @@ from gradtools.network.models import (
     specs,
     wrapping,
 )
+from gradtools.network.models.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,7 @@ def load(
     weights_entry: str | None = None,
     sample: Callable | None = None,
     size: tuple[int, int] | None = None,
+    source: Source | None = None,
 ) -> Model:
     """Build a network and give it its weights.
 
@@ -119,6 +121,8 @@ def load(
         Gives the first image of the data, preprocessed by the rules it takes, (C, H, W).
     size : (int, int), optional
         Height and width of the images, over what the preprocessing says.
+    source : Source, optional
+        Where the network comes from, instead of what `spec` names.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def load(
     ------
     UsageError, GradtoolsError
     """
-    source = specs.find(spec, weights)
+    source = source or specs.find(spec, weights)
     rules, origin = _preprocess(source, spec, preprocess, without_images)
     from_file = weights not in ("default", "random") and source.kind(weights) is None
     state, read_notes = checkpoints.read(weights, trust, weights_entry) if from_file else (None, [])
