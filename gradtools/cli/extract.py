@@ -1,10 +1,15 @@
 """gradtools extract"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtools.cli import options, passes, sampling
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtools.store import Share
 
 
 @options.command(
@@ -71,6 +76,7 @@ from gradtools.errors import UsageError
 @options.seed
 @passes.compute(32)
 @passes.job
+@options.shard
 def command(
     console: Console,
     images: tuple[str, ...],
@@ -91,6 +97,7 @@ def command(
     seed: int,
     compute: passes.Compute,
     job: passes.Job,
+    shard: "Share | None",
 ) -> None:
     """Run the network once over the images: logits, and at every tap activation, gradient, contribution and active share.
 
@@ -109,7 +116,7 @@ def command(
         )
     from gradtools import store
 
-    store.check_output(store_path, force)
+    store.check_output(shard.output(store_path) if shard else store_path, force)
     from gradtools.images import versions
 
     kinds = versions.parse(augment_kind, augment, seed) if augment else None
@@ -138,6 +145,7 @@ def command(
         max_skipped=job.allowed,
         force=force,
         restart=job.restart,
+        shard=shard,
         say=console.say,
         progress=console.progress,
     )

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -9,6 +10,9 @@ from click.core import ParameterSource
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.wording import ROWS
+
+if TYPE_CHECKING:
+    from gradtools.store import Share
 
 WRITTEN = {
     "output": "-o",
@@ -91,6 +95,25 @@ output = combine(
         help="Where the store goes; '-' is stdout, the default in a pipe.",
     ),
     click.option("-f", "--force", is_flag=True, help="Replace an output that exists."),
+)
+
+
+
+def _share(context: click.Context, parameter: click.Parameter, text: str | None) -> "Share | None":
+    """Return the share that --shard names."""
+    if text is None:
+        return None
+    from gradtools.store import shards
+
+    return shards.parse(text)
+
+
+shard = click.option(
+    "--shard",
+    metavar="I/N|auto",
+    callback=_share,
+    help="Compute share I of N only and write it as OUTPUT.I-of-N.h5; gradtools merge joins them. auto: from torchrun or "
+    "a SLURM array.",
 )
 
 carry = click.option(

@@ -3,12 +3,16 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from gradtools.cli import options, passes
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtools.store import Share
 
 DRAWING = (
     "images",
@@ -135,6 +139,7 @@ drawing = passes.record(
 )
 @passes.compute(32)
 @passes.job
+@options.shard
 def command(
     console: Console,
     images: tuple[str, ...],
@@ -159,6 +164,7 @@ def command(
     map_dtype: str,
     compute: passes.Compute,
     job: passes.Job,
+    shard: "Share | None",
 ) -> None:
     """Map where an image supports a class, or its similarity to another image: raw maps, one a method and tap.
 
@@ -176,7 +182,9 @@ def command(
     _check_drawing(drawing, store_path)
     from gradtools import store
 
-    store.check_output(store_path, force)
+    if shard and drawing.overlay is not None:
+        raise UsageError("--overlay with --shard: draw the maps of the merged store")
+    store.check_output(shard.output(store_path) if shard else store_path, force)
     if not images and listing.files_from is None:
         images = (options.input_store(None),)
     from_store = len(images) == 1 and listing.files_from is None and store.is_store(images[0])
@@ -224,6 +232,7 @@ def command(
             max_skipped=job.allowed,
             force=force,
             restart=job.restart,
+            shard=shard,
             say=console.say,
             progress=console.progress,
         )

@@ -65,6 +65,7 @@ of_maps = options.combine(
     is_flag=True,
     help="Drop what a stopped run of another command left, and begin anew.",
 )
+@options.shard
 @options.carry
 @options.feature
 @click.option(
@@ -120,6 +121,7 @@ def command(
     output,
     force,
     restart,
+    shard,
     carry,
     feature,
     metric,
@@ -181,13 +183,15 @@ def command(
     carried = options.carried(carry, source_path, target)
     with store.read(source_path) as source:
         if target is not None:
-            store.check_output(target, force, [source])
+            store.check_output(shard.output(target) if shard else target, force, [source])
+        if shard and not matrix:
+            raise UsageError("--shard divides the rows of --matrix: ask for that as well")
         if figure and not similarity.chosen(source, wanted)[0]:
             raise UsageError(
                 "--figure is of vectors, and only maps are compared here: add a --feature, such as logits"
             )
         results, beside = _computed(
-            console, source, target, wanted, decode, carry=carried, force=force, restart=restart
+            console, source, target, wanted, decode, carry=carried, force=force, restart=restart, shard=shard
         )
         if figure:
             _draw(source, results, wanted, order, figure)
@@ -198,7 +202,7 @@ def command(
         terminal.print_tables(tables, form, stream)
 
 
-def _computed(console, source, target, wanted, decode, *, carry, force, restart):
+def _computed(console, source, target, wanted, decode, *, carry, force, restart, shard):
     """Return the similarities, and what is computed beside them: images' own versions and probes."""
     from gradtools.stages import similarity
     from gradtools.stages.similarity import augmentation, probe
@@ -215,6 +219,7 @@ def _computed(console, source, target, wanted, decode, *, carry, force, restart)
         carry=carry,
         force=force,
         restart=restart,
+        shard=shard,
         **how,
     )
     return results, beside

@@ -9,7 +9,7 @@ from gradtools import images, store
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores, taps
 from gradtools.network.passes import Job, TooManySkipped, features
-from gradtools.network.passes.features import parallel_shares, run_batch
+from gradtools.network.passes.features import parallel_rows, run_batch
 from gradtools.stages import run
 from gradtools.store import paths
 
@@ -76,12 +76,14 @@ def extract(
             part, int(own.sum()), allowed
         )  # the images come first, and their versions are as readable
         with part.finish(this.progress) as sink:
-            _judge_parallel(part, sink, job, total, this.say)
+            _judge_parallel(part, sink, job, total, this)
+            own &= ~part.growth.elsewhere
+            versions = int((~own & ~part.growth.elsewhere).sum())
             this.note(
                 sink,
                 **run.of_images(part.unreadable[own], model),
                 threads=passes.use_threads(),
-                versions=int((~own).sum()),
+                versions=versions,
                 batch_limit=part.batch_limit,
             )
 
@@ -107,13 +109,16 @@ def prepare(image_list, model, options, say=print):
     return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))
 
 
-def _judge_parallel(part, sink, job, count, say):
+def _judge_parallel(part, sink, job, count, this):
     """Store at each tap the share of rows that are a multiple of their class row, and say where all are."""
-    for tap, share in parallel_shares(job, part.read, ~part.unreadable[:count]).items():
+    for tap, (same, rows) in parallel_rows(job, part.read, part.present[:count]).items():
+        share = same / rows
         sink.attributes(paths.tap(tap), parallel=share)
+        if this.shard is not None:
+            sink.attributes(paths.tap(tap), parallel_of=rows)
         verdict = job.verdicts.get(tap)
         if share == 1 and (verdict is None or not verdict.sentence):
-            say(f"{tap}: {taps.PARALLEL}")
+            this.say(f"{tap}: {taps.PARALLEL}")
 
 
 def columns(job):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradtools import interrupt, store
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import provenance
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Run:
         Unreadable images allowed: a number or a percentage.
     say : callable
         Takes one line for the user.
+    shard : Share, optional
+        Compute this share alone; the output is then a shard (see `begin`).
     progress : callable
         `progress(total, done, what)` gives a context manager that yields `advance(n)`.
     begun : tuple
@@ -64,6 +67,7 @@ class Run:
     threads: int | None = None
     workers: int = 2
     max_skipped: str = "1%"
+    shard: store.Share | None = None
     say: Say = print
     progress: Progress = interrupt.unwatched
     begun: tuple = dataclasses.field(default_factory=provenance.begin)
@@ -104,6 +108,17 @@ class Run:
     def grown(self, growth: store.Growth) -> AbstractContextManager[store.Part]:
         """Write the output block by block, resuming where the same command was stopped (see `store.grow`)."""
         output, force, restart = self._target(), self.force, self.restart
+        if self.shard is not None:
+            growth = dataclasses.replace(growth, share=self.shard)
+            if not growth.shared:
+                raise GradtoolsError(
+                    f"--shard {self.shard.number}/{self.shard.of}: the job has too few blocks of images for so many shares, and "
+                    "this one is empty: ask for fewer"
+                )
+            self.say(
+                f"share {self.shard.number} of {self.shard.of}: entries {growth.shared[0].start:,} to "
+                f"{growth.shared[-1].stop:,} of {growth.entries:,}, written to {output}"
+            )
         return store.grow(output, growth, force=force, restart=restart, say=self.say)
 
     def _target(self) -> str:
@@ -114,7 +129,7 @@ class Run:
 
     def compute(self, part: store.Part, compute: Compute, what: str = "rows") -> None:
         """Compute and keep the blocks that are left, each by the numbers of its own rows."""
-        with self.progress(part.growth.entries, part.committed, what) as advance:
+        with self.progress(part.entries, part.committed, what) as advance:
             for block in part.left:
                 part.commit(block, compute(block))
                 advance(len(block))
@@ -126,10 +141,15 @@ def begin(output: str | None, inputs: Sequence[store.Store] = (), **how) -> Run:
     Parameters
     ----------
     how
-        Fields of `Run`.
+        Fields of `Run`; with a `shard` the output gets the share's name, as in a.3-of-8.h5.
     """
     if how.get("progress") is None:
         how.pop("progress", None)
+    shard = how.get("shard")
+    if shard is not None:
+        if output in (None, "-"):
+            raise UsageError("--shard writes a file of its own: name the whole one with -o")
+        output = shard.output(output)
     run = Run(output, **how)
     if output is not None:
         store.check_output(output, run.force, inputs)

@@ -10,6 +10,7 @@ from gradtools.store.growing import Growth, Part, grow
 from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, is_store, read
+from gradtools.store.shards import Share
 from gradtools.store.writing import Sink, check_files, check_output, create, whole_file
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Growth",
     "Part",
     "Rows",
+    "Share",
     "Sink",
     "Store",
     "UNREADABLE",

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from gradtools.store import copying, layout, paths, schema
 from gradtools.store.blocks import Block, Stored
 from gradtools.store.columns import Column, rows_of
+from gradtools.store.shards import ATTRIBUTE, describe
 from gradtools.store.writing import Sink, stamp
 
 if TYPE_CHECKING:
@@ -22,40 +23,45 @@ def fill(
     file: h5py.File,
     growth: "Growth",
     stored: Iterable[tuple[Block, Stored]],
-    unreadable: np.ndarray,
+    absent: np.ndarray,
     progress: Callable,
 ) -> Sink:
     """Write an empty file from blocks; returns the `Sink` that takes what else belongs into it.
 
     Parameters
     ----------
-    unreadable : (entries,) bool array
+    absent : (entries,) bool array
+        Entries without rows: of unreadable images, and of other shards.
     progress : callable
         `progress(total, done, what)` gives a context manager that yields `advance(n)`.
     """
-    keep = _kept(growth, unreadable)
+    keep = _kept(growth, absent)
     stamp(file, growth.kind, "", "")
+    if growth.share is not None:
+        file.attrs[ATTRIBUTE] = describe(
+            growth.share, growth.shared, growth.command, growth.entries, list(keep)
+        )
     for column in growth.columns:
         rows = column.axis.rows(growth.entries)
         layout.scale(file, column.axis.scale, _count(keep, column.axis.scale, rows))
     growth.begin(KeptSink(file, keep) if keep else Sink(file))
     # kept open: closing a dataset after every block costs three times what writing it does
     datasets = [(column, _make(file, column, growth, keep)) for column in growth.columns]
-    with progress(growth.entries, 0, "written") as advance:
+    with progress(sum(map(len, growth.own)), 0, "written") as advance:
         for block, kept in stored:
             _copy(datasets, block, kept, keep)
             advance(len(block))
     return Sink(file)
 
 
-def _kept(growth: "Growth", unreadable: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows that stay, by their dimension's scale: those of readable images that are used, and what points at no others.
+def _kept(growth: "Growth", absent: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows that stay, by their dimension's scale: those of present entries that are used, and what points at no others.
 
     Empty where all stay.
     """
     keep = {}
     for axis in dict.fromkeys(column.axis for column in growth.columns):
-        keep[axis.scale] = ~axis.of_entries(unreadable)
+        keep[axis.scale] = ~axis.of_entries(absent)
         if axis.scale in growth.unused:
             keep[axis.scale] &= ~growth.unused[axis.scale]
     if all(rows.all() for rows in keep.values()):

@@ -18,9 +18,8 @@ from gradtools.store import assembly, folders, hashing, pipes, seal
 from gradtools.store.blocks import UNREADABLE, Block, Stored
 from gradtools.store.columns import Column, rows_of
 from gradtools.store.disk import disk_errors, reserve
+from gradtools.store.shards import BATCH_LIMIT, Share
 from gradtools.store.writing import Sink, check_output, part_of, publish
-
-BATCH_LIMIT = "batch_limit"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +43,10 @@ class Growth:
     compress : bool
     units : str
         What the entries are.
+    share : Share, optional
+        Only these blocks are computed, and the output is a shard.
+    common : int
+        The first so many entries are computed by every shard.
     """
 
     kind: str
@@ -54,11 +57,34 @@ class Growth:
     unused: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     compress: bool = False
     units: str = "images"
+    share: Share | None = None
+    common: int = 0
 
     @property
     def entries(self) -> int:
         """How many entries the blocks have."""
         return self.blocks[-1].stop if self.blocks else 0
+
+    @property
+    def shared(self) -> list[Block]:
+        """Blocks of this shard's own share; all of a job that is not divided."""
+        every = [block for block in self.blocks if block.start >= self.common]
+        return every if self.share is None else self.share.blocks(every)
+
+    @property
+    def own(self) -> list[Block]:
+        """Blocks that this process computes: the common ones and those of its share."""
+        if self.share is None:
+            return self.blocks
+        return [block for block in self.blocks if block.start < self.common] + self.shared
+
+    @property
+    def elsewhere(self) -> np.ndarray:
+        """Which entries other shards compute, bool (entries,)."""
+        absent = np.ones(self.entries, bool)
+        for block in self.own:
+            absent[block.start : block.stop] = False
+        return absent
 
     @property
     def nbytes(self) -> int:
@@ -86,12 +112,22 @@ class Part:
     @property
     def left(self) -> list[Block]:
         """Blocks that are not done, in order."""
-        return [block for block in self.growth.blocks if block.number not in self._done]
+        return [block for block in self.growth.own if block.number not in self._done]
 
     @property
     def committed(self) -> int:
         """Entries that are safe."""
-        return self.growth.entries - sum(map(len, self.left))
+        return self.entries - sum(map(len, self.left))
+
+    @property
+    def entries(self) -> int:
+        """Entries that this process computes: all, or those of a shard."""
+        return sum(map(len, self.growth.own))
+
+    @property
+    def present(self) -> np.ndarray:
+        """Which entries have a row in the output, bool (entries,): of this shard, with an image that could be read."""
+        return ~(self.unreadable | self.growth.elsewhere)
 
     @property
     def unreadable(self) -> np.ndarray:
@@ -110,7 +146,7 @@ class Part:
 
     def adopt(self) -> None:
         """Take over the blocks that an earlier process left; those that do not verify are computed again."""
-        for block in self.growth.blocks:
+        for block in self.growth.own:
             stored = self._keeper.find(block)
             if stored is not None and self._fits(block, stored):
                 self._done[block.number] = stored
@@ -157,7 +193,7 @@ class Part:
     @property
     def kept(self) -> str:
         """How much is safe, in words."""
-        return f"{self.committed:,} of {self.growth.entries:,} {self.growth.units} are kept in {self.name}"
+        return f"{self.committed:,} of {self.entries:,} {self.growth.units} are kept in {self.name}"
 
     @property
     def _way(self) -> str:
@@ -167,13 +203,17 @@ class Part:
         return f"{self.kept}; free some and give the same command again"
 
     def read(self, path: str, start: int, stop: int) -> np.ndarray:
-        """Rows start..stop of a column, those of unreadable entries included."""
+        """Rows start..stop of a column, those of unreadable entries included; zeros where another shard has them."""
         column = next(column for column in self.columns if column.path == path)
         stop = min(stop, column.axis.rows(self.growth.entries))
         parts = [np.empty((0, *column.tail), column.dtype)]
         for block in self.growth.blocks:
             first, last = column.axis.rows(block.start), column.axis.rows(block.stop)
             if max(first, start) < min(last, stop):
+                if block.number not in self._done and self.growth.share is not None:
+                    absent = min(stop, last) - max(start, first)
+                    parts.append(np.zeros((absent, *column.tail), column.dtype))
+                    continue
                 with self._done[block.number].arrays() as arrays:
                     parts.append(
                         arrays.read(path, max(start, first) - first, min(stop, last) - first)
@@ -192,18 +232,19 @@ class Part:
         """Assemble the output from the blocks; yields the `Sink` that takes what follows from all rows, then gives the file its name."""
         if self.left:
             raise GradtoolsError(
-                f"{self.name}: {self.committed} of {self.growth.entries} rows written"
+                f"{self.name}: {self.committed} of {self.entries} rows written"
             )
         with self._finish() as path:
-            stored = ((block, self._done[block.number]) for block in self.growth.blocks)
+            stored = ((block, self._done[block.number]) for block in self.growth.own)
             with contextlib.ExitStack() as stack:
                 stack.enter_context(disk_errors(self.name, self._way))
                 if not self.growth.compress:  # how small it gets is not known
-                    reserve(path, self.growth.nbytes)
+                    share = self.entries / max(self.growth.entries, 1)
+                    reserve(path, int(self.growth.nbytes * share))
                 file = stack.enter_context(seal.create_sealed(path))
                 if self.temporary:
                     pipes.forget(path)
-                sink = assembly.fill(file, self.growth, stored, self.unreadable, progress)
+                sink = assembly.fill(file, self.growth, stored, ~self.present, progress)
                 if self.batch_limit is not None:
                     sink.attributes("/", **{BATCH_LIMIT: self.batch_limit})
                 yield sink
@@ -277,10 +318,10 @@ def _resumed(output: str, growth: Growth, restart: bool, say: Callable) -> Itera
                 "or --restart to drop it"
             )
         if restart or not part.committed:
-            folder.begin(growth.command, growth.units, growth.blocks)
+            folder.begin(growth.command, growth.units, growth.own)
             part = Part(growth, folder, path, lambda: _published(folder, output))
         if part.committed:
-            say(f"resuming {path}: {part.committed:,} of {growth.entries:,} done")
+            say(f"resuming {path}: {part.committed:,} of {part.entries:,} done")
         _warn_of_room(part, growth, say)
         try:
             yield part
@@ -308,8 +349,8 @@ def _holds_blocks(folder: folders.Folder) -> bool:
 
 def _warn_of_room(part: Part, growth: Growth, say: Callable) -> None:
     """Say before the job begins that its blocks and its output, twice the rows, do not fit on the disk."""
-    share = part.committed / max(growth.entries, 1)
-    needed = int(growth.nbytes * (2 - share))
+    done = part.committed / max(part.entries, 1)
+    needed = int(growth.nbytes * part.entries / max(growth.entries, 1) * (2 - done))
     free = shutil.disk_usage(part.name).free
     if needed > free:
         say(

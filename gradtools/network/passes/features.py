@@ -90,10 +90,10 @@ def _tap_values(tap, activation, gradient, options):
     return values | {f"{where}/{name}": array(column) for name, column in reduced.items()}
 
 
-def parallel_shares(
+def parallel_rows(
     job: passes.Job[Options], read: Callable, kept: np.ndarray, block: int = 4096
-) -> dict[str, float]:
-    """Share of an extraction's rows whose gradient has the direction of the class row it is about (mathematics#gradient-at-the-head).
+) -> dict[str, tuple[int, int]]:
+    """Count an extraction's rows whose gradient has the direction of the class row it is about (mathematics#gradient-at-the-head).
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ def parallel_shares(
 
     Returns
     -------
-    dict of str to float
-        By tap, of those whose gradient is as long as a class row; rows without a gradient do not count.
+    dict of str to (int, int)
+        By tap, of those whose gradient is as long as a class row: rows of this direction, and rows with a gradient, at least one.
     """
-    shares = {}
+    counts: dict[str, tuple[int, int]] = {}
     for tap in _comparable(job):
         class_rows = job.model.classifier.weight
         same = rows = 0
@@ -118,8 +118,8 @@ def parallel_shares(
             parallel, with_gradient = _parallel(gradient, class_rows[classes])
             same, rows = same + parallel, rows + with_gradient
         if rows:
-            shares[tap.name] = same / rows
-    return shares
+            counts[tap.name] = same, rows
+    return counts
 
 
 def _comparable(job):

@@ -109,9 +109,10 @@ def compute(
     how
         More parameters of `computing`.
     """
-    done = {block.number for block in blocks} - {block.number for block in part.left}
-    left = [block for block in blocks if block.number not in done]
-    total = sum(map(len, blocks))
+    own = {block.number for block in part.growth.own}
+    unfinished = {block.number for block in part.left}
+    left = [block for block in blocks if block.number in unfinished]
+    total = sum(len(block) for block in blocks if block.number in own)
     with (progress or interrupt.unwatched)(total, total - sum(map(len, left))) as advance:
         with computing(part, job, run, left, advance=advance, **how) as of_block:
             for block in left:
@@ -215,7 +216,8 @@ def _is_finite_kind(path):
 def judge_skipped(part, total, allowed):
     """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `allowance`)."""
     count = int(part.unreadable[:total].sum())
-    if count == total:
+    total -= int(part.growth.elsewhere[:total].sum())
+    if count == total > 0:
         raise GradtoolsError(f"none of the {total} images could be read")
     if count > allowed:
         way = (

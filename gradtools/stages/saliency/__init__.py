@@ -103,6 +103,7 @@ def saliency(
         schema.unused(plan),
         options.compress,
         units="images" if plan.pairs is None else "images and pairs",
+        common=0 if plan.pairs is None else count,
     )
     with this.grown(growth) as part:
         _compute(
@@ -116,10 +117,11 @@ def saliency(
         )
         _say_weights(plan, part, this.say)
         with part.finish(this.progress) as sink:
+            here = ~part.growth.elsewhere[:count]
             this.note(
                 sink,
                 inputs,
-                **run.of_images(part.unreadable[:count], model),
+                **run.of_images(part.unreadable[:count][here], model),
                 threads=passes.use_threads(),
                 seed=options.seed,
             )

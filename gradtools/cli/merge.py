@@ -1,0 +1,52 @@
+"""gradtools merge"""
+
+import contextlib
+
+import click
+
+from gradtools.cli import options
+from gradtools.cli.terminal import Console
+from gradtools.errors import UsageError
+
+
+@options.command(
+    "merge",
+    [
+        "gradtools extract photos/ --model resnet50 --shard 1/2 -o photos.h5; "
+        "gradtools extract photos/ --model resnet50 --shard 2/2 -o photos.h5",
+        "gradtools merge photos.*-of-2.h5 -o photos.h5",
+    ],
+)
+@click.argument("shards", nargs=-1, required=True, metavar="SHARD...")
+@options.output
+@click.option(
+    "--max-skipped",
+    default="1%",
+    metavar="N|P%",
+    help="Unreadable images allowed in all shards together, at least one for a percentage.",
+)
+def command(
+    console: Console, shards: tuple[str, ...], output: str | None, force: bool, max_skipped: str
+) -> None:
+    """Join the shards of one job: the store that one process would have made, with equal digests.
+
+    Shards come from --shard I/N of extract, saliency, and similarity --matrix: the same command, each with its share.
+    They are checked to be of the same command (options, images by name and size, network), with no share missing or
+    there twice.
+    """
+    target = options.output_store(output)
+    if target is None:
+        raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
+    from gradtools import store
+    from gradtools.stages import merge
+
+    store.check_output(target, force)
+    with contextlib.ExitStack() as stack:
+        merge.merge(
+            [stack.enter_context(store.read(path)) for path in shards],
+            target,
+            max_skipped=max_skipped,
+            force=force,
+            say=console.say,
+            progress=console.progress,
+        )

@@ -1,0 +1,278 @@
+"""Shards: one job over several processes or machines, each with a contiguous share of whole blocks, and the store they merge into.
+
+A shard is a store of its own, with the rows of its share. Rows of all shards, one after the other, are those of one process:
+blocks are the same, whoever computes them.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import h5py
+import numpy as np
+
+from gradtools import interrupt
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.store import copying, folders, layout, paths
+from gradtools.store.blocks import Block
+from gradtools.store.reading import Store
+
+ATTRIBUTE = "shard"  # of the root: JSON, see `describe`
+COUNT = "_of"  # behind the name of an attribute that is a mean over rows: over how many
+ELSEWHERE = ("image times", "root")  # of a command: may differ from machine to machine
+DIFFER = ("uuid", "created", ATTRIBUTE)  # attributes of the root that every store has for itself
+BATCH_LIMIT = "batch_limit"
+COPY_BYTES = 32 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Number `number`, from 1, of `of` shares."""
+
+    number: int
+    of: int
+
+    def blocks(self, blocks: Sequence[Block]) -> list[Block]:
+        """Return this share of the blocks, in order; shares differ by at most one block."""
+        first, last = ((k * len(blocks)) // self.of for k in (self.number - 1, self.number))
+        return list(blocks[first:last])
+
+    def output(self, path: str) -> str:
+        """Return the name of this share's store: a.h5 becomes a.3-of-8.h5."""
+        stem, end = os.path.splitext(path)
+        return f"{stem}.{self.number}-of-{self.of}{end}"
+
+
+def parse(text: str, environment: Mapping[str, str] = os.environ) -> Share:
+    """
+    Read `--shard`.
+
+    Parameters
+    ----------
+    text : str
+        '3/8', or 'auto': RANK and WORLD_SIZE of torchrun, else a SLURM array's task id and bounds.
+    environment : mapping
+
+    Raises
+    ------
+    UsageError
+    """
+    if text == "auto":
+        return _of_environment(environment)
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    share = Share(*map(int, match.groups())) if match else None
+    if share is None or not 1 <= share.number <= share.of:
+        raise UsageError(f"--shard {text}: write a share as in 3/8 (from 1/8 to 8/8), or auto")
+    return share
+
+
+def _of_environment(environment: Mapping[str, str]) -> Share:
+    """The share of a process that torchrun or a SLURM array started."""
+    try:
+        if "RANK" in environment and "WORLD_SIZE" in environment:
+            return Share(int(environment["RANK"]) + 1, int(environment["WORLD_SIZE"]))
+        if "SLURM_ARRAY_TASK_ID" in environment:
+            task, low, high, step = (
+                int(environment.get(f"SLURM_ARRAY_TASK_{name}", default))
+                for name, default in (("ID", ""), ("MIN", ""), ("MAX", ""), ("STEP", "1"))
+            )
+            return Share((task - low) // step + 1, (high - low) // step + 1)
+    except ValueError as error:
+        raise UsageError(f"--shard auto: a variable is not a number ({error})") from error
+    raise UsageError(
+        "--shard auto: neither torchrun (RANK, WORLD_SIZE) nor a SLURM array (SLURM_ARRAY_TASK_ID, _MIN, _MAX) "
+        "started this process: write --shard 1/8"
+    )
+
+
+def describe(
+    share: Share, own: Sequence[Block], command: dict, entries: int, grown: Sequence[str]
+) -> str:
+    """
+    Return what a shard's root says of it, as JSON.
+
+    Parameters
+    ----------
+    own : sequence of Block
+        Of this share, at least one.
+    command : dict
+        Options and inputs of the whole job.
+    entries : int
+        Of the whole job.
+    grown : sequence of str
+        Scales of the dimensions of which the shard has its own rows alone.
+    """
+    same = {key: value for key, value in command.items() if key not in ELSEWHERE}
+    facts = {
+        "number": share.number,
+        "of": share.of,
+        "start": own[0].start,
+        "stop": own[-1].stop,
+        "entries": entries,
+        "command": {key: folders.fingerprint({key: value}) for key, value in same.items()},
+        "grown": sorted(grown),
+    }
+    return json.dumps(facts, sort_keys=True)
+
+
+def ordered(stores: Sequence[Store]) -> list[Store]:
+    """
+    Sort the shards of one job and check that they are all of it.
+
+    Raises
+    ------
+    GradtoolsError
+        A store is not a shard, shards are of different jobs, or a share is missing or there twice.
+    """
+    facts = []
+    for store in stores:
+        text = store.attributes("/").get(ATTRIBUTE)
+        if not text:
+            raise GradtoolsError(
+                f"{store.name} is not a shard: --shard 1/8 of extract, saliency or similarity makes them"
+            )
+        facts.append(json.loads(text))
+    first = facts[0]
+    for store, other in zip(stores, facts):
+        _check_same(stores[0].name, first, store.name, other)
+    numbers = [other["number"] for other in facts]
+    for number in range(1, first["of"] + 1):
+        if numbers.count(number) != 1:
+            names = [store.name for store, other in zip(stores, facts) if other["number"] == number]
+            raise GradtoolsError(
+                f"share {number} of {first['of']} is there twice: {', '.join(names)}"
+                if names
+                else f"share {number} of {first['of']} is missing: name all shards"
+            )
+    return [stores[numbers.index(number)] for number in range(1, first["of"] + 1)]
+
+
+def _check_same(name: str, first: dict, other_name: str, other: dict) -> None:
+    """Refuse shards of two jobs, and name the first difference."""
+    if first["of"] != other["of"]:
+        raise GradtoolsError(
+            f"{name} is one of {first['of']} shares, {other_name} of {other['of']}: merge shards of one job"
+        )
+    differing = [
+        key
+        for key in sorted(first["command"].keys() | other["command"].keys())
+        if first["command"].get(key) != other["command"].get(key)
+    ]
+    if differing or first["entries"] != other["entries"]:
+        reason = ", ".join(differing) or "the number of images"
+        raise GradtoolsError(
+            f"{name} and {other_name} are of different commands ({reason} differ): merge shards of one job"
+        )
+
+
+def join(stores: Sequence[Store], file: h5py.File, progress: Callable = interrupt.unwatched) -> None:
+    """
+    Write into an open file what the shards of one job (from `ordered`) hold together.
+
+    Raises
+    ------
+    GradtoolsError
+        What every shard should have alike differs.
+    """
+    first = stores[0]
+    grown = set(json.loads(first.attributes("/")[ATTRIBUTE])["grown"])
+    names = [
+        path
+        for path, _ in layout.datasets(first.file)
+        if not path.startswith((paths.DIGESTS, paths.HISTORY))
+    ]
+    with progress(len(names), 0, "merged") as advance:
+        for path in names:
+            scales = layout.scales_of(first.file[path])
+            if scales and scales[0] in grown:
+                _concatenate(stores, file, path, scales, grown)
+            else:
+                _copy_equal(stores, file, path)
+            advance(1)
+    _join_attributes(stores, file)
+
+
+def _concatenate(stores, file, path, scales, grown):
+    """Rows of all shards, one after the other; numbers of rows count on."""
+    parts = [store.file[path] for store in stores]
+    dtype = max((part.dtype for part in parts), key=lambda dtype: dtype.itemsize)
+    rows, tail = sum(len(part) for part in parts), parts[0].shape[1:]
+    pointed = layout.POINTERS.get(path)
+    whole = max(parts, key=len)
+    chunks = whole.chunks and (min(whole.chunks[0], max(rows, 1)), *whole.chunks[1:])
+    made = file.create_dataset(
+        path,
+        shape=(rows, *tail),
+        dtype=dtype,
+        chunks=chunks,
+        fletcher32=whole.fletcher32,
+        shuffle=whole.shuffle,
+        compression=whole.compression,
+    )
+    made.attrs.update(layout.own_attributes(parts[0]))
+    step = max(1, COPY_BYTES // max(dtype.itemsize * int(np.prod(tail)), 1))
+    written = before = 0
+    for store, part in zip(stores, parts):
+        for start in range(0, len(part), step):
+            values = part[start : start + step]
+            if pointed in grown:
+                values = np.where(values < 0, values, values + before).astype(dtype)
+            made[written : written + len(values)] = values
+            written += len(values)
+        before += len(store.file[pointed]) if pointed in grown else 0
+    for length, scale in zip(made.shape, scales):
+        layout.scale(file, scale, length)
+    layout.attach(file, made, scales)
+
+
+def _copy_equal(stores, file, path):
+    """What every shard has alike, from the first."""
+    first = stores[0].file[path]
+    for store in stores[1:]:
+        other = store.file.get(path)
+        if (
+            other is None
+            or other.shape != first.shape
+            or not np.array_equal(other[()], first[()], equal_nan=first.dtype.kind == "f")
+        ):
+            raise GradtoolsError(
+                f"{stores[0].name} and {store.name} differ in {path}, which every shard has alike"
+            )
+    copying.copy(stores[0].file, file, path)
+
+
+def _join_attributes(stores, file):
+    """Attributes of groups: equal ones, means over all rows, the smallest limit of a batch."""
+    groups = ["/"]
+    stores[0].file.visititems(
+        lambda name, item: groups.append(f"/{name}") if isinstance(item, h5py.Group) else None
+    )
+    for path in groups:
+        kept = [layout.own_attributes(store.file[path]) for store in stores]
+        names = list(dict.fromkeys(name for attributes in kept for name in attributes))
+        for name in names:
+            if path == "/" and name in (*DIFFER, "format", "version", "kind"):
+                continue
+            if name.endswith(COUNT) and name.removesuffix(COUNT) in names:
+                continue
+            values = [attributes.get(name) for attributes in kept]
+            file.require_group(path).attrs[name] = _joined(stores, path, name, values, kept)
+
+
+def _joined(stores, path, name, values, kept):
+    """One attribute of all shards."""
+    if f"{name}{COUNT}" in {key for attributes in kept for key in attributes}:
+        counts = [attributes.get(f"{name}{COUNT}", 0) for attributes in kept]
+        return sum(
+            round(value * count) for value, count in zip(values, counts) if count
+        ) / sum(counts)
+    if name == BATCH_LIMIT:
+        return min(value for value in values if value is not None)
+    for store, value in zip(stores, values):
+        if name != "root" and not np.array_equal(value, values[0]):
+            raise GradtoolsError(
+                f"{stores[0].name} and {store.name} differ in the attribute {name} of {path}"
+            )
+    return values[0]
