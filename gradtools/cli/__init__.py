@@ -31,6 +31,7 @@ COMMANDS = {
     "link": "Model + generator -> the map from what the head reads to latents, and how well pictures come back.",
     "tune": "Link + generator -> what every unit of the head's input does to pictures, beside random directions.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
+    "merge": "Shards of one job -> the store that one process would have made.",
     "import": "Features or a matrix made elsewhere (NPZ, NPY, CSV, Parquet) -> a store.",
     "export": "Samples and features -> CSV, TSV, NPZ or Parquet for other programs.",
     "evaluate": "Any stores -> the answer on one screen, and the papers' tables, controls beside them.",

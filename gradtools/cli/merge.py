@@ -12,9 +12,8 @@ from gradtools.errors import UsageError
 @options.command(
     "merge",
     [
-        "gradtools extract photos/ --model resnet50 --shard 1/2 -o photos.h5; "
-        "gradtools extract photos/ --model resnet50 --shard 2/2 -o photos.h5",
         "gradtools merge photos.*-of-2.h5 -o photos.h5",
+        "gradtools merge photos.1-of-2.h5 photos.2-of-2.h5 -o - | gradtools similarity",
     ],
 )
 @click.argument("shards", nargs=-1, required=True, metavar="SHARD...")

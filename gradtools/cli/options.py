@@ -98,7 +98,6 @@ output = combine(
 )
 
 
-
 def _share(context: click.Context, parameter: click.Parameter, text: str | None) -> "Share | None":
     """Return the share that --shard names."""
     if text is None:

@@ -191,7 +191,15 @@ def command(
                 "--figure is of vectors, and only maps are compared here: add a --feature, such as logits"
             )
         results, beside = _computed(
-            console, source, target, wanted, decode, carry=carried, force=force, restart=restart, shard=shard
+            console,
+            source,
+            target,
+            wanted,
+            decode,
+            carry=carried,
+            force=force,
+            restart=restart,
+            shard=shard,
         )
         if figure:
             _draw(source, results, wanted, order, figure)

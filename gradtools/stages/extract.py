@@ -50,10 +50,14 @@ def extract(
     TooManySkipped, GradtoolsError
     """
     this = run.begin(output, **how)
+    if this.shard is not None and options.augment is not None:
+        raise UsageError(
+            "--augment with --shard: versions point at their images, which may be of another share; extract them in one job"
+        )
     passes.use_threads(this.threads)
     job = prepare(image_list, model, options, this.say)
     total, own = len(job.images.ids), job.images.images
-    allowed = passes.allowance(this.max_skipped, int(own.sum()))
+    allowed = run.allowance(this.max_skipped, int(own.sum()))
     growth = store.Growth(
         "features",
         columns(job),

@@ -1,15 +1,14 @@
 """Shards of one job -> the store that one process would have made."""
 
 import json
-import math
 
 from gradtools import store
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError
 from gradtools.stages import run
-from gradtools.store import shards
+from gradtools.store import paths, shards
 
 
-def merge(stores: list[store.Store], output: str, **how: run.How) -> None:
+def merge(stores: list[store.Store], output: str, **how) -> None:
     """Join the shards of one job.
 
     Parameters
@@ -28,8 +27,12 @@ def merge(stores: list[store.Store], output: str, **how: run.How) -> None:
     """
     this = run.begin(output, stores, **how)
     ordered = shards.ordered(stores)
-    read, skipped = (sum(_counted(source, name) for source in ordered) for name in ("read", "skipped"))
-    if skipped > _allowed(this.max_skipped, read + skipped):
+    divided = paths.SAMPLE in shards.grown_scales(ordered)  # of pairs every shard reads all images
+    read, skipped = (
+        (sum if divided else max)(_counted(source, name) for source in ordered)
+        for name in ("read", "skipped")
+    )
+    if skipped > run.allowance(this.max_skipped, read + skipped):
         raise GradtoolsError(
             f"{skipped} of {read + skipped} images could not be read, more than --max-skipped {this.max_skipped} allows"
         )
@@ -44,14 +47,3 @@ def _counted(source: store.Store, name: str) -> int:
     """Images that the last step of a store read, or skipped."""
     lines = source.history_lines()
     return int(json.loads(lines[-1]).get(name, 0)) if lines else 0
-
-
-def _allowed(text: str, total: int) -> int:
-    """How many of so many images `N` or `P%` allows; a percentage at least one."""
-    try:
-        number = float(text[:-1]) if text.endswith("%") else int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= (100 if text.endswith("%") else math.inf):
-        raise UsageError(f"--max-skipped {text}: write a number or a percentage, as in 10 or 1%")
-    return max(1, int(number * total / 100)) if text.endswith("%") else int(number)

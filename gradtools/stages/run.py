@@ -12,6 +12,7 @@ with run.grown(growth) as part:                                         # long j
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -170,3 +171,20 @@ def of_images(unreadable: np.ndarray, model: "Model") -> dict[str, provenance.Fa
         "skipped": skipped,
         "weights_sha256": model.weights_sha256,
     }
+
+
+def allowance(text: str, total: int) -> int:
+    """Return how many of `total` inputs `N` or `P%` allows; a percentage at least one.
+
+    Raises
+    ------
+    UsageError
+        The text is neither.
+    """
+    try:
+        number = float(text[:-1]) if text.endswith("%") else int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= (100 if text.endswith("%") else math.inf):
+        raise UsageError(f"--max-skipped {text}: write a number or a percentage, as in 10 or 1%")
+    return max(1, int(number * total / 100)) if text.endswith("%") else int(number)

@@ -38,8 +38,10 @@ def fill(
     keep = _kept(growth, absent)
     stamp(file, growth.kind, "", "")
     if growth.share is not None:
+        divided = _kept(growth, growth.elsewhere).items()
+        grown = [scale for scale, rows in divided if not rows.all()]
         file.attrs[ATTRIBUTE] = describe(
-            growth.share, growth.shared, growth.command, growth.entries, list(keep)
+            growth.share, growth.shared, growth.command, growth.entries, grown
         )
     for column in growth.columns:
         rows = column.axis.rows(growth.entries)

@@ -231,9 +231,7 @@ class Part:
     def finish(self, progress: Callable = interrupt.unwatched) -> Iterator[Sink]:
         """Assemble the output from the blocks; yields the `Sink` that takes what follows from all rows, then gives the file its name."""
         if self.left:
-            raise GradtoolsError(
-                f"{self.name}: {self.committed} of {self.entries} rows written"
-            )
+            raise GradtoolsError(f"{self.name}: {self.committed} of {self.entries} rows written")
         with self._finish() as path:
             stored = ((block, self._done[block.number]) for block in self.growth.own)
             with contextlib.ExitStack() as stack:

@@ -167,7 +167,16 @@ def _check_same(name: str, first: dict, other_name: str, other: dict) -> None:
         )
 
 
-def join(stores: Sequence[Store], file: h5py.File, progress: Callable = interrupt.unwatched) -> None:
+def grown_scales(stores: Sequence[Store]) -> set[str]:
+    """Return the scales of the dimensions of which a shard has its own rows alone: what one of them lacks, none has whole."""
+    return {
+        scale for store in stores for scale in json.loads(store.attributes("/")[ATTRIBUTE])["grown"]
+    }
+
+
+def join(
+    stores: Sequence[Store], file: h5py.File, progress: Callable = interrupt.unwatched
+) -> None:
     """
     Write into an open file what the shards of one job (from `ordered`) hold together.
 
@@ -176,8 +185,7 @@ def join(stores: Sequence[Store], file: h5py.File, progress: Callable = interrup
     GradtoolsError
         What every shard should have alike differs.
     """
-    first = stores[0]
-    grown = set(json.loads(first.attributes("/")[ATTRIBUTE])["grown"])
+    first, grown = stores[0], grown_scales(stores)
     names = [
         path
         for path, _ in layout.datasets(first.file)
@@ -265,9 +273,9 @@ def _joined(stores, path, name, values, kept):
     """One attribute of all shards."""
     if f"{name}{COUNT}" in {key for attributes in kept for key in attributes}:
         counts = [attributes.get(f"{name}{COUNT}", 0) for attributes in kept]
-        return sum(
-            round(value * count) for value, count in zip(values, counts) if count
-        ) / sum(counts)
+        return sum(round(value * count) for value, count in zip(values, counts) if count) / sum(
+            counts
+        )
     if name == BATCH_LIMIT:
         return min(value for value in values if value is not None)
     for store, value in zip(stores, values):

@@ -18,7 +18,7 @@ from gradtools import images, store
 from gradtools.bundled import scenes
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import models, passes
-from gradtools.stages import extract
+from gradtools.stages import extract, run
 
 SPEC, WEIGHTS = (
     "gradtools.bundled.scene_resnet:resnet8",
@@ -386,12 +386,12 @@ def test_nothing_readable_fails(folder, model, tmp_path):
     [("1%", 10, 1), ("1%", 1000, 10), ("0", 50, 0), ("7", 50, 7), ("50%", 9, 4)],
 )
 def test_allowance(text, total, allowed):
-    assert passes.allowance(text, total) == allowed
+    assert run.allowance(text, total) == allowed
 
 
 def test_allowance_in_other_words_is_refused():
     with pytest.raises(UsageError, match="number or a percentage"):
-        passes.allowance("some", 10)
+        run.allowance("some", 10)
 
 
 def test_labels_that_meet_no_class_stop_a_label_target(folder, model, tmp_path):

@@ -10,7 +10,6 @@ from gradtools.network.passes import reductions, schema
 from gradtools.network.passes.forward import answers, array, forward, inputs, outputs, with_cosine
 from gradtools.network.passes.loop import (
     TooManySkipped,
-    allowance,
     block,
     compute,
     computing,
@@ -23,7 +22,6 @@ __all__ = [
     "Job",
     "Options",
     "TooManySkipped",
-    "allowance",
     "answers",
     "array",
     "block",

@@ -1,14 +1,13 @@
 """Blocks of images: read ahead, computed batch by batch; and what is done about images that cannot be read."""
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from gradtools import images, interrupt, store
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError
 from gradtools.network.passes.forward import first_not_finite
 from gradtools.network.passes.plan import Job
 from gradtools.network.passes.schema import REDUCTIONS
@@ -214,7 +213,7 @@ def _is_finite_kind(path):
 
 
 def judge_skipped(part, total, allowed):
-    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `allowance`)."""
+    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`)."""
     count = int(part.unreadable[:total].sum())
     total -= int(part.growth.elsewhere[:total].sum())
     if count == total > 0:
@@ -228,14 +227,3 @@ def judge_skipped(part, total, allowed):
         raise TooManySkipped(
             f"{count} of {total} images could not be read, {allowed} allowed: {way}"
         )
-
-
-def allowance(text, total):
-    """How many of `total` inputs `N` or `P%` allows; a percentage at least one."""
-    try:
-        number = float(text[:-1]) if text.endswith("%") else int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= (100 if text.endswith("%") else math.inf):
-        raise UsageError(f"--max-skipped {text}: write a number or a percentage, as in 10 or 1%")
-    return max(1, int(number * total / 100)) if text.endswith("%") else number

@@ -140,7 +140,9 @@ def _replicates(first, second, halves, clusters, labels):
     )
 
 
-def heights(relations: Relations, tree: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+def heights(
+    relations: Relations, tree: np.ndarray | None, rows: np.ndarray | None = None
+) -> np.ndarray:
     """Return cophenetic distances (n, n) of a tree of all samples or of some rows; a taxonomy's are its path lengths."""
     from scipy.cluster.hierarchy import cophenet
     from scipy.spatial.distance import squareform

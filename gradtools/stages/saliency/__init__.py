@@ -78,7 +78,7 @@ def saliency(
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
         carry = this.carry and store_images.same_network(source, model, this.say)
-    allowed = passes.allowance(this.max_skipped, len(images.ids))
+    allowed = run.allowance(this.max_skipped, len(images.ids))
     plan = planning.make(
         images, model, options, this.say, None if source is None else source.member
     )

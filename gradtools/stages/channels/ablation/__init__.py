@@ -85,7 +85,7 @@ def ablate(
     passes.use_threads(this.threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
-    allowed = passes.allowance(this.max_skipped, len(images.ids))
+    allowed = run.allowance(this.max_skipped, len(images.ids))
     dataset_mean = functools.partial(_dataset_mean, source=source, keep=keep, model=model)
     plan = planning.make(
         images, model, options, this.say, None if source is None else source.member, dataset_mean

@@ -1,0 +1,156 @@
+"""Shards: each command's job divided, merged, and equal to one process; what is refused; torchrun and SLURM."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from long_jobs import BLOCKS, cases, photos
+
+from gradtools import cli, store
+from gradtools.errors import UsageError
+from gradtools.store import shards
+
+COUNT = 22  # images: six blocks of four
+KINDS = ("extract", "maps", "saliency", "pairs", "matrix", "matrix-maps")
+
+
+def call(*arguments):
+    """Run a command in this process; its exit status."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+def digests(path):
+    with store.read(str(path)) as source:
+        source.check()
+        return source.digests()
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in BLOCKS.items():
+            module, attribute = name.split(":")
+            patch.setattr(f"{module}.{attribute}", value)
+        before, made = cases(folder, COUNT)
+        for command in before:
+            assert call(*command) == 0
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    for name, value in BLOCKS.items():
+        module, attribute = name.split(":")
+        monkeypatch.setattr(f"{module}.{attribute}", value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_merged_shards_equal_one_process(commands, kind, tmp_path):
+    command = commands[kind]
+    assert call(*command, "-o", tmp_path / "whole.h5") == 0
+    of = 2 if kind == "pairs" else 3  # eight pairs are two blocks
+    for number in range(of, 0, -1):
+        assert call(*command, "-o", tmp_path / "a.h5", "--shard", f"{number}/{of}") == 0
+    parts = sorted(tmp_path.glob(f"a.*-of-{of}.h5"))
+    assert len(parts) == of
+    assert call("merge", *reversed(parts), "-o", tmp_path / "a.h5", "-q") == 0
+    assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
+    for part in parts:
+        digests(part)
+    with store.read(str(tmp_path / "a.h5")) as merged, store.read(str(parts[0])) as first:
+        facts = json.loads(merged.history_lines()[-1])
+        assert facts["shards"] == of
+        assert shards.ATTRIBUTE in first.attributes("/")
+        assert shards.ATTRIBUTE not in merged.attributes("/")
+        if kind in ("extract", "saliency"):
+            assert (facts["read"], facts["skipped"]) == (COUNT - 1, 1)
+            assert first.n_samples == 8
+
+
+def test_a_stopped_shard_resumes(commands, tmp_path, monkeypatch, capsys):
+    command = [*commands["extract"], "-o", tmp_path / "a.h5"]
+    from gradtools.network.passes import loop
+
+    compute, computed = loop._halved_on_need, []
+
+    def once(*arguments):
+        if len(computed) == 3:
+            raise KeyboardInterrupt
+        computed.append(1)
+        return compute(*arguments)
+
+    monkeypatch.setattr(loop, "_halved_on_need", once)
+    assert call(*command, "--shard", "2/2") == 130
+    monkeypatch.setattr(loop, "_halved_on_need", compute)
+    command.remove("-q")
+    assert call(*command, "--shard", "2/2") == 0
+    assert "resuming" in capsys.readouterr().err
+    assert call(*command, "--shard", "1/2") == 0
+    assert call("merge", *tmp_path.glob("a.*-of-2.h5"), "-o", tmp_path / "a.h5") == 0
+    assert call(*command[:-1], tmp_path / "whole.h5") == 0
+    assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
+
+
+def test_what_is_no_whole_job_is_refused(commands, tmp_path, capsys):
+    extract, saliency = commands["extract"], commands["saliency"]
+    for number in (1, 2):
+        assert call(*extract, "-o", tmp_path / "a.h5", "--shard", f"{number}/2") == 0
+    other = [*extract, "--target", "1", "-o", tmp_path / "b.h5", "--shard", "2/2"]
+    assert call(*other) == 0
+    assert call(*saliency, "-o", tmp_path / "whole.h5") == 0
+    first, second = (tmp_path / f"a.{number}-of-2.h5" for number in (1, 2))
+    for given, reason in (
+        ([first], "share 2 of 2 is missing"),
+        ([first, first, second], "share 1 of 2 is there twice"),
+        ([first, tmp_path / "b.2-of-2.h5"], "target"),
+        ([first, tmp_path / "whole.h5"], "is not a shard"),
+    ):
+        capsys.readouterr()
+        assert call("merge", *given, "-o", tmp_path / "merged.h5") == 1
+        assert reason in capsys.readouterr().err
+    assert not (tmp_path / "merged.h5").exists()
+    assert call(*commands["augmented"], "--shard", "1/2", "-o", tmp_path / "c.h5") == 2
+    assert call(*extract, "--shard", "1/9", "-o", tmp_path / "c.h5") == 1
+    assert "too few blocks" in capsys.readouterr().err
+    assert call("merge", first, second, "-o", tmp_path / "d.h5", "--max-skipped", "0") == 1
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1/0", "a/b", "3"])
+def test_shares_are_written_as_fractions(text):
+    with pytest.raises(UsageError, match="--shard"):
+        shards.parse(text)
+
+
+def test_shares_of_torchrun_and_of_slurm_arrays():
+    assert shards.parse("auto", {"RANK": "1", "WORLD_SIZE": "4"}) == shards.Share(2, 4)
+    bounds = {"SLURM_ARRAY_TASK_MIN": "10", "SLURM_ARRAY_TASK_MAX": "16"}
+    slurm = {"SLURM_ARRAY_TASK_ID": "14", **bounds, "SLURM_ARRAY_TASK_STEP": "2"}
+    assert shards.parse("auto", slurm) == shards.Share(3, 4)
+    with pytest.raises(UsageError, match="neither torchrun"):
+        shards.parse("auto", {})
+
+
+def test_shares_are_contiguous_and_whole():
+    blocks = store.cut(4, 41)
+    for of in range(1, 12):
+        shares = [shards.Share(number, of).blocks(blocks) for number in range(1, of + 1)]
+        assert sum(shares, []) == blocks
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.slow
+def test_torchrun_of_two_processes(commands, tmp_path):
+    images = photos(tmp_path / "photos", 520)
+    command = [*map(str, commands["extract"])]
+    command[1] = str(images)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    torchrun += ["--master-port", "29517", "-m", "gradtools", *command, "--shard", "auto"]
+    done = subprocess.run([*torchrun, "-o", str(tmp_path / "a.h5")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    parts = sorted(tmp_path.glob("a.*-of-2.h5"))
+    assert call("merge", *parts, "-o", tmp_path / "a.h5", "-q") == 0
+    whole = [sys.executable, "-m", "gradtools", *command, "-o", str(tmp_path / "whole.h5")]
+    assert subprocess.run(whole).returncode == 0
+    assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")

@@ -1,0 +1,60 @@
+"""Every command that resumes, over small images: the inputs they need, and how to make their blocks small."""
+
+import numpy as np
+from networks import TOY_SOURCE
+from PIL import Image
+
+BLOCKS = {
+    "gradtools.network.passes.loop:BLOCK": 4,
+    "gradtools.stages.similarity.writing:MATRIX_BLOCK": 4,
+    "gradtools.stages.neighbors:BLOCK": 4,
+    "gradtools.stages.faithfulness:BLOCK": 4,
+}
+
+
+def photos(folder, count):
+    """Random images of two classes, one of which cannot be read."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / ("ant", "bee")[number % 2] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), "u1")).save(path)
+    path.write_bytes(b"not an image")
+    return folder
+
+
+def cases(folder, count):
+    """The commands that make the inputs, and every command that resumes, over `count` images."""
+    images = photos(folder / "photos", count)
+    boxes = folder / "boxes.csv"
+    lines = [
+        f"photos/{path.parent.name}/{path.name},{path.parent.name},1,1,6,5"
+        for path in sorted(images.glob("*/*"))
+    ]
+    boxes.write_text("\n".join(["path,label,x0,y0,x1,y1", *lines]) + "\n")
+    (folder / "toy.py").write_text(TOY_SOURCE)
+    network = ["--model", f"{folder / 'toy.py'}:Toy", "--weights", "random", "--threads", "1"]
+    network += ["--batch-size", "2", "--preprocess", "none", "-q"]
+    features, maps = folder / "given-features.h5", folder / "given-maps.h5"
+    before = [
+        ["extract", images, *network, "--tap", "body", "-o", features],
+        ["saliency", boxes, *network, "--tap", "body", "--method", "gam", "-o", maps],
+    ]
+    tables = ["--resamples", "5", "--permutations", "5", "-q"]
+    pairs = ["--pairs", "same-class:4", "--target", "cosine", "--method", "gradcam"]
+    return before, {
+        "extract": ["extract", images, *network, "--tap", "body"],
+        "augmented": ["extract", images, *network, "--tap", "body", "--augment", "1"],
+        "maps": ["extract", images, *network, "--tap", "body", "--maps", "gradient"],
+        "saliency": ["saliency", images, *network, "--tap", "body", "--method", "gradcam"],
+        "pairs": ["saliency", images, *network, "--tap", "body", *pairs],
+        "matrix": ["similarity", features, "--matrix", *tables],
+        "matrix-maps": ["similarity", maps, "--matrix", "--feature", "map:gam", *tables],
+        "neighbors": ["neighbors", features, *tables],
+        "ablate": ["channels", images, *network, "--tap", "body", "--ablate", "zero"]
+        + ["--steps", "2", "--resamples", "5"],
+        "faithfulness": ["faithfulness", maps, *network, "--steps", "2", "--resamples", "5"],
+        "localize": ["localize", maps, "--boxes", "any", "--resamples", "5", "-q"],
+        "sanity": ["sanity", images, *network, "--tap", "body", "--method", "gam", "--seeds", "2"]
+        + ["--resamples", "5"],
+    }
