@@ -38,7 +38,7 @@ def merge(stores: list[store.Store], output: str, **how) -> None:
         )
     this.say(f"merging {len(ordered)} shards of {ordered[0].kind}")
     with store.create(output, ordered[0].kind, force=this.force) as sink:
-        shards.join(ordered, sink.file, this.progress)
+        shards.join(ordered, sink, this.progress)
         facts = {"read": read, "skipped": skipped} if read else {}
         this.note(sink, ordered, shards=len(ordered), **facts)
 

@@ -18,6 +18,7 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import copying, folders, layout, paths
 from gradtools.store.blocks import Block
 from gradtools.store.reading import Store
+from gradtools.store.writing import Sink
 
 ATTRIBUTE = "shard"  # of the root: JSON, see `describe`
 COUNT = "_of"  # behind the name of an attribute that is a mean over rows: over how many
@@ -174,18 +175,16 @@ def grown_scales(stores: Sequence[Store]) -> set[str]:
     }
 
 
-def join(
-    stores: Sequence[Store], file: h5py.File, progress: Callable = interrupt.unwatched
-) -> None:
+def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unwatched) -> None:
     """
-    Write into an open file what the shards of one job (from `ordered`) hold together.
+    Write into a new store what the shards of one job (from `ordered`) hold together.
 
     Raises
     ------
     GradtoolsError
         What every shard should have alike differs.
     """
-    first, grown = stores[0], grown_scales(stores)
+    file, first, grown = sink.file, stores[0], grown_scales(stores)
     names = [
         path
         for path, _ in layout.datasets(first.file)

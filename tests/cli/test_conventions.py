@@ -134,7 +134,7 @@ def test_pipe_carries_everything_and_prints_the_table(feature_store, tmp_path):
     result = pipe(
         ["similarity", feature_store, "--resamples", "50", "--permutations", "50"],
         ["cluster", "--repeats", "2", "--resamples", "50", "--feature", "gradient"],
-        ["evaluate"],
+        ["evaluate", "--layout", "all"],
         folder=tmp_path,
     )
     assert result.returncode == 0, result.stderr
