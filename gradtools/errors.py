@@ -27,7 +27,7 @@ def near_names(text: str, names: Iterable[str], count: int = SHOWN) -> list[str]
     by_key = {_key(name): name for name in names}
     wanted = _key(text)
     holding = [key for key in by_key if wanted and wanted in key]
-    keys = holding or difflib.get_close_matches(wanted, by_key, count, 0.5)
+    keys = holding or difflib.get_close_matches(wanted, by_key, count, 0.6)
     return [by_key[key] for key in keys[:count]]
 
 

@@ -44,10 +44,12 @@ from gradtools.tables.wording import LAYOUTS
 @click.option("-f", "--force", is_flag=True, help="Replace a picture that exists.")
 @click.option(
     "--picture",
-    type=click.Choice(["prediction", "bars", "heat", "pca", "taps", "deletion", "confusion"]),
+    type=click.Choice(
+        ["prediction", "bars", "heat", "pca", "taps", "deletion", "confusion", "choices"]
+    ),
     default="bars",
     help="prediction: pair AUC, over all pairs and given the same prediction; bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps; "
-    "deletion: deletion and insertion of channels; confusion: answers by label.",
+    "deletion: deletion and insertion of channels; confusion: answers by label; choices: the headline under every choice.",
 )
 def command(console, paths, layout, published, per_image, form, figure, force, picture):
     """The answer from any stores, on one screen; with --layout the papers' tables: one row a model, with the controls.
@@ -60,7 +62,8 @@ def command(console, paths, layout, published, per_image, form, figure, force, p
         from gradtools import figures
 
         figures.check(figure)
-    subjects = evaluate.gather(paths or [options.input_store(None)])
+    apart = "choices" in (layout, picture)  # stores made with different options
+    subjects = evaluate.gather(paths or [options.input_store(None)], joined=not apart)
     width = terminal.width() or evaluate.SUMMARY_WIDTH if form == "text" else None
     tables = evaluate.evaluate(
         subjects, layout, published=published, per_image=per_image, width=width

@@ -12,18 +12,21 @@ from gradtools.cli.terminal import Console
     "recipe", ["gradtools recipe", "gradtools recipe class-relations > class-relations.mk"]
 )
 @click.argument("name", required=False, metavar="[NAME]")
+@click.option("--list", "listed", is_flag=True, help="List the recipes, as without NAME.")
 @click.option(
     "-o", "--output", metavar="FILE", help="Where the Makefile goes.  [default: standard output]"
 )
 @click.option("-f", "--force", is_flag=True, help="Replace an output that exists.")
-def command(console: Console, name: str | None, output: str | None, force: bool) -> None:
+def command(
+    console: Console, name: str | None, listed: bool, output: str | None, force: bool
+) -> None:
     """Print a Makefile for an experiment, or list those there are.
 
     Change the variables at its top, there or as in: make -f class-relations.mk MODEL=resnet18. Needs no input.
     """
     from gradtools.stages import recipe
 
-    if name is None:
+    if listed or name is None:
         width = max(map(len, recipe.names()))
         for known in recipe.names():
             click.echo(f"{known:{width}}  {recipe.summary(known)}")

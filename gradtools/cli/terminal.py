@@ -4,8 +4,11 @@ import contextlib
 import logging
 import shutil
 import sys
+import time
 
 from gradtools import interrupt
+
+MINUTE = 60  # seconds
 
 
 class Console:
@@ -35,8 +38,11 @@ class Console:
 
     @contextlib.contextmanager
     def _bar(self, total, done, what):
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet:
             yield lambda n: None
+            return
+        if not sys.stderr.isatty():
+            yield Minutes(total, done, what, self.say).advance
             return
         from rich import progress
         from rich.console import Console as Terminal
@@ -51,6 +57,32 @@ class Console:
         with progress.Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=total, completed=done)
             yield lambda n: bar.advance(task, n)
+
+
+class Minutes:
+    """Progress where stderr is no terminal, as in logs: one line a minute, none of a job that ends within one."""
+
+    def __init__(self, total, done, what, say, now=time.monotonic):
+        self.total, self.done, self.what, self.say, self.now = total, done, what, say, now
+        self.began, self.first, self.said = now(), done, now()
+
+    def advance(self, n):
+        """Count n more entries, and say where the job is if a minute has passed."""
+        self.done += n
+        now = self.now()
+        if now - self.said < MINUTE:
+            return
+        self.said = now
+        rate = (self.done - self.first) / (now - self.began)
+        line = (
+            f"{self.done:,} of {self.total:,} {self.what}"
+            if self.total
+            else f"{self.done:,} {self.what}"
+        )
+        line += f", {rate:.1f}/s"
+        if self.total and rate > 0:
+            line += f", {(self.total - self.done) / rate / MINUTE:.0f} min left"
+        self.say(line)
 
 
 def width(stream=None):

@@ -6,7 +6,7 @@ from gradtools.tables import per_model as model
 from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
 
-PICTURES = ("prediction", "bars", "heat", "pca", "taps", "deletion", "confusion")
+PICTURES = ("prediction", "bars", "heat", "pca", "taps", "deletion", "confusion", "choices")
 
 
 def evaluated(subjects, picture, path):
@@ -17,7 +17,7 @@ def evaluated(subjects, picture, path):
     subjects : list of evaluate.subjects.Subject
     picture : one of PICTURES
         prediction: pair AUC, over all pairs and given the same prediction; bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps; deletion: deletion
-        and insertion of channels; confusion: answers by label.
+        and insertion of channels; confusion: answers by label; choices: the headline under every choice.
     path : str
         As for `page.save`, and the errors too.
 
@@ -45,6 +45,13 @@ def _confusion(subjects):
     from gradtools.figures import confusion
 
     return confusion.draw(subjects)
+
+
+def _choices(subjects):
+    """The headline under every choice."""
+    from gradtools.figures import choices
+
+    return choices.draw(subjects)
 
 
 def _bars(subjects):
@@ -137,4 +144,5 @@ DRAWN = {
     "taps": _taps,
     "deletion": _deletion,
     "confusion": _confusion,
+    "choices": _choices,
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError, UsageError, near_names
 from gradtools.images import labels
 from gradtools.selection import samples
 from gradtools.store import Store, paths
@@ -105,7 +105,7 @@ def of_one(source: Store, by: str, name: str, where: Sequence[str] = ()) -> Grou
         keep &= np.array([one == name for one in source.ids])
         shown, joined = name, ": "
     else:
-        index = _index(source, by, name)
+        index = _class_or_image(source, by, name)
         keep &= _codes(source, by) == index
         shown, joined = class_name(source, by, index), ", target " if by == "target" else " of "
     if not keep.any():
@@ -133,6 +133,17 @@ def _codes(source, by):
             f"{source.name}: its network has no classes, so no gradient is about one; --by label takes the data's classes"
         )
     return source.target
+
+
+def _class_or_image(source: Store, by: str, name: str) -> int:
+    """The number of a class by its name; where there is none, near classes and near images are named."""
+    try:
+        return _index(source, by, name)
+    except UsageError as error:
+        near = near_names(name, source.ids)
+        if not near:
+            raise
+        raise UsageError(f"{error}; of the images, did you mean {', '.join(near)}?") from error
 
 
 def _index(source, by, name):

@@ -99,8 +99,13 @@ class Subject:
         return (self.key[0], self.key[2]) == (other.key[0], other.key[2])
 
 
-def gather(paths: Sequence[str]) -> list[Subject]:
+def gather(paths: Sequence[str], joined: bool = True) -> list[Subject]:
     """Read every store and put those of one subject together.
+
+    Parameters
+    ----------
+    joined : bool
+        False: every store is a subject, as stores of one network that were made with different options are.
 
     Raises
     ------
@@ -111,7 +116,8 @@ def gather(paths: Sequence[str]) -> list[Subject]:
     for path in paths:
         with store.read(path) as source:
             found = _subject(source)
-            subject = subjects.setdefault(found.key, found)
+            key = found.key if joined else (*found.key, path)
+            subject = subjects.setdefault(key, found)
             if subject is not found:
                 for part in (
                     "similarity",

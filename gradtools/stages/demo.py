@@ -68,7 +68,8 @@ def run(
         )
     scenes.write_demo_scenes(os.path.join(folder, "scenes"))
     how = {"force": True, "say": _nothing, "progress": progress}
-    made, commands = [], []
+    made: list[str] = []
+    commands: list[str] = []
     for step in steps(folder, how):
         commands.append(shlex.join(("gradtools", *step.arguments)))
         say(commands[-1])

@@ -8,6 +8,7 @@ from gradtools.tables import (
     audit,
     augmentation,
     channels,
+    choices,
     clustering,
     comparisons,
     confusion,
@@ -93,6 +94,8 @@ def evaluate(
         return summary.build(subjects, fillable(subjects), width)
     if layout in PAPERS:
         tables = list(PAPERS[layout](subjects, published))
+    elif layout == "choices":
+        tables = list(choices.build(subjects))
     elif layout == "confusion":
         tables = list(confusion.build(subjects, per_image))
     else:
@@ -143,7 +146,7 @@ def fillable(subjects: list[Subject]) -> list[str]:
     names += ["layers"] * (len(taps) > 2)
     right = any(s.answers is not None and s.answers.known.any() for s in subjects)
     names += ["confusion"] * right
-    return [layout for layout in BUILDERS if layout in names]
+    return [layout for layout in BUILDERS if layout in names] + ["choices"] * (len(taps) > 2)
 
 
 def missing(subjects: list[Subject], layout: str = "summary") -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from gradtools.selection.claims import UNDECIDED, Verdict
 from gradtools.tables.model import Cell, Table
+from gradtools.tables.per_model import Row
 from gradtools.tables.wording import claims as words
 
 
@@ -13,7 +14,7 @@ def tables(file: str, judged: Sequence[Verdict]) -> list[Table]:
     counts = ", ".join(
         f"{sum(one.verdict == kind for one in judged)} {kind}" for kind in words.KINDS
     )
-    rows = [
+    rows: list[Row] = [
         {
             "verdict": one.verdict,
             "claim": one.claim,
@@ -53,7 +54,7 @@ def _to_decide(one: Verdict) -> Cell:
 
 
 def _differences(judged: Sequence[Verdict]) -> Table:
-    rows = [
+    rows: list[Row] = [
         {
             "claim": one.name or f"line {one.line}",
             "model": of.model,

@@ -116,14 +116,14 @@ def build(subjects: list[Subject]) -> Iterator[Table]:
 
 def _pairs(subjects: list[Subject], found: list[per_model.Results], method: str) -> Iterator[Table]:
     """Build the paired differences of ARI, between features and between models."""
-    pair = (lambda result: float(result.columns["ari"].mean())), _replicates
+    pair = (lambda result: float(result.columns["ari"].mean())), replicates
     words = f"{method}: ARI, {per_model.OWN} minus the others, paired intervals"
     yield from per_model.differences(subjects, found, f"{method}-ari-difference", words, *pair)
     words = f"{method}: ARI"
     yield from per_model.between_models(subjects, found, f"{method}-ari-models", words, *pair)
 
 
-def _replicates(result: Result) -> np.ndarray:
+def replicates(result: Result) -> np.ndarray:
     """Return ARI of every resample, (B,); older stores hold that of bootstrapped images alone."""
     replicates = result.replicates
     if replicates is None:

@@ -11,6 +11,7 @@ from gradtools.tables.per_model import Row
 from gradtools.tables.wording import ROWS, feature_head, units
 
 CLOSEST = 20
+ITSELF = "rank 0 is the sample itself, which -k counts."
 NO_CLASS = "the image has no label"
 
 
@@ -79,7 +80,8 @@ def of_one(source: Samples, found: Sequence[Near], every: bool = False) -> Itera
         )
         table_id = "nearest" if len(found) == 1 else f"nearest-{near.feature}"
         heads = ("name",) if every else ("rank", "name")
-        yield Table(table_id, title, columns, rows, tuple(_about_floor(near)), heads=heads)
+        notes = (*(() if every else (ITSELF,)), *_about_floor(near))
+        yield Table(table_id, title, columns, rows, notes, heads=heads)
 
 
 def _near_row(source: Samples, near: Near, rank: int, every: bool) -> Row:

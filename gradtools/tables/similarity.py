@@ -228,7 +228,7 @@ def _about_auc(subjects: list[Subject], found: list[per_model.Results]) -> Itera
     )
     steps = [step for step in stored if step]
     if steps:
-        yield f"pairs whose similarity is equal to {max(steps):g} are ties and count half"
+        yield f"pairs whose similarities are equal within {max(steps):g} are ties and count half"
     for subject, results in zip(subjects, found):
         drawn = {
             result.facts["auc_rows"] for result in results.values() if "auc_rows" in result.facts

@@ -1,11 +1,14 @@
 """gradtools recipe: the list, the Makefiles, and that make understands them."""
 
+import os
 import subprocess
+import time
 
 import pytest
 from conftest import ROOT
 from shell import call
 
+from gradtools.bundled import scenes
 from gradtools.stages import recipe
 
 STAND_IN = "#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in -o|--figure) shift; echo made > $1;; esac; shift; done\n"  # only makes its output
@@ -94,3 +97,57 @@ def test_other_steps_measure_anew_and_draw_nothing_else(tmp_path):
         other.count("--ablate zero") == other.count("./gradtools evaluate") == 1
         and other.count("./gradtools") == 2
     )
+
+
+@pytest.mark.parametrize("name", ["gradient-similarity", "gam-evaluation", "channel-relevance"])
+def test_a_touched_or_further_image_remakes(name, tmp_path):
+    (tmp_path / "Makefile").write_text(recipe.text(name))
+    (tmp_path / "gradtools").write_text(STAND_IN)
+    (tmp_path / "gradtools").chmod(0o755)
+    photos = tmp_path / "photos" / "a b"
+    photos.mkdir(parents=True)
+    (photos / "1.png").write_text("x")
+    (tmp_path / "out" / "overlays").mkdir(parents=True)
+    ours = ("GRADTOOLS=./gradtools", "OUT=out", "NETWORKS=resnet18")
+    assert make(tmp_path, *ours).returncode == 0
+    assert "./gradtools" not in make(tmp_path, "-n", *ours).stdout
+    later = time.time() + 5
+    os.utime(photos / "1.png", (later, later))
+    assert "./gradtools" in make(tmp_path, "-n", *ours).stdout
+    assert make(tmp_path, *ours).returncode == 0
+    (photos / "2.png").write_text("y")
+    os.utime(photos / "2.png", (1, 1))
+    os.utime(photos / "1.png", (1, 1))
+    assert "./gradtools" in make(tmp_path, "-n", *ours).stdout
+
+
+def test_weights_that_cannot_be_had_stop_the_recipe_unless_random_ones_are_asked_for(tmp_path):
+    (tmp_path / "Makefile").write_text(recipe.text("channel-relevance"))
+    failing = STAND_IN.replace(
+        "while", "[ $1 = layers ] && { echo no route >&2; exit 1; }; while", 1
+    )
+    (tmp_path / "gradtools").write_text(failing)
+    (tmp_path / "gradtools").chmod(0o755)
+    ours = ("GRADTOOLS=./gradtools", "OUT=out", "out/features.h5")
+    ended = make(tmp_path, *ours)
+    assert ended.returncode == 2 and "no route" in ended.stderr and "RANDOM=yes" in ended.stderr
+    ended = make(tmp_path, *ours, "RANDOM=yes")
+    assert ended.returncode == 0 and "random weights" in ended.stderr
+    assert (tmp_path / "out" / "weights.txt").read_text() == "random\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gradient-similarity", "gam-evaluation"])
+def test_a_recipe_runs_on_the_bundled_example(name, tmp_path):
+    scenes.write_demo_scenes(str(tmp_path / "scenes"))
+    (tmp_path / "Makefile").write_text(recipe.text(name))
+    of = "%" if name == "gradient-similarity" else "resnet8"
+    weights = ROOT / "gradtools" / "bundled" / f"scene_{of}.pth"
+    ended = make(
+        *(tmp_path, "-j2", "IMAGES=scenes/manifest.csv", "OUT=out"),
+        *("NETWORKS=resnet8 resnet14", f"MODEL=gradtools.bundled.scene_resnet:{of}"),
+        *(f"WEIGHTS={weights}", "CLUSTER=--repeats 2", "LIMIT=3", "SANITY=--seeds 1"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "summary.txt").read_text() in ended.stdout
+    assert "supported" in (tmp_path / "out" / "claims.txt").read_text()

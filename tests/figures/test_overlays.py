@@ -19,6 +19,12 @@ from gradtools.figures.overlays import blending, pages
 from gradtools.math.maps.reading import read_maps
 
 
+def covered(grey, values):
+    """The photograph where the map is 0, 60 % of the map's colour where it is 1."""
+    cover = 0.6 * np.abs(values)[:, :, None]
+    return (1 - cover) * grey + cover * blending.coloured(values)
+
+
 @pytest.fixture(scope="module")
 def maps(tmp_path_factory):
     return planted(tmp_path_factory.mktemp("single"))
@@ -67,13 +73,11 @@ def test_what_is_shown_is_read_maps(maps, shown, fuse):
     grey = np.asarray(image @ np.array([0.299, 0.587, 0.114]) / 255)[:, :, None]
     for picture, method in zip(shown[0][2][0][1][1:], METHODS):
         values = read_maps([raw[f"{method}@{tap}"] for tap in SIZES], (10, 10), fuse=fuse)[0][0]
-        np.testing.assert_allclose(picture, 0.4 * grey + 0.6 * blending.coloured(values))
+        np.testing.assert_allclose(picture, covered(grey, values))
     for picture, head in zip(shown[1][2][0][1][1:], shown[1][1][1:]):
         tap = head.rsplit("\n", 1)[1]
         found = [read_maps([raw[f"{method}@{tap}"]], (10, 10))[0][0] for method in METHODS]
-        assert any(
-            np.allclose(picture, 0.4 * grey + 0.6 * blending.coloured(values)) for values in found
-        )
+        assert any(np.allclose(picture, covered(grey, values)) for values in found)
     assert sum(picture is not None for picture in shown[1][2][0][1]) == 1 + len(raw)
 
 

@@ -62,7 +62,10 @@ def test_by_name():
         and mapping.unmapped == ["emu"]
         and mapping.member.dtype == np.uint8
     )
-    assert mapping.note == "2 of 3 data classes meet the model's (2 by name); none: emu"
+    assert mapping.note == (
+        "2 of 3 data classes meet the model's (2 by name); none is met by emu "
+        "(--label-map CSV says which they are)"
+    )
 
 
 @pytest.mark.parametrize("names", ["names", "wnids", "ids as names"])

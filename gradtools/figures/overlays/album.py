@@ -9,6 +9,7 @@ from gradtools import images
 from gradtools.errors import GradtoolsError
 from gradtools.math.maps.reading import read_maps
 from gradtools.selection import regions
+from gradtools.selection.features import softmax
 from gradtools.store import paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
@@ -70,7 +71,9 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
         No maps, no images, or a preprocessing that only the model's code knows.
     """
     if not store.maps:
-        raise GradtoolsError(f"{store.name} holds no maps to draw: gradtools saliency makes them")
+        raise GradtoolsError(
+            f"{store.name} holds no maps to draw: add --model, which makes them, as in gradtools saliency {store.name} --model SPEC --overlay DIR -o maps.h5"
+        )
     groups = _groups(store.values(paths.MAP_PARTNER))
     sample = store.values(paths.MAP_SAMPLE)
     if where is not None:
@@ -100,6 +103,24 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
 def check_reading(n_taps, fuse, compat):
     """Refuse a fusion or compat mode that maps of so many taps cannot be read with."""
     read_maps(n_taps * [np.zeros((1, 1, 1))], fuse=fuse, compat=compat)
+
+
+def answer_in_words(album, row):
+    """The label of a map's image, what the network answers, whether that is right, and how sure it is (str)."""
+    store, sample = album.store, int(album.sample[row])
+    if store.predicted is None:
+        return ""
+    predicted, label = int(store.predicted[sample]), int(store.labels[sample])
+    names = store.model_class_names
+    words = [f"answer {names[predicted] if predicted < len(names) else predicted}"]
+    logits = store.rows(paths.LOGITS)
+    if logits is not None:
+        words[0] += f" ({softmax(logits.read(sample, sample + 1))[0, predicted]:.2f})"
+    if label >= 0:
+        words.insert(0, f"label {store.class_names[label]}")
+        if store.member is not None and store.member[label].any():
+            words.append("right" if store.member[label, predicted] else "wrong")
+    return ", ".join(words)
 
 
 def split(name):

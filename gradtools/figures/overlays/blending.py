@@ -5,12 +5,12 @@ from matplotlib import colormaps
 
 FOR = "viridis"  # perceptually uniform, readable in grey and without red or green
 SIGNED = "RdBu_r"  # red for, blue against, white nothing
-COVER = 0.6  # share of the map's colour
+COVER = 0.6  # share of the map's colour where it is largest; where it is 0 the photograph is seen
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
 def over(frame, values, colours=FOR, low=0.0):
-    """A map over an image, which turns grey so that all colour is the map's.
+    """A map over an image, which turns grey so that all colour is the map's, and is seen as it is where the map is 0.
 
     Parameters
     ----------
@@ -22,7 +22,8 @@ def over(frame, values, colours=FOR, low=0.0):
     (H, W, 3) float array in [0, 1]
     """
     grey = (frame @ np.array(LUMINANCE) / 255)[:, :, None]
-    return (1 - COVER) * grey + COVER * coloured(values, colours, low)
+    cover = COVER * np.abs(np.asarray(values))[:, :, None]
+    return (1 - cover) * grey + cover * coloured(values, colours, low)
 
 
 def coloured(values, colours=FOR, low=0.0):

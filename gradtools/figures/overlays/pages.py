@@ -274,7 +274,9 @@ def _title(album, group, below):
     )
     form = album.store.attributes(paths.MAPS).get("score", "score") if len(group) == 1 else "score"
     first = f"{names}\n{page.shown(albums.target_name(album, group[0]))}: {form} {album.score[group[0]]:.4g}"
-    return f"{first}; {below}" if below else first
+    answered = page.shown(albums.answer_in_words(album, group[0])) if len(group) == 1 else ""
+    lines = [f"{first}; {below}" if below else first, answered]
+    return "\n".join(line for line in lines if line)
 
 
 def _taps_line(album, methods=None):

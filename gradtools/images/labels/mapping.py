@@ -180,4 +180,8 @@ def _note(data_names, member, ways, unmapped):
     ]
     if many:
         note += f"; several model classes: {some(many)} (any is right, the score is the log-sum-exp of their logits)"
-    return note + (f"; none: {some(unmapped)}" if unmapped else "")
+    return note + (
+        f"; none is met by {some(unmapped)} (--label-map CSV says which they are)"
+        if unmapped
+        else ""
+    )

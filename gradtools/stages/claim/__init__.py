@@ -30,7 +30,8 @@ EXIT = {SUPPORTED: 0, CONTRADICTED: 1, UNDECIDED: 4}
 def bundled() -> dict[str, str]:
     """Return the claims that ship: name -> first line, which says what they are."""
     folder = resources.files("gradtools.bundled") / "claims"
-    files = sorted(item for item in folder.iterdir() if item.name.endswith(SUFFIX))
+    files = [item for item in folder.iterdir() if item.name.endswith(SUFFIX)]
+    files.sort(key=lambda item: item.name)
     return {
         item.name.removesuffix(SUFFIX): item.read_text(encoding="utf-8").split("\n")[0].lstrip("# ")
         for item in files
@@ -87,7 +88,7 @@ def judge(sentences: Sequence[Sentence], subjects: Sequence[Subject], file: str)
             for sentence, (_, differences) in zip(sentences, asked)
         ]
     )
-    rejected = verdicts.holm(p.ravel()).reshape(p.shape)
+    rejected = verdicts.holm(p.ravel().tolist()).reshape(p.shape)
     return [
         _verdict(sentence, *of_sentence, both, holds, hypotheses)
         for sentence, of_sentence, both, holds in zip(sentences, asked, p, rejected)
@@ -247,8 +248,8 @@ def _at_floor(p: np.ndarray, differences: Asked) -> bool:
 
 
 def _of_model(name: str, one: Difference, relation: str, bound: float, hypotheses: int) -> OfModel:
-    rule = {"resampling": one.resampling, "drawn": one.drawn, "drawn_of": one.drawn_of}
-    low, high = interval_of(one.replicates, one.value, **rule)
+    drawn = one.resampling, one.drawn, one.drawn_of
+    low, high = interval_of(one.replicates, one.value, *drawn)
     decide = verdicts.images_to_decide(one, relation, bound, hypotheses)
     return OfModel(name, one.value, low, high, one.images, decide)
 

@@ -227,7 +227,7 @@ def _of_clusters(result: Result, row: str, place: str) -> Value:
     replicates = result.replicates
     at = half_samples.INDICES.index(row)
     values = np.empty(0) if replicates is None or replicates.ndim < 2 else replicates[:, at]
-    number, rows = float(result.columns[row].mean()), int(result.facts["rows"])
+    number, rows = float(result.column(row).mean()), int(result.facts["rows"])
     return _resampled(number, values, rows, result, place)
 
 

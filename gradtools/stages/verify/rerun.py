@@ -62,8 +62,8 @@ def rerun(
     UsageError
         No store holds features.
     """
-    count, differences = 0, []
-    having = 0
+    count, having = 0, 0
+    differences: list[Difference] = []
     for path in paths_of_stores:
         with store.read(path) as source:
             if source.kind != "features" or source.unit != "image" or not source.taps:
@@ -116,7 +116,7 @@ def _changed_files(
 ) -> Iterator[Difference]:
     """Images whose file is missing or is another one."""
     root = os.path.abspath(images_dir or str(source.attributes("/")["root"]))
-    digests = source.values(paths.DIGEST)
+    digests = source.needed(paths.DIGEST)
     for row in chosen:
         where = os.path.join(root, source.ids[row])
         if not os.path.exists(where):
@@ -179,7 +179,7 @@ def _compared(
     source: Store, made: Store, path: str, dataset: str, rows: np.ndarray
 ) -> Iterator[Difference]:
     """Rows of one dataset that are not what the network gives."""
-    stored, now = source.rows(dataset), made.rows(dataset)
+    stored, now = source.needed_rows(dataset), made.rows(dataset)
     if now is None:
         return
     for place, row in enumerate(rows):
