@@ -141,7 +141,7 @@ def _rows(source: Store, keep: np.ndarray) -> np.ndarray:
         raise UsageError(
             f"{source.name} holds no maps: gradtools saliency --annotations MASKS makes them"
         )
-    partner, target = source.values(paths.MAP_PARTNER), source.values(paths.MAP_TARGET)
+    partner, target = source.needed(paths.MAP_PARTNER), source.needed(paths.MAP_TARGET)
     labels = source.values(paths.MAP_LABEL)
     if (partner >= 0).all():
         raise UsageError("--audit is about classes: the maps of this store are of pairs of images")
@@ -160,8 +160,8 @@ def _labelled(
     source: Store, found: list[regions.Region], width: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each row's model classes (M, K) bool, its data class (M,), and whether the answer is of that (M,) bool."""
-    target, stored = source.values(paths.MAP_TARGET), source.values(paths.MAP_LABEL)
-    member, labels = source.member, source.labels
+    target, stored = source.needed(paths.MAP_TARGET), source.values(paths.MAP_LABEL)
+    member, labels, predicted = source.member, source.labels, source.needed(paths.PREDICTED)
     members = np.zeros((len(found), width), bool)
     label, right = np.full(len(found), -1), np.zeros(len(found), bool)
     for place, region in enumerate(found):
@@ -170,7 +170,7 @@ def _labelled(
         classes = np.zeros(width, bool)
         if label[place] >= 0 and member is not None:
             classes = member[label[place]] != 0
-        right[place] = bool(classes[source.predicted[region.sample]])
+        right[place] = bool(classes[predicted[region.sample]])
         members[place] = classes
         if about < 0:
             members[place] = np.arange(width) == target[region.row]
@@ -354,7 +354,7 @@ def _listed(plan: Plan, fill: str, scores: dict[str, np.ndarray], flagged: np.nd
     table: dict[str, list[str] | np.ndarray] = {
         "shown": order.astype("i8"),
         "id": [plan.source.ids[plan.regions[row].sample] for row in order],
-        "label": [str(names[plan.label[row]]) for row in order],
+        "class": [str(names[plan.label[row]]) for row in order],
         **{name: scores[paths.audit(fill, name)][order] for name in SHOWN[:4]},
         **{name: part[order] for name, part in zip(shapley.Split._fields, parts)},
     }

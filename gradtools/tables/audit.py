@@ -129,7 +129,7 @@ def _flagged(fill: str, lists: list[tuple[str, Result]]) -> Iterator[Table]:
         if len(every) > LISTED:
             notes.append(f"{model}: {len(every) - LISTED} more are in the store")
         for found in every[:LISTED]:
-            row: dict = {"model": model, "image": found["id"], "label": found["label"]}
+            row: dict = {"model": model, "image": found["id"], "label": found["class"]}
             row |= {
                 head: Cell(found[name])
                 for name, head in (

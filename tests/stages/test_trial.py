@@ -271,8 +271,8 @@ def stores(tmp_path_factory):
 
 def test_a_store_holds_every_value_and_the_statistics_are_their_means(stores):
     with store.read(str(stores / "cue-strong.h5")) as source:
-        names = source.values(store.paths.trial("cue-strong", "method"))
-        every = source.values(store.paths.trial("cue-strong", "measure"))
+        names = source.texts(store.paths.trial("cue-strong", "method"))
+        every = source.texts(store.paths.trial("cue-strong", "measure"))
         values = source.values(store.paths.trial("cue-strong", "value"))
         columns, _ = source.table(store.paths.trial("cue-strong", "methods"))
     shown = dict(zip(columns["statistic"], columns["value"]))

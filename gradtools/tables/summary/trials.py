@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import audit, known_answers
-from gradtools.tables.model import Cell, shown
+from gradtools.tables.model import Cell, Entry, shown
 from gradtools.tables.summary.blocks import Block, Rows, of_rows
 from gradtools.tables.wording import summary as words
 
@@ -35,7 +35,7 @@ def blocks(subjects: list[Subject]) -> Iterator[Block]:
 
 def _audits(summaries: list[tuple[str, str, Result]]) -> Block:
     """Which share of right answers has the wrong reason, and in which classes."""
-    rows: Rows = []
+    rows: list[dict[str, Entry]] = []
     for model, fill, result in summaries:
         row: dict = {"statistic": f"{fill} fill", "model": model}
         for measure in AUDITED:
