@@ -170,6 +170,7 @@ def command(
 
         figures.check(figure)
     from gradtools import store
+    from gradtools.selection import groups
     from gradtools.stages import channels
 
     asked = channels.Options(
@@ -183,6 +184,8 @@ def command(
         profiles=profiles,
     )
     with store.read(source_path) as source:
+        if of is not None:
+            groups.of_one(source, by, of, where)  # refused before the network is loaded
         if figure:
             taps = channels.taps_of(source, tap, one=of is not None)
             _check_figure(source, taps, picture, network.model)

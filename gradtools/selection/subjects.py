@@ -55,6 +55,8 @@ class Subject:
         Maps that the stores hold, and `map_count` of each.
     row_length : int
         Numbers in a class's row, where the samples are classes.
+    nearest : dict of feature to list of (name, value)
+        Of one sample, itself first (`neighbors --of`).
     stores : list of str
     """
 
@@ -92,6 +94,7 @@ class Subject:
     map_names: list[str] = dataclasses.field(default_factory=list)
     map_count: int = 0
     row_length: int = 0
+    nearest: dict[str, list[tuple[str, float]]] = dataclasses.field(default_factory=dict)
     stores: list[str] = dataclasses.field(default_factory=list)
 
     def same_samples(self, other: "Subject") -> bool:
@@ -135,6 +138,7 @@ def gather(paths: Sequence[str], joined: bool = True) -> list[Subject]:
                     "tuning",
                     "projections",
                     "verdicts",
+                    "nearest",
                     "trees",
                 ):
                     joining.join(getattr(subject, part), getattr(found, part))
@@ -203,6 +207,11 @@ def _subject(source):
             source, paths.decoding(feature), feature, method=probe
         )
     for feature, name in _pairs(source, paths.NEIGHBORS):
+        if name == "of":
+            columns, _ = source.table(paths.nearest_of(feature))
+            value = next(columns[key] for key in ("similarity", "distance") if key in columns)
+            near = [source.ids[int(row)] for row in columns["index"]]
+            subject.nearest[feature] = list(zip(near, map(float, value)))
         if name == "retrieval":
             subject.retrieval[feature, name] = results.read(
                 source, paths.retrieval(feature), feature, method=name

@@ -675,6 +675,7 @@ FACTS = {  # attributes of results: what they were computed with, and what they 
         (WORD, ""),
     ),
     "kinds": (JSON, ""),
+    "samples": (ANY, ""),  # how many, and of a tree what they are
 }
 
 GROUPS = (

@@ -233,3 +233,11 @@ def test_evaluate_shows_the_tables_a_row_a_tap(path, found, tmp_path, capsys):
         "gradtools channels computes it"
         in call(capsys, "evaluate", path, "--layout", "channels").line
     )
+
+
+def test_an_impossible_name_is_refused_before_the_network_is_loaded(path, capsys):
+    ended = call(
+        *(capsys, "channels", path, "--of", "no such thing", "--top", 3),
+        *("--model", "nowhere.py:net", "--figure", "x.png"),
+    )
+    assert ended.status == 2 and "no such thing" in ended.line and "nowhere" not in ended.line

@@ -196,3 +196,19 @@ def test_models_stand_in_natural_order():
 def test_a_range_is_written_once():
     assert blocks.across([0.5, None, 0.75]) == "0.500 to 0.750" and blocks.across([0.1]) == "0.100"
     assert blocks.across([]) == ""
+
+
+def test_the_nearest_of_one_class_are_named(capsys, tmp_path):
+    rows = np.random.default_rng(0).standard_normal((12, 5))
+    write_classes(tmp_path / "c.h5", rows)
+    near = tmp_path / "n.h5"
+    ended = call(
+        *(capsys, "neighbors", tmp_path / "c.h5", "--of", "class 5", "-o", near),
+        *("--permutations", 10),
+    )
+    assert ended.status == 0, ended.err
+    text = " ".join(text_of(capsys, near).split())
+    unit = rows - rows.mean(axis=1, keepdims=True)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    best = float(np.sort(unit @ unit[5])[-2])
+    assert re.search(rf"Nearest to class 5: [^,]+ {best:.3f}", text), text

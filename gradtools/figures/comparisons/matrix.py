@@ -11,7 +11,7 @@ DARK = 0.55  # share of the scale from which on text is dark
 
 @page.styled
 def draw(found, by, title):
-    """One statistic of every pair; what was not compared is empty.
+    """One statistic of every pair; where few of all pairs were compared, a bar for each of these.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def draw(found, by, title):
             values[pair] = values[pair[::-1]] = statistic.value
     if np.isnan(values).all():
         raise GradtoolsError(f"no pair has {title}: choose another --by")
+    if 2 * np.isnan(values).sum() > len(places) ** 2:
+        return _bars(found, by, title)
     np.fill_diagonal(values, 1)
     names = [page.shortened(found.spaces[place].name, 34) for place in places]
     side = CELL * len(places)
@@ -54,6 +56,27 @@ def draw(found, by, title):
     panel.spines[:].set_visible(False)
     figure.colorbar(image, ax=panel, shrink=0.8, aspect=25, pad=0.02).outline.set_visible(False)
     figure.suptitle(f"{title}, {page.samples([found.facts['samples']])}")
+    return figure
+
+
+def _bars(found, by, title):
+    """A bar for each pair that was compared, as of two models' spaces."""
+    pairs = [
+        (f"{one.a} ~ {one.b}", one.measured.statistics[by])
+        for one in found.comparisons
+        if by in one.measured.statistics
+    ]
+    names = [page.shortened(name, 70) for name, _ in pairs]
+    figure = page.sheet(page.WIDTH, 0.8 + 0.26 * len(pairs))
+    panel = figure.subplots()
+    for place, (_, statistic) in enumerate(pairs):
+        panel.barh(place, statistic.value, color=page.COLOURS[0], height=0.7)
+        panel.text(statistic.value, place, f" {statistic.value:.2f}", va="center", size=6)
+    panel.set_yticks(range(len(names)), names)
+    panel.invert_yaxis()
+    panel.set_xlim(min(0, panel.get_xlim()[0]), 1.05)
+    panel.set_xlabel(title)
+    figure.suptitle(page.samples([found.facts["samples"]]))
     return figure
 
 

@@ -8,7 +8,7 @@ from gradtools.selection.answers import Answers
 from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.summary import links, maps, others, trials, vectors
-from gradtools.tables.summary.blocks import Block, fitted, joined
+from gradtools.tables.summary.blocks import Block, across, fitted, joined
 from gradtools.tables.wording import summary as words
 
 MANY = 10  # classes beyond which the five best answers count as well
@@ -82,7 +82,10 @@ def _accuracy(subjects: list[Subject]) -> Iterator[Table]:
         | {head: accuracy(subject.answers, name) for name, head in measures.items()}
         for subject in subjects
     ]
-    yield Table("accuracy", words.ACCURACY, list(rows[0]), rows, better="higher", inline=True)
+    known = [0 if s.answers is None else int(s.answers.known.sum()) for s in subjects]
+    partial = any(0 < count < len(s.labels) for count, s in zip(known, subjects))
+    title = words.ACCURACY_OF.format(count=across(known, 0)) if partial else words.ACCURACY
+    yield Table("accuracy", title, list(rows[0]), rows, better="higher", inline=True)
 
 
 def accuracy(answers: Answers | None, measure: str) -> Cell:

@@ -19,6 +19,7 @@ from gradtools.tables.wording import summary as words
 
 MOST_ERRORS = 3
 MEMBERS = 3
+NEAREST = 8
 
 
 def blocks(subjects: list[Subject]) -> Iterator[Block]:
@@ -89,7 +90,9 @@ def _comparison(compared: Result) -> Block:
                     measure=COMPARED[name],
                     value=shown(float(row["value"])),
                     control=str(Cell(chance)),
-                    clear="" if cell.low is None else f" [{shown(cell.low)}, {shown(cell.high)}]",
+                    interval=""
+                    if cell.low is None
+                    else f" [{shown(cell.low)}, {shown(cell.high)}]",
                 ),
             )
     rows.sort(key=lambda row: list(COMPARED.values()).index(str(row["statistic"])))
@@ -116,10 +119,18 @@ def _channels(subject: Subject) -> Block:
     return Block(of_rows("summary-channels", title, columns, list(rows.values())))
 
 
+def computed(subject: Subject) -> bool:
+    """Return True if something was computed from a store of classes."""
+    return bool(subject.similarity or subject.trees or subject.nearest or subject.comparison)
+
+
 def bare(subjects: list[Subject]) -> Iterator[str]:
     """Yield what stores hold that nothing was computed from: classes, maps, features with what their gradients can know."""
     for subject in subjects:
-        if subject.unit == "class" and not subject.similarity and not subject.trees:
+        for near in subject.nearest.values():
+            others = ", ".join(f"{name} {shown(value)}" for name, value in near[1 : 1 + NEAREST])
+            yield words.NEAREST.format(name=near[0][0], others=others)
+        if subject.unit == "class" and subject.row_length and not computed(subject):
             yield words.CLASSES.format(count=len(subject.labels), columns=subject.row_length)
         if subject.map_names and not (subject.maps or subject.localization or subject.faithfulness):
             names = ", ".join(subject.map_names)

@@ -8,6 +8,7 @@ OF_SANITY = "what is left of maps when the parameters are random"
 OF_RETRIEVAL = "retrieval"
 OF_SPACES = "how alike spaces are"
 ACCURACY = "accuracy in %"
+ACCURACY_OF = "accuracy in % of the {count} images with one label that the model has"
 TOP = {"right": "top-1", "right_of_five": "top-5"}
 NO_LOGITS = "needs the logits: give the store that gradtools extract made as well"
 NO_LABELS = "no image has one label of its own"
@@ -61,7 +62,10 @@ TREE_FAILS = (
     "The tree keeps the distances no better ({value}) than one of permuted values does ({control})."
 )
 MOST_ALIKE = "The most alike are {first} and {second} ({value}); shuffled values reach {chance}."
-SPACES = "{a} and {b}: {measure} {value}, {control} by chance{clear}."
+NEAREST = (
+    "Nearest to {name}: {others}; gradtools neighbors --of says down to where that means something."
+)
+SPACES = "{a} and {b}: {measure} {value}{interval}, {control} by chance."
 CHANNELS = (
     "{ranking} agrees best with the contribution of a channel, after itself: Spearman {value}."
 )
