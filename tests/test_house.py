@@ -45,6 +45,7 @@ STAGES = {  # which stage may import which other, and why
         "similarity",
         "transfer",
     },  # as Python calls them
+    "report": {"evaluate"},  # it has the tables of it
     "sanity": {"saliency"},  # it makes the maps of many networks
     "trial": {"saliency"},  # it makes every method's maps
 }

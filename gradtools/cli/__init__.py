@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": "Any stores -> the answer on one screen, and the papers' tables, controls beside them.",
     "claim": "A file of sentences + any stores -> supported, contradicted or undecided.",
     "verify": "A table + its stores -> what differs: every cell is computed again.",
+    "report": "Any stores -> one HTML file: the answer, every table and picture, and what was run.",
     "info": "Look inside a store: what it holds, whether it is whole, its digests and history.",
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",
     "recipe": "A ready Makefile for an experiment.",

@@ -18,6 +18,7 @@ FILES = {  # the file of each function that draws
     "deletion_curves": "deletion",
     "evaluated": "evaluation",
     "every_pair": "matrices",
+    "map_sheet": "map_sheet",
     "neighbours": "rankings",
     "projections": "planes",
     "trial_sheet": "trial",

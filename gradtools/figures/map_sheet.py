@@ -1,6 +1,6 @@
 """Maps side by side, for a notebook."""
 
-from typing import BinaryIO
+import io
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 COLUMNS = 6
 
 
-def draw(maps: np.ndarray, names: list[str], title: str, target: BinaryIO) -> None:
-    """Draw maps as a PNG, each on its own scale around 0: red speaks for the target, blue against it.
+def map_sheet(maps: np.ndarray, names: list[str], title: str) -> bytes:
+    """Return maps as the bytes of a PNG, each on its own scale around 0: red speaks for the target, blue against it.
 
     Parameters
     ----------
@@ -17,7 +17,6 @@ def draw(maps: np.ndarray, names: list[str], title: str, target: BinaryIO) -> No
     names : list of str
         One a map.
     title : str
-    target : binary file
     """
     lines = -(-len(maps) // COLUMNS)
     figure = Figure(figsize=(1.5 * min(len(maps), COLUMNS), 1.75 * lines + 0.3), dpi=100)
@@ -28,4 +27,6 @@ def draw(maps: np.ndarray, names: list[str], title: str, target: BinaryIO) -> No
         axes.imshow(one, cmap="RdBu_r", vmin=-most, vmax=most)
         axes.set_title(name[-24:], fontsize=6, parse_math=False)
         axes.set_axis_off()
+    target = io.BytesIO()
     figure.savefig(target, format="png")
+    return target.getvalue()

@@ -786,7 +786,7 @@ GROUPS = (
     Group(paths.augmentation("<feature>"), "a table: images against their changed versions"),
     Group(paths.decoding("<feature>"), "a table: a linear probe of the label"),
     Group(CLUSTERS, "clusterings of one feature"),
-    Group(LINKAGE, "a tree"),
+    Group(LINKAGE, "a tree", {"samples": (WORD, "what its leaves are, in words")}),
     Group(PROJECTION, "principal components"),
     Group(paths.LOCALIZATION, "the objects that maps were held against"),
     Group(paths.localization("<map>"), "a table: how well one kind of map finds its objects"),

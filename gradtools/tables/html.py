@@ -15,10 +15,10 @@ def write(tables: Iterable[Table]) -> str:
     return "\n".join(map(of_table, tables))
 
 
-def of_table(table: Table) -> str:
+def of_table(table: Table, anchor: str = "") -> str:
     """Return one table; a table that people read as a sentence is a paragraph.
 
-    Every cell has its exact value as `data-value`, and what it rests on as its tooltip.
+    `anchor` is its id, by default the table's. Every cell has its exact value as `data-value`, and what it rests on as its tooltip.
     """
     if table.inline or not table.columns:
         lines = plain_text.write([table]).strip().splitlines()
@@ -30,7 +30,7 @@ def of_table(table: Table) -> str:
     names = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
     notes = "".join(f"<li>{escaped(note)}</li>" for note in (*reasons, *table.notes))
     return (
-        f'<div class="{CLASS}-table"><table id="{escaped(table.id)}">\n'
+        f'<div class="{CLASS}-table"><table id="{escaped(anchor or table.id)}">\n'
         f"<caption>{escaped(plain_text.title(table))}</caption>\n"
         f"<thead><tr>{names}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table>\n"
     ) + (f'<ul class="notes">{notes}</ul></div>\n' if notes else "</div>\n")

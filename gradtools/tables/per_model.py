@@ -60,12 +60,13 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def headline(found: Iterable[Results]) -> list[str]:
-    """Choose the features of a table of one row a model: those of `FIRST`, else all of them."""
+    """Choose the features of a table of one row a model: imported ones and those of `FIRST`, else all of them."""
     found = list(found)
     names = {name for results in found for name in results}
     without_rows = any(BLOCK_OUTPUT in results and "weight" not in results for results in found)
     shown = (*FIRST, BLOCK_OUTPUT) if without_rows else FIRST
-    return [name for name in shown if name in names] or ordered(names)
+    others = sorted(name for name in names - {*shown, "embedding"} if "@" not in name)
+    return [*others, *(name for name in shown if name in names)] or ordered(names)
 
 
 def intervals(results: Iterable[Result], unit: str = "image") -> Iterator[str]:

@@ -34,12 +34,12 @@ def train(seed, share, pixels, labels, steps):
     return network
 
 
-def main(steps=400, number=100, seeds=3, folder="."):
+def main(steps=150, number=100, seeds=range(3), shares=(0, 1), folder="."):
     pixels, labels = draw("train", number)
     held, answers = draw("heldout", max(number // 4, 3))
     names = [scenes.CLASSES[label] for label in answers]
-    for share in (0, 1):
-        for seed in range(seeds):
+    for seed in seeds:
+        for share in shares:
             network = train(seed, share, pixels, labels, steps)
             gt.extract(
                 held, network, f"{folder}/term{share}-seed{seed}.h5", preprocess=scene_resnet.PREPROCESS,

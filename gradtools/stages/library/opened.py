@@ -1,7 +1,6 @@
 """A store as Python shows it: arrays by name. Every look opens the file, reads what is asked for, and closes it again."""
 
 import functools
-import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,11 +44,9 @@ class Shown(np.ndarray):
         """Return maps (n, H, W) as a picture."""
         if self.ndim != 3 or len(self.ids) != len(self):
             return None
-        from gradtools.figures import map_sheet
+        from gradtools import figures
 
-        target = io.BytesIO()
-        map_sheet.draw(np.asarray(self[:SHOWN]), self.ids[:SHOWN], self.name, target)
-        return target.getvalue()
+        return figures.map_sheet(np.asarray(self[:SHOWN]), self.ids[:SHOWN], self.name)
 
 
 def shown(values: np.ndarray, name: str, ids: list[str], dims: tuple[str, ...]) -> Shown:

@@ -386,3 +386,39 @@ LINKED_ON_NOTES = {
     "as-published": "as-published: linkage takes the uncondensed matrix for observations, so heights are distances between its rows (scipy warns of it)",
     "as-meant": "as-meant: (1 - cosine)/2 is a squared distance where Ward assumes a plain one, and less its minimum the first merge is at 0",
 }
+
+SECTIONS = {  # headings of a report, by layout
+    "similarity": "Similarity of images",
+    "clustering": "Clusters",
+    "layers": "Over the taps",
+    "retrieval": "Nearest images",
+    "maps": "Similarity of maps",
+    "localization": "Where maps point",
+    "faithfulness": "What the score does under a map",
+    "sanity": "Maps of random networks",
+    "channels": "Feature maps",
+    "augmentation": "Changed versions of images",
+    "decoding": "Linear probes",
+    "trees": "Trees",
+    "comparison": "Comparison",
+    "confusion": "Answers and errors",
+    "audit": "Right for the wrong reason",
+    "known-answers": "Known answers",
+}
+PICTURES = {  # captions of a report, by picture
+    "prediction": "Pair AUC over all pairs, and given the same prediction: what is left when the answer is equal",
+    "bars": "Pair AUC and agreement of clusters with the classes",
+    "heat": "Mean similarity by class and prediction",
+    "pca": "Principal components: true class and clusters",
+    "taps": "Pair AUC over the taps",
+    "deletion": "Deletion and insertion of channels",
+    "confusion": "Answers by label",
+}
+HOW_TO_READ = (
+    "Brackets are 95 % intervals; they resample images (of clusterings: half of the images), never pairs. Differences are paired.",
+    "Pair AUC is the chance that two images of one class are more alike than two images of different classes: .5 says nothing.",
+    "The class row is the control: it depends on an image only through the network's answer. A gradient says something more "
+    "only where it differs from it, and 'given the same prediction' asks what is left when the answer is equal.",
+    "A cell without a value says why below its table. Point at a cell for how many images or pairs it rests on; "
+    "click on a head to sort.",
+)

@@ -1,0 +1,166 @@
+"""Any stores -> one HTML file: the answer, how to read it, every table and picture there is data for, and what was run."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+
+from gradtools import __version__, figures, store
+from gradtools.errors import GradtoolsError
+from gradtools.selection import maps as stored_maps
+from gradtools.selection.subjects import Subject, gather
+from gradtools.stages import evaluate
+from gradtools.store import Store, paths
+from gradtools.tables import html, page
+from gradtools.tables.model import Table
+from gradtools.tables.wording import HOW_TO_READ, PICTURES, SECTIONS
+
+MOST_MAPS = 12  # drawn of one kind
+MOST_LEAVES = 400  # of a tree that is drawn
+LAYOUTS = tuple(name for name in evaluate.BUILDERS if name in SECTIONS)
+
+
+def report(
+    stores: Sequence[str],
+    output: str,
+    *,
+    title: str | None = None,
+    pictures: bool = True,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Write the report of some stores.
+
+    Parameters
+    ----------
+    stores : sequence of str
+        Paths.
+    output : str
+        Path of the page; replaced where it exists (see `store.check_files`).
+    title : str, optional
+        By default the models' names.
+    pictures : bool
+        Draw them too.
+
+    Raises
+    ------
+    GradtoolsError
+        As of `evaluate`.
+    """
+    subjects = gather(list(stores))
+    heading = title or "gradtools: " + ", ".join(
+        dict.fromkeys(subject.name for subject in subjects)
+    )
+    drawn = list(_pictures(subjects, stores)) if pictures else []
+    main = [one for one in drawn if one[0] == "prediction"]
+    others = [one for one in drawn if one[0] != "prediction"]
+    sections = [
+        page.Section("answer", "The answer", _summary(subjects) + _shown(main)),
+        page.Section("how-to-read", "How to read it", _paragraphs(HOW_TO_READ)),
+        *_of_layouts(subjects),
+    ]
+    if others:
+        sections.append(page.Section("all-pictures", "Pictures", _shown(others)))
+    sections.append(page.Section("what-was-run", "What was run", _history(stores)))
+    text = page.document(heading, sections, f"Written by gradtools {__version__}.")
+    with store.whole_file(output) as part, open(part, "w", encoding="utf-8") as handle:
+        handle.write(text)
+    tables = text.count("<table")
+    say(f"{output}: {tables} tables, {len(drawn)} pictures, {len(text.encode()) / 1e6:.1f} MB")
+
+
+def _summary(subjects):
+    """The summary of `evaluate`, and what cannot be shown."""
+    tables = evaluate.evaluate(subjects, "summary", width=evaluate.SUMMARY_WIDTH)
+    return html.write(tables) + _paragraphs(evaluate.missing(subjects, "summary"))
+
+
+def _paragraphs(lines):
+    return "".join(f"<p>{html.escaped(line)}</p>\n" for line in lines)
+
+
+def _of_layouts(subjects: list[Subject]) -> Iterator[page.Section]:
+    """Yield a section for every layout that the stores can fill."""
+    used: set[str] = set()
+    for layout in LAYOUTS:
+        tables = _tables(subjects, layout)
+        if tables:
+            body = "\n".join(html.of_table(table, _anchor(table, used)) for table in tables)
+            yield page.Section(f"layout-{layout}", SECTIONS[layout], body)
+
+
+def _tables(subjects: list[Subject], layout: str) -> list[Table]:
+    """The tables of a layout; none where the stores hold nothing for it."""
+    tables = list(evaluate.BUILDERS[layout](subjects))
+    alone = layout == "layers" and tables and len(tables[0].rows) <= len(subjects) * 2
+    return [] if alone else tables
+
+
+def _anchor(table, used):
+    """An anchor that no other table has."""
+    name, turn = table.id, 1
+    while name in used:
+        turn += 1
+        name = f"{table.id}-{turn}"
+    used.add(name)
+    return name
+
+
+def _shown(drawn):
+    return "".join(page.picture(png, caption) for _, png, caption in drawn)
+
+
+def _pictures(subjects: list[Subject], stores: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
+    """Yield name, PNG and caption of every picture there is data for."""
+    with tempfile.TemporaryDirectory(prefix="gradtools-") as folder:
+        path = os.path.join(folder, "picture.png")
+        for name, caption in PICTURES.items():
+            try:
+                figures.evaluated(subjects, name, path)
+            except GradtoolsError:  # nothing is stored for it
+                continue
+            yield name, _taken(path), caption
+        for subject in subjects:
+            for feature, tree in subject.trees.items():
+                if len(tree.names) <= MOST_LEAVES:
+                    figures.tree(subject.name, tree, None, path)
+                    yield "tree", _taken(path), f"{subject.name}: tree of {feature}"
+    for path in stores:
+        with store.read(path) as source:
+            yield from _maps(source)
+
+
+def _taken(path):
+    """The bytes of a file, which is removed."""
+    with open(path, "rb") as handle:
+        png = handle.read()
+    os.unlink(path)
+    return png
+
+
+def _maps(source: Store) -> Iterator[tuple[str, bytes, str]]:
+    """Yield a sheet of the first maps of every kind in a store."""
+    for feature in stored_maps.resolve(source) if source.maps else ():
+        rows = source.needed_rows(paths.maps(f"{feature.method}@{feature.taps[0]}"))
+        count = min(MOST_MAPS, rows.shape[0])
+        ids = [source.ids[row] for row in source.needed(paths.MAP_SAMPLE)[:count]]
+        values = rows.read(0, count).reshape(count, *rows.tail)
+        caption = f"{feature.name}: the first {count} maps of {source.name}, raw and signed, each on its own scale"
+        yield "maps", figures.map_sheet(values, ids, feature.name), caption
+
+
+def _history(stores):
+    """The steps that made each store, the newest last, without those that another one has as well."""
+    seen: set[str] = set()
+    parts = []
+    for path in stores:
+        with store.read(path) as source:
+            lines = [line for line in source.history_lines() if line not in seen]
+            seen |= set(lines)
+            facts = ", ".join(f"{key} {value}" for key, value in source.model.items())
+        steps = [json.loads(line) for line in lines]
+        commands = [
+            f"{step.get('started', '')}  {step.get('command', '')}  # gradtools {step.get('version', '')}, {step.get('seconds', 0):g} s"
+            for step in steps
+        ]
+        parts.append(page.folded(path, _paragraphs([facts] if facts else []) + page.code(commands)))
+    return "".join(parts)

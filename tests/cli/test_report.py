@@ -1,0 +1,137 @@
+"""The report: one file that needs nothing else, with every table and picture there is data for."""
+
+import base64
+import html.parser
+import io
+import re
+
+import pytest
+from PIL import Image
+from shell import call, rows_of
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(html.parser.HTMLParser):
+    """What a page holds; asserts that its elements are nested."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.stack, self.ids, self.images, self.links, self.cells, self.addresses = (
+            [], [], [], [], [], [],
+        )  # fmt: skip
+        self.feed(text)
+        assert not self.stack
+
+    def handle_starttag(self, tag, attrs):
+        facts = dict(attrs)
+        if tag not in VOID:
+            self.stack.append(tag)
+        if "id" in facts:
+            self.ids.append(facts["id"])
+        if tag == "img":
+            self.images.append(facts["src"])
+        if tag == "a":
+            self.links.append(facts["href"])
+        if "data-value" in facts:
+            self.cells.append(float(facts["data-value"]))
+        self.addresses += [
+            facts[name] for name in ("src", "href", "action", "srcset") if name in facts
+        ]
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def stores(feature_store, tmp_path_factory):
+    from gradtools import cli
+
+    folder = tmp_path_factory.mktemp("report")
+    quick = {
+        "similarity": ["--resamples", "20", "--permutations", "20"],
+        "cluster": ["--repeats", "2", "--no-intervals"],
+        "dendrogram": ["--resamples", "2"],
+    }
+    for name, options in quick.items():
+        path = folder / f"{name}.h5"
+        assert cli.main([name, str(feature_store), "-o", str(path), "-q", *options]) == 0
+    return [folder / f"{name}.h5" for name in quick]
+
+
+@pytest.fixture(scope="module")
+def written(stores, tmp_path_factory):
+    from gradtools import cli
+
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    assert cli.main(["report", *map(str, stores), "-o", str(path), "-q"]) == 0
+    return path.read_text()
+
+
+def test_it_needs_nothing_but_itself(written):
+    page = Page(written)
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert not re.search(
+        r"https?:|@import|url\(|fetch\(|XMLHttp", re.sub(r"base64,[^\"]*", "", written)
+    )
+
+
+def test_pictures_decode_and_anchors_lead_somewhere(written):
+    page = Page(written)
+    assert len(page.images) >= 4
+    for source in page.images:
+        picture = Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1])))
+        picture.load()
+        assert min(picture.size) > 100
+    assert len(set(page.ids)) == len(page.ids)
+    assert {link[1:] for link in page.links} <= set(page.ids)
+
+
+def test_the_answer_stands_first_and_every_value_of_the_tables_is_there(written, stores, capsys):
+    headings = re.findall(r"<h2>(.*?)</h2>", written)
+    assert headings[0] == "The answer" and headings[-1] == "What was run"
+    assert {"Similarity of images", "Clusters", "Trees"} <= set(headings)
+    ended = call(capsys, "evaluate", *stores, "--layout", "similarity", "--json")
+    values = set(Page(written).cells)
+    for row in rows_of(ended.out):
+        if isinstance(row["value"], float):
+            assert row["value"] in values, row
+    assert "gradtools similarity" in written or "similarity" in written.split("What was run")[1]
+
+
+def test_a_form_of_evaluate_is_the_tables_alone(stores, capsys):
+    ended = call(capsys, "evaluate", *stores, "--layout", "clustering", "--format", "html")
+    assert ended.status == 0 and "<script" not in ended.out and "<style" not in ended.out
+    Page(ended.out)
+    plain = call(capsys, "evaluate", *stores, "--layout", "clustering", "--json")
+    cells = Page(ended.out).cells
+    assert all(
+        row["value"] in cells for row in rows_of(plain.out) if isinstance(row["value"], float)
+    )
+
+
+def test_names_of_classes_are_text_and_no_markup():
+    from gradtools.tables import html as form
+    from gradtools.tables.model import Cell, Table
+
+    name = '<b>ant</b> & "bee" \udcff'
+    table = Table(
+        "t", name, ["class", "value"], [{"class": name, "value": Cell(0.5, 0.4, 0.6, n=3)}]
+    )
+    text = form.of_table(table)
+    assert "<b>" not in text and "&lt;b&gt;ant" in text
+    assert "<small>[0.400, 0.600]</small>" in text and 'title="n 3"' in text
+    Page(text)
+
+
+def test_a_report_is_a_file_and_replaces_none(stores, tmp_path, capsys):
+    assert "-o FILE.html" in call(capsys, "report", stores[0]).line
+    path = tmp_path / "kept.html"
+    path.write_text("kept")
+    assert "--force" in call(capsys, "report", stores[0], "-o", path).line
+    assert path.read_text() == "kept"
+    ended = call(
+        capsys, "report", stores[0], "-o", path, "--force", "--no-pictures", "--title", "A <title>"
+    )
+    assert ended.status == 0 and "0 pictures" in ended.err
+    assert "<h1>A &lt;title&gt;</h1>" in path.read_text()
