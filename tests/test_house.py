@@ -26,9 +26,11 @@ BELOW = {  # what each wing may import beside itself
 }
 DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
+    "demo_links": {"link", "tune"},  # the part of it that links generators
     "demo": {
         "classes",
         "cluster",
+        "demo_links",
         "dendrogram",
         "evaluate",
         "extract",

@@ -7,22 +7,29 @@ import click
 from gradtools.cli import options, terminal
 
 
-@options.command("demo", ["gradtools demo", "gradtools demo elsewhere --force"])
+@options.command("demo", ["gradtools demo", "gradtools demo elsewhere --force --full"])
 @click.argument("folder", default="demo", metavar="[FOLDER]")
 @click.option(
     "-f", "--force", is_flag=True, help="Replace the demo's files where FOLDER is not empty."
 )
-def command(console, folder, force):
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Also link two generators to classifiers and tune their units: some two minutes more.",
+)
+def command(console, folder, force, full):
     """Run the whole way on the bundled example and print the answer.
 
     Writes held-out scenes, digits on photographs, into FOLDER; three small residual networks that ship with the project
     answer them. Features, their similarities and clusters; maps of one network, how alike they are and whether they lie
     on the digit, as pictures too; a tree of its classes and the neighbours of one. Every table goes to FOLDER/tables.txt,
     every command that was run to FOLDER/commands.sh. Needs no internet; about two minutes on two cores.
+    --full: also the links of two generators, of digits and of creatures, to small classifiers: pictures that come back,
+    and what single units of the classifiers do to them.
     """
     from gradtools.stages import demo, evaluate
 
-    made = demo.run(folder, force=force, say=console.say, progress=console.progress)
+    made = demo.run(folder, force=force, full=full, say=console.say, progress=console.progress)
     width = terminal.width() or evaluate.SUMMARY_WIDTH
     terminal.print_tables(evaluate.evaluate(made.subjects, width=width), least=width)
     print("Pictures, the main question's first:")

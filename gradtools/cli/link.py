@@ -1,9 +1,12 @@
 """gradtools link"""
 
+from typing import Literal
+
 import click
 
 from gradtools.cli import options, passes, sampling
 from gradtools.cli.terminal import Console
+from gradtools.errors import UsageError
 
 
 @options.command(
@@ -63,7 +66,7 @@ def command(
     network: passes.Network,
     output: str | None,
     force: bool,
-    method: str,
+    method: Literal["ridge", "ols"],
     held_out: float,
     pairs_file: str | None,
     embedder: str | None,
@@ -89,6 +92,8 @@ def command(
     store.check_output(target, force)
     if figure:
         figures.check(figure)
+        if target == "-":
+            raise UsageError("--figure is drawn from the store: name a file with -o")
     from gradtools.network import models
     from gradtools.selection.subjects import short_name
     from gradtools.stages import link

@@ -78,6 +78,12 @@ from gradtools.errors import UsageError
     help="By which metric.",
 )
 @click.option("--top", type=click.IntRange(1), default=12, help="How many units are listed.")
+@click.option(
+    "--picture",
+    type=click.Choice(["strips", "fields"]),
+    default="strips",
+    help="What --figure draws of the kept samples: the steps of each unit, or how pixels move between the first and last.",
+)
 @options.figure
 @options.seed
 @sampling.compute
@@ -102,6 +108,7 @@ def command(
     part: str | None,
     metric: str,
     top: int,
+    picture: str,
     figure: str | None,
     form: str | None,
     seed: int,
@@ -121,7 +128,7 @@ def command(
 
         figures.check(figure)
     if part is not None:
-        _list(source_path, part, metric, top, figure, form)
+        _list(source_path, part, metric, top, picture, figure, form)
         return
     if figure:
         raise UsageError("--figure draws the units of a tuning: name a part with --of")
@@ -185,7 +192,7 @@ def _as_linked(network, source):
     )
 
 
-def _list(path, part, metric, count, figure, form):
+def _list(path, part, metric, count, picture, figure, form):
     """Print, and draw, the units of a tuning that change a part most."""
     import sys
 
@@ -198,5 +205,6 @@ def _list(path, part, metric, count, figure, form):
         names = source.class_names
         rows = selected.top(tuning, part, metric, count)
         if figure:
-            figures.unit_strips(tuning, rows, figure, part, metric, names)
+            draw = figures.unit_strips if picture == "strips" else figures.change_fields
+            draw(tuning, rows, figure, part, metric, names)
         render.write_tables([tunings.top(rows, part, metric, tuning)], form or "text", sys.stdout)

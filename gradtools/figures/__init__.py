@@ -9,6 +9,7 @@ from typing import Any
 FILES = {  # the file of each function that draws
     "AuditRow": "audit",
     "audit_sheet": "audit",
+    "change_fields": "fields",
     "channel_sheet": "channel_sheets",
     "channels": "histograms",
     "check": "page",

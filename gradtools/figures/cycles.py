@@ -38,14 +38,14 @@ def cycled_pictures(source: Store, results: list[Result], path: str) -> None:
     path : str
         Where the picture goes.
     """
-    pictures = source.values(paths.LINK_PICTURE)
+    pictures = source.needed(paths.LINK_PICTURE)
     kinds = json.loads(source.attributes(paths.LINK)["kinds"])
     measures = [
         name for name in MEASURES if source.values(paths.cycled(kinds[0], name)) is not None
     ]
     rows = len(kinds) + 1
     figure = page.sheet(page.WIDTH, ROW * rows + 2.0)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[ROW * rows, 1.9])
+    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[ROW * rows, 1.9], squeeze=False))
     _grid(upper.subplots(1, 1), pictures, kinds)
     for axes, name in zip(np.ravel(lower.subplots(1, len(measures))), measures):
         _distribution(axes, source, kinds, name)
@@ -77,7 +77,7 @@ def _grid(axes: Axes, pictures: np.ndarray, kinds: list[str]) -> None:
 def _distribution(axes: Axes, source: Store, kinds: list[str], name: str) -> None:
     """Draw the share of pairs below each value, a line a kind of link."""
     for kind, colour in zip(kinds, page.COLOURS):
-        values = np.sort(source.values(paths.cycled(kind, name)))
+        values = np.sort(source.needed(paths.cycled(kind, name)))
         values = values[np.isfinite(values)]
         dashed = "--" if kind in ("null", "mean") else "-"
         axes.plot(values, np.linspace(0, 1, len(values)), dashed, color=colour, label=VIEWS[kind])

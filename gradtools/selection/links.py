@@ -61,19 +61,19 @@ def read(source: Store) -> Link:
     coef = source.values(paths.LINK_COEF)
     if coef is None:
         raise GradtoolsError(f"{source.name} holds no link: gradtools link makes one")
-    facts, r = source.attributes(paths.LINK), source.values(paths.EMBEDDING).astype(float)
+    facts, r = source.attributes(paths.LINK), source.needed(paths.EMBEDDING).astype(float)
     return Link(
         coef.astype(float),
-        source.values(paths.LINK_INTERCEPT).astype(float),
-        source.values(paths.LINK_W).astype(float),
+        source.needed(paths.LINK_INTERCEPT).astype(float),
+        source.needed(paths.LINK_W).astype(float),
         r,
         source.labels,
-        source.predicted,
-        source.values(paths.LINK_HELD) != 0,
+        source.needed(paths.PREDICTED),
+        source.needed(paths.LINK_HELD) != 0,
         r.min(0),
         r.max(0),
         list(source.class_names),
-        source.member,
+        source.needed(paths.MEMBER),
         str(facts["generator"]),
         str(facts["generator_sha256"]),
         float(facts["psi"]),

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError, suggest
 from gradtools.math.links import directions, regions
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Facts, Result
 from gradtools.store import Store, paths
 
 
@@ -79,16 +79,19 @@ def of_arrays(
     label: np.ndarray,
 ) -> Tuning:
     """Return a tuning of its stored arrays, by path."""
-    metric = arrays[paths.tuning("metric")].astype(float)
+    metric, fidelity, selectivity, probability, stability = (
+        arrays[paths.tuning(name)].astype(float)
+        for name in ("metric", "fidelity", "selectivity", "probability", "stability")
+    )
     return Tuning(
         kind,
         number,
         parts,
         regions.changes(metric[:, :, 0].copy(), metric[:, :, -1].copy()),
-        *(
-            arrays[paths.tuning(name)].astype(float)
-            for name in ("fidelity", "selectivity", "probability", "stability")
-        ),
+        fidelity,
+        selectivity,
+        probability,
+        stability,
         label,
         arrays.get(paths.tuning("picture")),
     )
@@ -108,10 +111,10 @@ def read(source: Store) -> Tuning:
     values = {name: source.values(paths.tuning(name)) for name in names}
     return of_arrays(
         {paths.tuning(name): value for name, value in values.items() if value is not None},
-        source.values(paths.tuning("kind")),
-        source.values(paths.tuning("number")),
+        source.texts(paths.tuning("kind")) or [],
+        source.needed(paths.tuning("number")),
         json.loads(source.attributes(paths.TUNING)["parts"]),
-        source.labels[source.values(paths.tuning("sample"))],
+        source.labels[source.needed(paths.tuning("sample"))],
     )
 
 
@@ -157,14 +160,12 @@ def effects(tuning: Tuning, level: float) -> Result:
         "units",
         "measured",
     )
-    columns = {
-        name: [row[name] for row in rows]
-        if name in ("part", "metric")
-        else np.array([row[name] for row in rows])
-        for name in names
-    }
-    facts = {
-        "samples": tuning.change.shape[1],
+    columns: Columns = {}
+    for name in names:
+        values = [row[name] for row in rows]
+        columns[name] = list(map(str, values)) if name in ("part", "metric") else np.array(values)
+    facts: Facts = {
+        "tuned_samples": tuning.change.shape[1],
         "level": level,
         "fidelity_units": float(np.nanmedian(tuning.fidelity[units])),
         "fidelity_decoys": float(np.nanmedian(tuning.fidelity[others])),

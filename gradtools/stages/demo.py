@@ -13,6 +13,7 @@ from gradtools.selection.subjects import Subject
 from gradtools.stages import (
     classes,
     cluster,
+    demo_links,
     dendrogram,
     evaluate,
     extract,
@@ -53,9 +54,14 @@ class Step(NamedTuple):
 
 
 def run(
-    folder: str, *, force: bool = False, say: Say = print, progress: Progress | None = None
+    folder: str,
+    *,
+    force: bool = False,
+    full: bool = False,
+    say: Say = print,
+    progress: Progress | None = None,
 ) -> Made:
-    """Make everything below `folder`.
+    """Make everything below `folder`; in full, the links of generators too.
 
     Raises
     ------
@@ -70,13 +76,13 @@ def run(
     how = {"force": True, "say": _nothing, "progress": progress}
     made: list[str] = []
     commands: list[str] = []
-    for step in steps(folder, how):
+    for step in steps(folder, how, full):
         commands.append(shlex.join(("gradtools", *step.arguments)))
         say(commands[-1])
         step.run()
         made += step.makes
     stores = [path for path in made if path.endswith(".h5")]
-    classes_alone = f"{MAPPED}-classes.h5", f"{MAPPED}-tree.h5"
+    classes_alone = f"{MAPPED}-classes.h5", f"{MAPPED}-tree.h5", *demo_links.stores()
     of_images = [path for path in stores if os.path.basename(path) not in classes_alone]
     subjects = evaluate.gather(of_images)
     pictures = [os.path.join(folder, f"{picture}.png") for picture in PICTURES]
@@ -109,18 +115,22 @@ def _write_texts(folder: str, subjects: list[Subject], commands: list[str]) -> N
         stream.write("\n".join(commands) + "\n")
 
 
-def steps(folder: str, how: dict) -> Iterator[Step]:
+def steps(folder: str, how: dict, full: bool = False) -> Iterator[Step]:
     """Yield the commands in the order in which they run.
 
     Parameters
     ----------
     how : dict
         `force`, `say` and `progress` of every stage.
+    full : bool
+        Link generators to classifiers too.
     """
     for network in NETWORKS:
         yield from _features(network, folder, how)
     yield from _maps(folder, how)
     yield from _classes(folder, how)
+    if full:
+        yield from (Step(*one) for one in demo_links.steps(folder, how))
 
 
 def _features(network: str, folder: str, how: dict) -> Iterator[Step]:

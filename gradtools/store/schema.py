@@ -665,7 +665,7 @@ FACTS = {  # attributes of results: what they were computed with, and what they 
         """above ari_high ari_low ari_sd below_floor bins cophenetic cut_high cut_low degenerate dimension eps floor
         floor_sd images jaccard k leaks left_out log_base maps movable n_init native null_within others pair_rows
         p_label_effect p_within pca permutations queries resamples rows sample score_step seed shuffles undefined
-        unlabelled folds compared_samples fitted latent repeats classes p_distance samples level fidelity_units
+        unlabelled folds compared_samples fitted_pairs latent_dimension repetitions drawn_classes p_distance tuned_samples level fidelity_units
         fidelity_decoys stability_units stability_decoys""".split(),
         (NUMBER, ""),
     ),

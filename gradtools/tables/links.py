@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Entry, Table
 
 ROWS = {
     "linear": "link",
@@ -114,14 +114,15 @@ def _table(name: str, title: str, models: list, heads: dict[str, str], notes: tu
 
 def _spaces(spaces: list[tuple[str, Result]]) -> Table:
     """Return whether W and R have the same order, one row a statistic."""
-    rows = []
+    rows: list[dict[str, Entry]] = []
     for model, result in spaces:
         tested = {"distance": "p_distance", "within": "p_within"}
         for row in result.rows():
-            name = row["statistic"]
-            p = result.facts.get(tested[name]) if name in tested else None
-            cell = Cell(row["value"], spread=row["spread"], p=p, n=int(row["repeats"]))
+            name = str(row["statistic"])
+            p = float(result.facts[tested[name]]) if name in tested else None
+            spread = float(row["spread"])
+            cell = Cell(row["value"], spread=spread, p=p, n=int(row["repeats"]))
             rows.append({"model": model, "statistic": SPACES[name], "value": cell})
     facts = spaces[0][1].facts
-    title = f"are W and R alike: {facts['repeats']} repetitions of {facts['classes']} classes, {facts['rows']} samples"
+    title = f"are W and R alike: {facts['repetitions']} repetitions of {facts['drawn_classes']} classes, {facts['rows']} samples"
     return Table("link-spaces", title, ["model", "statistic", "value"], rows, OF_SPACES)

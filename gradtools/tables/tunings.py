@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.selection.tunings import Tuning
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Entry, Table
 
 NOTES = (
     "effect: mean change over samples from the first to the last step of a unit: area (last - first) / (last + first); luminance in "
@@ -45,10 +45,10 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
                     "part": row["part"],
                     "metric": row["metric"],
                     "strongest unit": row["unit"],
-                    "effect": Cell(row["effect"], n=row["measured"]),
+                    "effect": Cell(row["effect"], n=int(row["measured"])),
                     "largest decoy": Cell(row["decoy"]),
                     "threshold": Cell(limit, why=TOO_FEW),
-                    "selected": Cell(row["selected"], n=row["units"]),
+                    "selected": Cell(row["selected"], n=int(row["units"])),
                 }
             )
     facts = models[0][1].facts
@@ -63,14 +63,14 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
         "selected",
     ]
     yield Table(
-        "tuning-effects", f"what units change in {facts['samples']} samples", columns, rows, NOTES, heads=("model", "part", "metric")
+        "tuning-effects", f"what units change in {facts['tuned_samples']} samples", columns, rows, NOTES, heads=("model", "part", "metric")
     )  # fmt: skip
     yield _directions(models)
 
 
 def _directions(models: list[tuple[str, Result]]) -> Table:
     """Return fidelity and stability of units beside decoys."""
-    rows = [
+    rows: list[dict[str, Entry]] = [
         {
             "model": model,
             "directions": name,

@@ -91,6 +91,11 @@ def test_store_is_whole_and_lists_and_draws_its_units(tuned, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[1].split("\t")[:3] == ["tuning-top", "", "5"]
     assert picture.stat().st_size > 5000
+    fields = tmp_path / "fields.png"
+    result = run(
+        "tune", tuned[0], "--of", "ellipse", "--top", "1", "--picture", "fields", "--figure", str(fields)
+    )  # fmt: skip
+    assert result.returncode == 0 and fields.stat().st_size > 5000, result.stderr
     wrong = run("tune", tuned[0], "--of", "elipse")
     assert wrong.returncode == 2 and "ellipse" in wrong.stderr
     evaluated = run("evaluate", tuned[0], "--layout", "tuning", "--tsv")

@@ -59,9 +59,9 @@ def decoys(units: list[Direction], coef: np.ndarray, sd: np.ndarray, seed: int) 
     made = []
     for unit in units:
         vector = sd * np.random.default_rng([seed, 5, unit.number]).normal(size=len(sd))
-        length = np.linalg.norm(coef @ vector)
+        length = float(np.linalg.norm(coef @ vector))
         vector = vector / length if length > 0 else vector
-        reach = np.linalg.norm(coef @ unit.vector) * (unit.high - unit.low)
+        reach = float(np.linalg.norm(coef @ unit.vector)) * (unit.high - unit.low)
         made.append(Direction("random", unit.number, vector, -reach / 2, reach / 2))
     return made
 

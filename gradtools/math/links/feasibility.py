@@ -67,7 +67,7 @@ def mantel(
     """
     spaces = [np.asarray(space, np.float64) for space in (w, r)]
     observed, null = rsa.mantel(
-        *(_square(space)[None] for space in spaces), permutations=permutations, seed=seed
+        _square(spaces[0])[None], _square(spaces[1])[None], permutations=permutations, seed=seed
     )
     everywhere = float(rsa.p_value(observed, null)[0])
     rows = [np.flatnonzero(classes == label) for label in np.unique(classes)]
@@ -76,7 +76,10 @@ def mantel(
         return everywhere, float("nan")
     parts = [
         rsa.mantel(
-            *(_square(space[own])[None] for space in spaces), permutations=permutations, seed=seed + 1 + place
+            _square(spaces[0][own])[None],
+            _square(spaces[1][own])[None],
+            permutations=permutations,
+            seed=seed + 1 + place,
         )
         for place, own in enumerate(rows)
     ]  # fmt: skip

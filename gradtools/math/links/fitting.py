@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import Ridge, RidgeCV
 
 ALPHAS = tuple(np.logspace(-3, 4, 15))
 LANDMARKS = 300  # of the non-linear fit
@@ -53,7 +53,9 @@ class Kernel:
         return np.concatenate([x, self.bumps.transform(x)], axis=1)
 
 
-def fit_linear(r: np.ndarray, w: np.ndarray, method: Method = "ridge") -> Linear:
+def fit_linear(
+    r: np.ndarray, w: np.ndarray, method: Method = "ridge", alpha: float | None = None
+) -> Linear:
     """Fit w = coef r + intercept (mathematics#link).
 
     Parameters
@@ -62,6 +64,8 @@ def fit_linear(r: np.ndarray, w: np.ndarray, method: Method = "ridge") -> Linear
     w : (N, d) array
     method : str
         "ridge": on standardised r, its penalty of 15 values by leave-one-out error; "ols": least squares of the least norm.
+    alpha : float, optional
+        The penalty, where it is known.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def fit_linear(r: np.ndarray, w: np.ndarray, method: Method = "ridge") -> Linear
     if method == "ols":
         coef = np.linalg.lstsq(x, w - w.mean(0), rcond=None)[0].T
         alpha = 0.0
+    elif alpha is not None:
+        coef = Ridge(alpha).fit(x, w).coef_.reshape(w.shape[1], -1)
     else:
         ridge = RidgeCV(ALPHAS).fit(x, w)
         coef, alpha = ridge.coef_.reshape(w.shape[1], -1), float(ridge.alpha_)

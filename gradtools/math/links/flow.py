@@ -59,17 +59,23 @@ def field(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Field:
         Of RANSAC.
     """
     from skimage.registration import optical_flow_ilk
-    from skimage.transform import AffineTransform, warp
 
     source, target = _matches(first, second)
     model, inliers = _fit(source, target, seed)
     if inliers < INLIERS:
         inliers = 0
-        model, _ = _fit(*_from_flow(first, second), seed)
+        source, target = _from_flow(first, second)
+        model, _ = _fit(source, target, seed)
     affine = np.eye(3) if model is None else np.asarray(model.params)
-    moved = warp(first, AffineTransform(matrix=affine).inverse, mode="edge")
-    flow = optical_flow_ilk(moved, second, radius=RADIUS)
+    flow = optical_flow_ilk(moved(first, affine), second, radius=RADIUS)
     return Field(affine, np.asarray(flow, float), inliers)
+
+
+def moved(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W) or (H, W, C) moved by an affine map (3, 3) of (x, y, 1); its edges continue (mathematics#change-field)."""
+    from skimage.transform import AffineTransform, warp
+
+    return warp(picture, AffineTransform(matrix=affine).inverse, mode="edge")
 
 
 def _matches(first, second):

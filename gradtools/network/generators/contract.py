@@ -18,13 +18,19 @@ TOLERANCE = 1e-4  # float32 rounding in another batch, of the range
 
 
 class Source(Protocol):
-    """A user's generator; `to_w`, `features`, `masks` and the attributes of `Generator` are optional."""
+    """A user's generator; `to_w`, `features`, `masks` and the attributes of `Generator` are optional (the contract says which)."""
 
     def sample(self, n: int, seed: int) -> torch.Tensor:
         """Draw z."""
 
     def synth(self, w: torch.Tensor) -> torch.Tensor:
         """Draw images."""
+
+    def features(self, w: torch.Tensor) -> list[torch.Tensor]:
+        """Return the maps of the layers."""
+
+    def masks(self, w: torch.Tensor) -> torch.Tensor:
+        """Return the exact masks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,7 +289,7 @@ def _check_images(generator, w):
 def _call(function: Callable, *values, **named):
     """What a function gives for those named values that it takes and that are not None."""
     try:
-        taken = inspect.signature(function).parameters
+        taken = dict(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         taken = {}
     every = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values())

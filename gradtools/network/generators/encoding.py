@@ -53,7 +53,7 @@ class Classifier:
         rows, outputs = [], []
         for part in pictures.split(batch_size):
             x = view(part, self.model.preprocess).to(self.device, getattr(torch, self.dtype))
-            with taps.head_inputs(self.model.module, self.model.head.name) as read:
+            with taps.head_inputs(self.model.module, self.model.classifier.name) as read:
                 output = self.model.module(x)
             rows.append(read[-1].float().cpu().numpy())
             outputs.append(output.float().cpu().numpy())
@@ -68,5 +68,5 @@ class Classifier:
 
     def head(self, r: np.ndarray) -> np.ndarray:
         """Return the logits (N, K) float64 of R (N, D)."""
-        head = self.model.head
+        head = self.model.classifier
         return np.asarray(r, np.float64) @ head.weight.astype(np.float64).T + head.bias

@@ -48,8 +48,9 @@ def view(pictures: torch.Tensor, rules: dict | Callable) -> torch.Tensor:
         return torch.stack([torch.as_tensor(rules(picture)).float() for picture in pil(pictures)])
     x = as_read(pictures, rules.get("channels", 3))
     x = _cropped(_resized(x, rules), rules["crop"])
-    scale, shift = images.normalisation(rules)
-    scale, shift = (torch.from_numpy(part).to(x).view(1, -1, 1, 1) for part in (scale, shift))
+    scale, shift = (
+        torch.from_numpy(part).to(x).view(1, -1, 1, 1) for part in images.normalisation(rules)
+    )
     return x * 255 * scale + shift
 
 

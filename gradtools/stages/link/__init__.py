@@ -94,7 +94,7 @@ def _command(plan: Plan) -> dict:
         "model": model.spec,
         "weights": model.weights_sha256,
         "preprocess": repr(model.preprocess),
-        "head": model.head.name,
+        "head": model.classifier.name,
         "generator": made.sha256,
         "classes": plan.numbers.tolist(),
         "member": plan.member.tolist(),

@@ -22,6 +22,7 @@ KINDS = {
     "mean": "the mean w",
 }
 Predict = Callable[[np.ndarray], np.ndarray]
+SHUFFLES = 5  # whose R2 is averaged; pictures are drawn through the first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Links:
     linear : fitting.Linear
     predict : dict of str to callable
         By kind, r (N, D) to w~ (N, d).
+    nulls : list of callable
+        The links of all shuffles.
     rows : (H,) int array
         Entries that are held out and recognised.
     of_dimensions : (d,) float64 array
@@ -41,6 +44,7 @@ class Links:
 
     linear: fitting.Linear
     predict: dict[str, Predict]
+    nulls: list[Predict]
     rows: np.ndarray
     of_dimensions: np.ndarray
 
@@ -63,18 +67,26 @@ def links(plan: Plan, part: store.Part, clock: dict[str, float], say: Callable) 
     w, r = part.values(paths.LINK_W).astype(float), part.values(paths.EMBEDDING).astype(float)
     _warn(plan, int(training.sum()), say)
     linear = fitting.fit_linear(r[training], w[training], plan.options.method)
-    order = np.random.default_rng([plan.options.seed, 2]).permutation(int(training.sum()))
-    null = fitting.fit_linear(r[training], w[training][order], plan.options.method)
+    nulls = _nulls(r[training], w[training], plan.options)
     kernel = fitting.fit_kernel(r[training], w[training], plan.options.seed)
     mean = w[training].mean(0)
     predict: dict[str, Predict] = {
         "linear": linear,
         "kernel": kernel,
-        "null": null,
+        "null": nulls[0],
         "mean": lambda r: np.repeat(mean[None], len(r), axis=0),
     }
     clock["fitting"] += time.perf_counter() - begun
-    return Links(linear, predict, rows, fitting.r2_of_dimensions(w[rows], linear(r[rows])))
+    return Links(linear, predict, nulls, rows, fitting.r2_of_dimensions(w[rows], linear(r[rows])))
+
+
+def _nulls(r, w, options):
+    """Links of shuffled pairs, all with the penalty of the first."""
+    rng = np.random.default_rng([options.seed, 2])
+    orders = [rng.permutation(len(w)) for _ in range(SHUFFLES)]
+    first = fitting.fit_linear(r, w[orders[0]], options.method)
+    others = [fitting.fit_linear(r, w[order], options.method, first.alpha) for order in orders[1:]]
+    return [first, *others]
 
 
 def _warn(plan, rows, say):
@@ -92,11 +104,11 @@ def results(plan: Plan, part: store.Part, fitted: Links) -> list[Result]:
     facts = {
         "seed": plan.options.seed,
         "resamples": plan.options.resamples,
-        "fitted": int(
+        "fitted_pairs": int(
             plan.entries - plan.held.sum() - (part.unreadable[: plan.entries] & ~plan.held).sum()
         ),
         "dimension": plan.width,
-        "latent": plan.generator.width,
+        "latent_dimension": plan.generator.width,
     }
     made = [
         _result(kind, names, values, replicates, len(fitted.rows), facts, KINDS[kind])
@@ -125,7 +137,6 @@ def _statistics(plan, part, fitted, kind):
         part.values(path)[fitted.rows].astype(float) for path in (paths.LINK_W, paths.EMBEDDING)
     )
     predicted = fitted.predict[kind](r)
-    errors = fitting.squared_errors(w, predicted, w.mean(0))
     columns = {
         "cosine": fitting.row_cosine(w, predicted),
         "latent_mse": ((w - predicted) ** 2).mean(1),
@@ -138,12 +149,12 @@ def _statistics(plan, part, fitted, kind):
     mean, replicates = means.over_images(
         values, np.arange(len(values)), plan.options.resamples, plan.options.seed
     )
-    pooled = fitting.pooled_r2(errors)
-    each = float(np.nanmean(fitting.r2_of_dimensions(w, predicted)))
-    drawn = _resampled(errors, w, predicted, plan.options)
+    made = [one(r) for one in fitted.nulls] if kind == "null" else [predicted]
+    r2 = np.mean([_r2(w, one) for one in made], axis=0)
+    drawn = np.mean([_resampled(w, one, plan.options) for one in made], axis=0)
     return (
         ["r2", "r2_dimension", *columns],
-        np.concatenate([[pooled, each], mean]),
+        np.concatenate([r2, mean]),
         np.concatenate([drawn, replicates], axis=1),
     )
 
@@ -153,7 +164,13 @@ def _places(plan, part):
     return np.flatnonzero(~part.unreadable[: plan.entries][plan.held])
 
 
-def _resampled(errors, w, predicted, options):
+def _r2(w, predicted):
+    """Pooled R2, and the mean of each dimension's."""
+    errors = fitting.squared_errors(w, predicted, w.mean(0))
+    return fitting.pooled_r2(errors), float(np.nanmean(fitting.r2_of_dimensions(w, predicted)))
+
+
+def _resampled(w, predicted, options):
     """Pooled and mean R2 of resampled rows, (B, 2)."""
     if not options.resamples:
         return np.empty((0, 2))

@@ -92,7 +92,7 @@ class Plan:
     @property
     def width(self) -> int:
         """Numbers that the head reads."""
-        return self.classifier.model.head.weight.shape[1]
+        return self.classifier.model.classifier.weight.shape[1]
 
     @property
     def given_digest(self) -> str:
@@ -121,7 +121,7 @@ def make_plan(
     labels_of = [0, 0] if generator.n_classes else None
     pictures, _ = generator.synth(generator.draw([0, 1], labels_of, options.psi))
     classifier = generators.Classifier.of(model, pictures, options.device, options.dtype)
-    n_classes = len(model.head.weight)
+    n_classes = len(model.classifier.weight)
     chosen, names, member = _classes(generator, model, n_classes, numbers, say)
     given = _read(pairs_file, generator, model) if pairs_file else {}
     entries = (
@@ -134,7 +134,7 @@ def make_plan(
     held = fitting.split(entries, options.held_out, options.seed)
     seen = generators.Classifier(embedder, options.device, options.dtype) if embedder else None
     if seen is not None:
-        embedder.module.to(options.device)
+        seen.model.module.to(options.device)
     return Plan(generator, classifier, seen, chosen, names, member, entries, held, given, options)
 
 
@@ -177,7 +177,7 @@ def _read(path, generator, model):
             given = {name: file[name] for name in ("w", "r", "label") if name in file}
     except (OSError, ValueError) as error:
         raise UsageError(f"--pairs-file {path} cannot be read as NPZ: {error}") from error
-    expected = {"w": generator.width, "r": model.head.weight.shape[1]}
+    expected = {"w": generator.width, "r": model.classifier.weight.shape[1]}
     for name, width in expected.items():
         if name not in given or given[name].ndim != 2 or given[name].shape[1] != width:
             shape = given[name].shape if name in given else "missing"

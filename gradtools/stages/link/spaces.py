@@ -4,7 +4,7 @@ import numpy as np
 
 from gradtools import store
 from gradtools.math.links import feasibility
-from gradtools.selection.results import Result
+from gradtools.selection.results import Facts, Result
 from gradtools.stages.link.plan import Plan
 from gradtools.store import paths
 
@@ -32,9 +32,9 @@ def results(plan: Plan, part: store.Part) -> list[Result]:
     everywhere, inside = feasibility.mantel(
         w[chosen], r[chosen], labels[chosen], PERMUTATIONS, options.seed
     )
-    facts = {
-        "repeats": len(values),
-        "classes": len(np.unique(labels[chosen])),
+    facts: Facts = {
+        "repetitions": len(values),
+        "drawn_classes": len(np.unique(labels[chosen])),
         "rows": len(chosen),
         "permutations": PERMUTATIONS,
         "p_distance": everywhere,

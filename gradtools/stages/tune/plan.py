@@ -1,6 +1,7 @@
 """What is tuned: the link, its networks, directions, samples, and what finds the parts of pictures."""
 
 import dataclasses
+import importlib.util
 import json
 from collections.abc import Callable
 
@@ -102,6 +103,10 @@ def make_plan(
     ------
     GradtoolsError, UsageError
     """
+    if importlib.util.find_spec("skimage") is None:
+        raise UsageError(
+            "parts of pictures are measured with scikit-image: pip install 'gradtools[images]'"
+        )
     link = links.read(source)
     if source.model.get("weights_sha256") != model.weights_sha256:
         raise GradtoolsError(

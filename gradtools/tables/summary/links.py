@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradtools.selection.subjects import Subject
 from gradtools.tables.links import LATENT, PICTURE
 from gradtools.tables.model import Cell
-from gradtools.tables.summary.blocks import Block, Rows, of_rows
+from gradtools.tables.summary.blocks import Block, of_rows
 from gradtools.tables.wording import summary as words
 
 SHOWN = {"agreement": PICTURE["agreement"], "r2": "R2 of latents", "ssim": "SSIM"}
@@ -17,7 +17,7 @@ def blocks(subjects: list[Subject]) -> Iterator[Block]:
     linked = [subject for subject in subjects if ("link", "linear") in subject.link]
     if not linked:
         return
-    rows: Rows = []
+    rows: list[dict] = []
     sentences = []
     for subject in linked:
         results = {kind: subject.link["link", kind] for kind in COLUMNS}
