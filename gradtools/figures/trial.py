@@ -1,5 +1,7 @@
 """A trial on one sheet: an image, the truth, and what every method makes of it."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -8,6 +10,7 @@ from gradtools.selection.results import Result
 
 COLUMNS = 7
 PANEL = 1.05  # inches
+LETTERS = 20  # of a line above a panel
 
 
 @page.styled
@@ -41,8 +44,10 @@ def trial_sheet(
     for place, name in enumerate(["truth", *rest], 1):
         axes[place].imshow(maps[name], cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
         score = methods.get(f"{name}: truth").value
-        words = name.replace(", ", ",\n") if name != "truth" else "truth: Shapley values"
-        _panel(axes[place], words if name == "truth" else f"{words} {score:.2f}", inside)
+        words = "truth: Shapley values"
+        if name != "truth":
+            words = textwrap.fill(f"{name} {round(score, 2) + 0.0:.2f}", LETTERS)
+        _panel(axes[place], words, inside)
     for axis in axes[len(rest) + 2 :]:
         axis.set_axis_off()
     page.save(figure, path)
