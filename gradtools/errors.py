@@ -49,3 +49,13 @@ def suggest(text: str, names: Iterable[str]) -> str:
 
 def _key(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).casefold()
+
+
+def printable(text: str) -> str:
+    """Return a text with control bytes and bytes that are not UTF-8 escaped."""
+    return "".join(
+        char
+        if char.isprintable()
+        else char.encode("unicode_escape" if char < "\ud800" or char > "\udfff" else "utf-8", "surrogateescape").decode("ascii", "backslashreplace")
+        for char in text
+    )  # fmt: skip

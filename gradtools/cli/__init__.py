@@ -13,7 +13,7 @@ import sys
 import click
 
 from gradtools import __version__, interrupt
-from gradtools.errors import GradtoolsError, suggest
+from gradtools.errors import GradtoolsError, printable, suggest
 
 COMMANDS = {
     "extract": "Images + model -> features: logits, and at every tap activation, gradient, contribution.",
@@ -176,7 +176,7 @@ def _report(error, called):
             f"{error.filename}: " if getattr(error, "filename", None) else "writing the output: "
         )
         message, status = where + (error.strerror or str(error)), 1
-    print(f"{called}: {' '.join(message.split())}", file=sys.stderr)
+    print(printable(f"{called}: {' '.join(message.split())}"), file=sys.stderr)
     return status
 
 

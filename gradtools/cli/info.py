@@ -5,6 +5,7 @@ import json
 import click
 
 from gradtools.cli import options
+from gradtools.errors import printable
 
 
 @options.command("info", ["gradtools info photos.h5", "gradtools info --digest photos.h5"])
@@ -21,7 +22,9 @@ from gradtools.cli import options
 )
 @click.option("--history", is_flag=True, help="The steps that made the store, one JSON line each.")
 @click.option(
-    "--ids", is_flag=True, help="The samples' ids, one a line, as --where list=FILE takes them."
+    "--ids",
+    is_flag=True,
+    help="The samples' ids, one a line, as --where list=FILE takes them; those that no line can hold in quotes, as git has them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
 def command(console, path, digest, check, history, ids, as_json):
@@ -40,13 +43,16 @@ def command(console, path, digest, check, history, ids, as_json):
                 else "\n".join(f"{sha}  {name}" for name, sha in found.items())
             )
         elif ids:
-            print("\n".join(dict.fromkeys(source.ids)))  # versions have the id of their image
+            from gradtools.selection import names
+
+            ids = dict.fromkeys(source.ids)  # versions have the id of their image
+            print("\n".join(map(names.quoted, ids)))
         elif history:
             print("\n".join(source.history_lines()))
         elif as_json:
             print(json.dumps(info.describe(source), ensure_ascii=False))
         else:
-            print("\n".join(_lines(source.name, info.describe(source))))
+            print("\n".join(map(printable, _lines(source.name, info.describe(source)))))
 
 
 def _lines(name, facts):

@@ -7,6 +7,7 @@ import sys
 import time
 
 from gradtools import interrupt
+from gradtools.errors import printable
 
 MINUTE = 60  # seconds
 
@@ -23,7 +24,7 @@ class Console:
     def say(self, line):
         """One line for the user, unless quiet."""
         if not self.quiet:
-            print(" ".join(str(line).split()), file=sys.stderr)
+            print(printable(" ".join(str(line).split())), file=sys.stderr)
 
     @contextlib.contextmanager
     def progress(self, total, done=0, what="images"):

@@ -71,6 +71,12 @@ def _rows(path):
 
 
 def _check_columns(columns, path):
+    for name in ("path", "label", *CORNERS):
+        if columns.count(name) > 1:
+            raise UsageError(
+                f"{path}: {columns.count(name)} columns are named {name}: leave one of them, "
+                "several labels of an image are joined by ';'"
+            )
     corners = [name for name in CORNERS if name in columns]
     if "path" not in columns or len(corners) not in (0, 4):
         raise UsageError(

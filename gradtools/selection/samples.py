@@ -10,6 +10,7 @@ import numpy as np
 from gradtools.errors import SHOWN, GradtoolsError, UsageError, suggest
 from gradtools.images import labels
 from gradtools.selection import regions
+from gradtools.selection.names import unquoted
 from gradtools.store import Store, paths
 
 
@@ -142,13 +143,18 @@ def class_list(text: str, names: Sequence[str]) -> list[str]:
 def _listed(store, path):
     """Samples of a list of ids, one a line; every one must be there."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as lines:
-            wanted = {line.strip() for line in lines if line.strip()}
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+            known = set(store.ids)
+            wanted = {
+                name if name in known else unquoted(name)
+                for name in (line.strip() for line in lines)
+                if name
+            }
     except OSError as error:
         raise UsageError(
             f"--where list={path}: {error.strerror}: name a file of sample ids, one a line (gradtools info --ids)"
         ) from error
-    unknown = sorted(wanted - set(store.ids))
+    unknown = sorted(wanted - known)
     if unknown:
         raise UsageError(
             f"--where list={path}: {store.name} has no sample {unknown[0]!r} ({len(unknown)} such ids)"

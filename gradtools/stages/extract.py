@@ -65,6 +65,7 @@ def extract(
         passes.schema.command(job),
         lambda sink: begin(sink, job),
         compress=options.compress,
+        names=job.images.ids,
     )
     with this.grown(growth) as part:
         passes.compute(

@@ -216,6 +216,7 @@ def measure(listed: ImageList, model: Model, output: str, options: Options, **ho
         command,
         lambda sink: _begin(sink, plan),
         units="random networks",
+        names=job.images.ids,
     )
     with this.grown(growth) as part:
         this.compute(part, functools.partial(compute, plan), "random networks")

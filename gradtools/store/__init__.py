@@ -6,6 +6,7 @@
 from gradtools.store import paths
 from gradtools.store.blocks import UNREADABLE, Block, cut
 from gradtools.store.columns import Axis, Column
+from gradtools.store.folders import FILES, SIZES, marks
 from gradtools.store.growing import Growth, Part, grow
 from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
@@ -14,7 +15,9 @@ from gradtools.store.shards import Share
 from gradtools.store.writing import Sink, check_files, check_output, create, whole_file
 
 __all__ = [
+    "FILES",
     "FORMAT",
+    "SIZES",
     "VERSION",
     "Axis",
     "Block",
@@ -35,6 +38,7 @@ __all__ = [
     "digests",
     "grow",
     "is_store",
+    "marks",
     "paths",
     "read",
     "scales_of",

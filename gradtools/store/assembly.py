@@ -46,14 +46,15 @@ def fill(
     for column in growth.columns:
         rows = column.axis.rows(growth.entries)
         layout.scale(file, column.axis.scale, _count(keep, column.axis.scale, rows))
-    growth.begin(KeptSink(file, keep) if keep else Sink(file))
+    first = KeptSink(file, keep) if keep else Sink(file)
+    growth.begin(first)
     # kept open: closing a dataset after every block costs three times what writing it does
     datasets = [(column, _make(file, column, growth, keep)) for column in growth.columns]
     with progress(sum(map(len, growth.own)), 0, "written") as advance:
         for block, kept in stored:
             _copy(datasets, block, kept, keep)
             advance(len(block))
-    return Sink(file)
+    return Sink(file, first.origin)
 
 
 def _kept(growth: "Growth", absent: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from gradtools.errors import GradtoolsError
+from gradtools.errors import GradtoolsError, printable
 from gradtools.store import layout, paths, schema
+from gradtools.store.disk import tells_of_full_disk
 
 MOST_OBJECTS, DEEPEST = 200_000, 12
 MOST_CHUNK, MOST_ITEM = 64 << 20, 1 << 20
@@ -47,20 +48,12 @@ def _told(place: _Place) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
+        if tells_of_full_disk(error):
+            raise
         reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise GradtoolsError(
             f"{place.name}: {printable(place.path)} is damaged ({reason}): make the store again"
         ) from error
-
-
-def printable(text: str) -> str:
-    """Return a text with control bytes and bytes that are not UTF-8 escaped."""
-    return "".join(
-        char
-        if char.isprintable()
-        else char.encode("unicode_escape" if char < "\ud800" or char > "\udfff" else "utf-8", "surrogateescape").decode("ascii", "backslashreplace")
-        for char in text
-    )  # fmt: skip
 
 
 def check_objects(file: h5py.File, name: str) -> None:

@@ -13,7 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from gradtools.store import blocks
 from gradtools.store.blocks import Block, Stored
 
 JOB, LOCK, FRESH, DONE, ASIDE = "job.json", "lock", "fresh", "done", ".new"
+FILES, SIZES = "image files", "image sizes"  # keys of a command
 LAST = (
     JOB,
     LOCK,
@@ -150,7 +151,9 @@ def is_done(path: str) -> bool:
 
 
 def remove_done(path: str) -> None:
-    """Remove a folder whose output is whole; one that another process is about to remove is left to it."""
+    """Remove a folder whose output is whole, or an empty one; one that another process is about to remove is left to it."""
+    with contextlib.suppress(OSError):
+        os.rmdir(path)  # killed before its last step
     if os.path.isdir(path) and is_done(path):
         with contextlib.suppress(GradtoolsError, OSError), held(path) as folder:
             folder.remove()
@@ -194,10 +197,36 @@ def fingerprint(command: dict) -> str:
     return hashlib.sha256(json.dumps(command, sort_keys=True).encode()).hexdigest()
 
 
-def difference(before: dict, now: dict) -> str:
-    """The first option in which two commands differ, in words."""
+def marks(files: Iterable[Sequence[int]]) -> dict[str, str]:
+    """Return what tells whether files changed: a SHA-256 over the numbers of all, and four digits each that tell which."""
+    digests = [hashlib.sha256(repr(tuple(numbers)).encode()).hexdigest() for numbers in files]
+    return {
+        "sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        "each": "".join(digest[:4] for digest in digests),
+    }
+
+
+def difference(before: dict, now: dict, names: Sequence[str] = ()) -> str:
+    """Return the first option in which two commands differ, in words.
+
+    Parameters
+    ----------
+    before, now : dict
+    names : sequence of str
+        Of the files whose `marks` are in the commands as FILES.
+    """
     now = json.loads(json.dumps(now))
-    key = next(key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key))
+    differing = [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]
+    key = min(differing, key=lambda key: (key in (FILES, SIZES), key))
+    if key == FILES and FILES in before:
+        old, new = before[FILES]["each"], now[FILES]["each"]
+        changed = [
+            name
+            for place, name in enumerate(names)
+            if old[4 * place : 4 * place + 4] != new[4 * place : 4 * place + 4]
+        ]
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        return f"{changed[0] if changed else 'an image'}{more} changed since"
     return f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
 
 

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class Growth:
         Only these blocks are computed, and the output is a shard.
     common : int
         The first so many entries are computed by every shard.
+    names : sequence of str
+        Of the files that `command` marks (see `folders.marks`).
     """
 
     kind: str
@@ -59,6 +61,7 @@ class Growth:
     units: str = "images"
     share: Share | None = None
     common: int = 0
+    names: Sequence[str] = ()
 
     @property
     def entries(self) -> int:
@@ -246,7 +249,7 @@ class Part:
                 if self.batch_limit is not None:
                     sink.attributes("/", **{BATCH_LIMIT: self.batch_limit})
                 yield sink
-                hashing.write_digests(file)
+                hashing.write_digests(file, sink.origin)
 
 
 def _checked(column: Column, block: Block, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -310,7 +313,7 @@ def _resumed(output: str, growth: Growth, restart: bool, say: Callable) -> Itera
         if facts is not None and facts["fingerprint"] == folders.fingerprint(growth.command):
             part.adopt()
         elif facts is not None and not restart and _holds_blocks(folder):
-            reason = folders.difference(facts["command"], growth.command)
+            reason = folders.difference(facts["command"], growth.command, growth.names)
             raise GradtoolsError(
                 f"{path} belongs to another command: {reason}; give the same one to go on, another -o, "
                 "or --restart to drop it"

@@ -6,7 +6,7 @@ import json
 import h5py
 import numpy as np
 
-from gradtools.store import layout, paths
+from gradtools.store import checks, layout, paths
 
 NOT_RESULTS = {
     "uuid",
@@ -25,8 +25,19 @@ NOT_RESULTS = {
 }
 
 
-def dataset_digest(dataset: h5py.Dataset, rows: np.ndarray | None = None) -> str:
-    """SHA-256 (hex) of one dataset, or of the rows (N,) bool of it as if it held no others; reads a bounded number of bytes at a time."""
+def dataset_digest(dataset: h5py.Dataset, rows: np.ndarray | None = None, name: str = "") -> str:
+    """SHA-256 (hex) of one dataset, or of the rows (N,) bool of it as if it held no others; reads a bounded number of bytes at a time.
+
+    Raises
+    ------
+    GradtoolsError
+        It cannot be read: `name` is what the user calls its file.
+    """
+    with checks.damage(name or dataset.file.filename, dataset.name):
+        return _digest(dataset, rows)
+
+
+def _digest(dataset, rows):
     kind = dataset.dtype.newbyteorder("<") if dataset.dtype.byteorder not in "|<" else dataset.dtype
     shape = dataset.shape if rows is None else (int(rows.sum()), *dataset.shape[1:])
     sha = hashlib.sha256(f"{kind.str} {shape} ".encode())
@@ -60,10 +71,10 @@ def unit_digests(weights: str, tap: str, count: int) -> np.ndarray:
     return np.frombuffer(b"".join(made), "u1").reshape(count, 32)
 
 
-def digests(file: h5py.File) -> dict[str, str]:
+def digests(file: h5py.File, name: str = "") -> dict[str, str]:
     """{path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
     found = {
-        path: dataset_digest(dataset)
+        path: dataset_digest(dataset, name=name)
         for path, dataset in layout.datasets(file)
         if path != paths.HISTORY and not path.startswith(f"{paths.DIGESTS}/")
     }
@@ -74,19 +85,22 @@ def digests(file: h5py.File) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def recorded_digests(file: h5py.File) -> dict[str, str]:
+def recorded_digests(file: h5py.File, name: str = "") -> dict[str, str]:
     """Return what the group of digests holds: those of all else, and of the history."""
-    found = digests(file)
+    found = digests(file, name)
     if paths.HISTORY in file:
-        found[paths.HISTORY] = dataset_digest(file[paths.HISTORY])
+        found[paths.HISTORY] = dataset_digest(file[paths.HISTORY], name=name)
     found.pop(f"{paths.DIGESTS}/", None)
     return found
 
 
-def write_digests(file: h5py.File) -> None:
-    """Write the samples' names into the groups, and the SHA-256 of everything in a file that is otherwise finished (about 1 s a GB)."""
+def write_digests(file: h5py.File, origin: str = "") -> None:
+    """Write the samples' names into the groups, and the SHA-256 of everything in a file that is otherwise finished (about 1 s a GB).
+
+    What HDF5 copied from another file, `origin`, it did not read: damage there shows here.
+    """
     layout.name_samples(file)
-    found = recorded_digests(file)
+    found = recorded_digests(file, origin)
     layout.put(file, f"{paths.DIGESTS}/path", list(found))
     layout.put(file, f"{paths.DIGESTS}/sha256", list(found.values()))
 

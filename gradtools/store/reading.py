@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from gradtools.errors import GradtoolsError
+from gradtools.errors import GradtoolsError, printable
 from gradtools.store import checks, folders, hashing, layout, paths, pipes, seal
 from gradtools.store.writing import part_of
 
@@ -279,7 +279,7 @@ class Store:
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of every dataset by path (see `hashing.digests`)."""
-        return hashing.digests(self.file)
+        return hashing.digests(self.file, self.name)
 
     def check(self) -> None:
         """Read every value: its checksum, its range, and the digests that were written last.
@@ -297,11 +297,11 @@ class Store:
                 for values in layout.blocks(dataset):
                     checks.check_read(values, path, self.file, self.name)
         with checks.damage(self.name, "/"):
-            digests = hashing.recorded_digests(self.file) if recorded else {}
+            digests = hashing.recorded_digests(self.file, self.name) if recorded else {}
         for path in sorted(recorded.keys() | digests.keys()):
             if recorded.get(path) != digests.get(path):
                 raise GradtoolsError(
-                    f"{self.name}: {checks.printable(path)} is not what was written: its SHA-256 differs, make the store again"
+                    f"{self.name}: {printable(path)} is not what was written: its SHA-256 differs, make the store again"
                 )
 
     def datasets(self) -> Iterator[tuple[str, tuple[int, ...], np.dtype, int, str]]:
@@ -316,7 +316,7 @@ class Store:
         known = next((path for path in (paths.DIGEST, paths.ID) if path in self.file), None)
         original = self._read(paths.ORIGINAL)
         rows = None if original is None else original < 0
-        return hashing.dataset_digest(self.file[known], rows) if known else ""
+        return hashing.dataset_digest(self.file[known], rows, self.name) if known else ""
 
     def subject(self) -> tuple[str, str]:
         """(samples, model) digests: stores with equal ones are tables of the same subject."""

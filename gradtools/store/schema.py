@@ -901,8 +901,9 @@ def _match(entries, path):
 
 def _fits(pattern: str, part: str) -> bool:
     """Return True if a part of a path is what a pattern with or without a placeholder stands for."""
-    fixed, placeholder, _ = pattern.partition("<")
-    return part.startswith(fixed) if placeholder else part == pattern
+    start, placeholder, rest = pattern.partition("<")
+    end = rest.partition(">")[2]
+    return part.startswith(start) and part.endswith(end) if placeholder else part == pattern
 
 
 GROUP_PATHS = _by_depth(

@@ -22,7 +22,7 @@ from gradtools.store.writing import Sink
 
 ATTRIBUTE = "shard"  # of the root: JSON, see `describe`
 COUNT = "_of"  # behind the name of an attribute that is a mean over rows: over how many
-ELSEWHERE = ("image times", "root")  # of a command: may differ from machine to machine
+ELSEWHERE = (folders.FILES, "root")  # of a command: may differ from machine to machine
 DIFFER = ("uuid", "created", ATTRIBUTE)  # attributes of the root that every store has for itself
 BATCH_LIMIT = "batch_limit"
 COPY_BYTES = 32 << 20

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import folders, hashing, layout, paths, pipes, schema, seal
+from gradtools.store import checks, folders, hashing, layout, paths, pipes, schema, seal
 from gradtools.store.copying import copy, followed
 from gradtools.store.disk import disk_errors, is_held
 
@@ -84,6 +84,7 @@ def check_output(output: str, force: bool = False, inputs: "Iterable[Store]" = (
         raise GradtoolsError(
             f"output directory {folder} cannot be written to: choose another place for -o"
         )
+    _check_name("-o", output)
 
 
 def check_files(
@@ -109,6 +110,7 @@ def check_files(
             )
         if path == "-":
             continue
+        _check_name(option, path)
         if os.path.exists(path) and any(
             os.path.exists(name) and os.path.samefile(path, name) for name in inputs
         ):
@@ -125,6 +127,17 @@ def check_files(
                     f"{option} {path} exists: choose another name, or replace it with --force"
                 )
         seen[option] = path
+
+
+def _check_name(option: str, path: str) -> None:
+    """Refuse a file name that the file system does not take."""
+    folder, name = os.path.split(os.path.realpath(path))
+    length = len(os.fsencode(name))
+    if os.path.isdir(folder) and length > os.pathconf(folder, "PC_NAME_MAX"):
+        raise UsageError(
+            f"{option}: a file name of {length} bytes is too long here "
+            f"(at most {os.pathconf(folder, 'PC_NAME_MAX')}): choose a shorter one"
+        )
 
 
 def _same_file(a, b):
@@ -199,8 +212,9 @@ def create(
                 if output == "-":
                     pipes.forget(path)
                 stamp(file, kind, source, root)
-                yield Sink(file)
-                hashing.write_digests(file)
+                sink = Sink(file)
+                yield sink
+                hashing.write_digests(file, sink.origin)
         except BaseException:
             if output != "-":
                 with contextlib.suppress(OSError):
@@ -269,8 +283,8 @@ def publish(part: str, output: str, mark: Callable[[], None] = lambda: None) -> 
 class Sink:
     """A store being written; wraps the open file so that other modules never name a path in it by hand."""
 
-    def __init__(self, file: h5py.File):
-        self.file = file
+    def __init__(self, file: h5py.File, origin: str = ""):
+        self.file, self.origin = file, origin  # the store that was carried on, as the user named it
 
     def put(
         self,
@@ -305,6 +319,12 @@ class Sink:
         list of str
             Results that stay behind because they rest on samples that are left out.
         """
+        self.origin = store.name
+        with checks.damage(store.name, "/"):
+            return self._carry(store, keep, whole, replacing)
+
+    def _carry(self, store, keep, whole, replacing):
+        """Copy what an output has of its input."""
         subset = None if keep.all() else followed(store.file, {paths.SAMPLE: keep})
         behind = (
             [name for name in RESULTS if name in store.file] if whole and subset is not None else []

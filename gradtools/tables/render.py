@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
+from gradtools.errors import printable
 from gradtools.tables import html, plain_text
 from gradtools.tables.model import Cell, Table, as_cell
 from gradtools.tables.plain_text import Lines
@@ -18,6 +20,9 @@ SEPARATED = (
     *("table", "model", "row", "column", "value", "low", "high"),
     *("spread", "p", "n", "left_out", "note"),
 )
+
+
+CONTROL = re.compile("[^\\n -~\\xa0-\\ud7ff\\ue000-\\U0010ffff]")  # and bytes that are not UTF-8
 
 
 def write_tables(
@@ -38,7 +43,10 @@ def write_tables(
         Columns of the terminal: text is folded to it (see `plain_text`).
     """
     stream = sys.stdout if stream is None else stream
-    stream.write(FORMS[form](list(tables), width))
+    text = FORMS[form](list(tables), width)
+    if form == "text" and stream.isatty():  # names may hold control bytes
+        text = CONTROL.sub(lambda control: printable(control[0]), text)
+    stream.write(text)
 
 
 def values(tables: Iterable[Table]) -> Iterator[dict]:

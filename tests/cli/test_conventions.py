@@ -154,6 +154,47 @@ def test_reader_that_leaves_ends_a_text_command_silently(feature_store):
     assert result.stdout.strip() == "141" and result.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "closed, status, words",
+    [
+        ("<&-", 0, ""),
+        (">&-", 1, "gradtools info: writing the output: not writable"),
+        ("2>&-", 0, ""),
+        ("<&- >/dev/null 2>&-", 0, ""),
+    ],
+)
+def test_closed_streams(feature_store, closed, status, words):
+    line = f"{sys.executable} -m gradtools info {feature_store} {closed}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == status and result.stderr.strip() == words
+
+
+def test_a_store_for_a_closed_stdout_is_refused_and_one_beside_closed_streams_is_whole(
+    feature_store, tmp_path
+):
+    """What is printed must not get into a file that was opened under the number of a closed stream."""
+    command = (
+        f"{sys.executable} -m gradtools similarity {feature_store} {' '.join(QUICK['similarity'])}"
+    )
+    closed = subprocess.run(["bash", "-c", f"{command} >&-"], capture_output=True, text=True)
+    assert closed.returncode == 2 and "standard output is closed" in closed.stderr
+    for way in (f"-o {tmp_path}/a.h5 <&- >&- 2>&-", f"2>&- > {tmp_path}/b.h5"):
+        assert subprocess.run(["bash", "-c", f"{command} {way}"]).returncode == 0
+    for name in ("a.h5", "b.h5"):
+        assert run("info", "--check", tmp_path / name).returncode == 0
+
+
+@pytest.mark.parametrize("length", [252, 255])
+def test_names_as_long_as_the_file_system_takes(feature_store, tmp_path, length):
+    name = "n" * (length - 3) + ".h5"
+    words = ["similarity", feature_store, *QUICK["similarity"], "-q", "-o"]
+    assert run(*words, tmp_path / name).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert run("info", "--check", tmp_path / name).returncode == 0
+    longer = one_line(run(*words, tmp_path / f"{'n' * 255}.h5"), 2)
+    assert "a file name of 258 bytes is too long here (at most 255)" in longer
+
+
 def test_full_stdout_is_a_failure(feature_store):
     with open("/dev/full", "wb") as full:
         result = subprocess.run(

@@ -1,6 +1,8 @@
 """gradtools info in the shell: what a store holds, whether it is whole, its digests, ids and history."""
 
+import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -109,3 +111,40 @@ def test_another_file_is_one_line(capsys, tmp_path):
     for name in ("a.h5", "missing.h5", "."):
         ended = call(capsys, "info", tmp_path / name)
         assert ended.status == 1 and ended.line.startswith("gradtools info: ")
+
+
+ODD = [
+    b"plain.png",
+    b"line\nbreak.png",
+    b"cr\r.png",
+    b"caf\xe9.png",
+    b"esc\x1b[31m.png",
+    b' "a" .png ',
+]
+
+
+def test_ids_are_what_where_takes(capsys, tmp_path):
+    """Also ids of several lines, of control bytes, and of bytes that are not UTF-8."""
+    ids = [os.fsdecode(name) for name in ODD] + [f"{number:02}.png" for number in range(24)]
+    path = write(tmp_path / "odd.h5", dataclasses.replace(DATA, ids=ids))
+    printed = call(capsys, "info", "--ids", path).out
+    assert len(printed.splitlines()) == 30 and "\x1b" not in printed
+    kept = printed.splitlines()[:5] + printed.splitlines()[-1:]
+    (tmp_path / "list").write_text("\n".join(kept) + "\n")
+    out = tmp_path / "chosen.h5"
+    words = ["similarity", path, "--where", f"list={tmp_path / 'list'}", "--no-intervals", "-q"]
+    ended = call(capsys, *words, "-o", out)
+    assert ended.status == 0, ended.err
+    with store.read(str(out)) as chosen:
+        assert chosen.ids == [*ids[:5], ids[-1]]
+
+
+def test_control_bytes_are_escaped_on_a_terminal(capsys, tmp_path, monkeypatch):
+    ids = ["red\x1b[31m.png", *DATA.ids[1:]]
+    path = write(tmp_path / "odd.h5", dataclasses.replace(DATA, ids=ids))
+    words = ["neighbors", path, "--of", "0", "--feature", "logits", "--permutations", 9]
+    ended = call(capsys, *words, terminal=["out"], monkeypatch=monkeypatch)
+    assert ended.status == 0 and "red\\x1b[31m.png" in ended.out
+    assert "\x1b" not in ended.out + ended.err
+    missing = tmp_path / "no\x1b[31m.h5"
+    assert "no\\x1b[31m.h5: no such file" in call(capsys, "info", missing).line

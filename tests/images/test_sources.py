@@ -266,6 +266,7 @@ def test_manifest_of_images_elsewhere(folder, tmp_path):
         ("", "must name the columns path,label"),
         ("file,label\na.png,cat\n", "it is 'file,label'"),
         ("path,label,x0\n", "must name the columns"),
+        ("path,label,Label\ndog/b.png,dog,cat\n", "2 columns are named label"),
         ("path,label\n", "without rows"),
         ("path,label\n,cat\n", "line 2: no path"),
         ("path,label\nabsent.png,cat\n", "1 of 1 images are not there"),

@@ -1,9 +1,13 @@
 """Names, globs and near names, over lists written by hand."""
 
+import os
+import random
+
 import pytest
 
 from gradtools.errors import UsageError, near_names, some, suggest
 from gradtools.selection import names
+from gradtools.selection.names import quoted, unquoted
 
 TAPS = ["layer1", "layer2", "layer2.conv", "layer[3]"]
 
@@ -52,3 +56,32 @@ def test_errors_end_with_near_names_or_some_of_all():
     assert suggest("zzz", numbers) == "there are n0, n1, n2, n3, n4, n5 and 3 more"
     assert some(numbers[:6]) == "n0, n1, n2, n3, n4, n5"
     assert suggest("zzz", []) == "there are none"
+
+
+@pytest.mark.parametrize(
+    "name, line",
+    [
+        (b"plain name.png", "plain name.png"),
+        ("ü.png".encode(), "ü.png"),
+        (b"back\\slash.png", "back\\slash.png"),
+        (b"a\nb.png", r'"a\nb.png"'),
+        (b'say "a"\t.png', r'"say \"a\"\t.png"'),
+        (b'"a".png', r'"\"a\".png"'),
+        (b"caf\xe9.png", r'"caf\351.png"'),
+        (b"\x1b[31m\\.png", r'"\033[31m\\.png"'),
+        (b" led", '" led"'),
+        (b"", '""'),
+    ],
+)
+def test_ids_are_lines_as_git_writes_names(name, line):
+    name = os.fsdecode(name)
+    assert quoted(name) == line and unquoted(line) == name
+
+
+def test_any_bytes_come_back_from_their_line():
+    rng = random.Random(0)
+    for _ in range(2000):
+        pool = b'\\\\""\n\r\t n017' + bytes(range(256))
+        name = os.fsdecode(bytes(rng.choice(pool) for _ in range(rng.randrange(9))))
+        line = quoted(name)
+        assert unquoted(line) == name and line.isprintable() and line == line.strip()

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -307,6 +308,7 @@ def test_a_value_of_too_few_rows_is_refused_before_it_is_kept(folder, model, tmp
     class Part:
         columns, batch_limit = passes.schema.tap_columns(job.taps[0], job), None
         left = blocks = store.cut(8, 40)
+        growth = types.SimpleNamespace(own=blocks)
         commit = kept.append
 
     with pytest.raises(GradtoolsError, match="layer2/gradient has 1 rows for a batch of 8"):
@@ -505,6 +507,21 @@ def test_another_command_does_not_go_on(folder, tmp_path, signalled):
     assert other.returncode == 1 and "target was 'argmax', is 'label'" in other.stderr
     again = shell.run(*command(folder, path, "--target", "label", "--restart"))
     assert again.returncode == 0, again.stderr
+
+
+def test_an_image_that_changed_between_runs_is_named(folder, tmp_path, signalled):
+    changing = shutil.copytree(folder, tmp_path / "images")
+    path = tmp_path / "a.h5"
+    signalled.append(signal.SIGTERM)
+    assert shell.run(*command(changing, path)).returncode == 143
+    signalled.clear()
+    one, other = sorted(changing.rglob("*.png"))[7:9]
+    os.utime(one, ns=(0, 0))
+    shutil.copy(other, one)
+    again = shell.run(*command(changing, path))
+    name = one.relative_to(changing)
+    assert again.returncode == 1
+    assert f"belongs to another command: {name} changed since;" in again.stderr
 
 
 def one_line(result):

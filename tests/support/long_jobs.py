@@ -55,6 +55,16 @@ def cases(folder, count):
         + ["--steps", "2", "--resamples", "5"],
         "faithfulness": ["faithfulness", maps, *network, "--steps", "2", "--resamples", "5"],
         "localize": ["localize", maps, "--boxes", "any", "--resamples", "5", "-q"],
-        "sanity": ["sanity", images, *network, "--tap", "body", "--method", "gam", "--seeds", "2"]
+        "sanity": [
+            "sanity",
+            images / "ant",
+            *network,
+            "--tap",
+            "body",
+            "--method",
+            "gam",
+            "--seeds",
+            "2",
+        ]
         + ["--resamples", "5"],
     }

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import os
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def plant(n=30, n_classes=3, effect=0.6, accuracy=0.7, seed=0):
 def write(path, data, n_classes=3):
     """Write a store of features; returns its path as str."""
     digests = np.frombuffer(
-        b"".join(f"{name:>32}".encode()[-32:] for name in data.ids), "u1"
+        b"".join(os.fsencode(f"{name:>32}")[-32:] for name in data.ids), "u1"
     ).reshape(len(data.ids), 32)
     with store.create(str(path), "features", force=True) as sink:
         sink.put("/samples/id", data.ids, ["/sample"], "id")

@@ -128,6 +128,7 @@ def measure(
         lambda sink: _begin(this, sink, plan, keep),
         compress=options.compress,
         units="maps",
+        names=plan.job.images.ids,
     )
     with this.grown(growth) as part:
         this.compute(part, functools.partial(compute, plan), "maps")

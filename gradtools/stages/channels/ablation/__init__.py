@@ -107,6 +107,7 @@ def ablate(
         command,
         begin,
         compress=options.compress,
+        names=plan.job.images.ids,
     )
     with this.grown(growth) as part:
         passes.compute(
