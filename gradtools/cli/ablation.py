@@ -145,7 +145,7 @@ def measure(
                 "--where, --images and --carry are about the images of a store: give one, as in gradtools channels photos.h5"
             )
         else:
-            listed = passes.Listing().read(console, [path], strict=job.strict)
+            listed = passes.Listing().read(console, [path])
         model = network.load(console, listed, source, images_dir)
         from gradtools.selection.subjects import short_name
         from gradtools.stages.channels import ablation as stage
@@ -172,6 +172,7 @@ def measure(
             threads=job.threads,
             workers=job.workers,
             max_skipped=job.allowed,
+            strict=job.strict,
             force=force,
             restart=job.restart,
             say=console.say,

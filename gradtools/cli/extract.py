@@ -122,7 +122,7 @@ def command(
     kinds = versions.parse(augment_kind, augment, seed) if augment else None
     if samples.generator:
         images = (_write_samples(console, samples, samples_to or _beside(store_path), seed),)
-    listed = listing.read(console, images, score.label_map, job.strict)
+    listed = listing.read(console, images, score.label_map)
     model = network.load(console, listed)
     from gradtools.stages import extract
 
@@ -143,6 +143,7 @@ def command(
         threads=job.threads,
         workers=job.workers,
         max_skipped=job.allowed,
+        strict=job.strict,
         force=force,
         restart=job.restart,
         shard=shard,

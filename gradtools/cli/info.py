@@ -7,6 +7,8 @@ import click
 from gradtools.cli import options
 from gradtools.errors import printable
 
+COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
+
 
 @options.command("info", ["gradtools info photos.h5", "gradtools info --digest photos.h5"])
 @click.argument("path", required=False, metavar="STORE")
@@ -68,14 +70,17 @@ def _lines(name, facts):
     for key, value in facts.get("model", {}).items():
         yield f"model    {key}: {value}"
     for tap, about in facts.get("taps", {}).items():
-        known = (
-            "gradient equals class rows: no information beyond the target"
-            if about.get("spatially_constant") and about.get("input_independent")
-            else ""
-        )
+        known = ""
+        if about.get("spatially_constant") and about.get("input_independent"):
+            known = "gradient equals class rows: no information beyond the target"
+        elif about.get("parallel", 0) >= 1:
+            known = "gradient is parallel to the class row: its direction holds no information beyond the target"
         yield f"tap      {tap}  {'x'.join(map(str, about.get('shape', [])))}  {known}".rstrip()
     width = max((len(path) for path in facts["datasets"]), default=0)
     for path, about in facts["datasets"].items():
         yield f"{path:<{width}}  {str(tuple(about['shape'])):<18} {about['dtype']:<8} {about['bytes']:>10}  {about['about']}"
     for step in facts["history"]:
         yield f"step     {step['started']}  {step['seconds']} s  {step['command']}"
+        counts = [f"{step[fact]} {word}" for fact, word in COUNTED.items() if step.get(fact)]
+        if counts:
+            yield f"         of its images {', '.join(counts)}"

@@ -340,7 +340,6 @@ class Listing:
         console: Console,
         images: Sequence[str],
         label_map: str | None = None,
-        strict: bool = False,
     ) -> "ImageList":
         """List the images with their annotations, and print how many files were not images.
 
@@ -351,7 +350,6 @@ class Listing:
         from gradtools import images as sources
 
         listed = sources.list_images(images, files_from=self.files_from, null=self.null)
-        listed = dataclasses.replace(listed, strict=strict)
         if listed.left_out:
             kinds = (f"{count} {kind}" for kind, count in sorted(listed.left_out.items()))
             console.say("not images, left out: " + ", ".join(kinds))

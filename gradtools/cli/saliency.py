@@ -201,7 +201,7 @@ def command(
         if from_store:
             source = stack.enter_context(store.read(images[0]))
         else:
-            listed = listing.read(console, images, score.label_map, job.strict)
+            listed = listing.read(console, images, score.label_map)
         model = network.load(console, listed, source, images_dir)
         from gradtools.stages import saliency
 
@@ -230,6 +230,7 @@ def command(
             threads=job.threads,
             workers=job.workers,
             max_skipped=job.allowed,
+            strict=job.strict,
             force=force,
             restart=job.restart,
             shard=shard,

@@ -47,7 +47,9 @@ class Decoded(NamedTuple):
     reached: float | None = None
 
 
-def read(path: str) -> tuple["Image.Image", np.ndarray]:
+def read(
+    path: str, value_range: tuple[float, float] | None = None
+) -> tuple["Image.Image", np.ndarray]:
     """An image and the digest of its file (see `decode`).
 
     Returns
@@ -61,7 +63,7 @@ def read(path: str) -> tuple["Image.Image", np.ndarray]:
     ------
     Unreadable
     """
-    return decode(path)[:2]
+    return decode(path, value_range)[:2]
 
 
 def decode(

@@ -47,12 +47,6 @@ class ImageList:
         Of the versions.
     value_range : (float, float) or None
         The files' values of black and white, in the place of their types'.
-    strict : bool
-        Whether files that end early are refused.
-    value_range : (float, float) or None
-        The files' values of black and white, in the place of their types'.
-    strict : bool
-        Whether files that end early are refused.
     """
 
     root: str
@@ -69,7 +63,6 @@ class ImageList:
     versions: list | None = None
     seed: int = 0
     value_range: tuple[float, float] | None = None
-    strict: bool = False
     masks: dict | None = None
 
     @property

@@ -186,7 +186,7 @@ def _items(listed, places, preprocess):
     """Read and check one file, and preprocess every version of it that is at these places; runs in a thread."""
     path = listed.path(places[0])
     try:
-        decoded = decoding.decode(path, listed.value_range, listed.strict)
+        decoded = decoding.decode(path, listed.value_range)
     except decoding.Unreadable as error:
         return [Item(str(error))] * len(places)
     if listed.digests is not None:

@@ -56,7 +56,17 @@ def found_again(source: Store, keep: np.ndarray, images_dir: str | None = None) 
         labels_many=None if many is None else many[keep],
         boxes=_boxes(source, keep),
         masks=_masks(source, keep),
+        value_range=value_range(source),
     )
+
+
+def value_range(source: Store) -> tuple[float, float] | None:
+    """The files' values of black and white that a store's images were read with, None for those of their types."""
+    text = source.model.get("range")
+    if text is None:
+        return None
+    low, high = map(float, str(text).split(","))
+    return low, high
 
 
 def still_kept(keep: np.ndarray | None, images: ImageList, left: ImageList) -> np.ndarray | None:

@@ -41,6 +41,8 @@ class Subject:
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
+    ended_early : int
+        Images whose files end early, read as far as they go.
     unit : str
         What a sample is.
     answers : Answers or None
@@ -84,6 +86,7 @@ class Subject:
     tuning: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
+    ended_early: int = 0
     unit: str = "image"
     answers: Answers | None = None
     trees: dict[str, Tree] = dataclasses.field(default_factory=dict)
@@ -161,6 +164,11 @@ def _complete(subject: Subject, other: Subject) -> None:
         subject.answers = theirs
 
 
+def _most(source, fact):
+    """The largest number that a step of a store's history says of a fact."""
+    return max((json.loads(line).get(fact, 0) for line in source.history_lines()), default=0)
+
+
 def _subject(source):
     """What one store holds."""
     model, own = source.model, samples.originals(source)
@@ -173,9 +181,8 @@ def _subject(source):
         source.labels[own],
         source.class_names,
         None if source.predicted is None else source.predicted[own],
-        skipped=max(
-            (json.loads(line).get("skipped", 0) for line in source.history_lines()), default=0
-        ),
+        skipped=_most(source, "skipped"),
+        ended_early=_most(source, "ended_early"),
         unit=source.unit,
         answers=answers.read(source),
         features=features.names(source) if source.kind != "maps" else [],

@@ -261,7 +261,7 @@ def _pixels(plan: Plan, sample: int) -> np.ndarray:
     place = plan.place[sample]
     listed = plan.job.images
     try:
-        image, digest = images.read(listed.path(place))
+        image, digest = images.read(listed.path(place), listed.value_range)
     except images.Unreadable as error:
         raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
     assert listed.digests is not None

@@ -78,7 +78,7 @@ def extract(
             progress=this.progress,
         )
         passes.judge_skipped(
-            part, int(own.sum()), allowed
+            part, int(own.sum()), allowed, this.strict
         )  # the images come first, and their versions are as readable
         with part.finish(this.progress) as sink:
             _judge_parallel(part, sink, job, total, this)
@@ -86,7 +86,7 @@ def extract(
             versions = int((~own & ~part.growth.elsewhere).sum())
             this.note(
                 sink,
-                **run.of_images(part.unreadable[own], model),
+                **run.of_images(part.unreadable[own], model, part.ended_early[own]),
                 threads=passes.use_threads(),
                 versions=versions,
                 batch_limit=part.batch_limit,

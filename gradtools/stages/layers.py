@@ -35,11 +35,17 @@ def describe(spec: str, *, size: Size = None, **options) -> tuple[list[dict], li
     """
     model = models.load(spec, size=_sides(size), **options)
     if size or preprocessing.size(model.preprocess) or model.shape is None:
-        return rows(model), model.notes
+        return _described(model)
     try:
-        return rows(model, SIDE), model.notes
+        return _described(model, SIDE)
     except GradtoolsError:  # a network of one size, which is another
-        return rows(model), model.notes
+        return _described(model)
+
+
+def _described(model, size=None):
+    """The rows of a model, and its notes with those of its trace."""
+    trace = _trace(model, size)
+    return _rows(model, trace), [*model.notes, *taps.late_notes(trace)]
 
 
 def _sides(size):
@@ -63,6 +69,11 @@ def rows(model: models.Model, size: Size = None) -> list[dict]:
         it), `constant` (over positions), `independent` (of the input), `parallel` (to the class row): yes, no, or - without classes;
         and `verdict`, a sentence or ''.
     """
+    return _rows(model, _trace(model, size))
+
+
+def _trace(model, size):
+    """The trace of a checked model at a size of images."""
     if model.shape is None:
         raise GradtoolsError(
             f"model {model.spec} runs at none of the sizes that were tried: say one with --size, as in --size 224 or --size 64x128"
@@ -72,8 +83,12 @@ def rows(model: models.Model, size: Size = None) -> list[dict]:
     models.check(
         model.module, example, model.spec, classes=model.has_classes, head=model.head is not None
     )
-    trace = taps.trace(model.module, example, model.head.name if model.head else None)
-    auto = _auto(trace)
+    return taps.trace(model.module, example, model.head.name if model.head else None)
+
+
+def _rows(model, trace):
+    """As `rows`, of a trace."""
+    shape, auto = trace.input_shape[1:], _auto(trace)
     found = {tap.name: tap for tap in taps.every(trace) if tap.height * tap.width > 1}
     found |= {
         tap.name: tap for tap in taps.resolve(trace, [name for name in auto if "@relu" in name])

@@ -51,6 +51,8 @@ class Run:
         Threads that read and decode images.
     max_skipped : str
         Unreadable images allowed: a number or a percentage.
+    strict : bool
+        Allow no image whose file ends early.
     say : callable
         Takes one line for the user.
     shard : Share, optional
@@ -69,6 +71,7 @@ class Run:
     workers: int = 2
     max_skipped: str = "1%"
     shard: store.Share | None = None
+    strict: bool = False
     say: Say = print
     progress: Progress = interrupt.unwatched
     begun: tuple = dataclasses.field(default_factory=provenance.begin)
@@ -157,18 +160,24 @@ def begin(output: str | None, inputs: Sequence[store.Store] = (), **how) -> Run:
     return run
 
 
-def of_images(unreadable: np.ndarray, model: "Model") -> dict[str, provenance.Fact]:
+def of_images(
+    unreadable: np.ndarray, model: "Model", ended_early: np.ndarray | None = None
+) -> dict[str, provenance.Fact]:
     """Return what the history says of a pass over images: how many were read and skipped, and by which network.
 
     Parameters
     ----------
     unreadable : (n,) bool array
     model : models.Model
+    ended_early : (n,) bool array, optional
+        Files that end before their image does, and were read as far as they go.
     """
     skipped = int(unreadable.sum())
+    early = 0 if ended_early is None else int(ended_early.sum())
     return {
         "read": len(unreadable) - skipped,
         "skipped": skipped,
+        **({"ended_early": early} if early else {}),
         "weights_sha256": model.weights_sha256,
     }
 

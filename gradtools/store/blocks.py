@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-UNREADABLE = "/unreadable"  # u8 (n,) among a block's arrays: entries without an image
+UNREADABLE = "/unreadable"  # u8 (n,) among a block's arrays: 1 for entries without an image, 2 for an image whose file ends early
 HASH_BYTES = 32
 READ_BYTES = 4 << 20
 MOST_HEADER_BYTES = 64 << 20

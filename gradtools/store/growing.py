@@ -135,12 +135,21 @@ class Part:
     @property
     def unreadable(self) -> np.ndarray:
         """Which entries of done blocks have no image, bool (entries,)."""
-        marked = np.zeros(self.growth.entries, bool)
+        return self._marks() == 1
+
+    @property
+    def ended_early(self) -> np.ndarray:
+        """Which entries of done blocks are of an image whose file ends early, bool (entries,)."""
+        return self._marks() == 2
+
+    def _marks(self):
+        """The marks of all entries, u8 (entries,)."""
+        marked = np.zeros(self.growth.entries, "u1")
         for block in self.growth.blocks:
             stored = self._done.get(block.number)
             if stored is not None and UNREADABLE in stored.places:
                 with stored.arrays() as arrays:
-                    marked[block.start : block.stop] = arrays.read(UNREADABLE) != 0
+                    marked[block.start : block.stop] = arrays.read(UNREADABLE)
         return marked
 
     def limit_batches(self, entries: int) -> None:
@@ -174,7 +183,7 @@ class Part:
         Parameters
         ----------
         arrays : dict of str to (rows, ...) array
-            One array a column that has rows for these entries, by path; and UNREADABLE where entries have no image: they keep their
+            One array a column that has rows for these entries, by path; and UNREADABLE where entries have no image, or only a part of one: they keep their
             place until the output is assembled.
 
         Raises

@@ -717,6 +717,14 @@ GROUPS = (
             "dtype": (WORD, "of the pass"),
             "batch_size": (NUMBER, "images a batch"),
             "folded": (NUMBER, "1 where BatchNorm was folded into convolutions"),
+            "output": (
+                WORD,
+                "how logits come out of what the network returns, as JSON; absent where it returns them",
+            ),
+            "range": (
+                WORD,
+                "values of the image files that are black and white, as of --range; absent for the type's",
+            ),
         },
     ),
     Group(paths.OUTPUTS, "what the network answered"),

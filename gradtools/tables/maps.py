@@ -121,6 +121,8 @@ def _left_out(subjects: list[Subject], found: list[per_model.Results]) -> Iterat
     for subject, results in zip(subjects, found):
         if subject.skipped:
             yield f"{subject.name}: {subject.skipped} images could not be read and are in no row"
+        if subject.ended_early:
+            yield f"{subject.name}: the files of {subject.ended_early} images end early; they were read as far as they go"
         left = max((result.facts["left_out"] for result in results.values()), default=0)
         if left:
             unlabelled = max(result.facts["unlabelled"] for result in results.values())

@@ -111,11 +111,26 @@ def one_row_a_model(
     return Table(table_id, title, [*columns, "samples"], rows, tuple(notes), better)
 
 
+def _known_gradients(subject: Subject, results: Results) -> Iterator[str]:
+    """Yield which of the gradients shown are the class row, or have its direction, in every image."""
+    default = subject.taps.get("default_gradient")
+    for name, result in results.items():
+        kind, _, tap = result.feature.partition("@")
+        facts = subject.verdicts.get(tap or default, {}) if kind == "gradient" else {}
+        if facts.get("spatially_constant") and facts.get("input_independent"):
+            yield f"{subject.name}, {feature_head(name)}: the class row of the target in every image"
+        elif facts.get("parallel", 0) >= 1:
+            yield f"{subject.name}, {feature_head(name)}: parallel to the class row of the target in every image, so its direction says nothing of the image"
+
+
 def left_out(subjects: Iterable[Subject], found: Iterable[Results]) -> Iterator[str]:
     """Yield what the rows of several models do not rest on, and why."""
     for subject, results in zip(subjects, found):
         if subject.skipped:
             yield f"{subject.name}: {subject.skipped} images could not be read and are in no row"
+        if subject.ended_early:
+            yield f"{subject.name}: the files of {subject.ended_early} images end early; they were read as far as they go"
+        yield from _known_gradients(subject, results)
         facts = [result.facts for result in results.values()]
         if any(fact.get("left_out") for fact in facts):
             most = max(facts, key=lambda fact: fact.get("left_out", 0))

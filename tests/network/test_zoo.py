@@ -81,7 +81,7 @@ def randomised(module):
     """The network with scales, shifts and running statistics at random: what an initialisation sets to zero would hide behind itself."""
     generator = torch.Generator().manual_seed(1)
     for value in module.parameters():
-        if value.dim() < 2:
+        if value.dim() < 2 or not value.any():  # ViT's classifier begins at 0
             value.add_(0.3 * torch.randn(value.shape, generator=generator))
     for name, value in module.named_buffers():
         if name.endswith(("running_mean", "running_var")):

@@ -8,6 +8,7 @@ import numpy as np
 from gradtools import images
 from gradtools.errors import GradtoolsError
 from gradtools.math.maps.reading import read_maps
+from gradtools.selection import images as store_images
 from gradtools.selection import regions
 from gradtools.selection.features import softmax
 from gradtools.store import paths
@@ -245,18 +246,19 @@ def frames(store, used, images_dir=None, rules=None):
     ids, digests = [store.ids[row] for row in used], store.needed(paths.DIGEST)[used]
     listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
     place = {row: index for index, row in enumerate(used)}
+    value_range = store_images.value_range(store)
 
     @functools.lru_cache(KEPT)
     def frame(row):
         path = listed.path(place[row])
         try:
-            image, digest = images.read(path)
+            image, digest = images.read(path, value_range)
         except images.Unreadable as error:
             raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
         images.check_digest(path, digest, listed.digests[place[row]])
         if callable(rules):
             return _visible(np.asarray(rules(image)))
-        return images.preprocess(image, rules).transpose(1, 2, 0)
+        return _of_three(images.preprocess(image, rules))
 
     return frame
 
@@ -264,5 +266,15 @@ def frames(store, used, images_dir=None, rules=None):
 def _visible(pixels):
     """Pixels of a callable, (C, H, W) of unknown normalisation, on the scale of a screen: (H, W, 3) uint8."""
     low, high = pixels.min(), pixels.max()
-    shown = ((pixels - low) / (high - low if high > low else 1) * 255).round().astype("u1")
-    return np.broadcast_to(shown, (3, *shown.shape[1:])).transpose(1, 2, 0)
+    return _of_three(
+        ((pixels - low) / (high - low if high > low else 1) * 255).round().astype("u1")
+    )
+
+
+def _of_three(pixels):
+    """Channels (C, H, W) as red, green and blue, (H, W, 3): of more the first three, one or the mean of two as grey."""
+    if len(pixels) < 3:
+        pixels = np.broadcast_to(
+            pixels.mean(0, keepdims=True).astype(pixels.dtype), (3, *pixels.shape[1:])
+        )
+    return pixels[:3].transpose(1, 2, 0)

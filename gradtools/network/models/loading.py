@@ -181,6 +181,7 @@ def _build(source, spec, kind, seed):
         ):  # a download says so on stdout, which belongs to the store
             module = wrapping.unwrapped(source.build(kind))
             wrapping.refuse_quantised(module, spec)
+            wrapping.without_checkpointing(module)
             return module.float().eval().requires_grad_(False)
 
 

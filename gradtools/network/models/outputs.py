@@ -4,6 +4,7 @@ The bringing is done by hooks of the network itself, so that its modules keep th
 """
 
 import dataclasses
+import json
 
 import torch
 from torch import nn
@@ -36,6 +37,16 @@ class Form:
     def plain(self) -> bool:
         """Whether nothing is to be done."""
         return self == Form()
+
+    @property
+    def text(self) -> str:
+        """What is to be done as JSON, '' for nothing."""
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        return json.dumps(changed, sort_keys=True) if changed else ""
 
     @property
     def notes(self) -> list[str]:
@@ -96,7 +107,7 @@ def look(
     output = _select(returned, entry)
     end, logits = entered.follow(output) if classes else ("", output)
     origin = watch.origin(logits)
-    row = _row(logits, len(example))
+    row = _row(logits, len(example), _where_rows_end(watch.records, len(example), module))
     laid = logits.reshape(len(example), *row)
     if reduce is not None:
         _check_reduce(reduce, row)
@@ -187,13 +198,26 @@ def _check_reduce(text, row):
         )
 
 
-def _row(logits, count):
+def _where_rows_end(records, count, module):
+    """The place, in words, behind which a pass has no row an image."""
+    whole = [
+        order for order, record in enumerate(records) if record.shape and record.shape[0] == count
+    ]
+    behind = records[whole[-1] + 1 :] if whole else records
+    if behind:
+        return f"in {behind[0].name} ({type(behind[0].module).__name__})"
+    return (
+        f"in the code of {type(module).__name__} behind {records[whole[-1]].name}" if whole else ""
+    )
+
+
+def _row(logits, count, where):
     """Shape of one image's logits: (K,), or (K, H, W) of maps."""
     shape = tuple(logits.shape)
     if not shape or shape[0] != count:
         raise GradtoolsError(
             f"the network returns shape {shape} for {count} images: its output must have one row an image; "
-            "every module must keep the images of a batch apart"
+            f"rows are lost {where or 'in its code'}: every module must keep the images of a batch apart"
         )
     if len(shape) == 3 or len(shape) > 4:
         raise GradtoolsError(

@@ -1,5 +1,8 @@
 """What is put around networks and must come off before their modules are read: compilers, parallel wrappers; and what cannot be read."""
 
+import sys
+from collections.abc import Callable
+
 from torch import nn
 
 from gradtools.errors import GradtoolsError
@@ -21,6 +24,40 @@ def unwrapped(module: nn.Module) -> nn.Module:
         if getattr(parent, "_compiled_call_impl", None) is not None:  # module.compile()
             parent._compiled_call_impl = None
     return module
+
+
+def without_checkpointing(module: nn.Module) -> None:
+    """Let the network's code keep its activations: one that is computed anew in the backward pass runs past the taps inside it.
+
+    torch's `checkpoint` gives way, wherever the packages of the network's classes have it by name, to a call of the function itself.
+    """
+    torch_checkpoint = sys.modules.get("torch.utils.checkpoint")
+    if torch_checkpoint is None:
+        return
+    own = {type(child).__module__.partition(".")[0] for child in module.modules()} - {"torch"}
+    files = {type(child).__module__ for child in module.modules()}
+    for name, namespace in list(sys.modules.items()):
+        if name in files or name.partition(".")[0] in own or namespace is torch_checkpoint:
+            for key, value in list(getattr(namespace, "__dict__", {}).items()):
+                if getattr(value, "__module__", "") == "torch.utils.checkpoint" and (
+                    getattr(value, "__name__", "") == "checkpoint"
+                ):
+                    setattr(namespace, key, _called)
+
+
+def _called(
+    function: Callable,
+    *args,
+    use_reentrant=None,
+    context_fn=None,
+    determinism_check=None,
+    debug=None,
+    preserve_rng_state=None,
+    early_stop=None,
+    **kwargs,
+):
+    """What torch's `checkpoint` gives, its own options passed over."""
+    return function(*args, **kwargs)
 
 
 def refuse_quantised(module: nn.Module, spec: str) -> None:

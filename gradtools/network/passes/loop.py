@@ -120,11 +120,13 @@ def compute(
 
 def _read(batch, listed, width, say):
     """What the store keeps of reading a batch: which entries have no image; where an entry is one image, its digest and size."""
-    marked = batch.unreadable.reshape(-1, width).any(axis=1)
+    marked = batch.unreadable.reshape(-1, width).any(axis=1).astype("u1")
     if width > 1:
         return {store.UNREADABLE: marked}
-    for path in batch.ending_early.values():
-        say(f"{path} ends early: read as far as it goes (--strict refuses it)")
+    for place, path in batch.ending_early.items():
+        marked[place - batch.start] = 2
+        if listed.images[place]:
+            say(f"{path} ends early: read as far as it goes (--strict refuses it)")
     for place, reason in batch.reasons.items():
         if listed.images[place]:
             say(f"skipped {reason}")
@@ -212,8 +214,14 @@ def _is_finite_kind(path):
     )
 
 
-def judge_skipped(part, total, allowed):
-    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`)."""
+def judge_skipped(part, total, allowed, strict=False):
+    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`); strict, also where a file ends early."""
+    early = int(part.ended_early[:total].sum()) if strict else 0
+    if early:
+        way = "mend them" if part.temporary else f"{part.name} is kept; mend them, or finish it"
+        raise TooManySkipped(
+            f"{early} of {total} images end early, and --strict allows none: {way}, or leave out --strict"
+        )
     count = int(part.unreadable[:total].sum())
     total -= int(part.growth.elsewhere[:total].sum())
     if count == total > 0:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from gradtools import images
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import UsageError
 from gradtools.images import labels
 from gradtools.network import models, scores, taps
 from gradtools.network.taps import Tap, Trace, Verdict
@@ -82,6 +82,8 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
     """
     keep_freed_memory()
     options = _settled(model, options, say)
+    if options.value_range is None:  # a store's images are read as they were
+        options = dataclasses.replace(options, value_range=image_list.value_range)
     image_list = dataclasses.replace(image_list, value_range=options.value_range)
     _check_score(model, options)
     placed = {"device": options.device, "dtype": getattr(torch, options.dtype)}
@@ -95,7 +97,8 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
     )
     trace = taps.trace(network, example, model.head.name if model.head else None)
     chosen = choose(trace) if choose else taps.resolve(trace, list(options.tap))
-    _say_late(trace, chosen, say)
+    for note in taps.late_notes(trace, {tap.module for tap in chosen}):
+        say(note)
     n_classes = trace.output_shape[-1]
     target, member = _classes(image_list, model, n_classes, options, say, member)
     if target is not None:
@@ -170,22 +173,6 @@ def _beside_noise(image):
     low, high = float(image.min()), float(image.max())
     noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
     return torch.cat([image, low + noise * ((high - low) or 1)])
-
-
-def _say_late(trace, chosen, say):
-    """Say where most of the network lies behind its last block: then the automatic taps may be the wrong ones."""
-    try:
-        ((last, relu),) = taps.AUTO["last-block"](trace)
-    except GradtoolsError:  # no network of maps
-        return
-    if last.name not in {tap.module for tap in chosen}:
-        return
-    before, behind = taps.parameters_around(trace, last)
-    if behind > before:
-        say(
-            f"{last.name}, taken for the last block, has {before:,} parameters before it and {behind:,} behind it: "
-            "name later taps with --tap (gradtools layers MODEL lists them)"
-        )
 
 
 def _check_score(model, options):

@@ -54,6 +54,7 @@ def command(job):
         "weights": model.weights_sha256,
         "annotations": _annotations_sha(listed),
         "preprocess": str(preprocess_text(model)),
+        "output of the network": model.form.text,
         "tap": [tap.name for tap in job.taps],
         "images": sha(listed.ids),
         store.SIZES: sha(listed.sizes.tolist()),
@@ -134,7 +135,16 @@ def begin(part, job):
         dtype=options.dtype,
         batch_size=options.batch_size,
         folded=int(options.fold),
+        **_read_otherwise(model, options),
     )
+
+
+def _read_otherwise(model, options):
+    """How the network's output and the image files are read where that is not as ever."""
+    found = {"output": model.form.text} if model.form.text else {}
+    if options.value_range is not None:
+        found["range"] = ",".join(f"{value:g}" for value in options.value_range)
+    return found
 
 
 def _begin_versions(part, listed):

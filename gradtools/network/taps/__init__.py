@@ -8,7 +8,7 @@ taps.tail                                                # the network from a ta
 """
 
 from gradtools.network.taps import tail
-from gradtools.network.taps.automatic import AUTO, parameters_around
+from gradtools.network.taps.automatic import AUTO, late_notes, parameters_around
 from gradtools.network.taps.capture import activations, forward, gradients, head_inputs, to_chw
 from gradtools.network.taps.folding import fold_batchnorm
 from gradtools.network.taps.grammar import Tap, every, in_order, resolve
@@ -31,6 +31,7 @@ __all__ = [
     "gradients",
     "head_inputs",
     "in_order",
+    "late_notes",
     "parameters_around",
     "probe",
     "resolve",

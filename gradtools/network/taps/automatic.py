@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+from collections.abc import Collection
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.tracing import Call, Trace
@@ -111,6 +112,27 @@ def parameters_around(trace: Trace, call: Call) -> tuple[int, int]:
         if order > ends and one.layout != "vector" and one.name not in before
     }
     return sum(before.values()), sum(behind.values())
+
+
+def late_notes(trace: Trace, names: Collection[str] | None = None) -> list[str]:
+    """What to say where most of the network lies behind its last block: then the automatic taps may be the wrong ones.
+
+    Parameters
+    ----------
+    names : collection of str, optional
+        Modules of the taps; nothing is said where the last block is none of them.
+    """
+    try:
+        ((last, _),) = last_block(trace)
+    except GradtoolsError:  # no network of maps
+        return []
+    before, behind = parameters_around(trace, last)
+    if behind <= before or (names is not None and last.name not in names):
+        return []
+    return [
+        f"{last.name}, taken for the last block, has {before:,} parameters before it and {behind:,} behind it: "
+        "name later taps with --tap (gradtools layers MODEL lists them)"
+    ]
 
 
 def _trunk(trace):

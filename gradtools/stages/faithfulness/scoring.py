@@ -44,7 +44,7 @@ def _pixels(plan: Plan, sample: int) -> np.ndarray:
     listed = plan.job.images
     path = listed.path(place)
     try:
-        image, digest = images.read(path)
+        image, digest = images.read(path, listed.value_range)
     except images.Unreadable as error:
         raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
     if listed.digests is not None:

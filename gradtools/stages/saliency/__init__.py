@@ -78,7 +78,7 @@ def saliency(
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
         carry = this.carry and store_images.same_network(source, model, this.say)
-    allowed = run.allowance(this.max_skipped, len(images.ids))
+    allowed = run.allowance(this.max_skipped, len(images.ids)), this.strict
     plan = planning.make(
         images, model, options, this.say, None if source is None else source.member
     )
@@ -122,7 +122,9 @@ def saliency(
             this.note(
                 sink,
                 inputs,
-                **run.of_images(part.unreadable[:count][here], model),
+                **run.of_images(
+                    part.unreadable[:count][here], model, part.ended_early[:count][here]
+                ),
                 threads=passes.use_threads(),
                 seed=options.seed,
             )
@@ -144,11 +146,11 @@ def _compute(plan, part, batch, allowed, **how):
             listed=listed,
             **how,
         )
-        return passes.judge_skipped(part, count, allowed)
+        return passes.judge_skipped(part, count, *allowed)
     passes.compute(
         part, job, lambda pixels, *_: _outputs(job, pixels), of_images, batch_size=batch, **how
     )
-    passes.judge_skipped(part, count, allowed)
+    passes.judge_skipped(part, count, *allowed)
     passes.compute(
         part,
         job,

@@ -119,7 +119,7 @@ def ablate(
             say=this.say,
             progress=this.progress,
         )
-        passes.judge_skipped(part, count, allowed)
+        passes.judge_skipped(part, count, allowed, this.strict)
         found = effects.tables(part, plan)
         with part.finish(this.progress) as sink:
             for outcome in found:
@@ -127,7 +127,7 @@ def ablate(
             this.note(
                 sink,
                 inputs,
-                **run.of_images(part.unreadable, model),
+                **run.of_images(part.unreadable, model, part.ended_early),
                 threads=passes.use_threads(),
                 seed=options.seed,
             )
