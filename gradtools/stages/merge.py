@@ -28,9 +28,9 @@ def merge(stores: list[store.Store], output: str, **how) -> None:
     this = run.begin(output, stores, **how)
     ordered = shards.ordered(stores)
     divided = paths.SAMPLE in shards.grown_scales(ordered)  # of pairs every shard reads all images
-    read, skipped = (
+    read, skipped, early = (
         (sum if divided else max)(_counted(source, name) for source in ordered)
-        for name in ("read", "skipped")
+        for name in ("read", "skipped", "ended_early")
     )
     if skipped > run.allowance(this.max_skipped, read + skipped):
         raise GradtoolsError(
@@ -40,6 +40,7 @@ def merge(stores: list[store.Store], output: str, **how) -> None:
     with store.create(output, ordered[0].kind, force=this.force) as sink:
         shards.join(ordered, sink, this.progress)
         facts = {"read": read, "skipped": skipped} if read else {}
+        facts |= {"ended_early": early} if early else {}
         this.note(sink, ordered, shards=len(ordered), **facts)
 
 
