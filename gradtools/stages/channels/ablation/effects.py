@@ -40,7 +40,7 @@ def tables(part, plan):
         rows["subsets"] += _subsets(part, plan, place, keep)
         for name, found in _curves(part, plan, place, keep).items():
             rows[name] += found
-    undefined = int((~np.isfinite(part.needed(paths.SCORE)[keep])).sum())
+    undefined = int((~np.isfinite(part.values(paths.SCORE)[keep])).sum())
     facts = {
         "score": options.score,
         "target": options.target,
@@ -198,7 +198,7 @@ def _subsets(part, plan, place, keep):
     if not plan.subsets:
         return []
     tap = place.tap.name
-    whole = part.needed(paths.SCORE)[keep]
+    whole = part.values(paths.SCORE)[keep]
     read = {
         name: part.values(paths.tap(tap, f"subset_{name}"))[keep].astype("f8")
         for name in ("channels", "contribution", "score", "unchanged")
@@ -224,7 +224,7 @@ def _subsets(part, plan, place, keep):
 def _curves(part, plan, place, keep):
     """Rows of the curves, of the areas under them, and of these areas' paired differences, by table."""
     found = {"curves": [], "points": [], "differences": []}
-    options, tap, whole = plan.job.options, place.tap.name, part.needed(paths.SCORE)[keep]
+    options, tap, whole = plan.job.options, place.tap.name, part.values(paths.SCORE)[keep]
     for curve in ("deletion", "insertion") if plan.rankings else ():
         points = np.concatenate([rows[curve] for _, rows in _blocks(part, tap, [curve], keep)])
         areas = deletion.shares(deletion.areas(points, place.counts), whole)
