@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 ORIENTATION = 0x0112  # EXIF tag
+UPPER = "of 16 bits of each colour the upper 8 are read"
 
 # PIL warns of odd metadata, which harms nothing, and of large images, which are refused below where they are dangerous.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -38,13 +39,14 @@ class Unreadable(GradtoolsError):
 class Decoded(NamedTuple):
     """An image, the SHA-256 of its file, whether the file ends before the image does, and the share of the type's range that is reached.
 
-    `reached` is None where values have 8 bits.
+    `reached` is None where values have 8 bits; `upper`: of 16 bits of colour the upper 8 are read.
     """
 
     image: "Image.Image"
     digest: np.ndarray
     ends_early: bool = False
     reached: float | None = None
+    upper: bool = False
 
 
 def read(
@@ -103,10 +105,10 @@ def decode(
         with _decoding.in_part():
             again = _decoded(data, path, value_range)
         if not isinstance(again, Unreadable):
-            return Decoded(again[0], digest, True, again[1])
+            return Decoded(again[0], digest, True, *again[1:])
     if isinstance(decoded, Unreadable):
         raise decoded
-    return Decoded(decoded[0], digest, False, decoded[1])
+    return Decoded(decoded[0], digest, False, *decoded[1:])
 
 
 class _Leniency:
@@ -166,14 +168,19 @@ def check_digest(path: str, digest: np.ndarray, expected: np.ndarray) -> None:
 
 
 def _decoded(data, path, value_range):
-    """(image in RGB, share of the type's range that it reaches), or why it cannot be read."""
+    """(image in RGB, share of the type's range that it reaches, whether that is of the upper bits), or why it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
+        upper = _has_deep_colours(image, data)
+        if upper and value_range is not None:
+            return Unreadable(path, f"{UPPER}, so --range cannot be met: save it with 8")
         image.load()
         rgb, reached = _rgb(image, value_range)
-        return _upright(rgb, _orientation(image)), reached
+        if upper:
+            reached = (max(high for _, high in image.convert("RGB").getextrema()) + 1) / 256
+        return _upright(rgb, _orientation(image)), reached, upper
     except UnidentifiedImageError:
         return Unreadable(path, f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image")
     except Image.DecompressionBombError:
@@ -183,6 +190,14 @@ def _decoded(data, path, value_range):
         raise
     except Exception as error:  # damaged files make PIL's readers fail in any way: OSError, SyntaxError, struct.error
         return Unreadable(path, (str(error).splitlines() or [""])[0] or type(error).__name__)
+
+
+def _has_deep_colours(image, data):
+    """Whether a file has 16 bits of each colour; to be asked before it is loaded."""
+    if image.format == "PNG":
+        return data[24] == 16 and data[25] in (2, 6)  # IHDR: bits, and kind of colours
+    bits = image.tag_v2.get(258, (8,)) if image.format == "TIFF" else (8,)
+    return len(bits) > 2 and max(bits) == 16
 
 
 def _rgb(image, value_range):

@@ -152,22 +152,24 @@ def first_readable(listed: ImageList, preprocess: Preprocess) -> np.ndarray:
 
 def range_notes(listed: ImageList, most: int = 5) -> list[str]:
     """What to say of images of more than 8 bits that use little of their type's range: the first few that can be read are looked at."""
-    reached = []
+    reached, upper = [], False
     for place in range(min(most, len(listed.ids))):
         try:
-            reached.append(decoding.decode(listed.path(place), listed.value_range).reached)
+            decoded = decoding.decode(listed.path(place), listed.value_range)
         except decoding.Unreadable:
             continue
+        reached.append(decoded.reached)
+        upper = upper or decoded.upper
     shares = [share for share in reached if share is not None]
     if listed.value_range is not None or not shares or len(shares) < len(reached):
         return []
     share = max(shares)
     if share >= LITTLE:
         return []
-    return [
-        f"the values of the images reach {100 * share:.0f} % of their type's range, so they are read as nearly black: "
-        f"--range 0,{_power(share * 65535)} says which values are black and white"
-    ]
+    dark = f"the values of the images reach {100 * share:.0f} % of their type's range, so they are read as nearly black"
+    if upper:
+        return [f"{dark}, and {decoding.UPPER}: save them with 8 bits that reach white"]
+    return [f"{dark}: --range 0,{_power(share * 65535)} says which values are black and white"]
 
 
 def _power(largest):

@@ -141,6 +141,27 @@ class LastReluOff(nn.Module):
         return self.head(self.body(x)).relu().mean((2, 3))
 
 
+class Segmenting(Net):
+    # a grey U-Net in small: one class, sigmoid at the end
+
+    def __init__(self):
+        super().__init__(channels=1)
+        self.up = nn.ConvTranspose2d(8, 6, 2, 2)
+        self.mix = nn.Sequential(nn.Conv2d(12, 6, 3, padding=1), nn.ReLU())
+        self.out, self.deep = nn.Conv2d(6, 1, 1), nn.Conv2d(8, 1, 1)
+
+    def forward(self, x):
+        a = self.layer1(x)
+        b = self.layer2(a)
+        return torch.sigmoid(self.out(self.mix(torch.cat([a, self.up(b)], 1))))
+
+
+class Supervised(Segmenting):
+    def forward(self, x):
+        b = self.layer2(self.layer1(x))
+        return [self.deep(b), super().forward(x)]
+
+
 def quantised():
     return torch.ao.quantization.quantize_dynamic(Net(), {nn.Linear}, dtype=torch.qint8)
 """
@@ -322,6 +343,25 @@ def test_most_parameters_behind_the_last_block_are_said(capsys, here):
     words = f"block, taken for the last block, has {6 * 28 + 8 * 55} parameters before it and {9 * 200:,} behind it"
     assert words in extract(capsys, "Late")
     assert words in call(capsys, "layers", "small_nets.py:Late", "--size", "12").err
+
+
+@pytest.mark.parametrize(
+    "name, more", [("Segmenting", []), ("Supervised", ["--output-entry", "-1"])]
+)
+def test_a_grey_segmentation_network_of_one_class(capsys, here, name, more):
+    """The mean of its map of logits is one logit; of deep supervision's outputs the last."""
+    refused = extract(capsys, name, *more, status=2)
+    assert "a map of each class" in refused and "--reduce mean" in refused
+    if more:
+        assert "name the one to take with --output-entry" in extract(
+            capsys, name, "--reduce", "mean", status=2
+        )
+    said = extract(capsys, name, *more, "--reduce", "mean", "--tap", "mix")
+    assert "images are read as grey" in said and "ends in sigmoid" in said
+    net = network("Segmenting")
+    with torch.no_grad():
+        z = torch.logit(net(pixels(here, grey=True)).double()).mean((1, 2, 3)).numpy()
+    np.testing.assert_allclose(stored(paths.LOGITS), np.stack([-z / 2, z / 2], 1), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["Saving", "Reentrant"])

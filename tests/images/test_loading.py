@@ -2,10 +2,12 @@
 
 import dataclasses
 import hashlib
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -220,6 +222,37 @@ def test_grey_images_for_networks_of_one_channel(folder):
     (batch,) = images.batches(listed, grey, N)
     expected = np.asarray(Image.open(folder / "01.png").convert("RGB").convert("L"))
     assert batch.pixels.shape == (N, 1, 4, 5) and np.array_equal(batch.pixels[1, 0], expected)
+
+
+def png_of_16_bits(path, colours):
+    """A PNG of colours (H, W, 3) below 65536, byte by byte (PNG specification, 11.2): Pillow writes none."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    height, width, _ = colours.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+@pytest.mark.parametrize("top, said", [(65535, False), (4095, True)])
+def test_colours_of_sixteen_bits(tmp_path, top, said):
+    """Their upper 8 bits are read; where these are all but 0, as of 12 bits in 16, that is said, and --range is refused."""
+    colours = np.linspace(0, top, 4 * 5 * 3).round().reshape(4, 5, 3)
+    png_of_16_bits(tmp_path / "deep.png", colours)
+    listed = images.list_images([str(tmp_path / "deep.png")])
+    (batch,) = images.batches(listed, PLAIN, 1)
+    np.testing.assert_array_equal(batch.pixels[0], (colours // 256).transpose(2, 0, 1))
+    notes = images.range_notes(listed)
+    assert len(notes) == said and all(
+        "of 16 bits of each colour the upper 8" in text for text in notes
+    )
+    with pytest.raises(images.Unreadable, match="--range cannot be met: save it with 8"):
+        images.decode(str(tmp_path / "deep.png"), (0.0, 4095.0))
 
 
 def test_twelve_bits_in_sixteen(folder):
