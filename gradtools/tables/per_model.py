@@ -116,7 +116,7 @@ def _known_gradients(subject: Subject, results: Results) -> Iterator[str]:
     default = subject.taps.get("default_gradient")
     for name, result in results.items():
         kind, _, tap = result.feature.partition("@")
-        facts = subject.verdicts.get(tap or default, {}) if kind == "gradient" else {}
+        facts = subject.verdicts.get(tap or str(default), {}) if kind == "gradient" else {}
         if facts.get("spatially_constant") and facts.get("input_independent"):
             yield f"{subject.name}, {feature_head(name)}: the class row of the target in every image"
         elif facts.get("parallel", 0) >= 1:
