@@ -35,6 +35,7 @@ class Windows(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.masks: Tensor
         masks = torch.zeros(len(CORNERS), SIDE, SIDE)
         for mask, (y, x) in zip(masks, CORNERS):
             mask[y : y + WINDOW, x : x + WINDOW] = 1

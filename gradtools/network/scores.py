@@ -1,6 +1,7 @@
 """Which number of a network's output is differentiated: the target class and the form of its score (mathematics#score-and-target)."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ class Target:
     count: int = 1
 
 
-def parse_target(text, names, n_classes):
+def parse_target(text: str, names: Sequence[str], n_classes: int) -> Target:
     """Read `argmax`, `label`, a class NAME or ID, `diff:A,B`, `top:K`, `ranks`, `labels`, or a pair's `cosine` and `dot`.
 
     Parameters
@@ -63,7 +64,15 @@ def parse_target(text, names, n_classes):
     return Target("class", labels.class_index(text, names, n_classes=n_classes))
 
 
-def score(logits, target, form, *, label=None, member=None, cosine=None):
+def score(
+    logits: torch.Tensor,
+    target: Target,
+    form: str,
+    *,
+    label: np.ndarray | None = None,
+    member: np.ndarray | None = None,
+    cosine: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Score of each image and the class it is about.
 
     Parameters
@@ -91,6 +100,8 @@ def score(logits, target, form, *, label=None, member=None, cosine=None):
             (len(logits),), target.index, device=logits.device
         )
     if target.kind == "label":
+        if member is None or label is None:
+            raise ValueError("a label's score needs the labels and their model classes")
         mask = torch.from_numpy(member[np.maximum(label, 0)] != 0).to(logits.device)
         return _score_of_many(logits, mask, form, cosine)
     if target.kind == "argmax":
@@ -100,9 +111,11 @@ def score(logits, target, form, *, label=None, member=None, cosine=None):
     return values(logits, form, cosine).gather(1, classes[:, None])[:, 0], classes
 
 
-def values(logits, form, cosine=None):
+def values(logits: torch.Tensor, form: str, cosine: torch.Tensor | None = None) -> torch.Tensor:
     """Every class's score in one form, (B, K); `cosine` as for `score`."""
     if form == "cosine":
+        if cosine is None:
+            raise ValueError("the score needs the cosines of the pass")
         return cosine
     return {
         "logit": lambda x: x,

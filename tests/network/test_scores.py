@@ -106,7 +106,7 @@ def test_ranks_are_the_first_the_second_and_the_middle_class():
     target = scores.parse_target("ranks", NAMES, 10)
     logits = torch.from_numpy(np.random.default_rng(2).standard_normal((5, 10)))
     job = types.SimpleNamespace(
-        target=target, options=types.SimpleNamespace(score="logit", temperature=1.0)
+        known_target=target, options=types.SimpleNamespace(score="logit", temperature=1.0)
     )
     made = targets.rows(job, logits, None, None)
     order = np.argsort(-logits.numpy(), axis=1)

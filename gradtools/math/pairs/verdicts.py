@@ -160,7 +160,7 @@ def at_least(p: Sequence[float], k: int) -> float:
     return min(1.0, *(len(rest) / (place + 1) * value for place, value in enumerate(rest)))
 
 
-def holm(p: Sequence[float], level: float = LEVEL) -> np.ndarray:
+def holm(p: Sequence[float] | np.ndarray, level: float = LEVEL) -> np.ndarray:
     """
     Which hypotheses are rejected so that a false one among all is rejected with at most a probability.
 

@@ -1,6 +1,10 @@
 """The channels of one batch of images, measured: one forward and one backward pass, then the tail for every change of a tap's map."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,10 +15,15 @@ from gradtools.network.ablation import kernels, subsets
 from gradtools.network.passes import array
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from gradtools.network.ablation.plan import Place, Plan
+
 TOLERANCE = 1e-4  # of the score: float32 rounding of a whole sum
 
 
-def run_batch(plan, pixels, labels, numbers):
+def run_batch(
+    plan: Plan, pixels: np.ndarray, labels: np.ndarray, numbers: np.ndarray
+) -> dict[str, np.ndarray]:
     """Outputs, reductions and measured effects of a batch of images.
 
     Parameters
@@ -162,7 +171,9 @@ def _orders(plan, reduced, number):
     )
 
 
-def without_each(ask, activation, place, fill):
+def without_each(
+    ask: Callable, activation: torch.Tensor, place: Place, fill: np.ndarray
+) -> np.ndarray:
     """How much the score falls when one channel's map is replaced, for every channel.
 
     Parameters
@@ -184,16 +195,21 @@ def without_each(ask, activation, place, fill):
     mathematics#ablation
     """
     maps, _ = taps.to_chw(activation, place.tap)
-    fill = torch.as_tensor(fill).to(maps)
-    drop = np.zeros(len(fill))
+    filling = torch.as_tensor(fill).to(maps)
+    drop = np.zeros(len(filling))
     for part in (
-        (maps[0] != fill[:, None, None]).flatten(1).any(1).nonzero()[:, 0].split(place.tail.copies)
+        maps[0]
+        .ne(filling[:, None, None])
+        .flatten(1)
+        .any(1)
+        .nonzero()[:, 0]
+        .split(place.tail.copies)
     ):
         rows = torch.cat(
             [activation] * (len(part) + 1)
         )  # the last as it is, in the same batch: equal maps then have equal scores
         changed, _ = taps.to_chw(rows, place.tap)
-        changed[torch.arange(len(part)), part] = fill[part][:, None, None].expand(
+        changed[torch.arange(len(part)), part] = filling[part][:, None, None].expand(
             -1, *changed.shape[2:]
         )
         score, _ = ask(rows)
@@ -201,7 +217,9 @@ def without_each(ask, activation, place, fill):
     return drop
 
 
-def with_only(ask, activation, place, stay):
+def with_only(
+    ask: Callable, activation: torch.Tensor, place: Place, stay: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Score and answer when only some channels stay and the others are zero.
 
     Parameters
@@ -235,7 +253,7 @@ def _masked(activation, stay, place):
     return rows
 
 
-def is_linear(job, place, example):
+def is_linear(job: passes.Job, place: Place, example: torch.Tensor) -> bool:
     """Whether on an image half of the channels contribute what the score loses without them."""
     with taps.tail.recorded(place.tail, example) as trunk:
         logits, tapped, cosine = passes.forward(job, example, [place.tap])

@@ -1,17 +1,27 @@
 """Training steps: the norm of the loss's gradient with respect to the kernel that makes each channel, image by image (mathematics#training-steps)."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
 
 from gradtools.network import taps
 from gradtools.network.passes import array
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from gradtools.network import passes
+    from gradtools.network.ablation.plan import Place
+    from gradtools.network.taps import Tap
+
 
 @contextlib.contextmanager
-def inputs(network, places):
+def inputs(network: nn.Module, places: Sequence[Place]) -> Iterator[dict[str, torch.Tensor]]:
     """Within it, a forward pass keeps what the kernels' convolutions read; yields {name: (B, C, H, W) tensor}."""
     read = {}
     with contextlib.ExitStack() as stack:
@@ -23,7 +33,14 @@ def inputs(network, places):
         yield read
 
 
-def norms(places, job, logits, classes, tapped, read):
+def norms(
+    places: Sequence[Place],
+    job: passes.Job,
+    logits: torch.Tensor,
+    classes: torch.Tensor,
+    tapped: Mapping[str, torch.Tensor],
+    read,
+) -> dict[str, np.ndarray]:
     """Euclidean norm of d cross-entropy / d kernel_k for every channel k.
 
     Parameters
@@ -46,20 +63,27 @@ def norms(places, job, logits, classes, tapped, read):
     )
     convolutions = dict.fromkeys(tap for place in places for tap in place.kernels)
     slopes = taps.gradients(loss, {tap.name: tapped[tap.name] for tap in convolutions})
-    found = {
-        tap: of_images(job.network.get_submodule(tap.module), read[tap.module], slopes[tap.name])
+    of_tap = {
+        tap: of_images(_convolution(job, tap), read[tap.module], slopes[tap.name])
         for tap in convolutions
     }
     return {
         paths.tap(place.tap.name, "kernel_gradient"): np.concatenate(
-            [found[tap] for tap in place.kernels], axis=1
+            [of_tap[tap] for tap in place.kernels], axis=1
         )
         for place in places
         if place.kernels
     }
 
 
-def of_images(convolution, x, slopes):
+def _convolution(job: passes.Job, tap: Tap) -> nn.Conv2d:
+    """Return the convolution of a kernel's tap."""
+    module = job.network.get_submodule(tap.module)
+    assert isinstance(module, nn.Conv2d)  # as `kernels.find` has it
+    return module
+
+
+def of_images(convolution: nn.Conv2d, x: torch.Tensor, slopes: torch.Tensor) -> np.ndarray:
     """Norm of the gradient at every kernel of a convolution, image by image.
 
     Parameters

@@ -2,20 +2,45 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from gradtools import images
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import ImageList
 from gradtools.math.channels import channel_values, deletion
 from gradtools.network import passes, scores, taps
 from gradtools.network.ablation import batch
+from gradtools.network.models import Model
 from gradtools.network.saliency import subset
-from gradtools.network.taps import kernels
+from gradtools.network.taps import Tap, kernels
 
 FILLS = ("zero", "mean", "dataset")
 TIMED = 16  # copies at once when the cost is measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(passes.Options):
+    """What decides the values, beside what every pass takes."""
+
+    tap: tuple[str, ...] = ("auto:last-block",)
+    # what a channel is replaced by: zero, mean (of its own map), dataset
+    ablate: tuple[str, ...] = ("zero", "mean")
+    channels: tuple[str, ...] = (
+        "all",
+        "positive",
+        "negative",
+        "zero",
+        "nearzero",
+        "top10",
+    )  # subsets, in saliency's grammar
+    steps: int = 20  # of the deletion and insertion curves; 0: none
+    kernels: bool = True  # norms of the loss's gradient at the kernels
+    resamples: int = 1000
+    seed: int = 0
+    batch_size: int = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +61,11 @@ class Place:
     """
 
     tap: taps.Tap
-    tail: object
+    tail: taps.tail.Tail
     linear: bool
     dataset_mean: np.ndarray | None
     counts: np.ndarray
-    kernels: tuple
+    kernels: tuple[Tap, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +73,12 @@ class Plan:
     """Everything the pass needs. `subsets` of channels; `rankings` names whose curves are drawn."""
 
     job: passes.Job
-    places: tuple
-    subsets: tuple
-    rankings: tuple
+    places: tuple[Place, ...]
+    subsets: tuple[subset.Subset, ...]
+    rankings: tuple[str, ...]
 
     @property
-    def every_tap(self):
+    def every_tap(self) -> list[Tap]:
         """Taps of the one forward pass: the channels' and those of the kernels' convolutions."""
         return list(
             dict.fromkeys(
@@ -63,7 +88,14 @@ class Plan:
         )
 
 
-def make(image_list, model, options, say=print, member=None, dataset_mean=None):
+def make(
+    image_list: ImageList,
+    model: Model,
+    options: Options,
+    say: Callable[[str], None] = print,
+    member: np.ndarray | None = None,
+    dataset_mean: Callable[[str], np.ndarray] | None = None,
+) -> Plan:
     """The plan of these options (`ablation.Options`).
 
     Parameters
@@ -113,7 +145,7 @@ def make(image_list, model, options, say=print, member=None, dataset_mean=None):
             tap,
             example,
             made.get(tap, ()),
-            dataset_mean(tap.name) if "dataset" in options.ablate else None,
+            dataset_mean(tap.name) if dataset_mean and "dataset" in options.ablate else None,
             say,
         )
         for tap in chosen

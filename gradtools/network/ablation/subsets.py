@@ -1,20 +1,26 @@
 """Subsets of a tap's channels when only they stay and when they go, each beside a random one of its size (mathematics#subsets-that-stay-and-go)."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
 
 from gradtools.math.channels import channel_values
 from gradtools.network.saliency import subset
+from gradtools.network.saliency.subset import Subset
 
 RANDOM = "random:"
 
 
-def names(subsets):
+def names(subsets: Sequence[Subset]) -> list[str]:
     """Names of the subsets as asked, then of their random ones."""
     texts = [one.text for one in subsets]
     return texts + [RANDOM + text for text in texts]
 
 
-def choose(subsets, maps, slopes, number, seed):
+def choose(
+    subsets: Sequence[Subset], maps: torch.Tensor, slopes: torch.Tensor, number: int, seed: int
+) -> np.ndarray:
     """The channels of every subset of one image, and as many random ones for each.
 
     Parameters
@@ -37,14 +43,18 @@ def choose(subsets, maps, slopes, number, seed):
     own = np.stack(
         [np.ones(n_channels, bool) if mask is None else mask[0].cpu().numpy() for mask in masks]
     )
-    shuffled = channel_values.order(channel_values.random_values([number], n_channels, seed))[0]
+    shuffled = channel_values.order(
+        channel_values.random_values(np.array([number]), n_channels, seed)
+    )[0]
     control = np.zeros_like(own)
     for row, size in zip(control, own.sum(axis=1)):
         row[shuffled[:size]] = True
     return np.concatenate([own, control])
 
 
-def measured(chosen, contribution, score, answer):
+def measured(
+    chosen: np.ndarray, contribution: np.ndarray, score: np.ndarray, answer: np.ndarray
+) -> dict[str, np.ndarray]:
     """What the store keeps of the subsets of one image.
 
     Parameters

@@ -34,7 +34,7 @@ class Fit:
     done: tuple
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         return not (self.missing or self.unexpected or self.reshaped)
 
 

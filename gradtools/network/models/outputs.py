@@ -13,6 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import taps
+from gradtools.network.taps.tracing import Nested
 
 ENDS = ("softmax", "log_softmax", "sigmoid", "sigmoid_", "logsigmoid")
 CARRYING = ("log", "view", "reshape", "flatten", "squeeze", "contiguous", "clone", "__getitem__")
@@ -138,11 +139,11 @@ class Adapter:
         self.form = form
         self.watching: list[_Entered] = []
 
-    def before(self, _module, _inputs):
+    def before(self, _module: nn.Module, _inputs: tuple) -> None:
         """Begin to watch."""
         self.watching.append(_Entered().__enter__())
 
-    def after(self, _module, inputs, output):
+    def after(self, _module: nn.Module, inputs: tuple, output: Nested) -> torch.Tensor | None:
         """Give the logits in the place of the output; None where the pass has failed."""
         entered = self.watching.pop() if self.form.end else None
         if entered is not None:

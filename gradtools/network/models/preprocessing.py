@@ -4,6 +4,10 @@ A preprocessing is a dict {"resize", "crop", "mean", "std", "interpolation"}: th
 or None; the centre crop's side or None; means and deviations of the channels in 0..1. With "channels": 1 images are read as grey.
 """
 
+import enum
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 from gradtools.errors import UsageError
 from gradtools.images.preprocessing import Rules
 
@@ -20,6 +24,18 @@ PRESETS: dict[str, Rules] = {
     "imagenet-norm": {**NONE, "mean": MEAN, "std": STD},
     "none": NONE,
 }
+
+
+class Transforms(Protocol):
+    """What torchvision's weights declare of the preprocessing."""
+
+    resize_size: Sequence[int]
+    crop_size: Sequence[int]
+    mean: Sequence[float]
+    std: Sequence[float]
+    interpolation: enum.Enum
+
+
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
@@ -93,7 +109,7 @@ def channels(rules: Rules) -> int:
     return rules.get("channels", 3)
 
 
-def from_torchvision(transforms) -> dict:
+def from_torchvision(transforms: Transforms) -> dict:
     """The dict of a torchvision weight's transforms."""
     resize = list(transforms.resize_size)
     return {
@@ -105,7 +121,7 @@ def from_torchvision(transforms) -> dict:
     }
 
 
-def describe(rules) -> str:
+def describe(rules: Rules | Callable) -> str:
     """The preprocessing in a few words."""
     if not isinstance(rules, dict):
         return f"the module's own {getattr(rules, '__name__', 'preprocess')}()"
@@ -119,7 +135,7 @@ def describe(rules) -> str:
     return ", ".join(parts + (["grey"] if channels(rules) == 1 else []))
 
 
-def size(rules) -> tuple[int, int] | None:
+def size(rules: Rules | Callable) -> tuple[int, int] | None:
     """(height, width) of the images, of a short side alone that of a square one; None where the rules leave it open."""
     if not isinstance(rules, dict):
         return None

@@ -1,6 +1,7 @@
 """One batch through the network of a job: its input, its forward pass, its outputs as the store has them."""
 
-import contextlib
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -8,10 +9,13 @@ import torch
 from gradtools.errors import GradtoolsError
 from gradtools.network import models, taps
 from gradtools.network.passes.plan import Job, normalised
+from gradtools.network.taps import Tap
 from gradtools.store import paths
 
+Answer = TypeVar("Answer")
 
-def inputs(pixels, job):
+
+def inputs(pixels: np.ndarray, job: Job) -> torch.Tensor:
     """Pixels (B, 3, H, W), u8 or float, as what the network reads: normalised, of the job's type, on its device."""
     options = job.options
     return normalised(pixels, job.model).to(
@@ -19,7 +23,7 @@ def inputs(pixels, job):
     )
 
 
-def forward(job: Job, x: torch.Tensor, chosen=None) -> tuple:
+def forward(job: Job, x: torch.Tensor, chosen: Sequence[Tap] | None = None) -> tuple:
     """Output, tensors at the taps, and with `--score cosine` the cosine of the head's input with every class row.
 
     Parameters
@@ -51,16 +55,14 @@ def forward(job: Job, x: torch.Tensor, chosen=None) -> tuple:
     return output, tapped, cosine
 
 
-def with_cosine(job, run):
+def with_cosine(job: Job, run: Callable[[], Answer]) -> tuple[Answer, torch.Tensor | None]:
     """What a pass of the job's network gives, `run()`, and with `--score cosine` the cosines (B, K) as `forward` has them."""
     by_cosine = job.target is not None and job.options.score == "cosine"
-    with (
-        taps.head_inputs(job.network, job.model.head.name)
-        if by_cosine
-        else contextlib.nullcontext() as read
-    ):
-        found = run()
-    return found, _cosine(job, read[0]) if by_cosine else None
+    if not by_cosine:
+        return run(), None
+    with taps.head_inputs(job.network, job.model.classifier.name) as read:
+        answer = run()
+    return answer, _cosine(job, read[0])
 
 
 def _cosine(job, embedding):
@@ -77,7 +79,7 @@ def first_not_finite(job: Job, pixels: np.ndarray) -> str | None:
     return models.first_not_finite(job.network, inputs(pixels, job))
 
 
-def outputs(job, output):
+def outputs(job: Job, output: torch.Tensor) -> dict[str, np.ndarray]:
     """What the store keeps of the network's output (B, K), by path."""
     detached = output.detach()
     if job.target is None:
@@ -85,12 +87,12 @@ def outputs(job, output):
     return {paths.LOGITS: array(detached), paths.PREDICTED: array(detached.argmax(1), "i4")}
 
 
-def answers(job, pixels):
+def answers(job: Job, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """What the store keeps of the network's output for pixels (B, 3, H, W), without gradients."""
     with torch.inference_mode():
         return outputs(job, job.network(inputs(pixels, job)))
 
 
-def array(tensor, dtype="f4"):
+def array(tensor: torch.Tensor, dtype: str = "f4") -> np.ndarray:
     """A tensor as a contiguous numpy array."""
     return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=dtype)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from gradtools.network.passes.plan import Job
 from gradtools.network.passes.schema import REDUCTIONS
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 BLOCK = 256  # entries committed at once, about
 Arrays = dict[str, np.ndarray]
 
@@ -23,16 +27,27 @@ class TooManySkipped(GradtoolsError):
     exit_status = 3
 
 
-def use_threads(count=None):
+def use_threads(count: int | None = None) -> int:
     """Compute with so many threads, where a number is given; returns how many there are."""
     if count:
         torch.set_num_threads(count)
     return torch.get_num_threads()
 
 
-def block(batch_size):
+def block(batch_size: int) -> int:
     """Entries committed at once: the multiple of the batch size that is nearest below BLOCK, at least one batch."""
     return batch_size * max(1, BLOCK // batch_size)
+
+
+class How(TypedDict, total=False):
+    """Parameters of `computing` that have defaults, but for `advance`."""
+
+    listed: images.ImageList | None
+    first: int
+    width: int
+    batch_size: int | None
+    workers: int
+    say: Callable[[str], None]
 
 
 @contextlib.contextmanager
@@ -97,7 +112,7 @@ def compute(
     blocks: Sequence[store.Block],
     *,
     progress: Callable | None = None,
-    **how,
+    **how: "Unpack[How]",
 ) -> None:
     """Compute and keep the blocks that are left of a pass over images (see `computing`).
 
@@ -214,7 +229,7 @@ def _is_finite_kind(path):
     )
 
 
-def judge_skipped(part, total, allowed, strict=False):
+def judge_skipped(part: store.Part, total: int, allowed: int, strict: bool = False) -> None:
     """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`); strict, also where a file ends early."""
     early = int(part.ended_early[:total].sum()) if strict else 0
     if early:

@@ -4,15 +4,17 @@ import contextlib
 import ctypes
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 
 from gradtools import images
-from gradtools.errors import UsageError
-from gradtools.images import labels
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import ImageList, labels
 from gradtools.network import models, scores, taps
+from gradtools.network.models import Model
 from gradtools.network.taps import Tap, Trace, Verdict
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
@@ -54,6 +56,18 @@ class Job(Generic[Chosen]):
     options: Chosen  # the command's own
     width: int  # of the network's output
 
+    @property
+    def known_target(self) -> scores.Target:
+        """Return the target of a network with classes.
+
+        Raises
+        ------
+        GradtoolsError
+        """
+        if self.target is None:
+            raise GradtoolsError(f"{self.model.spec} has no class head, so no score")
+        return self.target
+
 
 def keep_freed_memory() -> None:
     """Let the allocator keep what a batch frees for the next one.
@@ -66,7 +80,15 @@ def keep_freed_memory() -> None:
             allocator.mallopt(parameter, value)
 
 
-def prepare(image_list, model, options, say=print, choose=None, probed=True, member=None):
+def prepare(
+    image_list: ImageList,
+    model: Model,
+    options: Chosen,
+    say: Callable[[str], None] = print,
+    choose: Callable[[Trace], list[Tap]] | None = None,
+    probed: bool = True,
+    member: np.ndarray | None = None,
+) -> Job[Chosen]:
     """Trace the network, find its taps and probe them; everything that can be wrong is found here.
 
     Parameters
@@ -96,7 +118,7 @@ def prepare(image_list, model, options, say=print, choose=None, probed=True, mem
         network, example, model.spec, classes=model.has_classes, head=model.head is not None
     )
     trace = taps.trace(network, example, model.head.name if model.head else None)
-    chosen = choose(trace) if choose else taps.resolve(trace, list(options.tap))
+    chosen = choose(trace) if choose else taps.resolve(trace, list(getattr(options, "tap", ())))
     for note in taps.late_notes(trace, {tap.module for tap in chosen}):
         say(note)
     n_classes = trace.output_shape[-1]

@@ -9,7 +9,9 @@ import torch
 PART = 2**17  # values: 1 MiB as float64
 
 
-def over_positions(maps, slopes=None):
+def over_positions(
+    maps: torch.Tensor, slopes: torch.Tensor | None = None
+) -> dict[str, torch.Tensor]:
     """What the features keep of maps and their gradients.
 
     Parameters

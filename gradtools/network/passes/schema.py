@@ -1,21 +1,30 @@
 """How samples, classes, model and outputs lie in the store of any pass over images, and what must be equal for it to go on."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import inspect
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools import __version__, store
 from gradtools.errors import GradtoolsError
 from gradtools.network import taps
+from gradtools.network.models import Model
+from gradtools.network.taps import Tap
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from gradtools.network.passes.plan import Job
+    from gradtools.store import provenance
 
 REDUCTIONS = ("activation", "active_share", "gradient", "contribution")
 
 
-def columns(job, axis=store.Axis()):
+def columns(job: Job, axis: store.Axis = store.Axis()) -> list[store.Column]:
     """The datasets that grow by one row an image: what was read of it, and what the network answered."""
 
     def column(path, tail=(), dtype="f4"):
@@ -34,13 +43,13 @@ def columns(job, axis=store.Axis()):
     ]
 
 
-def tap_columns(tap, job):
+def tap_columns(tap: Tap, job: Job) -> list[store.Column]:
     """The datasets of a tap's reductions (see `reductions.over_positions`): without a class head none of gradients."""
     names = REDUCTIONS[: 2 if job.target is None else 4]
     return [store.Column(paths.tap(tap.name, name), (tap.channels,)) for name in names]
 
 
-def command(job):
+def command(job: Job) -> dict[str, provenance.Fact]:
     """What must be the same for a stopped job to go on."""
     listed, model = job.images, job.model
     return {
@@ -74,7 +83,7 @@ def _code(module):
         return ""
 
 
-def sha(*values):
+def sha(*values: provenance.Fact) -> str:
     """SHA-256 (hex) of values as JSON."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
@@ -98,7 +107,7 @@ def preprocess_text(model):
     )
 
 
-def begin(part, job):
+def begin(part: store.Sink, job: Job) -> None:
     """Write what does not grow: samples' names and labels, classes, model."""
     listed, model, options = job.images, job.model, job.options
     part.attributes("/", source=str(listed.root), root=str(listed.root))
@@ -162,7 +171,7 @@ def _begin_versions(part, listed):
     part.put(paths.VERSION, np.array(numbers, "i4"))
 
 
-def begin_model(part, model):
+def begin_model(part: store.Sink, model: Model) -> None:
     """The model's classes and the rows of its last layer."""
     if model.class_names:
         part.put(paths.MODEL_CLASS_NAME, list(model.class_names))
@@ -175,7 +184,7 @@ def begin_model(part, model):
         part.put(paths.BIAS, model.head.bias.astype("f4"))
 
 
-def begin_taps(part, job):
+def begin_taps(part: store.Sink, job: Job) -> None:
     """Order, defaults and verdicts of the taps."""
     chosen = [tap.name for tap in job.taps]
     blocks = [name for name in _automatic(job, "blocks") if name in chosen]

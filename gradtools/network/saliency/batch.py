@@ -6,12 +6,15 @@ from gradtools.errors import GradtoolsError
 from gradtools.network import passes, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
 from gradtools.network.saliency.guided import guided_relus
+from gradtools.network.saliency.plan import Plan
 from gradtools.store import paths
 
 NUMPY = {"float16": "f2", "float32": "f4"}
 
 
-def run_images(plan, pixels, classes=None):
+def run_images(
+    plan: Plan, pixels: np.ndarray, classes: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Outputs and maps of a batch of images.
 
     Parameters
@@ -56,7 +59,7 @@ def run_images(plan, pixels, classes=None):
     return values
 
 
-def run_pairs(plan, pixels):
+def run_pairs(plan: Plan, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """Maps of a batch of pairs, both images' from one backward pass of the pairs' scores.
 
     Parameters

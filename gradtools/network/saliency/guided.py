@@ -1,6 +1,7 @@
 """Guided backpropagation (Springenberg et al. 2015): every ReLU passes only gradients above 0, and only where its output is above 0 (mathematics#methods-beside-the-methods)."""
 
 import contextlib
+from collections.abc import Iterator
 
 from torch.overrides import TorchFunctionMode
 
@@ -37,7 +38,7 @@ BOUNDED = (
 
 
 @contextlib.contextmanager
-def guided_relus(spec):
+def guided_relus(spec: str) -> Iterator[None]:
     """Within it, forward passes are made whose backward passes are guided.
 
     Parameters

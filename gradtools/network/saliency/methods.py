@@ -6,7 +6,7 @@ Symbols as in mathematics#notation: A (N, C, H, W) the activation of a tap, G th
 import torch
 
 
-def gradcam(A, G):
+def gradcam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
     """Grad-CAM: sum_k alpha_k A_k, alpha_k = mean_ij G_kij; signed.
 
     References
@@ -16,7 +16,7 @@ def gradcam(A, G):
     return _weighted(weights(G), A)
 
 
-def hirescam(A, G):
+def hirescam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
     """HiResCAM: sum_k G_k o A_k; signed.
 
     References
@@ -26,7 +26,7 @@ def hirescam(A, G):
     return (G * A).sum(1)
 
 
-def gam(A, G):
+def gam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
     """Gradient Activation Map of one layer: sum_k ReLU(G_k) o ReLU(A_k); never negative.
 
     References
@@ -36,7 +36,7 @@ def gam(A, G):
     return (G.relu() * A.relu()).sum(1)
 
 
-def layercam(A, G):
+def layercam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
     """LayerCAM: sum_k ReLU(G_k) o A_k; negative only where activations are.
 
     References
@@ -46,17 +46,17 @@ def layercam(A, G):
     return (G.relu() * A).sum(1)
 
 
-def activation(A, G):
+def activation(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
     """The sum of the activations, a control that knows no class (mathematics#class-discrimination)."""
     return A.sum(1)
 
 
-def positive_gradients(A, G):
+def positive_gradients(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
     """The accumulated positive gradients, sum_k ReLU(G_k): GAM without the activations (figure 2 of the paper)."""
     return G.relu().sum(1)
 
 
-def negative_gradients(A, G):
+def negative_gradients(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
     """The accumulated sizes of the negative gradients, sum_k ReLU(-G_k): what GAM's ReLU leaves out (figure 2 of the paper)."""
     return (-G).relu().sum(1)
 
@@ -90,7 +90,9 @@ def gradcam_plus_plus(
     return _weighted(_sum(alphas), A), undefined.sum((1, 2, 3)), near.sum((1, 2, 3))
 
 
-def gradcam_plus_plus_literal(A, G, score):
+def gradcam_plus_plus_literal(
+    A: torch.Tensor, G: torch.Tensor, score: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Grad-CAM++ as printed, with Y = exp(s) in the network's own precision: it overflows where s is large.
 
     Parameters
@@ -117,7 +119,7 @@ def gradcam_plus_plus_literal(A, G, score):
     return torch.where((undefined == 0)[:, None, None] & maps.isfinite(), maps, 0), undefined
 
 
-def largest_channel(G):
+def largest_channel(G: torch.Tensor) -> torch.Tensor:
     """The gradient at the input: max_k |G_k|.
 
     References
@@ -127,7 +129,7 @@ def largest_channel(G):
     return G.abs().amax(1)
 
 
-def weights(G):
+def weights(G: torch.Tensor) -> torch.Tensor:
     """Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64 (mathematics#grad-cam)."""
     return (G.sum((2, 3), dtype=torch.float64) / (G.shape[2] * G.shape[3])).to(G.dtype)
 

@@ -1,19 +1,28 @@
 """Pairs of images: which ones, the vectors they are compared by, and their score (mathematics#gradients-of-pairs)."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import ImageList
 from gradtools.network import taps
+from gradtools.network.taps import Tap
+
+if TYPE_CHECKING:
+    from gradtools.network.saliency.plan import Plan
 
 MOST = 1_000_000
 
 
-def choose(text, listed, seed):
+def choose(text: str, listed: ImageList, seed: int) -> np.ndarray:
     """The pairs of `--pairs`: a CSV file of two ids a line, `same-class:K` (K pairs a class, drawn without repetition), or `all`.
 
     Parameters
@@ -112,7 +121,9 @@ def _read(path, ids):
     return np.array([[place[a], place[b]] for _, (a, b) in lines], dtype=int).reshape(-1, 2)
 
 
-def forward(plan, x, chosen=None):
+def forward(
+    plan: Plan, x: torch.Tensor, chosen: Sequence[Tap] | None = None
+) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
     """One pass over images a, b, a, b, ...
 
     Parameters
@@ -132,7 +143,10 @@ def forward(plan, x, chosen=None):
     at_head = plan.job.options.embedding == "head-input" and head is not None
     chosen = plan.taps if chosen is None else chosen
     every = list(dict.fromkeys([*chosen, *([plan.embedding] if plan.embedding else [])]))
-    with taps.head_inputs(job.network, head.name) if at_head else contextlib.nullcontext() as read:
+    with contextlib.ExitStack() as stack:
+        read = []
+        if head is not None and at_head:
+            read = stack.enter_context(taps.head_inputs(job.network, head.name))
         output, tapped = taps.forward(job.network, x, every)
     if plan.embedding is not None:
         embedding = _vector(*taps.to_chw(tapped[plan.embedding.name], plan.embedding))
@@ -176,7 +190,7 @@ def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.where(zero[:, 0], 0, value).to(a.dtype)
 
 
-def images_of(pairs, listed, digests):
+def images_of(pairs: np.ndarray, listed: ImageList, digests: np.ndarray) -> ImageList:
     """The images of the pairs in turn, a, b, a, b, ..., each checked to be the one that was read before.
 
     Parameters

@@ -12,6 +12,7 @@ import torch
 from gradtools.errors import UsageError
 from gradtools.math.channels.channel_values import RANKINGS
 from gradtools.network.saliency.methods import weights
+from gradtools.network.taps import Tap
 
 GRAMMAR = f"all, positive, negative, zero, nearzero[:TAU|:P%], topK[:{'|:'.join(RANKINGS)}] or a list 3,17,40"
 
@@ -33,7 +34,7 @@ class Subset:
     channels: tuple = ()
 
 
-def parse(text):
+def parse(text: str) -> Subset:
     """Read one subset.
 
     Raises
@@ -84,13 +85,13 @@ def _near_zero(text, value):
     )
 
 
-def check(subset, tap):
+def check(subset: Subset, tap: Tap) -> None:
     """Refuse a subset that a tap has not the channels for."""
     if max(subset.count, *(channel + 1 for channel in subset.channels), 0) > tap.channels:
         raise UsageError(f"--channels {subset.text}: tap {tap.name} has {tap.channels} channels")
 
 
-def mask(subset, A, G):
+def mask(subset: Subset, A: torch.Tensor, G: torch.Tensor) -> torch.Tensor | None:
     """The channels of a subset.
 
     Parameters

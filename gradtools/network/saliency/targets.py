@@ -1,11 +1,19 @@
 """What each row of maps is about: one class of an image, several, or all of its labels."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+import torch
 
 from gradtools.network import scores
 
+if TYPE_CHECKING:
+    from gradtools.network.passes import Job
 
-def slots(job):
+
+def slots(job: Job) -> np.ndarray | None:
     """Data classes that the rows of each image are about.
 
     Returns
@@ -13,7 +21,7 @@ def slots(job):
     classes : (N, L) int array or None
         -1 in places without a row; None where the target is no label.
     """
-    listed, kind = job.images, job.target.kind
+    listed, kind = job.images, job.known_target.kind
     if kind not in ("label", "labels"):
         return None
     if kind == "label" or listed.labels_many is None:
@@ -31,9 +39,9 @@ def _in_front(many):
     return np.where(np.take_along_axis(many, order, axis=1) != 0, order, -1)
 
 
-def per_image(job, classes):
+def per_image(job: Job, classes: np.ndarray | None) -> int:
     """Rows of maps (int) an image has, unused ones counted in."""
-    return job.target.count if classes is None else classes.shape[1]
+    return job.known_target.count if classes is None else classes.shape[1]
 
 
 def ranks(n_classes):
@@ -41,7 +49,9 @@ def ranks(n_classes):
     return 0, 1, max(2, n_classes // 2 - 1)
 
 
-def rows(job, logits, cosine, classes):
+def rows(
+    job: Job, logits: torch.Tensor, cosine: torch.Tensor | None, classes: np.ndarray | None
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Scores of a batch, and the classes they are about.
 
     Parameters
@@ -57,14 +67,14 @@ def rows(job, logits, cosine, classes):
     list of ((B,) tensor, (B,) int64 tensor)
         One pair for each row of an image.
     """
-    target, form = job.target, job.options.score
+    target, form = job.known_target, job.options.score
     logits = logits / job.options.temperature
     if target.kind in ("top", "ranks"):
         ranked = logits.argsort(dim=1, descending=True, stable=True)
         places = range(target.count) if target.kind == "top" else ranks(logits.shape[1])
         every = scores.values(logits, form, cosine)
         return [(every.gather(1, ranked[:, [rank]])[:, 0], ranked[:, rank]) for rank in places]
-    if target.kind in ("label", "labels"):
+    if target.kind in ("label", "labels") and classes is not None:
         some = int(np.argmax(job.member.any(axis=1)))  # stands in where there is no row
         return [
             scores.score(

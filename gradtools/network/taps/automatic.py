@@ -225,7 +225,7 @@ def _stages(trace):
     return found
 
 
-def outermost(trace: Trace, stage: Call, without=()) -> Call:
+def outermost(trace: Trace, stage: Call, without: Collection[str] = ()) -> Call:
     """Of the calls with the same output the outermost, of several the last."""
     same = [
         call

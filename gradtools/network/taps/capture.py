@@ -6,15 +6,21 @@ graph that reaches further down than the lowest tap.
 
 import contextlib
 import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gradtools.errors import GradtoolsError
+from gradtools.network.taps.grammar import Tap
 from gradtools.network.taps.tracing import RELUS, first_map, replaced
 
 
-def forward(module, x, taps):
+def forward(
+    module: nn.Module, x: torch.Tensor, taps: Sequence[Tap]
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Run a network and keep the tensors at the taps.
 
     Parameters
@@ -35,9 +41,9 @@ def forward(module, x, taps):
     GradtoolsError
         Where a tap was not reached.
     """
-    kept = {}
+    kept: dict[str, torch.Tensor] = {}
     modules = dict(module.named_modules())
-    by_module = {}
+    by_module: dict[str, list[Tap]] = {}
     for tap in taps:
         by_module.setdefault(tap.module, []).append(tap)
     with contextlib.ExitStack() as stack, torch.enable_grad():
@@ -60,7 +66,9 @@ def forward(module, x, taps):
     return output, {tap.name: kept[tap.name] for tap in taps}
 
 
-def gradients(scores, tapped, retain=False):
+def gradients(
+    scores: torch.Tensor, tapped: Mapping[str, torch.Tensor], retain: bool = False
+) -> dict[str, torch.Tensor]:
     """Gradient of the sum of the scores at each tap.
 
     In eval mode images do not meet, so this holds each image's own gradient.
@@ -91,14 +99,14 @@ def gradients(scores, tapped, retain=False):
     }
 
 
-def activations(module, x, tap):
+def activations(module: nn.Module, x: torch.Tensor, tap: Tap) -> np.ndarray:
     """Maps at one tap of images x (N, 3, H, W): (N, C, h, w) array, without gradients."""
     with torch.no_grad():
         _, tapped = forward(module, x, [tap])
     return to_chw(tapped[tap.name].detach(), tap)[0].numpy()
 
 
-def to_chw(tensor, tap):
+def to_chw(tensor: torch.Tensor, tap: Tap) -> tuple[torch.Tensor, torch.Tensor | None]:
     """A tap's tensor as maps, and its class token.
 
     Parameters
@@ -124,7 +132,7 @@ def to_chw(tensor, tap):
 
 
 @contextlib.contextmanager
-def head_inputs(module, name):
+def head_inputs(module: nn.Module, name: str) -> Iterator[list[torch.Tensor]]:
     """Collect what the classifier of that name reads in every pass, (N, D); maps before a 1x1 convolution are averaged.
 
     Yields

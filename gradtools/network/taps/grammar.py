@@ -6,6 +6,7 @@
 
 import dataclasses
 import fnmatch
+from collections.abc import Iterable, Sequence
 
 from gradtools.errors import UsageError, suggest
 from gradtools.network.taps.automatic import AUTO, outermost
@@ -39,7 +40,7 @@ class Tap:
         return self.channels, self.height, self.width
 
 
-def resolve(trace: Trace, specs, layers: int | None = None) -> list[Tap]:
+def resolve(trace: Trace, specs: Sequence[str], layers: int | None = None) -> list[Tap]:
     """Taps that the specs name, each once, in order of execution.
 
     Parameters
@@ -66,7 +67,7 @@ def resolve(trace: Trace, specs, layers: int | None = None) -> list[Tap]:
     return in_order(trace, taps.values())
 
 
-def in_order(trace: Trace, taps) -> list[Tap]:
+def in_order(trace: Trace, taps: Iterable[Tap]) -> list[Tap]:
     """Taps in order of execution."""
     order = {(call.name, call.index): number for number, call in enumerate(trace.calls)}
     return sorted(taps, key=lambda tap: (order.get((tap.module, tap.call), -1), tap.relu))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from gradtools.errors import GradtoolsError
+from gradtools.network.taps.grammar import Tap
 from gradtools.network.taps.tracing import first_map
 
 # What changes the values of a channel and never mixes two of them.
@@ -52,7 +53,7 @@ class Kernels:
     summed: bool
 
 
-def find(network, tap, example):
+def find(network: nn.Module, tap: Tap, example: torch.Tensor) -> Kernels:
     """The kernels of a tap.
 
     Parameters

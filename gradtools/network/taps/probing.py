@@ -1,11 +1,20 @@
 """The head probe (mathematics#head-probe): do gradients at a tap say anything that the target class does not?"""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.capture import forward, gradients, to_chw
+from gradtools.network.taps.grammar import Tap
+
+if TYPE_CHECKING:
+    from gradtools.network.models.heads import Head
 
 TOLERANCE = 1e-5  # of the largest gradient: float32 rounding
 PARALLEL = (
@@ -49,7 +58,14 @@ class Verdict:
 
 
 @torch.enable_grad()
-def probe(module, taps, size, head=None, target=None, seed=0):
+def probe(
+    module: nn.Module,
+    taps: Sequence[Tap],
+    size: Sequence[int],
+    head: Head | None = None,
+    target: int | None = None,
+    seed: int = 0,
+) -> dict[str, Verdict]:
     """Compare the gradients at taps for two unrelated inputs and one target.
 
     Parameters

@@ -6,7 +6,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError, some
 from gradtools.math.pairs import bootstrap, of_matrix
 from gradtools.selection import samples
-from gradtools.selection.results import Result, of_similarity
+from gradtools.selection.results import Columns, Facts, Result, of_similarity
 from gradtools.stages.transfer.arrays import Arrays
 from gradtools.stages.transfer.described import Samples
 from gradtools.stages.transfer.options import Options
@@ -47,7 +47,7 @@ def read(values: Arrays, options: Options) -> np.ndarray | None:
 
 def write(sink: store.Sink, matrix: np.ndarray, known: Samples, options: Options) -> None:
     """Write the matrix, and what its pairs say of the classes."""
-    name = options.matrix
+    name = str(options.matrix)
     sink.put(
         paths.matrix(name, options.metric),
         matrix.astype("f4"),
@@ -72,7 +72,9 @@ def of_pairs(matrix: np.ndarray, known: Samples, options: Options) -> Result:
     labelled = known.labels >= 0
     keep = labelled if labelled.any() else np.ones(len(known.ids), dtype=bool)
     predicted = known.predicted is not None and options.unit == "image"
-    predictions = known.predicted[keep] if predicted else np.zeros(int(keep.sum()), int)
+    predictions = np.zeros(int(keep.sum()), int)
+    if known.predicted is not None and predicted:
+        predictions = known.predicted[keep]
     codes = known.labels[keep]
     pairs = max(len(codes) * (len(codes) - 1) // 2, 1)
     resamples = min(options.resamples, MOST_AUC // pairs)
@@ -89,14 +91,14 @@ def of_pairs(matrix: np.ndarray, known: Samples, options: Options) -> Result:
     bounds = (
         bootstrap.interval(replicates) if len(replicates) else np.full((len(values), 2), np.nan)
     )
-    columns = {
+    columns: Columns = {
         "statistic": list(values),
         "value": np.array([value for value, _ in values.values()]),
         "low": bounds[:, 0],
         "high": bounds[:, 1],
         "pairs": np.array([number for _, number in values.values()], "i8"),
     }
-    facts = {
+    facts: Facts = {
         "rows": len(codes),
         "degenerate": 0,
         "unlabelled": int((~keep).sum()),
@@ -107,4 +109,4 @@ def of_pairs(matrix: np.ndarray, known: Samples, options: Options) -> Result:
         "leaks": 0,
         "normalised": "raw",
     }
-    return of_similarity(options.matrix, options.metric, columns, replicates, facts)
+    return of_similarity(str(options.matrix), options.metric, columns, replicates, facts)

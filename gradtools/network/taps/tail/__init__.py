@@ -12,14 +12,17 @@ after the tap it is repeated where it is read beside the M.
 import collections
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.capture import forward
+from gradtools.network.taps.grammar import Tap
 from gradtools.network.taps.tail.crossing import Crossing, mapped
 from gradtools.network.taps.tail.watching import finished
-from gradtools.network.taps.tracing import replaced
+from gradtools.network.taps.tracing import Nested, replaced
 
 TOLERANCE = 1e-4  # of the largest logit: float32 rounding in another batch
 MEMORY = 2**28  # bytes that the tensors of one run may take, about
@@ -32,10 +35,10 @@ class Earlier:
 
     name: str
     call: int
-    stand_in: object = None
+    stand_in: Nested = None
 
     @property
-    def key(self):
+    def key(self) -> tuple[str, int]:
         """(name, call)"""
         return self.name, self.call
 
@@ -48,8 +51,8 @@ class Tail:
     """
 
     network: torch.nn.Module
-    tap: object
-    earlier: tuple
+    tap: Tap
+    earlier: tuple[Earlier, ...]
     short: bool
     copies: int = 1
 
@@ -59,11 +62,11 @@ class Trunk:
     """What a forward pass of images `x` left for the tail: output of every earlier call that is read, by (name, call)."""
 
     x: torch.Tensor
-    outputs: dict
+    outputs: dict[tuple[str, int], Nested]
 
 
 @torch.no_grad()
-def prepare(network, tap, example):
+def prepare(network: nn.Module, tap: Tap, example: torch.Tensor) -> Tail:
     """The tail of a tap, tried on one image.
 
     Parameters
@@ -144,7 +147,7 @@ def _shortened(whole, example, both, expected, limit):
 
 
 @contextlib.contextmanager
-def recorded(tail, x):
+def recorded(tail: Tail, x: torch.Tensor) -> Iterator[Trunk]:
     """Within it, a forward pass of x (B, 3, H, W) is recorded; yields the `Trunk` that it fills."""
     trunk, modules = Trunk(x, {}), dict(tail.network.named_modules())
     wanted = {one.key for one in tail.earlier if one.stand_in is None}
@@ -172,7 +175,7 @@ def _recorder(name, wanted, outputs):
 
 
 @torch.no_grad()
-def run(tail, trunk, image, activations):
+def run(tail: Tail, trunk: Trunk, image: int, activations: torch.Tensor) -> torch.Tensor:
     """The network's answer to one image with other activations at the tap.
 
     Parameters

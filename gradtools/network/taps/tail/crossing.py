@@ -1,6 +1,10 @@
 """What goes from before a tap to behind it, when one image lies before it and many activations of it behind."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -8,35 +12,41 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradtools.network.taps.tracing import RELUS
 
+if TYPE_CHECKING:
+    from gradtools.network.taps.tail import Earlier
+    from gradtools.network.taps.tracing.watch import Nested
+
 
 class Crossing(TorchFunctionMode):
     """Sees every function: what depends on the tap has `count` images, all else one, and is repeated, once each, where the two meet."""
 
-    def __init__(self, activations, count):
+    def __init__(self, activations: torch.Tensor, count: int):
         super().__init__()
         self.activations, self.count = activations, count
         self.reached = False
-        self.expected = None
+        self.expected: torch.Tensor | None = None
         self.before = (
             WeakTensorKeyDictionary()
         )  # tensor -> itself repeated, None as long as nobody has asked
         self.behind = WeakTensorKeyDictionary()  # tensors that depend on the tap
         self.keys = WeakTensorKeyDictionary()  # output of an earlier call -> its key
-        self.read = set()
+        self.read: set[tuple[str, int]] = set()
         self.largest = activations.nbytes
 
-    def cross(self):
+    def cross(self) -> torch.Tensor:
         """The tap is reached: its activations."""
         self.reached = True
         self.behind[self.activations] = None
         return self.activations
 
-    def expect(self, tensor):
+    def expect(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tap is the ReLU that is next applied to this tensor."""
         self.expected = tensor
         return tensor
 
-    def earlier(self, one, outputs, own):
+    def earlier(
+        self, one: Earlier, outputs: Mapping[tuple[str, int], Nested], own: slice
+    ) -> Nested:
         """The recorded output of an earlier call, of one image."""
         if one.stand_in is not None:
             return one.stand_in
@@ -102,13 +112,13 @@ class Crossing(TorchFunctionMode):
         return self.before[tensor]
 
 
-def mapped(function, value):
+def mapped(function: Callable[[torch.Tensor], Nested], value: Nested) -> Nested:
     """A function of every tensor in nested lists, tuples and dictionaries."""
     if torch.is_tensor(value):
         return function(value)
-    if type(value) in (list, tuple):
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return type(value)([mapped(function, item) for item in value])
-    if type(value) is dict:
+    if isinstance(value, dict) and type(value) is dict:
         return {key: mapped(function, item) for key, item in value.items()}
     return value
 

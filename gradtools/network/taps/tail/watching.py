@@ -3,12 +3,15 @@
 import collections
 import contextlib
 
+import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from gradtools.network.taps.grammar import Tap
 from gradtools.network.taps.tracing import RELUS
 
 
-def finished(network, tap, example):
+def finished(network: nn.Module, tap: Tap, example: torch.Tensor) -> tuple[tuple[str, int], ...]:
     """The outermost calls, (name, call), that have finished when the tap is reached, in that order."""
     watch = _Watching(tap)
     with contextlib.ExitStack() as stack, watch:

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from gradtools.errors import GradtoolsError
-from gradtools.network.taps.tracing.watch import RELUS, Record, Watch, first_map, tensors
+from gradtools.network.taps.tracing.watch import RELUS, Nested, Record, Watch, first_map, tensors
 
 __all__ = [
+    "Nested",
     "Call",
     "RELUS",
     "Trace",
@@ -360,8 +361,8 @@ def _turned(tokens, prefix):
     return torch.cat([tokens[:, :prefix], -tokens[:, prefix:] + tokens.std()], dim=1)
 
 
-def replaced(output, tensor: torch.Tensor):
+def replaced(output: Nested, tensor: torch.Tensor) -> Nested:
     """A module's output with another tensor in the place of its own, or of the first of its tuple."""
-    if torch.is_tensor(output):
-        return tensor
-    return type(output)([tensor, *output[1:]])
+    if isinstance(output, (tuple, list)):
+        return type(output)([tensor, *output[1:]])
+    return tensor

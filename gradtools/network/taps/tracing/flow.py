@@ -1,6 +1,7 @@
 """The graph of one forward pass, tensor by tensor: which of them all that reaches the output goes through."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -21,7 +22,7 @@ class Flow:
         """Take a tensor for the input."""
         self.numbers[tensor] = next(self.fresh)
 
-    def add(self, inputs, outputs) -> None:
+    def add(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> None:
         """Note that the outputs were made from the inputs; what was not made from the network's input is passed over."""
         sources = {self.numbers[tensor] for tensor in inputs if tensor in self.numbers}
         if not sources:

@@ -6,6 +6,7 @@ two tensors carries the axis on. Nothing is guessed: where no function says so, 
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -55,7 +56,13 @@ def read_as(name: str, tensor: torch.Tensor, args: tuple) -> Axes | None:
     return None
 
 
-def follow(name, args, kwargs, inputs, output) -> Axes:
+def follow(
+    name: str,
+    args: tuple,
+    kwargs: Mapping,
+    inputs: Sequence[tuple[torch.Tensor, Axes]],
+    output: torch.Tensor,
+) -> Axes:
     """The axes of a function's output.
 
     Parameters

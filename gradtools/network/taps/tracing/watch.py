@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -12,6 +13,8 @@ from gradtools.network.taps.tracing import layouts
 from gradtools.network.taps.tracing.flow import Flow
 from gradtools.network.taps.tracing.layouts import Axes
 
+# What modules and functions take and give: tensors in lists, tuples and dictionaries, and other values.
+Nested = torch.Tensor | float | str | None | Sequence["Nested"] | Mapping[str, "Nested"]
 RELUS = ("relu", "relu_")
 ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward")
 SCALING = ("mul", "mul_", "__mul__", "__rmul__", "div", "div_", "__truediv__", "true_divide")
@@ -162,11 +165,11 @@ class Watch(TorchFunctionMode):
         scaled = name in SCALING and all(tensor.numel() == 1 for tensor in given[1:])
         return before.origin if name in AFTER_CLASSIFIER or scaled else None
 
-    def enter(self, name, module, args, kwargs):
+    def enter(self, name: str, module: nn.Module, args: tuple, kwargs: Mapping) -> None:
         self.stack.append((name, module, self.begun, list(tensors((args, kwargs)))))
         self.begun += 1
 
-    def leave(self, module, output):
+    def leave(self, module: nn.Module, output: Nested) -> None:
         name, _, place, given = self.stack.pop()
         self.names[module] = name
         tensor, element = first_map(module, output)
@@ -215,12 +218,12 @@ class Watch(TorchFunctionMode):
         name, rows = self.origin(output)
         return name if output.dim() == 2 and rows == output.shape[1] else None
 
-    def counts(self):
+    def counts(self) -> collections.Counter[str]:
         """How often each module was called."""
         return collections.Counter(record.name for record in self.records)
 
 
-def tensors(value):
+def tensors(value: Nested) -> Iterator[torch.Tensor]:
     """Every tensor in nested lists, tuples and dictionaries."""
     if torch.is_tensor(value):
         yield value
@@ -232,7 +235,7 @@ def tensors(value):
             yield from tensors(item)
 
 
-def first_map(module: nn.Module, output) -> tuple:
+def first_map(module: nn.Module, output: Nested) -> tuple:
     """The tensor that a module's output is, or begins with.
 
     Returns
@@ -244,9 +247,11 @@ def first_map(module: nn.Module, output) -> tuple:
     """
     if torch.is_tensor(output):
         return output, False
-    own = not type(module).__module__.startswith("torch.nn.")
-    if own and type(output) in (tuple, list) and output and torch.is_tensor(output[0]):
-        return output[0], True
+    of_user = not type(module).__module__.startswith("torch.nn.")
+    if of_user and isinstance(output, (tuple, list)) and type(output) in (tuple, list):
+        first = output[0] if output else None
+        if torch.is_tensor(first):
+            return first, True
     return None, False
 
 

@@ -4,7 +4,6 @@ The trunk runs once an image; what follows a tap runs again for every channel th
 which would train them, stand beside.
 """
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -14,6 +13,7 @@ from gradtools.errors import UsageError
 from gradtools.network import passes
 from gradtools.network.ablation import plan as planning
 from gradtools.network.ablation.batch import run_batch
+from gradtools.network.ablation.plan import Options
 from gradtools.selection import features
 from gradtools.selection import images as store_images
 from gradtools.stages import run
@@ -21,28 +21,6 @@ from gradtools.stages.channels.ablation import columns, effects
 from gradtools.store import paths
 
 __all__ = ["Options", "ablate"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Options(passes.Options):
-    """What decides the values, beside what every pass is asked."""
-
-    tap: tuple = ("auto:last-block",)
-    # what a channel is replaced by: zero, mean (of its own map), dataset
-    ablate: tuple[str, ...] = ("zero", "mean")
-    channels: tuple = (
-        "all",
-        "positive",
-        "negative",
-        "zero",
-        "nearzero",
-        "top10",
-    )  # subsets, in saliency's grammar
-    steps: int = 20  # of the deletion and insertion curves; 0: none
-    kernels: bool = True  # norms of the loss's gradient at the kernels
-    resamples: int = 1000
-    seed: int = 0
-    batch_size: int = 8
 
 
 def ablate(
