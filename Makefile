@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all bench coverage lint format types docs weights clean
+.PHONY: demo test test-all bench coverage lint format types docs man weights clean
 
 demo: .venv/ready
 	$(BIN)/gradtools demo demo --force
@@ -32,6 +32,9 @@ types: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python tests/support/store_page.py
+
+man: .venv/ready
+	$(BIN)/python -m gradtools.cli.manual build/man
 
 weights: .venv/ready
 	$(BIN)/python -m gradtools.training.bundled_networks

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import completion, options, passes
 from gradtools.cli.terminal import Console
 from gradtools.tables.wording import units
 
@@ -14,7 +14,7 @@ from gradtools.tables.wording import units
         "gradtools classes net.py:make --weights best.pth | gradtools neighbors --of 'king crab'",
     ],
 )
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", shell_complete=completion.models)
 @passes.reading
 @click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line.")
 @options.output

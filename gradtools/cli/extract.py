@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, passes, sampling
+from gradtools.cli import completion, options, passes, sampling
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     multiple=True,
     default=("auto:blocks", "auto:last-conv"),
     metavar="TAP",
+    shell_complete=completion.taps,
     help="Module name, name#call, name@relu, glob, input, or auto:blocks, last-conv, last-block, convs, relus (repeat).",
 )
 @click.option(

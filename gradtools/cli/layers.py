@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes, terminal
+from gradtools.cli import completion, options, passes, terminal
 from gradtools.errors import UsageError
 
 
@@ -13,7 +13,7 @@ from gradtools.errors import UsageError
         "gradtools layers net.py:make --weights best.pth --size 32",
     ],
 )
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", shell_complete=completion.models)
 @passes.reading
 @click.option(
     "--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here."

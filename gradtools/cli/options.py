@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from gradtools.cli import completion, groups
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.wording import ROWS
@@ -42,6 +43,7 @@ def command(name, examples, **settings):
         )(run)
         return click.command(
             name,
+            cls=groups.Grouped,
             epilog=epilog,
             context_settings={"show_default": True, "max_content_width": 110},
             **settings,
@@ -126,6 +128,7 @@ feature = click.option(
     "feature",
     multiple=True,
     metavar="NAME",
+    shell_complete=completion.features,
     help="gradient, activation, logits, probabilities, weight, gradient@TAP, 'activation@*', map:gradcam, ... (repeat).",
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import completion, options
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -150,7 +150,13 @@ def _network(required: bool) -> Decorator:
     return record(
         "network",
         Network,
-        click.option("--model", required=required, metavar="SPEC", help=spec),
+        click.option(
+            "--model",
+            required=required,
+            metavar="SPEC",
+            shell_complete=completion.models,
+            help=spec,
+        ),
         *_reading,
         click.option(
             "--preprocess",

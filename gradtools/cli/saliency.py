@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import completion, options, passes
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -94,6 +94,7 @@ drawing = passes.record(
     "--tap",
     multiple=True,
     metavar="TAP",
+    shell_complete=completion.taps,
     help="Module name, name#call, name@relu, glob, input or an auto: name (repeat).",
 )
 @options.layers(
