@@ -1,13 +1,16 @@
 """The training term against a loop over pairs, finite differences, and the case where it is 0."""
 
 import itertools
+import re
 
 import pytest
 import torch
 from torch import nn
 
 import gradtools as gt
+from gradtools import cli
 from gradtools.errors import GradtoolsError
+from gradtools.stages import help as pages
 
 
 @pytest.fixture
@@ -96,3 +99,41 @@ def test_it_can_be_lowered_by_training(case):
         term(below, above, x, labels).backward()
         optimizer.step()
     assert term(below, above, x, labels).item() < before / 2
+
+
+def run_the_page(settings=None):
+    """Run what the section shows, with other numbers of steps, scenes and seeds."""
+    text = pages.text("mathematics#gradient-similarity-as-a-loss")
+    code = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    line = "STEPS, NUMBER, SEEDS = 150, 100, 3"
+    assert line in code
+    exec(compile(code.replace(line, settings or line), "the page", "exec"), {})
+
+
+def test_what_the_page_shows_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_the_page("STEPS, NUMBER, SEEDS = 2, 8, 1")
+    for share in (0, 1):
+        opened = gt.open(f"term{share}-seed0.h5")
+        assert len(opened.ids) == 20 and "gradient@layer2" in opened.features
+
+
+@pytest.mark.slow
+def test_what_the_page_says_was_measured(tmp_path, monkeypatch, capsys):
+    """Training is not the same on every processor, so signs are held and no digits."""
+    monkeypatch.chdir(tmp_path)
+    run_the_page()
+    within, stores = {0: [], 1: []}, []
+    for share in (0, 1):
+        for seed in range(3):
+            opened = gt.open(f"term{share}-seed{seed}.h5")
+            assert opened.samples["correct"].mean() > 0.5
+            table = gt.similarity(opened, feature="gradient@layer2", resamples=0, permutations=0)
+            within[share].append(table.rows[0]["within class"].value)
+            stores.append(f"s{share}{seed}.h5")
+            assert (
+                cli.main(["similarity", opened.path, "-o", stores[-1], "-q", "--no-intervals"]) == 0
+            )
+    assert sum(within[1]) > sum(within[0])
+    assert cli.main(["evaluate", *stores]) == 0
+    assert "accuracy" in capsys.readouterr().out
