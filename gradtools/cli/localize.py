@@ -9,7 +9,7 @@ from gradtools.cli import options
     "localize",
     [
         "gradtools localize maps.h5",
-        "gradtools localize maps.h5 --where correct --layers 1,2 --fuse mean --fuse max -o localization.h5",
+        "gradtools localize maps.h5 --where correct --layers 1,2 --fuse mean --fuse max -o localization.h5 --figure boxes.png",
     ],
 )
 @click.argument("path", required=False, metavar="STORE")
@@ -44,6 +44,19 @@ from gradtools.cli import options
     help="Resamples of images for the intervals.",
 )
 @options.seed
+@options.figure
+@click.option(
+    "--picture",
+    type=click.Choice(["boxes", "pairs", "masks"]),
+    default="boxes",
+    help="Predicted and true: boxes, a row an image; pairs, both images a row; masks, a row a label.",
+)
+@click.option(
+    "--rows", type=click.IntRange(1), default=8, help="Rows of the picture, spread over all."
+)
+@click.option(
+    "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
+)
 @options.text_forms
 def command(
     console,
@@ -60,6 +73,10 @@ def command(
     holdout,
     resamples,
     seed,
+    figure,
+    picture,
+    rows,
+    images_dir,
 ):
     """How well maps find what they are about: boxes and masks of the images, in the network's frame.
 
@@ -75,6 +92,10 @@ def command(
     from gradtools.stages import localize
     from gradtools.tables import localization, render
 
+    if figure:
+        from gradtools import figures
+
+        figures.check(figure)
     source_path, named = options.split_feature(options.input_store(path))
     target = options.output_store(output, form)
     asked = localize.Options(
@@ -97,6 +118,10 @@ def command(
             say=console.say,
             progress=console.progress,
         )
+        if figure:
+            drawn = localize.drawn(source, asked)
+            how = {"picture": picture, "images_dir": images_dir, "limit": rows}
+            figures.localized(source, drawn.kinds, results, drawn.found, figure, **how)
         model = short_name(source.model.get("model", source.name))
     stream = options.table_stream(target, form)
     if stream is not None:

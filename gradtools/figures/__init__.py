@@ -20,9 +20,12 @@ FILES = {  # the file of each function that draws
     "evaluated": "evaluation",
     "every_pair": "matrices",
     "map_sheet": "map_sheet",
+    "localized": "objects",
     "neighbours": "rankings",
     "projections": "planes",
     "trial_sheet": "trial",
+    "sanity_curve": "sanity",
+    "sanity_strip": "sanity",
     "tree": "trees",
     "unit_strips": "strips",
 }

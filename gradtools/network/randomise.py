@@ -15,6 +15,7 @@ from gradtools.network import taps
 from gradtools.network.models import Model
 
 MODES = ("cascade", "independent", "full")
+INITS = ("torch", "he")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,26 +91,36 @@ def variants(names: list[str], modes: tuple[str, ...], seeds: int) -> list[Varia
     return every
 
 
-def randomised(model: Model, variant: Variant) -> Model:
+def randomised(model: Model, variant: Variant, init: str = "torch") -> Model:
     """Return a copy of a model with random parameters in the groups of a variant, and its own digest.
 
     Layers are reset as torch makes them, BatchNorm with its running statistics; parameters of other
-    modules are drawn with their own mean and deviation. Before anything is folded.
+    modules are drawn with their own mean and deviation. Before anything is folded. With `init` he,
+    weights of convolutions and linear layers are normal with variance 2 / fan-in, biases zero.
     """
     module = copy.deepcopy(model.module)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(variant.seed)
         for name in variant.groups:
             for part in module.get_submodule(name).modules():
-                _reset(part)
-    text = f"{model.weights_sha256} {variant.groups} {variant.seed}"
+                reset(part)
+                if init == "he" and isinstance(part, (nn.Linear, nn.modules.conv._ConvNd)):
+                    _he_normal(part)
+    text = f"{model.weights_sha256} {variant.groups} {variant.seed} {init}"
     digest = hashlib.sha256(text.encode()).hexdigest()
     return dataclasses.replace(
         model, module=module.eval().requires_grad_(False), weights_sha256=digest, notes=[]
     )
 
 
-def _reset(module: nn.Module) -> None:
+def _he_normal(module: nn.Linear | nn.modules.conv._ConvNd) -> None:
+    """Draw the weights of one layer as He et al. (ICCV 2015) do."""
+    nn.init.kaiming_normal_(module.weight)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def reset(module: nn.Module) -> None:
     """Make the parameters of one module, without those of its children, random."""
     own = list(module.parameters(recurse=False))
     if not own:

@@ -241,6 +241,8 @@ def _subject(source):
             source, paths.faithfulness(kind, fill), kind, method=fill
         )
     for kind, table in _pairs(source, paths.SANITY):
+        if not table.endswith("_table"):
+            continue
         measure = table.removesuffix("_table")
         subject.sanity[kind, measure] = results.read(
             source, paths.sanity(kind, table), f"{maps.PREFIX}{kind}", metric=measure

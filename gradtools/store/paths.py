@@ -47,6 +47,9 @@ LINK, LINK_W, LINK_SEED, LINK_ATTEMPTS, LINK_HELD = (
 )
 LINK_COEF, LINK_INTERCEPT, LINK_CYCLE = "/link/coef", "/link/intercept", "/link/cycle_sample"
 LINK_R2, LINK_PICTURE, LINK_TABLES = "/link/r2", "/link/examples/picture", "/link/statistics"
+SANITY_ACCURACY, SANITY_FRAME = "/sanity/accuracy", "/drawn/frame"
+DRAWN = "/drawn"
+PICTURE, TRAINED = "picture", "trained"  # of a map below /sanity
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 FEATURES = "/features"

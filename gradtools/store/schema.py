@@ -465,7 +465,32 @@ DATASETS = (
     ),
     _replicates(paths.faithfulness("<map>", "<fill>")),
     _columns(paths.faithfulness("<map>", "<fill>"), "a table of statistics"),
-    Dataset(f"{paths.SANITY}/mode", (VARIANT,), TEXT, "cascade, independent or full"),
+    Dataset(f"{paths.SANITY}/mode", (VARIANT,), TEXT, "cascade, independent, full or labels"),
+    Dataset(
+        paths.SANITY_ACCURACY,
+        (VARIANT,),
+        REAL,
+        "share of its training images that a network trained here answers right",
+        nan=True,
+    ),
+    Dataset(
+        paths.SANITY_FRAME,
+        ("drawn", "y", "x", "colour"),
+        "u",
+        "the drawn images as the network saw them, 0 to 255",
+    ),
+    Dataset(
+        paths.sanity("<map>", paths.PICTURE),
+        (VARIANT, "drawn", "y", "x"),
+        "u",
+        "read maps of the drawn images, 0 to 255",
+    ),
+    Dataset(
+        paths.sanity("<map>", paths.TRAINED),
+        ("drawn", "y", "x"),
+        "u",
+        "the same of the trained network",
+    ),
     Dataset(f"{paths.SANITY}/step", (VARIANT,), INTEGER, "from the output down, from 0", lowest=0),
     Dataset(f"{paths.SANITY}/group", (VARIANT,), TEXT, "the last module that is random"),
     Dataset(f"{paths.SANITY}/seed", (VARIANT,), INTEGER, "of the random parameters", lowest=0),
@@ -475,6 +500,7 @@ DATASETS = (
             ("spearman", "Spearman's correlation with the trained network's map"),
             ("absolute", "Spearman's correlation of the absolute values"),
             ("ssim", "SSIM with the trained network's map"),
+            ("hog", "correlation of histograms of oriented gradients"),
         )
     ),
     _replicates(paths.sanity("<map>", "<measure>_table")),
@@ -806,6 +832,7 @@ GROUPS = (
         paths.faithfulness("<map>", "<fill>"), "a table: what the score does under one kind of map"
     ),
     Group(paths.SANITY, "networks with random parameters, one a row"),
+    Group(paths.DRAWN, "images that maps were drawn of, as the network saw them"),
     Group(f"{paths.SANITY}/<map>", "how alike their maps and the trained network's are"),
     Group(paths.sanity("<map>", "<measure>_table"), "a table: means over images and seeds"),
     Group(

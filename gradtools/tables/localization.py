@@ -15,6 +15,9 @@ MEASURES = {
     "precision": "pixel AP",
     "mask_iou": "mask IoU",
 }
+WHY_NOT = {
+    "mask_iou": "no masks: gradtools saliency --annotations MASKS adds them",
+}
 SUBSETS = {"": "all objects", "@25": "smallest 25 %", "@10": "smallest 10 %"}
 CONTROLS = ("centred Gaussian", "map of another image")
 ALIKE = {
@@ -35,6 +38,10 @@ ON_CLASSES = (
     "Spearman's correlation over pixels of a map with the map of another class of the same image (its class of the second "
     "and of the middle rank, or its other labels), with the plain sum of activations, which knows no class, and with the "
     "map of another image: a map that stays as it is whatever the class finds objects without saying of which class.",
+)
+ON_SIGN = (
+    "P < Q: share of the object's pixels where channels of negative weight outweigh those of positive weight (equation 4 of "
+    "the GAM paper), so that Grad-CAM is 0 there.",
 )
 NO_ACTIVATION = (
     "gradtools saliency --method activation adds it: the sum of activations, which knows no class"
@@ -85,8 +92,25 @@ def tables(measured: Iterable[tuple[str, dict[str, Result]]]) -> Iterator[Table]
             {f"{measure}{suffix}": head for measure, head in MEASURES.items()},
             CONTROLS,
         )
+    yield from _outweighed(models)
     if models:
         yield discrimination("class-discrimination", models, ALIKE, WHY_NOT_ALIKE)
+
+
+def _outweighed(models: Sequence[tuple[str, dict[str, Result]]]) -> Iterator[Table]:
+    """Yield where Grad-CAM is 0 on its object, beside its IoU."""
+    rows = []
+    for model, kinds in models:
+        for name, result in kinds.items():
+            if result.has("negative"):
+                row: dict = {"model": model, "map": name.removeprefix("map:")}
+                for statistic, head in (("iou", "IoU"), ("negative", "P < Q")):
+                    value, low, high, count = result.get(statistic)
+                    row[head] = Cell(value, low, high, n=count)
+                rows.append(row)
+    if rows:
+        title = "where negative weights outweigh positive ones on the object"
+        yield Table("outweighed", title, ["model", "map", "IoU", "P < Q"], rows, ON_SIGN)
 
 
 def _id(name: str, suffix: str) -> str:
@@ -134,7 +158,7 @@ def _row(model: str, kind: str, result: Result, suffix: str) -> dict:
     for measure, head in MEASURES.items():
         statistic = f"{measure}{suffix}"
         if not result.has(statistic):
-            row[head] = Cell(note="no masks: gradtools saliency --annotations MASKS adds them")
+            row[head] = Cell(note=WHY_NOT[measure])
             continue
         value, low, high, count = result.get(statistic)
         row[head] = Cell(value, low, high, n=count)

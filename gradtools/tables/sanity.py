@@ -10,13 +10,22 @@ MEASURES = {
     "spearman": "Spearman's correlation with the trained network's map",
     "absolute": "Spearman's correlation of absolute values with the trained network's",
     "ssim": "SSIM with the trained network's map",
+    "hog": "correlation of histograms of oriented gradients with the trained network's map",
 }
-NULL = "trained map of another image"
+NULL_ROW = "trained map of another image"
+BESIDE = {
+    "null": NULL_ROW,
+    "second class": "trained, second class",
+    "middle class": "trained, middle class",
+    "activation sum": "trained, sum of activations",
+}
+NO_SUM = "the map is of the input, where there are no activations, or the network has fewer classes"
 NOTES = (
     "A map that hangs on what the network has learned falls to its null as parameters are made random, from the output "
     "down; one that stays above it shows something that needs no learning.",
-    f"{NULL}: the null, what maps of one method have in common whatever they show.",
-    "Means over images and random networks; [low, high]: 95 % of resampled images; ±: over random networks.",
+    f"{NULL_ROW}: the null, what maps of one method have in common whatever they show.",
+    "second and middle class: the trained network's map of another class of the image.",
+    "Means over images and networks; [low, high]: 95 % of resampled images; ±: over networks.",
 )
 
 
@@ -42,9 +51,9 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             rows += _rows(model, chosen)
         if rows:
             facts = models[0][1][0].facts
-            title = (
-                f"{words}: {facts['images_in_all']} images, {facts['seeds']} random networks a row"
-            )
+            title = f"{words}: {facts['images_in_all']} images, {facts['seeds']} networks a row"
+            if facts.get("init", "torch") != "torch":
+                title += f", drawn as {facts['init']}"
             yield Table(
                 f"sanity-{measure}", title, columns, rows, NOTES if measure == "spearman" else ()
             )
@@ -57,15 +66,23 @@ def _head(result: Result) -> str:
 
 def _rows(model: str, results: list[Result]) -> list[dict]:
     """Return the rows of one model: every mode and step, then the null."""
-    rows = []
-    for place, statistic in enumerate(results[0].columns["statistic"] if results else ()):
+    rows: list[dict] = []
+    if not results:
+        return rows
+    longest = max(results, key=lambda one: len(one.columns["statistic"]))
+    for place, statistic in enumerate(longest.columns["statistic"]):
         mode, _, step = statistic.partition(":")
-        group = results[0].columns["group"][place]
-        row: dict = {"model": model, "random": _words(mode, step, str(group))}
+        group = longest.columns["group"][place]
+        row: dict = {"model": model, "random": words_of(mode, step, str(group))}
         for result in results:
             value, low, high, count = result.get(statistic)
-            spread = float(result.columns["spread"][place])
-            row[_head(result)] = Cell(value, low, high, spread=spread, n=count)
+            here = list(result.columns["statistic"])
+            spread = (
+                float(result.columns["spread"][here.index(statistic)])
+                if statistic in here
+                else None
+            )
+            row[_head(result)] = Cell(value, low, high, spread=spread, n=count, why=NO_SUM)
         rows.append(row)
     return rows
 
@@ -76,14 +93,14 @@ def step_in_words(statistic: str, results: dict[str, Result]) -> str:
         if result.has(statistic):
             place = list(result.columns["statistic"]).index(statistic)
             mode, _, step = statistic.partition(":")
-            return _words(mode, step, str(result.columns["group"][place]))
+            return words_of(mode, step, str(result.columns["group"][place]))
     return statistic
 
 
-def _words(mode: str, step: str, group: str) -> str:
-    """Say what is random."""
-    if not step:
-        return NULL
+def words_of(mode: str, step: str | int, group: str) -> str:
+    """Say what is random, or what stands beside."""
+    if step == "":
+        return BESIDE[mode]
     if mode == "full":
         return "everything"
-    return group if mode == "independent" or step == "0" else f"+ {group}"
+    return group if mode in ("independent", "labels") or int(step) == 0 else f"+ {group}"

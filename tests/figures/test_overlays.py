@@ -197,7 +197,7 @@ def test_files_and_their_names(maps, tmp_path):
     with store.read(maps) as source:
         planned = names(overlays.open_album(source))
     stems = ["000000-ant-a", "000001-" + "b" * 80, "000002-bee-c-udcff-d", "000003-bee-e"]
-    kinds = ("overlay", "signed", "figure2", "layers")
+    kinds = ("overlay", "signed", "figure2", "figure8", "layers")
     own = {row: [f"{kind}-{stems[row]}.png" for kind in kinds] for row in range(4)}
     assert planned == [
         "grid-001.png",
@@ -209,6 +209,37 @@ def test_files_and_their_names(maps, tmp_path):
         *own[3],
     ]  # kinds and classes in turn
     assert all(name.isascii() and len(name) < 120 for name in planned)
+
+
+def test_figure_8_has_each_method_at_one_tap_beside_two(maps, shown):
+    with store.read(maps) as source:
+        album = overlays.open_album(source)
+        dict(overlays.pictures(album))["figure8-000000-ant-a.png"]()
+        heads, rows = shown[-1][1:3]
+        assert heads == ["image", "n = 1", "n = 2"] and len(rows) == 2  # gam and gradcam
+        for method, (_, pictures) in zip(("gam", "gradcam"), rows):
+            raw = [source.rows(f"/maps/{method}@{tap}/map") for tap in ("low", "high")]
+            parts = [part.read(0, 1).reshape(1, *part.tail) for part in raw]
+            frame = album.frame(0)
+            for picture, taps in zip(pictures[1:], (parts[1:], parts)):
+                assert np.array_equal(
+                    picture, blending.over(frame, read_maps(taps, frame.shape[:2])[0][0])
+                )
+
+
+def test_figure_2_has_p_and_q_where_their_channels_were_mapped(tmp_path, shown):
+    methods = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
+    path = planted(tmp_path, methods=(*methods, "gradcam-positive", "gradcam-negative"))
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        dict(overlays.pictures(album))["figure2-000000-ant-a.png"]()
+        (_, pictures), frame = shown[-1][2][0], album.frame(0)
+        assert [head.partition(",")[0] for head in shown[-1][1][-2:]] == ["P", "Q"]
+        for picture, name, sign in zip(pictures[-2:], ("positive", "negative"), ("for", "against")):
+            part = source.rows(f"/maps/gradcam-{name}@high/map")
+            raw = part.read(0, 1).reshape(1, *part.tail)
+            read = read_maps([raw], frame.shape[:2], sign)[0][0]
+            assert np.array_equal(picture, blending.over(frame, read))
 
 
 @pytest.mark.parametrize(
@@ -248,7 +279,7 @@ def test_a_limit_is_said_and_nothing_foreign_is_touched(maps, tmp_path):
         album = overlays.open_album(source)
         written = overlays.draw(album, str(folder), 2, said.append)
         assert sorted(os.listdir(folder)) == ["class-0000-ant-001.png", "grid-001.png"]
-        assert said == [f"{folder}: 2 pictures of 19: --overlay-limit 19 draws all"]
+        assert said == [f"{folder}: 2 pictures of 23: --overlay-limit 23 draws all"]
         first = [open(path, "rb").read() for path in written]
         overlays.draw(album, str(folder), 2, said.append)
         assert [open(path, "rb").read() for path in written] == first  # again: the same bytes

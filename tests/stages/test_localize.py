@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
+from planted_overlays import planted as planted_overlays
 from scipy.stats import spearmanr
 from shell import call
 
 from gradtools import store
 from gradtools.errors import UsageError
+from gradtools.figures import objects
 from gradtools.math.regions import boxes as rectangles
 from gradtools.math.regions import localization
 from gradtools.selection import regions
@@ -222,3 +225,56 @@ def _made_over(path, source_path, maps, target):
         sink.attributes("/maps", order=json.dumps(names), target=target, score="logit")
         sink.history([source], {"command": "made over", "started": "2026-01-01", "seconds": 0})
     return str(path)
+
+
+def test_where_negative_weights_outweigh_equals_a_loop(tmp_path):
+    path = planted(tmp_path / "a.h5")
+    signed = np.random.default_rng(5).standard_normal((COUNT, SIDE * SIDE)).astype("f4")
+    other = _made_over(tmp_path / "b.h5", path, {"gradcam@b": signed}, target="argmax")
+    with store.read(other) as source:
+        found = regions.of_maps(source, np.arange(COUNT)).regions
+        shares = measuring.outweighed(source, Feature("", "gradcam", ("b",)), found)
+        assert measuring.outweighed(source, Feature("", "copy", ("b",)), found) is None
+    for region, share in zip(found, shares):
+        negative = signed[region.row].reshape(SIDE, SIDE) < 0
+        assert share == pytest.approx(negative[region.pixels].mean())
+    results = run(other)
+    tables = {one.id: one for one in localization_tables.tables([("net", results)])}
+    (row,) = tables["outweighed"].rows
+    assert row["map"] == "gradcam@b" and row["P < Q"].value == pytest.approx(shares.mean())
+
+
+def test_boxes_are_drawn_white_and_the_predicted_ones_orange(tmp_path):
+    frame = np.zeros((SIDE, SIDE, 3))
+    area = np.zeros((1, SIDE, SIDE), bool)
+    area[0, 4:8, 2:12] = True
+    large = objects._with_lines(frame, [(area, objects.TRUE)])
+    times = large.shape[0] // SIDE
+    assert min(large.shape[:2]) >= objects.LEAST
+    assert (large[4 * times, 2 * times : 12 * times] == 1).all()  # the upper edge
+    assert (large[6 * times, 6 * times] == 0).all() and (large[: 4 * times] == 0).all()
+
+
+def test_pictures_of_boxes(tmp_path, capsys):
+    corners = {"x0": 1, "y0": 1, "x1": 5, "y1": 6}
+    path = planted_overlays(tmp_path)
+    with store.read(path) as source, store.create(str(tmp_path / "b.h5"), "maps") as sink:
+        sink.carry(source, np.ones(4, bool), True)
+        columns = {name: np.full(4, value, "f4") for name, value in corners.items()}
+        columns |= {"sample": np.arange(4, dtype="i4"), "class": np.zeros(4, "i4")}
+        sink.table("/boxes", columns, "boxes", row="box")
+        for name, side in (("height", 14), ("width", 16)):
+            sink.put(f"/samples/{name}", np.full(4, side, "i4"), ["/sample"], name)
+        sink.attributes("/", root=str(tmp_path / "photos"))
+        sink.history([source], {"command": "boxes", "started": "2026-01-01", "seconds": 0})
+    made = str(tmp_path / "b.h5")
+    asked = ["--feature", "map:gam", "--resamples", "0", "--tsv", "--figure"]
+    picture = str(tmp_path / "boxes.png")
+    ended = call(capsys, "localize", made, *asked, picture, "--rows", "2")
+    assert ended.status == 0, ended.err
+    with Image.open(picture) as drawn:
+        assert drawn.size[0] > 600
+    ended = call(capsys, "localize", made, *asked, picture, "--picture", "masks", "--force")
+    assert ended.status == 1 and "no objects with a mask" in ended.err
+    ended = call(capsys, "localize", made, *asked, str(tmp_path / "boxes.txt"))
+    assert ended.status == 2 and ".png, .svg or .pdf" in ended.err

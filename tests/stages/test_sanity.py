@@ -7,8 +7,10 @@ from networks import TOY_SOURCE
 from PIL import Image
 from scipy.stats import spearmanr
 
-from gradtools import images, store
-from gradtools.network import models, randomise
+from gradtools import figures, images, store
+from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.maps import alikeness
+from gradtools.network import models, randomise, relabelled
 from gradtools.stages import sanity
 
 RULES = (
@@ -75,7 +77,7 @@ def test_running_statistics_are_reset():
     network = Normed()
     for part in network.modules():
         with torch.no_grad():
-            randomise._reset(part)
+            randomise.reset(part)
     assert not network.bn.running_mean.any()
     assert not torch.equal(network.scale, torch.arange(6.0))
 
@@ -83,13 +85,13 @@ def test_running_statistics_are_reset():
 def test_comparisons_equal_a_loop():
     rng = np.random.default_rng(0)
     trained, other = rng.standard_normal((2, 5, 8, 8)).astype("f4")
-    found = sanity.compare(trained, other)
+    found = alikeness.compare(trained, other)
     for row in range(5):
         first, second = (np.maximum(maps[row], 0).ravel() for maps in (trained, other))
         assert found["spearman"][row] == pytest.approx(spearmanr(first, second)[0])
         both = spearmanr(abs(trained[row]).ravel(), abs(other[row]).ravel())[0]
         assert found["absolute"][row] == pytest.approx(both)
-    same = sanity.compare(trained, trained)
+    same = alikeness.compare(trained, trained)
     assert same["spearman"] == pytest.approx(np.ones(5)) and same["ssim"] == pytest.approx(
         np.ones(5)
     )
@@ -109,4 +111,97 @@ def test_a_map_of_activations_before_the_random_part_does_not_change(model, list
     with store.read(str(tmp_path / "s.h5")) as made:
         values = made.values("/sanity/activation@stem/spearman")
         assert values.shape == (6, 4) and values[:4] == pytest.approx(np.ones((4, 4)), abs=1e-6)
-        assert made.values("/sanity/group") == ["classifier"] * 2 + ["body"] * 2 + ["stem"] * 2
+        assert made.texts("/sanity/group") == ["classifier"] * 2 + ["body"] * 2 + ["stem"] * 2
+
+
+def test_comparisons_by_edges_equal_scikit_image():
+    feature = pytest.importorskip("skimage.feature")
+    rng = np.random.default_rng(1)
+    first, second = rng.random((2, 3, 32, 32))
+    found = alikeness.compare(first, second, ("hog",))["hog"]
+    for row in range(3):
+        edges = [
+            feature.hog(
+                (maps - maps.min()) / (maps.max() - maps.min()),
+                orientations=9,
+                pixels_per_cell=(8, 8),
+                cells_per_block=(1, 1),
+            )
+            for maps in (first[row], second[row])
+        ]
+        assert found[row] == pytest.approx(np.corrcoef(*edges)[0, 1])
+
+
+def test_other_ways_to_draw_parameters_and_their_digest(model):
+    variant = randomise.Variant("full", 0, ("classifier",), 3)
+    torch_drawn, he_drawn = (randomise.randomised(model, variant, how) for how in ("torch", "he"))
+    assert not torch.equal(torch_drawn.module.classifier.weight, he_drawn.module.classifier.weight)
+    assert not he_drawn.module.classifier.bias.any()
+    assert torch_drawn.weights_sha256 != he_drawn.weights_sha256
+
+
+@pytest.fixture(scope="module")
+def two_classes(tmp_path_factory):
+    """Images that are bright above or below, in two folders; a network learns them in a moment."""
+    folder = tmp_path_factory.mktemp("halves")
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        pixels = rng.integers(0, 60, (8, 8, 3), dtype="u1")
+        below = number % 2
+        pixels[4 * below : 4 * below + 4] += 150
+        path = folder / ("ant", "bee")[below] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return images.list_images([str(folder)])
+
+
+def test_networks_learn_true_and_permuted_labels_by_heart(model, two_classes, tmp_path):
+    asked = sanity.Options(
+        method=("gam", "gradient"),
+        tap=("body",),
+        randomise=("labels",),
+        seeds=1,
+        resamples=5,
+        measure=("spearman",),
+    )
+    path = str(tmp_path / "labels.h5")
+    results = sanity.measure(two_classes, model, path, asked, threads=1, say=lambda line: None)
+    with store.read(path) as made:
+        assert made.texts("/sanity/group") == [relabelled.TRUE, relabelled.PERMUTED]
+        assert (made.values("/sanity/accuracy") >= relabelled.REACHED).all()
+        assert made.values("/sanity/gam@body/picture").shape[:2] == (2, 3)
+        assert made.values("/drawn/frame").shape == (3, 8, 8, 3)
+    (gam,) = [result for result in results if result.feature == "map:gam@body"]
+    assert gam.facts["accuracy"] >= relabelled.REACHED
+    assert gam.columns["statistic"] == ["labels:0", "labels:1", "activation sum", "null"]
+    figures.sanity_strip(path, str(tmp_path / "strip.png"))
+    figures.sanity_curve(results, str(tmp_path / "curve.png"))
+    for name in ("strip", "curve"):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert picture.size[0] > 500
+
+
+def test_training_is_seeded_and_permuted_labels_are_others(model, two_classes):
+    pixels = sanity.plan.read(two_classes, model)
+    labels = np.asarray(two_classes.labels)
+    first, again = (relabelled.train(model, pixels, labels, 5)[0] for _ in range(2))
+    assert first.weights_sha256 == again.weights_sha256 != model.weights_sha256
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.module.state_dict().values(), again.module.state_dict().values())
+    )
+    permuted = randomise.Variant("labels", 1, (relabelled.PERMUTED,), 0)
+    other, accuracy = relabelled.of_variant(model, permuted, pixels, labels)
+    assert accuracy >= relabelled.REACHED and other.weights_sha256 != first.weights_sha256
+
+
+def test_what_labels_cannot_be_trained_on(model, listed, two_classes):
+    with pytest.raises(UsageError, match="folders of two classes"):
+        sanity.make_plan(listed, model, sanity.Options(randomise=("labels",)), lambda line: None)
+    with pytest.raises(UsageError, match="without the other kinds"):
+        sanity.make_plan(
+            two_classes, model, sanity.Options(randomise=("labels", "full")), lambda line: None
+        )
+    pixels, labels = np.zeros((4, 3, 8, 8), "u1"), np.array([0, 1, 2, 3])
+    with pytest.raises(GradtoolsError, match="has 2 classes"):
+        relabelled.train(model, pixels, labels, 0)

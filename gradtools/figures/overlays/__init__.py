@@ -151,6 +151,8 @@ def _kinds(album):
     dot = album.store.attributes(paths.MAPS).get("target") == "dot"
     if dot and pages.last_tap(album, ("gradcam++", "gam")):
         kinds["figure3"] = pages.overflowing
+    if any(len(album.methods.get(name, ())) > 1 for name in pages.ABLATED):
+        kinds["figure8"] = pages.ablated
     if len(pages.shared_taps(album, pages.LAYERS)) > 1:
         kinds["layers"] = pages.layered
     return kinds

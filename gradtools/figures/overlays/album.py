@@ -143,6 +143,11 @@ def at_tap(album, row, name, sign="for"):
     return _read(album, row, [name], sign)
 
 
+def last_taps(album, row, method, count):
+    """The same of a method's last so many taps."""
+    return _read(album, row, album.methods[method][-count:], "for")
+
+
 def raw(album, row, name):
     """The stored map, (1, h, w)."""
     rows = album.store.rows(paths.maps(name))

@@ -30,6 +30,8 @@ SHORT = {
     "gradient": "gradient,\nto its 99 %",
     "guided-backprop": "guided BP,\nto its 99 %",
 }
+ABLATED = ("gam", "gradcam", "gradcam++")
+POSITIVE, NEGATIVE = "gradcam-positive", "gradcam-negative"
 LAYERS = ("activation", "positive-gradients", "gam")
 COMPARED = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
 OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
@@ -80,14 +82,43 @@ def explained(tap, album, group):
 
 
 def compared(album, group):
-    """Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap."""
+    """Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap.
+
+    Where the store has Grad-CAM of the channels of positive and of negative weight, equation 4's P and Q
+    follow: of gradients that are flat these show what outweighs what.
+    """
     tap = last_tap(album, COMPARED)
-    return _rows_of(
-        album,
-        group,
-        [_head(method) for method in COMPARED],
-        [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in COMPARED],
-        f"at {tap}",
+    heads = [_head(method) for method in COMPARED]
+    makers = [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in COMPARED]
+    if all(f"{name}@{tap}" in album.methods.get(name, ()) for name in (POSITIVE, NEGATIVE)):
+        heads += ["P, positive\nchannels", "Q, negative\nchannels"]
+        makers.append(lambda row: albums.at_tap(album, row, f"{POSITIVE}@{tap}"))
+        makers.append(lambda row: albums.at_tap(album, row, f"{NEGATIVE}@{tap}", "against"))
+    return _rows_of(album, group, heads, makers, f"at {tap}")
+
+
+def ablated(album, group):
+    """Figure 8: each method at its last tap beside the same over the last two taps and more."""
+    methods = [name for name in ABLATED if len(album.methods.get(name, ())) > 1]
+    most = max(len(album.methods[name]) for name in methods)
+    rows, words = [], {"notes": {}, "marks": {}}
+    for row in group:
+        for method in methods:
+            found = [
+                albums.last_taps(album, row, method, count)
+                for count in range(1, 1 + len(album.methods[method]))
+            ]
+            name = _named(album, group, row, method)
+            pictures = _line(album, row, found, words, len(rows))
+            rows.append((name, pictures + [None] * (1 + most - len(pictures))))
+    heads = ["image", *(f"n = {count}" for count in range(1, 1 + most))]
+    return draw(
+        _title(album, group, f"{album.fuse} of the last n taps"),
+        heads,
+        rows,
+        [_bar(album)],
+        side=1.3,
+        **words,
     )
 
 

@@ -136,3 +136,16 @@ def of_subsets(
         chosen = both <= limit if suffix else np.ones(len(share), bool)
         every |= {f"{name}{suffix}": np.where(chosen, row, np.nan) for name, row in rows.items()}
     return every
+
+
+def without_gaps(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return means along an axis without NaN; NaN where there is nothing else.
+
+    References
+    ----------
+    mathematics#sanity
+    """
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0).sum(axis=axis)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

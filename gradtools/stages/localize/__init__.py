@@ -6,6 +6,7 @@ Beside every map stand the centre of the frame and the map of another image.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -114,7 +115,11 @@ def localize(source: Store, output: str | None, options: Options, **how) -> list
         for name, (feature, fuse) in kinds.items():
             of_kind = source, feature, fuse, found.regions
             alike = measuring.discrimination(*of_kind, options.seed)
-            measured[name] = dataclasses.replace(measuring.measure(*of_kind), alike=alike)
+            measured[name] = dataclasses.replace(
+                measuring.measure(*of_kind),
+                alike=alike,
+                negative=measuring.outweighed(source, feature, found.regions),
+            )
             advance(1)
         feature, fuse = next(iter(kinds.values()))
         measured |= measuring.controls(source, feature, fuse, found.regions, options.seed)
@@ -131,6 +136,20 @@ def localize(source: Store, output: str | None, options: Options, **how) -> list
     return results
 
 
+class Drawn(NamedTuple):
+    """What can be drawn: the kinds of maps, and the regions they were held against."""
+
+    kinds: dict[str, tuple[stored.Feature, str]]
+    found: list[regions.Region]
+
+
+def drawn(source: Store, options: Options) -> Drawn:
+    """Return what `localize` measures with these options."""
+    kinds = stored.kinds(source, options.feature, options.layers, options.fuse)
+    rows = samples.select_maps(source, options.where)
+    return Drawn(kinds, regions.of_maps(source, rows, options.boxes).regions)
+
+
 def _left_out(found: regions.Found) -> list[str]:
     """Say which maps have no region, and why."""
     return [f"{count} maps left out: {reason}" for reason, count in found.left_out.items()]
@@ -143,6 +162,8 @@ def _result(
     rows, thresholds = localization.frozen(one.box_iou, one.mask_iou, splits)
     rows |= {name: getattr(one, name) for name in ("energy", "pointing", "precision")}
     share, both = found.shares
+    if one.negative is not None:
+        rows["negative"] = one.negative
     rows = means.of_subsets(rows, share, both) | one.alike
     images, partners = found.images, found.partners
     columns, replicates = means.table(rows, images, options.resamples, options.seed, partners)

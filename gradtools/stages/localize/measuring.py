@@ -8,13 +8,15 @@ import numpy as np
 from gradtools.math.channels.channel_values import spearman
 from gradtools.math.maps import map_controls
 from gradtools.math.maps.reading import read_maps
-from gradtools.math.regions import faithfulness, localization
+from gradtools.math.maps.resize import resize
+from gradtools.math.regions import faithfulness, localization, means
 from gradtools.selection import maps as stored
 from gradtools.selection import regions
 from gradtools.store import Store, paths
 
 CENTRE, OTHER = "centred Gaussian", "map of another image"
 ACTIVATION = "activation"
+SIGNED = ("gradcam", "hirescam")
 BLOCK = 64  # maps whose companions are held at once
 
 
@@ -33,6 +35,8 @@ class Measures:
         Spearman's correlation with maps of the same image: `second` and `middle` (of classes of these
         ranks), `labels` (of its other labels), `activation` (the sum of activations); and with that
         of `other_image`. NaN where there is none.
+    negative : (M,) float64 array or None
+        Of signed maps of one tap the share of the object's pixels where what speaks against outweighs.
     """
 
     energy: np.ndarray
@@ -42,6 +46,7 @@ class Measures:
     mask_iou: np.ndarray
     degenerate: int
     alike: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    negative: np.ndarray | None = None
 
 
 def measure(
@@ -66,6 +71,25 @@ def controls(
     ]
     measured[OTHER] = measure(source, feature, fuse, others)
     return measured
+
+
+def outweighed(
+    source: Store, feature: stored.Feature, chosen: list[regions.Region]
+) -> np.ndarray | None:
+    """Return the share of each object's pixels where P < Q, the GAM paper's equation 4; None of other maps than Grad-CAM's.
+
+    References
+    ----------
+    mathematics#grad-cam
+    """
+    if feature.method not in SIGNED or len(feature.taps) > 1:
+        return None
+    part = source.needed_rows(paths.maps(f"{feature.method}@{feature.taps[0]}"))
+    shares = []
+    for region in chosen:
+        raw = part.read(region.row, region.row + 1).reshape(1, *part.tail)
+        shares.append((resize(raw.astype(float), region.size)[0] < 0)[region.pixels].mean())
+    return np.array(shares)
 
 
 def _read(
@@ -143,7 +167,7 @@ def _alike(
     alike = {}
     for name, rows in companions.items():
         columns = [_aligned(first, flat, column, place) for column in rows.T]
-        alike[name] = _row_means(np.stack(columns, axis=1))
+        alike[name] = means.without_gaps(np.stack(columns), axis=0)
     if all(f"{ACTIVATION}@{tap}" in source.maps for tap in feature.taps):
         sums = _flat(source, dataclasses.replace(feature, method=ACTIVATION), fuse, shown)
         alike[ACTIVATION] = spearman(first, sums)
@@ -188,11 +212,3 @@ def _aligned(
     if len(known):
         values[known] = spearman(first[known], flat[[place[row] for row in rows[known]]])
     return values
-
-
-def _row_means(values: np.ndarray) -> np.ndarray:
-    """Return the mean of each row without NaN, (M,); NaN of a row without a value."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=1)
-    total = np.where(known, values, 0).sum(axis=1)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
