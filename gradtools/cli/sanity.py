@@ -186,8 +186,8 @@ def _digits(images: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if images != ("digits",) or os.path.exists("digits"):
         yield images
         return
-    from gradtools.bundled import digits
+    from gradtools.stages import sanity
 
     with tempfile.TemporaryDirectory() as folder:
-        digits.write_digits(folder)
+        sanity.write_digits(folder)
         yield (folder,)

@@ -11,6 +11,7 @@ import functools
 import numpy as np
 
 from gradtools import store
+from gradtools.bundled.digits import write_digits
 from gradtools.images import ImageList
 from gradtools.math.maps import alikeness
 from gradtools.math.regions import faithfulness, means
@@ -22,7 +23,7 @@ from gradtools.stages.sanity import plan as planning
 from gradtools.stages.sanity.plan import Options, Plan, make_plan
 from gradtools.store import paths
 
-__all__ = ["Options", "Plan", "make_plan", "measure", "summarise"]
+__all__ = ["Options", "Plan", "make_plan", "measure", "summarise", "write_digits"]
 
 NULL = "null"
 
