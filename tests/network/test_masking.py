@@ -21,7 +21,7 @@ def job(batch_size=4, **options):
     options = types.SimpleNamespace(batch_size=batch_size, **options)
     network = Toy().double().eval()
     model = types.SimpleNamespace(
-        preprocess=RULES, spec="toy", head=types.SimpleNamespace(name="classifier")
+        preprocess=RULES, rules=RULES, spec="toy", head=types.SimpleNamespace(name="classifier")
     )
     return types.SimpleNamespace(options=options, network=network, model=model, taps=[], target=1)
 
