@@ -68,19 +68,21 @@ def _draw(axes: np.ndarray, pictures: np.ndarray) -> None:
         panel.set_yticks([])
         for side in panel.spines.values():
             side.set_visible(False)
-    _arrows(axes[-1], field.flow)
+    _arrows(axes[-1], field)
 
 
-def _arrows(axes: Axes, vectors: np.ndarray) -> None:
-    """Draw the longest vectors (2, H, W), coloured by their angle, the more saturated the longer."""
-    rows, columns = vectors
-    length = np.hypot(rows, columns)
+def _arrows(axes: Axes, field: flow.Field) -> None:
+    """Draw the longest vectors at textured pixels, coloured by their angle, the more saturated the longer."""
+    rows, columns = field.flow
+    length = np.where(field.textured, np.hypot(rows, columns), 0)
     step = max(1, round(max(length.shape) / ARROWS))
     y, x = np.mgrid[
         BORDER : length.shape[0] - BORDER : step, BORDER : length.shape[1] - BORDER : step
     ]
     y, x = y.ravel(), x.ravel()
-    long = length[y, x] >= max(np.percentile(length, SHOWN), 1e-3)
+    long = length[y, x] >= max(
+        np.percentile(length[field.textured], SHOWN) if field.textured.any() else np.inf, 1e-3
+    )
     y, x = y[long], x[long]
     if not len(y):
         return

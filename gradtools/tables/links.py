@@ -70,7 +70,8 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
     models = [(model, results) for model, results in models if results]
     if not models:
         return
-    count = models[0][1]["linear"].get("r2").n
+    counts = sorted({results["linear"].get("r2").n for _, results in models})
+    count = " and ".join(map(str, counts))
     yield _table(
         "link-latents",
         f"latents from what the head reads: {count} held-out pairs",

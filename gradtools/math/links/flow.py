@@ -21,16 +21,19 @@ class Field:
         From (x, y, 1) of the first to the second.
     flow : (2, H, W) float64 array
         (row, column) that the affine map leaves: second(x + flow) = moved first(x).
+    textured : (H, W) bool array
+        Pixels of the second picture whose flow can be read.
     inliers : int
         Matches of features that the affine map meets; 0 where it was fitted to the flow.
     """
 
     affine: np.ndarray
     flow: np.ndarray
+    textured: np.ndarray
     inliers: int
 
     def summary(self) -> np.ndarray:
-        """Return the figures in the order of FIELDS: mean length, divergence and curl of the flow, then the affine map's."""
+        """Return the figures in the order of FIELDS: mean length, divergence and curl of the flow at textured pixels, then the affine map's."""
         rows, columns = self.flow
         divergence = np.gradient(rows, axis=0) + np.gradient(columns, axis=1)
         curl = np.gradient(rows, axis=1) - np.gradient(columns, axis=0)
@@ -40,10 +43,10 @@ class Field:
         shift = linear @ middle + self.affine[:2, 2] - middle
         zoom = np.sqrt(abs(np.linalg.det(linear)))
         rotation = np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1]))
-        length = np.hypot(rows, columns).mean()
-        return np.array(
-            [length, divergence.mean(), curl.mean(), zoom, rotation, *shift, self.inliers]
-        )
+        of_flow = [np.hypot(rows, columns), divergence, curl]
+        here = self.textured
+        means = [float(one[here].mean()) if here.any() else 0.0 for one in of_flow]
+        return np.array([*means, zoom, rotation, *shift, self.inliers])
 
 
 def field(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Field:
@@ -68,7 +71,7 @@ def field(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Field:
         model, _ = _fit(source, target, seed)
     affine = np.eye(3) if model is None else np.asarray(model.params)
     flow = optical_flow_ilk(moved(first, affine), second, radius=RADIUS)
-    return Field(affine, np.asarray(flow, float), inliers)
+    return Field(affine, np.asarray(flow, float), _textured(second), inliers)
 
 
 def moved(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -113,12 +116,17 @@ def _fit(source, target, seed):
 
 def _from_flow(first, second):
     """Places and where the dense flow takes them, at textured pixels."""
-    from scipy.ndimage import uniform_filter
     from skimage.registration import optical_flow_ilk
 
     rows, columns = optical_flow_ilk(first, second, radius=RADIUS)
-    mean = uniform_filter(first, 5)
-    deviation = np.sqrt(np.maximum(uniform_filter(first**2, 5) - mean**2, 0))
-    y, x = np.nonzero(deviation > TEXTURED)
+    y, x = np.nonzero(_textured(first))
     source = np.stack([x, y], axis=1).astype(float)
     return source, source + np.stack([columns[y, x], rows[y, x]], axis=1)
+
+
+def _textured(picture):
+    """Pixels (H, W) of a grey picture whose surroundings of 5 x 5 pixels vary."""
+    from scipy.ndimage import uniform_filter
+
+    mean = uniform_filter(picture, 5)
+    return np.sqrt(np.maximum(uniform_filter(picture**2, 5) - mean**2, 0)) > TEXTURED
