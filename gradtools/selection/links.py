@@ -97,4 +97,4 @@ def examples(link: Link, count: int, seed: int) -> np.ndarray:
     for label in np.unique(link.label[rows]):
         own = np.flatnonzero(link.label[rows] == label)
         rank[own] = np.arange(len(own))
-    return np.sort(rows[np.argsort(rank, kind="stable")[:count]])
+    return rows[np.lexsort((link.label[rows], rank))[:count]]
