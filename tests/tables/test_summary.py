@@ -12,9 +12,10 @@ from shell import call
 
 from gradtools import store
 from gradtools.selection import answers, confusion
+from gradtools.selection.results import Result
 from gradtools.selection.subjects import in_natural_order
 from gradtools.stages import cluster, dendrogram, similarity
-from gradtools.tables.summary import blocks
+from gradtools.tables.summary import blocks, maps
 
 DATA = plant(60)
 
@@ -212,3 +213,16 @@ def test_the_nearest_of_one_class_are_named(capsys, tmp_path):
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     best = float(np.sort(unit @ unit[5])[-2])
     assert re.search(rf"Nearest to class 5: [^,]+ {best:.3f}", text), text
+
+
+def test_maps_of_random_networks_stand_beside_another_images():
+    columns = {
+        "statistic": ["cascade:0", "full:0", "other image"],
+        "value": np.array([0.8, 0.1, 0.5]),
+        "images": np.array([9, 9, 9]),
+    }
+    result = Result("", "map:gam@last", "spearman", "sanity", columns)
+    (sentence,) = maps._falls(
+        [("net", {"map:gam@last": result})], ["map:gam@last"], columns["statistic"]
+    )
+    assert "gam@last falls to 0.100" in sentence and "another image's map has 0.500" in sentence

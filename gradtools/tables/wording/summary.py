@@ -42,7 +42,7 @@ FAITHFUL = "{best} keeps most of the score: ADP {value}; a constant mask of the 
 UNFAITHFUL = (
     "{best} has the smallest ADP, {value}, yet a constant mask of the same mean has {other}{clear}."
 )
-FALLS = "{map} falls to {value} when everything is random; another image's map has {null}{clear}."
+FALLS = "{map} falls to {value} when everything is random; another image's map has {null}."
 
 NO_TABLE = "No similarities yet: gradtools similarity and gradtools cluster compute them."
 CLASSES = "{count:,} classes, rows of {columns:,} numbers: gradtools neighbors, dendrogram, similarity and compare take them."
