@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from shell import call
+from shell import call, run
 
 from gradtools import store
 from gradtools.network import taps
@@ -494,3 +494,23 @@ def test_another_range_or_form_is_another_job(capsys, here, monkeypatch):
         call(capsys, "extract", "photos", "--model", "small_nets.py:three", "-o", "part.h5").status
         == 0
     )
+
+
+def test_what_a_model_file_prints_is_no_part_of_the_store(here):
+    (here / "printing.py").write_text("print('hello')\n" + NETWORKS)
+    ended = run("extract", "photos", "--model", "printing.py:three", cwd=here, stdout=here / "p.h5")
+    assert ended.returncode == 0
+    assert (here / "p.h5").read_bytes().startswith(b"\x89HDF")
+    with store.read("p.h5") as source:
+        assert source.n_samples == 6
+
+
+def test_inputs_and_files_that_exist_are_kept(capsys, here):
+    """A tree or a picture that would take an input's place, or a file's, is refused, and the bytes stay."""
+    extract(capsys, "three", output="f.h5")
+    (here / "own.png").write_bytes(b"mine")
+    before = (here / "f.h5").read_bytes()
+    for more in (["--newick", "f.h5"], ["--figure", "own.png"]):
+        ended = call(capsys, "dendrogram", "f.h5", "--resamples", "0", *more, "-o", "g.h5")
+        assert ended.status != 0 and more[1] in ended.err and not (here / "g.h5").exists()
+    assert (here / "f.h5").read_bytes() == before and (here / "own.png").read_bytes() == b"mine"
