@@ -11,6 +11,7 @@ it is read like one of an earlier version.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -27,6 +28,33 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 END_OF_FILE = slice(40, 48)  # in a superblock of version 0
 TAIL = 32 + 8 + len(MAGIC)
 READ_BYTES = 1 << 20
+GROWTH = 4 << 20  # bytes by which a file in memory grows
+
+
+@contextlib.contextmanager
+def create_in_memory(path: str) -> Iterator[h5py.File]:
+    """Make a new HDF5 file in memory; it is written and sealed when the block ends well.
+
+    HDF5 does not recover from a full disk: the process can end in a segmentation fault when objects are closed. So it writes
+    to memory where there is not much to write, and only the whole file goes to the disk.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or another process writes the file.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with h5py.File(path, "w", driver="core", backing_store=False, block_size=GROWTH) as file:
+            yield file
+            file.flush()
+            ranges, image = value_ranges(file), file.id.get_file_image()
+        os.ftruncate(handle, 0)
+        blocks.write(handle, iter([np.frombuffer(image, "u1")]))
+        _append(handle, ranges)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -42,6 +42,7 @@ RESULTS = tuple(
 )
 
 
+MOST_IN_MEMORY = 256 << 20
 LONGEST_NAME = 249  # bytes, so that a dot before and .part behind them fit
 
 
@@ -189,7 +190,13 @@ def whole_file(path: str, option: str = "-o") -> Iterator[str]:
 
 @contextlib.contextmanager
 def create(
-    output: str, kind: str, *, force: bool = False, source: str = "", root: str = ""
+    output: str,
+    kind: str,
+    *,
+    force: bool = False,
+    source: str = "",
+    root: str = "",
+    room: int | None = None,
 ) -> Iterator["Sink"]:
     """Write a store in one go; yields a `Sink`. A signal waits until the file has its name or is gone.
 
@@ -199,8 +206,13 @@ def create(
         Path, or '-' for standard output.
     kind : str
         What the store holds: features, similarity, clusters.
+    room : int, optional
+        Bytes of what will be carried on, results apart. Where they are few the file is made in memory, so that a full disk is
+        an error like another (see `seal.create_in_memory`).
     """
     check_output(output, force)
+    small = room is not None and room <= MOST_IN_MEMORY
+    make = seal.create_in_memory if small else seal.create_sealed
     with contextlib.ExitStack() as stack:
         check = stack.enter_context(interrupt.deferred())
         path = stack.enter_context(pipes.spooled_output()) if output == "-" else part_of(output)
@@ -208,7 +220,7 @@ def create(
             _refuse_unfinished(path)
         try:
             way = [pipes.ROOM] if output == "-" else []
-            with disk_errors(path, *way), seal.create_sealed(path) as file:
+            with disk_errors(path, *way), make(path) as file:
                 if output == "-":
                     pipes.forget(path)
                 stamp(file, kind, source, root)

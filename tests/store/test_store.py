@@ -568,3 +568,22 @@ def test_full_disk_keeps_what_was_committed(tmp_path, room):
     assert any("resuming" in line for line in said) == (room > 1000)
     write(str(tmp_path / "whole.h5"))
     assert read_digests(path) == read_digests(str(tmp_path / "whole.h5"))
+
+
+@pytest.mark.parametrize("way", ["{} -o out.h5", "{} > out.h5", "< {} > out.h5"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(feature_store, tmp_path, way):
+    """Limits of the size of files stand for the full disk, and for the folder of temporary files; HDF5 crashes on them."""
+    words = f"{sys.executable} -m gradtools similarity -q --feature logits --no-intervals"
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = os.environ | {"PYTHONPATH": PATHS[-1], "TMPDIR": str(temporary)}
+    for room in (2, 50):  # KiB
+        line = f"ulimit -f {room}; {words} {way.format(feature_store)}"
+        ended = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert ended.returncode == 1, ended.stderr
+        (said,) = ended.stderr.splitlines()
+        assert "no space left" in said and (str(temporary) in said or ">" not in way)
+        (tmp_path / "out.h5").unlink(missing_ok=True)  # of the shell
+        assert list(tmp_path.iterdir()) == [temporary] and not list(temporary.iterdir())

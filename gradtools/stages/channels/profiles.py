@@ -33,7 +33,7 @@ def write(job, source, found, options):
             f"by {options.by}: choose another --by or --where, or extract more images"
         )
     with store.create(
-        job.output, "features", force=job.force, root=source.attributes("/")["root"]
+        job.output, "features", force=job.force, root=source.attributes("/")["root"], room=0
     ) as sink:
         _samples(sink, source, found)
         for kind in KINDS:

@@ -218,7 +218,8 @@ def _write(job, compared, options, stores):
         for source in stores
     ]
     inputs = json.dumps(inputs + [{"reference": path} for path in options.reference])
-    with store.create(job.output, "compare", force=job.force) as sink:
+    room = job.room(stores[:1])
+    with store.create(job.output, "compare", force=job.force, room=room) as sink:
         written = [table(compared), moved(compared)]
         job.carry_on(sink, stores[0], keep, [result.path for result in written])
         for result in written:

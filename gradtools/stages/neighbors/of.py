@@ -136,7 +136,8 @@ def write_of(source, output, found, options, begun, *, carry=False, force=False)
     begun : tuple
         From `provenance.begin`.
     """
-    with store.create(output, "neighbors", force=force) as sink:
+    room = source.nbytes if carry else 0
+    with store.create(output, "neighbors", force=force, room=room) as sink:
         sink.carry(
             source,
             np.ones(source.n_samples, bool),

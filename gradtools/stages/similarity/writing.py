@@ -32,7 +32,8 @@ def write(job):
     if job.options.matrix:
         _write_matrices(job)
         return
-    with store.create(job.run.output, "similarity", force=job.run.force) as sink:
+    room = job.run.room([job.source])
+    with store.create(job.run.output, "similarity", force=job.run.force, room=room) as sink:
         _carry(sink, job)
         _fill(sink, job)
 
