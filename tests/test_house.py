@@ -27,10 +27,12 @@ BELOW = {  # what each wing may import beside itself
 DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
     "demo_links": {"link", "tune"},  # the part of it that links generators
+    "demo_truth": {"faithfulness", "localize", "saliency", "sanity"},  # maps held against controls
     "demo": {
         "classes",
         "cluster",
         "demo_links",
+        "demo_truth",
         "dendrogram",
         "evaluate",
         "extract",

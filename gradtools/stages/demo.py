@@ -14,6 +14,7 @@ from gradtools.stages import (
     classes,
     cluster,
     demo_links,
+    demo_truth,
     dendrogram,
     evaluate,
     extract,
@@ -61,7 +62,7 @@ def run(
     say: Say = print,
     progress: Progress | None = None,
 ) -> Made:
-    """Make everything below `folder`; in full, the links of generators too.
+    """Make everything below `folder`; in full, whether maps tell the truth and the links of generators too.
 
     Raises
     ------
@@ -82,7 +83,12 @@ def run(
         step.run()
         made += step.makes
     stores = [path for path in made if path.endswith(".h5")]
-    classes_alone = f"{MAPPED}-classes.h5", f"{MAPPED}-tree.h5", *demo_links.stores()
+    classes_alone = (
+        f"{MAPPED}-classes.h5",
+        f"{MAPPED}-tree.h5",
+        *demo_links.stores(),
+        *demo_truth.stores(),
+    )
     of_images = [path for path in stores if os.path.basename(path) not in classes_alone]
     subjects = evaluate.gather(of_images)
     pictures = [os.path.join(folder, f"{picture}.png") for picture in PICTURES]
@@ -123,13 +129,16 @@ def steps(folder: str, how: dict, full: bool = False) -> Iterator[Step]:
     how : dict
         `force`, `say` and `progress` of every stage.
     full : bool
-        Link generators to classifiers too.
+        Ask whether maps tell the truth, and link generators to classifiers too.
     """
     for network in NETWORKS:
         yield from _features(network, folder, how)
     yield from _maps(folder, how)
     yield from _classes(folder, how)
     if full:
+        features = os.path.join(folder, f"{MAPPED}.h5")
+        truth = demo_truth.steps(folder, how, features, _named(MAPPED), lambda: _model(MAPPED))
+        yield from (Step(*one) for one in truth)
         yield from (Step(*one) for one in demo_links.steps(folder, how))
 
 
