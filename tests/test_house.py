@@ -228,7 +228,11 @@ HINTED = {  # where every public function has hints; it grows until it is the wh
     "errors",
     "images",
     "interrupt",
+    "math",
+    "network",
     "selection",
+    "store",
+    "tables",
 }
 MOST_LOOSE = 20  # hints that say Any or object
 

@@ -6,9 +6,11 @@ Commands are imported when they are called, and the list of them imports none.
 
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -49,22 +51,24 @@ COMMANDS = {
 class Commands(click.Group):
     """The group of all commands, each imported only when it is called."""
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx, name):
+    def get_command(self, ctx: click.Context | None, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
         return importlib.import_module(f"gradtools.cli.{name}").command
 
-    def resolve_command(self, ctx, args):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS:
             raise click.UsageError(
                 f"no command {args[0]!r} (gradtools --help lists them); {suggest(args[0], COMMANDS)}"
             )
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx, formatter):
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -79,7 +83,7 @@ class Commands(click.Group):
     epilog='Completion: eval "$(_GRADTOOLS_COMPLETE=bash_source gradtools)" (or zsh_source, fish_source).',
 )
 @click.version_option(__version__, prog_name="gradtools")
-def gradtools():
+def gradtools() -> None:
     """What a trained image classifier has learned about its classes.
 
     Commands read and write HDF5 stores and chain in pipes: gradtools extract photos/ --model resnet50 | gradtools
@@ -87,7 +91,7 @@ def gradtools():
     """
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command this program was called by; returns its exit status.
 
     0 done, 1 failed, 2 usage, 3 too many inputs skipped, 130 and 143 interrupted, 141 the reader of a text has gone.
@@ -102,7 +106,8 @@ def main(argv=None):
     try:
         for stream in (sys.stdout, sys.stderr):  # names that are not UTF-8 are shown escaped
             with contextlib.suppress(AttributeError):
-                stream.reconfigure(errors="backslashreplace")
+                if isinstance(stream, io.TextIOWrapper):
+                    stream.reconfigure(errors="backslashreplace")
         signal.signal(signal.SIGTERM, interrupt.raised)
         status = gradtools.main(argv, prog_name="gradtools", standalone_mode=False)
         sys.stdout.flush()

@@ -124,15 +124,15 @@ def command(
     """
     measured.check(ablation.ablate, network.model)
     if ablation.ablate:
-        target = passes.output_file(output)
+        ablated = passes.output_file(output)
         measured.check_figure(figure, ablation.steps)
         from gradtools import store
 
-        store.check_output(target, force)
+        store.check_output(ablated, force)
         name, results = measured.measure(
             console,
             options.input_store(path),
-            target,
+            ablated,
             network=network,
             ablation=ablation,
             score=score,
@@ -150,7 +150,7 @@ def command(
             from gradtools import figures
 
             figures.deletion_curves({name: results}, figure)
-        stream = options.table_stream(target, form)
+        stream = options.table_stream(ablated, form)
         if stream is not None:
             from gradtools.tables import ablation as tables
 

@@ -23,6 +23,7 @@ def command(console: Console, name: str | None) -> None:
         _list(pages)
     elif name in COMMANDS:
         shown = gradtools.get_command(None, name)
+        assert shown is not None  # one of COMMANDS
         with click.Context(
             shown, info_name=f"gradtools {name}", **shown.context_settings
         ) as context:

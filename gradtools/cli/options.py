@@ -2,7 +2,8 @@
 
 import functools
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 import click
 from click.core import ParameterSource
@@ -22,7 +23,9 @@ WRITTEN = {
 }  # parameters that name files a command writes
 
 
-def command(name, examples, **settings):
+def command(
+    name: str, examples: Sequence[str], **settings: str | bool | dict
+) -> Callable[[Callable], click.Command]:
     """A click command whose help ends with examples that run, with -q and -v; passes `console` on."""
     epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
 
@@ -78,7 +81,7 @@ def _texts(value):
             } - {""}
 
 
-def combine(*decorators):
+def combine(*decorators: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
     """Several decorators as one, in the order in which the help shows them."""
 
     def decorate(function):
@@ -208,7 +211,7 @@ def given(*names: str) -> list[str]:
     ]
 
 
-def layers(text):
+def layers(text: str) -> Callable[[Callable], Callable]:
     """--layers with a command's own help: one number of taps, or several."""
     return click.option("--layers", metavar="N[,N...]", callback=_counts, help=text)
 
@@ -225,7 +228,7 @@ def _counts(_context, _parameter, text):
     return tuple(dict.fromkeys(int(number) for number in numbers))
 
 
-def input_store(argument):
+def input_store(argument: str | None) -> str:
     """The store to read: the argument, or '-' where stdin is no terminal."""
     if argument:
         return argument
@@ -234,7 +237,7 @@ def input_store(argument):
     return "-"
 
 
-def output_store(argument, form=None):
+def output_store(argument: str | None, form: str | None = None) -> str | None:
     """Where the store goes: the option, or '-' where stdout is no terminal; None where only a table can be shown."""
     if form and not argument:
         return None
@@ -256,18 +259,18 @@ def output_store(argument, form=None):
     return "-"
 
 
-def carried(choice, source, target):
+def carried(choice: bool | None, source: str, target: str | None) -> bool:
     """Whether the input is copied whole into the output: by default where one of them is a pipe."""
     return choice if choice is not None else "-" in (source, target)
 
 
-def split_feature(path):
+def split_feature(path: str) -> tuple[str, tuple[str, ...]]:
     """A store and the features its argument names: `a.h5::gradient@layer3`."""
     store, separator, name = path.partition("::")
     return store, (name,) if separator else ()
 
 
-def table_stream(target, form):
+def table_stream(target: str | None, form: str | None) -> TextIO | None:
     """Where a table goes: stdout where a form is asked for or no store is written, else stderr where that is a terminal."""
     if target is None or form:
         return sys.stdout

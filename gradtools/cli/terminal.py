@@ -5,9 +5,16 @@ import logging
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TextIO
 
 from gradtools import interrupt
 from gradtools.errors import printable
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+    from gradtools.tables.model import Table
 
 MINUTE = 60  # seconds
 
@@ -15,19 +22,21 @@ MINUTE = 60  # seconds
 class Console:
     """stderr of one command, quiet or not; verbose, it has what the library logs as well."""
 
-    def __init__(self, quiet=False, verbose=0):
+    def __init__(self, quiet: bool = False, verbose: int = 0):
         self.quiet = quiet
         if verbose:
             logging.basicConfig(format="%(message)s", stream=sys.stderr)
             logging.getLogger("gradtools").setLevel(logging.INFO)
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         """One line for the user, unless quiet."""
         if not self.quiet:
             print(printable(" ".join(str(line).split())), file=sys.stderr)
 
     @contextlib.contextmanager
-    def progress(self, total, done=0, what="images"):
+    def progress(
+        self, total: int, done: int = 0, what: str = "images"
+    ) -> Iterator[Callable[[int], None]]:
         """A bar on a terminal, with rate and time left; yields `advance(n)`, which stops the job after a signal."""
         with interrupt.deferred() as check, self._bar(total, done, what) as move:
 
@@ -52,7 +61,7 @@ class Console:
             progress.TextColumn(what),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
-            Rate(progress),
+            Rate(),
             progress.TimeRemainingColumn(),
         )
         with progress.Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
@@ -63,11 +72,18 @@ class Console:
 class Minutes:
     """Progress where stderr is no terminal, as in logs: one line a minute, none of a job that ends within one."""
 
-    def __init__(self, total, done, what, say, now=time.monotonic):
+    def __init__(
+        self,
+        total: int,
+        done: int,
+        what: str,
+        say: Callable[[str], None],
+        now: Callable[[], float] = time.monotonic,
+    ):
         self.total, self.done, self.what, self.say, self.now = total, done, what, say, now
         self.began, self.first, self.said = now(), done, now()
 
-    def advance(self, n):
+    def advance(self, n: int) -> None:
         """Count n more entries, and say where the job is if a minute has passed."""
         self.done += n
         now = self.now()
@@ -86,13 +102,18 @@ class Minutes:
         self.say(line)
 
 
-def width(stream=None):
+def width(stream: TextIO | None = None) -> int | None:
     """Columns of the terminal that text goes to (int); None where it is none."""
     stream = sys.stdout if stream is None else stream
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
-def print_tables(tables, form=None, stream=None, least=None):
+def print_tables(
+    tables: "Iterable[Table]",
+    form: str | None = None,
+    stream: TextIO | None = None,
+    least: int | None = None,
+) -> None:
     """Print tables; where they go to a terminal, in parts that fit its width.
 
     Parameters
@@ -111,10 +132,12 @@ def print_tables(tables, form=None, stream=None, least=None):
     write_tables(tables, form or "text", stream, width(stream) or least)
 
 
-def Rate(progress):
+def Rate() -> "ProgressColumn":
     """A column that shows items a second."""
 
-    class PerSecond(progress.ProgressColumn):
+    from rich.progress import ProgressColumn
+
+    class PerSecond(ProgressColumn):
         def render(self, task):
             from rich.text import Text
 

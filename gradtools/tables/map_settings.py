@@ -1,11 +1,13 @@
 """What the similarities of maps depend on, in words for people."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
 from gradtools.math.maps.map_metrics import ONE_WAY
 
 
-def settings_in_words(results):
+def settings_in_words(results: Iterable[tuple[str, str, Mapping]]) -> list[str]:
     """What the values depend on besides the maps, one line each.
 
     Parameters

@@ -152,10 +152,11 @@ class Table:
         return len([head for head in self.row_heads() if head not in self.hidden])
 
 
-def plain(value):
+def plain(value: Value) -> Value:
     """Return a number as Python's own and NaN as None; texts as they are."""
-    if hasattr(value, "item"):
-        value = value.item()
+    item = getattr(value, "item", None)
+    if item is not None:
+        value = item()
     return None if isinstance(value, float) and value != value else value
 
 

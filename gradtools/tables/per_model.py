@@ -50,7 +50,8 @@ def unnamed(results: Iterable[Result]) -> list[Named]:
 
 def row_heads(model: str | None, feature: str, column: str = "feature") -> Row:
     """Return the cells that name a row."""
-    return ({} if model is None else {"model": model}) | {column: feature_head(feature)}
+    heads: Row = {} if model is None else {"model": model}
+    return heads | {column: feature_head(feature)}
 
 
 def ordered(names: Iterable[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """A tree in characters: one line a leaf, the root on the left, columns in proportion to height."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gradtools.math import trees
@@ -11,7 +13,9 @@ BOXES = " │││─┘┐┤─└┌├─┴┬┼"  # by the sum of the di
 PLAIN = " |||-''+-`.+-+++"
 
 
-def draw(merges, names, marks, encoding="utf-8"):
+def draw(
+    merges: np.ndarray, names: Sequence[str], marks: Sequence[str], encoding: str | None = "utf-8"
+) -> list[str]:
     """
     Lines of a tree.
 
@@ -49,7 +53,7 @@ def draw(merges, names, marks, encoding="utf-8"):
     return lines
 
 
-def decimals(highest):
+def decimals(highest: float) -> int:
     """Decimal places with which the largest height has four digits, and the smaller ones as many places."""
     return int(np.clip(3 - np.floor(np.log10(highest)), 0, 8)) if highest > 0 else 0
 
@@ -99,6 +103,6 @@ def _can(encoding, characters):
     return True
 
 
-def shortened(name):
+def shortened(name: str) -> str:
     """A name of at most NAME characters; the end of a path tells more than its beginning."""
     return name if len(name) <= NAME else "..." + name[3 - NAME :]

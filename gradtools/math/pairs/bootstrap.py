@@ -194,7 +194,9 @@ def bootstrap_matrix_statistics(
     return matrix_table(matrix, classes, predictions, counts)[0]
 
 
-def matrix_table(matrix, classes, predictions, counts):
+def matrix_table(
+    matrix: np.ndarray, classes: np.ndarray, predictions: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Values and weights of pairs, (B, S) each, of a symmetric matrix under counts (B, N); see `bootstrap_matrix_statistics`.
 

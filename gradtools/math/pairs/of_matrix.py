@@ -6,7 +6,13 @@ from gradtools.math.pairs import pair_auc_bootstrap, pair_means
 from gradtools.math.pairs.bootstrap import matrix_table
 
 
-def matrix_statistics(matrix, classes, predictions, counts, distances=False):
+def matrix_statistics(
+    matrix: np.ndarray,
+    classes: np.ndarray,
+    predictions: np.ndarray,
+    counts: np.ndarray,
+    distances: bool = False,
+) -> tuple[dict[str, tuple[float, int]], np.ndarray]:
     """
     Means over kinds of pairs and pair AUC of a symmetric matrix, with their replicates.
 

@@ -81,7 +81,9 @@ def _exact_replicates(rows, classes, predictions, counts, metric):
     return _replicates_of_scores(scores, kind, counts)
 
 
-def matrix_auc(matrix, classes, predictions, counts):
+def matrix_auc(
+    matrix: np.ndarray, classes: np.ndarray, predictions: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """
     The AUC where only the similarities of all pairs are known, exact in every resample.
 

@@ -39,7 +39,7 @@ def norms(
     logits: torch.Tensor,
     classes: torch.Tensor,
     tapped: Mapping[str, torch.Tensor],
-    read,
+    read: Mapping[str, torch.Tensor],
 ) -> dict[str, np.ndarray]:
     """Euclidean norm of d cross-entropy / d kernel_k for every channel k.
 

@@ -97,7 +97,7 @@ def _annotations_sha(listed):
     return sha(parts)
 
 
-def preprocess_text(model):
+def preprocess_text(model: Model) -> str:
     """The preprocessing as JSON; a callable of the model's own by its name."""
     own = model.preprocess
     return (

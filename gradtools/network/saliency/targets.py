@@ -44,7 +44,7 @@ def per_image(job: Job, classes: np.ndarray | None) -> int:
     return job.known_target.count if classes is None else classes.shape[1]
 
 
-def ranks(n_classes):
+def ranks(n_classes: int) -> tuple[int, int, int]:
     """Return the places, from 0, of the first, the second and the middle of so many classes by their logits."""
     return 0, 1, max(2, n_classes // 2 - 1)
 

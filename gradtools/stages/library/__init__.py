@@ -188,7 +188,9 @@ def from_arrays(
     """Make a store of arrays, as `gradtools import` does of files; see `similarity`."""
     from gradtools.stages.transfer import importing
 
-    named = dict(rows) if isinstance(rows, Mapping) else {"features": np.asarray(rows)}
+    named: dict[str, np.ndarray | list[str]] = (
+        dict(rows) if isinstance(rows, Mapping) else {"features": np.asarray(rows)}
+    )
     for name, column in (("label", labels), ("predicted", predicted)):
         if column is not None:
             values = np.asarray(column)

@@ -214,12 +214,12 @@ CONSTRUCTIONS = {
 }
 
 
-def computed_by(layout, more=""):
+def computed_by(layout: str, more: str = "") -> str:
     """Return the reason of a cell that nobody computed: the command that fills it."""
     return f"{FILLED_BY[layout]}{more} computes it"
 
 
-def feature_head(feature):
+def feature_head(feature: str) -> str:
     """Return what a feature is called in a table: `weight`, the class row, is not the model's weights."""
     return "class row" if feature == "weight" else feature
 
