@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 
 def write_pixels(pixels: np.ndarray, labels: Sequence[str] | None, folder: str) -> str:
@@ -24,6 +23,8 @@ def write_pixels(pixels: np.ndarray, labels: Sequence[str] | None, folder: str) 
     str
         The manifest; without labels the folder.
     """
+    from PIL import Image
+
     names = [f"{place:06}.png" for place in range(len(pixels))]
     for name, one in zip(names, pixels):
         Image.fromarray(np.ascontiguousarray(one)).save(os.path.join(folder, name))
