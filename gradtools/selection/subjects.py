@@ -314,7 +314,7 @@ def in_natural_order(subjects: list[Subject]) -> list[Subject]:
 
 
 def _tell_apart(subjects):
-    """Give subjects of equal names what differs between them; a target that leaks is always said."""
+    """Give subjects of equal names as much as tells them apart; a target that leaks is always said."""
     base = {id(subject): subject.name for subject in subjects}
     for subject in subjects:
         twins = [
@@ -324,11 +324,11 @@ def _tell_apart(subjects):
         ]
         words = ("samples", "weights", "labels", "", "target", "score", "temperature", "preprocess")
         for place, word in enumerate(words):
-            if word and any(other.key[place] != subject.key[place] for other in twins):
-                value = subject.key[place]
-                subject.name += (
-                    f" {word} {value[:6] if place < 3 or word == 'preprocess' else value}"
-                )
+            value = subject.key[place]
+            if word and any(other.key[place] != value for other in twins):
+                short = value[:6] if place < 3 or word == "preprocess" else value
+                subject.name += f" {word} {short}"
+                twins = [other for other in twins if other.key[place] == value]
         if subject.model.get("target") == "label":
             subject.name += " target=label (leaks)"
 
