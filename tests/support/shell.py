@@ -60,7 +60,7 @@ def run(*arguments, cwd=None, env=None, stdin=os.devnull, stdout=None):
     with (
         pytest.MonkeyPatch.context() as patch,
         open(stdin, "rb") as given,
-        open(stdout, "w+b") if stdout else tempfile.TemporaryFile() as out,
+        open(stdout, "wb") if stdout else tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
     ):
         if cwd is not None:
@@ -78,8 +78,11 @@ def run(*arguments, cwd=None, env=None, stdin=os.devnull, stdout=None):
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             stream.flush()
-            stream.seek(0)
-            printed.append("" if name == "stdout" and stdout else stream.read())
+            if name == "stdout" and stdout:
+                printed.append("")
+            else:
+                stream.seek(0)
+                printed.append(stream.read())
             stream.detach()
         sys.stdin.detach()
     return subprocess.CompletedProcess(arguments, status, *printed)
