@@ -20,6 +20,7 @@ MASKS = {"half": "a constant .5", "centre": "a centred Gaussian"}
 FRAMES = {"centre": "centred Gaussian", "other": "map of another image"}
 LAYERS = (1, 2)
 SMALLER = -1.0  # sign of a measure that is better where it is smaller
+NONE_SMALL = "none of the objects, or of the pairs both objects of, are among the smallest"
 OTHERS = "published, of other images"
 
 Published = Mapping[tuple[str, ...], str]  # six values a subset: GAM 1, 2, GC++ 1, 2, GC 1, 2
@@ -206,7 +207,14 @@ def _cell(
         how = f" of maps that saliency --method {method} --layers {count} makes" if method else ""
         return Cell(why=f"{FILLED_BY[layout]}{how} computes it")
     value, low, high, n = result.get(statistic)
-    return Cell(scale * value, scale * low, scale * high, n=n, digits=2, why=computed_by(layout))
+    return Cell(
+        scale * value,
+        scale * low,
+        scale * high,
+        n=n,
+        digits=2,
+        why=NONE_SMALL if result.has(statistic) else computed_by(layout),
+    )
 
 
 def _improvement(pair: Sequence[Result | None], statistic: str, sign: float) -> Cell:
