@@ -85,7 +85,6 @@ def test_a_network_of_timm(timm):
         "resnet50.tv_in1k",
         "dm_nfnet_f0",
         "crossvit_9_240",
-        "vit_nano_patch16_rope_reg1",
     ],
 )
 def test_the_preprocessing_is_timms_own(name, timm):
