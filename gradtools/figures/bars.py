@@ -1,11 +1,13 @@
 """The bar table: pair AUC of each feature and agreement of its clusters with the classes, grouped by model."""
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
+from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model as model
 from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
@@ -23,7 +25,7 @@ REFERENCES = {
 
 
 @page.styled
-def draw_given_prediction(subjects):
+def draw_given_prediction(subjects: list[Subject]) -> Figure:
     """Pair AUC with 95 % intervals, over all pairs and given the same prediction, where the class row is at chance.
 
     Parameters
@@ -46,7 +48,7 @@ def draw_given_prediction(subjects):
 
 
 @page.styled
-def draw(subjects):
+def draw(subjects: list[Subject]) -> Figure:
     """Pair AUC with 95 % intervals, one panel a metric; beside it ARI over the repeats, one panel a method.
 
     Parameters

@@ -1,9 +1,11 @@
 """The specification curve: a headline under every choice, sorted, and below it which choice each point is."""
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
+from gradtools.selection.subjects import Subject
 from gradtools.tables import choices
 from gradtools.tables.wording import FILLED_BY
 from gradtools.tables.wording import choices as words
@@ -13,7 +15,7 @@ COLOURS = {words.CLEAR: "#1f6fb4", words.OPPOSITE: "#bd1f01", words.UNCLEAR: pag
 
 
 @page.styled
-def draw(subjects):
+def draw(subjects: list[Subject]) -> Figure:
     """Draw the differences with their intervals, sorted, a column a headline; dots below name the choices.
 
     Parameters

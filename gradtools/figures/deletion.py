@@ -1,6 +1,7 @@
 """Deletion and insertion curves of channels: a row a tap, a line a ranking with its interval, the area under it in the legend."""
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
@@ -15,7 +16,7 @@ STYLES = {"random": {"color": "black", "linestyle": "--"}}
 PANEL_HEIGHT = 2.2
 
 
-def deletion_curves(measured, path):
+def deletion_curves(measured, path: str) -> None:
     """Draw what `channels --ablate` found: deletion and insertion of channels along every ranking.
 
     Parameters
@@ -50,7 +51,7 @@ def drawn(measured):
 
 
 @page.styled
-def draw(measured):
+def draw(measured) -> Figure:
     """One row a model and tap, deletion beside insertion.
 
     Parameters

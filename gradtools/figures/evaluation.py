@@ -2,6 +2,7 @@
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
+from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model as model
 from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
@@ -9,7 +10,7 @@ from gradtools.tables.wording import FILLED_BY
 PICTURES = ("prediction", "bars", "heat", "pca", "taps", "deletion", "confusion", "choices")
 
 
-def evaluated(subjects, picture, path):
+def evaluated(subjects: list[Subject], picture: str, path: str) -> None:
     """Draw what the stores hold of several models.
 
     Parameters

@@ -1,6 +1,7 @@
 """Class x prediction: mean similarity of pairs of the same or another class and prediction, a 2 x 2 map a feature."""
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
@@ -15,7 +16,7 @@ BOUNDED = ("cosine", "correlation")
 DARK = 0.6  # share of the scale beyond which text is white
 
 
-def class_by_prediction(results, path):
+def class_by_prediction(results, path: str) -> None:
     """Draw what `similarity` found: mean similarity of same or other class x same or other prediction, a map a feature.
 
     Parameters
@@ -33,7 +34,7 @@ def class_by_prediction(results, path):
 
 
 @page.styled
-def draw(maps):
+def draw(maps) -> Figure:
     """Heat maps of every metric, one part each with a scale of its own, centred at 0.
 
     Parameters

@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment
 UNMATCHED = -2  # -1 is a sample without a label
 
 
-def matched(clusters, classes):
+def matched(clusters: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """The class each sample's cluster stands for, under the one-to-one matching that most samples agree with.
 
     Parameters

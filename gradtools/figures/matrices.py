@@ -1,6 +1,7 @@
 """Cosine and euclidean matrices of every pair side by side, in class order or that of the leaves of a tree."""
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gradtools.figures import page
@@ -12,7 +13,7 @@ MIDDLE = 0.995  # share of the pairs inside the colour scale, so that a few extr
 COLOURS = {"cosine": "RdBu_r", "euclidean": "viridis"}
 
 
-def every_pair(found, order, path):
+def every_pair(found: list, order: str, path: str) -> None:
     """Draw cosine and euclidean matrices side by side, a row a feature.
 
     Parameters
@@ -27,7 +28,7 @@ def every_pair(found, order, path):
 
 
 @page.styled
-def draw(found, order):
+def draw(found: list, order: str) -> Figure:
     """One row of two panels a feature.
 
     Parameters

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gradtools.errors import GradtoolsError
@@ -38,7 +39,9 @@ class Grid:
     planes: list
 
 
-def projections(name, classes, class_names, results, projections, path):
+def projections(
+    name: str, classes: np.ndarray, class_names: list[str], results, projections, path: str
+) -> None:
     """Draw what `cluster` found: columns are features; rows are the true class, then each method's typical repeat.
 
     Parameters
@@ -75,7 +78,7 @@ def typical_repeat(result):
 
 
 @page.styled
-def draw(grids):
+def draw(grids) -> Figure:
     """One grid a model, one below the other.
 
     Parameters

@@ -1,5 +1,7 @@
 """The nearest samples of one sample as bars, as in the blog post, with the floor as a line."""
 
+from matplotlib.figure import Figure
+
 from gradtools.figures import page
 from gradtools.tables.wording import ROWS, feature_head
 
@@ -7,7 +9,7 @@ ITSELF, BEYOND, WITHIN = "#717581", page.COLOURS[0], "#c9ced6"
 BAR_HEIGHT, NAME_LENGTH = 0.17, 40  # inches, characters
 
 
-def neighbours(found, names, path):
+def neighbours(found: list, names: list[str], path: str) -> None:
     """Draw the nearest samples of one as bars, and the floor under which they say nothing.
 
     Parameters
@@ -23,7 +25,7 @@ def neighbours(found, names, path):
 
 
 @page.styled
-def draw(found, names):
+def draw(found: list, names: list[str]) -> Figure:
     """One panel a feature: itself first, bars nearer than the floor in colour, the others pale.
 
     Parameters

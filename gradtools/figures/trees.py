@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 
 from gradtools.figures import page
 from gradtools.math import trees
@@ -21,7 +22,7 @@ COLOURS = tuple(
 )  # grey is what lies above the colours
 
 
-def tree(name, found, orientation, path):
+def tree(name: str, found: list, orientation: str | None, path: str) -> None:
     """Draw what `dendrogram` found.
 
     Parameters
@@ -38,7 +39,7 @@ def tree(name, found, orientation, path):
 
 
 @page.styled
-def draw(name, tree, orientation=None):
+def draw(name: str, tree, orientation: str | None = None) -> Figure:
     """One tree: clusters of its colours, the cut as a dashed line with their numbers, heights on an axis.
 
     Parameters

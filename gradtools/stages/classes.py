@@ -4,6 +4,7 @@ The rows are stored as they are; commands that compare them normalise (`math.cla
 """
 
 import collections
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from gradtools.stages import run
 from gradtools.store import paths
 
 
-def classes(model, output, *, force=False):
+def classes(model: models.Model, output: str, *, force: bool = False) -> None:
     """Write a store whose samples are the classes of a network.
 
     Parameters
@@ -63,7 +64,7 @@ def classes(model, output, *, force=False):
         job.note(sink, classes=count, weights_sha256=model.weights_sha256)
 
 
-def sample_ids(names, count):
+def sample_ids(names: Sequence[str] | None, count: int) -> list[str]:
     """Names of the classes as ids, each once: where several classes share a name, it is followed by the index (list of str)."""
     names = names or [str(index) for index in range(count)]
     times = collections.Counter(names)

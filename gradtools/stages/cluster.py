@@ -15,7 +15,7 @@ from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
 from gradtools.selection.results import Result
 from gradtools.stages import run
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 METHODS = ("kmeans", "gmm", "agglomerative")
 PICTURE_COMPONENTS = 2
@@ -41,7 +41,7 @@ class Options:
     resamples: int | None = None  # half samples; by default half_samples.number_of_halves
 
 
-def cluster(source, output, options, **how):
+def cluster(source: Store, output, options, **how):
     """Cluster the features of an open store and, where there is an output, write it.
 
     Parameters and errors as for `similarity.similarity`.

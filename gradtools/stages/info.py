@@ -3,10 +3,10 @@
 import collections
 import json
 
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 
-def describe(source):
+def describe(source: Store) -> dict:
     """Facts about an open store, in the order a reader asks (dict, JSON-able)."""
     facts = {
         "kind": source.kind,

@@ -5,14 +5,14 @@ import importlib.resources
 from gradtools.errors import UsageError, suggest
 
 
-def names():
+def names() -> list[str]:
     """Names of the recipes (list of str), in order."""
     return sorted(
         item.name.removesuffix(".mk") for item in _folder().iterdir() if item.name.endswith(".mk")
     )
 
 
-def text(name):
+def text(name: str) -> str:
     """The Makefile of a recipe (str).
 
     Raises
@@ -26,7 +26,7 @@ def text(name):
     return (_folder() / f"{name}.mk").read_text("utf-8")
 
 
-def summary(name):
+def summary(name: str) -> str:
     """What a recipe makes, one line (str)."""
     return text(name).splitlines()[0].removeprefix(f"# {name}: ")
 

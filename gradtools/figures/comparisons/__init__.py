@@ -14,7 +14,9 @@ SHOWN = {
 }
 
 
-def compared(found, picture, path, by="cka_debiased", positions=None):
+def compared(
+    found: list, picture: str, path: str, by: str = "cka_debiased", positions=None
+) -> None:
     """Draw what `compare` found.
 
     Parameters

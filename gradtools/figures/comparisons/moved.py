@@ -1,15 +1,17 @@
 """The samples whose relations to the others changed most, and those that changed least."""
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from gradtools.figures import page
+from gradtools.selection.comparisons import Comparison, Comparisons
 
 MOST, LEAST = 20, 5
 STEP = 0.2  # inches a bar
 
 
 @page.styled
-def draw(found, comparison):
+def draw(found: Comparisons, comparison: Comparison) -> Figure:
     """Bars of how far each sample moved, with 95 % intervals, its nearest in both spaces beside it; the median as a line.
 
     Parameters

@@ -39,7 +39,14 @@ class Options:
     seed: int = 0
 
 
-def compare(arguments, output, options, *, spaces_by=None, **how):
+def compare(
+    arguments: list[str],
+    output: str | None,
+    options: Options,
+    *,
+    spaces_by: str | None = None,
+    **how,
+) -> Comparisons:
     """Compare, and write where there is an output.
 
     Parameters
@@ -112,7 +119,7 @@ def _compared(stores, named, options, say, progress):
     return Comparisons(comparisons, ids, stores[0].unit, chosen, merges, names, facts)
 
 
-def clusters_of(labels):
+def clusters_of(labels: np.ndarray) -> int:
     """Number of clusters that trees are cut into: of the samples' classes, or the square root of the samples where they have none."""
     classes = len(np.unique(labels))
     return classes if classes > 1 else round(np.sqrt(len(labels)))

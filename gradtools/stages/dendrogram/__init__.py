@@ -12,13 +12,13 @@ from gradtools.selection import samples
 from gradtools.selection.trees import Tree
 from gradtools.stages import run
 from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
-from gradtools.store import paths
+from gradtools.store import Store, paths
 from gradtools.tables.wording import units
 
 ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
 
 
-def dendrogram(source, output, options, **how):
+def dendrogram(source: Store, output: str | None, options: Options, **how) -> Tree:
     """Make the tree of an open store's samples and, where there is an output, write it.
 
     Parameters
@@ -44,7 +44,7 @@ def dendrogram(source, output, options, **how):
     return tree
 
 
-def around(source, tree, text):
+def around(source: Store, tree, text: str):
     """The smallest cluster around a sample that a text names: its members ((n,) leaves in order) and its height."""
     row = samples.find(source, text)
     if not tree.keep[row]:
@@ -191,7 +191,7 @@ def _facts(made_of, merges, labels, order, options):
     }
 
 
-def height_in_words(metric, method, on):
+def height_in_words(metric: str, method: str, on: str) -> str:
     """What heights are distances of (str)."""
     if on != "rows":
         return {

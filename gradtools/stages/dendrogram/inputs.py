@@ -1,6 +1,7 @@
 """What a tree is made of: the rows of one feature, or the matrix that a store of similarities has."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import trees
 from gradtools.math.rows import vectors
 from gradtools.selection import features, maps, samples
-from gradtools.store import paths
+from gradtools.store import Store, paths
 from gradtools.tables.wording import ROWS
 
 MOST_BYTES = 2 << 30  # of the distances of all pairs
@@ -49,7 +50,7 @@ class Given:
     matrix: np.ndarray | None = None  # (n, n)
 
 
-def given(source, options, say=print):
+def given(source: Store, options, say: Callable[[str], None] = print):
     """The rows of a feature, or the matrix of a store: what its last command computed, unless something else is asked for."""
     keep = samples.select(source, options.where)
     pairs = int(keep.sum()) * (int(keep.sum()) - 1) // 2

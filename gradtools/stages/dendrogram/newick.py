@@ -6,9 +6,10 @@ import sys
 from gradtools import store
 from gradtools.errors import UsageError
 from gradtools.math import trees
+from gradtools.selection.trees import Tree
 
 
-def check(path):
+def check(path: str) -> None:
     """Refuse a file that could not be written, before the work for it is done.
 
     Raises
@@ -23,7 +24,7 @@ def check(path):
         )
 
 
-def write(tree, path):
+def write(tree: Tree, path: str) -> None:
     """Write a tree under its final name only when it is whole; replaced where it exists.
 
     Parameters

@@ -6,7 +6,7 @@ Every function calls the stage of its command, so its values are the command's.
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def extract(
     name: str | None = None,
     labels: Sequence[str] | None = None,
     force: bool = False,
-    say=lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
     **options,
 ) -> Opened:
     """Run a network once over images: logits, and at every tap activation, gradient, contribution and active share.
@@ -102,7 +102,7 @@ def saliency(
     where: Sequence[str] = (),
     images_dir: str | None = None,
     force: bool = False,
-    say=lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
     **options,
 ) -> Opened:
     """Map where an image supports a class, or its similarity to another image.
@@ -151,7 +151,7 @@ def similarity(
     labels: Sequence | None = None,
     predicted: Sequence | None = None,
     *,
-    say=lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
     **options,
 ) -> Table:
     """Measure how alike samples are within and between classes and predictions: means, pair AUC, label effect.

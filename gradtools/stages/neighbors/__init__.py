@@ -15,6 +15,7 @@ from gradtools.selection import features, samples
 from gradtools.stages import run
 from gradtools.stages.neighbors import reading, retrieval
 from gradtools.stages.neighbors.of import Near, of, write_of
+from gradtools.store import Store
 from gradtools.tables.wording import units
 
 BLOCK = 1024  # samples whose neighbours are found, and committed, at once
@@ -47,7 +48,7 @@ class Found:
     values: np.ndarray
 
 
-def chosen(source, options, one=False):
+def chosen(source: Store, options, one: bool = False):
     """Features whose rows are compared: what is asked for, else the defaults and the control; of `one` sample activation alone."""
     if one and not options.feature:
         found = features.resolve(source, control=source.unit == "class", with_maps=True)
@@ -58,7 +59,7 @@ def chosen(source, options, one=False):
     return [features.normalised(source, feature, options.rows, keep) for feature in found]
 
 
-def neighbors(source, output, options, **how):
+def neighbors(source: Store, output: str | None, options: Options, **how):
     """Find the nearest samples of every sample, and measure retrieval where there are labels.
 
     Parameters

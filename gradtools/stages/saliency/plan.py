@@ -1,12 +1,14 @@
 """What a job's maps are: which methods on which channels at which taps, for which targets or pairs; checked before the first image."""
 
+from collections.abc import Callable
+
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
 from gradtools.network.saliency.plan import Map, Plan
 
 
-def make(image_list, model, options, say=print, member=None):
+def make(image_list, model, options, say: Callable[[str], None] = print, member=None):
     """The plan of these options (`saliency.Options`).
 
     Raises

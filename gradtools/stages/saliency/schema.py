@@ -12,7 +12,7 @@ from gradtools.selection import words
 from gradtools.store import paths
 
 
-def entries(plan):
+def entries(plan) -> int:
     """Entries (int) of the job: its images, then its pairs."""
     return len(plan.job.images.ids) + (0 if plan.pairs is None else len(plan.pairs))
 
@@ -92,7 +92,7 @@ def command(plan):
     }
 
 
-def begin(part, plan):
+def begin(part, plan) -> None:
     """Write what does not grow: samples, classes and model, and which sample each map is of."""
     options = plan.job.options
     passes.schema.begin(part, plan.job)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools.math.maps import map_metrics
+from gradtools.math.maps.map_metrics import MapSettings
 from gradtools.selection import maps
 
 MAP_METRICS = ("CC", "SIM", "KLD", "AUC")
@@ -22,7 +23,7 @@ class MapOptions:
     between: bool = True
 
     @property
-    def settings(self):
+    def settings(self) -> MapSettings:
         """The metrics' own settings (MapSettings); signed maps span twice the range."""
         return map_metrics.MapSettings(
             self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0

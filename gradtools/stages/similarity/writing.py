@@ -27,7 +27,7 @@ class Writing:
     results: list
 
 
-def write(job):
+def write(job) -> None:
     """Write the results, and the matrices block by block where they were asked for."""
     if job.options.matrix:
         _write_matrices(job)

@@ -6,7 +6,7 @@ from gradtools import store
 from gradtools.network import taps
 from gradtools.network.ablation import subsets
 from gradtools.network.passes import schema
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 
 def columns(plan):
@@ -54,7 +54,7 @@ def command(plan):
     }
 
 
-def begin(part, plan, source, keep):
+def begin(part, plan, source: Store, keep) -> None:
     """Carry what the input holds, then write what does not grow."""
     if source is not None:
         part.carry(
