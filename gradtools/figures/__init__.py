@@ -19,7 +19,7 @@ FILES = {  # the file of each function that draws
     "deletion_curves": "deletion",
     "evaluated": "evaluation",
     "every_pair": "matrices",
-    "map_sheet": "map_sheet",
+    "map_sheet": "raw_maps",
     "localized": "objects",
     "neighbours": "rankings",
     "projections": "planes",

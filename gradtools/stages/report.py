@@ -46,17 +46,24 @@ def report(
     GradtoolsError
         As of `evaluate`.
     """
-    subjects = gather(list(stores))
+    groups = _by_unit(stores)
+    subjects = [subject for group in groups.values() for subject in group]
     heading = title or "gradtools: " + ", ".join(
         dict.fromkeys(subject.name for subject in subjects)
     )
-    drawn = list(_pictures(subjects, stores)) if pictures else []
+    drawn = []
+    if pictures:
+        drawn = [one for group in groups.values() for one in _of_subjects(group)] + [
+            *_of_maps(stores)
+        ]
     main = [one for one in drawn if one[0] == "prediction"]
     others = [one for one in drawn if one[0] != "prediction"]
+    used: set[str] = set()  # anchors
+    answers = "".join(_summary(group, used) for group in groups.values())
     sections = [
-        page.Section("answer", "The answer", _summary(subjects) + _shown(main)),
+        page.Section("answer", "The answer", answers + _shown(main)),
         page.Section("how-to-read", "How to read it", _paragraphs(HOW_TO_READ)),
-        *_of_layouts(subjects),
+        *_of_layouts(groups, used),
     ]
     if others:
         sections.append(page.Section("all-pictures", "Pictures", _shown(others)))
@@ -68,21 +75,32 @@ def report(
     say(f"{output}: {tables} tables, {len(drawn)} pictures, {len(text.encode()) / 1e6:.1f} MB")
 
 
-def _summary(subjects):
+def _summary(subjects, used):
     """The summary of `evaluate`, and what cannot be shown."""
     tables = evaluate.evaluate(subjects, "summary", width=evaluate.SUMMARY_WIDTH)
-    return html.write(tables) + _paragraphs(evaluate.missing(subjects, "summary"))
+    shown = (html.of_table(table, _anchor(table, used)) for table in tables)
+    return "\n".join(shown) + _paragraphs(evaluate.missing(subjects, "summary"))
 
 
 def _paragraphs(lines):
     return "".join(f"<p>{html.escaped(line)}</p>\n" for line in lines)
 
 
-def _of_layouts(subjects: list[Subject]) -> Iterator[page.Section]:
+def _by_unit(stores: Sequence[str]) -> dict[str, list[Subject]]:
+    """Return what the stores say, those of images apart from those of classes or channels, which are no rows of one table."""
+    paths_of: dict[str, list[str]] = {}
+    for path in stores:
+        with store.read(path) as source:
+            paths_of.setdefault(source.unit, []).append(path)
+    return {
+        unit: gather(paths_of[unit]) for unit in sorted(paths_of, key=lambda one: one != "image")
+    }
+
+
+def _of_layouts(groups: dict[str, list[Subject]], used: set[str]) -> Iterator[page.Section]:
     """Yield a section for every layout that the stores can fill."""
-    used: set[str] = set()
     for layout in LAYOUTS:
-        tables = _tables(subjects, layout)
+        tables = [table for group in groups.values() for table in _tables(group, layout)]
         if tables:
             body = "\n".join(html.of_table(table, _anchor(table, used)) for table in tables)
             yield page.Section(f"layout-{layout}", SECTIONS[layout], body)
@@ -109,8 +127,8 @@ def _shown(drawn):
     return "".join(page.picture(png, caption) for _, png, caption in drawn)
 
 
-def _pictures(subjects: list[Subject], stores: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
-    """Yield name, PNG and caption of every picture there is data for."""
+def _of_subjects(subjects: list[Subject]) -> Iterator[tuple[str, bytes, str]]:
+    """Yield name, PNG and caption of every picture of results there is data for."""
     with tempfile.TemporaryDirectory(prefix="gradtools-") as folder:
         path = os.path.join(folder, "picture.png")
         for name, caption in PICTURES.items():
@@ -124,6 +142,10 @@ def _pictures(subjects: list[Subject], stores: Sequence[str]) -> Iterator[tuple[
                 if len(tree.names) <= MOST_LEAVES:
                     figures.tree(subject.name, tree, None, path)
                     yield "tree", _taken(path), f"{subject.name}: tree of {feature}"
+
+
+def _of_maps(stores: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
+    """Yield the same of the maps in the stores."""
     for path in stores:
         with store.read(path) as source:
             yield from _maps(source)
@@ -144,7 +166,7 @@ def _maps(source: Store) -> Iterator[tuple[str, bytes, str]]:
         count = min(MOST_MAPS, rows.shape[0])
         ids = [source.ids[row] for row in source.needed(paths.MAP_SAMPLE)[:count]]
         values = rows.read(0, count).reshape(count, *rows.tail)
-        caption = f"{feature.name}: the first {count} maps of {source.name}, raw and signed, each on its own scale"
+        caption = f"{feature.name}: the first {count} maps of {os.path.basename(source.name)}, raw and signed, each on its own scale"
         yield "maps", figures.map_sheet(values, ids, feature.name), caption
 
 

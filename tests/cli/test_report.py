@@ -5,6 +5,7 @@ import html.parser
 import io
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 from shell import call, rows_of
@@ -135,3 +136,33 @@ def test_a_report_is_a_file_and_replaces_none(stores, tmp_path, capsys):
     )
     assert ended.status == 0 and "0 pictures" in ended.err
     assert "<h1>A &lt;title&gt;</h1>" in path.read_text()
+
+
+def test_classes_and_images_have_an_answer_each(stores, tmp_path, capsys):
+    from gradtools import store
+
+    classes = tmp_path / "classes.h5"
+    with store.create(str(classes), "classes") as sink:
+        sink.attributes("/samples", unit="class")
+        sink.put("/samples/id", ["ant", "bee", "cat"])
+        sink.put("/samples/label", np.full(3, -1, "i4"))
+        sink.put("/outputs/predicted", np.arange(3, dtype="i4"))
+        sink.put("/model/weight", np.eye(3, 8, dtype="f4"))
+        sink.attributes("/model", model="planted", weights_sha256="0" * 64)
+    path = tmp_path / "both.html"
+    ended = call(capsys, "report", classes, *stores, "-o", path, "--no-pictures")
+    assert ended.status == 0, ended.err
+    text = path.read_text()
+    assert "<h1>gradtools: planted</h1>" in text
+    ids = Page(text).ids
+    assert len(set(ids)) == len(ids)
+    answer = text.split('id="answer"')[1].split("</section>")[0]
+    assert "60 images" in answer and "3 classes" in answer.split("60 images")[1]
+
+
+def test_two_kinds_of_maps_are_drawn_one_after_the_other():
+    from gradtools import figures
+
+    maps = np.random.default_rng(0).standard_normal((3, 4, 5))
+    for name in ("gradcam", "gam"):
+        assert figures.map_sheet(maps, ["a", "b", "c"], name).startswith(b"\x89PNG")
