@@ -116,7 +116,9 @@ def test_heights_have_their_unit_and_the_title_says_how(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+@pytest.mark.parametrize(
+    "suffix", [".png", *(pytest.param(form, marks=pytest.mark.slow) for form in (".svg", ".pdf"))]
+)
 def test_a_thousand_leaves_become_a_file(suffix, tmp_path):
     path = str(tmp_path / f"a{suffix}")
     figures.tree("net", grown(tmp_path, 1000), None, path)
