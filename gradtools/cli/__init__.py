@@ -32,6 +32,7 @@ COMMANDS = {
     "trial": "Methods and measures on networks whose right answer is known: which of them to trust.",
     "link": "Model + generator -> the map from what the head reads to latents, and how well pictures come back.",
     "tune": "Link + generator -> what every unit of the head's input does to pictures, beside random directions.",
+    "counterfactual": "Features or link -> the least change of what the head reads to another class, and what is met there.",
     "compare": "Two or more features, or a taxonomy -> how alike they are: RSA, CKA, trees, what moved.",
     "merge": "Shards of one job -> the store that one process would have made.",
     "import": "Features or a matrix made elsewhere (NPZ, NPY, CSV, Parquet) -> a store.",

@@ -12,6 +12,7 @@ from gradtools.errors import UsageError, suggest
 if TYPE_CHECKING:
     from gradtools.network.generators import Generator
     from gradtools.network.models import Model
+    from gradtools.store import Store
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +127,17 @@ def linked(
     first, _ = made.synth(made.draw([0], [0] if made.n_classes else None, samples.psi))
     model = network.load(console, sample=lambda rules: generators.view(first.cpu(), rules)[0])
     return made, model
+
+
+def as_linked(network: passes.Network, source: "Store") -> passes.Network:
+    """Return the network of the options, the link's where none is named."""
+    if network.model is not None:
+        return network
+    return dataclasses.replace(
+        network,
+        model=str(source.model["model"]),
+        weights=network.weights if network.weights != "default" else str(source.model["weights"]),
+    )
 
 
 def settled_device(device: str) -> str:

@@ -1,7 +1,5 @@
 """gradtools tune"""
 
-import dataclasses
-
 import click
 
 from gradtools.cli import options, passes, sampling
@@ -146,7 +144,7 @@ def command(
         device = sampling.settled_device(compute.device)
         made = generators.load(generator or link.generator, device, trust_generator)
         first, _ = made.synth(made.draw([0], [0] if made.n_classes else None))
-        model = _as_linked(network, source).load(
+        model = sampling.as_linked(network, source).load(
             console, sample=lambda rules: generators.view(first.cpu(), rules)[0]
         )
         asked = tune.Options(
@@ -179,17 +177,6 @@ def command(
         render.write_tables(
             tunings.tables([(short_name(model.spec), results)]), form or "text", stream
         )
-
-
-def _as_linked(network, source):
-    """The network of the options, the link's where none is named."""
-    if network.model is not None:
-        return network
-    return dataclasses.replace(
-        network,
-        model=str(source.model["model"]),
-        weights=network.weights if network.weights != "default" else str(source.model["weights"]),
-    )
 
 
 def _list(path, part, metric, count, picture, figure, form):

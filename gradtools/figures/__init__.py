@@ -20,6 +20,7 @@ FILES = {  # the file of each function that draws
     "evaluated": "evaluation",
     "every_pair": "matrices",
     "map_sheet": "raw_maps",
+    "least_moves": "counterfactuals",
     "localized": "objects",
     "neighbours": "rankings",
     "projections": "planes",

@@ -37,7 +37,7 @@ class Subject:
     localization, faithfulness, sanity : dict of (map, method, fill or measure) to Result
     audit : dict of (fill, 'summary' or 'flagged') to Result
     trial : dict of (construction, 'methods' or 'measures') to Result
-    link, tuning : dict of ("link", kind) or ("tuning", "effects") to Result
+    link, tuning, counterfactual : dict of ("link", kind), ("tuning", "effects") or ("counterfactual", "pairs") to Result
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
@@ -84,6 +84,7 @@ class Subject:
     audit: dict = dataclasses.field(default_factory=dict)
     link: dict = dataclasses.field(default_factory=dict)
     tuning: dict = dataclasses.field(default_factory=dict)
+    counterfactual: dict = dataclasses.field(default_factory=dict)
     projections: dict = dataclasses.field(default_factory=dict)
     skipped: int = 0
     ended_early: int = 0
@@ -139,6 +140,7 @@ def gather(paths: Sequence[str], joined: bool = True) -> list[Subject]:
                     "audit",
                     "link",
                     "tuning",
+                    "counterfactual",
                     "projections",
                     "verdicts",
                     "nearest",
@@ -260,6 +262,10 @@ def _subject(source):
     if source.tree(f"{paths.TUNING}/statistics"):
         subject.tuning["tuning", "effects"] = results.read(
             source, paths.tuning("effects"), "tuning", method="effects"
+        )
+    if source.tree(f"{paths.COUNTERFACTUAL}/statistics"):
+        subject.counterfactual["counterfactual", "pairs"] = results.read(
+            source, paths.counterfactual("pairs"), "counterfactual", method="pairs"
         )
     for kind in source.tree(paths.LINK_TABLES):
         subject.link["link", kind] = results.read(source, paths.link(kind), "link", method=kind)

@@ -12,6 +12,7 @@ from gradtools.tables import (
     clustering,
     comparisons,
     confusion,
+    counterfactuals,
     faithfulness,
     gam_paper,
     gradient_similarity,
@@ -54,6 +55,7 @@ BUILDERS: dict[str, Build] = {
     "sanity": sanity.build,
     "link": links.build,
     "tuning": tunings.build,
+    "counterfactual": counterfactuals.build,
     "trees": trees.build,
     "comparison": comparisons.build,
     "confusion": confusion.build,
@@ -161,6 +163,7 @@ def missing(subjects: list[Subject], layout: str = "summary") -> Iterator[str]:
             subject.audit,
             subject.link,
             subject.tuning,
+            subject.counterfactual,
         )
         if any(others) and not (subject.similarity or subject.clusters):
             continue  # they answer another question

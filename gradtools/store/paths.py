@@ -6,7 +6,8 @@ CLASS, GROUP, BYTE, OTHER = "/class", "/label", "/byte", "/other"
 EMBEDDING_ROW, OTHER_MAP = "/embedding", "/other_map"
 REGION, THRESHOLD = "/region", "/threshold"
 CYCLE, LATENT, DIRECTION, TUNED = "/cycle", "/latent", "/direction", "/tuned"
-TUNING = "/tuning"
+TUNING, COUNTERFACTUAL = "/tuning", "/counterfactual"
+MOVE, KEPT = "/move", "/kept"
 
 SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
@@ -216,3 +217,8 @@ def cycled(kind: str, measure: str) -> str:
 def tuning(name: str) -> str:
     """Dataset of what directions do to pictures: metric, fidelity, ..., or group of a table of it: effects."""
     return f"{TUNING}/statistics/{name}" if name == "effects" else f"{TUNING}/{name}"
+
+
+def counterfactual(name: str) -> str:
+    """Dataset of moves to other classes: sample, target, distance, ..., or group of a table of them: pairs."""
+    return f"{COUNTERFACTUAL}/statistics/{name}" if name == "pairs" else f"{COUNTERFACTUAL}/{name}"

@@ -17,8 +17,10 @@ from gradtools.store.paths import (
     DIRECTION,
     EMBEDDING_ROW,
     GROUP,
+    KEPT,
     LATENT,
     MAP,
+    MOVE,
     PAIR,
     REGION,
     SAMPLE,
@@ -44,6 +46,7 @@ KINDS = (
     "trial",
     "link",
     "tuning",
+    "counterfactual",
 )
 
 
@@ -637,6 +640,53 @@ DATASETS = (
         "pictures of the first samples at every step",
     ),
     _columns(paths.tuning("effects"), "a row a part and metric"),
+    _rows(paths.counterfactual("sample"), MOVE, "row of the sample that is moved"),
+    *(
+        _classes(paths.counterfactual(name), (MOVE,), CLASS, text, 0)
+        for name, text in (
+            ("target", "class to move to"),
+            ("origin", "class of the head before"),
+            ("random_predicted", "class at the end of a random move as long"),
+            ("random_drawn", "class of the picture at the end of the random move"),
+        )
+    ),
+    Dataset(paths.counterfactual("active"), (MOVE,), INTEGER, "classes in the way", lowest=0),
+    *(
+        Dataset(paths.counterfactual(name), (MOVE, *tail), REAL, text, nan=True)
+        for name, tail, text in (
+            ("distance", (), "length of the least move; NaN: there is none"),
+            ("alone", (), "length where the class before alone is in the way"),
+            ("moved", (), "share of units that change"),
+            ("end", (EMBEDDING_ROW,), "what the head reads at the end"),
+            ("ledger", (EMBEDDING_ROW,), "what each unit has in the margin gained"),
+            ("probability", ("point", "side"), "of the class before and the target, on the path"),
+            ("gap", ("point",), "distance of the nearest stored image"),
+            ("drawn_probability", ("point", "side"), "the same of the pictures"),
+        )
+    ),
+    *(
+        _classes(paths.counterfactual(name), (MOVE, "point"), CLASS, text, 0)
+        for name, text in (
+            ("predicted", "class of the head on the path"),
+            ("drawn_predicted", "class of the picture"),
+        )
+    ),
+    Dataset(
+        paths.counterfactual("nearest"),
+        (MOVE, "point"),
+        INTEGER,
+        "row of the nearest stored image, the moved left out",
+        lowest=0,
+        below=SAMPLE,
+    ),
+    _rows(paths.counterfactual("random_nearest"), MOVE, "nearest to the end of the random move"),
+    Dataset(
+        paths.counterfactual("picture"),
+        (KEPT, "point", "channel", "y", "x"),
+        UNSIGNED,
+        "pictures along the path of the first moves",
+    ),
+    _columns(paths.counterfactual("pairs"), "a row a pair of classes"),
     _replicates(paths.link("<link>")),
     _columns(paths.link("<link>"), "a table: statistics of held-out pairs"),
     _replicates(paths.table("<name>")),
@@ -692,7 +742,7 @@ FACTS = {  # attributes of results: what they were computed with, and what they 
         floor_sd images jaccard k leaks left_out log_base maps movable n_init native null_within others pair_rows
         p_label_effect p_within pca permutations queries resamples rows sample score_step seed shuffles undefined
         unlabelled folds compared_samples fitted_pairs latent_dimension repetitions drawn_classes p_distance tuned_samples level fidelity_units
-        fidelity_decoys stability_units stability_decoys""".split(),
+        fidelity_decoys stability_units stability_decoys moves impossible margin""".split(),
         (NUMBER, ""),
     ),
     **dict.fromkeys(
@@ -875,6 +925,17 @@ GROUPS = (
         },
     ),
     Group(paths.tuning("effects"), "a table: a row a part and metric"),
+    Group(
+        paths.COUNTERFACTUAL,
+        "least moves of what the head reads to other classes, and what is met on the way",
+        {
+            "margin": (NUMBER, "of the target at the end, in logits"),
+            "points": (NUMBER, "of each path"),
+            "generator": (WORD, "as the link names it; empty without pictures"),
+            "seed": (NUMBER, "of the random moves"),
+        },
+    ),
+    Group(paths.counterfactual("pairs"), "a table: a row a pair of classes"),
     Group(paths.link("<link>"), "a table: how well held-out pairs are met"),
     Group(paths.DIGESTS, "SHA-256 of everything else, written last; `info --check` compares"),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),

@@ -1,0 +1,184 @@
+"""gradtools counterfactual"""
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import click
+
+from gradtools.cli import options, passes, sampling
+from gradtools.cli.terminal import Console
+
+if TYPE_CHECKING:
+    from gradtools.stages.counterfactual.drawing import Drawing
+    from gradtools.store import Store
+
+
+@options.command(
+    "counterfactual",
+    [
+        "gradtools counterfactual photos.h5 --target cat --where class=dog -o moves.h5",
+        "gradtools counterfactual digits-link.h5 --target all --samples 20 --figure moves.png -o moves.h5",
+    ],
+)
+@click.argument("path", required=False, metavar="STORE")
+@click.option(
+    "--target",
+    multiple=True,
+    required=True,
+    metavar="CLASS",
+    help="The class to move to, by name, number or WordNet id (repeat); all: every class.",
+)
+@click.option("--of", metavar="IMAGE", help="Move this sample alone: by id or index.")
+@options.where
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    metavar="N",
+    help="At most so many samples, drawn by --seed.  [default: all]",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0),
+    default=0.01,
+    help="By how many logits the target leads every other class at the end.",
+)
+@click.option(
+    "--points",
+    type=click.IntRange(2),
+    default=11,
+    help="Points of the path, both ends included.",
+)
+@click.option(
+    "--link",
+    "linked",
+    metavar="FILE",
+    help="The link that draws pictures along the path.  [default: STORE where it is a link, else none]",
+)
+@click.option(
+    "--generator", metavar="SPEC", help="The link's generator.  [default: as the link names it]"
+)
+@click.option(
+    "--trust-generator",
+    is_flag=True,
+    help="Let the generator's own code open pickles, which run code when they are opened.",
+)
+@passes.network_or_none
+@click.option(
+    "--keep",
+    type=click.IntRange(0),
+    default=8,
+    metavar="N",
+    help="Store the pictures of the first N moves.",
+)
+@options.output
+@options.carry
+@options.figure
+@options.seed
+@sampling.compute
+@sampling.job
+@options.text_forms
+def command(
+    console: Console,
+    path: str | None,
+    target: tuple[str, ...],
+    of: str | None,
+    where: tuple[str, ...],
+    samples: int | None,
+    margin: float,
+    points: int,
+    linked: str | None,
+    generator: str | None,
+    trust_generator: bool,
+    network: passes.Network,
+    keep: int,
+    output: str | None,
+    force: bool,
+    carry: bool | None,
+    figure: str | None,
+    form: str | None,
+    seed: int,
+    compute: sampling.Compute,
+    job: sampling.Job,
+) -> None:
+    """The least change of what a classifier's head reads that makes it answer another class, and what is met on the way.
+
+    Of every chosen sample the exact least move to each target, with all other classes as constraints; which units make
+    up the margin that it gains; and the stored images nearest to the path, which needs no generator (extract --embedding
+    makes such a store). Through a link the path is drawn as pictures, and the classifier reads them: the head flips by
+    construction, the picture need not. Beside every move a random one as long.
+    """
+    source_path = options.input_store(path)
+    target_path = passes.output_file(output)
+    from gradtools import figures, store
+    from gradtools.selection.subjects import short_name
+    from gradtools.stages import counterfactual
+    from gradtools.tables import counterfactuals, render
+
+    store.check_output(target_path, force)
+    if figure:
+        figures.check(figure)
+    asked = counterfactual.Options(
+        target=target,
+        of=of,
+        where=where,
+        samples=samples,
+        margin=margin,
+        points=points,
+        keep=keep,
+        seed=seed,
+        batch_size=compute.batch_size,
+        compress=compute.compress,
+    )
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(store.read(source_path))
+        holder = stack.enter_context(store.read(linked)) if linked else source
+        drawing = None
+        if linked or source.values(store.paths.LINK_COEF) is not None:
+            drawing = _drawing(
+                console, source, holder, generator, trust_generator, network, compute, job
+            )
+        plan = counterfactual.make_plan(source, asked, drawing, console.say)
+        moves, result = counterfactual.counterfactual(
+            plan,
+            target_path,
+            options.carried(carry, source_path, target_path),
+            threads=job.threads,
+            force=force,
+            restart=job.restart,
+            say=console.say,
+            progress=console.progress,
+        )
+        name = short_name(str(source.model.get("model", "")))
+    if figure:
+        figures.least_moves(moves, result, figure)
+    stream = options.table_stream(target_path, form)
+    if stream is not None:
+        tables = [
+            counterfactuals.moves(moves, every=form is not None),
+            *counterfactuals.pairs([(name, [result])]),
+        ]
+        render.write_tables(tables, form or "text", stream)
+
+
+def _drawing(
+    console: Console,
+    source: "Store",
+    holder: "Store",
+    generator: str | None,
+    trust_generator: bool,
+    network: passes.Network,
+    compute: sampling.Compute,
+    job: sampling.Job,
+) -> "Drawing":
+    """Load the generator and network of a link."""
+    from gradtools.network import generators
+    from gradtools.selection import links
+    from gradtools.stages.counterfactual.drawing import drawing
+
+    device = sampling.settled_device(compute.device)
+    made = generators.load(generator or links.read(holder).generator, device, trust_generator)
+    first, _ = made.synth(made.draw([0], [0] if made.n_classes else None))
+    model = sampling.as_linked(network, holder).load(
+        console, sample=lambda rules: generators.view(first.cpu(), rules)[0]
+    )
+    return drawing(source, holder, made, model, device, compute.dtype, job.threads)
