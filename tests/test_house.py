@@ -26,7 +26,7 @@ BELOW = {  # what each wing may import beside itself
 }
 DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
-    "demo_links": {"link", "tune"},  # the part of it that links generators
+    "demo_links": {"counterfactual", "link", "tune"},  # the part of it that links generators
     "demo_truth": {"faithfulness", "localize", "saliency", "sanity"},  # maps held against controls
     "demo": {
         "classes",

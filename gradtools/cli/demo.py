@@ -15,7 +15,7 @@ from gradtools.cli import options, terminal
 @click.option(
     "--full",
     is_flag=True,
-    help="Also ask whether maps tell the truth, link two generators to classifiers and tune their units: minutes more.",
+    help="Also ask whether maps tell the truth, link two generators to classifiers, tune their units and move samples to other classes: minutes more.",
 )
 def command(console, folder, force, full):
     """Run the whole way on the bundled example and print the answer.

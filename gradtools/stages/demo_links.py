@@ -1,4 +1,4 @@
-"""The demo's link: handwritten digits of the bundled generator, read by LeNet-5, and creatures whose parts are known."""
+"""The demo's links: handwritten digits of the bundled generator, read by LeNet-5, and creatures whose parts are known."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from gradtools import figures, store
 from gradtools.network import generators, models
 from gradtools.selection import tunings
-from gradtools.stages import link, tune
+from gradtools.stages import counterfactual, link, tune
+from gradtools.stages.counterfactual.drawing import drawing
 
 Made = tuple[tuple[str, ...], tuple[str, ...], Callable[[], None]]
 
@@ -25,6 +26,7 @@ BUNDLED = {  # generator, classifier, truncation, the part that units are listed
     ),
 }
 PER_CLASS, REPEATS, SAMPLES, KEPT, TOP = 200, 20, 10, 5, 8
+MARGIN, MOVED = 20, 9  # of moves to other classes, and how many are drawn
 
 
 def steps(folder: str, how: dict) -> Iterator[Made]:
@@ -41,7 +43,7 @@ def steps(folder: str, how: dict) -> Iterator[Made]:
 
 def stores() -> tuple[str, ...]:
     """Return the names of the stores, which hold samples of generators and none of the demo's scenes."""
-    return tuple(f"{name}-{kind}.h5" for name in BUNDLED for kind in ("link", "tuning"))
+    return tuple(f"{name}-{kind}.h5" for name in BUNDLED for kind in ("link", "tuning", "moves"))
 
 
 def _steps(name: str, folder: str, how: dict) -> Iterator[Made]:
@@ -85,6 +87,31 @@ def _steps(name: str, folder: str, how: dict) -> Iterator[Made]:
         (strips,),
         draw_them,
     )
+    yield _moved(name, folder, how)
+
+
+def _moved(name: str, folder: str, how: dict) -> Made:
+    """Some samples moved to every other class, and drawn."""
+    spec, model, psi, _ = BUNDLED[name]
+    linked, moved = (os.path.join(folder, f"{name}-{kind}.h5") for kind in ("link", "moves"))
+    picture = os.path.join(folder, f"{name}-moves.png")
+
+    def move_them() -> None:
+        options = counterfactual.Options(
+            target=("all",), samples=SAMPLES, margin=MARGIN, keep=MOVED
+        )
+        with store.read(linked) as source:
+            drawn = drawing(source, source, *_loaded(spec, model, psi))
+            plan = counterfactual.make_plan(source, options, drawn, how["say"])
+            made = counterfactual.counterfactual(plan, moved, restart=True, **how)
+        figures.least_moves(*made, picture)
+
+    asked = ("--samples", str(SAMPLES), "--margin", str(MARGIN), "--keep", str(MOVED))
+    return (
+        ("counterfactual", linked, "--target", "all", *asked, "--figure", picture, "-o", moved, "--force"),
+        (moved, picture),
+        move_them,
+    )  # fmt: skip
 
 
 def _loaded(spec: str, model: str, psi: float) -> tuple[generators.Generator, models.Model]:

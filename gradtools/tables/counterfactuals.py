@@ -64,7 +64,7 @@ def pairs(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             line["its share"] = Cell(row["share"], why=NONE)
             rows.append(line)
     facts = models[0][1].facts
-    title = f"least moves to another class: {facts['moves']} of {facts['samples']} samples, margin {float(facts['margin']):g}"
+    title = f"least moves to another class: {facts['moves']} moves of {facts['samples']} samples, margin {float(facts['margin']):g}"
     yield Table(
         "counterfactual-pairs", title, list(rows[0]), rows, OF_PAIRS, heads=("model", "from", "to")
     )
