@@ -184,7 +184,7 @@ def command(
         profiles=profiles,
     )
     with store.read(source_path) as source:
-        if of is not None:
+        if of is not None and source.taps:
             groups.of_one(source, by, of, where)  # refused before the network is loaded
         if figure:
             taps = channels.taps_of(source, tap, one=of is not None)

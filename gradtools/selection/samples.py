@@ -9,7 +9,6 @@ import numpy as np
 
 from gradtools.errors import SHOWN, GradtoolsError, UsageError, suggest
 from gradtools.images import labels
-from gradtools.selection import regions
 from gradtools.selection.names import unquoted
 from gradtools.store import Store, paths
 
@@ -175,6 +174,8 @@ def _smallest(store, value, keep):
             f"{store.name} has no boxes for --where smallest={value}: make it with --annotations, "
             "or from a manifest with x0,y0,x1,y1"
         )
+    from gradtools.selection import regions
+
     sample, share = regions.shares_of_samples(store, keep)
     chosen = np.zeros(store.n_samples, bool)
     if len(share):
@@ -196,6 +197,8 @@ def select_maps(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
     Of maps that are about a label, `smallest=P%` goes by the map's own object: one small object does not
     keep the other maps of its image. Of `--target ranks` only the maps of the first class are taken.
     """
+    from gradtools.selection import regions
+
     others = [condition for condition in conditions if not _is_smallest(condition)]
     sample, partner = store.needed(paths.MAP_SAMPLE), store.needed(paths.MAP_PARTNER)
     pairs = bool(len(partner) and partner[0] >= 0)

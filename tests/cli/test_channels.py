@@ -95,7 +95,7 @@ def test_stores_and_profiles(path, tmp_path, capsys, monkeypatch):
         store.read(str(tmp_path / "t.h5")) as tables,
         store.read(str(tmp_path / "p.h5")) as profiles,
     ):
-        assert tables.values("/channels/late/class") == ["cat"] and profiles.n_samples == sum(
+        assert tables.texts("/channels/late/class") == ["cat"] and profiles.n_samples == sum(
             C.values()
         )
         assert [json.loads(line)["command"] for line in tables.history_lines()][

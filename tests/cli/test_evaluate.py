@@ -99,7 +99,7 @@ def test_what_nobody_computed_is_named_below(capsys, paths):
     "arguments, status, words",
     [
         (["--layout", "x"], 2, "clustering"),
-        (["--format", "html"], 2, "markdown"),
+        (["--format", "docx"], 2, "markdown"),
         (["--figure", "a.gif"], 2, ".png"),
         (["missing.h5"], 1, "no such file"),
     ],

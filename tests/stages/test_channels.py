@@ -191,7 +191,7 @@ def test_what_is_written(path, tmp_path):
     found = run(path, tmp_path / "out.h5")
     with store.read(str(tmp_path / "out.h5")) as made:
         assert made.kind == "channels" and made.n_samples == N
-        assert made.values("/channels/late/class") == ["all", "ant", "cat", "dog"]
+        assert made.texts("/channels/late/class") == ["all", "ant", "cat", "dog"]
         assert np.array_equal(
             made.values("/channels/late/gxa"), found.taps[1].values["gxa"].astype("f4")
         )
@@ -236,7 +236,7 @@ def test_channels_as_samples(path, tmp_path):
             bytes(made.values("/samples/digest")[8])
             == hashlib.sha256(f"{'ab' * 32}/late/3".encode()).digest()
         )
-        assert made.values("/taps/profile/class") == ["ant", "cat", "dog"]
+        assert made.texts("/taps/profile/class") == ["ant", "cat", "dog"]
         by_hand = [
             [rows["contribution"][index == TARGET, k].mean(dtype=float) for index in (0, 2, 3)]
             for rows in TAPS.values()

@@ -9,7 +9,6 @@ from gradtools import images
 from gradtools.errors import GradtoolsError
 from gradtools.math.maps.reading import read_maps
 from gradtools.selection import images as store_images
-from gradtools.selection import regions
 from gradtools.selection.features import softmax
 from gradtools.store import paths
 
@@ -247,7 +246,10 @@ def frames(store, used, images_dir=None, rules=None):
     GradtoolsError
         An image is not there, or the preprocessing is one that only the model's code knows.
     """
-    rules = rules or regions.preprocessing(store)
+    if not rules:
+        from gradtools.selection import regions
+
+        rules = regions.preprocessing(store)
     ids, digests = [store.ids[row] for row in used], store.needed(paths.DIGEST)[used]
     listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
     place = {row: index for index, row in enumerate(used)}
