@@ -103,7 +103,9 @@ def command(
     Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv.
     """
     from gradtools import store
+    from gradtools.selection import subjects
     from gradtools.stages import cluster
+    from gradtools.tables import per_model
     from gradtools.tables.clustering import of_results
 
     if figure:
@@ -140,9 +142,11 @@ def command(
         )
         if figure:
             _draw(source, where, results, projections, figure)
+        tables = of_results(results, every=form is not None)
+        tables = list(per_model.with_known_gradients(tables, results, subjects.verdicts_of(source)))
     stream = options.table_stream(target, form)
     if stream is not None:
-        terminal.print_tables(of_results(results, every=form is not None), form, stream)
+        terminal.print_tables(tables, form, stream)
 
 
 def _draw(source, where, results, projections, figure):

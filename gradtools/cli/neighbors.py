@@ -162,10 +162,11 @@ def _tables(source, found, measured, wanted, every):
     """Return the tables of retrieval or, of samples without labels, of the closest samples."""
     import numpy as np
 
-    from gradtools.selection import samples
-    from gradtools.tables import neighbors, retrieval
+    from gradtools.selection import samples, subjects
+    from gradtools.tables import neighbors, per_model, retrieval
 
     if measured:
-        return retrieval.of_results(measured, source.unit)
+        tables = retrieval.of_results(measured, source.unit)
+        return list(per_model.with_known_gradients(tables, measured, subjects.verdicts_of(source)))
     places = np.flatnonzero(samples.select(source, wanted.where))
     return neighbors.of_all(source, found, places, wanted.metric, every)

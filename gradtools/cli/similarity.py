@@ -156,7 +156,9 @@ def command(
     its images (extract --augment), a second table says how alike these are to their image.
     """
     from gradtools import store
+    from gradtools.selection import subjects
     from gradtools.stages import similarity
+    from gradtools.tables import per_model
     from gradtools.tables.similarity import of_results
 
     if order and not figure:
@@ -203,10 +205,10 @@ def command(
         )
         if figure:
             _draw(source, results, wanted, order, figure)
-        unit = source.unit
+        tables = of_results([*results, *beside], source.unit, every=form is not None)
+        tables = list(per_model.with_known_gradients(tables, results, subjects.verdicts_of(source)))
     stream = options.table_stream(target, form)
     if stream is not None:
-        tables = of_results([*results, *beside], unit, every=form is not None)
         terminal.print_tables(tables, form, stream)
 
 

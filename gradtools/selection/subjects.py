@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -193,9 +194,7 @@ def _subject(source):
         row_length=0 if source.class_rows is None else source.class_rows.shape[1],
         stores=[source.name],
     )
-    for tap in source.taps:
-        facts = source.attributes(paths.tap(tap))
-        subject.verdicts[tap] = {name: facts[name] for name in VERDICTS if name in facts}
+    subject.verdicts.update(verdicts_of(source).of_taps)
     for feature in source.tree(paths.LINKAGE):
         subject.trees[feature] = trees.read(source, feature)
     for name in ("compare", "moved"):
@@ -342,3 +341,20 @@ def _tell_apart(subjects):
 def role(subject: Subject, feature: str) -> str:
     """A feature's name that means the same in every model (`features.role`)."""
     return features.role(subject.taps, feature)
+
+
+class Verdicts(NamedTuple):
+    """What the gradients at each tap can know, by the names of `VERDICTS`, and the tap of `gradient` without one."""
+
+    of_taps: dict[str, dict]
+    default: str
+
+
+def verdicts_of(source: store.Store) -> Verdicts:
+    """Return what the gradients of a store can know."""
+    facts = {tap: source.attributes(paths.tap(tap)) for tap in source.taps}
+    of_taps = {
+        tap: {name: known[name] for name in VERDICTS if name in known}
+        for tap, known in facts.items()
+    }
+    return Verdicts(of_taps, str(source.attributes(paths.TAPS).get("default_gradient", "")))

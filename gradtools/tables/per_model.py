@@ -1,14 +1,17 @@
 """What the builders share: cells of stored statistics, tables of one row a model, paired differences."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Result
-from gradtools.selection.subjects import Subject, role
+from gradtools.selection.subjects import Subject, Verdicts, role
 from gradtools.tables.model import Cell, Entry, Table, as_cell
 from gradtools.tables.wording import (
+    CLASS_ROW_ALONE,
+    CLASS_ROW_DIRECTION,
     INTERVALS,
     NOT_BOTH,
     computed_by,
@@ -114,14 +117,38 @@ def one_row_a_model(
 
 def _known_gradients(subject: Subject, results: Results) -> Iterator[str]:
     """Yield which of the gradients shown are the class row, or have its direction, in every image."""
-    default = subject.taps.get("default_gradient")
+    verdicts = Verdicts(subject.verdicts, str(subject.taps.get("default_gradient", "")))
     for name, result in results.items():
-        kind, _, tap = result.feature.partition("@")
-        facts = subject.verdicts.get(tap or str(default), {}) if kind == "gradient" else {}
-        if facts.get("spatially_constant") and facts.get("input_independent"):
-            yield f"{subject.name}, {feature_head(name)}: the class row of the target in every image"
-        elif facts.get("parallel", 0) >= 1:
-            yield f"{subject.name}, {feature_head(name)}: parallel to the class row of the target in every image, so its direction says nothing of the image"
+        known = _known_gradient(result.feature, verdicts)
+        if known:
+            yield f"{subject.name}, {feature_head(name)}: {known}"
+
+
+def _known_gradient(feature: str, verdicts: Verdicts) -> str:
+    """Return the words for a gradient that is the class row, or has its direction, in every image; '' for others."""
+    kind, _, tap = feature.partition("@")
+    facts = verdicts.of_taps.get(tap or verdicts.default, {}) if kind == "gradient" else {}
+    if facts.get("spatially_constant") and facts.get("input_independent"):
+        return CLASS_ROW_ALONE
+    return CLASS_ROW_DIRECTION if facts.get("parallel", 0) >= 1 else ""
+
+
+def with_known_gradients(
+    tables: Iterable[Table], results: Iterable[Result], verdicts: Verdicts
+) -> Iterator[Table]:
+    """Yield a command's tables, with a note under the first for every gradient that repeats the class row.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        That the tables are of.
+    verdicts : Verdicts
+        Of the store whose features they are of.
+    """
+    words = {result.feature: _known_gradient(result.feature, verdicts) for result in results}
+    notes = [f"{feature}: {known}" for feature, known in words.items() if known]
+    for place, table in enumerate(tables):
+        yield table if place else dataclasses.replace(table, notes=(*table.notes, *notes))
 
 
 def left_out(subjects: Iterable[Subject], found: Iterable[Results]) -> Iterator[str]:

@@ -20,6 +20,7 @@ import map_lines
 import numpy as np
 import relation_lines
 import sides
+import truth_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
@@ -232,6 +233,11 @@ def relations():
     yield from relation_lines.relations(turns)
 
 
+def faithful():
+    """Faithfulness of maps."""
+    yield from truth_lines.faithful(turns)
+
+
 def start_up():
     """Whole processes, taking turns; a ratio of 1 is as fast as the bare import."""
     from gradtools import cli
@@ -347,6 +353,7 @@ LINES = {
         folder_of_images,
         clusterings,
         relations,
+        faithful,
         start_up,
         pipes,
         finishing,

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 
+import h5py
 import numpy as np
 import pytest
 from planted import plant, write
@@ -316,3 +317,18 @@ def test_on_a_narrow_terminal_the_table_is_in_parts(capsys, path, monkeypatch):
     table = [line for line in ended.out.splitlines()[1:] if not line.startswith("  ")]
     assert len(heads) > 1 and all(line.split()[:2] == ["feature", "metric"] for line in heads)
     assert all(len(line) <= 80 for line in table)
+
+
+def test_gradients_that_repeat_the_class_row_are_noted_under_the_table(capsys, tmp_path):
+    path = write(tmp_path / "a.h5", DATA)
+    with h5py.File(path, "r+") as file:
+        file["taps/conv"].attrs.update(spatially_constant=0, input_independent=0, parallel=1.0)
+        file["taps/block"].attrs.update(spatially_constant=1, input_independent=1, parallel=1.0)
+    for command in (("similarity", *QUICK), ("cluster", "--repeats", "1", "--no-intervals")):
+        name, *options = command
+        arguments = (path, "--feature", "gradient", "--feature", "gradient@block", *options)
+        told = call(capsys, name, *arguments, "--json")
+        (table, *_) = json.loads(told.out)["tables"]
+        notes = " ".join(table["notes"])
+        assert "gradient@conv: parallel to the class row" in notes
+        assert "gradient@block: the class row of the target" in notes

@@ -4,6 +4,8 @@ from gradtools.selection.words import units
 
 __all__ = ["units"]
 
+CLASS_ROW_ALONE = "the class row of the target in every image"
+CLASS_ROW_DIRECTION = "parallel to the class row of the target in every image, so its direction says nothing of the image"
 NOT_DEFINED = "not defined here"
 NOT_COMPUTED = "not computed for this model"
 DIFFERS = "{count} differences"
