@@ -1,7 +1,10 @@
 """Faithfulness of maps (deletion, insertion, ADP, PIC with all controls): how much of it is the network, and a loop over images beside it."""
 
+import contextlib
 import importlib.util
+import statistics
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +14,12 @@ FORWARD_SHARE = 0.9
 
 
 def prepared(folder):
-    """The plan of maps of random images by SqueezeNet at 224, the block of all of them, and their pixels (N, 3, 224, 224)."""
+    """SqueezeNet, the path of its maps of random images at 224, and their pixels (N, 3, 224, 224)."""
     from PIL import Image
 
-    from gradtools import images, store
+    from gradtools import images
     from gradtools.network import models, passes
-    from gradtools.stages import faithfulness, saliency
+    from gradtools.stages import saliency
 
     passes.keep_freed_memory()
     rng = np.random.default_rng(0)
@@ -25,52 +28,52 @@ def prepared(folder):
         Image.fromarray(image).save(Path(folder) / f"{number}.png")
     model = models.load("squeezenet1_0", "random")
     path = f"{folder}/maps.h5"
-    options = saliency.Options(method=("gradcam",))
+    options = saliency.Options(method=("gradcam",), layers=1)
     saliency.saliency(images.list_images([folder]), model, path, options, say=lambda line: None)
-    source = store.read(path)
-    plan = faithfulness.make_plan(
-        source, model, faithfulness.Options(steps=STEPS), lambda line: None
-    )
-    (block,) = store.cut(IMAGES, IMAGES)
-    return plan, block, pixels.transpose(0, 3, 1, 2)
+    return model, path, pixels.transpose(0, 3, 1, 2)
 
 
 def shown(plan, block):
-    """Images that the network is shown for a block, and the size of the largest batch."""
+    """Images that the network is shown for a block, and the share of the CPU time that its forward passes take."""
     from gradtools.stages import faithfulness
 
-    sizes = []
-    hook = plan.job.model.module.register_forward_pre_hook(
-        lambda module, inputs: sizes.append(len(inputs[0]))
-    )
+    sizes, inside, begun = [], [], []
+
+    def before(module, inputs):
+        sizes.append(len(inputs[0]))
+        begun.append(time.process_time())
+
+    def after(*_):
+        inside.append(time.process_time() - begun[-1])
+
+    network = plan.job.network
+    hooks = network.register_forward_pre_hook(before), network.register_forward_hook(after)
+    start = time.process_time()
     faithfulness.compute(plan, block)
-    hook.remove()
-    return sum(sizes), max(sizes)
+    share = sum(inside) / (time.process_time() - start)
+    for hook in hooks:
+        hook.remove()
+    return sum(sizes), share
 
 
 def faithful(turns):
-    """The network's forward passes alone over the same batches, then captum's infidelity image by image, per image shown."""
+    """The forward passes' share of the time, then captum's infidelity image by image with as many images shown."""
     import torch
 
+    from gradtools import store
     from gradtools.stages import faithfulness
 
-    with tempfile.TemporaryDirectory() as folder:
-        plan, block, pixels = prepared(folder)
-        count, size = shown(plan, block)
-        module = plan.job.model.module
-        batch = torch.rand(size, 3, 224, 224)
-
-        def ours():
-            faithfulness.compute(plan, block)
-
-        def forward_alone():
-            with torch.inference_mode():
-                for start in range(0, count, size):
-                    module(batch[: min(size, count - start)])
-
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        model, path, pixels = prepared(folder)
+        source = stack.enter_context(store.read(path))
+        options = faithfulness.Options(steps=STEPS)
+        plan = faithfulness.make_plan(source, model, options, lambda line: None)
+        (block,) = store.cut(IMAGES, IMAGES)
+        count = shown(plan, block)[0]
+        shares = [shown(plan, block)[1] for _ in range(5)]
         yield (
-            f"forward passes of {count} masked images alone, against faithfulness of {IMAGES} maps",
-            turns(ours, forward_alone, 3),
+            f"of faithfulness's CPU time are forward passes ({count} masked images of {IMAGES} maps)",
+            (statistics.median(shares), min(shares), max(shares)),
             FORWARD_SHARE,
         )
         if importlib.util.find_spec("captum") is None:
@@ -83,6 +86,11 @@ def faithful(turns):
         def masked(inputs, *_):
             noise = torch.rand_like(inputs) < 0.5
             return noise * inputs, inputs * ~noise
+
+        module = plan.job.model.module
+
+        def ours():
+            faithfulness.compute(plan, block)
 
         def loop():
             for image, weights in zip(x, maps):
