@@ -143,10 +143,11 @@ def command(
         if figure:
             _draw(source, where, results, projections, figure)
         tables = of_results(results, every=form is not None)
-        tables = list(per_model.with_known_gradients(tables, results, subjects.verdicts_of(source)))
+        of_features = [result.feature for result in results]
+        notes = per_model.known_gradients(of_features, subjects.verdicts_of(source))
     stream = options.table_stream(target, form)
     if stream is not None:
-        terminal.print_tables(tables, form, stream)
+        terminal.print_tables(tables, form, stream, notes=notes)
 
 
 def _draw(source, where, results, projections, figure):

@@ -94,7 +94,9 @@ def command(
     On images --of takes activation unless a --feature is named.
     """
     from gradtools import store
+    from gradtools.selection import subjects
     from gradtools.stages import neighbors
+    from gradtools.tables import per_model
     from gradtools.tables.neighbors import of_one
 
     if figure:
@@ -119,6 +121,7 @@ def command(
     )
     carried = options.carried(carry, source_path, target)
     stream = options.table_stream(target, form)
+    notes: tuple[str, ...] = ()
     with store.read(source_path) as source:
         if of is not None:
             found = _of_one(source, of, target, wanted, figure, carry=carried, force=force)
@@ -135,8 +138,10 @@ def command(
                 progress=console.progress,
             )
             tables = _tables(source, found, measured, wanted, every=form is not None)
+            of_features = [result.feature for result in measured]
+            notes = per_model.known_gradients(of_features, subjects.verdicts_of(source))
         if stream is not None:
-            terminal.print_tables(tables, form, stream)
+            terminal.print_tables(tables, form, stream, notes=notes)
 
 
 def _of_one(source, of, target, wanted, figure, *, carry, force):
@@ -162,11 +167,10 @@ def _tables(source, found, measured, wanted, every):
     """Return the tables of retrieval or, of samples without labels, of the closest samples."""
     import numpy as np
 
-    from gradtools.selection import samples, subjects
-    from gradtools.tables import neighbors, per_model, retrieval
+    from gradtools.selection import samples
+    from gradtools.tables import neighbors, retrieval
 
     if measured:
-        tables = retrieval.of_results(measured, source.unit)
-        return list(per_model.with_known_gradients(tables, measured, subjects.verdicts_of(source)))
+        return retrieval.of_results(measured, source.unit)
     places = np.flatnonzero(samples.select(source, wanted.where))
     return neighbors.of_all(source, found, places, wanted.metric, every)

@@ -1,6 +1,7 @@
 """What commands print: tables, and on stderr lines and progress."""
 
 import contextlib
+import dataclasses
 import logging
 import shutil
 import sys
@@ -113,6 +114,7 @@ def print_tables(
     form: str | None = None,
     stream: TextIO | None = None,
     least: int | None = None,
+    notes: tuple[str, ...] = (),
 ) -> None:
     """Print tables; where they go to a terminal, in parts that fit its width.
 
@@ -125,10 +127,15 @@ def print_tables(
         Standard output by default.
     least : int, optional
         Columns where they do not go to a terminal; by default every line has its full width.
+    notes : tuple of str
+        Further notes under the first table.
     """
     from gradtools.tables.render import write_tables
 
     stream = sys.stdout if stream is None else stream
+    if notes:
+        first, *others = tables
+        tables = [dataclasses.replace(first, notes=(*first.notes, *notes)), *others]
     write_tables(tables, form or "text", stream, width(stream) or least)
 
 

@@ -1,6 +1,5 @@
 """What the builders share: cells of stored statistics, tables of one row a model, paired differences."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -133,22 +132,10 @@ def _known_gradient(feature: str, verdicts: Verdicts) -> str:
     return CLASS_ROW_DIRECTION if facts.get("parallel", 0) >= 1 else ""
 
 
-def with_known_gradients(
-    tables: Iterable[Table], results: Iterable[Result], verdicts: Verdicts
-) -> Iterator[Table]:
-    """Yield a command's tables, with a note under the first for every gradient that repeats the class row.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        That the tables are of.
-    verdicts : Verdicts
-        Of the store whose features they are of.
-    """
-    words = {result.feature: _known_gradient(result.feature, verdicts) for result in results}
-    notes = [f"{feature}: {known}" for feature, known in words.items() if known]
-    for place, table in enumerate(tables):
-        yield table if place else dataclasses.replace(table, notes=(*table.notes, *notes))
+def known_gradients(features: Iterable[str], verdicts: Verdicts) -> tuple[str, ...]:
+    """Return a note for every feature that is the class row, or has its direction, in every image."""
+    words = {feature: _known_gradient(feature, verdicts) for feature in features}
+    return tuple(f"{feature}: {known}" for feature, known in words.items() if known)
 
 
 def left_out(subjects: Iterable[Subject], found: Iterable[Results]) -> Iterator[str]:
