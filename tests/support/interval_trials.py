@@ -48,17 +48,18 @@ def planted_sets(n: int, classes: int = 3) -> Callable[[int, Path], tuple[str, s
     One population: class rows are the same in all sets, 70 % of the predictions are right, features are the class row of the
     prediction, something of the class, and noise. Classes have the same number of images in every set, as in a resample.
     """
-    class_rows = np.random.default_rng(7).standard_normal((classes, 6)).astype("f4")
+    width = max(6, classes)
+    class_rows = np.random.default_rng(7).standard_normal((classes, width)).astype("f4")
 
     def draw(seed, folder):
         rng = np.random.default_rng([seed, n])
         data = planted.plant(n, classes, seed=seed)
-        known = class_rows[data.predicted] + 0.6 * np.eye(classes, 6)[data.labels]
+        known = class_rows[data.predicted] + 0.6 * np.eye(classes, width)[data.labels]
         paths = []
         for name in ("a", "b"):
             taps = {
-                "gradient@conv": known + 0.6 * rng.standard_normal((n, 6)),
-                "activation@block": np.abs(known + rng.standard_normal((n, 6))),
+                "gradient@conv": known + 0.6 * rng.standard_normal((n, width)),
+                "activation@block": np.abs(known + rng.standard_normal((n, width))),
                 "gradient@block": class_rows[data.predicted] / 4,
             }
             taps = {key: rows.astype("f4") for key, rows in taps.items()}

@@ -71,12 +71,13 @@ def plant(n=30, n_classes=3, effect=0.6, accuracy=0.7, seed=0):
     predicted = np.where(rng.random(n) < accuracy, labels, rng.integers(n_classes, size=n)).astype(
         "i4"
     )
-    class_rows = rng.standard_normal((n_classes, 6)).astype("f4")
-    own = effect * np.eye(n_classes, 6)[labels]
+    width = max(6, n_classes)
+    class_rows = rng.standard_normal((n_classes, width)).astype("f4")
+    own = effect * np.eye(n_classes, width)[labels]
     taps = {
-        "gradient@conv": class_rows[predicted] + own + 0.3 * rng.standard_normal((n, 6)),
+        "gradient@conv": class_rows[predicted] + own + 0.3 * rng.standard_normal((n, width)),
         "activation@block": np.abs(
-            class_rows[predicted] + 2 * own + 0.5 * rng.standard_normal((n, 6))
+            class_rows[predicted] + 2 * own + 0.5 * rng.standard_normal((n, width))
         ),
         "gradient@block": class_rows[predicted] / 4,
     }
@@ -102,7 +103,8 @@ def write(path, data, n_classes=3):
         sink.put("/samples/digest", digests, ["/sample", "/byte"], "digest")
         for side in ("height", "width"):
             sink.put(f"/samples/{side}", np.full(len(data.ids), 10, "i4"), ["/sample"], side)
-        sink.put("/classes/name", ["ant", "bee", "cat", "dog"][:n_classes], ["/label"], "class")
+        names = ["ant", "bee", "cat", "dog", *(f"class {k}" for k in range(4, n_classes))]
+        sink.put("/classes/name", names[:n_classes], ["/label"], "class")
         if data.predicted is not None:
             sink.put("/outputs/predicted", data.predicted, ["/sample"], "predicted")
             member = np.eye(n_classes, dtype="u1") if data.member is None else data.member
