@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from gradtools import images
-from gradtools.errors import UsageError
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import passes, taps
 
 FILLS = ("black", "mean", "blur")
@@ -35,6 +35,26 @@ def check_fill(fill: str, preprocess: object) -> None:
             f"--fill {fill}: the model's own preprocess(image) gives no pixels in 0..1 to take away from; "
             "--fill mean multiplies what the network reads"
         )
+
+
+def read_pixels(job: passes.Job, place: int) -> np.ndarray:
+    """Return one image of a job as the network's preprocessing gives it, (C, H, W), checked to be the one that was stored.
+
+    Raises
+    ------
+    GradtoolsError
+        It cannot be read, or has changed.
+    """
+    listed = job.images
+    path = listed.path(place)
+    try:
+        image, digest = images.read(path, listed.value_range)
+    except images.Unreadable as error:
+        raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
+    if listed.digests is not None:
+        images.check_digest(path, digest, listed.digests[place])
+    rules = job.model.preprocess
+    return np.asarray(rules(image) if callable(rules) else images.preprocess(image, rules))
 
 
 def scores(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gradtools import figures, images, store
+from gradtools import figures, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.games import shapley
 from gradtools.math.regions import faithfulness, means
@@ -219,7 +219,7 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     """
     at = range(block.start, block.stop)
     used = np.unique(plan.sample[block.start : block.stop])
-    pixels = np.stack([_pixels(plan, int(sample)) for sample in used])
+    pixels = np.stack([masking.read_pixels(plan.job, plan.place[int(sample)]) for sample in used])
     if pixels.shape[2:] != plan.regions[at[0]].size:
         raise GradtoolsError(
             f"{plan.source.name}: its masks are of frames of another size than the network's: "
@@ -254,20 +254,6 @@ def _score(
         fill,
         lambda x, places: masking.probability(plan.job, x, members[places]),
     )
-
-
-def _pixels(plan: Plan, sample: int) -> np.ndarray:
-    """Return one image as the network's preprocessing gives it, checked to be the one that was annotated."""
-    place = plan.place[sample]
-    listed = plan.job.images
-    try:
-        image, digest = images.read(listed.path(place), listed.value_range)
-    except images.Unreadable as error:
-        raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
-    assert listed.digests is not None
-    images.check_digest(listed.path(place), digest, listed.digests[place])
-    rules = plan.job.model.preprocess
-    return np.asarray(rules(image) if callable(rules) else images.preprocess(image, rules))
 
 
 def split(scores: dict[str, np.ndarray], fill: str, other: bool = False) -> shapley.Split:

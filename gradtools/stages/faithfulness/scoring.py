@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gradtools import images, store
-from gradtools.errors import GradtoolsError
+from gradtools import store
 from gradtools.math.maps import map_controls
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.regions import faithfulness
@@ -24,7 +23,7 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     """
     at = np.arange(block.start, block.stop)
     used = np.unique(np.concatenate([plan.sample[at], plan.partner[at][plan.partner[at] >= 0]]))
-    pixels = np.stack([_pixels(plan, int(sample)) for sample in used])
+    pixels = np.stack([masking.read_pixels(plan.job, plan.place[int(sample)]) for sample in used])
     image = {int(sample): place for place, sample in enumerate(used)}
     found: dict[str, np.ndarray] = {}
     for fill in plan.options.fill:
@@ -36,21 +35,6 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
             name, _, step = path.partition("#")
             found[name][(place, int(step)) if step else place] = value
     return found
-
-
-def _pixels(plan: Plan, sample: int) -> np.ndarray:
-    """Return one image as the network's preprocessing gives it, checked to be the one the maps are of."""
-    place = plan.place[sample]
-    listed = plan.job.images
-    path = listed.path(place)
-    try:
-        image, digest = images.read(path, listed.value_range)
-    except images.Unreadable as error:
-        raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
-    if listed.digests is not None:
-        images.check_digest(path, digest, listed.digests[place])
-    rules = plan.job.model.preprocess
-    return np.asarray(rules(image) if callable(rules) else images.preprocess(image, rules))
 
 
 def _masks(
