@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gradtools.cli import ablation as measured
-from gradtools.cli import options, passes
+from gradtools.cli import options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
-from gradtools.tables.render import FOR_PROGRAMS, FORMS, write_tables
+from gradtools.tables.render import FOR_PROGRAMS, FORMS
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def command(
             from gradtools.tables import ablation as tables
 
             every = form in FOR_PROGRAMS
-            write_tables(tables.tables([(None, results)], every), form or "text", stream)
+            terminal.print_tables(tables.tables([(None, results)], every), form, stream)
         return
     _check(bins, profiles, of, carry)
     picture = _picture(figure, picture, of)
@@ -213,7 +213,7 @@ def command(
             figures.channels(source.model.get("model", source.name), over_images, picture, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        write_tables(_tables(over_images, tops, form in FOR_PROGRAMS), form or "text", stream)
+        terminal.print_tables(_tables(over_images, tops, form in FOR_PROGRAMS), form, stream)
 
 
 def _tables(results, tops, every):

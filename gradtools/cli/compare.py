@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -157,12 +157,12 @@ def command(
     stream = options.table_stream(target, form)
     if stream is not None:
         from gradtools.tables import comparisons
-        from gradtools.tables.render import FOR_PROGRAMS, write_tables
+        from gradtools.tables.render import FOR_PROGRAMS
 
         made = comparisons.tables(
             compare.table(compared), compare.moved(compared), form in FOR_PROGRAMS
         )
-        write_tables(made, form or "text", stream)
+        terminal.print_tables(made, form, stream)
 
 
 def _numbers(at: str | None) -> list[float] | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, passes, sampling
+from gradtools.cli import options, passes, sampling, terminal
 from gradtools.cli.terminal import Console
 
 if TYPE_CHECKING:
@@ -54,14 +54,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="The link that draws pictures along the path.  [default: STORE where it is a link, else none]",
 )
-@click.option(
-    "--generator", metavar="SPEC", help="The link's generator.  [default: as the link names it]"
-)
-@click.option(
-    "--trust-generator",
-    is_flag=True,
-    help="Let the generator's own code open pickles, which run code when they are opened.",
-)
+@sampling.of_link
 @passes.network_or_none
 @click.option(
     "--keep",
@@ -112,7 +105,7 @@ def command(
     from gradtools import figures, store
     from gradtools.selection.subjects import short_name
     from gradtools.stages import counterfactual
-    from gradtools.tables import counterfactuals, render
+    from gradtools.tables import counterfactuals
 
     store.check_output(target_path, force)
     if figure:
@@ -157,7 +150,7 @@ def command(
             counterfactuals.moves(moves, every=form is not None),
             *counterfactuals.pairs([(name, [result])]),
         ]
-        render.write_tables(tables, form or "text", stream)
+        terminal.print_tables(tables, form, stream)
 
 
 def _drawing(

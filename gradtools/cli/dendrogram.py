@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.wording import LINKAGES, LINKED_ON
@@ -179,10 +179,10 @@ def _text_form(form: str | None, newick: str | None) -> str | None:
 def _print_tree(tree: "Tree", around: "trees.Found", form: str, stream: TextIO) -> None:
     """Print the drawing and the tables of a tree."""
     from gradtools.tables import trees
-    from gradtools.tables.render import FOR_PROGRAMS, write_tables
+    from gradtools.tables.render import FOR_PROGRAMS
 
     every = form in FOR_PROGRAMS
     if not every:
         lines = [trees.title(tree), *trees.drawn(tree, getattr(stream, "encoding", None)), "", ""]
         stream.write("\n".join(lines))
-    write_tables(trees.tables(tree, around, every), form, stream)
+    terminal.print_tables(trees.tables(tree, around, every), form, stream)

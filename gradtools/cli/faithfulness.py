@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -118,7 +118,6 @@ def command(
     from gradtools.selection.subjects import short_name
     from gradtools.stages import faithfulness
     from gradtools.tables import faithfulness as builder
-    from gradtools.tables import render
 
     _check_audit(audit, figure)
     source_path, named = options.split_feature(options.input_store(path))
@@ -155,7 +154,7 @@ def command(
             stream = options.table_stream(target, form)
             if stream is not None:
                 tables = audit_builder.tables([(short_name(model.spec), made.results)])
-                render.write_tables(tables, form or "text", stream)
+                terminal.print_tables(tables, form, stream)
             return
         asked = faithfulness.Options(
             feature=(*named, *feature),
@@ -186,9 +185,7 @@ def command(
         )
     stream = options.table_stream(target, form)
     if stream is not None:
-        render.write_tables(
-            builder.tables([(short_name(model.spec), results)]), form or "text", stream
-        )
+        terminal.print_tables(builder.tables([(short_name(model.spec), results)]), form, stream)
 
 
 def _check_audit(audit: bool, figure: str | None) -> None:

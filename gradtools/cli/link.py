@@ -4,7 +4,7 @@ from typing import Literal
 
 import click
 
-from gradtools.cli import options, passes, sampling
+from gradtools.cli import options, passes, sampling, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -97,7 +97,7 @@ def command(
     from gradtools.network import models
     from gradtools.selection.subjects import short_name
     from gradtools.stages import link
-    from gradtools.tables import links, render
+    from gradtools.tables import links
 
     made, model = sampling.linked(console, samples, network, compute.device)
     asked = link.Options(
@@ -129,6 +129,4 @@ def command(
             figures.cycled_pictures(source, results, figure)
     stream = options.table_stream(target, form)
     if stream is not None:
-        render.write_tables(
-            links.tables([(short_name(model.spec), results)]), form or "text", stream
-        )
+        terminal.print_tables(links.tables([(short_name(model.spec), results)]), form, stream)

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, terminal
 
 
 @options.command(
@@ -90,7 +90,7 @@ def command(
     from gradtools import store
     from gradtools.selection.subjects import short_name
     from gradtools.stages import localize
-    from gradtools.tables import localization, render
+    from gradtools.tables import localization
 
     if figure:
         from gradtools import figures
@@ -126,4 +126,4 @@ def command(
     stream = options.table_stream(target, form)
     if stream is not None:
         kinds = {result.feature: result for result in results}
-        render.write_tables(localization.tables([(model, kinds)]), form or "text", stream)
+        terminal.print_tables(localization.tables([(model, kinds)]), form, stream)

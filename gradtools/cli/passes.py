@@ -242,6 +242,27 @@ def _two_numbers(_context, _parameter, text):
     return low, high
 
 
+device = click.option(
+    "--device",
+    default="auto",
+    metavar="D",
+    help="cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
+)
+dtype = click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    help="Type the network computes in.",
+)
+compress = click.option(
+    "--compress",
+    type=click.Choice(["none", "gzip"]),
+    default="none",
+    callback=lambda context, parameter, value: value == "gzip",
+    help="gzip: smaller, and 30 to 90 times slower to write.",
+)
+
+
 def compute(batch_size: int) -> Decorator:
     """Return the options of `Compute` as the parameter `compute`; the default batch size is the command's."""
     return record(
@@ -253,31 +274,15 @@ def compute(batch_size: int) -> Decorator:
             default=batch_size,
             help="Images computed at once.",
         ),
-        click.option(
-            "--device",
-            default="auto",
-            metavar="D",
-            help="cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
-        ),
-        click.option(
-            "--dtype",
-            type=click.Choice(["float32", "float64"]),
-            default="float32",
-            help="Type the network computes in.",
-        ),
+        device,
+        dtype,
         click.option(
             "--fold/--no-fold",
             default=True,
             help="Fold BatchNorm into convolutions that are no taps: faster; activations equal within rounding, "
             "a gradient differs where a ReLU's input is rounded across zero.",
         ),
-        click.option(
-            "--compress",
-            type=click.Choice(["none", "gzip"]),
-            default="none",
-            callback=lambda context, parameter, value: value == "gzip",
-            help="gzip: smaller, and 30 to 90 times slower to write.",
-        ),
+        compress,
         click.option(
             "--range",
             "value_range",
@@ -286,6 +291,16 @@ def compute(batch_size: int) -> Decorator:
             help="Values of the image files that are black and white, as 0,4095 for 12 bits in 16.  [default: the type's]",
         ),
     )
+
+
+restart = click.option(
+    "--restart",
+    is_flag=True,
+    help="Drop what a stopped run of another command left, and begin anew.",
+)
+threads = click.option(
+    "--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -307,14 +322,8 @@ class Job:
 job = record(
     "job",
     Job,
-    click.option(
-        "--restart",
-        is_flag=True,
-        help="Drop what a stopped run of another command left, and begin anew.",
-    ),
-    click.option(
-        "--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"
-    ),
+    restart,
+    threads,
     click.option(
         "--workers",
         type=click.IntRange(1),

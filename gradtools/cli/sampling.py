@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import passes
+from gradtools.cli import options, passes
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError, suggest
 
@@ -13,6 +13,19 @@ if TYPE_CHECKING:
     from gradtools.network.generators import Generator
     from gradtools.network.models import Model
     from gradtools.store import Store
+
+
+trust_generator = click.option(
+    "--trust-generator",
+    is_flag=True,
+    help="Let the generator's own code open pickles, which run code when they are opened.",
+)
+of_link = options.combine(
+    click.option(
+        "--generator", metavar="SPEC", help="The link's generator.  [default: as the link names it]"
+    ),
+    trust_generator,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,11 +89,7 @@ def _samples(required: bool, per_class: int | None) -> passes.Decorator:
             metavar="SPEC",
             help="file.py:NAME, package.module:NAME or a TorchScript FILE.pt (gradtools help mathematics#generators).",
         ),
-        click.option(
-            "--trust-generator",
-            is_flag=True,
-            help="Let the generator's own code open pickles, which run code when they are opened.",
-        ),
+        trust_generator,
         click.option(
             "--psi",
             type=click.FloatRange(0),
@@ -163,25 +172,9 @@ compute = passes.record(
     click.option(
         "--batch-size", type=click.IntRange(1), default=64, help="Pictures computed at once."
     ),
-    click.option(
-        "--device",
-        default="auto",
-        metavar="D",
-        help="cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
-    ),
-    click.option(
-        "--dtype",
-        type=click.Choice(["float32", "float64"]),
-        default="float32",
-        help="Type the network computes in.",
-    ),
-    click.option(
-        "--compress",
-        type=click.Choice(["none", "gzip"]),
-        default="none",
-        callback=lambda context, parameter, value: value == "gzip",
-        help="gzip: smaller, and 30 to 90 times slower to write.",
-    ),
+    passes.device,
+    passes.dtype,
+    passes.compress,
 )
 
 
@@ -196,12 +189,6 @@ class Job:
 job = passes.record(
     "job",
     Job,
-    click.option(
-        "--restart",
-        is_flag=True,
-        help="Drop what a stopped run of another command left, and begin anew.",
-    ),
-    click.option(
-        "--threads", type=click.IntRange(1), help="Threads of the computation.  [default: all]"
-    ),
+    passes.restart,
+    passes.threads,
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -156,14 +156,11 @@ def command(
         else:
             figures.sanity_curve(results, figure)
     from gradtools.selection.subjects import short_name
-    from gradtools.tables import render
     from gradtools.tables import sanity as builder
 
     stream = options.table_stream(target, form)
     if stream is not None:
-        render.write_tables(
-            builder.tables([(short_name(model.spec), results)]), form or "text", stream
-        )
+        terminal.print_tables(builder.tables([(short_name(model.spec), results)]), form, stream)
 
 
 def _without_model(network: passes.Network, randomise: tuple[str, ...]) -> passes.Network:

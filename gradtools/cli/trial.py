@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.tables.wording import CONSTRUCTIONS
 
@@ -70,7 +70,6 @@ def command(
         figures.check(figure)
     from gradtools.stages import trial
     from gradtools.tables import known_answers as builder
-    from gradtools.tables import render
 
     made = trial.trial(
         target,
@@ -90,4 +89,4 @@ def command(
         )
     stream = options.table_stream(target, form)
     if stream is not None:
-        render.write_tables(builder.tables({construction: made.results}), form or "text", stream)
+        terminal.print_tables(builder.tables({construction: made.results}), form, stream)

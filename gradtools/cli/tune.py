@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes, sampling
+from gradtools.cli import options, passes, sampling, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -15,14 +15,7 @@ from gradtools.errors import UsageError
     ],
 )
 @click.argument("path", required=False, metavar="STORE")
-@click.option(
-    "--generator", metavar="SPEC", help="The link's generator.  [default: as the link names it]"
-)
-@click.option(
-    "--trust-generator",
-    is_flag=True,
-    help="Let the generator's own code open pickles, which run code when they are opened.",
-)
+@sampling.of_link
 @passes.network_or_none
 @options.output
 @options.carry
@@ -136,7 +129,7 @@ def command(
     from gradtools.selection import links
     from gradtools.selection.subjects import short_name
     from gradtools.stages import tune
-    from gradtools.tables import render, tunings
+    from gradtools.tables import tunings
 
     store.check_output(target, force)
     with store.read(source_path) as source:
@@ -174,9 +167,7 @@ def command(
         )
     stream = options.table_stream(target, form)
     if stream is not None:
-        render.write_tables(
-            tunings.tables([(short_name(model.spec), results)]), form or "text", stream
-        )
+        terminal.print_tables(tunings.tables([(short_name(model.spec), results)]), form, stream)
 
 
 def _list(path, part, metric, count, picture, figure, form):
@@ -185,7 +176,7 @@ def _list(path, part, metric, count, picture, figure, form):
 
     from gradtools import figures, store
     from gradtools.selection import tunings as selected
-    from gradtools.tables import render, tunings
+    from gradtools.tables import tunings
 
     with store.read(path) as source:
         tuning = selected.read(source)
@@ -194,4 +185,4 @@ def _list(path, part, metric, count, picture, figure, form):
         if figure:
             draw = figures.unit_strips if picture == "strips" else figures.change_fields
             draw(tuning, rows, figure, part, metric, names)
-        render.write_tables([tunings.top(rows, part, metric, tuning)], form or "text", sys.stdout)
+        terminal.print_tables([tunings.top(rows, part, metric, tuning)], form, sys.stdout)
