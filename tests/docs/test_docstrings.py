@@ -1,0 +1,111 @@
+"""Every public function says what it does, and every public class what it is.
+
+The first word of a function's docstring is a verb in the imperative ("Return the row.", not "Returns the
+row." and not "The row."). Words that are nouns as well ("score", "group") count as verbs unless what
+follows makes them nouns ("Score of an image"). A property is read like a value and a class is a thing, so
+these may open with a noun; they need a docstring all the same.
+"""
+
+import ast
+import re
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = ROOT / "gradtools"
+VERBS = set(
+    """
+    accumulate add align allow append apply approximate arrange ask assemble assign attach average bracket
+    bring build call carry centre check choose clear clip close cluster collect colour combine compare
+    complete compute concatenate connect convert copy count crop cut decide decode delete describe digest
+    disable discard divide draw drop embed encode enter estimate evaluate examine exclude expand explain
+    export extract fill filter find finish fit flatten fold follow forget format fuse gather give go group
+    guard halve hand hold import infer initialise insert interpolate invert iterate join judge keep label
+    lay leave let limit link list load locate lock look lower make map mark mask match measure merge move
+    multiply name normalise note number observe open order pack pad pair parse pass permute pick place
+    plan plot pool prepare print probe process project prove put raise randomise rank reach read rebuild
+    record reduce refuse register reject release remove rename reorder repeat replace report request
+    require reserve resample reset reshape resize resolve restore resume return reverse rotate round run
+    sample save say scale score search select send separate set share shift show shuffle sign simulate
+    skip sort split spool stack standardise start stop store subtract sum swap sync take tally test trace
+    train transform translate try tune turn unpack update use validate verify wait walk warn watch weigh
+    wrap write yield
+    """.split()
+)
+NOUNS = set(  # verbs that are nouns as well
+    """
+    average build call change cluster copy count crop cut digest draw drop estimate export figure filter
+    fit gather group hand import judge keep label leave limit link list lock look map mark mask match
+    measure merge move name note number order pack pair place plan plot pool print probe process project
+    range rank read record release report request reverse round run sample save scale
+    score search set share shift show sign sort split stack start stop store sum swap tally test trace
+    transform try turn use wait walk watch wrap
+    """.split()
+)
+NOUN = re.compile(r"\w+(,|:| (of|and|or|in|at|is|are|between|per)\b)")
+CLEAN = (  # wings whose docstrings follow the rule; it grows until it is the whole package
+    "__init__",
+    "__main__",
+    "errors",
+)
+
+
+def public(node):
+    """(name, docstring or None, whether it must say what it does) of what a file has in public."""
+    for child in node.body:
+        if not isinstance(child, ast.FunctionDef | ast.ClassDef) or child.name.startswith("_"):
+            continue
+        named = isinstance(child, ast.ClassDef) or any(
+            "property" in ast.unparse(decorator) for decorator in child.decorator_list
+        )
+        yield child.name, ast.get_docstring(child), not named
+        if isinstance(child, ast.ClassDef):
+            yield from public(child)
+
+
+def imperative(text):
+    """Whether a docstring's first words are a verb in the imperative."""
+    first = re.match(r"[A-Z][a-z]+\b", text)
+    word = first[0].lower() if first else ""
+    return word in VERBS and not (word in NOUNS and NOUN.match(text))
+
+
+def failures(wing):
+    """What breaks the rule in a wing: a line each, 'file: name: first line'."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0].removesuffix(".py") != wing:
+            continue
+        for name, text, acts in public(ast.parse(path.read_text())):
+            if text is None or (acts and not imperative(text)):
+                line = (text or "no docstring").splitlines()[0]
+                yield f"{path.relative_to(ROOT)}: {name}: {line}"
+
+
+def test_the_rule_finds_what_it_is_for():
+    good = [
+        "Return the row.",
+        "Score each image.",
+        "Group rows by class.",
+        "Measure it, and say so.",
+    ]
+    bad = [
+        "Returns the row.",
+        "The row.",
+        "A row.",
+        "Score of each image.",
+        "Group of a tap, or its dataset.",
+        "Scale and shift of each channel.",
+        "Order, defaults and verdicts.",
+        "Whether a row is zero.",
+        "Reading a row.",
+        "return the row",
+        "(N,) int: the row.",
+        "`Rows` of a store.",
+    ]
+    assert [text for text in good if not imperative(text)] == []
+    assert [text for text in bad if imperative(text)] == []
+
+
+@pytest.mark.parametrize("wing", CLEAN)
+def test_public_functions_say_what_they_do(wing):
+    assert not list(failures(wing))
