@@ -45,7 +45,7 @@ COMMANDS = {
     "layers": "List a model's taps: shapes, calls, and what a gradient there can know.",
     "recipe": "A ready Makefile for an experiment.",
     "demo": "Run the whole way on the bundled example: images, stores, table, pictures.",
-    "help": "Pages that ship: architecture, mathematics, the store's format, glossary, changes.",
+    "help": "Pages that ship: guides to what the figures say, models and files; mathematics, the format, glossary.",
 }
 
 

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 from gradtools.errors import UsageError, near_names
 
-ORDER = (
-    "architecture",
-    "mathematics",
-    "coverage",
-    "store",
-    "glossary",
-    "changes",
-)  # as they are listed
+GUIDES = (
+    *("controls", "claims", "relations", "truth", "pictures", "feature-maps", "linking"),
+    *("models", "files", "python", "example"),
+)
+REFERENCES = ("architecture", "mathematics", "coverage", "store", "glossary", "changes")
+ORDER = (*GUIDES, *REFERENCES)  # as they are listed
 
 
 def names() -> list[str]:
