@@ -5,7 +5,8 @@ ones, in a batch like any other, so that a mask of ones changes nothing at all.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +20,13 @@ FILLS = ("black", "mean", "blur")
 BLUR = 5 / 224  # standard deviation of the blur, as a share of the frame's width
 
 Shown = tuple[int, np.ndarray]  # row of the image, (H, W) mask in 0..1
+
+
+class Layers(NamedTuple):
+    """Images in two parts, (I, C, H, W) float32 each: under a mask m the network reads m * shown + hidden."""
+
+    shown: torch.Tensor
+    hidden: torch.Tensor
 
 
 def check_fill(fill: str, preprocess: object) -> None:
@@ -83,15 +91,13 @@ def scores(
     -------
     (n,) float64 array
     """
-    found = []
+    parts = layers(job, pixels, fill)
+    values = []
     with torch.inference_mode():
         for places, batch in _batches(shown, job.options.batch_size):
-            rows = np.array([row for row, _ in batch])
-            masks = torch.from_numpy(np.stack([mask for _, mask in batch]).astype("f4"))
-            x = masked(job, pixels[rows], masks[:, None], fill)
-            values = score(x, places).double().cpu().numpy()
-            found.append(values[: len(np.unique(places))])
-    return np.concatenate(found) if found else np.empty(0)
+            scored = score(masked(job, parts, batch), places).double().cpu().numpy()
+            values.append(scored[: len(np.unique(places))])
+    return np.concatenate(values) if values else np.empty(0)
 
 
 def _batches(shown: Iterable[Shown], size: int) -> Iterator[tuple[np.ndarray, list[Shown]]]:
@@ -103,34 +109,41 @@ def _batches(shown: Iterable[Shown], size: int) -> Iterator[tuple[np.ndarray, li
         first += len(batch)
 
 
-def masked(job: passes.Job, pixels: np.ndarray, masks: torch.Tensor, fill: str) -> torch.Tensor:
-    """Return what the network reads of images times masks.
+def layers(job: passes.Job, pixels: np.ndarray, fill: str) -> Layers:
+    """Split what the network reads of images into what a mask shows and what stands where it is 0.
+
+    Normalising once an image and not once a mask leaves one operation a masked image.
 
     Parameters
     ----------
-    pixels : (B, C, H, W) u8 or float array
-    masks : (B, 1, H, W) float32 tensor in 0..1
+    pixels : (I, C, H, W) u8 or float array
+    fill : one of FILLS
     """
     x = torch.from_numpy(np.ascontiguousarray(pixels))
-    x = x.contiguous(memory_format=torch.channels_last)  # of bytes this is cheapest
     if x.dtype != torch.uint8:
-        shown = x * masks
-    else:
-        scale, shift = (
-            torch.from_numpy(values)[:, None, None]
-            for values in images.normalisation(job.model.rules)
-        )
-        x = x.float()
-        if fill == "black":
-            shown = x.mul_(masks).mul_(scale).add_(shift)
-        elif fill == "mean":
-            shown = x.mul_(scale).add_(shift).mul_(masks)
-        else:
-            shown = (x * masks + blurred(x) * (1 - masks)) * scale + shift
-    options = job.options
-    return shown.to(
-        options.device, getattr(torch, options.dtype), memory_format=torch.channels_last
+        return Layers(x.float(), torch.zeros(1).expand(x.shape))
+    scale, shift = (
+        torch.from_numpy(values)[:, None, None] for values in images.normalisation(job.model.rules)
     )
+    if fill == "black":
+        return Layers(x.float().mul_(scale), shift.expand(x.shape))
+    if fill == "mean":
+        return Layers(x.float().mul_(scale).add_(shift), torch.zeros(1).expand(x.shape))
+    smooth = blurred(x.float())
+    return Layers((x - smooth).mul_(scale), smooth.mul_(scale).add_(shift))
+
+
+def masked(job: passes.Job, parts: Layers, batch: Sequence[Shown]) -> torch.Tensor:
+    """Return what the network reads of images under masks, (B, C, H, W) channels-last, of the job's type."""
+    like = parts.shown
+    x = torch.empty(
+        (len(batch), *like.shape[1:]), dtype=like.dtype, memory_format=torch.channels_last
+    )
+    for image, (row, mask) in zip(x, batch):
+        weights = torch.from_numpy(np.ascontiguousarray(mask, "f4"))
+        torch.addcmul(parts.hidden[row], parts.shown[row], weights, out=image)
+    options = job.options
+    return x.to(options.device, getattr(torch, options.dtype), memory_format=torch.channels_last)
 
 
 def blurred(x: torch.Tensor) -> torch.Tensor:

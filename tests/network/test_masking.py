@@ -48,10 +48,21 @@ def by_hand(image, mask, fill):
 
 
 @pytest.mark.parametrize("fill", masking.FILLS)
-def test_fills(fill):
-    images, mask = pixels(1, 40), np.random.default_rng(1).random((40, 40)).astype("f4")
-    found = masking.masked(job(), images, torch.from_numpy(mask)[None, None], fill)
-    assert found[0].numpy() == pytest.approx(by_hand(images[0], mask, fill), abs=2e-5)
+def test_fills_equal_the_definition_in_any_order_of_images(fill):
+    made, images, rng = job(), pixels(3, 40), np.random.default_rng(1)
+    batch = [(row, rng.random((40, 40)).astype("f4")) for row in (2, 0, 2, 1)]
+    batch[1] = (0, batch[1][1].T)  # a mask of another order in memory
+    values = masking.masked(made, masking.layers(made, images, fill), batch)
+    assert values.is_contiguous(memory_format=torch.channels_last)
+    expected = np.stack([by_hand(images[row], mask, fill) for row, mask in batch])
+    assert values.numpy() == pytest.approx(expected, abs=2e-5)
+
+
+def test_what_a_model_of_its_own_preprocessing_reads_is_multiplied():
+    made, rng = job(dtype="float32"), np.random.default_rng(1)
+    images, mask = rng.normal(size=(2, 1, 9, 9)).astype("f4"), rng.random((9, 9)).astype("f4")
+    values = masking.masked(made, masking.layers(made, images, "mean"), [(1, mask)])
+    assert np.array_equal(values[0].numpy(), images[1] * mask)
 
 
 @pytest.mark.parametrize("fill", masking.FILLS)
