@@ -25,13 +25,13 @@ class Interrupted(BaseException):
 
 
 def raised(number: int, frame: FrameType | None) -> NoReturn:
-    """Signal handler of short work: leave where it stands."""
+    """Leave where short work stands: a handler of signals."""
     raise Interrupted(number)
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Callable[[], None]]:
-    """Yields a function that raises `Interrupted` if a signal came; a second signal leaves at once."""
+    """Yield a function that raises `Interrupted` if a signal came; a second signal leaves at once."""
     seen: list[int] = []
 
     def remember(number, frame):
@@ -60,5 +60,5 @@ def deferred() -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def unwatched(total: int, done: int = 0, what: str = "") -> Iterator[Callable[[int], None]]:
-    """The progress of a job that nobody watches: yields an `advance(n)` that does nothing."""
+    """Yield an `advance(n)` that does nothing: the progress of a job that nobody watches."""
     yield lambda n: None

@@ -26,7 +26,7 @@ class Digits(NamedTuple):
 @cache
 def digits(half: str) -> Digits:
     """
-    One half of scikit-learn's handwritten digits.
+    Return one half of scikit-learn's handwritten digits.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def digits(half: str) -> Digits:
 @cache
 def photographs(half: str) -> tuple[np.ndarray, ...]:
     """
-    One half of scikit-learn's two photographs, "china" and "flower".
+    Return one half of scikit-learn's two photographs, "china" and "flower".
 
     Parameters
     ----------
@@ -77,12 +77,12 @@ def photographs(half: str) -> tuple[np.ndarray, ...]:
 
 
 def halves_of(length: int) -> tuple[slice, slice]:
-    """The slices of the first and the second half of an axis."""
+    """Return the slices of the first and the second half of an axis."""
     return slice(0, length // 2), slice(length // 2, length)
 
 
 def index_of(half: str) -> int:
-    """0 for train, 1 for heldout."""
+    """Return 0 for train, 1 for heldout."""
     if half not in HALVES:
         raise GradtoolsError(
             f"no half {half!r} of the example's images: take {' or '.join(HALVES)}"

@@ -75,20 +75,20 @@ class SceneResNet(nn.Module):
 
 
 def stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:
-    """A row of blocks, the first of which may change the shape."""
+    """Return a row of blocks, the first of which may change the shape."""
     return nn.Sequential(*(Block(channels if i else channels_in, channels) for i in range(blocks)))
 
 
 def resnet8(num_classes: int = 10) -> SceneResNet:
-    """One block a stage: 8 layers."""
+    """Return a network of one block a stage: 8 layers."""
     return SceneResNet(1, num_classes)
 
 
 def resnet14(num_classes: int = 10) -> SceneResNet:
-    """Two blocks a stage: 14 layers."""
+    """Return a network of two blocks a stage: 14 layers."""
     return SceneResNet(2, num_classes)
 
 
 def resnet20(num_classes: int = 10) -> SceneResNet:
-    """Three blocks a stage: 20 layers."""
+    """Return a network of three blocks a stage: 20 layers."""
     return SceneResNet(3, num_classes)

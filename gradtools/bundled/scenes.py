@@ -46,7 +46,7 @@ class Scene(NamedTuple):
 
 def background(photos: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """
-    A random square of a random photograph, 64 to 160 pixels wide, shrunk to 64 and dimmed.
+    Draw a random square of a random photograph, 64 to 160 pixels wide, shrunk to 64 and dimmed.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def background(photos: Sequence[np.ndarray], rng: np.random.Generator) -> np.nda
 
 def opacity(digit: np.ndarray, height: int) -> np.ndarray:
     """
-    A digit scaled bilinearly to height x height pixels: how much of each pixel it covers.
+    Scale a digit bilinearly to height x height pixels: how much of each pixel it covers.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def scene(
     heights: tuple[int, int] = LARGE_HEIGHTS,
 ) -> Scene:
     """
-    One digit at a random place and scale on a random piece of photograph. Pure: it depends on its arguments only.
+    Draw one digit at a random place and scale on a random piece of photograph. Pure: it depends on its arguments only.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def scene(
 
 
 def tight_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 (half-open) of the true pixels of a (H, W) mask with at least one."""
+    """Return x0, y0, x1, y1 (half-open) of the true pixels of a (H, W) mask with at least one."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
@@ -129,7 +129,7 @@ def scene_of(
     half: str, label: int, number: int, seed: int = 0, heights: tuple[int, int] = LARGE_HEIGHTS
 ) -> Scene:
     """
-    The scene of one class and number; each has a random stream of its own, so more scenes never change the first.
+    Draw the scene of one class and number; each has a random stream of its own, so more scenes never change the first.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def write_demo_scenes(folder: str | Path) -> None:
 
 
 def mask_folder(folder: str | Path) -> Path:
-    """The folder of the masks that belong to a folder of scenes: its neighbour FOLDER-masks."""
+    """Return the folder of the masks that belong to a folder of scenes: its neighbour FOLDER-masks."""
     folder = Path(folder).resolve()
     return folder.with_name(folder.name + "-masks")
 

@@ -85,7 +85,7 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="gradtools")
 def gradtools() -> None:
-    """What a trained image classifier has learned about its classes.
+    """Ask a trained image classifier what it has learned about its classes.
 
     Commands read and write HDF5 stores and chain in pipes: gradtools extract photos/ --model resnet50 | gradtools
     similarity | gradtools cluster | gradtools evaluate

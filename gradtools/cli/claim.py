@@ -21,7 +21,7 @@ from gradtools.errors import UsageError
 def command(
     console: Console, file: str | None, paths: tuple[str, ...], listed: bool, form: str | None
 ) -> None:
-    """Whether sentences over stored results hold: supported, contradicted or undecided.
+    """Check sentences over stored results: supported, contradicted or undecided.
 
     FILE has one sentence a line, # begins a comment, or it is the name of claims that ship (--list):
 

@@ -26,7 +26,7 @@ def command(
     output: str | None,
     force: bool,
 ) -> None:
-    """The last layer's row of weights of each class, as a store whose samples are the classes.
+    """Store the last layer's row of weights of each class, as a sample a class.
 
     No image is needed: similarity, neighbors, cluster, dendrogram and compare work on the classes as on images. The
     rows are stored as they are; --rows of those commands normalises them.

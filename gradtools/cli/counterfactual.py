@@ -93,7 +93,7 @@ def command(
     compute: sampling.Compute,
     job: sampling.Job,
 ) -> None:
-    """The least change of what a classifier's head reads that makes it answer another class, and what is met on the way.
+    """Find the least change of what a classifier's head reads that makes it answer another class, and what is met on the way.
 
     Of every chosen sample the exact least move to each target, with all other classes as constraints; which units make
     up the margin that it gains; and the stored images nearest to the path, which needs no generator (extract --embedding

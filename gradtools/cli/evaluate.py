@@ -52,7 +52,7 @@ from gradtools.tables.wording import LAYOUTS
     "deletion: deletion and insertion of channels; confusion: answers by label; choices: the headline under every choice.",
 )
 def command(console, paths, layout, published, per_image, form, figure, force, picture):
-    """The answer from any stores, on one screen; with --layout the papers' tables: one row a model, with the controls.
+    """Print the answer from any stores on one screen; with --layout the papers' tables: one row a model, with the controls.
 
     Never runs a model and never clusters. A cell without a value is -, and a line says why, or which command fills it.
     """

@@ -46,7 +46,7 @@ def command(
     where: tuple[str, ...],
     lists: bool,
 ) -> None:
-    """Samples and features for other programs: a row a sample, with its id, label, predicted class and whether it is right.
+    """Write samples and features for other programs: a row a sample, with its id, label, predicted class and whether it is right.
 
     In CSV, TSV and Parquet a feature is the columns NAME[0], NAME[1], ...; with --lists one column NAME. An .npz has
     one array a feature, label and predicted as numbers with class_name and model_class_name, and gradtools import reads

@@ -105,7 +105,7 @@ def command(
     compute: passes.Compute,
     job: passes.Job,
 ) -> None:
-    """What the score does when an image is multiplied by its map: ADP, PIC, deletion and insertion.
+    """Measure what the score does when an image is multiplied by its map: ADP, PIC, deletion and insertion.
 
     Reads the maps of saliency and shows their images to the --model again, each times its map and times masks that
     know nothing of it: a constant of the map's own mean, its values in random places, another image's map, ones, a

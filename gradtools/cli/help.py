@@ -12,7 +12,7 @@ from gradtools.cli.terminal import Console
 @options.command("help", ["gradtools help", "gradtools help mathematics#pair-auc"])
 @click.argument("name", required=False, metavar="[NAME]")
 def command(console: Console, name: str | None) -> None:
-    """The pages that ship with gradtools, a section of one, or the options of a command.
+    """Show the pages that ship with gradtools, a section of one, or the options of a command.
 
     On a terminal a page is shown through a pager; in a pipe it is Markdown. Without a name: the list of the pages.
     """

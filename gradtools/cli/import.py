@@ -105,7 +105,7 @@ def command(
     resamples: int,
     seed: int,
 ) -> None:
-    """A store from embeddings that another program made: every command that takes features takes it.
+    """Make a store from embeddings of another program: every command that takes features takes it.
 
     FILES are .npz, .npy, .csv, .tsv and .parquet (extra parquet), which together have one row a sample. Known names:
     id, label (numbers or names), class_name, predicted, model_class_name, logits, probabilities, weight and bias (the

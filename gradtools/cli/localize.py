@@ -78,7 +78,7 @@ def command(
     rows,
     images_dir,
 ):
-    """How well maps find what they are about: boxes and masks of the images, in the network's frame.
+    """Measure how well maps find what they are about: boxes and masks of the images, in the network's frame.
 
     Reads the maps of saliency from a store that has boxes or masks (--annotations, or a manifest with
     corners). IoU by the box around the largest component above a threshold that is chosen on a

@@ -85,7 +85,7 @@ def command(
     figure,
     form,
 ):
-    """The nearest samples of one sample (--of) or of all, and how well the nearest images tell the class.
+    """Find the nearest samples of one sample (--of) or of all, and measure how well the nearest images tell the class.
 
     --of prints a table, also into a pipe (-o writes a store instead), with the floor under which nearness says nothing:
     the 95 % quantile of the largest similarity that a row by chance reaches, 1,000 times (--floor says which chance).

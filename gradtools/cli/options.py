@@ -26,7 +26,7 @@ WRITTEN = {
 def command(
     name: str, examples: Sequence[str], **settings: str | bool | dict
 ) -> Callable[[Callable], click.Command]:
-    """A click command whose help ends with examples that run, with -q and -v; passes `console` on."""
+    """Return a decorator for a click command whose help ends with examples that run, with -q and -v; it gets a `console`."""
     epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
 
     def decorate(function):
@@ -82,7 +82,7 @@ def _texts(value):
 
 
 def combine(*decorators: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
-    """Several decorators as one, in the order in which the help shows them."""
+    """Combine several decorators into one, in the order in which the help shows them."""
 
     def decorate(function):
         for decorator in reversed(decorators):
@@ -212,7 +212,7 @@ def given(*names: str) -> list[str]:
 
 
 def layers(text: str) -> Callable[[Callable], Callable]:
-    """--layers with a command's own help: one number of taps, or several."""
+    """Return --layers with a command's own help: one number of taps, or several."""
     return click.option("--layers", metavar="N[,N...]", callback=_counts, help=text)
 
 
@@ -229,7 +229,7 @@ def _counts(_context, _parameter, text):
 
 
 def input_store(argument: str | None) -> str:
-    """The store to read: the argument, or '-' where stdin is no terminal."""
+    """Return the store to read: the argument, or '-' where stdin is no terminal."""
     if argument:
         return argument
     if sys.stdin is None or sys.stdin.isatty():
@@ -238,7 +238,7 @@ def input_store(argument: str | None) -> str:
 
 
 def output_store(argument: str | None, form: str | None = None) -> str | None:
-    """Where the store goes: the option, or '-' where stdout is no terminal; None where only a table can be shown."""
+    """Return where the store goes: the option, or '-' where stdout is no terminal; None where only a table can be shown."""
     if form and not argument:
         return None
     if form and argument == "-":
@@ -260,18 +260,18 @@ def output_store(argument: str | None, form: str | None = None) -> str | None:
 
 
 def carried(choice: bool | None, source: str, target: str | None) -> bool:
-    """Whether the input is copied whole into the output: by default where one of them is a pipe."""
+    """Return True if the input is copied whole into the output: by default where one of them is a pipe."""
     return choice if choice is not None else "-" in (source, target)
 
 
 def split_feature(path: str) -> tuple[str, tuple[str, ...]]:
-    """A store and the features its argument names: `a.h5::gradient@layer3`."""
+    """Split a store and the features its argument names: `a.h5::gradient@layer3`."""
     store, separator, name = path.partition("::")
     return store, (name,) if separator else ()
 
 
 def table_stream(target: str | None, form: str | None) -> TextIO | None:
-    """Where a table goes: stdout where a form is asked for or no store is written, else stderr where that is a terminal."""
+    """Return where a table goes: stdout where a form is asked for or no store is written, else stderr where that is a terminal."""
     if target is None or form:
         return sys.stdout
     return sys.stderr if sys.stderr.isatty() else None

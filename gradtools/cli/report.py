@@ -29,7 +29,7 @@ def command(
     title: str | None,
     pictures: bool,
 ) -> None:
-    """One HTML file from any stores: the answer first, then every table with its controls, the pictures, and what was run.
+    """Write one HTML file from any stores: the answer first, then every table with its controls, the pictures, and what was run.
 
     The page needs no network and no other file. Tables are sorted by a click on their head; a cell's tooltip says how
     many images it rests on. It follows the reader's light or dark setting, and prints. Never runs a model.

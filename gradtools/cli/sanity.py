@@ -96,7 +96,7 @@ def command(
     compute: passes.Compute,
     job: passes.Job,
 ) -> None:
-    """Whether maps change when the network's parameters or labels are made random: a map that does not shows nothing learned.
+    """Test whether maps change when the network's parameters or labels are made random: a map that does not shows nothing learned.
 
     Maps of the trained network's answers are made again with random parameters, from the output down, and held
     against the trained network's: Spearman's correlation, the same of absolute values, SSIM, each beside the trained

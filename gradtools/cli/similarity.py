@@ -147,7 +147,7 @@ def command(
     order,
     form,
 ):
-    """How alike images are within and between classes, and within and between predictions.
+    """Measure how alike images are within and between classes, and within and between predictions.
 
     Compares vectors (--metric) and, where the store has maps, these (--map-metric): --feature map:gradcam is the last
     tap's, 'map:*@layer3' those of all methods there. Prints its table where stdout is a terminal and no -o is given;

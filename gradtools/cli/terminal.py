@@ -30,7 +30,7 @@ class Console:
             logging.getLogger("gradtools").setLevel(logging.INFO)
 
     def say(self, line: str) -> None:
-        """One line for the user, unless quiet."""
+        """Print one line for the user, unless quiet."""
         if not self.quiet:
             print(printable(" ".join(str(line).split())), file=sys.stderr)
 
@@ -38,7 +38,7 @@ class Console:
     def progress(
         self, total: int, done: int = 0, what: str = "images"
     ) -> Iterator[Callable[[int], None]]:
-        """A bar on a terminal, with rate and time left; yields `advance(n)`, which stops the job after a signal."""
+        """Show a bar on a terminal, with rate and time left; yields `advance(n)`, which stops the job after a signal."""
         with interrupt.deferred() as check, self._bar(total, done, what) as move:
 
             def advance(n):
@@ -62,7 +62,7 @@ class Console:
             progress.TextColumn(what),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
-            Rate(),
+            rate_column(),
             progress.TimeRemainingColumn(),
         )
         with progress.Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
@@ -104,7 +104,7 @@ class Minutes:
 
 
 def width(stream: TextIO | None = None) -> int | None:
-    """Columns of the terminal that text goes to (int); None where it is none."""
+    """Return the columns of the terminal that text goes to (int); None where it is none."""
     stream = sys.stdout if stream is None else stream
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
@@ -139,8 +139,8 @@ def print_tables(
     write_tables(tables, form or "text", stream, width(stream) or least)
 
 
-def Rate() -> "ProgressColumn":
-    """A column that shows items a second."""
+def rate_column() -> "ProgressColumn":
+    """Return a column that shows items a second."""
 
     from rich.progress import ProgressColumn
 

@@ -55,7 +55,7 @@ def command(
     threads: int | None,
     form: str | None,
 ) -> None:
-    """How right saliency methods are on a network whose right answer is known, and which measure would have said so.
+    """Measure how right saliency methods are on a network whose right answer is known, and which measure would have said so.
 
     The network is built by hand and its images are drawn here: what its answer depends on, the Shapley value of every
     pixel, has a closed form. Each method is held against it, beside an edge filter, a centred Gaussian and other maps

@@ -35,7 +35,7 @@ def command(
     seed: int,
     form: str | None,
 ) -> None:
-    """Whether a table is what its stores say: every cell is computed again.
+    """Check a table against its stores: every cell is computed again.
 
     TABLE is JSON, CSV or TSV that evaluate wrote (- reads it from stdin). The stores' values are held against their
     digests. With --rerun random images are read and run through the model again: a changed image, weight or row is

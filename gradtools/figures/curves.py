@@ -19,7 +19,7 @@ SHIFT = 0.07  # between models' points at one tap, so that their intervals can b
 
 @page.styled
 def draw(subjects):
-    """One row a statistic, columns gradient and activation, one line a model, with 95 % intervals.
+    """Draw one row a statistic, columns gradient and activation, one line a model, with 95 % intervals.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def _along(subject, named, kind, metric):
 
 
 def merged(orders):
-    """One order of all taps: each new one stands right after the one it follows in its own model.
+    """Merge the taps of several models into one order: each new one stands right after the one it follows in its own model.
 
     Parameters
     ----------

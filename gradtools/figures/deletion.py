@@ -30,7 +30,7 @@ def deletion_curves(measured, path: str) -> None:
 
 
 def drawn(measured):
-    """The curves of every model that has some, a Figure.
+    """Draw the curves of every model that has some; returns a Figure.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def drawn(measured):
 
 @page.styled
 def draw(measured) -> Figure:
-    """One row a model and tap, deletion beside insertion.
+    """Draw one row a model and tap, deletion beside insertion.
 
     Parameters
     ----------

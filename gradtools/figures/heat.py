@@ -35,7 +35,7 @@ def class_by_prediction(results, path: str) -> None:
 
 @page.styled
 def draw(maps) -> Figure:
-    """Heat maps of every metric, one part each with a scale of its own, centred at 0.
+    """Draw heat maps of every metric, one part each with a scale of its own, centred at 0.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _limit(metric, means):
 
 
 def cells(result):
-    """Means and numbers of pairs of the four cells, (2, 2) each; NaN and 0 where there are none."""
+    """Return means and numbers of pairs of the four cells, (2, 2) each; NaN and 0 where there are none."""
     statistic = list(result.columns["statistic"]) if result is not None else []
     means, pairs = np.full((2, 2), np.nan), np.zeros((2, 2), np.int64)
     for index in np.ndindex(2, 2):

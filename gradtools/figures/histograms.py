@@ -32,7 +32,7 @@ def channels(name, found, kind, path):
 
 @page.styled
 def draw(found, kind, title):
-    """One panel a tap, in order of execution: the share of the channels in every bin, on a logarithmic scale.
+    """Draw one panel a tap, in order of execution: the share of the channels in every bin, on a logarithmic scale.
 
     Parameters
     ----------

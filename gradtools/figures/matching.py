@@ -7,7 +7,7 @@ UNMATCHED = -2  # -1 is a sample without a label
 
 
 def matched(clusters: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The class each sample's cluster stands for, under the one-to-one matching that most samples agree with.
+    """Return the class each sample's cluster stands for, under the one-to-one matching that most samples agree with.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ def every_pair(found: list, order: str, path: str) -> None:
 
 @page.styled
 def draw(found: list, order: str) -> Figure:
-    """One row of two panels a feature.
+    """Draw one row of two panels a feature.
 
     Parameters
     ----------

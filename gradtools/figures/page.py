@@ -62,7 +62,7 @@ STYLE = {
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """A function that makes a Figure, in the style of the house whatever the user's matplotlibrc says."""
+    """Wrap a function that makes a Figure in the style of the house, whatever the user's matplotlibrc says."""
 
     def drawn(*arguments: P.args, **options: P.kwargs) -> R:
         with style():
@@ -74,13 +74,13 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """matplotlib's own defaults with STYLE over them."""
+    """Return a context with matplotlib's own defaults and STYLE over them."""
     with matplotlib.style.context(["default", STYLE]):
         yield
 
 
 def sheet(width: float, height: float) -> Figure:
-    """An empty Figure of a size in inches, laid out without overlap, on no screen."""
+    """Make an empty Figure of a size in inches, laid out without overlap, on no screen."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
@@ -130,13 +130,13 @@ def save(figure: Figure, path: str, option: str = "--figure") -> None:
 
 
 def shown(name: str) -> str:
-    """A name as it can be drawn: bytes that are no UTF-8, and characters that are none one sees, are escaped."""
+    """Return a name as it can be drawn: bytes that are not UTF-8, and invisible characters, are escaped."""
     text = str(name).encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def feature(name: str) -> str:
-    """A feature's name on two lines, its tap below; the control says that it is one."""
+    """Return a feature's name on two lines, its tap below; the control says that it is one."""
     kind, _, tap = name.partition("@")
     if kind == "weight":
         return "class row\n(control)"
@@ -144,13 +144,13 @@ def feature(name: str) -> str:
 
 
 def shortened(name: str, length: int) -> str:
-    """A name of at most so many characters; its end tells more than its beginning."""
+    """Shorten a name to at most so many characters; its end tells more than its beginning."""
     name = shown(name)
     return name if len(name) <= length else "…" + name[1 - length :]
 
 
 def samples(counts: Iterable[int]) -> str:
-    """'500 samples', or the range where the models' numbers differ."""
+    """Return '500 samples', or the range where the models' numbers differ."""
     ordered = sorted(set(counts))
     return (
         f"{ordered[0]} samples" if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]} samples"

@@ -71,7 +71,7 @@ def _typical_repeats(results, feature):
 
 
 def typical_repeat(result):
-    """(labels, ARI) of the repeat whose ARI is nearest the mean that tables show; the first one without classes."""
+    """Return (labels, ARI) of the repeat whose ARI is nearest the mean that tables show; of the first without classes."""
     values = result.columns["ari"]
     place = 0 if np.isnan(values).any() else int(np.abs(values - values.mean()).argmin())
     return result.labels[place], float(values[place])
@@ -79,7 +79,7 @@ def typical_repeat(result):
 
 @page.styled
 def draw(grids) -> Figure:
-    """One grid a model, one below the other.
+    """Draw one grid a model, one below the other.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def neighbours(found: list, names: list[str], path: str) -> None:
 
 @page.styled
 def draw(found: list, names: list[str]) -> Figure:
-    """One panel a feature: itself first, bars nearer than the floor in colour, the others pale.
+    """Draw one panel a feature: itself first, bars nearer than the floor in colour, the others pale.
 
     Parameters
     ----------

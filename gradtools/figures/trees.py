@@ -40,7 +40,7 @@ def tree(name: str, found: list, orientation: str | None, path: str) -> None:
 
 @page.styled
 def draw(name: str, tree, orientation: str | None = None) -> Figure:
-    """One tree: clusters of its colours, the cut as a dashed line with their numbers, heights on an axis.
+    """Draw one tree: clusters of its colours, the cut as a dashed line with their numbers, heights on an axis.
 
     Parameters
     ----------

@@ -85,6 +85,7 @@ class Plan:
 
     @property
     def boxes_only(self) -> int:
+        """Number of rows whose object is known by boxes alone."""
         return sum(region.mask is None for region in self.regions)
 
     @property

@@ -65,7 +65,7 @@ def classes(model: models.Model, output: str, *, force: bool = False) -> None:
 
 
 def sample_ids(names: Sequence[str] | None, count: int) -> list[str]:
-    """Names of the classes as ids, each once: where several classes share a name, it is followed by the index (list of str)."""
+    """Return the names of the classes as ids, each once: where several classes share a name, it is followed by the index (list of str)."""
     names = names or [str(index) for index in range(count)]
     times = collections.Counter(names)
     return [name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(names)]

@@ -246,5 +246,5 @@ def _model(network: str) -> models.Model:
 
 
 def weights(name: str) -> str:
-    """Path of the weights of one of the bundled networks."""
+    """Return the path of the weights of one of the bundled networks."""
     return os.path.join(os.path.dirname(scenes.__file__), f"scene_{name}.pth")

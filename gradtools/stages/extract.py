@@ -94,7 +94,7 @@ def extract(
 
 
 def prepare(image_list, model, options, say=print):
-    """The job of these options (see `jobs.prepare`), versions included; a target with several rows an image is refused."""
+    """Make the job of these options (see `plan.prepare`), versions included; a target with several rows an image is refused."""
     job = passes.prepare(image_list, model, options, say)
     if job.target is not None and job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
         raise UsageError(
@@ -127,7 +127,7 @@ def _judge_parallel(part, sink, job, count, this):
 
 
 def columns(job):
-    """The datasets that grow, one row an image."""
+    """Return the datasets that grow, one row an image."""
     found = passes.schema.columns(job)
     if job.target is not None:
         found.append(store.Column(paths.TARGET, dtype="i4"))

@@ -7,7 +7,7 @@ from gradtools.store import Store, paths
 
 
 def describe(source: Store) -> dict:
-    """Facts about an open store, in the order a reader asks (dict, JSON-able)."""
+    """Return facts about an open store, in the order a reader asks (dict, JSON-able)."""
     facts = {
         "kind": source.kind,
         "uuid": source.uuid,

@@ -54,7 +54,7 @@ def _sides(size):
 
 
 def rows(model: models.Model, size: Size = None) -> list[dict]:
-    """Every tap of a model that is a map, in order of execution.
+    """Return every tap of a model that is a map, in order of execution.
 
     Parameters
     ----------

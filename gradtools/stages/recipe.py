@@ -6,14 +6,14 @@ from gradtools.errors import UsageError, suggest
 
 
 def names() -> list[str]:
-    """Names of the recipes (list of str), in order."""
+    """Return the names of the recipes (list of str), in order."""
     return sorted(
         item.name.removesuffix(".mk") for item in _folder().iterdir() if item.name.endswith(".mk")
     )
 
 
 def text(name: str) -> str:
-    """The Makefile of a recipe (str).
+    """Return the Makefile of a recipe (str).
 
     Raises
     ------
@@ -27,7 +27,7 @@ def text(name: str) -> str:
 
 
 def summary(name: str) -> str:
-    """What a recipe makes, one line (str)."""
+    """Return what a recipe makes, one line (str)."""
     return text(name).splitlines()[0].removeprefix(f"# {name}: ")
 
 

@@ -31,7 +31,7 @@ MEASURED = {
 
 def batch_of(half, per_class, seed=0, heights=scenes.LARGE_HEIGHTS):
     """
-    Scenes as the networks take them.
+    Return scenes as the networks take them.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def batch_of(half, per_class, seed=0, heights=scenes.LARGE_HEIGHTS):
 
 
 def preprocessed(images):
-    """(N, 64, 64, 3) uint8 array -> (N, 3, 64, 64) float32 tensor, normalised as `scene_resnet.PREPROCESS` says."""
+    """Return (N, 64, 64, 3) uint8 images as a (N, 3, 64, 64) float32 tensor, normalised as `scene_resnet.PREPROCESS` says."""
     mean, std = (
         torch.tensor(scene_resnet.PREPROCESS[key]).view(3, 1, 1) for key in ("mean", "std")
     )
@@ -104,7 +104,7 @@ def save(network, path):
 
 def load(name, folder=FOLDER):
     """
-    One of the example's networks with its shipped weights, in float32 and evaluation mode.
+    Load one of the example's networks with its shipped weights, in float32 and evaluation mode.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def load(name, folder=FOLDER):
 
 
 def table(names=NETWORKS):
-    """Held-out accuracy of the shipped weights, one line a network, a column for each of `MEASURED`."""
+    """Return the held-out accuracy of the shipped weights, one line a network, a column for each of `MEASURED`."""
     sets = [
         batch_of("heldout", per_class, heights=heights) for heights, per_class in MEASURED.values()
     ]

@@ -19,7 +19,7 @@ STEPS, BATCH = 600, 50
 
 def batch_of(generator, count, psi=1.0):
     """
-    Samples of all classes in turn.
+    Return samples of all classes in turn.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def batch_of(generator, count, psi=1.0):
 
 
 def normalised(images):
-    """(N, 3, 64, 64) tensor in 0..1 -> what the classifier reads."""
+    """Return what the classifier reads of a (N, 3, 64, 64) tensor in 0..1."""
     return (images - creatures.PREPROCESS["mean"][0]) / creatures.PREPROCESS["std"][0]
 
 

@@ -33,7 +33,7 @@ GENERATOR_EPOCHS, KEPT_CHANGE = (
 
 def images_of(half):
     """
-    One half of the digits at the classifier's size.
+    Return one half of the digits at the classifier's size.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def images_of(half):
 
 
 def normalised(images):
-    """(N, 1, 32, 32) tensor in 0..1 -> what the classifier reads."""
+    """Return what the classifier reads of a (N, 1, 32, 32) tensor in 0..1."""
     return (images - lenet.PREPROCESS["mean"][0]) / lenet.PREPROCESS["std"][0]
 
 
 def changed(images, generator, share=1.0):
-    """Turn, scale, shift and bend the values of each image (N, 1, 32, 32) at random, by a share of the most."""
+    """Change the turn, scale, place and values of each image (N, 1, 32, 32) at random, by a share of the most."""
     count = len(images)
     angle, *move = (share * (2 * torch.rand(3, count, generator=generator) - 1)).unbind()
     scale = SCALE[0] + (SCALE[1] - SCALE[0]) * torch.rand(count, generator=generator)
@@ -108,7 +108,7 @@ class Encoder(nn.Module):
 
 
 def evidence_loss(encoder, decoder, images, labels):
-    """Cross-entropy of the pixels and divergence from the Gaussian of the class, nats an image (Kingma and Welling 2014, equation 3)."""
+    """Return the cross-entropy of the pixels and divergence from the Gaussian of the class, nats an image (Kingma and Welling 2014, equation 3)."""
     mean, log_var = encoder(images)
     w = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
     pixels = functional.binary_cross_entropy_with_logits(

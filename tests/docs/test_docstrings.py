@@ -15,21 +15,23 @@ from conftest import ROOT
 PACKAGE = ROOT / "gradtools"
 VERBS = set(
     """
-    accumulate add align allow append apply approximate arrange ask assemble assign attach average bracket
-    bring build call carry centre check choose clear clip close cluster collect colour combine compare
-    complete compute concatenate connect convert copy count crop cut decide decode delete describe digest
-    disable discard divide draw drop embed encode enter estimate evaluate examine exclude expand explain
-    export extract fill filter find finish fit flatten fold follow forget format fuse gather give go group
-    guard halve hand hold import infer initialise insert interpolate invert iterate join judge keep label
-    lay leave let limit link list load locate lock look lower make map mark mask match measure merge move
-    multiply name normalise note number observe open order pack pad pair parse pass permute pick place
-    plan plot pool prepare print probe process project prove put raise randomise rank reach read rebuild
-    record reduce refuse register reject release remove rename reorder repeat replace report request
-    require reserve resample reset reshape resize resolve restore resume return reverse rotate round run
-    sample save say scale score search select send separate set share shift show shuffle sign simulate
-    skip sort split spool stack standardise start stop store subtract sum swap sync take tally test trace
-    train transform translate try tune turn unpack update use validate verify wait walk warn watch weigh
-    wrap write yield
+    accumulate add align allow append apply approximate arrange ask assemble assign attach
+    average begin bend blend bracket bring build call carry centre change check choose clear
+    clip close cluster collect colour combine compare complete compute concatenate connect
+    convert copy correlate count crop cut decide decode delete describe digest disable discard
+    divide draw drop embed encode enter estimate evaluate examine exclude expand explain export
+    extract fill filter find finish fit flatten fold follow forget format fuse gather give go
+    group guard halve hand hold import infer initialise insert interpolate invert iterate join
+    judge keep label lay leave let limit link list load locate lock look lower make map mark
+    mask match measure merge move multiply name normalise note number observe open order pack
+    pad pair parse pass permute pick place plan plot pool prepare print probe process project
+    prove put raise randomise rank reach read rebuild record reduce refuse register reject
+    release remove rename reorder repeat replace report request require resample reserve reset
+    reshape resize resolve restore resume return reverse rotate round run sample save say scale
+    scan score search select send separate set share shift shorten show shuffle sign simulate
+    skip sort split spool stack standardise start stop store subtract sum swap sync take tally
+    test trace train transform translate try tune turn unpack update use validate verify wait
+    walk warn watch weigh wrap write yield
     """.split()
 )
 NOUNS = set(  # verbs that are nouns as well
@@ -42,18 +44,33 @@ NOUNS = set(  # verbs that are nouns as well
     transform try turn use wait walk watch wrap
     """.split()
 )
+INHERITED = {  # methods that a library calls, documented where they come from
+    "forward",
+    "format_commands",
+    "get_command",
+    "list_commands",
+    "resolve_command",
+}
 NOUN = re.compile(r"\w+(,|:| (of|and|or|in|at|is|are|between|per)\b)")
 CLEAN = (  # wings whose docstrings follow the rule; it grows until it is the whole package
     "__init__",
     "__main__",
+    "bundled",
+    "cli",
     "errors",
+    "figures",
+    "interrupt",
+    "stages",
+    "training",
 )
 
 
 def public(node):
     """(name, docstring or None, whether it must say what it does) of what a file has in public."""
     for child in node.body:
-        if not isinstance(child, ast.FunctionDef | ast.ClassDef) or child.name.startswith("_"):
+        if not isinstance(child, ast.FunctionDef | ast.ClassDef) or (
+            child.name.startswith("_") or child.name in INHERITED
+        ):
             continue
         named = isinstance(child, ast.ClassDef) or any(
             "property" in ast.unparse(decorator) for decorator in child.decorator_list

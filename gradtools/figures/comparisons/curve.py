@@ -13,7 +13,7 @@ SHIFT = 0.008  # of the axis, between lines at one store, so that their interval
 
 @page.styled
 def draw(found, values, label):
-    """One panel a feature, one line a statistic with 95 % intervals, over the positions of the stores.
+    """Draw one panel a feature, one line a statistic with 95 % intervals, over the positions of the stores.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ DARK = 0.55  # share of the scale from which on text is dark
 
 @page.styled
 def draw(found, by, title):
-    """One statistic of every pair; where few of all pairs were compared, a bar for each of these.
+    """Draw one statistic of every pair; where few of all pairs were compared, a bar for each of these.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ STEP = 0.2  # inches a bar
 
 @page.styled
 def draw(found: Comparisons, comparison: Comparison) -> Figure:
-    """Bars of how far each sample moved, with 95 % intervals, its nearest in both spaces beside it; the median as a line.
+    """Draw how far each sample moved as bars with 95 % intervals, its nearest in both spaces beside it; the median as a line.
 
     Parameters
     ----------

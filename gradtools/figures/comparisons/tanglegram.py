@@ -17,7 +17,7 @@ LETTER = 0.0076  # inches a letter and point of its size
 
 @page.styled
 def draw(found, comparison):
-    """The trees of a pair, turned so that few lines cross; lines have the colours of the first tree's clusters.
+    """Draw the trees of a pair, turned so that few lines cross; lines have the colours of the first tree's clusters.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def _say_others(folder, names, say):
 
 
 def pictures(album):
-    """(file name, function that makes the Figure) of every picture: a grid's page, a class's sheet and an image's or pair's own in turn.
+    """Yield (file name, function that makes the Figure) of every picture: a grid's page, a class's sheet and an image's or pair's own in turn.
 
     So a limit leaves some of each kind.
     """
@@ -111,7 +111,7 @@ def _own(album):
 
 
 def file_name(text):
-    """A sample's id or a class's name as part of a file's name: letters, digits, dots, hyphens; its end where it is long."""
+    """Return a sample's id or a class's name as part of a file's name: letters, digits, dots, hyphens; its end where it is long."""
     return (
         re.sub(r"[^A-Za-z0-9._-]+", "-", page.shown(text).replace("/", "-"))[-LONGEST:].strip(".-")
         or "unnamed"

@@ -53,7 +53,7 @@ class Album:
 
 
 def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", compat=None):
-    """The album of a maps store.
+    """Open a maps store as an album: its maps, images and names, ready to draw.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def check_reading(n_taps, fuse, compat):
 
 
 def answer_in_words(album, row):
-    """The label of a map's image, what the network answers, whether that is right, and how sure it is (str)."""
+    """Return the label of a map's image, what the network answers, whether that is right, and how sure it is (str)."""
     store, sample = album.store, int(album.sample[row])
     if store.predicted is None:
         return ""
@@ -124,13 +124,13 @@ def answer_in_words(album, row):
 
 
 def split(name):
-    """(method, tap) of a map's name."""
+    """Split a map's name into (method, tap)."""
     method, _, tap = name.partition("@")
     return method, tap
 
 
 def fused(album, row, method, sign="for"):
-    """The map of a method over its taps, (H, W) float64 at the size of the frame, and what it lacks (str): '', CONSTANT or NOTHING.
+    """Return the map of a method over its taps, (H, W) float64 at the size of the frame, and what it lacks (str): '', CONSTANT or NOTHING.
 
     Those of the input's gradient are brighter: see `_clipped`.
     """
@@ -138,23 +138,23 @@ def fused(album, row, method, sign="for"):
 
 
 def at_tap(album, row, name, sign="for"):
-    """The same of one tap."""
+    """Return the map of a method at one tap, and what it lacks, as `fused` does."""
     return _read(album, row, [name], sign)
 
 
 def last_taps(album, row, method, count):
-    """The same of a method's last so many taps."""
+    """Return the map of a method over its last so many taps, and what it lacks, as `fused` does."""
     return _read(album, row, album.methods[method][-count:], "for")
 
 
 def raw(album, row, name):
-    """The stored map, (1, h, w)."""
+    """Return the stored map, (1, h, w)."""
     rows = album.store.rows(paths.maps(name))
     return rows.read(row, row + 1).reshape(1, *rows.tail)
 
 
 def target_name(album, row):
-    """What the score is about (str): a class, the target as asked, or the likeness of a pair."""
+    """Return what the score is about (str): a class, the target as asked, or the likeness of a pair."""
     store, target = album.store, int(album.target[row])
     if target < 0:
         return store.attributes(paths.MAPS).get("target", "")
@@ -163,7 +163,7 @@ def target_name(album, row):
 
 
 def class_of(album, group):
-    """What a group's contact sheet is called (str): the data class of its first image, or its target without labels."""
+    """Return what a group's contact sheet is called (str): the data class of its first image, or its target without labels."""
     label = int(album.store.labels[album.sample[group[0]]])
     return (
         album.store.class_names[label]
@@ -173,7 +173,7 @@ def class_of(album, group):
 
 
 def signed_methods(album):
-    """Methods with evidence for and against."""
+    """Return the methods with evidence for and against."""
     return [
         name
         for name in album.methods
@@ -226,7 +226,7 @@ def _spread(store, groups, sample):
 
 
 def frames(store, used, images_dir=None, rules=None):
-    """Row of a sample -> the image as the network saw it.
+    """Return the images as the network saw them, by the row of their sample.
 
     Parameters
     ----------

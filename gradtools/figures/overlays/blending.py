@@ -10,7 +10,7 @@ LUMINANCE = (0.299, 0.587, 0.114)
 
 
 def over(frame, values, colours=FOR, low=0.0):
-    """A map over an image, which turns grey so that all colour is the map's, and is seen as it is where the map is 0.
+    """Blend a map over an image, which turns grey so that all colour is the map's, and is seen as it is where the map is 0.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def over(frame, values, colours=FOR, low=0.0):
 
 
 def coloured(values, colours=FOR, low=0.0):
-    """The colours of values in [low, 1], (H, W, 3) in [0, 1]."""
+    """Return the colours of values in [low, 1], (H, W, 3) in [0, 1]."""
     return colormaps[colours]((np.asarray(values) - low) / (1 - low))[:, :, :3]
 
 
 def peer(frame, values):
-    """pytorch-grad-cam's show_cam_on_image with its defaults: half jet, half image, scaled to the largest value.
+    """Blend as pytorch-grad-cam's show_cam_on_image with its defaults: half jet, half image, scaled to the largest value.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def peer(frame, values):
 
 
 def jet(values):
-    """OpenCV's COLORMAP_JET of values in [0, 1]: (H, W, 3) uint8, red first."""
+    """Return OpenCV's COLORMAP_JET of values in [0, 1]: (H, W, 3) uint8, red first."""
     x = np.uint8(255 * np.asarray(values)) / 255
     ramps = [np.minimum(4 * x - start, start + 3 - 4 * x) for start in (1.5, 0.5, -0.5)]
     return np.uint8(np.round(255 * np.clip(np.stack(ramps, axis=-1), 0, 1)))

@@ -133,5 +133,5 @@ def _bars(figure, bars, size, start, top, long):
 
 
 def fitted(name, inches):
-    """A name of at most so many inches; its end tells more than its beginning."""
+    """Shorten a name to at most so many inches; its end tells more than its beginning."""
     return page.shortened(name, max(int(inches / LETTER), 4))

@@ -29,7 +29,7 @@ SIDE = 1.3
 
 
 def taps_of(album):
-    """Taps (list of str) with maps of all, positive and negative channels."""
+    """Return the taps (list of str) with maps of all, positive and negative channels."""
     taps = [albums.split(name)[1] for name in album.methods.get("gradcam", [])]
     return [
         tap
@@ -39,7 +39,7 @@ def taps_of(album):
 
 
 def beside(album, tap, group, title):
-    """Their picture, the signed map, what speaks for and what against: of all, positive and negative channels of a tap.
+    """Draw their picture, the signed map, what speaks for and what against: of all, positive and negative channels of a tap.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def _alike(raw, method):
 
 
 def sentences(raw):
-    """What explains their pictures, in words (list of str), from the raw maps (h, w) of one image by method."""
+    """Explain their pictures in words (list of str), from the raw maps (h, w) of one image by method."""
     below = np.mean([(1 + values < 0).mean() for values in raw.values()])
     lines = [
         "pytorch-cnn-visualizations begins its sum over channels with ones: it draws ReLU(1 + map), each stretched to its own range."

@@ -38,7 +38,7 @@ OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
 
 
 def overlay(album, group):
-    """Every method's map over its image, fused over the taps."""
+    """Draw every method's map over its image, fused over the taps."""
     methods = list(album.methods)
     return _rows_of(
         album,
@@ -50,7 +50,7 @@ def overlay(album, group):
 
 
 def signed(album, group):
-    """For, against and both of every method that has them, in one scale: m / max|m|."""
+    """Draw for, against and both of every method that has them, in one scale: m / max|m|."""
     methods, heads, rows, marks = (
         albums.signed_methods(album),
         ["image", "for", "against", "for - against"],
@@ -77,12 +77,12 @@ def signed(album, group):
 
 
 def explained(tap, album, group):
-    """The pictures of pytorch-cnn-visualizations beside the right ones, with the sentences that explain them."""
+    """Draw the pictures of pytorch-cnn-visualizations beside the right ones, with the sentences that explain them."""
     return ones.beside(album, tap, group, lambda below: _title(album, group, below))
 
 
 def compared(album, group):
-    """Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap.
+    """Draw Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap.
 
     Where the store has Grad-CAM of the channels of positive and of negative weight, equation 4's P and Q
     follow: of gradients that are flat these show what outweighs what.
@@ -98,7 +98,7 @@ def compared(album, group):
 
 
 def ablated(album, group):
-    """Figure 8: each method at its last tap beside the same over the last two taps and more."""
+    """Draw Figure 8 of the GAM paper: each method at its last tap beside the same over the last two taps and more."""
     methods = [name for name in ABLATED if len(album.methods.get(name, ())) > 1]
     most = max(len(album.methods[name]) for name in methods)
     rows, words = [], {"notes": {}, "marks": {}}
@@ -123,7 +123,7 @@ def ablated(album, group):
 
 
 def overflowing(album, group):
-    """Figure 3: Grad-CAM++ (also as printed, where it was made) beside GAM on the dot product, at the last tap."""
+    """Draw Figure 3 of the GAM paper: Grad-CAM++ (also as printed, where it was made) beside GAM on the dot product, at the last tap."""
     methods = [method for method in OVERFLOWING if method in album.methods]
     tap = last_tap(album, methods)
     return _rows_of(
@@ -136,7 +136,7 @@ def overflowing(album, group):
 
 
 def layered(album, group):
-    """Figures 8 to 11: activation, gradient and map of every tap, and below them those of all taps together."""
+    """Draw Figures 8 to 11 of the GAM paper: activation, gradient and map of every tap, and below them those of all taps together."""
     taps = shared_taps(album, LAYERS)
     rows, words = [], {"notes": {}, "marks": {}}
     for row in group:
@@ -160,7 +160,7 @@ def layered(album, group):
 
 
 def class_sheet(album, name, groups, number):
-    """Images of a class, each with every method's map, several in a row."""
+    """Draw images of a class, each with every method's map, several in a row."""
     methods = list(album.methods)
     cells, per_row, width = (
         [row for group in groups for row in group],
@@ -181,7 +181,7 @@ def class_sheet(album, name, groups, number):
 
 
 def grid(album, groups, number):
-    """Images x (methods x taps), each tap's own map; both images of a pair one below the other."""
+    """Draw images x (methods x taps), each tap's own map; both images of a pair one below the other."""
     names = [name for method in album.methods.values() for name in method]
     heads = [
         "image",
@@ -201,18 +201,18 @@ def grid(album, groups, number):
 
 
 def across(album):
-    """Images (int) in a row of a class's sheet."""
+    """Return how many images stand in a row of a class's sheet (int)."""
     return max(1, ACROSS // (1 + len(album.methods)))
 
 
 def shared_taps(album, methods):
-    """Taps (list of str) that all of the methods have maps at."""
+    """Return the taps (list of str) that all of the methods have maps at."""
     taps = [[albums.split(name)[1] for name in album.methods.get(method, [])] for method in methods]
     return [tap for tap in taps[0] if all(tap in others for others in taps)]
 
 
 def last_tap(album, methods):
-    """The last of them, None without any."""
+    """Return the last tap that all of the methods have maps at, None without any."""
     return next(reversed(shared_taps(album, methods)), None)
 
 

@@ -140,7 +140,7 @@ def _add(totals, values, code):
 
 
 def means_over_images(values, members, options):
-    """`Means` of values (n, S) over the images of each group, whose numbers are `members`; NaN entries are left out."""
+    """Return `Means` of values (n, S) over the images of each group, whose numbers are `members`; NaN entries are left out."""
     bounds = np.full((len(members), values.shape[1], 2), np.nan)
     means = np.full(bounds.shape[:2], np.nan)
     for number, chosen in enumerate(members):

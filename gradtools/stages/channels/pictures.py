@@ -60,7 +60,7 @@ def as_table(measured: Sequence[Pictures], facts: Facts) -> Result:
 
 
 def taps_of(source, requests):
-    """Taps (list of str) of a store with maps of all three kinds, of these the ones that names and globs ask for."""
+    """Return the taps (list of str) of a store with maps of all three kinds, of these the ones that names and globs ask for."""
     taps = [
         name.removeprefix(f"{METHODS[0]}@")
         for name in source.maps

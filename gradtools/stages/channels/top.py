@@ -9,7 +9,7 @@ from gradtools.selection.channels import Top
 
 
 def top(source, measured, groups, ranking, count, options):
-    """The first channels of the first group.
+    """Return the first channels of the first group.
 
     Parameters
     ----------

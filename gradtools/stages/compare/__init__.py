@@ -120,7 +120,7 @@ def _compared(stores, named, options, say, progress):
 
 
 def clusters_of(labels: np.ndarray) -> int:
-    """Number of clusters that trees are cut into: of the samples' classes, or the square root of the samples where they have none."""
+    """Return into how many clusters trees are cut: the samples' classes, or the square root of the samples where they have none."""
     classes = len(np.unique(labels))
     return classes if classes > 1 else round(np.sqrt(len(labels)))
 

@@ -11,7 +11,7 @@ FEATURE = "space"
 
 def matrix(compared, by):
     """
-    How alike every two spaces are.
+    Return how alike every two spaces are.
 
     Parameters
     ----------

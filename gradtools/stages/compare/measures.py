@@ -24,7 +24,7 @@ FLOOR = 0.95  # quantile of the permuted statistics
 
 
 def measure(a, b, counts, options, grown=None, halves=None):
-    """Everything about a pair of spaces.
+    """Measure a pair of spaces: every statistic with its interval and test, their trees, and what moved.
 
     Parameters
     ----------

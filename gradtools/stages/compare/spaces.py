@@ -30,7 +30,7 @@ class Relations:
     taxonomy: bool = False
 
     def similarities(self, start, stop):
-        """Rows start..stop of the similarity matrix, (stop - start, n) float64; of distances, these with their sign turned."""
+        """Return rows start..stop of the similarity matrix, (stop - start, n) float64; of distances, these with their sign turned."""
         if self.matrix is not None:
             return self.matrix[start:stop].copy()
         own = vectors.prepared_rows(self.rows[start:stop], self.metric)[0]
@@ -41,7 +41,7 @@ class Relations:
         return np.hstack(parts) * (-1 if self.metric == "euclidean" else 1)
 
     def blocks(self, size=1024):
-        """The rows in float64, a block at a time."""
+        """Yield the rows in float64, a block at a time."""
         return (
             np.asarray(self.rows[start : start + size], dtype=np.float64)
             for start in range(0, self.n, size)
@@ -49,7 +49,7 @@ class Relations:
 
 
 def gather(stores, arguments, options):
-    """The spaces of open stores, in their order.
+    """Return the spaces of open stores, in their order.
 
     Parameters
     ----------
@@ -99,8 +99,10 @@ def _name(spaces, stores):
 
 
 def pairs(spaces, against="each-other"):
-    """Which spaces are compared (list of (i, j)): a reference with all; features of one store with each other; between stores
-    those of one role, or named as STORE::FEATURE.
+    """Return which spaces are compared (list of (i, j)).
+
+    A reference with all; features of one store with each other; between stores those of one role, or named as
+    STORE::FEATURE.
 
     Parameters
     ----------
@@ -203,7 +205,7 @@ def leave_out_degenerate(spaces, metric, say=print):
 
 
 def load(space, metric):
-    """The `Relations` of a space's common samples."""
+    """Return the `Relations` of a space's common samples."""
     if space.reference is not None:
         return Relations(
             space.name,
@@ -240,7 +242,7 @@ def load(space, metric):
 
 
 def positions(stores, at=None):
-    """Where stores (list of their paths) stand on the axis of a curve: given, or a number of their file names, or their order.
+    """Return where stores (list of their paths) stand on the axis of a curve: given, or a number of their file names, or their order.
 
     Returns
     -------

@@ -45,7 +45,7 @@ def dendrogram(source: Store, output: str | None, options: Options, **how) -> Tr
 
 
 def around(source: Store, tree, text: str):
-    """The smallest cluster around a sample that a text names: its members ((n,) leaves in order) and its height."""
+    """Return the smallest cluster around a sample that a text names: its members ((n,) leaves in order) and its height."""
     row = samples.find(source, text)
     if not tree.keep[row]:
         raise UsageError(
@@ -192,7 +192,7 @@ def _facts(made_of, merges, labels, order, options):
 
 
 def height_in_words(metric: str, method: str, on: str) -> str:
-    """What heights are distances of (str)."""
+    """Return what heights are distances of (str)."""
     if on != "rows":
         return {
             "as-published": "euclidean distance of the rows of (1 - cosine)/2",

@@ -51,7 +51,7 @@ class Given:
 
 
 def given(source: Store, options, say: Callable[[str], None] = print):
-    """The rows of a feature, or the matrix of a store: what its last command computed, unless something else is asked for."""
+    """Return the rows of a feature, or the matrix of a store: what its last command computed, unless something else is asked for."""
     keep = samples.select(source, options.where)
     pairs = int(keep.sum()) * (int(keep.sum()) - 1) // 2
     if pairs * 8 > MOST_BYTES:

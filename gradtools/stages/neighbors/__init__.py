@@ -49,7 +49,7 @@ class Found:
 
 
 def chosen(source: Store, options, one: bool = False):
-    """Features whose rows are compared: what is asked for, else the defaults and the control; of `one` sample activation alone."""
+    """Return the features whose rows are compared: what is asked for, else the defaults and the control; of `one` sample activation alone."""
     if one and not options.feature:
         found = features.resolve(source, control=source.unit == "class", with_maps=True)
         found = [feature for feature in found if feature.kind == "activation"][:1] or found[:1]

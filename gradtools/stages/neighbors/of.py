@@ -32,7 +32,7 @@ class Near:
     shuffled: str = "dimensions"
 
     def beyond(self, value):
-        """Whether a value is nearer than the floor."""
+        """Return True if a value is nearer than the floor."""
         return value < self.floor if self.metric == "euclidean" else value > self.floor
 
 

@@ -7,12 +7,12 @@ HELD = 1 << 29  # bytes of prepared rows that are kept; more are read again each
 
 
 def value_name(metric):
-    """What the numbers of a metric are called: similarity, or distance."""
+    """Return what the numbers of a metric are called: similarity, or distance."""
     return "distance" if metric == "euclidean" else "similarity"
 
 
 def pieces(feature, keep, metric, shares=1):
-    """What gives, called again and again, an iterable of (prepared rows (m, D), their numbers among the kept, degenerate (m,)).
+    """Return what gives, called again and again, an iterable of (prepared rows (m, D), their numbers among the kept, degenerate (m,)).
 
     Parameters
     ----------

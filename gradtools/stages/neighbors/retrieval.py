@@ -35,7 +35,7 @@ class Sums:
 
 
 def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched):
-    """Retrieval by every feature, each measure with its interval over the images and its chance level.
+    """Measure retrieval by every feature, each measure with its interval over the images and its chance level.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from gradtools.network.saliency.plan import Map, Plan
 
 
 def make(image_list, model, options, say: Callable[[str], None] = print, member=None):
-    """The plan of these options (`saliency.Options`).
+    """Make the plan of these options (`saliency.Options`).
 
     Raises
     ------

@@ -13,7 +13,7 @@ from gradtools.store import paths
 
 
 def entries(plan) -> int:
-    """Entries (int) of the job: its images, then its pairs."""
+    """Return how many entries the job has (int): its images, then its pairs."""
     return len(plan.job.images.ids) + (0 if plan.pairs is None else len(plan.pairs))
 
 
@@ -27,7 +27,7 @@ def _axes(plan):
 
 
 def columns(plan):
-    """The datasets that grow."""
+    """Return the datasets that grow."""
     samples, maps, pairs = _axes(plan)
     column, dtype = store.Column, NUMPY[plan.job.options.map_dtype]
     found = passes.schema.columns(plan.job, samples)
@@ -77,12 +77,12 @@ def columns(plan):
 
 
 def unused(plan):
-    """Rows of maps that no label fills, by the scale of their dimension."""
+    """Return the rows of maps that no label fills, by the scale of their dimension."""
     return {} if plan.slots is None else {paths.MAP: (plan.slots < 0).reshape(-1)}
 
 
 def command(plan):
-    """What must be the same for a stopped job to go on."""
+    """Return the options and inputs that must match for a job to resume."""
     pairs = None if plan.pairs is None else passes.schema.sha(plan.pairs.tolist())
     maps = [one.name for one in plan.every_map]
     return passes.schema.command(plan.job) | {

@@ -101,7 +101,7 @@ def similarity(
 
 
 def chosen(source, options):
-    """What is compared: what is asked for, or all maps and, unless the last command made them, the default vectors of taps.
+    """Return what is compared: what is asked for, or all maps and, unless the last command made them, the default vectors of taps.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def chosen(source, options):
 
 
 def describe(source, feature, metric, groups, options):
-    """Statistics, intervals and tests of one feature under one metric."""
+    """Compute statistics, intervals and tests of one feature under one metric."""
 
     def work():
         if vector_statistics.fits(feature, len(groups.classes), metric):

@@ -32,7 +32,7 @@ class Versions:
 
 
 def describe(source, options, *, say=print, progress=None):
-    """How alike images and their own versions are, feature by feature.
+    """Measure how alike images and their own versions are, feature by feature.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ COUNT_BYTES = (
 
 
 def describe(source, feature, groups, options, resamples=1000, seed=0):
-    """Statistics of one feature's maps under every metric.
+    """Compute the statistics of one feature's maps under every metric.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
 
 
 def matrices(source, features, groups, options, first):
-    """The matrices of every pair of maps, and what makes their rows.
+    """Compute the matrices of every pair of maps, and what makes their rows.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def tell_maps(sink, source, groups):
 
 
 def kept_maps(source, groups):
-    """Rows of the store's maps that count, and the kept sample that each is of.
+    """Return the rows of the store's maps that count, and the kept sample that each is of.
 
     Returns
     -------

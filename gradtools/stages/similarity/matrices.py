@@ -26,7 +26,7 @@ class Matrices:
 
 
 def compute_matrices(source, of_vectors, options):
-    """Matrices of the chosen samples, at most DRAWN of them drawn with the seed, sorted by class and then as they are stored.
+    """Compute the matrices of the chosen samples, at most DRAWN of them drawn with the seed, sorted by class and then as they are stored.
 
     Parameters
     ----------

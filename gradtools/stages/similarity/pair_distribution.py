@@ -17,7 +17,7 @@ SHUFFLES = 10
 
 
 def added(result, source, feature, groups, options):
-    """A result with the statistics of all pairs behind its own; their intervals are NaN.
+    """Return a result with the statistics of all pairs behind its own; their intervals are NaN.
 
     Of classes, with cosine: also Spearman's correlation between the ways to normalise rows (mathematics#row-normalisation). `mean_row_share` is the
     length of the stored rows' mean over their mean length: what `--rows centred` takes away.

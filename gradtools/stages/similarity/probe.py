@@ -18,7 +18,7 @@ WITHOUT, GIVEN = ":without-row", "same-prediction"
 
 
 def describe(source, options, *, say=print, progress=None):
-    """Cross-validated accuracy of linear probes of every feature, beside the same on shuffled labels.
+    """Measure linear probes of every feature by cross-validation, beside the same on shuffled labels.
 
     Parameters
     ----------

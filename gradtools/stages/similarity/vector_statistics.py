@@ -26,7 +26,7 @@ AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
 
 
 def fits(feature, n, metric):
-    """Whether n rows of a feature are few enough to be held and resampled."""
+    """Return True if n rows of a feature are few enough to be held and resampled."""
     return n <= _most_resampled(metric) and n * feature.shape[1] * 8 <= IN_MEMORY
 
 
@@ -36,7 +36,7 @@ def _most_resampled(metric):
 
 
 def describe_held(feature, metric, groups, options, rows, degenerate):
-    """Exact statistics with bootstrap and permutation over rows that are held."""
+    """Compute exact statistics with bootstrap and permutation over rows that are held."""
     counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)[
         :, ~degenerate
     ]
@@ -95,7 +95,7 @@ def _tests(rows, classes, predictions, options):
 
 
 def describe_streamed(feature, metric, groups, options):
-    """The same for rows that do not fit: passes over the file, no permutation; pair AUC over a seeded draw of images."""
+    """Compute the same for rows that do not fit: passes over the file, no permutation; pair AUC over a seeded draw of images."""
     cell, cell_class, cell_prediction = group_sums.cells(groups.classes, groups.predictions)
 
     def blocks():

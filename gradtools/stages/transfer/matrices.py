@@ -57,7 +57,7 @@ def write(sink: store.Sink, matrix: np.ndarray, known: Samples, options: Options
 
 
 def of_pairs(matrix: np.ndarray, known: Samples, options: Options) -> Result:
-    """Statistics over the pairs of a matrix by class and prediction, with intervals over resampled samples.
+    """Compute statistics over the pairs of a matrix by class and prediction, with intervals over resampled samples.
 
     Parameters
     ----------

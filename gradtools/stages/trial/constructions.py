@@ -114,7 +114,7 @@ def apart(sides: list[int], rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def window_scene(label: int, rng: np.random.Generator) -> Scene:
-    """A square that fills the class's window, an equal one between the windows, noise."""
+    """Draw a square that fills the class's window, an equal one between the windows, noise."""
     image, inside = noise(rng), square(*known.CORNERS[label], known.WINDOW)
     between = [(12, int(rng.integers(25))), (int(rng.integers(25)), 12)][rng.integers(2)]
     image[inside | square(*between, known.WINDOW)] = BRIGHT
@@ -122,7 +122,7 @@ def window_scene(label: int, rng: np.random.Generator) -> Scene:
 
 
 def small_scene(label: int, rng: np.random.Generator) -> Scene:
-    """A small square in the class's window, an equal one between the windows, black."""
+    """Draw a small square in the class's window, an equal one between the windows, black."""
     image = np.zeros((known.SIDE, known.SIDE, 3), "u1")
     free = known.WINDOW - known.SMALL
     y, x = np.array(known.CORNERS[label]) + rng.integers(0, free, size=2, endpoint=True)
@@ -133,7 +133,7 @@ def small_scene(label: int, rng: np.random.Generator) -> Scene:
 
 
 def coloured_scene(label: int, rng: np.random.Generator) -> Scene:
-    """A square of the class's colour and one of the next class's, black."""
+    """Draw a square of the class's colour and one of the next class's, black."""
     image = np.zeros((known.SIDE, known.SIDE, 3), "u1")
     inside, other = apart([known.OBJECT, known.OBJECT], rng)
     image[inside, label] = BRIGHT
@@ -142,7 +142,7 @@ def coloured_scene(label: int, rng: np.random.Generator) -> Scene:
 
 
 def cued_scene(label: int, rng: np.random.Generator, distractor: bool = True) -> Scene:
-    """An object of the class and a cue of its colour, a dimmer object of the other class, noise."""
+    """Draw an object of the class and a cue of its colour, a dimmer object of the other class, noise."""
     image = noise(rng)
     inside, cue, other = apart([known.OBJECT, known.PATCH, known.OBJECT], rng)
     image[inside | cue] = 0

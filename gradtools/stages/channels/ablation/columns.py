@@ -10,7 +10,7 @@ from gradtools.store import Store, paths
 
 
 def columns(plan):
-    """The datasets that grow, one row an image."""
+    """Return the datasets that grow, one row an image."""
     found = schema.columns(plan.job) + [
         store.Column(paths.TARGET, dtype="i4", long_name="class the score is about"),
         store.Column(paths.SCORE),
@@ -44,7 +44,7 @@ def _of_place(plan, place):
 
 
 def command(plan):
-    """What must be the same for a stopped job to go on."""
+    """Return the options and inputs that must match for a job to resume."""
     means = [
         None if place.dataset_mean is None else place.dataset_mean.tolist() for place in plan.places
     ]

@@ -16,7 +16,7 @@ INPUTS = ("gradient", "activation", "contribution")
 
 
 def tables(part, plan):
-    """Every table of a finished pass.
+    """Compute every table of a finished pass.
 
     Parameters
     ----------
