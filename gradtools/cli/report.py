@@ -18,6 +18,7 @@ from gradtools.errors import UsageError
 @click.option("-o", "--output", metavar="FILE", help="Where the page goes (.html).")
 @click.option("-f", "--force", is_flag=True, help="Replace an output that exists.")
 @click.option("--title", metavar="TEXT", help="Heading of the page.  [default: the models' names]")
+@click.option("--images", "images_dir", metavar="DIR", help="Where the images of maps have gone.")
 @click.option(
     "--pictures/--no-pictures", default=True, help="Draw every picture there is data for."
 )
@@ -27,12 +28,14 @@ def command(
     output: str | None,
     force: bool,
     title: str | None,
+    images_dir: str | None,
     pictures: bool,
 ) -> None:
     """Write one HTML file from any stores: the answer first, then every table with its controls, the pictures, and what was run.
 
     The page needs no network and no other file. Tables are sorted by a click on their head; a cell's tooltip says how
-    many images it rests on. It follows the reader's light or dark setting, and prints. Never runs a model.
+    many images it rests on. Maps lie over their images where these are still there (--images DIR: where they are now).
+    The page follows the reader's light or dark setting, and prints. Never runs a model.
     """
     if output in (None, "-"):
         raise UsageError("a report is a file: name it with -o FILE.html")
@@ -41,4 +44,6 @@ def command(
     store.check_output(output, force)
     from gradtools.stages import report
 
-    report.report(paths, output, title=title, pictures=pictures, say=console.say)
+    report.report(
+        paths, output, title=title, pictures=pictures, images_dir=images_dir, say=console.say
+    )

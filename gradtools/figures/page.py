@@ -1,6 +1,7 @@
 """What every picture shares: type sizes, colours, names, and how it becomes a file."""
 
 import contextlib
+import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -127,6 +128,15 @@ def save(figure: Figure, path: str, option: str = "--figure") -> None:
             "ignore", "Glyph .* missing from font"
         )  # such a character is drawn as a box
         figure.savefig(part, dpi=DPI, metadata=undated, format=suffix[1:].lower())
+
+
+def png(figure: Figure) -> bytes:
+    """Return a Figure as the bytes of a PNG."""
+    target = io.BytesIO()
+    with style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(target, dpi=figure.dpi, metadata={"Software": MAKER}, format="png")
+    return target.getvalue()
 
 
 def shown(name: str) -> str:

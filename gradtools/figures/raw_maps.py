@@ -1,9 +1,9 @@
 """Maps side by side, for a notebook."""
 
-import io
-
 import numpy as np
 from matplotlib.figure import Figure
+
+from gradtools.figures import page
 
 COLUMNS = 6
 
@@ -25,8 +25,6 @@ def map_sheet(maps: np.ndarray, names: list[str], title: str) -> bytes:
         axes = figure.add_subplot(lines, min(len(maps), COLUMNS), place)
         most = np.abs(one).max() or 1.0
         axes.imshow(one, cmap="RdBu_r", vmin=-most, vmax=most)
-        axes.set_title(name[-24:], fontsize=6, parse_math=False)
+        axes.set_title(page.shortened(name, 24), fontsize=6, parse_math=False)
         axes.set_axis_off()
-    target = io.BytesIO()
-    figure.savefig(target, format="png")
-    return target.getvalue()
+    return page.png(figure)

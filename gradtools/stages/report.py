@@ -13,9 +13,10 @@ from gradtools.stages import evaluate
 from gradtools.store import Store, paths
 from gradtools.tables import html, page
 from gradtools.tables.model import Table
-from gradtools.tables.wording import HOW_TO_READ, PICTURES, SECTIONS
+from gradtools.tables.wording import ABOVE, HOW_TO_READ, PICTURES, SECTIONS
 
-MOST_MAPS = 12  # drawn of one kind
+MOST_MAPS = 12  # drawn of one kind, without their images
+MOST_SHEETS = 4  # of classes, with them
 MOST_LEAVES = 400  # of a tree that is drawn
 LAYOUTS = tuple(name for name in evaluate.BUILDERS if name in SECTIONS)
 
@@ -26,6 +27,7 @@ def report(
     *,
     title: str | None = None,
     pictures: bool = True,
+    images_dir: str | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Write the report of some stores.
@@ -40,6 +42,8 @@ def report(
         By default the models' names.
     pictures : bool
         Draw them too.
+    images_dir : str, optional
+        Where the images of maps have gone.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def report(
     drawn = []
     if pictures:
         drawn = [one for group in groups.values() for one in _of_subjects(group)] + [
-            *_of_maps(stores)
+            *_of_maps(stores, images_dir)
         ]
     main = [one for one in drawn if one[0] == "prediction"]
     others = [one for one in drawn if one[0] != "prediction"]
@@ -78,7 +82,8 @@ def report(
 def _summary(subjects, used):
     """The summary of `evaluate`, and what cannot be shown."""
     tables = evaluate.evaluate(subjects, "summary", width=evaluate.SUMMARY_WIDTH)
-    shown = (html.of_table(table, _anchor(table, used)) for table in tables)
+    kept = (table for table in tables if table.id != "layouts")  # all of them follow
+    shown = (html.of_table(table, _anchor(table, used)) for table in kept)
     return "\n".join(shown) + _paragraphs(evaluate.missing(subjects, "summary"))
 
 
@@ -144,11 +149,26 @@ def _of_subjects(subjects: list[Subject]) -> Iterator[tuple[str, bytes, str]]:
                     yield "tree", _taken(path), f"{subject.name}: tree of {feature}"
 
 
-def _of_maps(stores: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
-    """Yield the same of the maps in the stores."""
+def _of_maps(stores: Sequence[str], images_dir: str | None) -> Iterator[tuple[str, bytes, str]]:
+    """Yield the same of the maps in the stores: over their images where these are there."""
     for path in stores:
         with store.read(path) as source:
-            yield from _maps(source)
+            if source.maps:
+                over = _overlays(source, images_dir)
+                yield from over or _maps(source)
+
+
+def _overlays(source: Store, images_dir: str | None) -> list[tuple[str, bytes, str]]:
+    """The first sheets of maps over their images; none where these are not there, or only the model's code knows what it saw."""
+    name = os.path.basename(source.name)
+    try:
+        album = figures.overlays.open_album(source, images_dir)
+        sheets = list(figures.overlays.sheets_of(album, MOST_SHEETS))
+    except GradtoolsError:
+        if images_dir is not None:
+            raise
+        return []
+    return [("overlays", png, f"{name}, {caption}") for caption, png in sheets]
 
 
 def _taken(path):
@@ -161,7 +181,7 @@ def _taken(path):
 
 def _maps(source: Store) -> Iterator[tuple[str, bytes, str]]:
     """Yield a sheet of the first maps of every kind in a store."""
-    for feature in stored_maps.resolve(source) if source.maps else ():
+    for feature in stored_maps.resolve(source):
         rows = source.needed_rows(paths.maps(f"{feature.method}@{feature.taps[0]}"))
         count = min(MOST_MAPS, rows.shape[0])
         ids = [source.ids[row] for row in source.needed(paths.MAP_SAMPLE)[:count]]
@@ -184,5 +204,6 @@ def _history(stores):
             f"{step.get('started', '')}  {step.get('command', '')}  # gradtools {step.get('version', '')}, {step.get('seconds', 0):g} s"
             for step in steps
         ]
-        parts.append(page.folded(path, _paragraphs([facts] if facts else []) + page.code(commands)))
+        lines = page.code(commands) if commands else _paragraphs([ABOVE])
+        parts.append(page.folded(path, _paragraphs([facts] if facts else []) + lines))
     return "".join(parts)

@@ -8,6 +8,7 @@ from gradtools.tables import plain_text
 from gradtools.tables.model import Cell, Table, as_cell
 
 CLASS = "gradtools"
+ROW_HEAD = ' class="row-head"'  # of a column that names the rows
 
 
 def write(tables: Iterable[Table]) -> str:
@@ -27,11 +28,14 @@ def of_table(table: Table, anchor: str = "") -> str:
     heads = table.shown_heads()
     columns = table.shown_columns()
     rows = [_row(line, row, columns, heads) for line, row in zip(body, table.rows)]
-    names = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
+    names = "".join(
+        f'<th scope="col"{ROW_HEAD if place < heads else ""}>{_breaking(name)}</th>'
+        for place, name in enumerate(head)
+    )
     notes = "".join(f"<li>{escaped(note)}</li>" for note in (*reasons, *table.notes))
     return (
         f'<div class="{CLASS}-table"><table id="{escaped(anchor or table.id)}">\n'
-        f"<caption>{escaped(plain_text.title(table))}</caption>\n"
+        f"<caption><span>{escaped(plain_text.title(table))}</span></caption>\n"
         f"<thead><tr>{names}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table>\n"
     ) + (f'<ul class="notes">{notes}</ul></div>\n' if notes else "</div>\n")
 
@@ -58,11 +62,20 @@ def _facts(cell: Cell) -> str:
     return value + (f' title="{escaped(", ".join(facts))}"' if facts else "")
 
 
+def _breaking(text: str) -> str:
+    """A head's text; a feature's name may break before its tap."""
+    return escaped(text).replace("@", "<wbr>@")
+
+
 def _interval_apart(text: str) -> str:
     """A cell's text; its interval in an element of its own."""
     value, bracket, rest = escaped(text).partition(" [")
     inner, closed, after = rest.partition("]")
-    return f"{value} <small>[{inner}]</small>{after}" if bracket and closed else escaped(text)
+    return (
+        f'{value} <small class="interval">[{inner}]</small>{after}'
+        if bracket and closed
+        else escaped(text)
+    )
 
 
 def escaped(text: str) -> str:

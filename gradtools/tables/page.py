@@ -42,7 +42,7 @@ def document(title: str, sections: Sequence[Section], foot: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<link rel="icon" href="data:,"><title>{escaped(title)}</title>\n<style>{STYLE}</style></head>\n'
         f"<body><header><h1>{escaped(title)}</h1><nav>{links}</nav></header>\n<main>\n{body}</main>\n"
-        f"<footer>{escaped(foot)}</footer>\n<script>{SORT}</script></body></html>\n"
+        f"<footer>{escaped(foot)}</footer>\n<script>{SCRIPT}</script></body></html>\n"
     )
 
 
@@ -64,26 +64,29 @@ STYLE = """
 :root { color-scheme: light dark; --page: #fff; --text: #1c1c1e; --soft: #5c5f66; --line: #d8dade; --band: #f5f6f8; --link: #1f5fbf; }
 @media (prefers-color-scheme: dark) { :root { --page: #17181b; --text: #e8e8ea; --soft: #a0a4ac; --line: #3a3d44; --band: #202227; --link: #8ab4f8; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 76rem; padding: 1rem 1.25rem 4rem; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: .5rem 0; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); }
+body { margin: 0 auto; max-width: 76rem; padding: 1rem 1.25rem 4rem; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); }
 nav { display: flex; flex-wrap: wrap; gap: .2rem .9rem; } a { color: var(--link); }
 p { max-width: 60rem; margin: .4rem 0; }
 .gradtools-table { overflow-x: auto; margin: 1.2rem 0; }
+caption span { display: block; position: sticky; left: 0; max-width: min(60rem, calc(100vw - 2.5rem)); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .88rem; }
 caption { text-align: left; font-weight: 600; padding: .2rem 0 .4rem; }
-th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; overflow-wrap: normal; border-bottom: 1px solid var(--line); }
 thead th { white-space: normal; vertical-align: bottom; background: var(--band); cursor: pointer; }
 thead th[aria-sort=ascending]::after { content: " \\2191"; } thead th[aria-sort=descending]::after { content: " \\2193"; }
-tbody th { text-align: left; font-weight: 500; } th:first-child { text-align: left; }
-tbody tr:hover { background: var(--band); } td small { color: var(--soft); }
+tbody th { text-align: left; font-weight: 500; } thead th.row-head { text-align: left; }
+tbody tr:hover > * { background: var(--band); } td small { color: var(--soft); } td small.interval { display: block; line-height: 1.2; }
+thead th:first-child, tbody th:first-child { position: sticky; left: 0; box-shadow: inset 0 -1px var(--line); } tbody th:first-child { background: var(--page); }
+@media (max-width: 40rem) { tbody th { white-space: normal; min-width: 6.5rem; } th, td { padding: .25rem .45rem; } }
 .notes { color: var(--soft); font-size: .85rem; margin: .4rem 0; padding-left: 1.1rem; max-width: 60rem; }
 figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 4px; padding: .5rem; }
 figcaption, footer { color: var(--soft); font-size: .85rem; } pre { overflow-x: auto; background: var(--band); padding: .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 @media print { :root { --page: #fff; --text: #000; --soft: #444; --line: #bbb; --band: #fff; } nav { display: none; } body { max-width: none; font-size: 10pt; padding: 0; }
-  .gradtools-table { overflow: visible; } table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .35rem; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; } details > * { display: block; } }
+  .gradtools-table { overflow: visible; } table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .35rem; } .gradtools-table, figure, tr { break-inside: avoid; } h2 { break-after: avoid; } figure img { max-height: 88vh; } thead th:first-child, tbody th:first-child, caption span { position: static; } }
 """
 
-SORT = """
+SCRIPT = """
 for (const head of document.querySelectorAll("thead th")) {
   head.tabIndex = 0;
   const sort = () => {
@@ -102,4 +105,7 @@ for (const head of document.querySelectorAll("thead th")) {
   head.addEventListener("click", sort);
   head.addEventListener("keydown", event => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); sort(); } });
 }
+const closed = () => document.querySelectorAll("details:not([open])");
+addEventListener("beforeprint", () => { for (const part of closed()) { part.open = true; part.dataset.printed = ""; } });
+addEventListener("afterprint", () => { for (const part of document.querySelectorAll("details[data-printed]")) { part.open = false; delete part.dataset.printed; } });
 """

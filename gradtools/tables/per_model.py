@@ -263,17 +263,23 @@ def between_models(
     value: Value,
     replicates: Replicates,
 ) -> Iterator[Table]:
-    """Build each model minus the first one, where the samples are the same."""
-    names, first = headline(found), subjects[0]
+    """Build each model minus the first one that has results, where the samples are the same."""
+    names = headline(found)
+    known = [(subject, results) for subject, results in zip(subjects, found) if results]
+    if not known:
+        return
+    (first, reference), *others = known
     rows: list[Row] = [
         {
             "model": subject.name,
             **{
-                feature_head(name): paired(results.get(name), found[0].get(name), value, replicates)
+                feature_head(name): paired(
+                    results.get(name), reference.get(name), value, replicates
+                )
                 for name in names
             },
         }
-        for subject, results in zip(subjects[1:], found[1:])
+        for subject, results in others
         if subject.same_samples(first)
     ]
     if rows:

@@ -127,7 +127,10 @@ def _aligned(part: Lines) -> str:
 
 def title(table: Table) -> str:
     """Return the title, with which way is better."""
-    return f"{table.title}, {BETTER[table.better]}" if table.better else table.title
+    if not table.better:
+        return table.title
+    between = " " if table.title.endswith("?") else ", "
+    return f"{table.title}{between}{BETTER[table.better]}"
 
 
 def of_table(table: Table) -> tuple[Lines, list[str]]:

@@ -1,16 +1,22 @@
 """The report: one file that needs nothing else, with every table and picture there is data for."""
 
 import base64
+import html
 import html.parser
 import io
+import json
+import os
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
 from PIL import Image
+from planted_overlays import planted
 from shell import call, rows_of
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "wbr"}
 
 
 class Page(html.parser.HTMLParser):
@@ -88,6 +94,46 @@ def test_pictures_decode_and_anchors_lead_somewhere(written):
     assert {link[1:] for link in page.links} <= set(page.ids)
 
 
+ASKED = """<script>
+const table = [...document.querySelectorAll("table")].find(one => one.tBodies[0].rows.length > 3 && one.tBodies[0].rows[0].cells[2].dataset.value);
+const picked = table.querySelector("thead th:nth-child(3)");
+const column = () => [...table.tBodies[0].rows].map(row => Number(row.cells[2].dataset.value));
+picked.click(); const falling = column(); picked.click(); const rising = column();
+dispatchEvent(new Event("beforeprint"));
+addEventListener("load", () => { document.documentElement.dataset.seen = JSON.stringify({
+  falling, rising, widths: [...document.images].map(one => one.naturalWidth),
+  closed: document.querySelectorAll("details:not([open])").length,
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth}); });
+</script>"""
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium here")
+@pytest.mark.parametrize("width", [1400, 420])
+def test_a_browser_shows_its_pictures_sorts_its_tables_and_complains_of_nothing(
+    width, written, tmp_path
+):
+    """Nothing is wider than the window: what is scrolls by itself."""
+    path = tmp_path / "report.html"
+    path.write_text(written.replace("</body>", ASKED + "</body>"))
+    window = f"--window-size={width},900"
+    chromium = (
+        "chromium --headless=new --no-sandbox --disable-gpu --enable-logging=stderr --dump-dom"
+    )
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    ended = subprocess.run(
+        [*chromium.split(), window, f"--user-data-dir={tmp_path}/profile", path.as_uri()],
+        capture_output=True, text=True, timeout=120, env=home,
+    )  # fmt: skip
+    assert "CONSOLE" not in ended.stderr
+    seen = json.loads(html.unescape(re.search(r'data-seen="(.*?)"', ended.stdout)[1]))
+    assert seen["widths"] and min(seen["widths"]) > 100
+    assert (
+        seen["falling"] == sorted(seen["falling"], reverse=True) and len(set(seen["falling"])) > 3
+    )
+    assert seen["rising"] == sorted(seen["rising"])
+    assert seen["closed"] == 0 and seen["overflow"] <= 0
+
+
 def test_the_answer_stands_first_and_every_value_of_the_tables_is_there(written, stores, capsys):
     headings = re.findall(r"<h2>(.*?)</h2>", written)
     assert headings[0] == "The answer" and headings[-1] == "What was run"
@@ -121,7 +167,7 @@ def test_names_of_classes_are_text_and_no_markup():
     )
     text = form.of_table(table)
     assert "<b>" not in text and "&lt;b&gt;ant" in text
-    assert "<small>[0.400, 0.600]</small>" in text and 'title="n 3"' in text
+    assert '<small class="interval">[0.400, 0.600]</small>' in text and 'title="n 3"' in text
     Page(text)
 
 
@@ -166,3 +212,20 @@ def test_two_kinds_of_maps_are_drawn_one_after_the_other():
     maps = np.random.default_rng(0).standard_normal((3, 4, 5))
     for name in ("gradcam", "gam"):
         assert figures.map_sheet(maps, ["a", "b", "c"], name).startswith(b"\x89PNG")
+
+
+def test_maps_lie_over_their_images_where_these_are_there(tmp_path, capsys):
+    maps, page = planted(tmp_path), tmp_path / "maps.html"
+    over = call(capsys, "report", maps, "-o", page)
+    assert over.status == 0, over.err
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page.read_text())
+    assert sum("over its image" in caption for caption in captions) == 1
+    assert [c.split(":")[0] for c in captions[1:]] == ["maps.h5, ant", "maps.h5, bee"]
+    away = tmp_path / "away"
+    (tmp_path / "photos").rename(away)
+    assert call(capsys, "report", maps, "-o", page, "--force").status == 0
+    assert "raw and signed" in page.read_text() and "over its image" not in page.read_text()
+    assert call(capsys, "report", maps, "-o", page, "--force", "--images", away).status == 0
+    assert "over its image" in page.read_text()
+    lost = call(capsys, "report", maps, "-o", page, "--force", "--images", tmp_path / "nowhere")
+    assert lost.status == 1 and "--images" in lost.line

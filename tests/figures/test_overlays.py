@@ -364,3 +364,16 @@ def test_ones_draws_the_absence_of_negative_evidence(tmp_path):
 
 def spearman(first, second):
     return np.corrcoef(rankdata(first.astype("f4")), rankdata(second.astype("f4")))[0, 1]
+
+
+def test_pages_of_a_grid_keep_classes_together_and_show_each_class_early(tmp_path):
+    ids = [f"ant/{n}.png" for n in range(8)] + [f"bee/{n}.png" for n in range(8)]
+    path = planted(tmp_path, ids=ids, methods=("gradcam",))
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        shown = [
+            [albums.class_of(album, group) for group in part] for part in overlays._pages(album)
+        ]
+        rows = sorted(group for part in overlays._pages(album) for group in part)
+    assert shown == [["ant"] * 6, ["bee"] * 6, ["ant", "ant", "bee", "bee"]]
+    assert rows == [(row,) for row in range(16)]

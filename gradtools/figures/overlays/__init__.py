@@ -14,7 +14,7 @@ from gradtools.figures.overlays import ones, pages
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 from gradtools.store import paths
 
-__all__ = ["check", "draw", "open_album", "pictures"]
+__all__ = ["check", "draw", "open_album", "pictures", "sheets_of"]
 
 LONGEST = 80  # letters of a sample's id in a file's name
 
@@ -81,14 +81,51 @@ def pictures(album):
         yield from itertools.chain.from_iterable(turn)
 
 
+def sheets_of(album, count):
+    """Yield caption and bytes (PNG) of the first grid's page and of the first sheet of so many classes."""
+    first_of_each = {
+        name: next(_chunks(members, _groups_of_a_sheet(album)))
+        for name, members in itertools.islice(sorted(_classes(album).items()), count)
+    }
+    makers = [(pages.GRID, functools.partial(pages.grid, album, next(_pages(album)), 1))]
+    makers += [
+        (
+            f"{page.shown(name)}: {pages.SHEET}",
+            functools.partial(pages.class_sheet, album, name, groups, 1),
+        )
+        for name, groups in first_of_each.items()
+    ]
+    for caption, make in makers:
+        yield caption, page.png(make())
+
+
 def _grids(album):
-    for number, groups in enumerate(_chunks(album.groups, pages.ROWS // len(album.groups[0])), 1):
+    for number, groups in enumerate(_pages(album), 1):
         yield [(f"grid-{number:03}.png", functools.partial(pages.grid, album, groups, number))]
+
+
+def _pages(album):
+    """Yield the groups of every page of a grid: a class's stand together, and every class has its first before any its next."""
+    size = pages.ROWS // len(album.groups[0])
+    classes = sorted(_classes(album).items())
+    parts = [list(_chunks(members, size)) for _, members in classes]
+    held = []
+    for part in filter(None, itertools.chain.from_iterable(itertools.zip_longest(*parts))):
+        if len(held) + len(part) > size:
+            yield held
+            held = []
+        held += part
+    yield held
+
+
+def _groups_of_a_sheet(album):
+    """Groups (int) on a page of a class's sheet: six rows of pictures."""
+    return max(1, 6 * pages.across(album) // len(album.groups[0]))
 
 
 def _sheets(album):
     """Sheets of every class, six rows a page."""
-    size = max(1, 6 * pages.across(album) // len(album.groups[0]))
+    size = _groups_of_a_sheet(album)
     for index, (name, members) in enumerate(sorted(_classes(album).items())):
         for number, groups in enumerate(_chunks(members, size), 1):
             yield [

@@ -1,6 +1,7 @@
 """A page of pictures in rows and columns: heads above, names at the left, colour bars at the right."""
 
 import dataclasses
+import textwrap
 
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -14,6 +15,7 @@ GAP, LINE, LEFT, BAR, LETTER = (
     0.62,
     0.056,
 )  # inches; LETTER is a mean one of 6.5 points
+TITLE_LETTER = 0.063  # of 8 points
 
 NARROWEST = 3.2
 PLATE = {
@@ -63,11 +65,10 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
     first = next(picture for _, pictures in rows for picture in pictures if picture is not None)
     tall = side * first.shape[0] / first.shape[1]
     step = tall + GAP + (LINE if notes else 0)
+    width = max(left + columns * (side + GAP) + right, NARROWEST)
+    title = _folded(title, width - 2 * GAP)
     top = 2 * GAP + LINE * (1 + title.count("\n") + max(1 + head.count("\n") for head in heads))
-    width, height = (
-        max(left + columns * (side + GAP) + right, NARROWEST),
-        top + max(len(rows) * step, 1.0) + GAP,
-    )
+    height = top + max(len(rows) * step, 1.0) + GAP
     figure = page.sheet(width, height)
     figure.set_layout_engine("none")
 
@@ -106,6 +107,12 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
         min(height - top - GAP, max(tall, 1.6)),
     )
     return figure
+
+
+def _folded(title, inches):
+    """A title whose lines are at most so long."""
+    most = int(inches / TITLE_LETTER)
+    return "\n".join("\n".join(textwrap.wrap(line, most)) or line for line in title.split("\n"))
 
 
 def _show(figure, picture, place):

@@ -14,6 +14,8 @@ ROWS = 6  # of a grid's page
 NAME = 1.0  # inches of a row's name
 SMALL = 0.82  # inches of a grid's pictures
 ACROSS = 8  # pictures in a row of a class's sheet
+SHEET = "images and their maps, each from 0 (the photograph alone) to its own largest value; below: name, target, score"
+GRID = "each tap's own map over its image, from 0 (the photograph alone) to its own largest value; a row an image"
 UNIT = Bar(blending.FOR, 0.0, "map, 0 to 1 in each")
 JET = Bar("jet", 0.0, "map, 0 to 1 in each")
 BOTH_WAYS = Bar(blending.SIGNED, -1.0, "against (-1) to for (+1)")
@@ -176,7 +178,7 @@ def class_sheet(album, name, groups, number):
             words["notes"][len(rows), len(pictures)] = _caption(album, row, width * 0.7)
             pictures += _line(album, row, found, words, len(rows), len(pictures))
         rows.append(("", pictures))
-    title = f"{page.shown(name)}, page {number}: {_taps_line(album)}"
+    title = f"{page.shown(name)}, page {number}: {_taps_line(album)}\n{SHEET}"
     return draw(title, heads, rows, [_bar(album)], **words)
 
 
@@ -194,9 +196,12 @@ def grid(album, groups, number):
     for row in (row for group in groups for row in group):
         found = [albums.at_tap(album, row, name) for name in names]
         rows.append((_caption(album, row, NAME, "\n"), _line(album, row, found, words, len(rows))))
-    title = f"every method at every tap, page {number}" + (
-        f", as --compat {album.compat}" if album.compat else ""
+    classes = dict.fromkeys(page.shown(albums.class_of(album, group)) for group in groups)
+    title = (
+        f"every method at every tap, page {number}: {page.shortened(', '.join(classes), 60)}"
+        + (f", as --compat {album.compat}" if album.compat else "")
     )
+    title += f"\n{GRID}"
     return draw(title, heads, rows, [_bar(album)], side=SMALL, **words)
 
 

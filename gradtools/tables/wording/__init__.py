@@ -407,17 +407,23 @@ SECTIONS = {  # headings of a report, by layout
     "comparison": "Comparison",
     "confusion": "Answers and errors",
     "audit": "Right for the wrong reason",
+    "link": "A link from the classifier to the generator",
+    "tuning": "Units of the head's input, drawn",
+    "counterfactual": "Moves to other classes",
     "known-answers": "Known answers",
+    "choices": "The headline under every choice",
 }
 PICTURES = {  # captions of a report, by picture
     "prediction": "Pair AUC over all pairs, and given the same prediction: what is left when the answer is equal",
     "bars": "Pair AUC and agreement of clusters with the classes",
     "heat": "Mean similarity by class and prediction",
     "pca": "Principal components: true class and clusters",
-    "taps": "Pair AUC over the taps",
+    "taps": "Mean similarity within classes, and pair AUC, over the taps",
     "deletion": "Deletion and insertion of channels",
     "confusion": "Answers by label",
+    "choices": "The headline under every choice of tap, score, feature, normalisation and seed, sorted",
 }
+ABOVE = "Its commands stand above, with another store."
 HOW_TO_READ = (
     "Brackets are 95 % intervals; they resample images (of clusterings: half of the images), never pairs. Differences are paired.",
     "Pair AUC is the chance that two images of one class are more alike than two images of different classes: .5 says nothing.",
