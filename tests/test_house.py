@@ -26,21 +26,22 @@ BELOW = {  # what each wing may import beside itself
 }
 DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
-    "demo_links": {"counterfactual", "link", "tune"},  # the part of it that links generators
-    "demo_truth": {"faithfulness", "localize", "saliency", "sanity"},  # maps held against controls
     "demo": {
         "classes",
         "cluster",
-        "demo_links",
-        "demo_truth",
+        "counterfactual",
         "dendrogram",
         "evaluate",
         "extract",
+        "faithfulness",
+        "link",
         "localize",
         "neighbors",
         "saliency",
+        "sanity",
         "similarity",
-    },  # it runs them on the bundled example
+        "tune",
+    },  # it runs them on the bundled examples
     "verify": {"evaluate", "extract"},  # it fills the tables again, and runs images again
     "library": {
         "evaluate",

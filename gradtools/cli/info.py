@@ -1,7 +1,5 @@
 """gradtools info"""
 
-import json
-
 import click
 
 from gradtools.cli import options
@@ -28,22 +26,28 @@ COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
     is_flag=True,
     help="The samples' ids, one a line, as --where list=FILE takes them; those that no line can hold in quotes, as git has them.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="What it prints, as tables in JSON: of the store, or its digests.",
+)
 def command(console, path, digest, check, history, ids, as_json):
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
     from gradtools import store
     from gradtools.stages import info
+    from gradtools.tables import info as tables
+    from gradtools.tables.render import write_tables
 
     with store.read(options.input_store(path)) as source:
         if check:
             source.check()
         elif digest:
-            found = source.digests()
-            print(
-                json.dumps(found)
-                if as_json
-                else "\n".join(f"{sha}  {name}" for name, sha in found.items())
-            )
+            digests = source.digests()
+            if as_json:
+                write_tables([tables.of_digests(source.name, digests)], "json")
+            else:
+                print("\n".join(f"{sha}  {name}" for name, sha in digests.items()))
         elif ids:
             from gradtools.selection import names
 
@@ -52,7 +56,7 @@ def command(console, path, digest, check, history, ids, as_json):
         elif history:
             print("\n".join(source.history_lines()))
         elif as_json:
-            print(json.dumps(info.describe(source), ensure_ascii=False))
+            write_tables(tables.of_store(source.name, info.describe(source)), "json")
         else:
             print("\n".join(map(printable, _lines(source.name, info.describe(source)))))
 

@@ -93,7 +93,7 @@ def command(
     samples have labels the table is leave-one-out retrieval: recall@1 and @5, mAP, accuracy of a vote of the k nearest.
     On images --of takes activation unless a --feature is named.
     """
-    from gradtools import store
+    from gradtools import figures, store
     from gradtools.selection import subjects
     from gradtools.stages import neighbors
     from gradtools.tables import per_model
@@ -102,8 +102,6 @@ def command(
     if figure:
         if of is None:
             raise UsageError("--figure draws the neighbours of one sample: add --of NAME")
-        from gradtools import figures
-
         figures.check(figure)
     source_path = options.input_store(path)
     target = output if of is not None and not output else options.output_store(output, form)
@@ -124,8 +122,12 @@ def command(
     notes: tuple[str, ...] = ()
     with store.read(source_path) as source:
         if of is not None:
-            found = _of_one(source, of, target, wanted, figure, carry=carried, force=force)
-            tables = of_one(source, found, every=form is not None)
+            nears = neighbors.of(
+                source, of, target, wanted, carry=carried, force=force, say=console.say
+            )
+            if figure:
+                figures.neighbours(nears, source.ids, figure)
+            tables = of_one(source, nears, every=form is not None)
         else:
             found, measured = neighbors.neighbors(
                 source,
@@ -142,25 +144,6 @@ def command(
             notes = per_model.known_gradients(of_features, subjects.verdicts_of(source))
         if stream is not None:
             terminal.print_tables(tables, form, stream, notes=notes)
-
-
-def _of_one(source, of, target, wanted, figure, *, carry, force):
-    """Return the neighbours of one sample, after drawing and writing them."""
-    from gradtools import store
-    from gradtools.stages import neighbors
-    from gradtools.store import provenance
-
-    begun = provenance.begin()
-    if target is not None:
-        store.check_output(target, force, [source])
-    found = neighbors.of(source, of, neighbors.chosen(source, wanted, one=True), wanted)
-    if target is not None:
-        neighbors.write_of(source, target, found, wanted, begun, carry=carry, force=force)
-    if figure:
-        from gradtools import figures
-
-        figures.neighbours(found, source.ids, figure)
-    return found
 
 
 def _tables(source, found, measured, wanted, every):

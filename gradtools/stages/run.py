@@ -15,7 +15,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import provenance
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from gradtools.network.models import Model
 
 Say = Callable[[str], None]
@@ -144,7 +146,33 @@ class Run:
                 advance(len(block))
 
 
-def begin(output: str | None, inputs: Sequence[store.Store] = (), **how) -> Run:
+class Settings(TypedDict, total=False):
+    """Fields of `Run` that a command hands on as they are."""
+
+    carry: bool
+    force: bool
+    restart: bool
+    threads: int | None
+    workers: int
+    max_skipped: str
+    shard: store.Share | None
+    strict: bool
+    say: Say
+
+
+class How(Settings, total=False):
+    """What a stage takes beside the options that decide values: see `Run`."""
+
+    progress: Progress | None
+
+
+def begin(
+    output: str | None,
+    inputs: Sequence[store.Store] = (),
+    *,
+    progress: Progress | None = None,
+    **how: "Unpack[Settings]",
+) -> Run:
     """Begin a command: refuse early what could not be written in the end.
 
     Parameters
@@ -152,14 +180,12 @@ def begin(output: str | None, inputs: Sequence[store.Store] = (), **how) -> Run:
     how
         Fields of `Run`; with a `shard` the output gets the share's name, as in a.3-of-8.h5.
     """
-    if how.get("progress") is None:
-        how.pop("progress", None)
     shard = how.get("shard")
     if shard is not None:
-        if output in (None, "-"):
+        if output is None or output == "-":
             raise UsageError("--shard writes a file of its own: name the whole one with -o")
         output = shard.output(output)
-    run = Run(output, **how)
+    run = Run(output, progress=progress or interrupt.unwatched, **how)
     if output is not None:
         store.check_output(output, run.force, inputs)
     return run

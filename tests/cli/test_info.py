@@ -36,25 +36,35 @@ def test_text_names_what_there_is(capsys, path):
     assert gradient[1:4] == ["(30,", "6)", "float32"] and int(gradient[4]) >= 30 * 6 * 4
 
 
-def test_json_tells_the_same(capsys, path):
-    facts = json.loads(call(capsys, "info", "--json", path).out)
-    assert (
-        facts["kind"] == "features"
-        and facts["samples"] == 30
-        and facts["classes"] == ["ant", "bee", "cat"]
-    )
-    assert list(facts["taps"]) == ["conv", "block"] and facts["model"]["target"] == "argmax"
-    assert (
-        facts["datasets"]["/outputs/logits"]["shape"] == [30, 3]
-        and facts["datasets"]["/outputs/logits"]["dtype"] == "float32"
-    )
+def tables_of(text):
+    """{(row, column): value} of every table of a JSON document, by id."""
+    return {
+        table["id"]: {(row["row"], row["column"]): row["value"] for row in table["rows"]}
+        for table in json.loads(text)["tables"]
+    }
+
+
+def test_json_has_the_same_as_tables(capsys, path):
+    tables = tables_of(call(capsys, "info", "--json", path).out)
+    assert tables["store"]["kind", "value"] == "features"
+    assert tables["store"]["samples", "value"] == 30
+    assert list(tables["store-classes"].values()) == ["ant", "bee", "cat"]
+    assert "store-taps" in tables
+    assert tables["store-model"]["target", "value"] == "argmax"
+    datasets = tables["store-datasets"]
+    assert datasets["/outputs/logits", "shape"] == "30x3"
+    assert datasets["/outputs/logits", "dtype"] == "float32"
+    assert datasets["/outputs/logits", "bytes"] >= 30 * 3 * 4
+    assert tables["store-history"]["0", "command"] == "planted"
     with store.read(path) as opened:
-        assert set(facts["datasets"]) == {name for name, _ in store.datasets(opened.file)}
+        names = {name for name, _ in store.datasets(opened.file)}
+    assert {row for row, _ in datasets} == names
 
 
 def test_digests_tell_equal_values_from_others(capsys, path, tmp_path):
     def digests(of):
-        return json.loads(call(capsys, "info", "--digest", "--json", of).out)
+        (table,) = tables_of(call(capsys, "info", "--digest", "--json", of).out).values()
+        return {row: sha for (row, _), sha in table.items()}
 
     taps = {**DATA.taps, "gradient@conv": DATA.taps["gradient@conv"] + np.float32(1e-3)}
     other = digests(write(tmp_path / "other.h5", DATA.__class__(**{**vars(DATA), "taps": taps})))

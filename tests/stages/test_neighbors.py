@@ -146,8 +146,8 @@ def test_rows_without_a_direction_have_no_neighbours_and_are_nobodys(tmp_path):
             neighbors.of(
                 opened,
                 "003.png",
-                neighbors.chosen(opened, neighbors.Options(feature=("gradient",)), one=True),
-                neighbors.Options(),
+                None,
+                neighbors.Options(feature=("gradient",)),
             )
 
 
@@ -299,8 +299,7 @@ def test_of_many_images_some_are_drawn(source, monkeypatch):
 
 
 def near_to(source, text, **options):
-    options = neighbors.Options(**options)
-    return neighbors.of(source, text, neighbors.chosen(source, options, one=True), options)
+    return neighbors.of(source, text, None, neighbors.Options(**options))
 
 
 def test_of_one_image_itself_first_then_the_nearest(source):

@@ -14,12 +14,12 @@ from gradtools.math.rows import nearest, vectors
 from gradtools.selection import features, samples
 from gradtools.stages import run
 from gradtools.stages.neighbors import reading, retrieval
-from gradtools.stages.neighbors.of import Near, of, write_of
+from gradtools.stages.neighbors.of import Near, of
 from gradtools.store import Store
 from gradtools.tables.wording import units
 
 BLOCK = 1024  # samples whose neighbours are found, and committed, at once
-__all__ = ["Found", "Near", "Options", "chosen", "neighbors", "of", "write_of"]
+__all__ = ["Found", "Near", "Options", "neighbors", "of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,17 +48,6 @@ class Found:
     values: np.ndarray
 
 
-def chosen(source: Store, options, one: bool = False):
-    """Return the features whose rows are compared: what is asked for, else the defaults and the control; of `one` sample activation alone."""
-    if one and not options.feature:
-        found = features.resolve(source, control=source.unit == "class", with_maps=True)
-        found = [feature for feature in found if feature.kind == "activation"][:1] or found[:1]
-    else:
-        found = features.resolve(source, options.feature, control=not one, with_maps=True)
-    keep = samples.select(source, options.where) if options.where else None
-    return [features.normalised(source, feature, options.rows, keep) for feature in found]
-
-
 def neighbors(source: Store, output: str | None, options: Options, **how):
     """Find the nearest samples of every sample, and measure retrieval where there are labels.
 
@@ -84,7 +73,7 @@ def neighbors(source: Store, output: str | None, options: Options, **how):
         There are fewer than two samples.
     """
     job = run.begin(output, [source], **how)
-    keep, wanted = samples.select(source, options.where), chosen(source, options)
+    keep, wanted = samples.select(source, options.where), reading.chosen(source, options)
     options = _possible(source, int(keep.sum()), options, job.say)
     measured = retrieval.describe(source, wanted, options, say=job.say, progress=job.progress)
     if output is None:

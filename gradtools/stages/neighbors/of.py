@@ -1,15 +1,21 @@
 """The nearest samples of one sample, and the floor under which nearness says nothing (mathematics#neighbour-floor)."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import nearest, vectors
 from gradtools.selection import features, samples
+from gradtools.stages import run
 from gradtools.stages.neighbors import reading
-from gradtools.store import provenance
+from gradtools.store import Store, paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from gradtools.stages.neighbors import Options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,31 +42,49 @@ class Near:
         return value < self.floor if self.metric == "euclidean" else value > self.floor
 
 
-def of(source, text, wanted, options):
-    """Find the nearest samples of the one that a text names.
+def of(
+    source: Store,
+    text: str,
+    output: str | None,
+    options: "Options",
+    **how: "Unpack[run.How]",
+) -> list[Near]:
+    """Find the nearest samples of the one that a text names and, where there is an output, write them as tables.
 
     Parameters
     ----------
     source : store.Store
     text : str
         As for `samples.find`.
-    wanted : list of features.Feature
+    output : str or None
+        Path or '-'; None computes only.
     options : neighbors.Options
-        k counts the sample itself, as the seed does.
+        k counts the sample itself.
+    how
+        Fields of `run.Run`: carry, force, say.
 
     Returns
     -------
     list of Near, one a feature
+
+    Raises
+    ------
+    GradtoolsError
+        No sample, or more than one, has that name, or its row has no direction.
     """
+    job = run.begin(output, [source], **how)
     sample = samples.find(source, text)
     keep = samples.select(source, options.where)
     keep[sample] = True
-    return [
+    nears = [
         features.checked(
             lambda: _near(source, feature, sample, keep, options), feature, keep, source
         )
-        for feature in wanted
+        for feature in reading.chosen(source, options, one=True)
     ]
+    if output is not None:
+        _write(job, source, nears, options)
+    return nears
 
 
 def _near(source, feature, sample, keep, options):
@@ -92,7 +116,7 @@ def _near(source, feature, sample, keep, options):
     )
     how = options.rows or features.row_default(source)
     others = int((~degenerate).sum()) - 1
-    found = Near(
+    near = Near(
         feature.name,
         options.metric,
         how,
@@ -105,7 +129,7 @@ def _near(source, feature, sample, keep, options):
         options.permutations,
         options.floor,
     )
-    return dataclasses.replace(found, above=int(found.beyond(values[~own & ~degenerate]).sum()))
+    return dataclasses.replace(near, above=int(near.beyond(values[~own & ~degenerate]).sum()))
 
 
 def _by_chance(row, pieces, itself, n, options):
@@ -124,32 +148,17 @@ def _others(pieces, itself):
         yield rows[~degenerate & (numbers != itself)]
 
 
-def write_of(source, output, found, options, begun, *, carry=False, force=False):
-    """Write the neighbours of one sample as tables.
-
-    Parameters
-    ----------
-    source : store.Store
-    output : str
-        Path, or '-'.
-    found : list of Near
-    begun : tuple
-        From `provenance.begin`.
-    """
-    room = source.nbytes if carry else 0
-    with store.create(output, "neighbors", force=force, room=room) as sink:
-        sink.carry(
-            source,
-            np.ones(source.n_samples, bool),
-            carry,
-            [store.paths.nearest_of(near.feature) for near in found],
-        )
-        for near in found:
+def _write(job: run.Run, source: Store, nears: list[Near], options: "Options") -> None:
+    """Write the neighbours of one sample, a table a feature."""
+    places = [paths.nearest_of(near.feature) for near in nears]
+    everything = np.ones(source.n_samples, bool)
+    with job.written("neighbors", source, everything, places, seed=options.seed) as sink:
+        for near, place in zip(nears, places):
             columns = {
                 "index": near.index.astype("i4"),
                 reading.value_name(near.metric): near.values,
             }
-            facts = {
+            facts: dict[str, int | float | str] = {
                 "sample": near.sample,
                 "metric": near.metric,
                 "normalised": near.normalised,
@@ -161,9 +170,5 @@ def write_of(source, output, found, options, begun, *, carry=False, force=False)
                 "seed": options.seed,
             }
             sink.table(
-                store.paths.nearest_of(near.feature),
-                columns,
-                f"nearest to {source.ids[near.sample]} by {near.feature}",
-                facts,
+                place, columns, f"nearest to {source.ids[near.sample]} by {near.feature}", facts
             )
-        sink.history([source], provenance.step(begun, [source], seed=options.seed))

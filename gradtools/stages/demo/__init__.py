@@ -13,8 +13,6 @@ from gradtools.selection.subjects import Subject
 from gradtools.stages import (
     classes,
     cluster,
-    demo_links,
-    demo_truth,
     dendrogram,
     evaluate,
     extract,
@@ -23,6 +21,7 @@ from gradtools.stages import (
     saliency,
     similarity,
 )
+from gradtools.stages.demo import links, truth
 from gradtools.stages.run import Progress, Say
 from gradtools.tables.render import write_tables
 
@@ -86,8 +85,8 @@ def run(
     classes_alone = (
         f"{MAPPED}-classes.h5",
         f"{MAPPED}-tree.h5",
-        *demo_links.stores(),
-        *demo_truth.stores(),
+        *links.stores(),
+        *truth.stores(),
     )
     of_images = [path for path in stores if os.path.basename(path) not in classes_alone]
     subjects = evaluate.gather(of_images)
@@ -137,9 +136,9 @@ def steps(folder: str, how: dict, full: bool = False) -> Iterator[Step]:
     yield from _classes(folder, how)
     if full:
         features = os.path.join(folder, f"{MAPPED}.h5")
-        truth = demo_truth.steps(folder, how, features, _named(MAPPED), lambda: _model(MAPPED))
-        yield from (Step(*one) for one in truth)
-        yield from (Step(*one) for one in demo_links.steps(folder, how))
+        held = truth.steps(folder, how, features, _named(MAPPED), lambda: _model(MAPPED))
+        yield from (Step(*parts) for parts in held)
+        yield from (Step(*parts) for parts in links.steps(folder, how))
 
 
 def _features(network: str, folder: str, how: dict) -> Iterator[Step]:
@@ -223,10 +222,8 @@ def _classes(folder: str, how: dict) -> Iterator[Step]:
 
     def nearest() -> None:
         with store.read(rows) as source:
-            options = neighbors.Options()
-            chosen = neighbors.chosen(source, options, one=True)
-            found = neighbors.of(source, "three", chosen, options)
-            figures.neighbours(found, source.ids, near)
+            nears = neighbors.of(source, "three", None, neighbors.Options())
+            figures.neighbours(nears, source.ids, near)
 
     yield Step(("classes", *_named(MAPPED)[1:], "-o", rows, "--force"), (rows,), listed)
     cut = ("--k", str(CLUSTERS_OF_CLASSES))
