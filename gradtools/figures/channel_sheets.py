@@ -7,7 +7,7 @@ import numpy as np
 from gradtools.figures import page
 from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.album import frames
-from gradtools.figures.overlays.mosaic import LETTER, Bar, draw, fitted
+from gradtools.figures.overlays.mosaic import LETTER, Bar, draw, fitted, save
 from gradtools.math.maps.resize import resize
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
@@ -29,7 +29,7 @@ def channel_sheet(source, top, found, path, images_dir=None, rules=None, warning
     images_dir, rules, warnings
         As for `sheet`.
     """
-    page.save(sheet(source, top, found, images_dir, rules, warnings), path)
+    save(sheet(source, top, found, images_dir, rules, warnings), path)
 
 
 def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
@@ -47,7 +47,7 @@ def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
 
     Returns
     -------
-    Figure
+    Mosaic
     """
     frame = frames(source, np.unique(activating.rows).tolist(), images_dir, rules)
     bar = SIGNED if activating.maps.min() < 0 else POSITIVE

@@ -7,10 +7,9 @@ import numpy as np
 from scipy import ndimage
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
 from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.album import frames
-from gradtools.figures.overlays.mosaic import Bar, draw, fitted
+from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted, save
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.regions import boxes, localization
 from gradtools.selection import maps as stored
@@ -76,7 +75,7 @@ def localized(
         result.feature: float(result.facts[fact]) for result in results if fact in result.facts
     }
     shown = Drawn(source, frames(source, used, images_dir), kinds, thresholds, picture == "masks")
-    page.save(_sheet(shown, chosen, picture), path)
+    save(_sheet(shown, chosen, picture), path)
 
 
 def _chosen(
@@ -100,7 +99,7 @@ def _chosen(
     ]
 
 
-def _sheet(shown: Drawn, chosen: list[tuple[regions.Region, ...]], picture: str) -> page.Figure:
+def _sheet(shown: Drawn, chosen: list[tuple[regions.Region, ...]], picture: str) -> Mosaic:
     """Return the page."""
     kinds = list(shown.kinds)
     heads = ["image", *(_head(name) for name in kinds)] * len(chosen[0])

@@ -1,17 +1,22 @@
-"""What every picture shares: type sizes, colours, names, and how it becomes a file."""
+"""What every picture shares: type sizes, colours, names, and how it becomes a file.
+
+matplotlib is imported when something is drawn with it: `check` runs before a command's work, and pages of pictures need none.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import ParamSpec, TypeVar
-
-import matplotlib.style
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gradtools import store
 from gradtools.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,12 +81,16 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 @contextlib.contextmanager
 def style() -> Iterator[None]:
     """Return a context with matplotlib's own defaults and STYLE over them."""
+    import matplotlib.style
+
     with matplotlib.style.context(["default", STYLE]):
         yield
 
 
 def sheet(width: float, height: float) -> Figure:
     """Make an empty Figure of a size in inches, laid out without overlap, on no screen."""
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
@@ -118,16 +127,23 @@ def save(figure: Figure, path: str, option: str = "--figure") -> None:
     GradtoolsError
         The file cannot be written.
     """
+    suffix = os.path.splitext(path)[1].lower()
+    undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+    def draw(part: str) -> None:
+        with style(), warnings.catch_warnings():
+            # A character that the font lacks is drawn as a box.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            figure.savefig(part, dpi=DPI, metadata=undated[suffix], format=suffix[1:])
+
+    write(path, option, draw)
+
+
+def write(path: str, option: str, draw: Callable[[str], None]) -> None:
+    """Write a picture's file by `draw`; it appears under its name when it is whole. Errors as for `save`."""
     check(path)
-    suffix = os.path.splitext(path)[1]
-    undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[
-        suffix.lower()
-    ]
-    with store.whole_file(path, option) as part, style(), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing from font"
-        )  # such a character is drawn as a box
-        figure.savefig(part, dpi=DPI, metadata=undated, format=suffix[1:].lower())
+    with store.whole_file(path, option) as part:
+        draw(part)
 
 
 def png(figure: Figure) -> bytes:

@@ -1,12 +1,13 @@
 """Sanity as pictures: maps along the cascade, and how alike they stay, with intervals and the null."""
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.figures.overlays import blending
-from gradtools.figures.overlays.mosaic import Bar, draw, fitted
+from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted, save
 from gradtools.math.maps.resize import resize
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import short_name
@@ -28,10 +29,10 @@ def sanity_strip(path_of_store: str, path: str) -> None:
         As for `page.save`, and the errors too.
     """
     with store.read(path_of_store) as source:
-        page.save(strip(source), path)
+        save(strip(source), path)
 
 
-def strip(source: Store) -> page.Figure:
+def strip(source: Store) -> Mosaic:
     """Return the strip of an open store; of several seeds the first."""
     frames = source.values(paths.SANITY_FRAME)
     if frames is None:
@@ -91,7 +92,7 @@ def sanity_curve(results: list[Result], path: str) -> None:
 
 
 @page.styled
-def curve(results: list[Result]) -> page.Figure:
+def curve(results: list[Result]) -> Figure:
     """Return the curves: a line a map, the interval over images around it, its null dashed, seeds as error bars."""
     measures = list(dict.fromkeys(result.metric for result in results))
     figure = page.sheet(max(page.WIDTH, PANEL * len(measures) + 1.6), PANEL + 0.9)

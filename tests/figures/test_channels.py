@@ -195,12 +195,10 @@ def test_a_page_of_theirs_is_drawn_and_zero_maps_are_said_in_words(signed, tmp_p
             say=lambda line: None,
         )
         assert (tmp_path / "pictures" / "ones-low-000000-ant-a.png").stat().st_size > 10_000
-        figure = overlays.pages.overlay(overlays.open_album(source), (0,))
-    said = [text.get_text() for text in figure.texts]
+        page = overlays.pages.overlay(overlays.open_album(source), (0,))
+    said = [text.text for text in page.texts]
     assert said.count("zero everywhere:\nnothing speaks\nfor the target") == 1
-    assert (
-        len([axes for axes in figure.axes if axes.images]) == 3
-    )  # the image, all and positive; none for negative
+    assert len(page.pictures) == 3  # the image, all and positive; none for negative
 
 
 def drawn_curves(steps, **facts):

@@ -10,7 +10,7 @@ import re
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
-from gradtools.figures.overlays import ones, pages
+from gradtools.figures.overlays import mosaic, ones, pages
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 from gradtools.store import paths
 
@@ -53,7 +53,7 @@ def draw(album, folder, limit=100, say=print, advance=lambda done: None):
     _say_others(folder, {name for name, _ in chosen}, say)
     for name, make in chosen:
         written.append(os.path.join(folder, name))
-        page.save(make(), written[-1], "--overlay")
+        mosaic.save(make(), written[-1], "--overlay")
         advance(1)
     cut = f" of {total}: --overlay-limit {total} draws all" if total > len(written) else ""
     say(f"{folder}: {len(written)} pictures{cut}")
@@ -73,7 +73,7 @@ def _say_others(folder, names, say):
 
 
 def pictures(album):
-    """Yield (file name, function that makes the Figure) of every picture: a grid's page, a class's sheet and an image's or pair's own in turn.
+    """Yield (file name, function that makes the Mosaic) of every picture: a grid's page, a class's sheet and an image's or pair's own in turn.
 
     So a limit leaves some of each kind.
     """
@@ -96,7 +96,7 @@ def sheets_of(album, count):
         for name, groups in first_of_each.items()
     ]
     for caption, make in makers:
-        yield caption, page.png(make())
+        yield caption, mosaic.png(make())
 
 
 def _grids(album):

@@ -1,7 +1,8 @@
 """Maps laid over images: arrays of colours."""
 
+import functools
+
 import numpy as np
-from matplotlib import colormaps
 
 FOR = "viridis"  # perceptually uniform, readable in grey and without red or green
 SIGNED = "RdBu_r"  # red for, blue against, white nothing
@@ -21,14 +22,27 @@ def over(frame, values, colours=FOR, low=0.0):
     -------
     (H, W, 3) float array in [0, 1]
     """
-    grey = (frame @ np.array(LUMINANCE) / 255)[:, :, None]
-    cover = COVER * np.abs(np.asarray(values))[:, :, None]
-    return (1 - cover) * grey + cover * coloured(values, colours, low)
+    cover = COVER * np.abs(values)[:, :, None]
+    grey = frame @ (np.array(LUMINANCE) / 255)
+    mixed = coloured(values, colours, low)
+    mixed *= cover
+    mixed += (1 - cover) * grey[:, :, None]
+    return mixed
 
 
 def coloured(values, colours=FOR, low=0.0):
     """Return the colours of values in [low, 1], (H, W, 3) in [0, 1]."""
-    return colormaps[colours]((np.asarray(values) - low) / (1 - low))[:, :, :3]
+    table = _table(colours)
+    places = (np.asarray(values) - low) * (len(table) / (1 - low))
+    return table.take(places.astype(np.intp), axis=0, mode="clip")
+
+
+@functools.cache
+def _table(colours):
+    """Return matplotlib's colours of a name, (256, 3) in [0, 1]."""
+    from matplotlib import colormaps
+
+    return colormaps[colours](np.arange(256))[:, :3]
 
 
 def peer(frame, values):

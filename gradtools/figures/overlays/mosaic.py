@@ -1,10 +1,14 @@
-"""A page of pictures in rows and columns: heads above, names at the left, colour bars at the right."""
+"""A page of pictures in rows and columns: heads above, names at the left, colour bars at the right.
+
+`draw` lays a page out in inches; a PNG is composed of arrays (`raster`), vector formats are drawn by matplotlib (`vector`).
+"""
 
 import dataclasses
+import io
 import textwrap
+from collections.abc import Mapping, Sequence
 
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+import numpy as np
 
 from gradtools.figures import page
 
@@ -15,15 +19,11 @@ GAP, LINE, LEFT, BAR, LETTER = (
     0.62,
     0.056,
 )  # inches; LETTER is a mean one of 6.5 points
-TITLE_LETTER = 0.063  # of 8 points
 
+TITLE_LETTER = 0.063  # of 8 points
 NARROWEST = 3.2
-PLATE = {
-    "boxstyle": "round,pad=.2",
-    "facecolor": "white",
-    "alpha": 0.75,
-    "linewidth": 0,
-}  # behind what is written on a picture
+SPACING = 1.25  # of lines, in heights of a letter
+Words = Mapping[tuple[int, int], str]  # by row and column of the picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,55 @@ class Bar:
     text: str
 
 
-@page.styled
-def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """Lines at a point (inches from the lower left corner), size in points; `plate` lays a pale ground under them."""
+
+    text: str
+    x: float
+    y: float
+    size: float
+    across: str = "left"
+    upright: str = "top"
+    plate: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """An image (H, W, 3), uint8 or float in [0, 1], and its rectangle in inches: left, bottom, width, height."""
+
+    image: np.ndarray
+    place: tuple[float, float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """A colour bar and its rectangle in inches."""
+
+    bar: Bar
+    place: tuple[float, float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mosaic:
+    """A page as it is laid out: its size in inches, and what stands where."""
+
+    width: float
+    height: float
+    texts: tuple[Text, ...]
+    pictures: tuple[Picture, ...]
+    scales: tuple[Scale, ...]
+
+
+def draw(
+    title: str,
+    heads: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[np.ndarray | None]]],
+    bars: Sequence[Bar],
+    side: float | None = None,
+    notes: Words | None = None,
+    marks: Words | None = None,
+) -> Mosaic:
     """Lay out pictures.
 
     Parameters
@@ -54,10 +101,6 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
         What is written below the picture at a row and column, or in its place where there is none.
     marks : dict of (int, int) to str, optional
         What is written on it.
-
-    Returns
-    -------
-    Figure
     """
     notes, marks, columns = notes or {}, marks or {}, len(heads)
     left, right = LEFT if any(name for name, _ in rows) else GAP, BAR * len(bars) + GAP
@@ -69,76 +112,58 @@ def draw(title, heads, rows, bars, side=None, notes=None, marks=None):
     title = _folded(title, width - 2 * GAP)
     top = 2 * GAP + LINE * (1 + title.count("\n") + max(1 + head.count("\n") for head in heads))
     height = top + max(len(rows) * step, 1.0) + GAP
-    figure = page.sheet(width, height)
-    figure.set_layout_engine("none")
-
-    def write(text, x, y, size, ha="left", va="top", **more):
-        figure.text(x / width, y / height, text, size=size, ha=ha, va=va, linespacing=1.25, **more)
-
-    write(title, GAP, height - GAP, 8)
+    texts, placed = [Text(title, GAP, height - GAP, 8)], []
     for column, head in enumerate(heads):
-        write(
-            head,
-            left + column * (side + GAP) + side / 2,
-            height - top + 0.03,
-            7,
-            "center",
-            "bottom",
-        )
+        middle = left + column * (side + GAP) + side / 2
+        texts.append(Text(head, middle, height - top + 0.03, 7, "center", "bottom"))
     for row, (name, pictures) in enumerate(rows):
         bottom = height - top - row * step - tall
-        write(name, left - GAP, bottom + tall / 2, 6.5, "right", "center")
+        texts.append(Text(name, left - GAP, bottom + tall / 2, 6.5, "right", "center"))
         for column, picture in enumerate(pictures):
             at = left + column * (side + GAP)
             note, mark = (words.get((row, column), "") for words in (notes, marks))
             if picture is None:
-                write(note, at + side / 2, bottom + tall / 2, 6, "center", "center")
+                texts.append(Text(note, at + side / 2, bottom + tall / 2, 6, "center", "center"))
                 continue
-            _show(figure, picture, (at / width, bottom / height, side / width, tall / height))
-            write(note, at, bottom - 0.02, 6)
+            placed.append(Picture(picture, (at, bottom, side, tall)))
+            texts.append(Text(note, at, bottom - 0.02, 6))
             if mark:
-                write(mark, at + side / 2, bottom + 0.04, 6, "center", "bottom", bbox=PLATE)
-    _bars(
-        figure,
-        bars,
-        (width, height),
-        width - right + GAP,
-        top,
-        min(height - top - GAP, max(tall, 1.6)),
-    )
-    return figure
+                texts.append(Text(mark, at + side / 2, bottom + 0.04, 6, "center", "bottom", True))
+    long = min(height - top - GAP, max(tall, 1.6))
+    scales = [
+        Scale(bar, (width - right + GAP + index * BAR, height - top - long, 0.09, long))
+        for index, bar in enumerate(bars)
+    ]
+    return Mosaic(width, height, tuple(text for text in texts if text.text), (*placed,), (*scales,))
 
 
-def _folded(title, inches):
-    """A title whose lines are at most so long."""
+def _folded(title: str, inches: float) -> str:
+    """Return a title whose lines are at most so long."""
     most = int(inches / TITLE_LETTER)
     return "\n".join("\n".join(textwrap.wrap(line, most)) or line for line in title.split("\n"))
 
 
-def _show(figure, picture, place):
-    panel = figure.add_axes(place)
-    panel.imshow(picture)
-    panel.set_axis_off()
+def png(mosaic: Mosaic) -> bytes:
+    """Return a page as the bytes of a PNG, which says who made it."""
+    from gradtools.figures.overlays import raster
+
+    target = io.BytesIO()
+    raster.write(mosaic, target)
+    return target.getvalue()
 
 
-def _bars(figure, bars, size, start, top, long):
-    """The colour bars, from the top down."""
-    width, height = size
-    for index, bar in enumerate(bars):
-        axes = figure.add_axes(
-            (
-                (start + index * BAR) / width,
-                (height - top - long) / height,
-                0.09 / width,
-                long / height,
-            )
-        )
-        drawn = figure.colorbar(ScalarMappable(Normalize(bar.low, 1), bar.colours), cax=axes)
-        drawn.set_ticks([bar.low, (bar.low + 1) / 2, 1])
-        drawn.set_label(bar.text, labelpad=2, size=6.5)
-        drawn.outline.set_visible(False)
+def save(mosaic: Mosaic, path: str, option: str = "--figure") -> None:
+    """Write a page: a PNG composed of arrays, another suffix drawn by matplotlib; parameters and errors as for `page.save`."""
+    if not path.lower().endswith(".png"):
+        from gradtools.figures.overlays import vector
+
+        page.save(vector.figure(mosaic), path, option)
+        return
+    from gradtools.figures.overlays import raster
+
+    page.write(path, option, lambda part: raster.write(mosaic, part))
 
 
-def fitted(name, inches):
+def fitted(name: str, inches: float) -> str:
     """Shorten a name to at most so many inches; its end tells more than its beginning."""
     return page.shortened(name, max(int(inches / LETTER), 4))
