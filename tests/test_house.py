@@ -102,31 +102,53 @@ def test_arrows_point_down(path):
     assert "matplotlib" not in outside or here == "figures"
 
 
-STORED = {
-    "samples", "classes", "boxes", "model", "outputs", "taps", "maps", "pairs", "similarity", "neighbors",
-    "augmentation", "decoding", "features", "clusters", "linkage", "projection", "channels", "tables", "history", "digests",
-    "sample", "map", "pair", "box", "step", "class", "label", "byte", "other", "embedding", "other_map", "region", "threshold", "localization", "masks", "trial", "audit",
-}  # fmt: skip
+SLASHED = {  # what has such a slash outside the store and is no path inside one
+    ("bundled/scenes.py", "{}/{}.png"),
+    ("cli/options.py", "/dev/stdin"),
+    ("cli/terminal.py", ", {}/s"),
+    ("cli/terminal.py", "{}/s"),
+    ("network/models/checkpoints.py", "/code/"),  # in the archive of a network
+    ("selection/samples.py", "/{}"),  # the end of an image's path
+    ("stages/channels/profiles.py", "{}/{}"),  # ids of samples
+    ("stages/link/__init__.py", "{}/{}"),
+    ("stages/run.py", "--shard {}/{}: the job h"),
+}
+
+
+def slashed(tree):
+    """The first letters of texts of a module that begin with a slash and a name, or have a slash after what is filled in ({}); docstrings left out."""
+    texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [part for part in node.values if isinstance(part, ast.Constant)]
+            texts |= set(map(id, parts))
+            if any(re.match(r"/([a-z_]|$)", part.value) for part in parts):
+                filled = (part.value if part in parts else "{}" for part in node.values)
+                yield "".join(filled)[:24]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in texts and re.match(r"/[a-z_]", node.value):
+                yield node.value[:24]
 
 
 def test_only_the_store_spells_paths_and_touches_the_file():
+    """No path inside a store, nor an end of one, stands outside it: `store.paths` makes them all."""
+    known = set()
     for path in FILES:
         if wing(path) == "store":
             continue
-        tree = ast.parse(path.read_text())
-        tails = {
-            id(value)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.JoinedStr)
-            for value in node.values[1:]
-        }
+        tree, where = ast.parse(path.read_text()), str(path.relative_to(PACKAGE))
+        known |= {(where, text) for text in slashed(tree)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                parts = node.value.split("/")
-                spelled = len(parts) > 1 and not parts[0] and parts[1] in STORED
-                assert not spelled or id(node) in tails, f"{path}: {node.value}"
             if isinstance(node, ast.Attribute) and node.attr == "file":
                 assert ast.unparse(node) == "sources.file", f"{path}: {ast.unparse(node)}"
+    assert known == SLASHED
+
+
+@pytest.mark.parametrize(
+    "text", ["x = '/maps/sample'", "x = f'{a}/sample'", "x = a + '/map'", "x = f'{a}/{b}'"]
+)
+def test_a_path_in_any_form_is_seen(text):
+    assert list(slashed(ast.parse(text)))
 
 
 def test_a_stage_imports_only_the_stages_it_is_listed_with():

@@ -125,7 +125,7 @@ def command(
     with store.read(source_path) as source:
         model = network.load(console)
         if audit:
-            from gradtools.stages import audit as auditing
+            from gradtools.stages.faithfulness import audit as auditing
             from gradtools.tables import audit as audit_builder
 
             made = auditing.audit(
@@ -146,6 +146,7 @@ def command(
                 threads=job.threads,
                 force=force,
                 restart=job.restart,
+                strict=job.strict,
                 say=console.say,
                 progress=console.progress,
             )
@@ -180,6 +181,7 @@ def command(
             threads=job.threads,
             force=force,
             restart=job.restart,
+            strict=job.strict,
             say=console.say,
             progress=console.progress,
         )

@@ -39,8 +39,10 @@ def strip(source: Store) -> Mosaic:
         raise GradtoolsError(
             f"{source.name}: no pictures of maps: make it anew with gradtools sanity"
         )
-    mode, group = (source.texts(f"{paths.SANITY}/{name}") or [] for name in ("mode", "group"))
-    step, seed = (source.needed(f"{paths.SANITY}/{name}") for name in ("step", "seed"))
+    mode, group = (
+        source.texts(paths.inside(paths.SANITY, name)) or [] for name in ("mode", "group")
+    )
+    step, seed = (source.needed(paths.inside(paths.SANITY, name)) for name in ("step", "seed"))
     shown = np.flatnonzero(seed == 0)
     words = [words_of(mode[place], int(step[place]), group[place]) for place in shown]
     heads = ["image", "trained", *map(_head, words)]

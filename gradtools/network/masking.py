@@ -45,8 +45,15 @@ def check_fill(fill: str, preprocess: object) -> None:
         )
 
 
-def read_pixels(job: passes.Job, place: int) -> np.ndarray:
-    """Return one image of a job as the network's preprocessing gives it, (C, H, W), checked to be the one that was stored.
+class Frame(NamedTuple):
+    """An image as the network's preprocessing gives it, (C, H, W), and whether its file ends before the image does."""
+
+    pixels: np.ndarray
+    ends_early: bool
+
+
+def read_frame(job: passes.Job, place: int) -> Frame:
+    """Read one image of a job, checked to be the one that was stored.
 
     Raises
     ------
@@ -56,13 +63,15 @@ def read_pixels(job: passes.Job, place: int) -> np.ndarray:
     listed = job.images
     path = listed.path(place)
     try:
-        image, digest = images.read(path, listed.value_range)
+        decoded = images.decode(path, listed.value_range)
     except images.Unreadable as error:
         raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
     if listed.digests is not None:
-        images.check_digest(path, digest, listed.digests[place])
+        images.check_digest(path, decoded.digest, listed.digests[place])
     rules = job.model.preprocess
-    return np.asarray(rules(image) if callable(rules) else images.preprocess(image, rules))
+    image = decoded.image
+    pixels = np.asarray(rules(image) if callable(rules) else images.preprocess(image, rules))
+    return Frame(pixels, decoded.ends_early)
 
 
 def scores(

@@ -95,7 +95,7 @@ def _boxes(source, keep):
 
 def _masks(source, keep):
     """The masks of the kept samples, as columns and run lengths."""
-    if source.values(f"{paths.MASKS}/sample") is None:
+    if source.values(paths.mask("sample")) is None:
         return None
     columns = source.table(paths.MASKS)[0] | {"counts": source.values(paths.MASK_COUNTS)}
     return images.of_kept(columns, keep)

@@ -274,7 +274,7 @@ class _Annotated:
         return np.unique(np.concatenate(present)).tolist()
 
     def _table(self, path: str) -> dict[str, np.ndarray] | None:
-        if self.store.values(f"{path}/sample") is None:
+        if self.store.values(paths.inside(path, "sample")) is None:
             return None
         columns = self.store.table(path)[0]
         rows = len(columns["sample"])

@@ -108,9 +108,9 @@ class Result:
         row = "row" if self.labels is None else "repeat"
         sink.table(self.path, self.columns, self.title, self.facts, row=row)
         if self.labels is not None:
-            sink.put(f"{self.path}/label", self.labels)
+            sink.put(paths.inside(self.path, "label"), self.labels)
         if self.replicates is not None:
-            sink.put(f"{self.path}/replicate", self.replicates)
+            sink.put(paths.inside(self.path, "replicate"), self.replicates)
 
 
 def read(
@@ -132,8 +132,8 @@ def read(
         method,
         columns,
         facts,
-        replicates=source.values(f"{path}/replicate"),
-        labels=source.values(f"{path}/label"),
+        replicates=source.values(paths.inside(path, "replicate")),
+        labels=source.values(paths.inside(path, "label")),
         source=source.name,
     )
 

@@ -258,11 +258,11 @@ def _subject(source):
             subject.trial[construction, name] = results.read(
                 source, paths.trial(construction, name), construction, method=name
             )
-    if source.tree(f"{paths.TUNING}/statistics"):
+    if source.tree(paths.inside(paths.TUNING, "statistics")):
         subject.tuning["tuning", "effects"] = results.read(
             source, paths.tuning("effects"), "tuning", method="effects"
         )
-    if source.tree(f"{paths.COUNTERFACTUAL}/statistics"):
+    if source.tree(paths.inside(paths.COUNTERFACTUAL, "statistics")):
         subject.counterfactual["counterfactual", "pairs"] = results.read(
             source, paths.counterfactual("pairs"), "counterfactual", method="pairs"
         )
@@ -271,8 +271,8 @@ def _subject(source):
     for feature in source.tree(paths.PROJECTION):
         where = paths.projection(feature)
         subject.projections[feature] = (
-            source.values(f"{where}/pca"),
-            source.values(f"{where}/explained"),
+            source.values(paths.inside(where, "pca")),
+            source.values(paths.inside(where, "explained")),
         )
     return subject
 
@@ -282,7 +282,7 @@ def _pairs(source, group):
     return [
         (feature, name)
         for feature in source.tree(group)
-        for name in source.tree(f"{group}/{feature}")
+        for name in source.tree(paths.inside(group, feature))
     ]
 
 

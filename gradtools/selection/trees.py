@@ -47,9 +47,9 @@ class Tree:
         where = paths.linkage(self.feature)
         facts = self.facts | {"linkage_on": words.LINKAGE_ON[str(self.facts["linkage_on"])]}
         sink.table(where, self.clusters, f"clusters of {self.feature}", facts, row="cluster")
-        sink.put(f"{where}/merges", self.merges, units=str(self.facts["height"]))
-        sink.put(f"{where}/order", self.order.astype("i4"))
-        sink.put(f"{where}/label", self.labels)
+        sink.put(paths.inside(where, "merges"), self.merges, units=str(self.facts["height"]))
+        sink.put(paths.inside(where, "order"), self.order.astype("i4"))
+        sink.put(paths.inside(where, "label"), self.labels)
 
 
 def read(source: Store, feature: str) -> Tree:
@@ -57,13 +57,13 @@ def read(source: Store, feature: str) -> Tree:
     where = paths.linkage(feature)
     clusters, facts = source.table(where)
     option = {stored: word for word, stored in words.LINKAGE_ON.items()}
-    labels = source.needed(f"{where}/label")
+    labels = source.needed(paths.inside(where, "label"))
     return Tree(
         feature,
         list(source.ids),
         np.ones(source.n_samples, dtype=bool),
-        source.needed(f"{where}/merges"),
-        source.needed(f"{where}/order"),
+        source.needed(paths.inside(where, "merges")),
+        source.needed(paths.inside(where, "order")),
         labels,
         labels,
         clusters,

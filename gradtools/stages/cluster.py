@@ -292,10 +292,10 @@ def _write(job, source, groups, results, projections, options):
             result.write(sink)
         for name, (coordinates, explained) in projections.items():
             sink.put(
-                f"{paths.projection(name)}/pca",
+                paths.inside(paths.projection(name), "pca"),
                 coordinates,
             )
             sink.put(
-                f"{paths.projection(name)}/explained",
+                paths.inside(paths.projection(name), "explained"),
                 explained,
             )

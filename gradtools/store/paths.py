@@ -8,6 +8,7 @@ REGION, THRESHOLD = "/region", "/threshold"
 CYCLE, LATENT, DIRECTION, TUNED = "/cycle", "/latent", "/direction", "/tuned"
 TUNING, COUNTERFACTUAL = "/tuning", "/counterfactual"
 MOVE, KEPT = "/move", "/kept"
+SHOWN, VARIANT = "/shown", "/variant"
 
 SAMPLES, PAIRS, PAIR_SCORE = "/samples", "/pairs", "/pairs/score"
 ID, LABEL, LABELS = "/samples/id", "/samples/label", "/samples/labels"
@@ -61,6 +62,11 @@ ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
     "/samples/strength",
     "/samples/version",
 )
+
+
+def inside(group: str, name: str) -> str:
+    """Dataset or group `name` of a group."""
+    return f"{group}/{name}"
 
 
 def tap(name: str, kind: str | None = None) -> str:

@@ -24,9 +24,11 @@ from gradtools.store.paths import (
     PAIR,
     REGION,
     SAMPLE,
+    SHOWN,
     STEP,
     THRESHOLD,
     TUNED,
+    VARIANT,
 )
 
 INTEGER, UNSIGNED, REAL, TEXT = "i", "u", "f", "S"
@@ -177,7 +179,6 @@ PROJECTION, TAP, MAP_OF = (
     paths.map_group("<map>"),
 )
 
-SHOWN, VARIANT = "/shown", "/variant"
 
 DATASETS = (
     Dataset(paths.ID, (SAMPLE,), TEXT, "path below the root", needed=True),

@@ -49,7 +49,7 @@ def shown(plan, block):
     network = plan.job.network
     hooks = network.register_forward_pre_hook(before), network.register_forward_hook(after)
     start = time.process_time()
-    faithfulness.compute(plan, block)
+    faithfulness.compute(plan, block, faithfulness.read_frames(plan, plan.sample))
     share = sum(inside) / (time.process_time() - start)
     for hook in hooks:
         hook.remove()
@@ -90,7 +90,7 @@ def faithful(turns):
         module = plan.job.model.module
 
         def ours():
-            faithfulness.compute(plan, block)
+            faithfulness.compute(plan, block, faithfulness.read_frames(plan, plan.sample))
 
         def loop():
             for image, weights in zip(x, maps):

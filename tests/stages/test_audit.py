@@ -13,7 +13,8 @@ from gradtools.bundled import cues, scene_resnet, scenes
 from gradtools.images import annotations
 from gradtools.math.games import shapley
 from gradtools.network import known, models
-from gradtools.stages import audit, saliency
+from gradtools.stages import saliency
+from gradtools.stages.faithfulness import audit
 from gradtools.stages.trial import constructions
 from gradtools.training import bundled_networks
 
@@ -213,17 +214,19 @@ def test_an_interrupted_audit_resumes_to_the_same_store(folder, tmp_path, monkey
     model, blocks = network_of("cued"), []
     compute = audit.compute
 
-    def stopped(plan, block):
+    def stopped(plan, block, frames):
         if len(blocks) == 1:
             raise KeyboardInterrupt
         blocks.append(block.start)
-        return compute(plan, block)
+        return compute(plan, block, frames)
 
     monkeypatch.setattr(audit, "compute", stopped)
     with pytest.raises(KeyboardInterrupt):
         audited(str(folder / "cued.h5"), model, tmp_path / "a.h5")
     monkeypatch.setattr(
-        audit, "compute", lambda plan, block: blocks.append(block.start) or compute(plan, block)
+        audit,
+        "compute",
+        lambda plan, block, frames: blocks.append(block.start) or compute(plan, block, frames),
     )
     audited(str(folder / "cued.h5"), model, tmp_path / "a.h5")
     assert blocks == [0, 32]

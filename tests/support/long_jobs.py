@@ -8,7 +8,7 @@ BLOCKS = {
     "gradtools.network.passes.loop:BLOCK": 4,
     "gradtools.stages.similarity.writing:MATRIX_BLOCK": 4,
     "gradtools.stages.neighbors:BLOCK": 4,
-    "gradtools.stages.faithfulness:BLOCK": 4,
+    "gradtools.stages.faithfulness.shown:BLOCK": 4,
 }
 
 

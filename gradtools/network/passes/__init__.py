@@ -9,16 +9,19 @@ with store.grow(...) as part:
 from gradtools.network.passes import reductions, schema
 from gradtools.network.passes.forward import answers, array, forward, inputs, outputs, with_cosine
 from gradtools.network.passes.loop import (
+    ENDS_EARLY,
     TooManySkipped,
     block,
     compute,
     computing,
+    judge_ended_early,
     judge_skipped,
     use_threads,
 )
 from gradtools.network.passes.plan import Job, Options, keep_freed_memory, prepare, settled_device
 
 __all__ = [
+    "ENDS_EARLY",
     "Job",
     "Options",
     "TooManySkipped",
@@ -29,6 +32,7 @@ __all__ = [
     "computing",
     "forward",
     "inputs",
+    "judge_ended_early",
     "judge_skipped",
     "keep_freed_memory",
     "outputs",

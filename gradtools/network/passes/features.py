@@ -81,13 +81,13 @@ def _tap_values(tap, activation, gradient, options):
     for name, tensor in tensors.items():
         maps[name], token = taps.to_chw(tensor, tap)
         if name in options.maps:
-            values[f"{where}/{name}_map"] = array(
+            values[paths.inside(where, f"{name}_map")] = array(
                 maps[name], NUMPY[options.map_dtype] if name == "activation" else "f4"
             )
         if token is not None:
-            values[f"{where}/token_{name}"] = array(token)
+            values[paths.inside(where, f"token_{name}")] = array(token)
     reduced = passes.reductions.over_positions(maps["activation"], maps.get("gradient"))
-    return values | {f"{where}/{name}": array(column) for name, column in reduced.items()}
+    return values | {paths.inside(where, name): array(column) for name, column in reduced.items()}
 
 
 def parallel_rows(

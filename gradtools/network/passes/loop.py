@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 BLOCK = 256  # entries committed at once, about
+ENDS_EARLY = "{path} ends early: read as far as it goes (--strict refuses it)"
 Arrays = dict[str, np.ndarray]
 
 
@@ -141,7 +142,7 @@ def _read(batch, listed, width, say):
     for place, path in batch.ending_early.items():
         marked[place - batch.start] = 2
         if listed.images[place]:
-            say(f"{path} ends early: read as far as it goes (--strict refuses it)")
+            say(ENDS_EARLY.format(path=path))
     for place, reason in batch.reasons.items():
         if listed.images[place]:
             say(f"skipped {reason}")
@@ -229,14 +230,23 @@ def _is_finite_kind(path):
     )
 
 
-def judge_skipped(part: store.Part, total: int, allowed: int, strict: bool = False) -> None:
-    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`); strict, also where a file ends early."""
-    early = int(part.ended_early[:total].sum()) if strict else 0
-    if early:
+def judge_ended_early(part: store.Part, early: int, total: int, strict: bool) -> None:
+    """Stop with the part kept where the files of some of `total` images end early and none may.
+
+    Raises
+    ------
+    TooManySkipped
+    """
+    if early and strict:
         way = "mend them" if part.temporary else f"{part.name} is kept; mend them, or finish it"
         raise TooManySkipped(
             f"{early} of {total} images end early, and --strict allows none: {way}, or leave out --strict"
         )
+
+
+def judge_skipped(part: store.Part, total: int, allowed: int, strict: bool = False) -> None:
+    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`); strict, also where a file ends early."""
+    judge_ended_early(part, int(part.ended_early[:total].sum()), total, strict)
     count = int(part.unreadable[:total].sum())
     total -= int(part.growth.elsewhere[:total].sum())
     if count == total > 0:

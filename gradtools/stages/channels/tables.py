@@ -16,15 +16,15 @@ from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 def write_values(sink: Sink, channels: TapChannels, groups: Groups) -> None:
     """Write the values that the channels of a tap are ranked by, and their histograms, for every group of images."""
     where = paths.channels(channels.tap)
-    sink.put(f"{where}/class", groups.every_name)
-    sink.put(f"{where}/images", channels.images.astype("i4"))
+    sink.put(paths.inside(where, "class"), groups.every_name)
+    sink.put(paths.inside(where, "images"), channels.images.astype("i4"))
     for name, values in channels.values.items():
-        sink.put(f"{where}/{name}", values.astype("f4"))
+        sink.put(paths.inside(where, name), values.astype("f4"))
     for kind, (edges, counts) in channels.histograms.items():
         histogram = paths.channels(channels.tap, f"{kind}_histogram")
-        sink.put(f"{histogram}/count", counts)
-        sink.put(f"{histogram}/low", edges[:-1])
-        sink.put(f"{histogram}/high", edges[1:])
+        sink.put(paths.inside(histogram, "count"), counts)
+        sink.put(paths.inside(histogram, "low"), edges[:-1])
+        sink.put(paths.inside(histogram, "high"), edges[1:])
 
 
 def distribution(measured: Sequence[TapChannels], groups: Groups, facts: Facts) -> Result:

@@ -10,12 +10,12 @@ import functools
 
 import numpy as np
 
-from gradtools import store
 from gradtools.math.regions import faithfulness, means
 from gradtools.network import passes
 from gradtools.network.models import Model
 from gradtools.selection.results import Result
 from gradtools.stages import run
+from gradtools.stages.faithfulness import shown
 from gradtools.stages.faithfulness.plan import (
     CURVES,
     GENERAL,
@@ -27,11 +27,19 @@ from gradtools.stages.faithfulness.plan import (
     make_plan,
 )
 from gradtools.stages.faithfulness.scoring import compute
+from gradtools.stages.faithfulness.shown import read_frames
 from gradtools.store import Store, paths
 
-__all__ = ["Options", "Plan", "columns", "compute", "make_plan", "measure", "summarise"]
-
-BLOCK = 32  # maps whose scores are kept at once: even, so that a pair's two are together
+__all__ = [
+    "Options",
+    "Plan",
+    "columns",
+    "compute",
+    "make_plan",
+    "measure",
+    "read_frames",
+    "summarise",
+]
 
 
 def summarise(plan: Plan, scores: dict[str, np.ndarray], options: Options) -> list[Result]:
@@ -119,41 +127,13 @@ def measure(
     this = run.begin(output, [source], **how)
     passes.use_threads(this.threads)
     plan = make_plan(source, model, options, this.say, where, images_dir)
-    keep = np.isin(np.arange(source.n_samples), list(plan.place))
-    growth = store.Growth(
-        "faithfulness",
+    scoring = shown.Scoring(
         columns(plan),
-        store.cut(BLOCK, len(plan.rows)),
-        _command(plan, where),
-        lambda sink: _begin(this, sink, plan, keep),
-        compress=options.compress,
-        units="maps",
-        names=plan.job.images.ids,
+        functools.partial(compute, plan),
+        lambda scores: summarise(plan, scores, options),
+        paths.FAITHFULNESS,
+        {"map": plan.rows.astype("i4")},
+        {"kinds": list(plan.kinds), "where": list(where)},
+        "maps",
     )
-    with this.grown(growth) as part:
-        this.compute(part, functools.partial(compute, plan), "maps")
-        with part.finish(this.progress) as sink:
-            scores = {column.path: part.values(column.path) for column in part.columns}
-            results = summarise(plan, scores, options)
-            for result in results:
-                result.write(sink)
-            facts = run.of_images(np.zeros(len(plan.place), bool), model)
-            this.note(sink, [source], threads=passes.use_threads(), seed=options.seed, **facts)
-    return results
-
-
-def _command(plan: Plan, where: tuple[str, ...]) -> dict:
-    """Return options and inputs that must match for a job to resume."""
-    return passes.schema.command(plan.job) | {
-        "kinds": list(plan.kinds),
-        "where": list(where),
-        "inputs": plan.source.digests(),
-    }
-
-
-def _begin(this: run.Run, sink: store.Sink, plan: Plan, keep: np.ndarray) -> None:
-    """Write what does not grow: the samples, and which map each row is of."""
-    this.carry_on(sink, plan.source, keep, [paths.FAITHFULNESS])
-    place = np.cumsum(keep) - 1
-    sink.put(f"{paths.FAITHFULNESS}/sample", place[plan.sample].astype("i4"))
-    sink.put(f"{paths.FAITHFULNESS}/map", plan.rows.astype("i4"))
+    return shown.write(this, plan, scoring, model)[1]

@@ -6,13 +6,14 @@ from collections.abc import Callable
 import numpy as np
 
 from gradtools import store
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import UsageError
 from gradtools.math.regions import faithfulness
-from gradtools.network import masking, passes
+from gradtools.network import passes
 from gradtools.network.models import Model
 from gradtools.selection import images as store_images
 from gradtools.selection import maps as stored
 from gradtools.selection import regions, samples
+from gradtools.stages.faithfulness import shown
 from gradtools.store import Store, paths
 
 MASKS = {
@@ -32,29 +33,23 @@ CURVES = ("deletion", "insertion")
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(passes.Options):
-    """What decides the values, beside what every pass takes.
+class Options(shown.Options):
+    """What decides the values, beside what `shown.Options` has.
 
     Attributes
     ----------
     feature, layers, fuse : as for `localize`
-    fill : tuple of str
-        What stands where a mask is 0: black, mean, blur.
     both : bool
         Of pairs: whether both images are masked, each by its own map.
     steps : int
         Of the deletion and insertion curves; 0: none.
-    resamples, seed : int
     """
 
     feature: tuple[str, ...] = ()
     layers: tuple[int, ...] | None = None
     fuse: tuple[str, ...] = ("mean",)
-    fill: tuple[str, ...] = ("black",)
     both: bool = False
     steps: int = 16
-    resamples: int = 1000
-    seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,12 +101,7 @@ def make_plan(
     images_dir: str | None = None,
 ) -> Plan:
     """Find the maps, images and controls, and prepare the network; what cannot be is refused here."""
-    for fill in options.fill:
-        masking.check_fill(fill, model.preprocess)
-    if source.model.get("weights_sha256") != model.weights_sha256:
-        raise GradtoolsError(
-            f"{source.name}: its maps are of another network than {model.spec} with these weights: name the model that made them"
-        )
+    shown.check(source, model, options)
     kinds = stored.kinds(source, options.feature, options.layers, options.fuse)
     rows = samples.select_maps(source, where)
     sample, partner = source.needed(paths.MAP_SAMPLE), source.needed(paths.MAP_PARTNER)
@@ -176,20 +166,21 @@ def _shares(annotated: regions.Found | None, rows: np.ndarray) -> tuple[np.ndarr
 
 def columns(plan: Plan) -> list[store.Column]:
     """Return the datasets that the blocks fill: scores of every map under every mask."""
-    axis = store.Axis("/shown")
-    found = []
-    for fill in plan.options.fill:
-        for kind in GENERAL:
-            found.append(store.Column(paths.faithfulness(GENERAL[kind], fill, "map"), axis=axis))
-        for kind in plan.kinds:
-            names = MASKS if not plan.options.both else {"map": "", "equal": ""}
-            for name in names:
-                found.append(store.Column(paths.faithfulness(kind, fill, name), axis=axis))
-            for curve in CURVES if has_curves(plan) else ():
-                tail = (plan.options.steps + 1,)
-                path = paths.faithfulness(kind, fill, curve)
-                found.append(store.Column(path, tail, axis=axis))
-    return found
+    return [column for fill in plan.options.fill for column in columns_of(plan, fill)]
+
+
+def columns_of(plan: Plan, fill: str) -> list[store.Column]:
+    """Return the datasets of one fill."""
+    names = MASKS if not plan.options.both else {"map": "", "equal": ""}
+    tails: dict[str, tuple[int, ...]] = {
+        paths.faithfulness(kind, fill, "map"): () for kind in GENERAL.values()
+    }
+    for kind in plan.kinds:
+        tails |= {paths.faithfulness(kind, fill, name): () for name in names}
+        for curve in CURVES if has_curves(plan) else ():
+            tails[paths.faithfulness(kind, fill, curve)] = (plan.options.steps + 1,)
+    axis = store.Axis(paths.SHOWN)
+    return [store.Column(path, tail, axis=axis) for path, tail in tails.items()]
 
 
 def has_curves(plan: Plan) -> bool:

@@ -9,11 +9,12 @@ from gradtools.math.maps import map_controls
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.regions import faithfulness
 from gradtools.network import masking
-from gradtools.stages.faithfulness.plan import CURVES, GENERAL, Plan, columns, has_curves
+from gradtools.stages.faithfulness.plan import CURVES, GENERAL, Plan, columns_of, has_curves
+from gradtools.stages.faithfulness.shown import Frames
 from gradtools.store import paths
 
 
-def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
+def compute(plan: Plan, block: store.Block, frames: Frames) -> dict[str, np.ndarray]:
     """Score the maps of one block under every mask.
 
     Returns
@@ -22,19 +23,15 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
         By path, a row a map.
     """
     at = np.arange(block.start, block.stop)
-    used = np.unique(np.concatenate([plan.sample[at], plan.partner[at][plan.partner[at] >= 0]]))
-    pixels = np.stack([masking.read_pixels(plan.job, plan.place[int(sample)]) for sample in used])
-    image = {int(sample): place for place, sample in enumerate(used)}
-    found: dict[str, np.ndarray] = {}
+    scores: dict[str, np.ndarray] = {}
     for fill in plan.options.fill:
-        for column in columns(plan):
-            if f"/{fill}/" in column.path:
-                found[column.path] = np.full((len(at), *column.tail), np.nan)
-        wanted, values = _scores(plan, pixels, fill, at, image)
+        for column in columns_of(plan, fill):
+            scores[column.path] = np.full((len(at), *column.tail), np.nan)
+        wanted, values = _scores(plan, frames, fill, at)
         for (path, place), value in zip(wanted, values):
             name, _, step = path.partition("#")
-            found[name][(place, int(step)) if step else place] = value
-    return found
+            scores[name][(place, int(step)) if step else place] = value
+    return scores
 
 
 def _masks(
@@ -79,7 +76,7 @@ def _read(parts: list, row: int, size: tuple[int, int], fuse: str) -> np.ndarray
 
 
 def _scores(
-    plan: Plan, pixels: np.ndarray, fill: str, at: np.ndarray, image: dict[int, int]
+    plan: Plan, frames: Frames, fill: str, at: np.ndarray
 ) -> tuple[list[tuple[str, int]], np.ndarray]:
     """Score everything that is shown of some maps.
 
@@ -90,6 +87,7 @@ def _scores(
         Probability of the map's classes, or similarity of the pair.
     """
     wanted: list[tuple[str, int]] = []
+    pixels, image = frames.pixels, frames.row
 
     def shown() -> Iterator[masking.Shown]:
         for path, place, mask in _masks(plan, at, fill, pixels.shape[2:]):

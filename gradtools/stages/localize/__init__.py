@@ -206,7 +206,7 @@ def _write_rows(
         "at": localization.THRESHOLDS,
     }
     for name, values in about.items():
-        sink.put(f"{paths.LOCALIZATION}/{name}", values)
+        sink.put(paths.inside(paths.LOCALIZATION, name), values)
     for kind, one in measured.items():
         for name in ROWS:
-            sink.put(f"{paths.localization(kind)}/{name}", getattr(one, name).astype("f4"))
+            sink.put(paths.inside(paths.localization(kind), name), getattr(one, name).astype("f4"))

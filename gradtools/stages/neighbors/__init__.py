@@ -164,13 +164,13 @@ def _written(job):
         for feature, path in at.items()
         for column in (
             store.Column(
-                f"{path}/index",
+                store.paths.inside(path, "index"),
                 (k,),
                 dtype="i4",
                 long_name=f"rows of the nearest samples by {feature}, the nearest first, -1 where none",
             ),
             store.Column(
-                f"{path}/{name}",
+                store.paths.inside(path, name),
                 (k,),
                 long_name=f"{job.options.metric} of {feature} to them",
             ),
@@ -202,7 +202,11 @@ def _written(job):
     with job.run.grown(growth) as part:
         job.run.compute(part, compute, "samples")
         found = [
-            Found(feature, part.values(f"{path}/index"), part.values(f"{path}/{name}"))
+            Found(
+                feature,
+                part.values(store.paths.inside(path, "index")),
+                part.values(store.paths.inside(path, name)),
+            )
             for feature, path in at.items()
         ]
         with part.finish(job.run.progress) as sink:

@@ -54,7 +54,7 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
 
 def columns(plan: Plan) -> list[store.Column]:
     """Return the datasets that the blocks fill: a row a network."""
-    axis = store.Axis("/variant")
+    axis = store.Axis(paths.VARIANT)
     found = [store.Column(paths.SANITY_ACCURACY, axis=axis)]
     for name, maps in plan.trained.items():
         found += [
@@ -124,7 +124,7 @@ def _begin(sink: store.Sink, plan: Plan) -> None:
         weights_sha256=plan.model.weights_sha256,
     )
     for name, values in _about(plan).items():
-        sink.put(f"{paths.SANITY}/{name}", values)
+        sink.put(paths.inside(paths.SANITY, name), values)
     sink.put(paths.SANITY_FRAME, planning.frames(plan))
     for name, maps in plan.trained.items():
         sink.put(paths.sanity(name, paths.TRAINED), planning.picture(maps[plan.drawn]))

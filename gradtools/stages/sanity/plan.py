@@ -114,10 +114,12 @@ def make_plan(
         first = planning.make(listed, model, _asked(options, "ranks"), lambda line: None)
     values = _maps(first, pixels, None)
     rows = first.rows
-    own = {one.name: values[f"{one.path}/map"][::rows] for one in first.every_map}
+    own = {one.name: values[paths.inside(one.path, "map")][::rows] for one in first.every_map}
     trained = {name: maps for name, maps in own.items() if name.split("@")[0] in options.method}
     beside: dict[str, Maps] = {
-        word: {one.name: values[f"{one.path}/map"][place::rows] for one in first.every_map}
+        word: {
+            one.name: values[paths.inside(one.path, "map")][place::rows] for one in first.every_map
+        }
         for place, word in ((1, "second class"), (2, "middle class"))
         if rows > place
     }
@@ -221,7 +223,7 @@ def maps_of(plan: Plan, variant: randomise.Variant) -> tuple[Maps, float]:
         accuracy = float("nan")
     made = planning.make(plan.listed, model, options, lambda line: None, plan.member)
     values = _maps(made, plan.pixels, labels)
-    return {name: values[f"{paths.map_group(name)}/map"] for name in plan.trained}, accuracy
+    return {name: values[paths.maps(name)] for name in plan.trained}, accuracy
 
 
 def picture(maps: np.ndarray) -> np.ndarray:
