@@ -145,6 +145,8 @@ def command(
             threads=job.threads,
             force=force,
             restart=job.restart,
+            max_skipped=job.allowed,
+            strict=job.strict,
             say=console.say,
             progress=console.progress,
         )

@@ -13,6 +13,7 @@ from gradtools.math.regions import boxes as rectangles
 from gradtools.store import Store, paths
 
 WHOLE = {"resize": None, "crop": None}  # the frame is the image
+OTHER_CLASS = "no object of their class is annotated in the image"
 LEAST = 0.1  # share of an object that the crop must leave
 CORNERS = ("x0", "y0", "x1", "y1")
 
@@ -138,7 +139,10 @@ def of_maps(store: Store, rows: np.ndarray, which: str | None = None) -> Found:
     annotated = _Annotated(store)
     labels, notes = _labels(store, rows, annotated, which)
     sample, partner = store.needed(paths.MAP_SAMPLE), store.needed(paths.MAP_PARTNER)
-    regions, left_out = [], {"not annotated": 0, "cut away by the crop": 0, "to ignore": 0}
+    regions, left_out = (
+        [],
+        {"not annotated": 0, OTHER_CLASS: 0, "cut away by the crop": 0, "to ignore": 0},
+    )
     for row, label in zip(rows.tolist(), labels):
         found = annotated.region(row, int(sample[row]), label)
         if isinstance(found, str):
@@ -287,7 +291,10 @@ class _Annotated:
         places = self._places(self.boxes, sample, labels)
         masks = self._places(self.masks, sample, labels)
         if not len(places) and not len(masks):
-            return "not annotated"
+            known = any(
+                len(self._places(table, sample, None)) for table in (self.boxes, self.masks)
+            )
+            return OTHER_CLASS if known else "not annotated"
         kept, ignored = self._in_frame(sample, places)
         union, ignored_masks = self._union(sample, masks, size)
         if not len(kept) and union is not None and not len(places):

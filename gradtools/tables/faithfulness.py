@@ -8,6 +8,7 @@ from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import pairing
 from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import on_files
 
 CONTROLS = {
     "adp": "ADP",
@@ -98,6 +99,8 @@ def _table(
     notes = [*NOTES]
     if facts["not_positive"]:
         notes.append(f"{facts['not_positive']} maps whose score is not above 0 are left out")
+    for model, result in dict(chosen).items():
+        notes += on_files(model, 0, int(result.facts.get("ended_early", 0)))
     better = "lower" if name == "adp" else "higher"
     return Table(
         f"{name}-{fill}",

@@ -14,6 +14,7 @@ from gradtools.tables.wording import (
     MAP_STATISTICS,
     ON_MAPS,
     STATISTICS,
+    on_files,
 )
 
 GRAD_CAM = "map:gradcam@"
@@ -119,10 +120,7 @@ def _class_by_prediction(
 def _left_out(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[str]:
     """Yield the images that the rows do not rest on; degenerate maps are counted by `settings`."""
     for subject, results in zip(subjects, found):
-        if subject.skipped:
-            yield f"{subject.name}: {subject.skipped} images could not be read and are in no row"
-        if subject.ended_early:
-            yield f"{subject.name}: the files of {subject.ended_early} images end early; they were read as far as they go"
+        yield from on_files(subject.name, subject.skipped, subject.ended_early)
         left = max((result.facts["left_out"] for result in results.values()), default=0)
         if left:
             unlabelled = max(result.facts["unlabelled"] for result in results.values())

@@ -15,6 +15,7 @@ from gradtools.tables.wording import (
     NOT_BOTH,
     computed_by,
     feature_head,
+    on_files,
     units,
 )
 
@@ -141,10 +142,7 @@ def known_gradients(features: Iterable[str], verdicts: Verdicts) -> tuple[str, .
 def left_out(subjects: Iterable[Subject], found: Iterable[Results]) -> Iterator[str]:
     """Yield what the rows of several models do not rest on, and why."""
     for subject, results in zip(subjects, found):
-        if subject.skipped:
-            yield f"{subject.name}: {subject.skipped} images could not be read and are in no row"
-        if subject.ended_early:
-            yield f"{subject.name}: the files of {subject.ended_early} images end early; they were read as far as they go"
+        yield from on_files(subject.name, subject.skipped, subject.ended_early)
         yield from _known_gradients(subject, results)
         facts = [result.facts for result in results.values()]
         if any(fact.get("left_out") for fact in facts):

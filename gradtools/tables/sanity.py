@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import on_files
 
 MEASURES = {
     "spearman": "Spearman's correlation with the trained network's map",
@@ -54,9 +55,15 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             title = f"{words}: {facts['images_in_all']} images, {facts['seeds']} networks a row"
             if facts.get("init", "torch") != "torch":
                 title += f", drawn as {facts['init']}"
-            yield Table(
-                f"sanity-{measure}", title, columns, rows, NOTES if measure == "spearman" else ()
-            )
+            notes = (*NOTES, *_on_files(models)) if measure == "spearman" else ()
+            yield Table(f"sanity-{measure}", title, columns, rows, notes)
+
+
+def _on_files(models: list[tuple[str, list[Result]]]) -> Iterator[str]:
+    """Yield what is said of files that could not be read, or in part."""
+    for model, results in models:
+        facts = results[0].facts
+        yield from on_files(model, int(facts.get("skipped", 0)), int(facts.get("ended_early", 0)))
 
 
 def _head(result: Result) -> str:

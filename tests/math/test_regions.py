@@ -187,3 +187,15 @@ def test_small_objects_are_a_percentile_of_shares_and_pairs_need_both():
     assert np.isnan(means.of_subsets(rows, share, both)["energy@25"]).all()
     assert boxes.share(np.array([[0, 0, 2, 2.5]]), (4, 5)) == 0.25
     assert boxes.share(np.array([[0, 0, 2, 2], [1, 1, 3, 3]]), (4, 5)) == 7 / 20
+
+
+def test_one_image_or_pair_has_no_interval(rng):
+    values = rng.random((4, 3))
+    values[1:, 0] = np.nan  # one row
+    values[2:, 1] = np.nan  # two rows of one image, or of one pair
+    for partners in (None, np.array([1, 0, 2, 0])):
+        images = np.array([0, 0, 1, 2]) if partners is None else np.array([0, 1, 0, 2])
+        mean, replicates = means.over_images(values, images, 50, 0, partners)
+        assert np.isfinite(mean).all() and np.isnan(replicates[:, :2]).all()
+        low, high = means.bounds(replicates).T
+        assert np.isnan(low[:2]).all() and low[2] < mean[2] < high[2]

@@ -77,6 +77,8 @@ def test_boxes_of_the_label_the_class_or_the_image(tmp_path):
     assert found.regions[0].boxes.tolist() == [[0, 0, 4, 8]] and found.regions[0].share == 0.5
     assert found.regions[1].boxes.tolist() == [[2, 2, 6, 6]]  # by the model's class 1, a bee
     assert not found.regions[1].valid[0, 2:6].any() and found.regions[1].valid[2:].all()
+    of_ants = find(write(tmp_path / "d.h5", BOXES), "ant")
+    assert of_ants.left_out == {regions.OTHER_CLASS: 2}
     everything = find(write(tmp_path / "b.h5", BOXES), "any")
     assert everything.regions[0].boxes.tolist() == [[0, 0, 4, 8], [0, 0, 8, 8]]
     of_bees = find(write(tmp_path / "c.h5", BOXES), "BEE")

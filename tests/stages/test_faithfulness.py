@@ -1,10 +1,13 @@
 """Faithfulness: scores of images times maps against loops, masks of ones, pairs, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from networks import TOY_SOURCE
 from PIL import Image
+from shell import call
 
 from gradtools import images, store
 from gradtools.errors import GradtoolsError, UsageError
@@ -15,6 +18,7 @@ from gradtools.stages import faithfulness, saliency
 RULES = (
     'PREPROCESS = {"resize": None, "crop": None, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}\n'
     'CLASSES = ("ant", "bee")\n'
+    "def Other():\n    torch.manual_seed(1)\n    return Toy()\n"
 )
 COUNT, SIDE = 5, 8
 
@@ -23,7 +27,6 @@ COUNT, SIDE = 5, 8
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "toy.py"
     path.write_text(TOY_SOURCE + RULES)
-    torch.manual_seed(0)
     return models.load(f"{path}:Toy")
 
 
@@ -113,11 +116,10 @@ def test_what_is_refused(folder, model, tmp_path):
     path = maps_of(folder, model, tmp_path / "maps.h5")
     with pytest.raises(UsageError, match="--both is about pairs"):
         run(path, model, tmp_path / "f.h5", both=True)
-    torch.manual_seed(1)
-    other = models.load(model.spec)
-    if other.weights_sha256 != model.weights_sha256:
-        with pytest.raises(GradtoolsError, match="of another network"):
-            run(path, other, tmp_path / "f.h5")
+    other = models.load(model.spec.replace("Toy", "Other"))
+    assert other.weights_sha256 != model.weights_sha256
+    with pytest.raises(GradtoolsError, match="of another network"):
+        run(path, other, tmp_path / "f.h5")
     difference = maps_of(folder, model, tmp_path / "d.h5", target="diff:ant,bee")
     with pytest.raises(UsageError, match="difference of two classes"):
         run(difference, model, tmp_path / "f.h5")
@@ -135,3 +137,28 @@ def test_moved_and_changed_images_are_named(folder, model, tmp_path):
     shutil.rmtree(moved)
     with pytest.raises(GradtoolsError, match="--images DIR"):
         run(path, model, tmp_path / "f.h5", layers=(1,))
+
+
+def test_images_that_end_early_are_said_once_counted_and_refused_by_strict(model, tmp_path, capsys):
+    folder, rng = tmp_path / "photos", np.random.default_rng(0)
+    for number, name in enumerate(("ant", "ant", "bee", "bee")):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (SIDE, SIDE, 3), dtype="u1")
+        Image.fromarray(pixels).save(folder / name / f"{number}.jpg")
+    short = folder / "bee" / "3.jpg"
+    short.write_bytes(short.read_bytes()[:-20])
+    path = maps_of(folder, model, tmp_path / "maps.h5", target="label")
+    pairs = maps_of(folder, model, tmp_path / "p.h5", pairs="same-class:2", target="cosine")
+    for given in (path, pairs):
+        out = f"{given}-f.h5"
+        start = ("faithfulness", given, "--model", model.spec, "--steps", 2, "--resamples", 5)
+        start += ("--threads", 1, "--json", "-o", out)
+        strict = call(capsys, *start, "--strict")
+        assert (
+            strict.status == 3 and "1 of 4 images end early, and --strict allows none" in strict.err
+        )
+        ended = call(capsys, *start)  # finishes what the strict run has kept
+        assert ended.status == 0 and "the files of 1 images end early" in ended.out
+        assert "3.jpg ends early" in strict.err and "3.jpg ends early" not in ended.err
+        with store.read(out) as made:
+            assert json.loads(made.history_lines()[-1])["ended_early"] == 1

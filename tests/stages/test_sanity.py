@@ -1,11 +1,15 @@
 """Sanity: random networks in order from the output down, comparisons against loops, and a map that learns nothing."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from networks import TOY_SOURCE
 from PIL import Image
 from scipy.stats import spearmanr
+from shell import call
 
 from gradtools import figures, images, store
 from gradtools.errors import GradtoolsError, UsageError
@@ -23,7 +27,6 @@ RULES = (
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "toy.py"
     path.write_text(TOY_SOURCE + RULES)
-    torch.manual_seed(0)
     return models.load(f"{path}:Toy")
 
 
@@ -182,7 +185,7 @@ def test_networks_learn_true_and_permuted_labels_by_heart(model, two_classes, tm
 
 
 def test_training_is_seeded_and_permuted_labels_are_others(model, two_classes):
-    pixels = sanity.plan.read(two_classes, model)
+    pixels = sanity.plan.read(two_classes, model, print, sanity.plan.Allowed()).pixels
     labels = np.asarray(two_classes.labels)
     first, again = (relabelled.train(model, pixels, labels, 5)[0] for _ in range(2))
     assert first.weights_sha256 == again.weights_sha256 != model.weights_sha256
@@ -205,3 +208,32 @@ def test_what_labels_cannot_be_trained_on(model, listed, two_classes):
     pixels, labels = np.zeros((4, 3, 8, 8), "u1"), np.array([0, 1, 2, 3])
     with pytest.raises(GradtoolsError, match="has 2 classes"):
         relabelled.train(model, pixels, labels, 0)
+
+
+def test_unreadable_images_are_skipped_counted_and_those_that_end_early_refused_by_strict(
+    model, listed, tmp_path, capsys
+):
+    folder = tmp_path / "photos"
+    shutil.copytree(listed.root, folder)
+    whole = Image.fromarray(np.random.default_rng(3).integers(0, 256, (8, 8, 3), "u1"))
+    whole.save(folder / "short.jpg")
+    (folder / "short.jpg").write_bytes((folder / "short.jpg").read_bytes()[:-20])
+    (folder / "none.png").write_bytes(b"not an image")
+    start = ("sanity", folder, "--model", model.spec, "--tap", "body", "--method", "gam")
+    start += ("--seeds", 1, "--resamples", 5, "--threads", 1, "--measure", "spearman")
+    ended = call(capsys, *start, "-o", tmp_path / "a.h5", "--json")
+    assert ended.status == 0 and "skipped" in ended.err and "none.png" in ended.err
+    assert "short.jpg ends early: read as far as it goes (--strict refuses it)" in ended.err
+    assert "1 images could not be read and are in no row" in ended.out
+    assert "the files of 1 images end early" in ended.out
+    with store.read(str(tmp_path / "a.h5")) as made:
+        assert made.ids == ["0.png", "1.png", "2.png", "3.png", "short.jpg"]
+        step = json.loads(made.history_lines()[-1])
+        assert (step["read"], step["skipped"], step["ended_early"]) == (5, 1, 1)
+    strict = call(capsys, *start, "-o", tmp_path / "b.h5", "--strict")
+    assert strict.status == 3 and "1 of 6 images end early" in strict.err
+    (folder / "short.jpg").unlink()
+    strict = call(capsys, *start, "-o", tmp_path / "b.h5", "--strict")
+    assert strict.status == 3 and "1 of 5 images could not be read, 0 allowed" in strict.err
+    (folder / "none.png").unlink()
+    assert call(capsys, *start, "-o", tmp_path / "b.h5", "--strict").status == 0

@@ -330,8 +330,20 @@ def test_images_are_kept_where_they_are_asked_for_and_other_files_refused(tmp_pa
     )
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width > 1000
-    again = call(capsys, *arguments, "-o", tmp_path / "b.h5", "--images", kept)
-    assert again.status == 1 and "not empty" in again.line
+    other = (*arguments, "--seed", 1, "-o", tmp_path / "b.h5", "--images", kept)
+    refused = call(capsys, *other)
+    assert (
+        refused.status == 1 and "not empty: 16 of its files are not of this trial" in refused.line
+    )
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    (kept / "class0" / "0000.png").write_bytes(before[kept / "class0" / "0000.png"][:30])
+    again = call(capsys, *arguments, "-o", tmp_path / "b.h5", "--images", kept)  # a killed run's
+    assert again.status == 0 and all(path.read_bytes() == data for path, data in before.items())
+    with store.read(str(tmp_path / "a.h5")) as a, store.read(str(tmp_path / "b.h5")) as b:
+        assert a.digests() == b.digests()
+    (kept / "notes.txt").write_text("mine")
+    refused = call(capsys, *arguments, "-o", tmp_path / "c.h5", "--images", kept)
+    assert refused.status == 1 and "notes.txt" in refused.line
     assert (
         "--samples" in call(capsys, "trial", "window", "--samples", 3, "-o", tmp_path / "c.h5").line
     )

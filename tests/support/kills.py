@@ -27,6 +27,7 @@ from gradtools.stages import (  # noqa: F401
     saliency,
     sanity,
     similarity,
+    trial,
 )
 from gradtools.stages.channels import ablation  # noqa: F401
 

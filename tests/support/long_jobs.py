@@ -23,6 +23,19 @@ def photos(folder, count):
     return folder
 
 
+def bright_halves(folder, count):
+    """Images that are bright above or below, in two folders: a network learns them in a moment."""
+    rng = np.random.default_rng(1)
+    for number in range(count):
+        pixels = rng.integers(0, 60, (8, 8, 3), dtype="u1")
+        below = number % 2
+        pixels[4 * below : 4 * below + 4] += 150
+        path = folder / ("ant", "bee")[below] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
 def cases(folder, count):
     """The commands that make the inputs, and every command that resumes, over `count` images."""
     images = photos(folder / "photos", count)
@@ -36,10 +49,14 @@ def cases(folder, count):
     network = ["--model", f"{folder / 'toy.py'}:Toy", "--weights", "random", "--threads", "1"]
     network += ["--batch-size", "2", "--preprocess", "none", "-q"]
     features, maps = folder / "given-features.h5", folder / "given-maps.h5"
+    labelled = folder / "given-labelled-maps.h5"
     before = [
         ["extract", images, *network, "--tap", "body", "-o", features],
         ["saliency", boxes, *network, "--tap", "body", "--method", "gam", "-o", maps],
+        ["saliency", boxes, *network, "--tap", "body", "--method", "gam", "--target", "label"]
+        + ["--labels-in-order", "-o", labelled],
     ]
+    halves = bright_halves(folder / "halves", 6)
     tables = ["--resamples", "5", "--permutations", "5", "-q"]
     pairs = ["--pairs", "same-class:4", "--target", "cosine", "--method", "gradcam"]
     return before, {
@@ -67,4 +84,9 @@ def cases(folder, count):
             "2",
         ]
         + ["--resamples", "5"],
+        "labels": ["sanity", halves, *network, "--tap", "body", "--method", "gam", "--seeds", "2"]
+        + ["--randomise", "labels", "--measure", "spearman", "--resamples", "5"],
+        "audit": ["faithfulness", labelled, *network, "--audit", "--resamples", "5"],
+        "trial": ["trial", "channels", "--samples", "8", "--steps", "1", "--resamples", "5"]
+        + ["--threads", "1", "--images", folder / "drawn", "-q"],
     }

@@ -34,7 +34,8 @@ def over_images(
     mean : (S,) float64 array
         NaN where no row has a value.
     replicates : (B, S) float64 array
-        The same draws of images for every call with these images, so that differences are paired.
+        The same draws of images for every call with these images, so that differences are paired; NaN in a
+        column that rests on one image or pair, of which resamples know no spread.
 
     References
     ----------
@@ -57,7 +58,18 @@ def over_images(
         replicates.append(
             np.divide(weights @ filled, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
         )
-    return mean, np.concatenate(replicates)
+    drawn_means = np.concatenate(replicates)
+    drawn_means[:, ~_of_several(known, images, partners)] = np.nan
+    return mean, drawn_means
+
+
+def _of_several(known: np.ndarray, images: np.ndarray, partners: np.ndarray) -> np.ndarray:
+    """Return which columns of known values (M, S) rest on two images, or pairs of images, or more, (S,) bool."""
+    other = np.where(partners >= 0, partners, images)
+    both = np.stack([np.minimum(images, other), np.maximum(images, other)], axis=1)
+    place = np.unique(both, axis=0, return_inverse=True)[1].ravel()
+    first = np.where(known, place[:, None], len(images)).min(axis=0, initial=len(images))
+    return (known & (place[:, None] != first)).any(axis=0)
 
 
 def bounds(replicates: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from gradtools.network.passes.loop import (
     computing,
     judge_ended_early,
     judge_skipped,
+    judge_unreadable,
     use_threads,
 )
 from gradtools.network.passes.plan import Job, Options, keep_freed_memory, prepare, settled_device
@@ -33,6 +34,7 @@ __all__ = [
     "forward",
     "inputs",
     "judge_ended_early",
+    "judge_unreadable",
     "judge_skipped",
     "keep_freed_memory",
     "outputs",

@@ -230,32 +230,42 @@ def _is_finite_kind(path):
     )
 
 
-def judge_ended_early(part: store.Part, early: int, total: int, strict: bool) -> None:
-    """Stop with the part kept where the files of some of `total` images end early and none may.
+def judge_skipped(part: store.Part, total: int, allowed: int, strict: bool = False) -> None:
+    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`); strict, also where a file ends early."""
+    kept = None if part.temporary else part.name
+    judge_ended_early(int(part.ended_early[:total].sum()), total, strict, kept)
+    count = int(part.unreadable[:total].sum())
+    judge_unreadable(count, total - int(part.growth.elsewhere[:total].sum()), allowed, kept)
+
+
+def judge_ended_early(early: int, total: int, strict: bool, kept: str | None = None) -> None:
+    """Stop where the files of some of `total` images end early and none may; `kept` names what is left to finish.
 
     Raises
     ------
     TooManySkipped
     """
     if early and strict:
-        way = "mend them" if part.temporary else f"{part.name} is kept; mend them, or finish it"
+        way = "mend them" if kept is None else f"{kept} is kept; mend them, or finish it"
         raise TooManySkipped(
             f"{early} of {total} images end early, and --strict allows none: {way}, or leave out --strict"
         )
 
 
-def judge_skipped(part: store.Part, total: int, allowed: int, strict: bool = False) -> None:
-    """Stop with the part kept where more of the first `total` entries were unreadable than allowed (see `run.allowance`); strict, also where a file ends early."""
-    judge_ended_early(part, int(part.ended_early[:total].sum()), total, strict)
-    count = int(part.unreadable[:total].sum())
-    total -= int(part.growth.elsewhere[:total].sum())
+def judge_unreadable(count: int, total: int, allowed: int, kept: str | None = None) -> None:
+    """Stop where more of `total` images could not be read than allowed, or none could.
+
+    Raises
+    ------
+    TooManySkipped, GradtoolsError
+    """
     if count == total > 0:
         raise GradtoolsError(f"none of the {total} images could be read")
     if count > allowed:
         way = (
             "mend them, or allow more with --max-skipped"
-            if part.temporary
-            else f"{part.name} is kept; mend them, or finish it with a larger --max-skipped"
+            if kept is None
+            else f"{kept} is kept; mend them, or finish it with a larger --max-skipped"
         )
         raise TooManySkipped(
             f"{count} of {total} images could not be read, {allowed} allowed: {way}"

@@ -113,7 +113,7 @@ def make_plan(
         listed, model, options, say, choose=lambda trace: [], probed=False, member=source.member
     )
     place = {int(row): index for index, row in enumerate(np.flatnonzero(keep))}
-    annotated = _regions(source, rows)
+    annotated = _regions(source, rows, model, say)
     return Plan(
         source,
         job,
@@ -148,11 +148,24 @@ def _members(source: Store, rows: np.ndarray, job: passes.Job) -> np.ndarray | N
     return members
 
 
-def _regions(source: Store, rows: np.ndarray) -> regions.Found | None:
-    """Return the annotated regions of maps, None where nothing is annotated."""
+def _regions(
+    source: Store, rows: np.ndarray, model: Model, say: Callable[[str], None]
+) -> regions.Found | None:
+    """Return the annotated regions of maps, None where nothing is annotated or its place in the frame is not known."""
     if source.values(paths.box("sample")) is None and source.values(paths.mask("sample")) is None:
         return None
-    return regions.of_maps(source, rows)
+    if callable(model.preprocess):
+        say(
+            "boxes and masks are not shown alone, nor are objects small: where they lie in the frame, the model's own "
+            "preprocess(image) alone knows"
+        )
+        return None
+    annotated = regions.of_maps(source, rows)
+    for line in annotated.notes:
+        say(line)
+    for reason, count in annotated.left_out.items():
+        say(f"{count} of {len(rows)} maps have no object to show alone: {reason}")
+    return annotated
 
 
 def _shares(annotated: regions.Found | None, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

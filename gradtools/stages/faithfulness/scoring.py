@@ -10,7 +10,7 @@ from gradtools.math.maps.reading import read_maps
 from gradtools.math.regions import faithfulness
 from gradtools.network import masking
 from gradtools.stages.faithfulness.plan import CURVES, GENERAL, Plan, columns_of, has_curves
-from gradtools.stages.faithfulness.shown import Frames
+from gradtools.stages.faithfulness.shown import Frames, check_frame
 from gradtools.store import paths
 
 
@@ -24,6 +24,8 @@ def compute(plan: Plan, block: store.Block, frames: Frames) -> dict[str, np.ndar
     """
     at = np.arange(block.start, block.stop)
     scores: dict[str, np.ndarray] = {}
+    for region in filter(None, map(plan.regions.get, plan.rows[at].tolist())):
+        check_frame(plan.source, region.size, frames)
     for fill in plan.options.fill:
         for column in columns_of(plan, fill):
             scores[column.path] = np.full((len(at), *column.tail), np.nan)
@@ -42,7 +44,7 @@ def _masks(
     for place, row in enumerate(at):
         general = {"ones": ones, "half": ones / 2, "centre": gaussian}
         region = plan.regions.get(int(plan.rows[row]))
-        if region is not None and region.size == tuple(size):
+        if region is not None:
             inside = region.pixels.astype("f4")
             general |= {"object": inside, "background": 1 - inside}
         for name, mask in general.items():

@@ -10,7 +10,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.network import masking, passes
 from gradtools.network.models import Model
-from gradtools.selection.results import Result
+from gradtools.selection.results import Facts, Result
 from gradtools.stages import run
 from gradtools.store import Store, paths
 
@@ -68,7 +68,7 @@ class Frames(NamedTuple):
 
 
 def check(source: Store, model: Model, options: Options) -> None:
-    """Refuse a fill that the network has no pixels for, and maps of another network.
+    """Refuse a fill that the network has no pixels for, maps of another network, and images prepared otherwise.
 
     Raises
     ------
@@ -80,6 +80,12 @@ def check(source: Store, model: Model, options: Options) -> None:
         raise GradtoolsError(
             f"{source.name}: its maps are of another network than {model.spec} with these weights: "
             "name the model that made them"
+        )
+    before, now = source.model.get("preprocess"), passes.schema.preprocess_text(model)
+    if before is not None and str(before) != now:
+        raise GradtoolsError(
+            f"{source.name}: its maps are of images prepared by {before}, and these would be by {now}, so that maps and "
+            "images would not lie on each other: give the --preprocess that made the maps"
         )
 
 
@@ -98,6 +104,20 @@ def read_frames(plan: Plan, samples: np.ndarray) -> Frames:
         {int(sample): row for row, sample in enumerate(used)},
         {int(sample) for sample, image in zip(used, read) if image.ends_early},
     )
+
+
+def check_frame(source: Store, size: tuple[int, int], frames: Frames) -> None:
+    """Refuse a region (height, width) of a frame that is not the network's.
+
+    Raises
+    ------
+    GradtoolsError
+    """
+    if frames.pixels.shape[2:] != tuple(size):
+        raise GradtoolsError(
+            f"{source.name}: its boxes and masks are of frames of another size than the network's: "
+            "make the maps again with this preprocessing"
+        )
 
 
 class Scoring(NamedTuple):
@@ -161,10 +181,15 @@ def write(
     with this.grown(growth) as part:
         this.compute(part, lambda block: _block(this, plan, scoring, block, said), scoring.units)
         early = np.unique(plan.sample[part.ended_early])
-        passes.judge_ended_early(part, len(early), len(plan.place), this.strict)
+        kept = None if part.temporary else part.name
+        passes.judge_ended_early(len(early), len(plan.place), this.strict, kept)
         with part.finish(this.progress) as sink:
             scores = {column.path: part.values(column.path) for column in part.columns}
-            results = scoring.summarise(scores)
+            counts: Facts = {"ended_early": len(early)} if len(early) else {}
+            results = [
+                dataclasses.replace(result, facts=result.facts | counts)
+                for result in scoring.summarise(scores)
+            ]
             for result in results:
                 result.write(sink)
             ended = np.isin(list(plan.place), early)

@@ -86,7 +86,8 @@ def measure(listed: ImageList, model: Model, output: str, options: Options, **ho
     """
     this = run.begin(output, **how)
     passes.use_threads(this.threads)
-    plan = make_plan(listed, model, options, this.say)
+    allowed = planning.Allowed(this.max_skipped, this.strict)
+    plan = make_plan(listed, model, options, this.say, allowed)
     command = passes.schema.command(plan.job) | {
         "maps": list(plan.trained),
         "seeds": options.seeds,
@@ -108,7 +109,7 @@ def measure(listed: ImageList, model: Model, output: str, options: Options, **ho
             results = summarise(plan, rows)
             for result in results:
                 result.write(sink)
-            facts = run.of_images(np.zeros(len(plan.pixels), bool), model)
+            facts = run.of_images(plan.skipped, model, plan.ended_early)
             this.note(sink, threads=passes.use_threads(), seed=options.seed, **facts)
     return results
 
@@ -183,6 +184,9 @@ def _result(
         "resamples": plan.options.resamples,
         "seed": plan.options.seed,
     }
+    for word in ("skipped", "ended_early"):
+        if getattr(plan, word).any():
+            facts[word] = int(getattr(plan, word).sum())
     path = paths.sanity(name, measure_name)
     title = f"{measure_name} of {name} of other networks and the trained map"
     return Result(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradtools import images
-from gradtools.errors import GradtoolsError, UsageError
+from gradtools.errors import UsageError
 from gradtools.images import ImageList
 from gradtools.math.maps import alikeness
 from gradtools.math.maps.reading import read_maps
@@ -16,6 +16,7 @@ from gradtools.network.saliency.batch import run_images
 from gradtools.network.saliency.methods import AT_TAPS
 from gradtools.stages.saliency import Options as MapOptions
 from gradtools.stages.saliency import plan as planning
+from gradtools.stages.sanity.reading import Allowed, read
 from gradtools.store import paths
 
 LABELS = "labels"
@@ -71,6 +72,8 @@ class Plan:
     variants : list of Variant
     labels : (N,) int array
         The data's own labels, of `labels`.
+    skipped, ended_early : (L,) bool arrays
+        Of the images that were listed: which could not be read, and whose files end early.
     accuracy : float
         Of a network trained here, on the images it was trained on; else NaN.
     """
@@ -85,6 +88,8 @@ class Plan:
     variants: list[randomise.Variant]
     options: Options
     labels: np.ndarray
+    skipped: np.ndarray
+    ended_early: np.ndarray
     accuracy: float = float("nan")
 
     @property
@@ -95,16 +100,24 @@ class Plan:
 
 
 def make_plan(
-    listed: ImageList, model: Model, options: Options, say: Callable[[str], None] = print
+    listed: ImageList,
+    model: Model,
+    options: Options,
+    say: Callable[[str], None] = print,
+    allowed: Allowed = Allowed(),
 ) -> Plan:
     """Make the trained network's maps, and list the networks that are held against it.
 
     Raises
     ------
     UsageError, GradtoolsError
+    TooManySkipped
+        More images cannot be read than allowed.
     """
     _check(listed, options)
-    pixels, labels, accuracy = read(listed, model), np.asarray(listed.labels), float("nan")
+    pixels, skipped, ended_early = read(listed, model, say, allowed)
+    listed, accuracy = images.subset(listed, ~skipped), float("nan")
+    labels = np.asarray(listed.labels)
     if LABELS in options.randomise:
         say(f"training a network on {len(pixels)} images and their true labels")
         model, accuracy = relabelled.train(model, pixels, labels, options.seed)
@@ -147,6 +160,8 @@ def make_plan(
         _variants(model, first, options),
         options,
         labels,
+        skipped,
+        ended_early,
         accuracy,
     )
 
@@ -185,18 +200,6 @@ def _variants(model: Model, first: planning.Plan, options: Options) -> list[rand
         return relabelled.variants(options.seeds)
     names = randomise.groups(model.module, first.job.trace)
     return randomise.variants(names, options.randomise, options.seeds)
-
-
-def read(listed: ImageList, model: Model) -> np.ndarray:
-    """Return all images as the preprocessing gives them; an unreadable one is refused."""
-    parts = []
-    for batch in images.batches(listed, model.preprocess, 64):
-        for reason in batch.reasons.values():
-            raise GradtoolsError(
-                f"{reason}: leave it out, sanity compares the same images throughout"
-            )
-        parts.append(batch.pixels)
-    return np.concatenate(parts)
 
 
 def _maps(plan: planning.Plan, pixels: np.ndarray, labels: np.ndarray | None) -> Maps:

@@ -94,6 +94,7 @@ def compute(options: Options, folder: str, this: run.Run) -> Trial:
         raise UsageError(f"--samples {options.samples}: take at least {LEAST}")
     construction = constructions.CONSTRUCTIONS[options.construction]
     scenes = construction.scenes(options.samples, options.seed)
+    _refuse_other_files(scenes, folder, this.force)
     constructions.write(scenes, folder)
     listed = images.list_images([folder])
     if len(listed.ids) != options.samples:
@@ -138,7 +139,7 @@ def trial(output: str, options: Options, folder: str | None = None, **how) -> Tr
         Path of the store, or '-'.
     options : Options
     folder : str, optional
-        Where the images and their masks are kept; new or empty, unless `force`.
+        Where the images and their masks are kept; what it holds must be of this very trial, unless `force`.
     how
         Fields of `run.Run`.
 
@@ -148,7 +149,7 @@ def trial(output: str, options: Options, folder: str | None = None, **how) -> Tr
     """
     this = run.begin(output, **how)
     passes.use_threads(this.threads)
-    with _folder(folder, this.force) as where:
+    with _folder(folder) as where:
         made = compute(options, where, this)
     with store.create(output, "trial", force=this.force, root=folder or "") as sink:
         _write(sink, options.construction, made)
@@ -159,15 +160,23 @@ def trial(output: str, options: Options, folder: str | None = None, **how) -> Tr
 
 
 @contextlib.contextmanager
-def _folder(folder: str | None, force: bool) -> Iterator[str]:
+def _folder(folder: str | None) -> Iterator[str]:
     """Yield the folder of the images: the one named, or one that goes again."""
     if folder is None:
         with tempfile.TemporaryDirectory() as made:
             yield os.path.join(made, "images")
         return
-    if os.path.isdir(folder) and os.listdir(folder) and not force:
-        raise GradtoolsError(f"{folder} is not empty: name another folder, or replace with --force")
     yield folder
+
+
+def _refuse_other_files(scenes: constructions.Scenes, folder: str, force: bool) -> None:
+    """Refuse a folder with files that are not this trial's; what a killed run of it has left is written anew."""
+    others = [] if force else constructions.strange(scenes, folder)
+    if others:
+        raise GradtoolsError(
+            f"{folder} is not empty: {len(others)} of its files are not of this trial, first {others[0]}: "
+            "name another folder, or replace with --force"
+        )
 
 
 def _write(sink: store.Sink, name: str, made: Trial) -> None:

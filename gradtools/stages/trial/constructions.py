@@ -5,6 +5,7 @@ Shapley value for the target's logit, where an absent pixel is black (mathematic
 """
 
 import dataclasses
+import io
 import os
 from collections.abc import Callable
 
@@ -75,16 +76,38 @@ class Construction:
         )
 
 
-def write(scenes: Scenes, folder: str) -> None:
-    """Write images into class folders, and the masks of their objects beside them, FOLDER-masks."""
+def files(scenes: Scenes, folder: str) -> dict[str, bytes]:
+    """Return what `write` writes: PNG files of the images in class folders, of their objects' masks in FOLDER-masks, by path."""
+    made = {}
     for number, label in enumerate(scenes.target):
         for where, values in (
             (folder, scenes.pixels[number]),
             (f"{folder}-masks", scenes.object[number].astype("u1") * 255),
         ):
-            inside = os.path.join(where, f"class{label}")
-            os.makedirs(inside, exist_ok=True)
-            Image.fromarray(values).save(os.path.join(inside, f"{number:04d}.png"))
+            data = io.BytesIO()
+            Image.fromarray(values).save(data, "PNG")
+            made[os.path.join(where, f"class{label}", f"{number:04d}.png")] = data.getvalue()
+    return made
+
+
+def strange(scenes: Scenes, folder: str) -> list[str]:
+    """Return the files in the folder and in FOLDER-masks that are none of these scenes', nor the beginning of one."""
+    made, other = files(scenes, folder), []
+    for where in (folder, f"{folder}-masks"):
+        for parent, _, names in os.walk(where):
+            for path in sorted(os.path.join(parent, name) for name in names):
+                with open(path, "rb") as file:
+                    if path not in made or not made[path].startswith(file.read()):
+                        other.append(path)
+    return other
+
+
+def write(scenes: Scenes, folder: str) -> None:
+    """Write the images, and the masks of their objects beside them (see `files`)."""
+    for path, data in files(scenes, folder).items():
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
 
 
 def noise(rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Words that the help, the stores and the tables share; imports nearly nothing, so that --help stays fast."""
 
+from collections.abc import Iterator
+
 from gradtools.selection.words import units
 
 __all__ = ["units"]
@@ -433,3 +435,11 @@ HOW_TO_READ = (
     "A cell without a value says why below its table. Point at a cell for how many images or pairs it rests on; "
     "click on a head to sort.",
 )
+
+
+def on_files(name: str, skipped: int, ended_early: int) -> Iterator[str]:
+    """Yield what a table of a model says of files that could not be read, or in part."""
+    if skipped:
+        yield f"{name}: {skipped} images could not be read and are in no row"
+    if ended_early:
+        yield f"{name}: the files of {ended_early} images end early; they were read as far as they go"

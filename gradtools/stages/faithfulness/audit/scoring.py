@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradtools import store
-from gradtools.errors import GradtoolsError
 from gradtools.network import masking
 from gradtools.selection import regions
 from gradtools.stages.faithfulness.audit.plan import Plan
-from gradtools.stages.faithfulness.shown import Frames
+from gradtools.stages.faithfulness.shown import Frames, check_frame
 from gradtools.store import paths
 
 SHOWN = ("whole", "inside", "outside", "neither", "other_inside", "other_outside")
@@ -55,11 +54,7 @@ def compute(plan: Plan, block: store.Block, frames: Frames) -> dict[str, np.ndar
         By path.
     """
     at = range(block.start, block.stop)
-    if frames.pixels.shape[2:] != plan.regions[at[0]].size:
-        raise GradtoolsError(
-            f"{plan.source.name}: its masks are of frames of another size than the network's: "
-            "make the maps again with this preprocessing"
-        )
+    check_frame(plan.source, plan.regions[at[0]].size, frames)
     scores = {}
     for fill in plan.options.fill:
         wanted = [(name, place) for place, row in enumerate(at) for name, _ in masks(plan, row)]
