@@ -34,20 +34,37 @@ class Options(passes.Options):
 
 
 class Plan(Protocol):
-    """What is scored, as far as both have it: rows of one image each (and another that it is compared with, -1 none), and of every sample its place in the job's list."""
+    """What is scored, as far as both have it: a row is an image, or an image compared with another."""
 
     @property
-    def source(self) -> Store: ...
+    def source(self) -> Store:
+        """Store of the maps."""
+        ...
+
     @property
-    def job(self) -> passes.Job: ...
+    def job(self) -> passes.Job:
+        """Network and images."""
+        ...
+
     @property
-    def place(self) -> dict[int, int]: ...
+    def place(self) -> dict[int, int]:
+        """Place of every sample in the job's list of images."""
+        ...
+
     @property
-    def sample(self) -> np.ndarray: ...
+    def sample(self) -> np.ndarray:
+        """Image of each row, (M,) int."""
+        ...
+
     @property
-    def partner(self) -> np.ndarray: ...
+    def partner(self) -> np.ndarray:
+        """Image that each row's is compared with, (M,) int; -1 none."""
+        ...
+
     @property
-    def options(self) -> Options: ...
+    def options(self) -> Options:
+        """Options that decide the values."""
+        ...
 
 
 class Frames(NamedTuple):
