@@ -1,10 +1,14 @@
 """gradtools demo: the commands that it says it ran are commands, and what it ends with."""
 
+import glob
+import itertools
+import re
 import shlex
 
 import click
 import pytest
 from conftest import ROOT
+from documented import PAGES, agree, printed
 from shell import call
 
 from gradtools import cli
@@ -25,7 +29,9 @@ def test_every_step_is_a_command_that_can_be_given(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_ends_with_the_answer_and_the_pictures(capsys, tmp_path):
+def test_it_ends_with_the_answer_and_the_pictures_and_pages_print_what_its_stores_say(
+    capsys, tmp_path, monkeypatch
+):
     folder = tmp_path / "demo"
     ended = call(capsys, "demo", folder)
     assert ended.status == 0, ended.err
@@ -40,4 +46,16 @@ def test_it_ends_with_the_answer_and_the_pictures(capsys, tmp_path):
     tables = (folder / "tables.txt").read_text()
     assert "pair AUC by cosine" in tables and "cophenetic correlation" in tables
     readme = (ROOT / "README.md").read_text()
-    assert "\n".join(lines[4:13]) in readme  # the headline figures
+    answer = re.search(r"^```text\n(300 images.*?)^```", readme, re.M | re.S)[1]
+    assert agree(answer, ended.out)
+    monkeypatch.chdir(tmp_path)
+    for page in PAGES.values():
+        for command, text in printed(page):
+            assert agree(text, _printed(command, capsys)), command
+
+
+def _printed(command, capsys):
+    """What a command of a page prints, its patterns of names expanded as a shell does."""
+    words = shlex.split(command)[1:]
+    files = [sorted(glob.glob(word)) if "*" in word else [word] for word in words]
+    return call(capsys, *itertools.chain(*files)).out
