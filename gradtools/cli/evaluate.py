@@ -47,9 +47,8 @@ from gradtools.tables.wording import LAYOUTS
     type=click.Choice(
         ["prediction", "bars", "heat", "pca", "taps", "deletion", "confusion", "choices"]
     ),
-    default="bars",
     help="prediction: pair AUC, over all pairs and given the same prediction; bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps; "
-    "deletion: deletion and insertion of channels; confusion: answers by label; choices: the headline under every choice.",
+    "deletion: deletion and insertion of channels; confusion: answers by label; choices: the headline under every choice.  [default: that of the layout (prediction, without one), or the first that the stores can fill]",
 )
 def command(console, paths, layout, published, per_image, form, figure, force, picture):
     """Print the answer from any stores on one screen; with --layout the papers' tables: one row a model, with the controls.
@@ -74,4 +73,5 @@ def command(console, paths, layout, published, per_image, form, figure, force, p
     for line in evaluate.missing(subjects, layout):
         console.say(line)
     if figure:
-        figures.evaluated(subjects, picture, figure)
+        drawn = figures.evaluated(subjects, picture, figure, layout)
+        console.say(f"{figure}: {drawn}" + ("" if picture else " (--picture names another)"))

@@ -1,5 +1,7 @@
 """The pictures of `evaluate`: what the stores of several models hold. Each loads the file that draws it, and no other."""
 
+from matplotlib.figure import Figure
+
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.selection.subjects import Subject
@@ -8,19 +10,31 @@ from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
 
 PICTURES = ("prediction", "bars", "heat", "pca", "taps", "deletion", "confusion", "choices")
+OF_LAYOUT = {
+    "clustering": "bars",
+    "layers": "taps",
+    "channels": "deletion",
+    "confusion": "confusion",
+    "choices": "choices",
+}  # of the others it is the main question's
 
 
-def evaluated(subjects: list[Subject], picture: str, path: str) -> None:
-    """Draw what the stores hold of several models.
+def evaluated(
+    subjects: list[Subject], picture: str | None, path: str, layout: str = "summary"
+) -> str:
+    """Draw what the stores hold of several models, and return the picture's name.
 
     Parameters
     ----------
     subjects : list of evaluate.subjects.Subject
-    picture : one of PICTURES
+    picture : one of PICTURES, optional
+        By default that of the layout, and where the stores hold nothing for it the first that they can fill.
         prediction: pair AUC, over all pairs and given the same prediction; bars: pair AUC and ARI; heat: class x prediction; pca: true class and clusters; taps: the curve over taps; deletion: deletion
         and insertion of channels; confusion: answers by label; choices: the headline under every choice.
     path : str
         As for `page.save`, and the errors too.
+    layout : str
+        As of `evaluate`.
 
     Raises
     ------
@@ -28,10 +42,26 @@ def evaluated(subjects: list[Subject], picture: str, path: str) -> None:
         The stores hold nothing for the picture; names the command that computes it.
     """
     page.check(path)
-    page.save(
-        DRAWN[picture](subjects),
-        path,
-    )
+    name, figure = _drawn(subjects, [picture] if picture else _default(layout))
+    page.save(figure, path)
+    return name
+
+
+def _default(layout: str) -> list[str]:
+    """Return the names of the pictures to try, the layout's own first; `choices` only where it is asked for."""
+    own = OF_LAYOUT.get(layout, PICTURES[0])
+    return [own, *(name for name in PICTURES if name not in (own, "choices"))]
+
+
+def _drawn(subjects: list[Subject], names: list[str]) -> tuple[str, Figure]:
+    """Return the first of the pictures that the stores can fill; the first one's error where they can fill none."""
+    errors = []
+    for name in names:
+        try:
+            return name, DRAWN[name](subjects)
+        except GradtoolsError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def _prediction(subjects):

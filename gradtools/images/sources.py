@@ -22,6 +22,15 @@ SUFFIXES = (
     ".pbm",
 )
 
+MASKS = (
+    "mask",
+    "annotation",
+    "segmentation",
+    "segmentationclas",
+    "segmentationobject",
+    "groundtruth",
+)  # without s
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -61,7 +70,8 @@ def folder(path: str) -> Source:
     Raises
     ------
     GradtoolsError
-        Where no image is found, images lie beside class folders, or a folder cannot be opened.
+        Where no image is found, images lie beside class folders, a folder cannot be opened, or one of two holds masks of the
+        other's images.
     """
     base = os.path.abspath(path)
     left_out: collections.Counter[str] = collections.Counter()
@@ -73,6 +83,7 @@ def folder(path: str) -> Source:
     parts = [below(found, base).split(os.sep) for found in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
     _refuse_folders_of_classes(path, parts)
+    _refuse_folders_of_masks(path, parts)
     if not loose:
         labels = [(names[0],) for names in parts]
         return Source(
@@ -98,6 +109,22 @@ def _refuse_folders_of_classes(path, parts):
         f"are the classes is not clear: give one of them, as in {os.path.join(path, tops[0])}, or say with a CSV manifest path,label that "
         "they are the classes themselves"
     )
+
+
+def _refuse_folders_of_masks(path, parts):
+    """Stop where one of the folders holds masks of another's images: same names, and a name that says so."""
+    stems: dict[str, set[str]] = {}
+    for names in parts:
+        if len(names) > 1:
+            stems.setdefault(names[0], set()).add(os.path.splitext(os.sep.join(names[1:]))[0])
+    for name in sorted(stems):
+        others = [other for other in sorted(stems) if other != name and stems[name] <= stems[other]]
+        if name.lower().rstrip("s") in MASKS and others:
+            images, masks = (os.path.join(path, part) for part in (others[0], name))
+            raise UsageError(
+                f"{path}: {name} looks like masks of the images in {others[0]} (the same names), not like a class: "
+                f"give {images} with --annotations {masks}, or say with a CSV manifest path,label that it is a class"
+            )
 
 
 def file(path: str) -> Source:

@@ -115,6 +115,18 @@ def test_a_picture_beside_the_tables(capsys, paths, tmp_path, picture):
     assert ended.status == 0 and (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.parametrize(
+    "layout, drawn", [("summary", "prediction"), ("layers", "prediction"), ("confusion", "confusion")]
+)
+def test_a_figure_is_the_picture_of_its_layout(capsys, paths, tmp_path, layout, drawn):
+    path = tmp_path / "a.png"
+    ended = call(capsys, "evaluate", *paths, "--layout", layout, "--figure", path)
+    assert ended.status == 0 and f"{path}: {drawn} (--picture" in ended.err
+    asked = tmp_path / "b.png"
+    assert call(capsys, "evaluate", *paths, "--figure", asked, "--picture", drawn).status == 0
+    assert asked.read_bytes() == path.read_bytes()
+
+
 def test_only_what_the_layout_shows_is_missed(capsys, paths):
     """Similarities alone: clusters are missed by the layouts that show them."""
     for layout, missed in (

@@ -61,6 +61,20 @@ def test_class_folders_are_those_of_torchvision(folder):
     }
 
 
+def test_masks_beside_their_images_are_no_class(tmp_path):
+    """Classes whose files have equal names are classes, whatever else they are called."""
+    for name in ("images/a.jpg", "images/b.jpg", "masks/a.png"):
+        draw(tmp_path / "data" / name)
+    with pytest.raises(UsageError, match="data/images with --annotations .*data/masks"):
+        images.list_images([str(tmp_path / "data")])
+    draw(tmp_path / "data" / "masks" / "other.png")
+    assert images.list_images([str(tmp_path / "data")]).label_names == ["images", "masks"]
+    for name in ("cat/1.png", "mask/1.png", "dog/1.png"):
+        draw(tmp_path / "classes" / name)
+    (tmp_path / "classes" / "mask").rename(tmp_path / "classes" / "cow")
+    assert images.list_images([str(tmp_path / "classes")]).label_names == ["cat", "cow", "dog"]
+
+
 def test_root_does_not_depend_on_the_working_folder(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     assert images.list_images([b"photos/"]).root == str(folder)
