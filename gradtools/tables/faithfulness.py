@@ -34,6 +34,8 @@ ON_CURVES = (
     "deletion: area under the score, as a share of the full one, as pixels go from the largest value of the map on: small "
     "where the map knows; insertion: as they come: large where it knows. Ties in random order.",
 )
+CURVES_BETTER = "deletion: lower, insertion: higher is better"
+ALL_BETTER = "ADP and deletion: lower, PIC and insertion: higher is better"
 UNDEFINED = "needs boxes or masks: gradtools saliency --annotations adds them"
 
 
@@ -125,6 +127,7 @@ def _curves(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterato
         rows.append(row)
     if rows:
         title = _title(f"deletion and insertion of pixels in {facts['steps']} steps", fill, facts)
+        title = f"{title}, {CURVES_BETTER}"
         columns = ["model", "mask", "deletion", "insertion"]
         yield Table(f"pixel-curves-{fill}", title, columns, rows, ON_CURVES)
 
@@ -150,6 +153,7 @@ def _small(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterator
         if rows:
             columns = list(dict.fromkeys(name for row in rows for name in row))
             title = _title(f"ADP, PIC and curves, {words} of objects", fill, facts)
+            title = f"{title}, {ALL_BETTER}"
             for row in rows:
                 row |= {name: Cell(note="of maps alone") for name in columns if name not in row}
             yield Table(f"faithfulness{suffix.replace('@', '-')}-{fill}", title, columns, rows)
@@ -161,7 +165,7 @@ def _differences(fill: str, models: list[tuple[str, list[Result]]]) -> Iterator[
         (model, {result.feature: result for result in results if result.method == fill})
         for model, results in models
     ]
-    title = f"ADP, PIC and curves, {fill} fill: paired differences"
+    title = f"ADP, PIC and curves, {fill} fill: paired differences; of {ALL_BETTER}"
     made = pairing.differences(
         f"faithfulness-difference-{fill}", title, by_kind, HEADLINE, ("a centred Gaussian",), 2
     )

@@ -13,6 +13,7 @@ MEASURES = {
     "ssim": "SSIM with the trained network's map",
     "hog": "correlation of histograms of oriented gradients with the trained network's map",
 }
+BETTER = "lower is better, down to the null"
 NULL_ROW = "trained map of another image"
 BESIDE = {
     "null": NULL_ROW,
@@ -52,7 +53,7 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             rows += _rows(model, chosen)
         if rows:
             facts = models[0][1][0].facts
-            title = f"{words}: {facts['images_in_all']} images, {facts['seeds']} networks a row"
+            title = f"{words}, {BETTER}: {facts['images_in_all']} images, {facts['seeds']} networks a row"
             if facts.get("init", "torch") != "torch":
                 title += f", drawn as {facts['init']}"
             notes = (*NOTES, *_on_files(models)) if measure == "spearman" else ()

@@ -116,7 +116,8 @@ def test_a_picture_beside_the_tables(capsys, paths, tmp_path, picture):
 
 
 @pytest.mark.parametrize(
-    "layout, drawn", [("summary", "prediction"), ("layers", "prediction"), ("confusion", "confusion")]
+    "layout, drawn",
+    [("summary", "prediction"), ("layers", "prediction"), ("confusion", "confusion")],
 )
 def test_a_figure_is_the_picture_of_its_layout(capsys, paths, tmp_path, layout, drawn):
     path = tmp_path / "a.png"

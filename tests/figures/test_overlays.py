@@ -15,7 +15,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import overlays
 from gradtools.figures.overlays import album as albums
-from gradtools.figures.overlays import blending, pages
+from gradtools.figures.overlays import blending, ones, pages
 from gradtools.math.maps.reading import read_maps
 
 
@@ -377,3 +377,28 @@ def test_pages_of_a_grid_keep_classes_together_and_show_each_class_early(tmp_pat
         rows = sorted(group for part in overlays._pages(album) for group in part)
     assert shown == [["ant"] * 6, ["bee"] * 6, ["ant", "ant", "bee", "bee"]]
     assert rows == [(row,) for row in range(16)]
+
+
+def test_signed_rows_of_the_page_of_ones_have_a_scale_each(tmp_path, monkeypatch):
+    """A row of small values is seen as well as one of large values; how much smaller it is stands beside it."""
+    names = ("gradcam", "gradcam-positive", "gradcam-negative")
+    path = planted(tmp_path, methods=names)
+    with h5py.File(path, "r+") as file:
+        raw = {name: file[f"maps/{name}@high/map"][:] for name in names}
+        file["maps/gradcam-negative@high/map"][:] = raw["gradcam-negative"] / 1000
+    given, rows = [], []
+    draw, over = ones.draw, blending.over
+    monkeypatch.setattr(
+        ones, "draw", lambda *words, **more: rows.extend(words[2]) or draw(*words, **more)
+    )
+    monkeypatch.setattr(
+        blending,
+        "over",
+        lambda frame, values, *more: given.append((values, more)) or over(frame, values, *more),
+    )
+    with store.read(path) as source:
+        album = overlays.open_album(source, compat="ones")
+        pages.explained("high", album, (1,))
+    signed = [np.abs(values).max() for values, more in given if more]
+    assert signed[0::3] == pytest.approx([1, 1, 1])  # the signed map of each row
+    assert "of the largest" in rows[2][0] and sum("of the largest" in name for name, _ in rows) == 2

@@ -23,7 +23,7 @@ HEADS = [
 ]
 BARS = [
     Bar(blending.FOR, 0.0, "theirs, 0 to 1 in each"),
-    Bar(blending.SIGNED, -1.0, "others: against to for, one scale"),
+    Bar(blending.SIGNED, -1.0, "others: against to for, a scale a row"),
 ]
 SIDE = 1.3
 
@@ -58,17 +58,20 @@ def beside(album, tap, group, title):
         }
         frame = album.frame(int(album.sample[row]))
         sized = {method: resize(values[None], frame.shape[:2])[0] for method, values in raw.items()}
-        scale = max(np.abs(values).max() for values in sized.values()) or 1.0
+        scales = {method: np.abs(values).max() for method, values in sized.items()}
         for method, words in SUBSETS.items():
             theirs = albums.at_tap(album, row, f"{method}@{tap}")[0]
-            parts, empty = _parts(raw[method], sized[method] / scale)
+            parts, empty = _parts(raw[method], sized[method] / (scales[method] or 1.0))
             notes |= {(len(rows), 2 + place): text for place, text in empty.items()}
             shown = [
                 None if part is None else blending.over(frame, part, blending.SIGNED, -1.0)
                 for part in parts
             ]
             rows.append(
-                (f"{words}{_alike(raw, method)}", [frame, blending.over(frame, theirs), *shown])
+                (
+                    f"{words}\n{_size(scales, method)}{_alike(raw, method)}",
+                    [frame, blending.over(frame, theirs), *shown],
+                )
             )
     return draw(
         title("\n".join([f"at {tap}", *sentences(raw)])), HEADS, rows, BARS, side=SIDE, notes=notes
@@ -87,6 +90,13 @@ def _parts(raw, values):
             else {}
         )
     return parts, words
+
+
+def _size(scales, method):
+    """The largest absolute value of a row's map: each row has a scale of its own, or a small one would not be seen."""
+    most = max(scales.values())
+    share = f"\n{scales[method] / most:.2g} of the largest" if 0 < scales[method] < most else ""
+    return f"|map| up to {scales[method]:.2g}{share}"
 
 
 def _alike(raw, method):
