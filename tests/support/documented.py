@@ -21,7 +21,7 @@ PER_CLASS, CLASSES = 6, ("seven", "three", "zero")
 NETWORK = "gradtools.bundled.scene_resnet:resnet8"
 WEIGHTS = ROOT / "gradtools" / "bundled" / "scene_resnet8.pth"
 NEEDS_MORE = re.compile(
-    r"stylegan|make (demo|test)|hf:resnet|parts\.py|demo/"
+    r"stylegan|make (demo|test)|hf:resnet|--shard|whole|parts\.py|demo/"
 )  # than this folder has
 BOX = "<annotation><filename>{name}</filename><object><name>{label}</name><bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox></object></annotation>"
 NAMES = "resnet50 resnet18 alexnet timm:resnet50 hf:my_network/".split()

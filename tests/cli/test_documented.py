@@ -67,7 +67,12 @@ def _before_relations(where, env):
 
 def _run(line, where, env):
     ended = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line], cwd=where, env=env, capture_output=True, text=True
+        ["bash", "-o", "pipefail", "-c", line],
+        cwd=where,
+        env=env,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     answers = next((ANSWERS[name] for name in ANSWERS if f"gradtools {name}" in line), (0,))
     assert ended.returncode in answers, (line, ended.stderr[-2000:])
