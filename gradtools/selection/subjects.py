@@ -330,9 +330,12 @@ def _tell_apart(subjects):
         words = ("samples", "weights", "labels", "", "target", "score", "temperature", "preprocess")
         for place, word in enumerate(words):
             value = subject.key[place]
-            if word and any(other.key[place] != value for other in twins):
+            others = [other for other in twins if other.key[place] != value]
+            if word and others:
                 short = value[:6] if place < 3 or word == "preprocess" else value
-                subject.name += f" {word} {short}"
+                count = len(subject.labels)
+                counted = word == "samples" and all(len(other.labels) != count for other in others)
+                subject.name += f" {count} {word}" if counted else f" {word} {short}"
                 twins = [other for other in twins if other.key[place] == value]
         if subject.model.get("target") == "label":
             subject.name += " target=label (leaks)"

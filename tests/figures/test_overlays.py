@@ -402,3 +402,17 @@ def test_signed_rows_of_the_page_of_ones_have_a_scale_each(tmp_path, monkeypatch
     signed = [np.abs(values).max() for values, more in given if more]
     assert signed[0::3] == pytest.approx([1, 1, 1])  # the signed map of each row
     assert "of the largest" in rows[2][0] and sum("of the largest" in name for name, _ in rows) == 2
+
+
+def test_sheets_of_images_with_several_labels_are_of_the_label_that_each_map_is_about(tmp_path):
+    path = planted(tmp_path)
+    with h5py.File(path, "r+") as file:
+        file["samples/label"][:] = -1
+    with store.read(path) as source:
+        assert {albums.class_of(overlays.open_album(source), (row,)) for row in range(4)} == {"fly"}
+    with h5py.File(path, "r+") as file:
+        file["maps/label"] = np.array([1, 0, 0, -1], "i4")
+        file["maps/label"].dims[0].attach_scale(file["map"])
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        assert [albums.class_of(album, (row,)) for row in range(4)] == ["bee", "ant", "ant", "fly"]

@@ -163,8 +163,10 @@ def target_name(album, row):
 
 
 def class_of(album, group):
-    """Return what a group's contact sheet is called (str): the data class of its first image, or its target without labels."""
-    label = int(album.store.labels[album.sample[group[0]]])
+    """Return what a group's contact sheet is called (str): the data class of its first map or image, or its target without labels."""
+    of_maps = album.store.values(paths.MAP_LABEL)
+    label = -1 if of_maps is None else int(of_maps[group[0]])
+    label = int(album.store.labels[album.sample[group[0]]]) if label < 0 else label
     return (
         album.store.class_names[label]
         if label >= 0 and album.store.class_names

@@ -13,6 +13,7 @@ from gradtools.tables.wording import MAP_METRICS, NOT_COMPUTED
 from gradtools.tables.wording import summary as words
 
 ONES = "a mask of ones"
+FEW_PAIRS = 30  # of one class, below which the sentence says how many there are
 Kinds = dict[str, Result]
 
 
@@ -88,8 +89,14 @@ def _alike(subjects: list[Subject]) -> Block:
                 control=across(result.get("between").value for result in results),
                 difference=across(cell.number for cell in difference) + clear_of(difference),
             )
+            + _few([result.get("within").count for result in results])
         )
     return Block(table, tuple(sentences))
+
+
+def _few(pairs: list[int]) -> str:
+    """Say on how little a mean rests; nothing where there are pairs enough."""
+    return words.FEW_PAIRS.format(count=min(pairs)) if min(pairs) < FEW_PAIRS else ""
 
 
 def _lie(subjects: list[Subject]) -> Block:

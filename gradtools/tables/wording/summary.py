@@ -34,6 +34,7 @@ MORE = "More: --layout {layouts}, or all."
 ALIKE_MAPS = (
     "{map}: {metric} {value} within classes, {control} between classes; difference {difference}."
 )
+FEW_PAIRS = " That rests on {count} pairs of one class."
 BEST_MAP = "{best} finds the objects best: {measure} {value}; {control} has {other}{clear}."
 NO_BETTER_MAP = (
     "No map finds more than {control} does: {measure} {other} against {value} of {best}{clear}."
