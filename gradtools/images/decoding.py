@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradtools.errors import GradtoolsError
+from gradtools.images import archives
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,10 +91,9 @@ def decode(
     Unreadable
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if archives.split(path) is None and not stat.S_ISREG(os.stat(path).st_mode):
             raise Unreadable(path, "not a regular file")
-        with open(path, "rb") as file:
-            data = file.read()
+        data = archives.read_bytes(path)
     except OSError as error:
         raise Unreadable(path, error.strerror or str(error)) from error
     if not data:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.images import manifest, sources
+from gradtools.images import archives, manifest, sources
 
-ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+PACKED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ImageList:
     Attributes
     ----------
     root : str
-        Absolute folder.
+        Absolute folder, or tar.
     ids : list of str, N
         Paths below the root, with '/'; bytes that are not UTF-8 as surrogate escapes.
     labels : (N,) int32 array
@@ -83,7 +83,7 @@ def list_images(
     Parameters
     ----------
     paths : sequence of str or bytes
-        Folders of class folders, flat folders, image files, CSV manifests.
+        Folders of class folders, flat folders, tars, image files, CSV manifests.
     files_from : str, optional
         File of further paths, '-' for stdin.
     null : bool
@@ -175,7 +175,7 @@ def find(
     """
     where = os.path.abspath(images_dir or root)
     paths = [os.path.join(where, name) for name in ids]
-    missing = [path for path in paths if not os.path.isfile(path)]
+    missing = [path for path in paths if not archives.exists(path)]
     if missing:
         raise GradtoolsError(
             f"{len(missing)} of {len(paths)} images are not in {where}, first {missing[0]}: "
@@ -188,11 +188,13 @@ def find(
 
 def _source(path):
     """The images of one input."""
-    if path.lower().endswith(ARCHIVES):
+    if path.lower().endswith(PACKED):
         raise UsageError(
-            f"{path}: archives are not read: unpack it (mkdir DIR; tar -xf {path} -C DIR) "
-            "and give the folder"
+            f"{path}: of archives only tar without compression is read, image by image: unpack it (mkdir DIR; "
+            f"tar -xf {path} -C DIR) and give the folder"
         )
+    if archives.is_archive(path):
+        return sources.archive(path)
     if os.path.isdir(path):
         return sources.folder(path)
     if not os.path.lexists(path):
@@ -271,9 +273,5 @@ def _statuses(paths):
     """Bytes and times of change, two (N,) int64 arrays."""
     facts = np.zeros((2, len(paths)), "i8")
     for place, path in enumerate(paths):
-        try:
-            status = os.stat(path)
-        except OSError:
-            continue
-        facts[:, place] = status.st_size, status.st_mtime_ns
+        facts[:, place] = archives.status(path) or (0, 0)
     return facts

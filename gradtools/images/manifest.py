@@ -5,7 +5,7 @@ import os
 import re
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.images.sources import Source, common_folder, refuse_missing
+from gradtools.images.sources import Source, common_folder, refuse_missing, sorted_labels
 
 CORNERS = ("x0", "y0", "x1", "y1")
 
@@ -44,7 +44,7 @@ def read(path: str) -> Source:
     paths = list(labels)
     refuse_missing(paths, path)
     place = {file: index for index, file in enumerate(paths)}
-    names = _sorted({label for own in labels.values() for label in own})
+    names = sorted_labels({label for own in labels.values() for label in own})
     return Source(
         _base(folder, paths),
         paths,
@@ -101,12 +101,6 @@ def _box(row, where):
             f"{where}: a box has x0 < x1 and y0 < y1 (pixels, half-open), not {','.join(cells)!r}"
         )
     return x0, y0, x1, y1
-
-
-def _sorted(labels):
-    """Whole numbers in their order, else texts."""
-    numbers = all(label.isdecimal() for label in labels)
-    return sorted(labels, key=lambda label: (int(label), label)) if numbers else sorted(labels)
 
 
 def _base(folder, paths):

@@ -1,4 +1,4 @@
-"""One source of images each: a folder, a file, or a list of paths; `manifest` has the CSV file."""
+"""One source of images each: a folder, a tar, a file, or a list of paths; `manifest` has the CSV file."""
 
 import collections
 import dataclasses
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images import archives
 
 SUFFIXES = (
     ".jpg",
@@ -80,6 +81,46 @@ def folder(path: str) -> Source:
         raise GradtoolsError(
             f"{path}: no images; {_contents(left_out)}; read are {' '.join(SUFFIXES)}"
         )
+    return _labelled_by_folders(path, base, paths, left_out)
+
+
+def archive(path: str) -> Source:
+    """A tar, read without unpacking it.
+
+    In the layout of webdataset NAME.cls or NAME.json has the label of NAME.jpg (see `archives.labels`), sorted as a
+    manifest's; without any such file the tar is read as the folder that it unpacks to.
+
+    Raises
+    ------
+    GradtoolsError
+        It cannot be read, or holds no image.
+    UsageError
+        Images lie beside class folders.
+    """
+    base = os.path.abspath(path)
+    left_out: collections.Counter[str] = collections.Counter()
+    names = list(archives.walk(base, SUFFIXES, left_out))
+    if not names:
+        raise GradtoolsError(
+            f"{path}: no images; {_contents(left_out)}; read are {' '.join(SUFFIXES)}"
+        )
+    paths = [os.path.join(base, *name.split("/")) for name in names]
+    if not archives.is_dataset(base):
+        return _labelled_by_folders(path, base, paths, left_out)
+    labels = [archives.labels(base, name) for name in names]
+    known = sorted_labels({label for labels_of in labels for label in labels_of})
+    return Source(base, paths, labels, known or None, left_out=dict(left_out))
+
+
+def sorted_labels(labels: Iterable[str]) -> list[str]:
+    """Labels in order: whole numbers by their size, else texts."""
+    labels = list(labels)
+    numbers = all(label.isdecimal() for label in labels)
+    return sorted(labels, key=lambda label: (int(label), label)) if numbers else sorted(labels)
+
+
+def _labelled_by_folders(path, base, paths, left_out):
+    """Images whose first folder below a source is their label, or images without labels."""
     parts = [below(found, base).split(os.sep) for found in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
     _refuse_folders_of_classes(path, parts)
@@ -154,7 +195,7 @@ def listed(files_from: str, null: bool) -> Source:
 
 def refuse_missing(paths: Sequence[str], where: str) -> None:
     """Stop where listed paths are not there, or are folders; a link whose target is gone is an image, if unreadable."""
-    missing = [path for path in paths if not os.path.lexists(path)]
+    missing = [path for path in paths if not (os.path.lexists(path) or archives.exists(path))]
     if missing:
         raise GradtoolsError(
             f"{where}: {len(missing)} of {len(paths)} images are not there, first {missing[0]}"

@@ -134,7 +134,7 @@ def test_folder_without_images(tmp_path):
     "name, said",
     [
         ("absent", "absent: no such file or folder"),
-        ("absent.TAR.gz", "archives are not read: unpack it"),
+        ("absent.TAR.gz", "of archives only tar without compression is read"),
         ("absent.csv", "no such file or folder"),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradtools import store
 from gradtools.errors import UsageError
+from gradtools.images import archives
 from gradtools.selection import images
 from gradtools.selection.differences import Difference
 from gradtools.selection.samples import originals
@@ -119,11 +120,10 @@ def _changed_files(
     digests = source.needed(paths.DIGEST)
     for row in chosen:
         where = os.path.join(root, source.ids[row])
-        if not os.path.exists(where):
+        if not archives.exists(where):
             yield Difference("image", source.ids[row], f"is not in {root} (--images DIR)")
             continue
-        with open(where, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
+        digest = hashlib.sha256(archives.read_bytes(where)).digest()
         if digest != digests[row].tobytes():
             yield Difference("image", source.ids[row], "is another file than the one that was read")
 
