@@ -146,7 +146,7 @@ def _sample(listed, source, images_dir):
 
 
 def _network(required: bool) -> Decorator:
-    spec = "resnet50, torchvision:NAME, timm:NAME, hf:FOLDER, file.py:callable or package.module:callable."
+    spec = "resnet50, torchvision:NAME, timm:NAME, hf:FOLDER, file.py:callable, package.module:callable or FILE.pt2 (torch.export)."
     return record(
         "network",
         Network,

@@ -1,4 +1,4 @@
-"""What a user writes to name a network (`resnet50`, `timm:NAME`, `hf:FOLDER`, `file.py:callable`, `package.module:callable`), and how it is made.
+"""What a user writes to name a network (`resnet50`, `timm:NAME`, `hf:FOLDER`, `file.py:callable`, `package.module:callable`, `FILE.pt2`), and how it is made.
 
 torchvision is imported only for its own names: that costs as much as importing torch.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gradtools.errors import GradtoolsError, UsageError, suggest
-from gradtools.network.models import preprocessing, timm, transformers
+from gradtools.network.models import exported, preprocessing, timm, transformers
 from gradtools.network.models.sources import Source, first_line, not_fetched
 
 AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers that only training reads
@@ -38,11 +38,13 @@ def find(spec: str, weights: str = "default") -> Source:
         return timm.find(spec, weights)
     if spec.startswith("hf:"):
         return transformers.find(spec)
+    if spec.lower().endswith(exported.SUFFIX):
+        return exported.find(spec)
     where, colon, name = spec.rpartition(":")
     if not colon or where == "torchvision":
         if name.endswith(".py"):
             raise UsageError(f"model {spec}: name the callable too, as in {spec}:resnet20")
-        if Path(name).suffix in (".pt", ".pth", ".pt2", ".ckpt", ".safetensors"):
+        if Path(name).suffix in (".pt", ".pth", ".ckpt", ".safetensors"):
             raise UsageError(
                 f"model {spec} is a file of weights: write --model NAME --weights {spec}"
             )

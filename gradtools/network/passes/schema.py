@@ -75,7 +75,10 @@ def command(job: Job) -> dict[str, provenance.Fact]:
 
 
 def _code(module):
-    """SHA-256 (hex) of the file that defines a network, '' where it has none."""
+    """SHA-256 (hex) of the file that defines a network, or of an exported program's graphs; '' where it has none."""
+    known = getattr(module, "code_sha256", None)
+    if isinstance(known, str):
+        return known
     try:
         with open(inspect.getsourcefile(type(module)), "rb") as source:
             return hashlib.sha256(source.read()).hexdigest()
