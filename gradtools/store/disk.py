@@ -29,7 +29,13 @@ def disk_errors(
 
 def is_held(error: BaseException) -> bool:
     """Whether another process has the file open for writing."""
-    return isinstance(error, BlockingIOError) or "unable to lock" in str(error)
+    refused = isinstance(error, BlockingIOError) or "unable to lock" in str(error)
+    return refused and not has_no_locks(error)
+
+
+def has_no_locks(error: BaseException) -> bool:
+    """Return True if an error means that the file system has no locks, as some mounts of networks have none."""
+    return getattr(error, "errno", None) in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@
 
 job.json   the command, its fingerprint, and how many entries and blocks there are
 lock       held (flock) by the process that writes
+owner      host and number of that process, where the file system has no locks
 000123     a block (see `blocks`)
 fresh      the output while it is assembled from the blocks
 done       the output is whole: what is left of the folder is removed by whoever meets it
@@ -13,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -20,12 +22,14 @@ import numpy as np
 from gradtools.errors import GradtoolsError
 from gradtools.store import blocks
 from gradtools.store.blocks import Block, Stored
+from gradtools.store.disk import has_no_locks
 
-JOB, LOCK, FRESH, DONE, ASIDE = "job.json", "lock", "fresh", "done", ".new"
+JOB, LOCK, OWNER, FRESH, DONE, ASIDE = "job.json", "lock", "owner", "fresh", "done", ".new"
 FILES, SIZES = "image files", "image sizes"  # keys of a command
 LAST = (
     JOB,
     LOCK,
+    OWNER,
     DONE,
 )  # in this order, after everything else: a folder that is half removed is still marked
 
@@ -47,7 +51,7 @@ class Folder:
     def begin(self, command: dict, units: str, made: Sequence[Block]) -> None:
         """Note the command; blocks that lie here are dropped."""
         for name in os.listdir(self.path):
-            if name not in (LOCK, JOB):
+            if name not in (LOCK, OWNER, JOB):
                 os.unlink(self.at(name))
         facts = {
             "command": command,
@@ -112,10 +116,14 @@ def held(path: str) -> Iterator[Folder]:
         Another process holds it.
     """
     lock = _locked(path)
+    owner = f"{socket.gethostname()} {os.getpid()}".encode()
     try:
         yield Folder(path, lock)
     finally:
         os.close(lock)
+        with contextlib.suppress(OSError):
+            if _read(os.path.join(path, OWNER)) == owner:
+                os.unlink(os.path.join(path, OWNER))
 
 
 def _locked(path: str) -> int:
@@ -128,11 +136,19 @@ def _locked(path: str) -> int:
         except FileNotFoundError:  # the process that held it has removed the folder
             continue
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if not has_no_locks(error):
+                    raise
+                _own(path)
             if os.path.samestat(os.fstat(handle), os.stat(os.path.join(path, LOCK))):
                 return handle
         except FileNotFoundError:
             pass
+        except GradtoolsError:
+            os.close(handle)
+            raise
         except OSError as error:
             os.close(handle)
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
@@ -141,6 +157,53 @@ def _locked(path: str) -> int:
                 ) from error
             raise
         os.close(handle)
+
+
+def _own(path):
+    """Write this process as the owner of a folder that cannot be locked.
+
+    Raises
+    ------
+    GradtoolsError
+        It has another one.
+    """
+    host, file = socket.gethostname(), os.path.join(path, OWNER)
+    while True:
+        try:
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            owner, _, number = (_read(file) or b"").decode(errors="replace").rpartition(" ")
+            if owner == host and number.isdecimal() and not _runs(int(number)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(file)  # it ended without its last step
+                continue
+            raise GradtoolsError(
+                f"{path} is being written by process {number} on {owner} (this file system has no locks): wait for it, or "
+                f"delete {file} if it has ended"
+            ) from None
+        blocks.write(handle, iter([np.frombuffer(f"{host} {os.getpid()}".encode(), "u1")]))
+        os.close(handle)
+        return
+
+
+def _runs(number):
+    """Whether a process of this host is there."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _read(file):
+    """The bytes of a small file, None where it is not there."""
+    try:
+        with open(file, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
 
 
 def is_done(path: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, printable
 from gradtools.store import checks, folders, hashing, layout, paths, pipes, seal
+from gradtools.store.disk import has_no_locks
 from gradtools.store.writing import part_of
 
 
@@ -49,7 +50,7 @@ def _opened(path, name):
         )
     try:
         seal.check_seal(path, name)
-        return h5py.File(path, "r")
+        return _opened_anywhere(path)
     except PermissionError as error:
         raise GradtoolsError(f"{name} cannot be read: no permission") from error
     except OSError as error:
@@ -62,6 +63,16 @@ def _opened(path, name):
         else:
             reason = f"cannot be opened ({error})"
         raise GradtoolsError(f"{name} {reason}") from error
+
+
+def _opened_anywhere(path):
+    """The open file, without HDF5's lock where the file system has none."""
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if not has_no_locks(error):
+            raise
+        return h5py.File(path, "r", locking=False)
 
 
 def _check(file, name):

@@ -22,6 +22,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.store import blocks, layout
+from gradtools.store.disk import has_no_locks
 
 MAGIC = b"gradseal"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -45,7 +46,11 @@ def create_in_memory(path: str) -> Iterator[h5py.File]:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if not has_no_locks(error):
+                raise
         with h5py.File(path, "w", driver="core", backing_store=False, block_size=GROWTH) as file:
             yield file
             file.flush()
@@ -67,7 +72,7 @@ def create_sealed(path: str) -> Iterator[h5py.File]:
         The disk is full.
     """
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(h5py.File(path, "w"))
+        file = stack.enter_context(h5py.File(path, "w", locking=False))  # its folder is held
         handle = os.open(path, os.O_RDWR)  # the name may go while the file is open
         stack.callback(os.close, handle)
         yield file

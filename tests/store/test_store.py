@@ -1,12 +1,15 @@
 """The layout, blocks that survive kills, digests, and what is refused."""
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -211,6 +214,56 @@ def test_a_held_part_is_refused(tmp_path):
     path = str(tmp_path / "a.h5")
     with store.grow(path, growth()), pytest.raises(GradtoolsError, match="by another process"):
         write(path)
+
+
+@pytest.fixture
+def without_locks(monkeypatch):
+    """A file system on which flock fails, as some mounts of NFS have it."""
+
+    def refuse(handle, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_one_writer_where_there_are_no_locks(tmp_path, without_locks):
+    """The owner is named in a file: one that has gone is noticed, one of another host is left to the user."""
+    path, owner = str(tmp_path / "a.h5"), tmp_path / "a.h5.part" / folders.OWNER
+    with store.grow(path, growth()):
+        assert owner.read_text() == f"{socket.gethostname()} {os.getpid()}"
+        with pytest.raises(GradtoolsError, match=f"process {os.getpid()} on .*no locks.*delete"):
+            write(path)
+        assert owner.exists()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for text, status in ((f"{socket.gethostname()} {gone.pid}", 0), ("elsewhere 1", 1)):
+        owner.parent.mkdir(exist_ok=True)
+        owner.write_text(text)
+        if status:
+            with pytest.raises(GradtoolsError, match="process 1 on elsewhere"):
+                write(path)
+            owner.unlink()
+        write(path)
+        assert read_digests(path) and not owner.parent.exists()
+        os.unlink(path)
+    with store.create(path, "features") as sink:
+        sink.put("/samples/id", ["a"])
+    assert os.path.getsize(path)
+
+
+def test_a_reader_keeps_the_store_that_it_has_opened_while_another_takes_its_place(tmp_path):
+    path = str(tmp_path / "a.h5")
+    write(path)
+    before = read_digests(path)
+    with store.read(path) as source, store.grow(path, growth(), force=True) as part:
+        for block in part.left:
+            assert read_digests(path) == before
+            values = row_values(block.start, block.stop)
+            values["/taps/a/gradient"] = values["/taps/a/gradient"] + 1
+            part.commit(block, values)
+        with part.finish():
+            pass
+        assert store.digests(source.file) == before != read_digests(path)
 
 
 @pytest.mark.parametrize("named", [True, False])
