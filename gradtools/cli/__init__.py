@@ -48,6 +48,15 @@ COMMANDS = {
     "help": "Pages that ship: guides to what the figures say, models and files; mathematics, the format, glossary.",
 }
 
+ENDINGS = (
+    GradtoolsError,
+    click.ClickException,
+    click.Abort,
+    interrupt.Interrupted,
+    OSError,
+    MemoryError,
+)  # exceptions that are one line
+
 
 class Commands(click.Group):
     """The group of all commands, each imported only when it is called."""
@@ -110,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if isinstance(stream, io.TextIOWrapper):
                     stream.reconfigure(errors="backslashreplace")
         signal.signal(signal.SIGTERM, interrupt.raised)
-        status = gradtools.main(argv, prog_name="gradtools", standalone_mode=False)
+        status = gradtools.main(argv, prog_name="gradtools", standalone_mode=False, obj=argv)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except BrokenPipeError:
@@ -122,14 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _reader_gone()
         print(f"{_called(argv)}: code of the user's left with {leaving.code!r}", file=sys.stderr)
         return 1
-    except (
-        GradtoolsError,
-        click.ClickException,
-        click.Abort,
-        interrupt.Interrupted,
-        OSError,
-        MemoryError,
-    ) as error:
+    except ENDINGS as error:
         if verbose:
             import traceback
 
@@ -167,6 +169,13 @@ def _called(argv):
 
 def _report(error, called):
     """Print one line for an error and return its exit status."""
+    message, status = described(error)
+    print(printable(f"{called}: {' '.join(message.split())}"), file=sys.stderr)
+    return status
+
+
+def described(error: BaseException) -> tuple[str, int]:
+    """Return what one of ENDINGS says, and the exit status that it has."""
     if isinstance(error, GradtoolsError):
         message, status = str(error), error.exit_status
     elif isinstance(error, click.ClickException):
@@ -182,8 +191,7 @@ def _report(error, called):
             f"{error.filename}: " if getattr(error, "filename", None) else "writing the output: "
         )
         message, status = where + (error.strerror or str(error)), 1
-    print(printable(f"{called}: {' '.join(message.split())}"), file=sys.stderr)
-    return status
+    return message, status
 
 
 def _reader_gone():

@@ -9,6 +9,7 @@ from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
+    from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
 
 
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
 @passes.compute(32)
 @passes.job
 @options.shard
+@options.scheduler
 def command(
     console: Console,
     images: tuple[str, ...],
@@ -99,18 +101,24 @@ def command(
     compute: passes.Compute,
     job: passes.Job,
     shard: "Share | None",
+    scheduler: "Scheduler | Served | None",
 ) -> None:
     """Run the network once over the images: logits, and at every tap activation, gradient, contribution and active share.
 
-    IMAGES is a folder of class folders, a flat folder, files, or a CSV manifest (path,label[,x0,y0,x1,y1]). All taps
-    come from one forward and one backward pass. --annotations gives the images boxes, masks and labels. A job that was
-    killed resumes when the same command is given again.
+    IMAGES is a folder of class folders, a flat folder, files, a CSV manifest (path,label[,x0,y0,x1,y1]), or a tar of
+    images. All taps come from one forward and one backward pass. --annotations gives the images boxes, masks and
+    labels. A job that was killed resumes when the same command is given again.
     With --augment, changed versions of the images are samples behind the images: gradtools similarity measures how
     alike they are, and every other table is of the images alone.
     With --generator, samples of it are the images: they are written first, in class folders, each named by its seed.
     """
     store_path = passes.output_file(output)
     _check_source(images, listing, samples, samples_to, store_path)
+    if samples.generator and scheduler is not None:
+        raise UsageError(
+            "--generator with --scheduler: every worker would write the samples; write them first (--samples-to DIR, then "
+            "extract DIR on the cluster)"
+        )
     if augment_kind and not augment:
         raise UsageError(
             "--augment-kind: give the number of versions of each kind with --augment N"
@@ -148,6 +156,7 @@ def command(
         force=force,
         restart=job.restart,
         shard=shard,
+        scheduler=scheduler,
         say=console.say,
         progress=console.progress,
     )

@@ -1,10 +1,16 @@
 """gradtools faithfulness"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtools.cli import options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtools.stages.remote import Scheduler, Served
+    from gradtools.store import Share
 
 
 @options.command(
@@ -79,6 +85,8 @@ from gradtools.errors import UsageError
 @options.seed
 @passes.compute(32)
 @passes.job
+@options.shard
+@options.scheduler
 @options.text_forms
 def command(
     console: Console,
@@ -104,6 +112,8 @@ def command(
     seed: int,
     compute: passes.Compute,
     job: passes.Job,
+    shard: "Share | None",
+    scheduler: "Scheduler | Served | None",
 ) -> None:
     """Measure what the score does when an image is multiplied by its map: ADP, PIC, deletion and insertion.
 
@@ -119,7 +129,7 @@ def command(
     from gradtools.stages import faithfulness
     from gradtools.tables import faithfulness as builder
 
-    _check_audit(audit, figure)
+    _check_audit(audit, figure, shard, scheduler)
     source_path, named = options.split_feature(options.input_store(path))
     target = passes.output_file(output)
     with store.read(source_path) as source:
@@ -182,19 +192,28 @@ def command(
             force=force,
             restart=job.restart,
             strict=job.strict,
+            shard=shard,
+            scheduler=scheduler,
             say=console.say,
             progress=console.progress,
         )
     stream = options.table_stream(target, form)
-    if stream is not None:
+    if stream is not None and not shard:  # whose tables merge makes
         terminal.print_tables(builder.tables([(short_name(model.spec), results)]), form, stream)
 
 
-def _check_audit(audit: bool, figure: str | None) -> None:
+def _check_audit(
+    audit: bool,
+    figure: str | None,
+    shard: "Share | None",
+    scheduler: "Scheduler | Served | None",
+) -> None:
     """Refuse options that an audit does not read, and a picture without one."""
     unread = options.given("feature", "layers", "fuse", "both", "steps")
     if audit and unread:
         raise UsageError(f"--audit reads no maps: leave {', '.join(unread)} out")
+    if audit and (scheduler or shard):
+        raise UsageError("--audit runs in one process: leave --shard and --scheduler out")
     if figure and not audit:
         raise UsageError("--figure draws what --audit lists: give both")
     if figure:

@@ -14,6 +14,7 @@ from gradtools.errors import UsageError
 from gradtools.tables.wording import ROWS
 
 if TYPE_CHECKING:
+    from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
 
 WRITTEN = {
@@ -33,6 +34,7 @@ def command(
         @functools.wraps(function)
         def run(quiet, verbose, **options):
             _check_files(options)
+            _check_scheduler(options)
             return function(console=Console(quiet, verbose), **options)
 
         run = click.option(
@@ -67,6 +69,23 @@ def _check_files(chosen):
             text for name, value in chosen.items() if name not in WRITTEN for text in _texts(value)
         ]
         store.check_files(outputs, ["/dev/stdin", *named], chosen.get("force", False))
+
+
+def _check_scheduler(chosen):
+    """Refuse an input by pipe where workers are to read it.
+
+    Raises
+    ------
+    UsageError
+    """
+    inputs = [chosen.get("path"), *(chosen.get("images") or ()), chosen.get("files_from")]
+    named = {text for text in inputs if text is not None}
+    if chosen.get("scheduler") is None or chosen.get("generator") and not named:
+        return
+    if not named or named & {"-", "/dev/stdin"}:
+        raise UsageError(
+            "--scheduler: workers cannot read what is piped into this process: name a file that they have as well"
+        )
 
 
 def _texts(value):
@@ -118,6 +137,26 @@ shard = click.option(
     callback=_share,
     help="Compute share I of N only and write it as OUTPUT.I-of-N.h5; gradtools merge joins them. auto: from torchrun or "
     "a SLURM array.",
+)
+
+
+def _scheduler(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> "Scheduler | Served | None":
+    """Return who computes the blocks: the cluster that is named, or in its workers whoever asks for them."""
+    if text is None:
+        return None
+    from gradtools.stages import remote
+
+    caller = context.find_root().obj
+    return caller if isinstance(caller, remote.Served) else remote.parse(text, caller)
+
+
+scheduler = click.option(
+    "--scheduler",
+    metavar="local:N|tcp://HOST:PORT",
+    callback=_scheduler,
+    help="Compute on the workers of a Dask cluster (gradtools help machines); local:N: on N processes of this machine.",
 )
 
 carry = click.option(

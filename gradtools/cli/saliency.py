@@ -12,6 +12,7 @@ from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
+    from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
 
 DRAWING = (
@@ -141,6 +142,7 @@ drawing = passes.record(
 @passes.compute(32)
 @passes.job
 @options.shard
+@options.scheduler
 def command(
     console: Console,
     images: tuple[str, ...],
@@ -166,6 +168,7 @@ def command(
     compute: passes.Compute,
     job: passes.Job,
     shard: "Share | None",
+    scheduler: "Scheduler | Served | None",
 ) -> None:
     """Map where an image supports a class, or its similarity to another image: raw maps, one a method and tap.
 
@@ -235,6 +238,7 @@ def command(
             force=force,
             restart=job.restart,
             shard=shard,
+            scheduler=scheduler,
             say=console.say,
             progress=console.progress,
         )

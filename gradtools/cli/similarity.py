@@ -66,6 +66,7 @@ of_maps = options.combine(
     help="Drop what a stopped run of another command left, and begin anew.",
 )
 @options.shard
+@options.scheduler
 @options.carry
 @options.feature
 @click.option(
@@ -122,6 +123,7 @@ def command(
     force,
     restart,
     shard,
+    scheduler,
     carry,
     feature,
     metric,
@@ -188,6 +190,10 @@ def command(
             store.check_output(shard.output(target) if shard else target, force, [source])
         if shard and not matrix:
             raise UsageError("--shard divides the rows of --matrix: ask for that as well")
+        if scheduler and not (matrix and target):
+            raise UsageError(
+                "--scheduler computes the rows of --matrix: ask for that as well, and for -o"
+            )
         if figure and not similarity.chosen(source, wanted)[0]:
             raise UsageError(
                 "--figure is of vectors, and only maps are compared here: add a --feature, such as logits"
@@ -202,6 +208,7 @@ def command(
             force=force,
             restart=restart,
             shard=shard,
+            scheduler=scheduler,
         )
         if figure:
             _draw(source, results, wanted, order, figure)
@@ -213,14 +220,15 @@ def command(
         terminal.print_tables(tables, form, stream, notes=notes)
 
 
-def _computed(console, source, target, wanted, decode, *, carry, force, restart, shard):
+def _computed(console, source, target, wanted, decode, *, carry, force, restart, shard, scheduler):
     """Return the similarities, and what is computed beside them: images' own versions and probes."""
     from gradtools.stages import similarity
     from gradtools.stages.similarity import augmentation, probe
 
     how = {"say": console.say, "progress": console.progress}
-    beside = augmentation.describe(source, wanted, **how)
-    if decode:
+    serves = scheduler is not None and scheduler.serves
+    beside = [] if serves else augmentation.describe(source, wanted, **how)
+    if decode and not serves:
         beside = [*beside, *probe.describe(source, wanted, **how)]
     results = similarity.similarity(
         source,
@@ -231,6 +239,7 @@ def _computed(console, source, target, wanted, decode, *, carry, force, restart,
         force=force,
         restart=restart,
         shard=shard,
+        scheduler=scheduler,
         **how,
     )
     return results, beside

@@ -1,10 +1,15 @@
 """gradtools tune"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtools.cli import options, passes, sampling, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtools.stages.remote import Scheduler, Served
 
 
 @options.command(
@@ -79,6 +84,7 @@ from gradtools.errors import UsageError
 @options.seed
 @sampling.compute
 @sampling.job
+@options.scheduler
 @options.text_forms
 def command(
     console: Console,
@@ -105,6 +111,7 @@ def command(
     seed: int,
     compute: sampling.Compute,
     job: sampling.Job,
+    scheduler: "Scheduler | Served | None",
 ) -> None:
     """Change every unit that a classifier's head reads over its range, and measure what that does to pictures.
 
@@ -162,6 +169,7 @@ def command(
             threads=job.threads,
             force=force,
             restart=job.restart,
+            scheduler=scheduler,
             say=console.say,
             progress=console.progress,
         )

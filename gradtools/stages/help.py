@@ -8,7 +8,7 @@ from gradtools.errors import UsageError, near_names
 
 GUIDES = (
     *("controls", "claims", "relations", "truth", "pictures", "feature-maps", "linking"),
-    *("models", "files", "python", "example"),
+    *("models", "files", "machines", "python", "example"),
 )
 REFERENCES = ("architecture", "mathematics", "coverage", "store", "glossary", "changes")
 ORDER = (*GUIDES, *REFERENCES)  # as they are listed

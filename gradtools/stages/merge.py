@@ -39,6 +39,11 @@ def merge(stores: list[store.Store], output: str, **how) -> None:
     this.say(f"merging {len(ordered)} shards of {ordered[0].kind}")
     with store.create(output, ordered[0].kind, force=this.force) as sink:
         shards.join(ordered, sink, this.progress)
+        if ordered[0].kind == "faithfulness":  # its tables rest on the rows of all
+            from gradtools.stages import faithfulness
+
+            for result in faithfulness.of_shards(ordered):
+                result.write(sink)
         facts = {"read": read, "skipped": skipped} if read else {}
         facts |= {"ended_early": early} if early else {}
         this.note(sink, ordered, shards=len(ordered), **facts)

@@ -15,7 +15,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 import numpy as np
 
@@ -31,6 +31,23 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
 Compute = Callable[[store.Block], dict[str, np.ndarray]]
+
+
+class Computing(Protocol):
+    """Who computes the blocks of a long job instead of this process alone."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether another process asks for blocks and writes the output."""
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of the computation, where the command does not say."""
+
+    def grown(
+        self, growth: store.Growth, opened: AbstractContextManager[store.Part], run: "Run"
+    ) -> AbstractContextManager[store.Part]:
+        """Return the part that `opened` gives, or that takes its place."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +76,8 @@ class Run:
         Takes one line for the user.
     shard : Share, optional
         Compute this share alone; the output is then a shard (see `begin`).
+    scheduler : Scheduler or Served, optional
+        Who computes the blocks of long jobs, see `stages.remote`; by default this process.
     progress : callable
         `progress(total, done, what)` gives a context manager that yields `advance(n)`.
     begun : tuple
@@ -74,6 +93,7 @@ class Run:
     max_skipped: str = "1%"
     shard: store.Share | None = None
     strict: bool = False
+    scheduler: "Computing | None" = None
     say: Say = print
     progress: Progress = interrupt.unwatched
     begun: tuple = dataclasses.field(default_factory=provenance.begin)
@@ -130,7 +150,13 @@ class Run:
                 f"share {self.shard.number} of {self.shard.of}: entries {growth.shared[0].start:,} to "
                 f"{growth.shared[-1].stop:,} of {growth.entries:,}, written to {output}"
             )
-        return store.grow(output, growth, force=force, restart=restart, say=self.say)
+        opened = store.grow(output, growth, force=force, restart=restart, say=self.say)
+        return opened if self.scheduler is None else self.scheduler.grown(growth, opened, self)
+
+    @property
+    def serves(self) -> bool:
+        """Return True if blocks alone are wanted: another process asks for them and writes the output."""
+        return self.scheduler is not None and self.scheduler.serves
 
     def _target(self) -> str:
         """Return the output of a run that writes."""
@@ -140,10 +166,11 @@ class Run:
 
     def compute(self, part: store.Part, compute: Compute, what: str = "rows") -> None:
         """Compute and keep the blocks that are left, each by the numbers of its own rows."""
-        with self.progress(part.entries, part.committed, what) as advance:
-            for block in part.left:
-                part.commit(block, compute(block))
-                advance(len(block))
+        for turn in part.turns(part.growth.blocks):
+            with self.progress(part.entries, part.committed, what) as advance:
+                for block in turn:
+                    part.commit(block, compute(block))
+                    advance(len(block))
 
 
 class Settings(TypedDict, total=False):
@@ -157,6 +184,7 @@ class Settings(TypedDict, total=False):
     max_skipped: str
     shard: store.Share | None
     strict: bool
+    scheduler: "Computing | None"
     say: Say
 
 
@@ -185,6 +213,11 @@ def begin(
         if output is None or output == "-":
             raise UsageError("--shard writes a file of its own: name the whole one with -o")
         output = shard.output(output)
+    scheduler = how.get("scheduler")
+    if shard is not None and scheduler is not None:
+        raise UsageError("--scheduler divides the job by itself: leave --shard out")
+    if scheduler is not None and scheduler.serves:
+        how["threads"] = how.get("threads") or scheduler.threads
     run = Run(output, progress=progress or interrupt.unwatched, **how)
     if output is not None:
         store.check_output(output, run.force, inputs)

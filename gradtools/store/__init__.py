@@ -4,17 +4,18 @@
 """
 
 from gradtools.store import paths
-from gradtools.store.blocks import UNREADABLE, Block, cut
+from gradtools.store.blocks import UNREADABLE, Block, Stored, cut
 from gradtools.store.columns import Axis, Column
 from gradtools.store.folders import FILES, SIZES, marks
 from gradtools.store.growing import Growth, Part, grow
 from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.reading import Rows, Store, is_store, read
-from gradtools.store.shards import Share
+from gradtools.store.shards import BATCH_LIMIT, Share
 from gradtools.store.writing import Sink, check_files, check_output, create, whole_file
 
 __all__ = [
+    "BATCH_LIMIT",
     "FILES",
     "FORMAT",
     "SIZES",
@@ -28,6 +29,7 @@ __all__ = [
     "Share",
     "Sink",
     "Store",
+    "Stored",
     "UNREADABLE",
     "check_files",
     "check_output",

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -47,6 +48,8 @@ class Growth:
         Only these blocks are computed, and the output is a shard.
     common : int
         The first so many entries are computed by every shard.
+    known : sequence of str
+        Columns of the common entries that the blocks behind them are computed from.
     names : sequence of str
         Of the files that `command` marks (see `folders.marks`).
     """
@@ -61,6 +64,7 @@ class Growth:
     units: str = "images"
     share: Share | None = None
     common: int = 0
+    known: Sequence[str] = ()
     names: Sequence[str] = ()
 
     @property
@@ -95,12 +99,20 @@ class Growth:
         return sum(column.row_bytes * column.axis.rows(self.entries) for column in self.columns)
 
 
+class Keeper(Protocol):
+    """Where the blocks of a part go: a folder, a spool, or another process."""
+
+    def find(self, block: Block) -> Stored | None:
+        """Return a block that is done, None where there is none."""
+
+    def add(self, block: Block, arrays: Mapping[str, np.ndarray], facts: dict) -> Stored:
+        """Keep a block."""
+
+
 class Part:
     """An unfinished output: the blocks that are done, those that are left, and at the end the store made of them."""
 
-    def __init__(
-        self, growth: Growth, keeper: folders.Folder | pipes.Spool, name: str, finish: Callable
-    ):
+    def __init__(self, growth: Growth, keeper: Keeper, name: str, finish: Callable):
         self.growth, self.name = growth, name
         self.temporary = isinstance(keeper, pipes.Spool)
         self._keeper, self._finish = keeper, finish
@@ -116,6 +128,11 @@ class Part:
     def left(self) -> list[Block]:
         """Blocks that are not done, in order."""
         return [block for block in self.growth.own if block.number not in self._done]
+
+    def turns(self, blocks: Sequence[Block]) -> Iterator[list[Block]]:
+        """Yield lists of blocks, of those given, to be computed one after the other and read ahead together: here all that are left."""
+        numbers = {block.number for block in blocks}
+        yield [block for block in self.left if block.number in numbers]
 
     @property
     def committed(self) -> int:

@@ -38,6 +38,7 @@ TAPS, SIMILARITY, NEIGHBORS, CLUSTERS, PROJECTION = (
     "/projection",
 )
 LINKAGE, LOCALIZATION, FAITHFULNESS = "/linkage", "/localization", "/faithfulness"
+SHARD = "/shard"
 SANITY = "/sanity"
 TRIAL, AUDIT = "/trial", "/audit"
 LINK, LINK_W, LINK_SEED, LINK_ATTEMPTS, LINK_HELD = (
@@ -107,6 +108,11 @@ def undefined(name: str) -> str:
 def near_pole(name: str) -> str:
     """Dataset of the entries near the pole of Grad-CAM++'s weights of the maps of one name."""
     return f"{MAPS}/{name}/near_pole"
+
+
+def shard(name: str) -> str:
+    """Return the path of a column that shards alone have."""
+    return f"{SHARD}/{name}"
 
 
 def box(column: str) -> str:

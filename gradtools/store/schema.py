@@ -467,6 +467,22 @@ DATASETS = (
             ("insertion", (SHOWN, "step"), "score of the first pixels of the map alone"),
         )
     ),
+    _rows(paths.shard("partner"), SHOWN, "row of the other image's sample, -1 none", -1),
+    Dataset(
+        paths.shard("ended_early"),
+        (SHOWN,),
+        INTEGER,
+        "1 where the file of the row's image ends early",
+        lowest=0,
+    ),
+    Dataset(paths.shard("share"), (SHOWN,), REAL, "the object's share of the frame", nan=True),
+    Dataset(
+        paths.shard("share_of_both"),
+        (SHOWN,),
+        REAL,
+        "of a pair the larger share of its two images",
+        nan=True,
+    ),
     _replicates(paths.faithfulness("<map>", "<fill>")),
     _columns(paths.faithfulness("<map>", "<fill>"), "a table of statistics"),
     Dataset(f"{paths.SANITY}/mode", (VARIANT,), TEXT, "cascade, independent, full or labels"),
@@ -881,6 +897,11 @@ GROUPS = (
     Group(paths.FAITHFULNESS, "the images that were multiplied by maps, a row a map"),
     Group(
         paths.faithfulness("<map>", "<fill>"), "a table: what the score does under one kind of map"
+    ),
+    Group(
+        paths.SHARD,
+        "of a shard: what merge makes the tables of all shards from",
+        {"tables": (WORD, "how, as JSON")},
     ),
     Group(paths.SANITY, "networks with random parameters, one a row"),
     Group(paths.DRAWN, "images that maps were drawn of, as the network saw them"),

@@ -132,7 +132,7 @@ def ordered(stores: Sequence[Store]) -> list[Store]:
         text = store.attributes("/").get(ATTRIBUTE)
         if not text:
             raise GradtoolsError(
-                f"{store.name} is not a shard: --shard 1/8 of extract, saliency or similarity makes them"
+                f"{store.name} is not a shard: --shard 1/8 of extract, saliency, similarity or faithfulness makes them"
             )
         facts.append(json.loads(text))
     first = facts[0]
@@ -175,6 +175,16 @@ def grown_scales(stores: Sequence[Store]) -> set[str]:
     }
 
 
+def grown_paths(store: Store) -> list[str]:
+    """Return the datasets of which a shard has its own rows alone."""
+    grown = set(json.loads(store.attributes("/")[ATTRIBUTE])["grown"])
+    return [
+        path
+        for path, dataset in layout.datasets(store.file)
+        if grown & set(layout.scales_of(dataset)[:1])
+    ]
+
+
 def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unwatched) -> None:
     """
     Write into a new store what the shards of one job (from `ordered`) hold together.
@@ -188,7 +198,7 @@ def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unw
     names = [
         path
         for path, _ in layout.datasets(first.file)
-        if not path.startswith((paths.DIGESTS, paths.HISTORY))
+        if not path.startswith((paths.DIGESTS, paths.HISTORY, f"{paths.SHARD}/"))
     ]
     with progress(len(names), 0, "merged") as advance:
         for path in names:
@@ -257,6 +267,8 @@ def _join_attributes(stores, file):
         lambda name, item: groups.append(f"/{name}") if isinstance(item, h5py.Group) else None
     )
     for path in groups:
+        if path == paths.SHARD:
+            continue
         kept = [layout.own_attributes(store.file[path]) for store in stores]
         names = list(dict.fromkeys(name for attributes in kept for name in attributes))
         for name in names:

@@ -19,7 +19,13 @@ DOCS = ROOT / "gradtools" / "docs"
 SOURCES = sorted((ROOT / "gradtools").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 CITED = re.compile(rf"\b({'|'.join(pages.ORDER)})#([a-z0-9-]+)")
-NOT_OPTIONS = {"--help", "--version"}
+NOT_OPTIONS = {
+    "--help",
+    "--version",
+    "--nproc-per-node",
+    "--array",
+    "--wrap",
+}  # some are of torchrun and SLURM
 
 
 def anchors(name):

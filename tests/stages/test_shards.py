@@ -1,18 +1,21 @@
 """Shards: each command's job divided, merged, and equal to one process; what is refused; torchrun and SLURM."""
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 from long_jobs import BLOCKS, cases, photos
+from shell import run
 
 from gradtools import cli, store
 from gradtools.errors import UsageError
 from gradtools.store import shards
 
 COUNT = 22  # images: six blocks of four
-KINDS = ("extract", "maps", "saliency", "pairs", "matrix", "matrix-maps")
+KINDS = ("extract", "maps", "saliency", "pairs", "matrix", "matrix-maps", "faithfulness")
 
 
 def call(*arguments):
@@ -140,17 +143,55 @@ def test_shares_are_contiguous_and_whole():
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
+def test_a_slurm_array_of_three_tasks(commands, tmp_path):
+    """The variables of a task are set by hand, as `sbatch --array=4-8:2` sets them."""
+    words = [*commands["extract"], "-o", tmp_path / "whole.h5"]
+    assert call(*words) == 0
+    bounds = {
+        "SLURM_ARRAY_TASK_MIN": "4",
+        "SLURM_ARRAY_TASK_MAX": "8",
+        "SLURM_ARRAY_TASK_STEP": "2",
+    }
+    words[-1] = tmp_path / "a.h5"
+    for task in (8, 4, 6):
+        variables = {**bounds, "SLURM_ARRAY_TASK_ID": str(task)}
+        assert run(*words, "--shard", "auto", env=variables).returncode == 0
+    assert call("merge", *tmp_path.glob("a.*-of-3.h5"), "-o", tmp_path / "a.h5", "-q") == 0
+    assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
+
+
+@pytest.fixture(scope="module")
+def long(commands, tmp_path_factory):
+    """A command of three blocks of the size that it has without a patch, and the digests of what one process writes."""
+    folder = tmp_path_factory.mktemp("long")
+    words = [*map(str, commands["extract"])]
+    words[1] = str(photos(folder / "photos", 520))
+    whole = [sys.executable, "-m", "gradtools", *words, "-o", str(folder / "whole.h5")]
+    assert subprocess.run(whole).returncode == 0
+    return words, digests(folder / "whole.h5")
+
+
 @pytest.mark.slow
-def test_torchrun_of_two_processes(commands, tmp_path):
-    images = photos(tmp_path / "photos", 520)
-    command = [*map(str, commands["extract"])]
-    command[1] = str(images)
+@pytest.mark.skipif(shutil.which("parallel") is None, reason="GNU parallel is not here")
+def test_gnu_parallel_of_three_shares(long, tmp_path):
+    words, whole = long
+    line = shlex.join([sys.executable, "-m", "gradtools", *words, "-o", str(tmp_path / "a.h5")])
+    done = subprocess.run(
+        ["parallel", "--will-cite", "-j2", f"{line} --shard {{}}/3", ":::", "1", "2", "3"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert call("merge", *tmp_path.glob("a.*-of-3.h5"), "-o", tmp_path / "a.h5", "-q") == 0
+    assert digests(tmp_path / "a.h5") == whole
+
+
+@pytest.mark.slow
+def test_torchrun_of_two_processes(long, tmp_path):
+    words, whole = long
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    torchrun += ["--master-port", "29517", "-m", "gradtools", *command, "--shard", "auto"]
+    torchrun += ["--standalone", "-m", "gradtools", *words, "--shard", "auto"]
     done = subprocess.run([*torchrun, "-o", str(tmp_path / "a.h5")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    parts = sorted(tmp_path.glob("a.*-of-2.h5"))
-    assert call("merge", *parts, "-o", tmp_path / "a.h5", "-q") == 0
-    whole = [sys.executable, "-m", "gradtools", *command, "-o", str(tmp_path / "whole.h5")]
-    assert subprocess.run(whole).returncode == 0
-    assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
+    assert call("merge", *tmp_path.glob("a.*-of-2.h5"), "-o", tmp_path / "a.h5", "-q") == 0
+    assert digests(tmp_path / "a.h5") == whole

@@ -125,12 +125,13 @@ def compute(
         More parameters of `computing`.
     """
     own = {block.number for block in part.growth.own}
-    unfinished = {block.number for block in part.left}
-    left = [block for block in blocks if block.number in unfinished]
     total = sum(len(block) for block in blocks if block.number in own)
-    with (progress or interrupt.unwatched)(total, total - sum(map(len, left))) as advance:
-        with computing(part, job, run, left, advance=advance, **how) as of_block:
-            for block in left:
+    for turn in part.turns(blocks):
+        with (
+            (progress or interrupt.unwatched)(total, total - sum(map(len, turn))) as advance,
+            computing(part, job, run, turn, advance=advance, **how) as of_block,
+        ):
+            for block in turn:
                 part.commit(block, of_block(block))
 
 

@@ -8,26 +8,15 @@ boxes are known, the object alone and the background alone. Scores are stored ro
 
 import functools
 
-import numpy as np
-
-from gradtools.math.regions import faithfulness, means
 from gradtools.network import passes
 from gradtools.network.models import Model
 from gradtools.selection.results import Result
 from gradtools.stages import run
 from gradtools.stages.faithfulness import shown
-from gradtools.stages.faithfulness.plan import (
-    CURVES,
-    GENERAL,
-    MASKS,
-    Options,
-    Plan,
-    columns,
-    has_curves,
-    make_plan,
-)
+from gradtools.stages.faithfulness.plan import Options, Plan, columns, make_plan
 from gradtools.stages.faithfulness.scoring import compute
 from gradtools.stages.faithfulness.shown import read_frames
+from gradtools.stages.faithfulness.summary import Facts, Rows, keep_in_shard, of_shards, summarise
 from gradtools.store import Store, paths
 
 __all__ = [
@@ -37,59 +26,10 @@ __all__ = [
     "compute",
     "make_plan",
     "measure",
+    "of_shards",
     "read_frames",
     "summarise",
 ]
-
-
-def summarise(plan: Plan, scores: dict[str, np.ndarray], options: Options) -> list[Result]:
-    """Return ADP, PIC and the areas under the curves of every kind of map and fill.
-
-    Parameters
-    ----------
-    scores : dict of str to (M, ...) array
-        By path.
-    """
-    results = []
-    for fill in options.fill:
-        before = scores[paths.faithfulness(GENERAL["ones"], fill, "map")].astype(float)
-        for kind in (*plan.kinds, *GENERAL.values()):
-            at = {name: paths.faithfulness(kind, fill, name) for name in (*MASKS, *CURVES)}
-            after = {
-                "" if name == "map" else f"_{name}": scores[at[name]].astype(float)
-                for name in MASKS
-                if at[name] in scores
-            }
-            curves = {name: scores[at[name]] for name in CURVES if at[name] in scores}
-            rows = faithfulness.statistics(before, after, curves)
-            results.append(_result(plan, kind, fill, rows, before))
-    return results
-
-
-def _result(
-    plan: Plan, kind: str, fill: str, rows: dict[str, np.ndarray], before: np.ndarray
-) -> Result:
-    """Return the statistics of one kind of map under one fill, of all objects and, where they are known, the small ones."""
-    options = plan.options
-    if not np.isnan(plan.share).all():
-        rows = means.of_subsets(rows, plan.share, plan.both)
-    columns, replicates = means.table(
-        rows, plan.sample, options.resamples, options.seed, plan.partner
-    )
-    facts: dict[str, str | int | float] = {
-        "fill": fill,
-        "maps": len(plan.rows),
-        "images": len(np.unique(plan.sample)),
-        "not_positive": int((before <= 0).sum()),
-        "both": int(options.both),
-        "steps": options.steps if has_curves(plan) else 0,
-        "resamples": options.resamples,
-        "seed": options.seed,
-        "target": str(plan.source.attributes(paths.MAPS).get("target", "")),
-    }
-    path = paths.faithfulness(kind, fill)
-    title = f"what the score does under {kind}, {fill} fill"
-    return Result(path, kind, "", fill, columns, facts, title, replicates)
 
 
 def measure(
@@ -119,6 +59,7 @@ def measure(
     Returns
     -------
     list of Result
+        Empty of a shard.
 
     Raises
     ------
@@ -127,13 +68,15 @@ def measure(
     this = run.begin(output, [source], **how)
     passes.use_threads(this.threads)
     plan = make_plan(source, model, options, this.say, where, images_dir)
+    facts, rows = Facts.of(plan), Rows(plan.sample, plan.partner, plan.share, plan.both)
     scoring = shown.Scoring(
         columns(plan),
         functools.partial(compute, plan),
-        lambda scores: summarise(plan, scores, options),
+        functools.partial(summarise, facts, rows),
         paths.FAITHFULNESS,
         {"map": plan.rows.astype("i4")},
         {"kinds": list(plan.kinds), "where": list(where)},
         "maps",
+        functools.partial(keep_in_shard, facts, rows),
     )
     return shown.write(this, plan, scoring, model)[1]

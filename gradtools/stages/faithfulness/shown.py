@@ -156,6 +156,8 @@ class Scoring(NamedTuple):
         What must match for the job to resume, beside what every pass has.
     units : str
         What the rows are.
+    of_shard : callable, optional
+        Writes into a shard what `merge` makes the results of all shards from.
     """
 
     columns: Sequence[store.Column]
@@ -165,6 +167,15 @@ class Scoring(NamedTuple):
     about: dict[str, np.ndarray]
     command: dict
     units: str
+    of_shard: Callable[[store.Sink, "ShardRows"], None] | None = None
+
+
+class ShardRows(NamedTuple):
+    """The rows of a shard, as numbers of the plan's, and whether the file of each one's image ends early (bool)."""
+
+    numbers: np.ndarray
+    partner: np.ndarray  # places among the samples of the output, -1 none
+    ended_early: np.ndarray
 
 
 def write(
@@ -201,12 +212,12 @@ def write(
         kept = None if part.temporary else part.name
         passes.judge_ended_early(len(early), len(plan.place), this.strict, kept)
         with part.finish(this.progress) as sink:
-            scores = {column.path: part.values(column.path) for column in part.columns}
-            counts: Facts = {"ended_early": len(early)} if len(early) else {}
-            results = [
-                dataclasses.replace(result, facts=result.facts | counts)
-                for result in scoring.summarise(scores)
-            ]
+            scores, results = {}, []
+            if this.shard is None:
+                scores = {column.path: part.values(column.path) for column in part.columns}
+                results = with_counts(scoring.summarise(scores), len(early))
+            elif scoring.of_shard is not None:
+                scoring.of_shard(sink, _rows_of_shard(plan, part, keep))
             for result in results:
                 result.write(sink)
             ended = np.isin(list(plan.place), early)
@@ -214,6 +225,20 @@ def write(
             seed = plan.options.seed
             this.note(sink, [plan.source], threads=passes.use_threads(), seed=seed, **facts)
     return scores, results
+
+
+def with_counts(results: list[Result], ended_early: int) -> list[Result]:
+    """Return results that say how many images' files end early, where some do."""
+    counts: Facts = {"ended_early": ended_early} if ended_early else {}
+    return [dataclasses.replace(result, facts=result.facts | counts) for result in results]
+
+
+def _rows_of_shard(plan: Plan, part: store.Part, keep: np.ndarray) -> ShardRows:
+    """Return the rows that a shard has."""
+    numbers, place = np.flatnonzero(~part.growth.elsewhere), np.cumsum(keep) - 1
+    partner = plan.partner[numbers]
+    partner = np.where(partner < 0, -1, place[partner])
+    return ShardRows(numbers, partner, part.ended_early[numbers])
 
 
 def _begin(this: run.Run, sink: store.Sink, plan: Plan, scoring: Scoring, keep: np.ndarray) -> None:

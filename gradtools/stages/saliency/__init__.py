@@ -104,6 +104,7 @@ def saliency(
         options.compress,
         units="images" if plan.pairs is None else "images and pairs",
         common=0 if plan.pairs is None else count,
+        known=() if plan.pairs is None else (paths.DIGEST,),
         names=plan.job.images.ids,
     )
     with this.grown(growth) as part:

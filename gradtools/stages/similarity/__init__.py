@@ -64,6 +64,8 @@ def similarity(
         rows=options.rows or features.row_default(source),
     )
     of_vectors, of_maps = chosen(source, options)
+    if job.serves:  # the process that writes computes the tables
+        writing.write(writing.Writing(job, source, options, groups, of_vectors, of_maps, []))
     if of_maps and source.taps and not of_vectors and not options.feature:
         job.say(
             f"{source.name}: similarity of its maps, which its last command made; --feature compares vectors"
