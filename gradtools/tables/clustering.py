@@ -11,6 +11,7 @@ from gradtools.tables import per_model
 from gradtools.tables.model import Cell, Table, number
 from gradtools.tables.wording import (
     CONTROLS_OF_CLUSTERS,
+    DRAWN_SILHOUETTES,
     INDICES,
     NEEDS_LABELS,
     NEEDS_PREDICTIONS,
@@ -46,7 +47,12 @@ def of_results(results: list[Result], every: bool = False) -> Iterator[Table]:
             rows.append({"feature": head, "method": "control", **cells})
     samples = max(int(result.facts["rows"]) for result in results)
     title = f"{results[0].facts['k']} clusters of {samples} samples"
-    notes = (*per_model.zero_rows_of(results), *_likelihoods(results), *ON_CLUSTERS)
+    notes = (
+        *per_model.zero_rows_of(results),
+        *_likelihoods(results),
+        *_drawn_silhouettes(results),
+        *ON_CLUSTERS,
+    )
     yield Table("clusters", title, list(rows[0]), rows, notes, "higher")
     if every:
         yield _repeats(results)
@@ -62,6 +68,15 @@ def _likelihoods(results: list[Result]) -> Iterator[str]:
             spread = f" ±{values.std():.2f}" if len(values) > 1 else ""
             name = per_model.feature_head(result.feature)
             yield f"{name}: {result.method}'s mean log-likelihood of a row {values.mean():.2f}{spread}"
+
+
+def _drawn_silhouettes(results: list[Result]) -> Iterator[str]:
+    """Yield of how many drawn rows silhouettes are, with their error."""
+    for result in results:
+        drawn, error = (number(result.facts, f"silhouette_{name}") for name in ("rows", "error"))
+        if drawn is not None and error is not None:
+            name = per_model.feature_head(result.feature)
+            yield DRAWN_SILHOUETTES.format(name=name, drawn=int(drawn), error=error)
 
 
 def _repeats(results: list[Result]) -> Table:

@@ -14,6 +14,8 @@ from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import half_samples
 from gradtools.stages import cluster
+from gradtools.stages.cluster import many
+from gradtools.tables.clustering import of_results
 
 DATA = plant(36)
 QUICK = {
@@ -430,3 +432,28 @@ def test_a_subset_leaves_results_behind_and_says_so(source, tmp_path):
             opened.tree("/clusters") == ["logits", "weight"]
             and opened.n_samples == (DATA.labels == DATA.predicted).sum()
         )
+
+
+def test_rows_that_memory_does_not_hold_give_what_those_in_memory_give(
+    source, tmp_path, monkeypatch
+):
+    held, planes = computed(source, resamples=0)
+    monkeypatch.setattr(many, "HELD_BYTES", 8 * 36 * 2)  # what the picture's coordinates take
+    with pytest.raises(GradtoolsError, match="--method kmeans"):
+        computed(source, method=("kmeans", "gmm"))
+    with pytest.raises(GradtoolsError, match="--pca 3 of .* at most"):
+        computed(source, pca=3)
+    passed, again = computed(source, str(tmp_path / "b.h5"))
+    assert passed.keys() == held.keys() and again.keys() == planes.keys()
+    for key, result in passed.items():
+        for name in ("silhouette", "silhouette_true", "ari", "ari_argmax", "inertia"):
+            np.testing.assert_allclose(result.column(name), held[key].column(name), atol=1e-6)
+        np.testing.assert_array_equal(result.labels < 0, held[key].labels < 0)
+        assert result.facts["silhouette_rows"] == result.facts["rows"]
+        coordinates, shares = planes[key[0]]
+        np.testing.assert_allclose(again[key[0]][0], coordinates, atol=1e-8)
+        np.testing.assert_allclose(again[key[0]][1], shares, atol=1e-9)
+    with store.read(str(tmp_path / "b.h5")) as written:
+        written.check()
+    table = next(of_results(list(passed.values())))
+    assert any("drawn rows, standard error" in note for note in table.notes)

@@ -8,6 +8,7 @@ References
 D. N. Politis, J. P. Romano, M. Wolf, Subsampling (Springer 1999), ch. 2.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,7 +144,9 @@ def replicates(
             of_class, of_prediction = (
                 None if codes is None else codes[rows] for codes in (classes, predictions)
             )
-            blocks = _blocks(x[rows]) if distances is None else [distances[np.ix_(rows, rows)]]
+            blocks = (
+                distance_blocks(x[rows]) if distances is None else [distances[np.ix_(rows, rows)]]
+            )
             found[place] = _indices(labels, of_class, of_prediction, blocks)
     return found
 
@@ -156,8 +159,14 @@ def _distances_of(gram):
     return np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
 
 
-def _blocks(x):
-    """Euclidean distances of all rows, some rows at a time."""
+def distance_blocks(x: np.ndarray) -> Iterator[np.ndarray]:
+    """
+    Yield Euclidean distances of rows (N, D) to all, (b, N), some rows at a time.
+
+    References
+    ----------
+    mathematics#silhouette
+    """
     step = max(1, BLOCK_ENTRIES // len(x))
     return (product_block(x[i : i + step], x, "euclidean") for i in range(0, len(x), step))
 

@@ -122,6 +122,7 @@ ON_CLUSTERS = (
     "ARI with the argmax: against the network's own answers. Where it is 1, the clusters are the predictions.",
     "argmax itself: the predictions as clusters; random labels: permuted labels.",
 )
+DRAWN_SILHOUETTES = "{name}: silhouettes of {drawn:,} drawn rows, standard error {error:.3f}."
 CHANCE = "chance: candidates in random order; ties count as broken by chance."
 CHANCE_GIVEN_PREDICTION = "the class row of the prediction is the same for all candidates of one prediction, so it scores chance there."
 GIVEN_THE_PREDICTION = "given the same prediction: only {units} of the query's own prediction are candidates, where these have two classes or more."

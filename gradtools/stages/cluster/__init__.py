@@ -15,6 +15,7 @@ from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
 from gradtools.selection.results import Result
 from gradtools.stages import run
+from gradtools.stages.cluster import many
 from gradtools.store import Store, paths
 
 METHODS = ("kmeans", "gmm", "agglomerative")
@@ -60,6 +61,15 @@ def cluster(source: Store, output, options, **how):
     controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
     with job.progress(len(chosen) * len(options.method), 0, "clusterings") as advance:
         for feature in chosen:
+            if many.needs_passes(feature, len(groups.classes)) and not options.pca:
+                rows = many.Rows(source, feature, groups.keep, options.normalize == "unit")
+                many.check(rows, options.method, k)
+                projections[feature.name] = _placed(*rows.components(PICTURE_COMPONENTS), rows.kept)
+                asked = many.Asked(k, options.seed, options.repeats, options.n_init)
+                facts = controls | _facts(options, groups)
+                results.append(many.clustered(rows, asked, groups, facts))
+                advance(1)
+                continue
             x, kept = _vectors(source, feature, groups.keep, options)
             if len(x) < k:
                 raise GradtoolsError(
@@ -116,6 +126,9 @@ def _number_of_clusters(source, groups, options):
 
 def _vectors(source, feature, keep, options):
     """What is clustered, (m, D) float64, and which of the n kept samples it is of: rows of zeros have no direction."""
+    if options.pca and many.needs_passes(feature, int(keep.sum())):
+        rows = many.Rows(source, feature, keep, options.normalize == "unit")
+        return rows.components(options.pca)[0], rows.kept
     x = features.read_rows(feature, keep).astype(np.float64)
     unit, zero = features.checked(lambda: vectors.unit_rows(x), feature, keep, source)
     x = (unit if options.normalize == "unit" else x)[~zero]
@@ -126,9 +139,12 @@ def _vectors(source, feature, keep, options):
 
 def _projection(x, kept):
     """Coordinates of the picture, (n, 2), NaN for rows without a direction, and their shares of the variance."""
-    n = min(PICTURE_COMPONENTS, *x.shape)
-    coordinates, explained = clustering.pca(x, n)
-    missing = PICTURE_COMPONENTS - n
+    return _placed(*clustering.pca(x, min(PICTURE_COMPONENTS, *x.shape)), kept)
+
+
+def _placed(coordinates, explained, kept):
+    """Coordinates (m, n) of the kept rows as (all rows, 2), and their shares of the variance."""
+    missing = PICTURE_COMPONENTS - len(explained)
     placed = np.full((len(kept), PICTURE_COMPONENTS), np.nan)
     placed[kept] = np.pad(coordinates, ((0, 0), (0, missing)))
     return placed, np.pad(explained, (0, missing))
@@ -175,16 +191,11 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
     )
     facts = {
         **facts,
+        **_facts(options, groups),
         "k": k,
         "rows": len(x),
         "degenerate": int((~kept).sum()),
         "dimension": x.shape[1],
-        "normalize": options.normalize,
-        "pca": options.pca,
-        "n_init": options.n_init,
-        "seed": options.seed,
-        "left_out": groups.left_out,
-        "unlabelled": groups.unlabelled,
     }
     if method == "gmm":
         facts["covariance"] = _covariance(options)
@@ -202,6 +213,18 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
         replicates=replicates,
         labels=labels,
     )
+
+
+def _facts(options, groups):
+    """What every clustering of a run is made with."""
+    return {
+        "normalize": options.normalize,
+        "pca": options.pca,
+        "n_init": options.n_init,
+        "seed": options.seed,
+        "left_out": groups.left_out,
+        "unlabelled": groups.unlabelled,
+    }
 
 
 def _replicates(method, x, kept, k, groups, options):
