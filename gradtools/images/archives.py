@@ -115,7 +115,9 @@ def labels(archive: str, name: str) -> tuple[str, ...]:
             (facts[key] for key in KEYS if facts.get(key) is not None), []
         )
     except (ValueError, AttributeError) as error:
-        raise GradtoolsError(f"{archive}/{key}{FACTS} is not a JSON object: {error}") from error
+        raise GradtoolsError(
+            f"{os.path.join(archive, key + FACTS)} is not a JSON object: {error}"
+        ) from error
     every = value if isinstance(value, list) else [value]
     return tuple(dict.fromkeys(str(label).strip() for label in every))
 

@@ -126,7 +126,10 @@ def of_shards(stores: list[store.Store]) -> list[Result]:
         return np.concatenate([source.needed(path) for source in stores])
 
     text = stores[0].attributes(paths.SHARD)["tables"]
-    sample, early = every(f"{paths.FAITHFULNESS}/sample"), every(paths.shard("ended_early"))
+    sample, early = (
+        every(paths.inside(paths.FAITHFULNESS, "sample")),
+        every(paths.shard("ended_early")),
+    )
     rows = Rows(
         sample, *(every(paths.shard(name)) for name in ("partner", "share", "share_of_both"))
     )
