@@ -216,7 +216,9 @@ def test_figure_8_has_each_method_at_one_tap_beside_two(maps, shown):
         album = overlays.open_album(source)
         dict(overlays.pictures(album))["figure8-000000-ant-a.png"]()
         heads, rows = shown[-1][1:3]
-        assert heads == ["image", "n = 1", "n = 2"] and len(rows) == 2  # gam and gradcam
+        assert (
+            heads == ["image", "n = 1\nhigh", "n = 2\n+ low"] and len(rows) == 2
+        )  # gam and gradcam
         for method, (_, pictures) in zip(("gam", "gradcam"), rows):
             raw = [source.rows(f"/maps/{method}@{tap}/map") for tap in ("low", "high")]
             parts = [part.read(0, 1).reshape(1, *part.tail) for part in raw]
@@ -225,6 +227,19 @@ def test_figure_8_has_each_method_at_one_tap_beside_two(maps, shown):
                 assert np.array_equal(
                     picture, blending.over(frame, read_maps(taps, frame.shape[:2])[0][0])
                 )
+
+
+def test_a_label_of_several_classes_is_named_and_not_the_highest_of_them(tmp_path, shown):
+    path = planted(tmp_path, methods=("gam",), about=[1, 1, 0, 1], member=[[0, 1], [1, 1]])
+    with store.read(path) as source:
+        album = overlays.open_album(source)
+        for number, first in enumerate(
+            ("bee, 2 classes together", "bee, 2 classes together", "fly")
+        ):
+            assert albums.target_name(album, number) == first
+        assert [albums.class_of(album, (row,)) for row in range(4)] == ["bee", "bee", "ant", "bee"]
+        dict(overlays.pictures(album))["overlay-000000-ant-a.png"]()
+    assert "bee, 2 classes together: logit 0" in shown[-1][0]
 
 
 def test_figure_2_has_p_and_q_where_their_channels_were_mapped(tmp_path, shown):

@@ -83,6 +83,18 @@ def test_constant_and_all_negative_maps_become_zeros_and_are_counted(value, comp
     assert np.abs(read[degenerate]).max() < 1e-6 and np.isfinite(read).all()
 
 
+def test_the_rounding_of_float32_sums_is_no_pattern_and_what_is_larger_is_one():
+    rng = np.random.default_rng(0)
+    weights = rng.random((1, 512, 1)).astype("f4")
+    sums = [weights[:, rng.permutation(512)].sum(axis=1, dtype="f4") for _ in range(49)]
+    flat = np.stack(sums, axis=-1).reshape(1, 7, 7)  # equal sums, in another order at each position
+    assert np.ptp(flat) > 0
+    read, degenerate = read_maps([flat], (21, 21))
+    assert degenerate.all() and not read.any()
+    slight = 1 + 1e-5 * rng.random((1, 7, 7)).astype("f4")
+    assert not read_maps([slight], (21, 21))[1].any()
+
+
 def test_a_dead_tap_leaves_the_other_and_a_product_with_it_is_degenerate():
     dead = [TAPS[0], np.zeros((5, 9, 9))]
     mean, degenerate = read_maps(dead, (14, 14))

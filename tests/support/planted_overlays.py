@@ -21,8 +21,8 @@ SIZES = {"low": (5, 5), "high": (3, 3)}
 IDS = ["ant/a.png", "ant/" + "b" * 200 + ".png", "bee/c\udcff $d$.png", "bee/e.png"]
 
 
-def planted(folder, pairs=False, ids=IDS, methods=METHODS):
-    """A store of random maps of random images (14 x 16) that lie in the folder's `photos`."""
+def planted(folder, pairs=False, ids=IDS, methods=METHODS, about=None, member=None):
+    """A store of random maps of random images (14 x 16) that lie in the folder's `photos`; `about` is each map's label, `member` the labels' model classes."""
     rng, root, digests = np.random.default_rng(0), folder / "photos", []
     for name in ids:
         path = os.path.join(root, name)
@@ -51,6 +51,9 @@ def planted(folder, pairs=False, ids=IDS, methods=METHODS):
             sink.put(
                 f"/maps/{key}", np.asarray(values, "f4" if key == "score" else "i4"), ["/map"], key
             )
+        if about is not None:
+            sink.put("/maps/label", np.asarray(about, "i4"), ["/map"], "label")
+            sink.put("/classes/member", np.asarray(member, "u1"), ["/label", "/class"], "member")
         for name in names:
             values = rng.standard_normal((len(sample), *SIZES[name.split("@")[1]])).astype("f4")
             sink.put(f"/maps/{name}/map", values, ["/map", "y", "x"], name)

@@ -110,7 +110,7 @@ def answer_in_words(album, row):
     store, sample = album.store, int(album.sample[row])
     if store.predicted is None:
         return ""
-    predicted, label = int(store.predicted[sample]), int(store.labels[sample])
+    predicted, label = int(store.predicted[sample]), label_of(album, row)
     names = store.model_class_names
     words = [f"answer {names[predicted] if predicted < len(names) else predicted}"]
     logits = store.rows(paths.LOGITS)
@@ -153,9 +153,21 @@ def raw(album, row, name):
     return rows.read(row, row + 1).reshape(1, *rows.tail)
 
 
+def label_of(album, row):
+    """Return the data class that a map is about: its own, else its image's (int); -1 none."""
+    labels = album.store.values(paths.MAP_LABEL)
+    own = -1 if labels is None else int(labels[row])
+    return own if own >= 0 else int(album.store.labels[int(album.sample[row])])
+
+
 def target_name(album, row):
-    """Return what the score is about (str): a class, the target as asked, or the likeness of a pair."""
+    """Return what the score is about (str): a class, a label of several classes, the target as asked, or the likeness of a pair."""
     store, target = album.store, int(album.target[row])
+    labels, member = store.values(paths.MAP_LABEL), store.member
+    if labels is not None and labels[row] >= 0 and member is not None:
+        classes = int(member[labels[row]].sum())
+        if classes > 1:  # the target is but the one of them with the highest score
+            return f"{store.class_names[labels[row]]}, {classes} classes together"
     if target < 0:
         return store.attributes(paths.MAPS).get("target", "")
     names = store.model_class_names
@@ -163,10 +175,8 @@ def target_name(album, row):
 
 
 def class_of(album, group):
-    """Return what a group's contact sheet is called (str): the data class of its first map or image, or its target without labels."""
-    of_maps = album.store.values(paths.MAP_LABEL)
-    label = -1 if of_maps is None else int(of_maps[group[0]])
-    label = int(album.store.labels[album.sample[group[0]]]) if label < 0 else label
+    """Return what a group's contact sheet is called (str): the data class of its first map, or its target without labels."""
+    label = label_of(album, group[0])
     return (
         album.store.class_names[label]
         if label >= 0 and album.store.class_names

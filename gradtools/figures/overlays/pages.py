@@ -113,7 +113,7 @@ def ablated(album, group):
             name = _named(album, group, row, method)
             pictures = _line(album, row, found, words, len(rows))
             rows.append((name, pictures + [None] * (1 + most - len(pictures))))
-    heads = ["image", *(f"n = {count}" for count in range(1, 1 + most))]
+    heads = ["image", *_numbers_of_taps(album, methods, most)]
     return draw(
         _title(album, group, f"{album.fuse} of the last n taps"),
         heads,
@@ -122,6 +122,20 @@ def ablated(album, group):
         side=1.3,
         **words,
     )
+
+
+def _numbers_of_taps(album, methods, most):
+    """Return a head for each number of last taps, with the tap that it adds where that is the same of every method."""
+    heads = []
+    for count in range(1, 1 + most):
+        names = [
+            albums.split(album.methods[method][-count])[1]
+            for method in methods
+            if len(album.methods[method]) >= count
+        ]
+        added = fitted(names[0] if count == 1 else f"+ {names[0]}", NAME)
+        heads.append(f"n = {count}" + (f"\n{added}" if len(set(names)) == 1 else ""))
+    return heads
 
 
 def overflowing(album, group):
