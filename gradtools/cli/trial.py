@@ -61,7 +61,8 @@ def command(
     pixel, has a closed form. Each method is held against it, beside an edge filter, a centred Gaussian and other maps
     that know nothing; then every measure that needs no truth (ADP, PIC, deletion, insertion, energy, pointing, IoU, a
     permuted head) ranks the methods, and its ranking is held against the truth's. gradtools recipe known-answers runs
-    all constructions; gradtools evaluate --layout known-answers prints them side by side.
+    all constructions; gradtools evaluate --layout known-answers prints them side by side. A trial takes seconds: one that
+    was killed begins anew when the same command is given again, also in its --images DIR.
     """
     target = passes.output_file(output)
     if figure:

@@ -36,6 +36,8 @@ ON_CURVES = (
 )
 CURVES_BETTER = "deletion: lower, insertion: higher is better"
 ALL_BETTER = "ADP and deletion: lower, PIC and insertion: higher is better"
+OBJECTS = GENERAL[3:]
+NO_OTHER = "there is no map of another image"
 UNDEFINED = "needs boxes or masks: gradtools saliency --annotations adds them"
 
 
@@ -92,9 +94,8 @@ def _table(
         for key, head in heads.items():
             if result.has(key):
                 value, low, high, count = result.get(key)
-                row[head] = Cell(
-                    value, low, high, n=count, digits=2, note="" if count else UNDEFINED
-                )
+                note = "" if count else _missing(result, key)
+                row[head] = Cell(value, low, high, n=count, digits=2, note=note)
             else:
                 row[head] = Cell(note="of maps alone")
         rows.append(row)
@@ -112,6 +113,15 @@ def _table(
         tuple(notes) if name == "adp" else (),
         better,
     )
+
+
+def _missing(result: Result, key: str) -> str:
+    """Return why a statistic of a mask has no value in any row."""
+    if result.feature in OBJECTS:
+        return UNDEFINED
+    if result.facts["not_positive"] == result.facts["maps"]:
+        return "no score is above 0"
+    return NO_OTHER if key.endswith("_other") else UNDEFINED
 
 
 def _curves(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterator[Table]:

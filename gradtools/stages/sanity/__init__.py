@@ -88,6 +88,8 @@ def measure(listed: ImageList, model: Model, output: str, options: Options, **ho
     passes.use_threads(this.threads)
     allowed = planning.Allowed(this.max_skipped, this.strict)
     plan = make_plan(listed, model, options, this.say, allowed)
+    if len(plan.pixels) < 2:
+        this.say("one image: there is no map of another image to hold its maps against")
     command = passes.schema.command(plan.job) | {
         "maps": list(plan.trained),
         "seeds": options.seeds,
@@ -160,6 +162,11 @@ def summarise(plan: Plan, rows: dict[str, np.ndarray]) -> list[Result]:
     return results
 
 
+def _spread(values: np.ndarray) -> float:
+    """Return the standard deviation over networks (n,), NaN of one network."""
+    return float(np.std(values)) if len(values) > 1 else float("nan")
+
+
 def _result(
     plan: Plan, name: str, measure_name: str, values: np.ndarray, beside: dict[str, np.ndarray]
 ) -> Result:
@@ -171,7 +178,7 @@ def _result(
         f"{mode}:{step}": means.without_gaps(part, axis=0)
         for (mode, step, _), part in zip(steps, chosen)
     } | beside
-    spread = [float(np.std(means.without_gaps(part, axis=1))) for part in chosen]
+    spread = [_spread(means.without_gaps(part, axis=1)) for part in chosen]
     images = np.arange(len(plan.pixels))
     columns_of, replicates = means.table(rows, images, plan.options.resamples, plan.options.seed)
     columns_of["group"] = [group for *_, group in steps] + [""] * len(beside)
