@@ -19,12 +19,12 @@ def ours():
     """Maps of a batch of decoded images, argmax, by the saliency stage."""
     from PIL import Image
 
-    from gradtools import images
-    from gradtools.network import models, passes
+    from gradtools import allocator, images
+    from gradtools.network import models
     from gradtools.stages import saliency
     from gradtools.stages.saliency import plan
 
-    passes.keep_freed_memory()
+    allocator.keep_freed_memory()
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 3, 224, 224), dtype="u1")
     with tempfile.TemporaryDirectory() as folder:
         Image.fromarray(pixels[0].transpose(1, 2, 0)).save(f"{folder}/a.png")

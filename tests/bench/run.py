@@ -79,9 +79,9 @@ def extraction():
                 turns(own, other),
                 target,
             )
-    from gradtools.network import passes
+    from gradtools import allocator
 
-    passes.keep_freed_memory()
+    allocator.keep_freed_memory()
     other = sides.eager()
     for name, (taps, target) in lines.items():
         yield (

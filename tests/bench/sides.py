@@ -82,10 +82,10 @@ def apart(name):
 
 
 if __name__ == "__main__":
-    from gradtools.network import passes
+    from gradtools import allocator
 
     if sys.argv[1] not in ("eager", *cam_lines.TARGETS):
-        passes.keep_freed_memory()  # as the command does
+        allocator.keep_freed_memory()  # as the command does
     function = SIDES[sys.argv[1]]()
     for _ in sys.stdin:
         function()

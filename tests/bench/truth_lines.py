@@ -17,11 +17,11 @@ def prepared(folder):
     """SqueezeNet, the path of its maps of random images at 224, and their pixels (N, 3, 224, 224)."""
     from PIL import Image
 
-    from gradtools import images
-    from gradtools.network import models, passes
+    from gradtools import allocator, images
+    from gradtools.network import models
     from gradtools.stages import saliency
 
-    passes.keep_freed_memory()
+    allocator.keep_freed_memory()
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (IMAGES, 224, 224, 3), dtype="u1")
     for number, image in enumerate(pixels):

@@ -31,3 +31,18 @@ def test_an_overlay_loads_no_other_picture():
         if name.count(".") > 1 and ".figures." in name
     }
     assert not files & set(figures.FILES.values()) - SHARED
+
+
+def test_matplotlib_is_loaded_when_it_draws():
+    """A path is checked before the work begins, and pages of pictures need its colours and fonts alone."""
+    code = (
+        "import sys; from gradtools import figures; figures.check('picture.png'); "
+        "from gradtools.figures import overlays; print('matplotlib' in sys.modules)\n"
+        "import numpy as np; from gradtools.figures.overlays import blending, mosaic\n"
+        "bars = [mosaic.Bar(blending.FOR, 0.0, 'x')]; image = np.zeros((4, 4, 3), 'u1')\n"
+        "mosaic.png(mosaic.draw('x', ['x'], [('x', [image])], bars)); print('matplotlib.figure' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.split() == ["False", "False"]

@@ -53,6 +53,23 @@ def test_equal_to_scikit_learn(planted):
     assert found.shuffled_accuracy.shape == found.shuffled_balanced.shape == (2,)
 
 
+def test_fewer_rows_than_channels_have_the_probe_of_all_channels():
+    """In the span of the rows, the decision values are those of the same regression in every channel."""
+    rng = np.random.default_rng(3)
+    labels = np.repeat(np.arange(3), 10)
+    rows = rng.standard_normal((30, 200)) + np.eye(3, 200)[labels]
+    train, test = np.arange(30) % 5 > 0, np.arange(30) % 5 == 0
+    learned, tried = probe._standardised(rows[train], rows[test])
+    assert learned.shape == (24, 24)
+    scaler = StandardScaler().fit(rows[train])
+    whole = scaler.transform(rows[train]), scaler.transform(rows[test])
+    values = [
+        LogisticRegression(tol=1e-10, max_iter=5000).fit(x, labels[train]).decision_function(y)
+        for x, y in ((learned, tried), whole)
+    ]
+    np.testing.assert_allclose(*values, atol=1e-5)
+
+
 def test_label_in_the_class_row_goes_with_it(planted):
     labels, predictions, weights, noise = planted
     own, told = weights[predictions], 0.02 * noise

@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.math.clusters import half_samples
+from gradtools.math.clusters import half_samples, lloyd
 from gradtools.stages import cluster
 from gradtools.stages.cluster import many
 from gradtools.tables.clustering import of_results
@@ -69,7 +69,9 @@ def by_sklearn(method, x, seed):
 
 
 @pytest.mark.parametrize("method", cluster.METHODS)
-def test_every_index_by_scikit_learn(source, method):
+def test_every_index_by_scikit_learn(source, method, monkeypatch):
+    """Where rows are many, scikit-learn clusters; few are clustered together (tests of lloyd and mixtures)."""
+    monkeypatch.setattr(lloyd, "GRAM_ROWS", 0)
     found, _ = computed(source, method=(method,))
     result, x = found["gradient@conv", method], unit()
     assert result.columns["seed"].tolist() == ([0] if method == "agglomerative" else [0, 1])

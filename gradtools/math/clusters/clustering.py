@@ -1,15 +1,23 @@
 """Clusterings, their silhouettes and the principal components they are drawn in; scikit-learn does what it can."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
+from gradtools.math.clusters import lloyd, mixtures
+from gradtools.math.rows.vectors import product_block
 
 # Entries x the shorter side, beyond which the full decomposition gives way to the randomised one.
 FULL_SVD_WORK = 10**10
+
+# Rows up to which all starts of k-means run together whatever the dimension.
+FEW_ROWS = 500
+
+# Entries of one block of distances.
+BLOCK_ENTRIES = 2**24
 
 # Distances that only rounding keeps from 0.
 ZERO_DISTANCE = 1e-12
@@ -50,10 +58,37 @@ def kmeans(x: np.ndarray, k: int, seed: int = 0, n_init: int = 10) -> Clustering
     ----------
     mathematics#clustering-methods
     """
+    return kmeans_of_seeds(x, k, [seed], n_init)[0]
+
+
+def kmeans_of_seeds(
+    x: np.ndarray, k: int, seeds: Sequence[int], n_init: int = 10
+) -> list[Clustering]:
+    """
+    As `kmeans`, one clustering a seed: all starts together where rows are few (`_few`), else by scikit-learn.
+
+    References
+    ----------
+    mathematics#clustering-methods
+    """
+    _check_size(x, k)
+    if not _few(x, k):
+        return [_kmeans_by_sklearn(x, k, seed, n_init) for seed in seeds]
+    fitted = lloyd.kmeans_of_seeds(lloyd.gram_matrix(x), k, seeds, n_init)
+    return [
+        Clustering(labels, float(inertia)) for labels, inertia in zip(fitted.labels, fitted.inertia)
+    ]
+
+
+def _few(x, k):
+    """Return True where a product of all rows with all costs less than Lloyd's steps from each start (measured)."""
+    return len(x) <= min(lloyd.GRAM_ROWS, max(FEW_ROWS, k * x.shape[1]))
+
+
+def _kmeans_by_sklearn(x, k, seed, n_init):
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    _check_size(x, k)
     with warnings.catch_warnings():
         # Fewer distinct rows than clusters is a finding here (gradients at the head's input), not a failure.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -95,16 +130,43 @@ def gmm(
     ----------
     mathematics#clustering-methods
     """
+    return gmm_of_seeds(x, k, [seed], n_init, covariance, reg)[0]
+
+
+def gmm_of_seeds(
+    x: np.ndarray,
+    k: int,
+    seeds: Sequence[int],
+    n_init: int = 5,
+    covariance: str = "diag",
+    reg: float = 1e-6,
+) -> list[Clustering]:
+    """
+    As `gmm`, one clustering a seed: all starts together with diagonal covariances up to `lloyd.GRAM_ROWS` rows, else by
+    scikit-learn.
+
+    References
+    ----------
+    mathematics#clustering-methods
+    """
+    _check_size(x, k)
+    x = np.asarray(x, dtype=np.float64)
+    if covariance != "diag" or len(x) > lloyd.GRAM_ROWS:
+        return [_gmm_by_sklearn(x, k, seed, n_init, covariance, reg) for seed in seeds]
+    drawn = np.stack([lloyd.numbers(seed, k, n_init) for seed in seeds])
+    fitted = mixtures.mixtures(x, lloyd.gram_matrix(x), k, drawn, reg)
+    return [Clustering(labels, log_likelihood=float(mean)) for labels, mean in zip(*fitted)]
+
+
+def _gmm_by_sklearn(x, k, seed, n_init, covariance, reg):
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    _check_size(x, k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture = GaussianMixture(
             k, covariance_type=covariance, reg_covar=reg, n_init=n_init, random_state=seed
         )
-        x = np.asarray(x, dtype=np.float64)
         labels = mixture.fit_predict(x)
     return Clustering(labels.astype(np.int32), log_likelihood=float(mixture.score(x)))
 
@@ -211,6 +273,18 @@ def silhouette_euclidean(x: np.ndarray, labels: np.ndarray) -> float:
     return (
         float(silhouette_score(x, labels)) if 1 < len(np.unique(labels)) < len(labels) else np.nan
     )
+
+
+def distance_blocks(x: np.ndarray) -> Iterator[np.ndarray]:
+    """
+    Yield Euclidean distances (b, N) of rows x (N, D) to all rows, for `silhouettes`.
+
+    References
+    ----------
+    mathematics#silhouette
+    """
+    step = max(1, BLOCK_ENTRIES // len(x))
+    return (product_block(x[i : i + step], x, "euclidean") for i in range(0, len(x), step))
 
 
 def silhouettes(blocks: Iterable[np.ndarray], labels: np.ndarray) -> np.ndarray:

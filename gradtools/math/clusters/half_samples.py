@@ -8,27 +8,20 @@ References
 D. N. Politis, J. P. Romano, M. Wolf, Subsampling (Springer 1999), ch. 2.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradtools.math.clusters import agreement, clustering, lloyd
-from gradtools.math.rows.vectors import product_block
+from gradtools.math.clusters import agreement, clustering, lloyd, mixtures
 
 SMALLEST_CLASS = 4  # images: of fewer, half a class is a single image
 
-# Rows whose Gram matrix (200 MB) is held, so that k-means of all halves and starts runs together.
-GRAM_ROWS = 5000
 MOST_ROWS = 50_000  # beyond, intervals are made only where a number of half samples is asked for
-MANY, FEW = 200, 50  # half samples: up to GRAM_ROWS, and beyond or of a mixture
+MANY, FEW = 200, 50  # half samples: up to `lloyd.GRAM_ROWS`, and beyond or of a mixture
 FITS = {"kmeans": 3, "gmm": 3, "agglomerative": 1}  # whose mean is one replicate
 
 INDICES = ("ari", "nmi", "silhouette", "silhouette_true", "ari_argmax", "nmi_argmax")
 RANGES = {"ari": (-0.5, 1.0), "nmi": (0.0, 1.0), "silhouette": (-1.0, 1.0)}
-
-# Entries of one block of distances where they are not held.
-BLOCK_ENTRIES = 2**24
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ def number_of_halves(rows: int, method: str) -> int:
     """How many half samples are drawn by default; 0 above MOST_ROWS (mathematics#half-samples)."""
     if rows > MOST_ROWS:
         return 0
-    return MANY if rows <= GRAM_ROWS and method != "gmm" else FEW
+    return MANY if rows <= lloyd.GRAM_ROWS and method != "gmm" else FEW
 
 
 def half_samples(classes: np.ndarray, halves: int, seed: int = 0) -> np.ndarray:
@@ -132,7 +125,7 @@ def replicates(
     mathematics#half-samples
     """
     found = np.full((len(halves), len(INDICES)), np.nan)
-    gram = lloyd.gram_matrix(x) if len(x) <= GRAM_ROWS else None
+    gram = lloyd.gram_matrix(x) if len(x) <= lloyd.GRAM_ROWS else None
     distances = None if gram is None else _distances_of(gram)
     sizes = halves.sum(axis=1)
     # Rows of zeros are left out of some halves: those of one size are clustered together.
@@ -145,7 +138,9 @@ def replicates(
                 None if codes is None else codes[rows] for codes in (classes, predictions)
             )
             blocks = (
-                distance_blocks(x[rows]) if distances is None else [distances[np.ix_(rows, rows)]]
+                clustering.distance_blocks(x[rows])
+                if distances is None
+                else [distances[np.ix_(rows, rows)]]
             )
             found[place] = _indices(labels, of_class, of_prediction, blocks)
     return found
@@ -159,23 +154,17 @@ def _distances_of(gram):
     return np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
 
 
-def distance_blocks(x: np.ndarray) -> Iterator[np.ndarray]:
-    """
-    Yield Euclidean distances of rows (N, D) to all, (b, N), some rows at a time.
-
-    References
-    ----------
-    mathematics#silhouette
-    """
-    step = max(1, BLOCK_ENTRIES // len(x))
-    return (product_block(x[i : i + step], x, "euclidean") for i in range(0, len(x), step))
-
-
 def _clusterings(x, gram, subsets, method, seed):
     """Yield labels (F, m) of every subset (B, m)."""
     fits = FITS[method.name]
     if method.name == "kmeans" and gram is not None:
         yield from lloyd.kmeans_of_subsets(gram, subsets, method.k, fits, method.n_init, seed)
+        return
+    if method.name == "gmm" and gram is not None and method.covariance == "diag":
+        for number, rows in enumerate(subsets):
+            starts = lloyd.numbers([seed, number], method.k, fits * method.n_init)
+            drawn = starts.reshape(fits, method.n_init, method.k, -1)
+            yield mixtures.mixtures(x[rows], gram[np.ix_(rows, rows)], method.k, drawn)[0]
         return
     for number, rows in enumerate(subsets):
         drawn = np.random.default_rng([seed, number]).integers(2**31, size=fits)

@@ -10,12 +10,16 @@ S. P. Lloyd, Least squares quantization in PCM, IEEE Trans. Information Theory 2
 D. Arthur, S. Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007 (the greedy variant of section 6).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 MAX_STEPS = 300  # as scikit-learn's max_iter
+
+# Rows whose Gram matrix (200 MB) is held, so that k-means of all starts, repeats and halves runs together.
+GRAM_ROWS = 5000
 
 # Entries of the sums and of the candidates' distances that a batch of subsets may hold: what the caches keep is fastest.
 BATCH_ENTRIES = 2**21
@@ -55,28 +59,81 @@ def kmeans_of_subsets(
     ----------
     mathematics#clustering-methods
     """
+    return best_of_starts(gram, subsets, k, fits, n_init, seed).labels
+
+
+def best_of_starts(
+    gram: np.ndarray, subsets: np.ndarray, k: int, fits: int = 1, n_init: int = 10, seed: int = 0
+) -> Starts:
+    """
+    As `kmeans_of_subsets`, with the inertia: Starts of labels (B, fits, m) and inertia (B, fits).
+
+    References
+    ----------
+    mathematics#clustering-methods
+    """
     n_subsets, m = subsets.shape
-    found = np.empty((n_subsets, fits, m), np.int32)
+    found = Starts(np.empty((n_subsets, fits, m), np.int32), np.empty((n_subsets, fits)))
     per_subset = max(m * m, fits * n_init * m * max(k, _trials(k)))
     step = max(1, BATCH_ENTRIES // per_subset)
     for first in range(0, n_subsets, step):
         part = subsets[first : first + step]
         blocks = gram[part[:, :, None], part[:, None, :]]
         # A stream of its own for each subset: its clusterings do not depend on the batch.
-        drawn = np.stack(
-            [
-                np.random.default_rng([seed, first + b]).random((fits * n_init, k, _trials(k)))
-                for b in range(len(part))
-            ]
-        )
-        starts = lloyd(blocks, plus_plus(blocks, drawn))
-        inertia = starts.inertia.reshape(len(part), fits, n_init)
-        labels = starts.labels.reshape(len(part), fits, n_init, m)
-        best = inertia.argmin(axis=2)
-        found[first : first + step] = np.take_along_axis(labels, best[:, :, None, None], axis=2)[
-            :, :, 0
-        ]
+        drawn = np.stack([numbers([seed, first + b], k, fits * n_init) for b in range(len(part))])
+        place = slice(first, first + len(part))
+        found.labels[place], found.inertia[place] = _best(blocks, drawn, n_init)
     return found
+
+
+def kmeans_of_seeds(gram: np.ndarray, k: int, seeds: Sequence[int], n_init: int) -> Starts:
+    """
+    Cluster the same rows once for every seed, each the best of `n_init` starts that depend on the seed alone.
+
+    Parameters
+    ----------
+    gram : (N, N) float64 array
+        Of `gram_matrix`.
+    k : int
+    seeds : sequence of int
+    n_init : int
+
+    Returns
+    -------
+    Starts
+        labels (S, N) int32 and inertia (S,).
+
+    References
+    ----------
+    mathematics#clustering-methods
+    """
+    step = max(1, BATCH_ENTRIES // (n_init * len(gram) * max(k, _trials(k))))
+    parts = []
+    for first in range(0, len(seeds), step):
+        drawn = [numbers(seed, k, n_init) for seed in seeds[first : first + step]]
+        parts.append(_best(gram[None], np.concatenate(drawn)[None], n_init))
+    labels, inertia = zip(*parts)
+    return Starts(np.concatenate(labels, axis=1)[0], np.concatenate(inertia, axis=1)[0])
+
+
+def numbers(seed: int | Sequence[int], k: int, starts: int) -> np.ndarray:
+    """Draw the random numbers from which `plus_plus` chooses first centres: (starts, k, candidates) float64 in [0, 1).
+
+    References
+    ----------
+    mathematics#clustering-methods
+    """
+    return np.random.default_rng(seed).random((starts, k, _trials(k)))
+
+
+def _best(blocks, drawn, n_init):
+    """Labels (B, F, m) and inertia (B, F) of the best of every `n_init` starts drawn (B, F n_init, k, t)."""
+    starts = lloyd(blocks, plus_plus(blocks, drawn))
+    inertia = starts.inertia.reshape(len(blocks), -1, n_init)
+    labels = starts.labels.reshape(*inertia.shape, -1)
+    best = inertia.argmin(axis=2)[:, :, None]
+    labels = np.take_along_axis(labels, best[..., None], axis=2)[:, :, 0]
+    return labels, np.take_along_axis(inertia, best, axis=2)[:, :, 0]
 
 
 def gram_matrix(x: np.ndarray) -> np.ndarray:

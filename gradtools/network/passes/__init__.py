@@ -19,7 +19,7 @@ from gradtools.network.passes.loop import (
     judge_unreadable,
     use_threads,
 )
-from gradtools.network.passes.plan import Job, Options, keep_freed_memory, prepare, settled_device
+from gradtools.network.passes.plan import Job, Options, prepare, settled_device
 
 __all__ = [
     "ENDS_EARLY",
@@ -36,7 +36,6 @@ __all__ = [
     "judge_ended_early",
     "judge_unreadable",
     "judge_skipped",
-    "keep_freed_memory",
     "outputs",
     "prepare",
     "reductions",

@@ -1,7 +1,5 @@
 """What a pass over the images needs, made and checked before the first block: network, taps, target, verdicts."""
 
-import contextlib
-import ctypes
 import dataclasses
 import math
 from collections.abc import Callable
@@ -10,14 +8,12 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
-from gradtools import images
+from gradtools import allocator, images
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import ImageList, labels
 from gradtools.network import models, scores, taps
 from gradtools.network.models import Model
 from gradtools.network.taps import Tap, Trace, Verdict
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,17 +65,6 @@ class Job(Generic[Chosen]):
         return self.target
 
 
-def keep_freed_memory() -> None:
-    """Let the allocator keep what a batch frees for the next one.
-
-    glibc hands large blocks back at once and zeroes them anew, page by page: a fifth of the time of a batch (measured, resnet50).
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        allocator = ctypes.CDLL("libc.so.6")
-        for parameter, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, 2**31 - 1)):
-            allocator.mallopt(parameter, value)
-
-
 def prepare(
     image_list: ImageList,
     model: Model,
@@ -102,7 +87,7 @@ def prepare(
     member : (G, K) u8 array, optional
         Model classes of each data class, where a store knows them; by default they are found by name.
     """
-    keep_freed_memory()
+    allocator.keep_freed_memory()
     options = _settled(model, options, say)
     if options.value_range is None:  # a store's images are read as they were
         options = dataclasses.replace(options, value_range=image_list.value_range)

@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from gradtools import allocator
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import agreement, clustering, half_samples
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
@@ -52,6 +53,7 @@ def cluster(source: Store, output, options, **how):
     results : list of Result
     projections : dict of feature name to ((n, 2) coordinates, (2,) shares of the variance)
     """
+    allocator.keep_freed_memory()
     job = run.begin(output, [source], **how)
     groups = samples.group(source, options.where, job.say)
     k = _number_of_clusters(source, groups, options)
@@ -176,7 +178,7 @@ def _has_classes(groups):
 def _clustered(feature, method, x, kept, k, groups, options, facts):
     """All repeats of one method on one feature."""
     repeats = 1 if method == "agglomerative" else options.repeats
-    rows = [_once(method, x, k, options.seed + repeat, options) for repeat in range(repeats)]
+    rows = _repeated(method, x, k, [options.seed + repeat for repeat in range(repeats)], options)
     own, classes = np.stack([found.labels for found in rows]), groups.classes[kept]
     columns = {
         "seed": options.seed + np.arange(repeats),
@@ -270,13 +272,14 @@ def _bounds(columns, replicates, drawn):
     return found
 
 
-def _once(method, x, k, seed, options):
-    """One clustering."""
+def _repeated(method, x, k, seeds, options):
+    """One clustering a seed."""
     if method == "kmeans":
-        return clustering.kmeans(x, k, seed, options.n_init)
+        return clustering.kmeans_of_seeds(x, k, seeds, options.n_init)
     if method == "gmm":
-        return clustering.gmm(x, k, seed, min(options.n_init, MIXTURE_STARTS), _covariance(options))
-    return clustering.agglomerative(x, k, options.linkage)
+        starts = min(options.n_init, MIXTURE_STARTS)
+        return clustering.gmm_of_seeds(x, k, seeds, starts, _covariance(options))
+    return [clustering.agglomerative(x, k, options.linkage)]
 
 
 def _covariance(options):
@@ -289,19 +292,19 @@ def _covariance(options):
 def _agreements(x, labels, classes, predictions):
     """Indices of every repeat, a column each; NaN where there are no classes, or no predictions."""
     nan = np.full(len(labels), np.nan)
-
-    def each(index, other):
-        return nan if other is None else np.array([index(row, other) for row in labels])
-
+    every = labels if classes is None else np.vstack([labels, classes])
+    silhouettes = clustering.silhouettes(clustering.distance_blocks(x), every)
+    (ari, nmi), (ari_argmax, nmi_argmax) = (
+        (nan, nan) if other is None else agreement.agreements(labels, other)
+        for other in (classes, predictions)
+    )
     return {
-        "ari": each(agreement.ari, classes),
-        "nmi": each(agreement.nmi, classes),
-        "silhouette": np.array([clustering.silhouette_euclidean(x, row) for row in labels]),
-        "silhouette_true": nan
-        if classes is None
-        else np.full(len(labels), clustering.silhouette_euclidean(x, classes)),
-        "ari_argmax": each(agreement.ari, predictions),
-        "nmi_argmax": each(agreement.nmi, predictions),
+        "ari": ari,
+        "nmi": nmi,
+        "silhouette": silhouettes[: len(labels)],
+        "silhouette_true": nan if classes is None else np.full(len(labels), silhouettes[-1]),
+        "ari_argmax": ari_argmax,
+        "nmi_argmax": nmi_argmax,
     }
 
 
