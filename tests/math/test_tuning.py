@@ -163,3 +163,30 @@ def test_flow_of_a_small_picture_is_its_displacement():
     second = map_coordinates(texture, [y[6:34, 6:34] - 0.7, x[6:34, 6:34] - 1.2], order=3)
     named = dict(zip(flow.FIELDS, flow.field(first, second).summary()))
     assert (named["shift_x"], named["shift_y"]) == pytest.approx((1.2, 0.7), abs=0.4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_components_have_scikit_images_moments(seed):
+    """Blobs of every size, lines and squares, by regionprops one at a time."""
+    from scipy import ndimage
+    from skimage import measure as skimage_measure
+
+    rng = np.random.default_rng(seed)
+    mask = ndimage.gaussian_filter(rng.standard_normal((60, 50)), 1.5 + seed) > 0.03
+    mask[:9, :9], mask[1:7, 2:6], mask[8, :9] = False, True, True
+    rows = [
+        (one.area, one.eccentricity, one.orientation, *one.centroid[::-1])
+        + (one.axis_major_length, one.axis_minor_length)
+        for one in skimage_measure.regionprops(skimage_measure.label(mask, connectivity=2))
+        if one.area >= 4
+    ]
+    rows.sort(key=lambda row: -row[0])
+    expected = np.array([row[1:] for row in rows])
+    expected[:, 1] = np.degrees(expected[:, 1])
+    values = regions._components(mask)
+    turn = regions.axial_difference(values[:, 1], expected[:, 1])
+    round_ones = expected[:, 0] < 1e-6
+    np.testing.assert_allclose(turn[~round_ones], 0, atol=1e-6)
+    others = [0, 2, 3, 4, 5]
+    np.testing.assert_allclose(values[:, others], expected[:, others], atol=1e-6)
+    assert len(regions._components(np.zeros((5, 5), bool))) == 0
