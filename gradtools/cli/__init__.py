@@ -58,6 +58,16 @@ ENDINGS = (
 )  # exceptions that are one line
 
 
+Failure = (
+    GradtoolsError
+    | click.ClickException
+    | click.Abort
+    | interrupt.Interrupted
+    | OSError
+    | MemoryError
+)
+
+
 class Commands(click.Group):
     """The group of all commands, each imported only when it is called."""
 
@@ -147,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _occupy_closed_streams():
+def _occupy_closed_streams() -> None:
     """Keep a file that is opened later from getting the number of a closed stream, into which something may be printed.
 
     What is written to a closed standard output is an error, on a closed standard error it is lost.
@@ -162,12 +172,12 @@ def _occupy_closed_streams():
         sys.stderr = open(os.devnull, "w", encoding="utf-8")
 
 
-def _called(argv):
+def _called(argv: list[str]) -> str:
     """What to put before a message: the program and its command."""
     return f"gradtools {argv[0]}" if argv and argv[0] in COMMANDS else "gradtools"
 
 
-def _report(error, called):
+def _report(error: Failure, called: str) -> int:
     """Print one line for an error and return its exit status."""
     message, status = described(error)
     print(printable(f"{called}: {' '.join(message.split())}"), file=sys.stderr)
@@ -194,7 +204,7 @@ def described(error: BaseException) -> tuple[str, int]:
     return message, status
 
 
-def _reader_gone():
+def _reader_gone() -> int:
     """The reader of our text has left: leave too, silently, with the status a SIGPIPE would give."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

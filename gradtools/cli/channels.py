@@ -14,8 +14,9 @@ from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 if TYPE_CHECKING:
     from gradtools.network.models import Model
-    from gradtools.selection.channels import Top
+    from gradtools.selection.channels import ChannelResults, Top
     from gradtools.store.reading import Store
+    from gradtools.tables.model import Table
 
 
 @options.command(
@@ -216,7 +217,7 @@ def command(
         terminal.print_tables(_tables(over_images, tops, form in FOR_PROGRAMS), form, stream)
 
 
-def _tables(results, tops, every):
+def _tables(results: "ChannelResults", tops: "list[Top]", every: bool) -> "list[Table]":
     """The tables of the top channels where there are some, for people before those of all channels."""
     from gradtools.tables import channels
 
@@ -228,7 +229,7 @@ def _tables(results, tops, every):
     return made
 
 
-def _check(bins, profiles, of, carry):
+def _check(bins: int, profiles: bool, of: str | None, carry: bool | None) -> None:
     """Refuse options that do not go together."""
     if bins % 2 == 0:
         raise UsageError(

@@ -19,7 +19,11 @@ from gradtools.errors import UsageError
 @click.option("--list", "listed", is_flag=True, help="List the claims that ship.")
 @options.text_forms
 def command(
-    console: Console, file: str | None, paths: tuple[str, ...], listed: bool, form: str | None
+    console: Console,
+    file: str | None,
+    paths: tuple[str, ...],
+    listed: bool,
+    form: str | None,
 ) -> None:
     """Check sentences over stored results: supported, contradicted or undecided.
 

@@ -1,8 +1,16 @@
 """gradtools cluster"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtools.cli import options, terminal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gradtools.selection.results import Result
+    from gradtools.store import Store
 
 
 @options.command(
@@ -77,27 +85,27 @@ from gradtools.cli import options, terminal
 @options.figure
 @options.text_forms
 def command(
-    console,
-    path,
-    output,
-    force,
-    carry,
-    feature,
-    method,
-    where,
-    k,
-    pca,
-    normalize,
-    n_init,
-    covariance,
-    linkage,
-    seed,
-    repeats,
-    resamples,
-    intervals,
-    figure,
-    form,
-):
+    console: options.Console,
+    path: str | None,
+    output: str | None,
+    force: bool,
+    carry: bool | None,
+    feature: tuple[str, ...],
+    method: tuple[str, ...],
+    where: tuple[str, ...],
+    k: int | None,
+    pca: int,
+    normalize: str,
+    n_init: int,
+    covariance: str,
+    linkage: str,
+    seed: int,
+    repeats: int,
+    resamples: int | None,
+    intervals: bool,
+    figure: str | None,
+    form: str | None,
+) -> None:
     """Cluster features by k-means, Gaussian mixture or agglomeration, with the controls that say what it means.
 
     Prints its table where stdout is a terminal and no -o is given; through a pager, with --tsv.
@@ -150,7 +158,13 @@ def command(
         terminal.print_tables(tables, form, stream, notes=notes)
 
 
-def _draw(source, where, results, projections, figure):
+def _draw(
+    source: "Store",
+    where: tuple[str, ...],
+    results: "list[Result]",
+    projections: "dict[str, tuple[np.ndarray, np.ndarray]]",
+    figure: str,
+) -> None:
     """Draw the samples in the plane of two principal components, by class and by cluster."""
     from gradtools import figures
     from gradtools.selection import samples

@@ -3,9 +3,13 @@
 import importlib.util
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from gradtools.store import Store
 
 BUNDLED = (
     *(f"gradtools.bundled.scene_resnet:resnet{depth}" for depth in (8, 14, 20)),
@@ -56,7 +60,7 @@ def _torchvision() -> list[str]:
     return sorted(names)
 
 
-def _stores(context: click.Context):
+def _stores(context: click.Context) -> "Iterator[Store]":
     """Yield the stores among the arguments that stand already, open."""
     from gradtools import store
     from gradtools.errors import GradtoolsError

@@ -134,7 +134,7 @@ def command(
         moves, result = counterfactual.counterfactual(
             plan,
             target_path,
-            options.carried(carry, source_path, target_path),
+            carry=options.carried(carry, source_path, target_path),
             threads=job.threads,
             force=force,
             restart=job.restart,

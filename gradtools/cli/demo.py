@@ -17,7 +17,7 @@ from gradtools.cli import options, terminal
     is_flag=True,
     help="Also ask whether maps tell the truth, link two generators to classifiers, tune their units and move samples to other classes: minutes more.",
 )
-def command(console, folder, force, full):
+def command(console: terminal.Console, folder: str, force: bool, full: bool) -> None:
     """Run the whole way on the bundled example and print the answer.
 
     Writes held-out scenes, digits on photographs, into FOLDER; three small residual networks that ship with the project

@@ -50,7 +50,17 @@ from gradtools.tables.wording import LAYOUTS
     help="prediction: pair AUC, over all pairs and given the same prediction; bars: pair AUC and ARI; heat: class x prediction; pca: true class, k-means, GMM; taps: the curve over taps; "
     "deletion: deletion and insertion of channels; confusion: answers by label; choices: the headline under every choice.  [default: that of the layout (prediction, without one), or the first that the stores can fill]",
 )
-def command(console, paths, layout, published, per_image, form, figure, force, picture):
+def command(
+    console: options.Console,
+    paths: tuple[str, ...],
+    layout: str,
+    published: bool,
+    per_image: bool,
+    form: str | None,
+    figure: str | None,
+    force: bool,
+    picture: str,
+) -> None:
     """Print the answer from any stores on one screen; with --layout the papers' tables: one row a model, with the controls.
 
     Never runs a model and never clusters. A cell without a value is -, and a line says why, or which command fills it.

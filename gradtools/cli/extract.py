@@ -162,7 +162,13 @@ def command(
     )
 
 
-def _check_source(images, listing, samples, samples_to, store_path):
+def _check_source(
+    images: tuple[str, ...],
+    listing: passes.Listing,
+    samples: sampling.Samples,
+    samples_to: str | None,
+    store_path: str,
+) -> None:
     """Refuse no source of images, and two."""
     given = bool(images) or listing.files_from is not None
     if samples.generator is None:
@@ -184,18 +190,18 @@ def _check_source(images, listing, samples, samples_to, store_path):
         )
 
 
-def _beside(store_path):
+def _beside(store_path: str) -> str:
     """The folder of the samples beside a store: a.h5 -> a-samples."""
     import os
 
     return f"{os.path.splitext(store_path)[0]}-samples"
 
 
-def _write_samples(console, samples, folder, seed):
+def _write_samples(console: Console, samples: sampling.Samples, folder: str, seed: int) -> str:
     """Write the samples, and return their manifest."""
     from gradtools.network import generators
 
     made = samples.load(console)
     return generators.write_samples(
-        made, folder, samples.per_class, seed, samples.psi, samples.numbers(made), console.say
+        made, folder, samples.per_class or 0, seed, samples.psi, samples.numbers(made), console.say
     )

@@ -7,12 +7,15 @@ from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 
-def _pairs(_context, parameter, texts):
+def _pairs(
+    _context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
     """(name, text) of every NAME=TEXT."""
     for text in texts:
         if not all(text.partition("=")[::2]):
             raise UsageError(f"{parameter.opts[0]} {text}: write it as {parameter.metavar}")
-    return tuple(text.partition("=")[::2] for text in texts)
+    parts = (text.partition("=") for text in texts)
+    return tuple((name, value) for name, _, value in parts)
 
 
 @options.command(

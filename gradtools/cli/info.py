@@ -1,5 +1,7 @@
 """gradtools info"""
 
+from collections.abc import Iterator
+
 import click
 
 from gradtools.cli import options
@@ -32,7 +34,15 @@ COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
     is_flag=True,
     help="What it prints, as tables in JSON: of the store, or its digests.",
 )
-def command(console, path, digest, check, history, ids, as_json):
+def command(
+    console: options.Console,
+    path: str | None,
+    digest: bool,
+    check: bool,
+    history: bool,
+    ids: bool,
+    as_json: bool,
+) -> None:
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
     from gradtools import store
     from gradtools.stages import info
@@ -51,8 +61,8 @@ def command(console, path, digest, check, history, ids, as_json):
         elif ids:
             from gradtools.selection import names
 
-            ids = dict.fromkeys(source.ids)  # versions have the id of their image
-            print("\n".join(map(names.quoted, ids)))
+            once = dict.fromkeys(source.ids)  # versions have the id of their image
+            print("\n".join(map(names.quoted, once)))
         elif history:
             print("\n".join(source.history_lines()))
         elif as_json:
@@ -61,7 +71,7 @@ def command(console, path, digest, check, history, ids, as_json):
             print("\n".join(map(printable, _lines(source.name, info.describe(source)))))
 
 
-def _lines(name, facts):
+def _lines(name: str, facts: dict) -> Iterator[str]:
     """The facts for a person."""
     yield f"{name}: {facts['kind']}, {facts['samples']} samples, made {facts['created']}, uuid {facts['uuid']}"
     if "classes" in facts:

@@ -47,7 +47,7 @@ def command(
     terminal.print_tables([taps.build(model, rows)], form)
 
 
-def _size(text):
+def _size(text: str | None) -> tuple[int, int] | None:
     """(height, width) of `224` or `64x128`."""
     if text is None:
         return None

@@ -3,6 +3,7 @@
 import click
 
 from gradtools.cli import options, terminal
+from gradtools.cli.terminal import Console
 
 
 @options.command(
@@ -59,25 +60,25 @@ from gradtools.cli import options, terminal
 )
 @options.text_forms
 def command(
-    console,
-    path,
-    output,
-    force,
-    carry,
-    form,
-    feature,
-    layers,
-    fuse,
-    where,
-    boxes,
-    holdout,
-    resamples,
-    seed,
-    figure,
-    picture,
-    rows,
-    images_dir,
-):
+    console: Console,
+    path: str | None,
+    output: str | None,
+    force: bool,
+    carry: bool | None,
+    form: str | None,
+    feature: tuple[str, ...],
+    layers: tuple[int, ...] | None,
+    fuse: tuple[str, ...],
+    where: tuple[str, ...],
+    boxes: str | None,
+    holdout: str | None,
+    resamples: int,
+    seed: int,
+    figure: str | None,
+    picture: str,
+    rows: int,
+    images_dir: str | None,
+) -> None:
     """Measure how well maps find what they are about: boxes and masks of the images, in the network's frame.
 
     Reads the maps of saliency from a store that has boxes or masks (--annotations, or a manifest with

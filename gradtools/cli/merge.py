@@ -25,7 +25,11 @@ from gradtools.errors import UsageError
     help="Unreadable images allowed in all shards together, at least one for a percentage.",
 )
 def command(
-    console: Console, shards: tuple[str, ...], output: str | None, force: bool, max_skipped: str
+    console: Console,
+    shards: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    max_skipped: str,
 ) -> None:
     """Join the shards of one job: the store that one process would have made, with equal digests.
 

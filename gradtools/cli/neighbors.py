@@ -1,9 +1,18 @@
 """gradtools neighbors"""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtools.cli import options, terminal
 from gradtools.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtools.selection.neighbors import Nearest
+    from gradtools.selection.results import Result
+    from gradtools.stages.neighbors import Options
+    from gradtools.store import Store
 
 
 @options.command(
@@ -66,25 +75,25 @@ from gradtools.errors import UsageError
 @options.figure
 @options.text_forms
 def command(
-    console,
-    path,
-    k,
-    of,
-    metric,
-    feature,
-    rows,
-    where,
-    permutations,
-    floor,
-    resamples,
-    seed,
-    output,
-    force,
-    restart,
-    carry,
-    figure,
-    form,
-):
+    console: options.Console,
+    path: str | None,
+    k: int,
+    of: str | None,
+    metric: str,
+    feature: tuple[str, ...],
+    rows: str | None,
+    where: tuple[str, ...],
+    permutations: int,
+    floor: str,
+    resamples: int,
+    seed: int,
+    output: str | None,
+    force: bool,
+    restart: bool,
+    carry: bool | None,
+    figure: str | None,
+    form: str | None,
+) -> None:
     """Find the nearest samples of one sample (--of) or of all, and measure how well the nearest images tell the class.
 
     --of prints a table, also into a pipe (-o writes a store instead), with the floor under which nearness says nothing:
@@ -146,7 +155,13 @@ def command(
             terminal.print_tables(tables, form, stream, notes=notes)
 
 
-def _tables(source, found, measured, wanted, every):
+def _tables(
+    source: "Store",
+    found: "list[Nearest]",
+    measured: "list[Result]",
+    wanted: "Options",
+    every: bool,
+) -> Iterator:
     """Return the tables of retrieval or, of samples without labels, of the closest samples."""
     import numpy as np
 

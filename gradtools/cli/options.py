@@ -2,8 +2,8 @@
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from click.core import ParameterSource
@@ -14,6 +14,8 @@ from gradtools.errors import UsageError
 from gradtools.tables.wording import ROWS
 
 if TYPE_CHECKING:
+    from click.core import Context, Option
+
     from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
 
@@ -30,9 +32,9 @@ def command(
     """Return a decorator for a click command whose help ends with examples that run, with -q and -v; it gets a `console`."""
     epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
 
-    def decorate(function):
+    def decorate(function: Callable) -> groups.Grouped:
         @functools.wraps(function)
-        def run(quiet, verbose, **options):
+        def run(quiet: bool, verbose: int, **options: Any) -> None:
             _check_files(options)
             _check_scheduler(options)
             return function(console=Console(quiet, verbose), **options)
@@ -57,7 +59,7 @@ def command(
     return decorate
 
 
-def _check_files(chosen):
+def _check_files(chosen: dict[str, Any]) -> None:
     """Refuse outputs that would replace an input, each other or, without --force, a file that exists (see `store.check_files`)."""
     outputs = {
         WRITTEN[name]: path for name, path in chosen.items() if name in WRITTEN and path is not None
@@ -71,7 +73,7 @@ def _check_files(chosen):
         store.check_files(outputs, ["/dev/stdin", *named], chosen.get("force", False))
 
 
-def _check_scheduler(chosen):
+def _check_scheduler(chosen: dict[str, Any]) -> None:
     """Refuse an input by pipe where workers are to read it.
 
     Raises
@@ -88,7 +90,7 @@ def _check_scheduler(chosen):
         )
 
 
-def _texts(value):
+def _texts(value: str | tuple[str, ...] | float | None) -> Iterator[str]:
     """What of a parameter's value can be the path of an input: all of it, or its part in STORE::FEATURE, FILE.py:NAME, list=FILE."""
     for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
         if isinstance(text, str):
@@ -103,7 +105,7 @@ def _texts(value):
 def combine(*decorators: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
     """Combine several decorators into one, in the order in which the help shows them."""
 
-    def decorate(function):
+    def decorate(function: Callable) -> Callable:
         for decorator in reversed(decorators):
             function = decorator(function)
         return function
@@ -205,7 +207,7 @@ figure = click.option(
 )
 
 
-def _form(context, parameter, given):
+def _form(context: "Context", parameter: "Option", given: bool) -> None:
     """Put the form that a flag asks for among the parameters, as `form`; there is one standard output, so two forms are refused."""
     form = context.params.get("form")
     if given and form:
@@ -255,7 +257,7 @@ def layers(text: str) -> Callable[[Callable], Callable]:
     return click.option("--layers", metavar="N[,N...]", callback=_counts, help=text)
 
 
-def _counts(_context, _parameter, text):
+def _counts(_context: "Context", _parameter: "Option", text: str | None) -> tuple[int, ...] | None:
     """The numbers of `2` or `1,2,4`, each once, as they stand (tuple of int); None without the option."""
     if text is None:
         return None

@@ -12,6 +12,8 @@ from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
+    from click.core import Context, Option
+
     from gradtools.images import ImageList
     from gradtools.network.models import Model
     from gradtools.store import Store
@@ -25,7 +27,7 @@ def record(name: str, kind: type, *decorators: Decorator) -> Decorator:
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
-        def run(**parameters: Any):
+        def run(**parameters: Any) -> None:
             values = {field: parameters.pop(field) for field in fields}
             return function(**parameters, **{name: kind(**values)})
 
@@ -134,7 +136,9 @@ class Network(Reading):
         return model
 
 
-def _sample(listed, source, images_dir):
+def _sample(
+    listed: "ImageList | None", source: "Store | None", images_dir: str | None
+) -> Callable | None:
     """What gives the first image under some preprocessing; None without images."""
     from gradtools import images
 
@@ -229,7 +233,9 @@ class Compute:
     value_range: tuple[float, float] | None
 
 
-def _two_numbers(_context, _parameter, text):
+def _two_numbers(
+    _context: "Context", _parameter: "Option", text: str | None
+) -> tuple[float, float] | None:
     """(low, high) of `0,4095`."""
     if text is None:
         return None
@@ -370,7 +376,9 @@ class Listing:
             console.say("not images, left out: " + ", ".join(kinds))
         return self._annotated(console, listed, label_map) if self.annotations else listed
 
-    def _annotated(self, console, listed, label_map):
+    def _annotated(
+        self, console: Console, listed: "ImageList", label_map: str | None
+    ) -> "ImageList":
         """The images with the boxes, masks and labels of --annotations."""
         from gradtools.images import annotations
 

@@ -30,7 +30,7 @@ def command(
         width = max(map(len, recipe.names()))
         for known in recipe.names():
             click.echo(f"{known:{width}}  {recipe.summary(known)}")
-    elif output in (None, "-"):
+    elif output is None or output == "-":
         sys.stdout.write(recipe.text(name))
     else:
         _write(output, recipe.text(name), force)

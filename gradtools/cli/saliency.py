@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +12,7 @@ from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
+    from gradtools.images.loading import Preprocess
     from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
 
@@ -243,7 +244,7 @@ def command(
             progress=console.progress,
         )
     if drawing.overlay is not None:
-        _draw(console, store_path, images_dir, (), drawing, model.preprocess)
+        _draw(console, store_path, drawing.overlay, images_dir, (), drawing, model.preprocess)
 
 
 def _check_drawing(drawing: Drawing, store_path: str) -> None:
@@ -278,16 +279,17 @@ def _draw_alone(
             f"{len(images)} inputs and no --model: one store of maps is drawn at a time"
         )
     path = options.input_store(images[0] if images else None)
-    _draw(console, path, images_dir, where, drawing)
+    _draw(console, path, drawing.overlay, images_dir, where, drawing)
 
 
 def _draw(
     console: Console,
     path: str,
+    folder: str,
     images_dir: str | None,
     where: Sequence[str],
     drawing: Drawing,
-    preprocess: Mapping | Callable | None = None,
+    preprocess: "Preprocess | None" = None,
 ) -> None:
     """Draw the pictures of a store."""
     from gradtools import store
@@ -301,4 +303,4 @@ def _draw(
         )
         count = min(drawing.overlay_limit, sum(1 for _ in overlays.pictures(album)))
         with console.progress(count, what="pictures") as advance:
-            overlays.draw(album, drawing.overlay, drawing.overlay_limit, console.say, advance)
+            overlays.draw(album, folder, drawing.overlay_limit, console.say, advance)

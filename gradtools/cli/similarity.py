@@ -1,10 +1,17 @@
 """gradtools similarity"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtools.cli import options, terminal
 from gradtools.errors import UsageError
 from gradtools.tables.wording import MAP_METRICS
+
+if TYPE_CHECKING:
+    from gradtools.selection.results import Result
+    from gradtools.stages.similarity import MapOptions, Options
+    from gradtools.store import Share, Store
 
 of_maps = options.combine(
     click.option(
@@ -117,38 +124,38 @@ of_maps = options.combine(
 )
 @options.text_forms
 def command(
-    console,
-    path,
-    output,
-    force,
-    restart,
-    shard,
-    scheduler,
-    carry,
-    feature,
-    metric,
-    rows,
-    where,
-    map_metric,
-    sign,
-    size,
-    layers,
-    fuse,
-    eps,
-    log_base,
-    top_share,
-    between,
-    matrix,
-    auc,
-    resamples,
-    no_intervals,
-    permutations,
-    decode,
-    seed,
-    figure,
-    order,
-    form,
-):
+    console: options.Console,
+    path: str | None,
+    output: str | None,
+    force: bool,
+    restart: bool,
+    shard: "Share | None",
+    scheduler: "Scheduler | Served | None",
+    carry: bool | None,
+    feature: tuple[str, ...],
+    metric: tuple[str, ...],
+    rows: str | None,
+    where: tuple[str, ...],
+    map_metric: tuple[str, ...],
+    sign: str,
+    size: str | None,
+    layers: tuple[int, ...] | None,
+    fuse: str | None,
+    eps: float,
+    log_base: float | None,
+    top_share: float | None,
+    between: bool,
+    matrix: bool,
+    auc: bool,
+    resamples: int,
+    no_intervals: bool,
+    permutations: int,
+    decode: bool,
+    seed: int,
+    figure: str | None,
+    order: str | None,
+    form: str | None,
+) -> None:
     """Measure how alike images are within and between classes, and within and between predictions.
 
     Compares vectors (--metric) and, where the store has maps, these (--map-metric): --feature map:gradcam is the last
@@ -220,16 +227,28 @@ def command(
         terminal.print_tables(tables, form, stream, notes=notes)
 
 
-def _computed(console, source, target, wanted, decode, *, carry, force, restart, shard, scheduler):
+def _computed(
+    console: options.Console,
+    source: "Store",
+    target: str | None,
+    wanted: "Options",
+    decode: bool,
+    *,
+    carry: bool,
+    force: bool,
+    restart: bool,
+    shard: "Share | None",
+    scheduler: "Scheduler | Served | None",
+) -> "tuple[list[Result], list[Result]]":
     """Return the similarities, and what is computed beside them: images' own versions and probes."""
     from gradtools.stages import similarity
     from gradtools.stages.similarity import augmentation, probe
 
-    how = {"say": console.say, "progress": console.progress}
+    say, progress = console.say, console.progress
     serves = scheduler is not None and scheduler.serves
-    beside = [] if serves else augmentation.describe(source, wanted, **how)
+    beside = [] if serves else augmentation.describe(source, wanted, say=say, progress=progress)
     if decode and not serves:
-        beside = [*beside, *probe.describe(source, wanted, **how)]
+        beside = [*beside, *probe.describe(source, wanted, say=say, progress=progress)]
     results = similarity.similarity(
         source,
         target,
@@ -240,27 +259,40 @@ def _computed(console, source, target, wanted, decode, *, carry, force, restart,
         restart=restart,
         shard=shard,
         scheduler=scheduler,
-        **how,
+        say=say,
+        progress=progress,
     )
     return results, beside
 
 
-def _draw(source, results, wanted, order, figure):
+def _draw(
+    source: "Store", results: "list[Result]", wanted: "Options", order: str | None, figure: str
+) -> None:
     """Draw every pair, or the class x prediction table."""
     from gradtools import figures
     from gradtools.stages import similarity
     from gradtools.tables import pair_distribution
 
     if order or pair_distribution.is_unlabelled(results):
-        of_vectors = similarity.chosen(source, wanted)[0]
-        matrices = similarity.compute_matrices(source, of_vectors, wanted)
+        chosen, _ = similarity.chosen(source, wanted)
+        matrices = similarity.compute_matrices(source, chosen, wanted)
         figures.every_pair(matrices, order or "class", figure)
     else:
         of_vectors = [result for result in results if result.metric not in MAP_METRICS]
         figures.class_by_prediction(of_vectors, figure)
 
 
-def map_options(map_metric, sign, size, layers, fuse, eps, log_base, top_share, between):
+def map_options(
+    map_metric: tuple[str, ...],
+    sign: str,
+    size: str | None,
+    layers: tuple[int, ...] | None,
+    fuse: str | None,
+    eps: float,
+    log_base: float | None,
+    top_share: float | None,
+    between: bool,
+) -> "MapOptions":
     """Return the options about maps as `similarity.MapOptions`."""
     import math
 

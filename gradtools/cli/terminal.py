@@ -13,7 +13,8 @@ from gradtools import interrupt
 from gradtools.errors import printable
 
 if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
 
     from gradtools.tables.model import Table
 
@@ -23,7 +24,7 @@ MINUTE = 60  # seconds
 class Console:
     """stderr of one command, quiet or not; verbose, it has what the library logs as well."""
 
-    def __init__(self, quiet: bool = False, verbose: int = 0):
+    def __init__(self, quiet: bool = False, verbose: int = 0) -> None:
         self.quiet = quiet
         if verbose:
             logging.basicConfig(format="%(message)s", stream=sys.stderr)
@@ -41,14 +42,14 @@ class Console:
         """Show a bar on a terminal, with rate and time left; yields `advance(n)`, which stops the job after a signal."""
         with interrupt.deferred() as check, self._bar(total, done, what) as move:
 
-            def advance(n):
+            def advance(n: int) -> None:
                 move(n)
                 check()
 
             yield advance
 
     @contextlib.contextmanager
-    def _bar(self, total, done, what):
+    def _bar(self, total: int, done: int, what: str) -> Iterator[Callable]:
         if self.quiet:
             yield lambda n: None
             return
@@ -80,7 +81,7 @@ class Minutes:
         what: str,
         say: Callable[[str], None],
         now: Callable[[], float] = time.monotonic,
-    ):
+    ) -> None:
         self.total, self.done, self.what, self.say, self.now = total, done, what, say, now
         self.began, self.first, self.said = now(), done, now()
 
@@ -145,7 +146,7 @@ def rate_column() -> "ProgressColumn":
     from rich.progress import ProgressColumn
 
     class PerSecond(ProgressColumn):
-        def render(self, task):
+        def render(self, task: "Task") -> "Text":
             from rich.text import Text
 
             return Text(f"{task.speed:.1f}/s" if task.speed else "")

@@ -165,7 +165,7 @@ def command(
         results = tune.tune(
             plan,
             target,
-            options.carried(carry, source_path, target),
+            carry=options.carried(carry, source_path, target),
             threads=job.threads,
             force=force,
             restart=job.restart,
@@ -178,7 +178,15 @@ def command(
         terminal.print_tables(tunings.tables([(short_name(model.spec), results)]), form, stream)
 
 
-def _list(path, part, metric, count, picture, figure, form):
+def _list(
+    path: str,
+    part: str,
+    metric: str,
+    count: int,
+    picture: str,
+    figure: str | None,
+    form: str | None,
+) -> None:
     """Print, and draw, the units of a tuning that change a part most."""
     import sys
 

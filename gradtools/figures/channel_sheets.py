@@ -1,38 +1,59 @@
 """A contact sheet of channels: a row each, the images that activate it most with its map laid over."""
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools.figures import page
 from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.album import frames
-from gradtools.figures.overlays.mosaic import LETTER, Bar, draw, fitted, save
+from gradtools.figures.overlays.mosaic import LETTER, Bar, Mosaic, draw, fitted, save
+from gradtools.images.loading import Preprocess
 from gradtools.math.maps.resize import resize
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
+
+if TYPE_CHECKING:
+    from gradtools.selection.channels import Top, TopImages
+    from gradtools.store import Store
 
 SIDE = 0.82
 POSITIVE = Bar(blending.FOR, 0.0, "activation, 1: the row's largest")
 SIGNED = Bar(blending.SIGNED, -1.0, "activation, 1: the row's largest")
 
 
-def channel_sheet(source, top, found, path, images_dir=None, rules=None, warnings=()):
+def channel_sheet(
+    source: "Store",
+    top: "Top",
+    activating: "TopImages",
+    path: str,
+    images_dir: str | None = None,
+    rules: Preprocess | None = None,
+    warnings: tuple = (),
+) -> None:
     """Draw the first channels of a class or image on the images that activate them most.
 
     Parameters
     ----------
     source : store.Store
     top : selection.channels.Top
-    found : selection.channels.TopImages
+    activating : selection.channels.TopImages
     path : str
         As for `page.save`, and the errors too.
     images_dir, rules, warnings
         As for `sheet`.
     """
-    save(sheet(source, top, found, images_dir, rules, warnings), path)
+    save(sheet(source, top, activating, images_dir, rules, warnings), path)
 
 
-def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
+def sheet(
+    source: "Store",
+    top: "Top",
+    activating: "TopImages",
+    images_dir: str | None = None,
+    rules: Preprocess | None = None,
+    warnings: tuple = (),
+) -> Mosaic:
     """Draw the first channels of a class or image.
 
     Parameters
@@ -80,7 +101,7 @@ def sheet(source, top, activating, images_dir=None, rules=None, warnings=()):
     )
 
 
-def _name(source, row):
+def _name(source: "Store", row: int) -> str:
     """What an image is called below its picture: its data class, or else its own name."""
     label = int(source.labels[row])
     return page.shown(

@@ -1,5 +1,7 @@
 """The specification curve: a headline under every choice, sorted, and below it which choice each point is."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -9,6 +11,9 @@ from gradtools.selection.subjects import Subject
 from gradtools.tables import choices
 from gradtools.tables.wording import FILLED_BY
 from gradtools.tables.wording import choices as words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_VALUES = 12  # of one choice, each a line of dots
 COLOURS = {words.CLEAR: "#1f6fb4", words.OPPOSITE: "#bd1f01", words.UNCLEAR: page.GREY}
@@ -52,30 +57,31 @@ def draw(subjects: list[Subject]) -> Figure:
     return figure
 
 
-def _points(panel, curve):
+def _points(panel: "Axes", curve: choices.Curve) -> None:
     """Differences and intervals."""
     cells = [choice.difference for choice in curve.choices]
     for place, cell in enumerate(cells):
         colour = COLOURS[choices.holds(cell)]
         if cell.low is not None and cell.high is not None:
             panel.plot([place, place], [cell.low, cell.high], color=colour, linewidth=0.8)
-        panel.plot(place, cell.value, "o", color=colour, markersize=2.5)
+        value = np.nan if cell.number is None else cell.number
+        panel.plot(place, value, "o", color=colour, markersize=2.5)
     panel.axhline(0, color="black", linewidth=0.7, linestyle="--")
     panel.set_ylabel(words.DIFFERENCE)
     share = round(100 * curve.share())
     panel.set_title(f"{curve.id.removeprefix('choices-')}: above 0 in {share} % of {len(cells)}")
 
 
-def _labels(curve):
+def _labels(curve: choices.Curve) -> list[tuple[str, str]]:
     """(name, value) of every line of dots."""
-    lines = []
+    lines: list[tuple[str, str]] = []
     for name in curve.names:
         values = list(dict.fromkeys(choice.chosen.get(name, "") for choice in curve.choices))
         lines += [(name, value) for value in sorted(values)[:MOST_VALUES]]
     return lines
 
 
-def _dots(panel, curve, lines):
+def _dots(panel: "Axes", curve: choices.Curve, lines: list[tuple[str, str]]) -> None:
     """A dot where a choice was made."""
     for line, (name, value) in enumerate(lines):
         places = [

@@ -1,17 +1,25 @@
 """The picture of a network's answers: images by label and answer, a panel a model."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.selection import confusion
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+    from gradtools.selection.subjects import Subject
+
 MOST = 30  # labels and answers that a panel shows; the rest of the answers is one column
 OTHERS = "other answers"
 
 
 @page.styled
-def draw(subjects):
+def draw(subjects: "list[Subject]") -> page.Figure:
     """Draw the share of each label's images that got each answer; counts are written where there is room.
 
     Parameters
@@ -27,27 +35,30 @@ def draw(subjects):
     GradtoolsError
         No label meets a class of a model.
     """
-    shown = [s for s in subjects if s.answers is not None and s.answers.known.any()]
-    if not shown:
+    counted = [
+        (subject.name, _cut(confusion.count(subject.answers)))
+        for subject in subjects
+        if subject.answers is not None and subject.answers.known.any()
+    ]
+    if not counted:
         raise GradtoolsError(
             "no answers to draw: give the stores of gradtools extract, with labels that meet the model's classes"
         )
-    counted = [_cut(confusion.count(subject.answers)) for subject in shown]
-    side = max(2.6, 0.22 * max(len(one.labels) for one in counted) + 1.2)
-    columns = min(len(shown), 3)
-    rows = -(-len(shown) // columns)
+    side = max(2.6, 0.22 * max(len(counts.labels) for _, counts in counted) + 1.2)
+    columns = min(len(counted), 3)
+    rows = -(-len(counted) // columns)
     figure = page.sheet(max(page.WIDTH, side * columns) if columns > 1 else side + 1.5, side * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for panel, subject, one in zip(panels, shown, counted):
-        image = _panel(panel, one)
-        panel.set_title(f"{subject.name}: {100 * one.right.sum() / one.counts.sum():.1f} % right")
-    for panel in panels[len(shown) :]:
+    for panel, (name, counts) in zip(panels, counted):
+        image = _panel(panel, counts)
+        panel.set_title(f"{name}: {100 * counts.right.sum() / counts.counts.sum():.1f} % right")
+    for panel in panels[len(counted) :]:
         panel.set_axis_off()
-    figure.colorbar(image, ax=list(panels[: len(shown)]), label="share of the label's images")
+    figure.colorbar(image, ax=list(panels[: len(counted)]), label="share of the label's images")
     return figure
 
 
-def _cut(counted):
+def _cut(counted: confusion.Confusion) -> confusion.Confusion:
     """The first MOST labels, and their answers; rarer answers are summed."""
     counts = counted.counts[:MOST]
     labels = counted.labels[:MOST]
@@ -59,7 +70,7 @@ def _cut(counted):
     return confusion.Confusion(labels, [*labels, OTHERS], counts)
 
 
-def _panel(panel, one):
+def _panel(panel: "Axes", one: confusion.Confusion) -> "AxesImage":
     """One model's matrix."""
     shares = one.counts / np.maximum(one.counts.sum(axis=1, keepdims=True), 1)
     image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")

@@ -1,11 +1,16 @@
 """The curve over taps: what gradient and activation know of class and prediction, from the first tap to the last."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.tables import per_model as model
 from gradtools.tables.wording import FILLED_BY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 STATISTICS = {
     "same_class_same_prediction": "same class, same prediction",
@@ -18,7 +23,7 @@ SHIFT = 0.07  # between models' points at one tap, so that their intervals can b
 
 
 @page.styled
-def draw(subjects):
+def draw(subjects: list[model.Subject]) -> page.Figure:
     """Draw one row a statistic, columns gradient and activation, one line a model, with 95 % intervals.
 
     Parameters
@@ -68,7 +73,7 @@ def draw(subjects):
     return figure
 
 
-def _metric(subjects):
+def _metric(subjects: list[model.Subject]) -> str:
     """The metric with a curve: cosine where it was computed."""
     metrics = sorted({metric for subject in subjects for _, metric in subject.similarity})
     if not metrics:
@@ -76,7 +81,7 @@ def _metric(subjects):
     return "cosine" if "cosine" in metrics else metrics[0]
 
 
-def _tap_names(subjects):
+def _tap_names(subjects: list[model.Subject]) -> list[dict[str, str]]:
     """{tap: its name in the picture} of each model; last-conv and last-block where models call these differently."""
     own = {
         (subject.taps.get("default_gradient"), subject.taps.get("default_activation"))
@@ -90,13 +95,15 @@ def _tap_names(subjects):
     ]
 
 
-def _along(subject, named, kind, metric):
+def _along(
+    subject: model.Subject, named: dict[str, str], kind: str, metric: str
+) -> dict[str, model.Result]:
     """{tap: Result} of a model, in order of execution."""
     stored = ((tap, subject.similarity.get((f"{kind}@{tap}", metric))) for tap in subject.order)
     return {named[tap]: measured for tap, measured in stored if measured is not None}
 
 
-def merged(orders):
+def merged(orders: list[list[str]]) -> list[str]:
     """Merge the taps of several models into one order: each new one stands right after the one it follows in its own model.
 
     Parameters
@@ -107,7 +114,7 @@ def merged(orders):
     -------
     list of str
     """
-    taps = []
+    taps: list[str] = []
     for order in orders:
         after = 0
         for tap in order:
@@ -117,7 +124,13 @@ def merged(orders):
     return taps
 
 
-def _panel(panel, subjects, curves, taps, statistic):
+def _panel(
+    panel: "Axes",
+    subjects: list[model.Subject],
+    curves: list[dict[str, model.Result]],
+    taps: list[str],
+    statistic: str,
+) -> None:
     """One line a model."""
     for index, (subject, curve) in enumerate(zip(subjects, curves)):
         values, low, high = (

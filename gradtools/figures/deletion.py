@@ -1,5 +1,7 @@
 """Deletion and insertion curves of channels: a row a tap, a line a ranking with its interval, the area under it in the legend."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -8,15 +10,20 @@ from gradtools.figures import page
 from gradtools.tables import ablation
 from gradtools.tables.wording import FILLED_BY, RANKINGS_OF_CHANNELS
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.results import Columns
+
 CURVES = {
     "deletion": "channels taken away, the ranking's first in front",
     "insertion": "channels put in, the ranking's first in front",
 }
-STYLES = {"random": {"color": "black", "linestyle": "--"}}
+STYLES: dict[str, page.Style] = {"random": {"color": "black", "linestyle": "--"}}
 PANEL_HEIGHT = 2.2
 
 
-def deletion_curves(measured, path: str) -> None:
+def deletion_curves(measured: dict[str, dict[str, ablation.Result]], path: str) -> None:
     """Draw what `channels --ablate` found: deletion and insertion of channels along every ranking.
 
     Parameters
@@ -29,7 +36,7 @@ def deletion_curves(measured, path: str) -> None:
     page.save(drawn(measured), path)
 
 
-def drawn(measured):
+def drawn(measured: dict[str, dict[str, ablation.Result]]) -> Figure:
     """Draw the curves of every model that has some; returns a Figure.
 
     Parameters
@@ -42,16 +49,16 @@ def drawn(measured):
     GradtoolsError
         There are no curves; names the command that computes them.
     """
-    found = {name: tables for name, tables in measured.items() if "channel_points" in tables}
-    if not found:
+    curves = {name: tables for name, tables in measured.items() if "channel_points" in tables}
+    if not curves:
         raise GradtoolsError(
             f"no deletion and insertion curves to draw: {FILLED_BY['channels']} --ablate zero computes them, unless with --steps 0"
         )
-    return draw(found)
+    return draw(curves)
 
 
 @page.styled
-def draw(measured) -> Figure:
+def draw(measured: dict[str, dict[str, ablation.Result]]) -> Figure:
     """Draw one row a model and tap, deletion beside insertion.
 
     Parameters
@@ -64,27 +71,27 @@ def draw(measured) -> Figure:
     Figure
     """
     rows = [
-        (name, tap, found)
-        for name, found in measured.items()
-        for tap in dict.fromkeys(found["channel_points"].columns["tap"])
+        (name, tap, tables)
+        for name, tables in measured.items()
+        for tap in dict.fromkeys(tables["channel_points"].columns["tap"])
     ]
     figure = page.sheet(page.WIDTH * 1.35, PANEL_HEIGHT * len(rows) + 0.6)
     axes = figure.subplots(len(rows), len(CURVES), squeeze=False)
-    for line, (name, tap, found) in zip(axes, rows):
+    for line, (name, tap, tables) in zip(axes, rows):
         for panel, curve in zip(line, CURVES):
             points, areas = (
-                _of(found[table].columns, tap, curve)
+                _of(tables[table].columns, tap, curve)
                 for table in ("channel_points", "channel_curves")
             )
             _panel(panel, points, areas)
             panel.set_title(
                 page.shortened(f"{name}, {tap}: {curve}", 60)
-                + _fewer(areas, int(found["channel_curves"].facts["images"]))
+                + _fewer(areas, int(tables["channel_curves"].facts["images"]))
             )
         line[0].set_ylabel("share of the full score")
     for panel, text in zip(axes[-1], CURVES.values()):
         panel.set_xlabel(f"share of the {text}")
-    every = [found["channel_points"].facts for found in measured.values()]
+    every = [tables["channel_points"].facts for tables in measured.values()]
     about = " | ".join(dict.fromkeys(ablation.whose(facts) for facts in every))
     said = dict.fromkeys(line for facts in every for line in ablation.warnings(facts))
     figure.suptitle(
@@ -99,19 +106,21 @@ def draw(measured) -> Figure:
     return figure
 
 
-def _of(columns, tap, curve):
+def _of(columns: "Columns", tap: str, curve: str) -> dict[str, dict[str, np.ndarray]]:
     """The rows of one tap and curve, {ranking: {column: array}}."""
-    columns = {name: np.asarray(column) for name, column in columns.items()}
-    mine = (columns["tap"] == tap) & (columns["curve"] == curve)
+    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    mine = (arrays["tap"] == tap) & (arrays["curve"] == curve)
     return {
         ranking: {
-            name: column[mine & (columns["ranking"] == ranking)] for name, column in columns.items()
+            name: column[mine & (arrays["ranking"] == ranking)] for name, column in arrays.items()
         }
-        for ranking in dict.fromkeys(columns["ranking"][mine].tolist())
+        for ranking in dict.fromkeys(arrays["ranking"][mine].tolist())
     }
 
 
-def _panel(panel, points, areas):
+def _panel(
+    panel: "Axes", points: dict[str, dict[str, np.ndarray]], areas: dict[str, dict[str, np.ndarray]]
+) -> None:
     """One line a ranking."""
     for number, (ranking, words) in enumerate(RANKINGS_OF_CHANNELS.items()):
         at, value, low, high = (
@@ -129,11 +138,11 @@ def _panel(panel, points, areas):
     panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.2, borderaxespad=0)
 
 
-def _fewer(areas, images):
+def _fewer(areas: dict[str, dict[str, np.ndarray]], images: int) -> str:
     """How many images have a share, where not all have."""
     counted = int(max(rows["images"][0] for rows in areas.values()))
     return f"\n{counted} images, for the others have no score above 0" if counted < images else ""
 
 
-def _decimals(area):
+def _decimals(area: float) -> str:
     return "-" if area != area else f"{area:.2f}"

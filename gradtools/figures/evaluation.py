@@ -1,5 +1,7 @@
 """The pictures of `evaluate`: what the stores of several models hold. Each loads the file that draws it, and no other."""
 
+from typing import TYPE_CHECKING
+
 from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError
@@ -8,6 +10,11 @@ from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model as model
 from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gradtools.figures.planes import Plane
 
 PICTURES = ("prediction", "bars", "heat", "pca", "taps", "deletion", "confusion", "choices")
 OF_LAYOUT = {
@@ -64,42 +71,42 @@ def _drawn(subjects: list[Subject], names: list[str]) -> tuple[str, Figure]:
     raise errors[0]
 
 
-def _prediction(subjects):
+def _prediction(subjects: list[Subject]) -> page.Figure:
     """The main question: what is left given the same prediction."""
     from gradtools.figures import bars
 
     return bars.draw_given_prediction(subjects)
 
 
-def _confusion(subjects):
+def _confusion(subjects: list[Subject]) -> page.Figure:
     """One matrix a model."""
     from gradtools.figures import confusion
 
     return confusion.draw(subjects)
 
 
-def _choices(subjects):
+def _choices(subjects: list[Subject]) -> page.Figure:
     """The headline under every choice."""
     from gradtools.figures import choices
 
     return choices.draw(subjects)
 
 
-def _bars(subjects):
+def _bars(subjects: list[Subject]) -> page.Figure:
     """One group of bars a feature."""
     from gradtools.figures import bars
 
     return bars.draw(subjects)
 
 
-def _taps(subjects):
+def _taps(subjects: list[Subject]) -> page.Figure:
     """One curve a model."""
     from gradtools.figures import curves
 
     return curves.draw(subjects)
 
 
-def _heat(subjects):
+def _heat(subjects: list[Subject]) -> page.Figure:
     """One row a model, one column a feature of the table's head."""
     from gradtools.figures import heat
 
@@ -116,7 +123,7 @@ def _heat(subjects):
     return heat.draw(maps)
 
 
-def _deletion(subjects):
+def _deletion(subjects: list[Subject]) -> page.Figure:
     """The curves of every model whose channels were measured."""
     from gradtools.figures import deletion
 
@@ -128,7 +135,7 @@ def _deletion(subjects):
     )
 
 
-def _pca(subjects):
+def _pca(subjects: list[Subject]) -> page.Figure:
     """One grid a model that was clustered."""
     from gradtools.figures import planes
 
@@ -142,21 +149,24 @@ def _pca(subjects):
     return planes.draw(grids)
 
 
-def _planes(subject):
+def _planes(subject: Subject) -> "list[Plane]":
     """The stored projections of a model, in the order of the tables."""
     from gradtools.figures import planes
 
     features = {model.role(subject, feature): feature for feature in subject.projections}
     return [
         planes.Plane(
-            role, *subject.projections[features[role]], _stored_repeats(subject, features[role])
+            role,
+            subject.projections[features[role]][0],
+            subject.projections[features[role]][1],
+            _stored_repeats(subject, features[role]),
         )
         for role in model.headline([features])
         if role in features
     ]
 
 
-def _stored_repeats(subject, feature):
+def _stored_repeats(subject: Subject, feature: str) -> "dict[str, tuple[np.ndarray, float]]":
     """{method: (labels, ARI)} of a feature's repeats nearest the mean."""
     from gradtools.figures import planes
 

@@ -1,10 +1,19 @@
 """Class x prediction: mean similarity of pairs of the same or another class and prediction, a 2 x 2 map a feature."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+    from matplotlib.image import AxesImage
+
+    from gradtools.selection.results import Result
 
 # Rows: same, other class; columns: same, other prediction.
 CELLS = (
@@ -16,7 +25,7 @@ BOUNDED = ("cosine", "correlation")
 DARK = 0.6  # share of the scale beyond which text is white
 
 
-def class_by_prediction(results, path: str) -> None:
+def class_by_prediction(results: "list[Result]", path: str) -> None:
     """Draw what `similarity` found: mean similarity of same or other class x same or other prediction, a map a feature.
 
     Parameters
@@ -34,7 +43,7 @@ def class_by_prediction(results, path: str) -> None:
 
 
 @page.styled
-def draw(maps) -> Figure:
+def draw(maps: dict[str, list[tuple[str, dict]]]) -> Figure:
     """Draw heat maps of every metric, one part each with a scale of its own, centred at 0.
 
     Parameters
@@ -58,7 +67,7 @@ def draw(maps) -> Figure:
     return figure
 
 
-def _wrapped(rows):
+def _wrapped(rows: "list[tuple[str, dict[str, Result]]]") -> "list[tuple[str, dict[str, Result]]]":
     """Rows of at most COLUMNS maps."""
     return [
         (name, dict(list(results.items())[start : start + COLUMNS]))
@@ -67,7 +76,9 @@ def _wrapped(rows):
     ]
 
 
-def _part(part, metric, rows, columns):
+def _part(
+    part: "SubFigure", metric: str, rows: "list[tuple[str, dict[str, Result]]]", columns: int
+) -> None:
     """All maps of one metric, the scale they share, and how many samples they rest on."""
     axes = part.subplots(len(rows), columns, squeeze=False)
     tables = [[cells(result) for result in results.values()] for _, results in rows]
@@ -108,14 +119,14 @@ def _part(part, metric, rows, columns):
     )
 
 
-def _limit(metric, means):
+def _limit(metric: str, means: list[np.ndarray]) -> float:
     """Where the scale ends on both sides of 0."""
     if metric in BOUNDED:
         return 1.0
     return float(np.nanmax(np.abs(means), initial=0)) or 1.0
 
 
-def cells(result):
+def cells(result: "Result") -> tuple[np.ndarray, np.ndarray]:
     """Return means and numbers of pairs of the four cells, (2, 2) each; NaN and 0 where there are none."""
     statistic = list(result.columns["statistic"]) if result is not None else []
     means, pairs = np.full((2, 2), np.nan), np.zeros((2, 2), np.int64)
@@ -127,12 +138,12 @@ def cells(result):
     return means, pairs
 
 
-def _map(panel, means, pairs, limit):
+def _map(panel: "Axes", means: np.ndarray, pairs: np.ndarray, limit: float) -> "AxesImage":
     """One 2 x 2 map with its numbers."""
     image = panel.imshow(means, cmap="RdBu_r", vmin=-limit, vmax=limit)
     for row, column in np.ndindex(2, 2):
         mean = means[row, column]
-        text = f"{mean:.3f}\n({_count(pairs[row, column])})" if mean == mean else "-"
+        text = f"{mean:.3f}\n({_count(int(pairs[row, column]))})" if mean == mean else "-"
         panel.text(
             column,
             row,
@@ -147,12 +158,12 @@ def _map(panel, means, pairs, limit):
     return image
 
 
-def _count(pairs):
+def _count(pairs: int) -> str:
     """A number of pairs in the width of a cell."""
     return f"{pairs}" if pairs < 10**6 else f"{pairs / 10**6:.1f}M"
 
 
-def _label(panel, bottom, left):
+def _label(panel: "Axes", bottom: bool, left: bool) -> None:
     panel.set_xticks([0, 1], ["same", "other"] if bottom else ["", ""])
     panel.set_yticks([0, 1], ["same", "other"] if left else ["", ""], rotation=90, va="center")
     panel.set(xlabel="prediction" if bottom else "", ylabel="class" if left else "")

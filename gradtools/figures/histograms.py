@@ -1,42 +1,49 @@
 """How the channels of every tap are distributed: small multiples, one histogram a tap."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.figures import page
 from gradtools.math.channels.channel_values import STATISTICS
 from gradtools.selection.subjects import short_name
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.channels import ChannelResults, TapChannels
+
 ACROSS = 4
 PANEL_HEIGHT = 1.35
 NEGATIVE, ZERO, POSITIVE = "#3f90da", page.GREY, "#bd1f01"
 
 
-def channels(name, found, kind, path):
+def channels(name: str, results: "ChannelResults", kind: str, path: str) -> None:
     """Draw what `channels` found: the distribution of the channels' values, one histogram a tap.
 
     Parameters
     ----------
     name : str
         The model's specification, for the title.
-    found : selection.channels.ChannelResults
+    results : selection.channels.ChannelResults
     kind : str
         gradient or contribution.
     path : str
         As for `page.save`, and the errors too.
     """
     title = "\n".join(
-        [f"{short_name(name)}, {found.groups.whose}: {kind} of every channel", *found.warnings]
+        [f"{short_name(name)}, {results.groups.whose}: {kind} of every channel", *results.warnings]
     )
-    page.save(draw(found.taps, kind, title), path)
+    page.save(draw(results.taps, kind, title), path)
 
 
 @page.styled
-def draw(found, kind, title):
+def draw(taps: "list[TapChannels]", kind: str, title: str) -> page.Figure:
     """Draw one panel a tap, in order of execution: the share of the channels in every bin, on a logarithmic scale.
 
     Parameters
     ----------
-    found : list of selection.channels.TapChannels
+    taps : list of selection.channels.TapChannels
         Their first group is drawn.
     kind : str
         gradient or contribution.
@@ -46,17 +53,17 @@ def draw(found, kind, title):
     -------
     Figure
     """
-    columns = min(ACROSS, len(found))
-    rows = -(-len(found) // columns)
+    columns = min(ACROSS, len(taps))
+    rows = -(-len(taps) // columns)
     figure = page.sheet(max(page.WIDTH * columns / ACROSS, 3.6), PANEL_HEIGHT * rows + 0.75)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for panel, one in zip(axes.flat, found):
-        _panel(panel, one, kind)
-    for panel in axes.flat[len(found) :]:
+    for panel, tap in zip(axes.flat, taps):
+        _panel(panel, tap, kind)
+    for panel in axes.flat[len(taps) :]:
         panel.set_axis_off()
     for panel in axes[:, 0]:
         panel.set_ylabel("share of channels")
-    for panel in axes.flat[max(0, len(found) - columns) : len(found)]:
+    for panel in axes.flat[max(0, len(taps) - columns) : len(taps)]:
         panel.set_xlabel(kind)
     figure.suptitle(
         f"{page.shown(title)}\nshares of the channels below, at and above 0 (mean over images); "
@@ -65,9 +72,9 @@ def draw(found, kind, title):
     return figure
 
 
-def _panel(panel, one, kind):
+def _panel(panel: "Axes", tap: "TapChannels", kind: str) -> None:
     """The histogram of one tap and what it comes to."""
-    edges, counts = one.histograms[kind]
+    edges, counts = tap.histograms[kind]
     counts, middle = counts[0], len(edges) // 2 - 1
     share = counts / counts.sum()
     colours = np.where(
@@ -83,12 +90,12 @@ def _panel(panel, one, kind):
     panel.minorticks_off()
     panel.ticklabel_format(axis="x", scilimits=(-2, 3))
     panel.locator_params(axis="x", nbins=3)
-    panel.xaxis.get_offset_text().set_size(6)
-    panel.set_title(page.shortened(one.tap, 30), pad=3)
-    _say(panel, one, dict(zip(STATISTICS, one.distribution[kind].value[0])))
+    panel.xaxis.get_offset_text().set_fontsize(6)
+    panel.set_title(page.shortened(tap.tap, 30), pad=3)
+    _say(panel, tap, dict(zip(STATISTICS, tap.distribution[kind].value[0])))
 
 
-def _say(panel, one, means):
+def _say(panel: "Axes", tap: "TapChannels", means: dict[str, float]) -> None:
     """The shares and the effective number of channels, in the corners."""
     shares = [f"{means[name]:.2f}".lstrip("0") for name in ("negative", "zero", "positive")]
     for text, x, side, colour in zip(
@@ -105,7 +112,7 @@ def _say(panel, one, means):
             weight="bold",
             bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
         )
-    effective, channels = means["effective"], one.values["gradient"].shape[1]
+    effective, channels = means["effective"], tap.values["gradient"].shape[1]
     panel.annotate(
         f"{effective:.0f} of {channels}\neffective" if effective == effective else "all zero",
         (0.97, 0.8),

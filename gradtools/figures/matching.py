@@ -22,11 +22,11 @@ def matched(clusters: np.ndarray, classes: np.ndarray) -> np.ndarray:
     ----------
     Kuhn 1955, as scipy.optimize.linear_sum_assignment, on the contingency table.
     """
-    found, cluster = np.unique(clusters, return_inverse=True)
+    clusters_present, cluster = np.unique(clusters, return_inverse=True)
     values, value = np.unique(classes, return_inverse=True)
-    contingency = np.zeros((len(found), len(values)), np.int64)
+    contingency = np.zeros((len(clusters_present), len(values)), np.int64)
     np.add.at(contingency, (cluster, value), 1)
     rows, columns = linear_sum_assignment(contingency, maximize=True)
-    named = np.full(len(found), UNMATCHED)
+    named = np.full(len(clusters_present), UNMATCHED)
     named[rows] = values[columns]
     return named[cluster]

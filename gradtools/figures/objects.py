@@ -79,18 +79,18 @@ def localized(
 
 
 def _chosen(
-    source: Store, found: Sequence[regions.Region], picture: str, limit: int
+    source: Store, shown: Sequence[regions.Region], picture: str, limit: int
 ) -> list[tuple[regions.Region, ...]]:
     """Return the regions of every row."""
     if picture == "pairs":
-        by_row = {region.row: region for region in found}
+        by_row = {region.row: region for region in shown}
         groups: list[tuple[regions.Region, ...]] = [
             (region, by_row[region.row + 1])
-            for region in found
+            for region in shown
             if region.partner >= 0 and region.row % 2 == 0 and region.row + 1 in by_row
         ]
     else:
-        groups = [(region,) for region in found if picture == "boxes" or region.mask is not None]
+        groups = [(region,) for region in shown if picture == "boxes" or region.mask is not None]
     if not groups:
         lacks = "pairs of annotated images" if picture == "pairs" else "objects with a mask"
         raise GradtoolsError(f"{source.name}: no {lacks} to draw with --picture {picture}")

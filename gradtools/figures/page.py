@@ -10,7 +10,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from gradtools import store
 from gradtools.errors import UsageError
@@ -42,6 +42,8 @@ COLOURS = (
 )
 
 METHODS = {"kmeans": "k-means", "gmm": "GMM", "agglomerative": "agglomerative"}
+
+Style = dict[str, Any]  # keywords of matplotlib
 
 # Names come from folders and files: a dollar in one is no formula.
 STYLE = {
@@ -175,9 +177,9 @@ def shortened(name: str, length: int) -> str:
     return name if len(name) <= length else "…" + name[1 - length :]
 
 
-def samples(counts: Iterable[int]) -> str:
+def samples(counts: Iterable[str | int | float]) -> str:
     """Return '500 samples', or the range where the models' numbers differ."""
-    ordered = sorted(set(counts))
+    ordered = sorted({int(count) for count in counts})
     return (
         f"{ordered[0]} samples" if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]} samples"
     )

@@ -1,6 +1,8 @@
 """The grid of principal components of the blog post: columns are features; rows are the true class, then each method."""
 
 import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,6 +12,12 @@ from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.figures.matching import UNMATCHED, matched
 from gradtools.selection.subjects import short_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+
+    from gradtools.selection.results import Result
 
 MARKERS = ("o", "^")
 NAMED_CLASSES = len(page.COLOURS) * len(MARKERS)  # beyond, a colour bar
@@ -26,7 +34,7 @@ class Plane:
     feature: str
     coordinates: np.ndarray
     shares: np.ndarray | None
-    clusterings: dict
+    clusterings: dict[str, tuple[np.ndarray, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +43,17 @@ class Grid:
 
     name: str
     classes: np.ndarray
-    class_names: list
-    planes: list
+    class_names: list[str]
+    planes: list[Plane]
 
 
 def projections(
-    name: str, classes: np.ndarray, class_names: list[str], results, projections, path: str
+    name: str,
+    classes: np.ndarray,
+    class_names: list[str],
+    results: "list[Result]",
+    projections: dict[str, tuple[np.ndarray, np.ndarray]],
+    path: str,
 ) -> None:
     """Draw what `cluster` found: columns are features; rows are the true class, then each method's typical repeat.
 
@@ -63,22 +76,24 @@ def projections(
     page.save(draw([Grid(short_name(name), classes, class_names, drawn)]), path)
 
 
-def _typical_repeats(results, feature):
+def _typical_repeats(results: "list[Result]", feature: str) -> dict[str, tuple[np.ndarray, float]]:
     """{method: (labels, ARI)} of a feature's repeats nearest the mean."""
     return {
         result.method: typical_repeat(result) for result in results if result.feature == feature
     }
 
 
-def typical_repeat(result):
+def typical_repeat(result: "Result") -> tuple[np.ndarray, float]:
     """Return (labels, ARI) of the repeat whose ARI is nearest the mean that tables show; of the first without classes."""
-    values = result.columns["ari"]
+    values = result.column("ari")
     place = 0 if np.isnan(values).any() else int(np.abs(values - values.mean()).argmin())
+    if result.labels is None:
+        raise ValueError(f"{result.path}: a result without the labels of its clusters")
     return result.labels[place], float(values[place])
 
 
 @page.styled
-def draw(grids) -> Figure:
+def draw(grids: list[Grid]) -> Figure:
     """Draw one grid a model, one below the other.
 
     Parameters
@@ -101,7 +116,7 @@ def draw(grids) -> Figure:
     return figure
 
 
-def _grid(part, grid, methods):
+def _grid(part: "SubFigure", grid: Grid, methods: list[str]) -> None:
     """One model's panels, its title and its legend."""
     axes = part.subplots(1 + len(methods), len(grid.planes), squeeze=False)
     values = np.unique(grid.classes)
@@ -137,12 +152,18 @@ def _grid(part, grid, methods):
         _colour_bar(part, axes, values)
 
 
-def _matched(plane, classes):
+def _matched(plane: Plane, classes: np.ndarray) -> dict[str, np.ndarray]:
     """{method: the class of each sample's cluster}."""
     return {method: matched(labels, classes) for method, (labels, _) in plane.clusterings.items()}
 
 
-def _panel(panel, plane, codes, values, clustering):
+def _panel(
+    panel: "Axes",
+    plane: Plane,
+    codes: np.ndarray | None,
+    values: np.ndarray,
+    clustering: tuple[np.ndarray, float] | None,
+) -> None:
     """The samples of one plane, coloured by class or by the class their cluster stands for."""
     panel.set(xticks=[], yticks=[], box_aspect=1)
     if codes is None:
@@ -151,18 +172,14 @@ def _panel(panel, plane, codes, values, clustering):
     if clustering:
         panel.set_title(f"ARI {clustering[1]:.2f}", pad=2)
     for style, chosen in _styles(codes, values):
-        panel.scatter(
-            *plane.coordinates[chosen].T,
-            s=5,
-            alpha=0.8,
-            rasterized=True,
-            **{"linewidths": 0, **style},
-        )
+        x, y = plane.coordinates[chosen].T
+        drawn: page.Style = {"linewidths": 0, **style}
+        panel.scatter(x, y, s=5, alpha=0.8, rasterized=True, **drawn)
     panel.set_aspect("equal", adjustable="datalim")
     panel.margins(0.06)
 
 
-def _styles(codes, values):
+def _styles(codes: np.ndarray, values: np.ndarray) -> Iterator[tuple[page.Style, np.ndarray]]:
     """(how they are drawn, which samples) of each class, and of the clusters that stand for none."""
     rest = codes == UNMATCHED
     if rest.any():
@@ -178,15 +195,15 @@ def _styles(codes, values):
         yield {"c": _colour(index), "marker": _marker(index)}, codes == value
 
 
-def _colour(index):
+def _colour(index: int) -> str:
     return page.COLOURS[index % len(page.COLOURS)]
 
 
-def _marker(index):
+def _marker(index: int) -> str:
     return MARKERS[index // len(page.COLOURS)]
 
 
-def _label_components(column, shares):
+def _label_components(column: np.ndarray, shares: np.ndarray | None) -> None:
     """The axes of a column, below its last panel and at each panel's left."""
     first, second = (
         (f" ({100 * share:.0f} %)" for share in shares) if shares is not None else ("", "")
@@ -196,10 +213,10 @@ def _label_components(column, shares):
         panel.set_ylabel(f"PC 2{second}", labelpad=1)
 
 
-def _legend(part, grid, values):
+def _legend(part: "SubFigure", grid: Grid, values: np.ndarray) -> None:
     """The classes' names at the right, and what is drawn of no class."""
 
-    def handle(marker, colour, label):
+    def handle(marker: str, colour: str, label: str) -> Line2D:
         return Line2D(
             [],
             [],
@@ -214,8 +231,8 @@ def _legend(part, grid, values):
     handles = [
         handle(_marker(i), _colour(i), _class_name(grid, value)) for i, value in enumerate(values)
     ]
-    codes = [found for plane in grid.planes for found in _matched(plane, grid.classes).values()]
-    if any(UNMATCHED in found for found in codes):
+    codes = [matched for plane in grid.planes for matched in _matched(plane, grid.classes).values()]
+    if any(UNMATCHED in matched for matched in codes):
         handles.append(handle("x", page.GREY, "further cluster"))
     part.legend(
         handles=handles,
@@ -227,7 +244,7 @@ def _legend(part, grid, values):
     )
 
 
-def _class_name(grid, value):
+def _class_name(grid: Grid, value: int) -> str:
     if value < 0:
         return "no label"
     return (
@@ -235,7 +252,7 @@ def _class_name(grid, value):
     )
 
 
-def _colour_bar(part, axes, values):
+def _colour_bar(part: "SubFigure", axes: np.ndarray, values: np.ndarray) -> None:
     """Too many classes for names: their numbers, in order."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize

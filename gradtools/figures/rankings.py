@@ -1,36 +1,43 @@
 """The nearest samples of one sample as bars, as in the blog post, with the floor as a line."""
 
+from typing import TYPE_CHECKING
+
 from matplotlib.figure import Figure
 
 from gradtools.figures import page
 from gradtools.tables.wording import ROWS, feature_head
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.neighbors import Near
+
 ITSELF, BEYOND, WITHIN = "#717581", page.COLOURS[0], "#c9ced6"
 BAR_HEIGHT, NAME_LENGTH = 0.17, 40  # inches, characters
 
 
-def neighbours(found: list, names: list[str], path: str) -> None:
+def neighbours(nears: "list[Near]", names: list[str], path: str) -> None:
     """Draw the nearest samples of one as bars, and the floor under which they say nothing.
 
     Parameters
     ----------
-    found : list of neighbors.Near
+    nears : list of selection.neighbors.Near
         One panel each.
     names : list of str
         Of all samples of the store.
     path : str
         As for `page.save`, and the errors too.
     """
-    page.save(draw(found, names), path)
+    page.save(draw(nears, names), path)
 
 
 @page.styled
-def draw(found: list, names: list[str]) -> Figure:
+def draw(nears: "list[Near]", names: list[str]) -> Figure:
     """Draw one panel a feature: itself first, bars nearer than the floor in colour, the others pale.
 
     Parameters
     ----------
-    found : list of neighbors.Near
+    nears : list of selection.neighbors.Near
     names : list of str
         Of all samples of the store.
 
@@ -38,16 +45,16 @@ def draw(found: list, names: list[str]) -> Figure:
     -------
     Figure
     """
-    longest = max(len(near.index) for near in found)
+    longest = max(len(near.index) for near in nears)
     figure = page.sheet(
-        page.WIDTH / 2 * (1 + (len(found) > 1)), len(found) * (BAR_HEIGHT * longest + 0.75)
+        page.WIDTH / 2 * (1 + (len(nears) > 1)), len(nears) * (BAR_HEIGHT * longest + 0.75)
     )
-    for panel, near in zip(figure.subplots(len(found), 1, squeeze=False)[:, 0], found):
+    for panel, near in zip(figure.subplots(len(nears), 1, squeeze=False)[:, 0], nears):
         _bars(panel, near, [page.shortened(names[row], NAME_LENGTH) for row in near.index])
     return figure
 
 
-def _bars(panel, near, names):
+def _bars(panel: "Axes", near: "Near", names: list[str]) -> None:
     """One sample's neighbours by one feature."""
     colours = [
         BEYOND if near.floor != near.floor or near.beyond(value) else WITHIN

@@ -1,5 +1,7 @@
 """Sanity as pictures: maps along the cascade, and how alike they stay, with intervals and the null."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -13,6 +15,9 @@ from gradtools.selection.results import Result
 from gradtools.selection.subjects import short_name
 from gradtools.store import Store, paths
 from gradtools.tables.sanity import NULL_ROW, words_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PANEL = 2.3  # inches
 UNIT = Bar(blending.FOR, 0.0, "map, 0 to 1 in each")
@@ -129,7 +134,7 @@ def _steps(result: Result) -> list[tuple[str, str, str]]:
     ]
 
 
-def _line(panel, result: Result, colour: str) -> None:
+def _line(panel: "Axes", result: Result, colour: str) -> None:
     """Draw one map's line, band, bars and null."""
     count = len(_steps(result))
     x = np.arange(count)

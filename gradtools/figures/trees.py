@@ -1,5 +1,8 @@
 """Dendrograms, as long as their leaves need: a name a line in type of one size, so that a thousand can be read when zoomed in."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -8,6 +11,12 @@ from gradtools.figures import page
 from gradtools.math import trees
 from gradtools.selection.subjects import short_name
 from gradtools.tables.wording import LINKAGES, LINKED_ON, ROWS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.results import Facts
+    from gradtools.selection.trees import Tree
 
 UPRIGHT = 40  # leaves up to which the root is on top
 LARGE_TYPE, SMALL_TYPE, LEAST_TYPE = 7, 5.5, 3  # points; with smaller ones no names are drawn
@@ -22,24 +31,24 @@ COLOURS = tuple(
 )  # grey is what lies above the colours
 
 
-def tree(name: str, found: list, orientation: str | None, path: str) -> None:
+def tree(name: str, merged: "Tree", orientation: str | None, path: str) -> None:
     """Draw what `dendrogram` found.
 
     Parameters
     ----------
     name : str
         The model's specification, for the title.
-    found : selection.trees.Tree
+    merged : selection.trees.Tree
     orientation : str or None
         As for `draw`.
     path : str
         As for `page.save`, and the errors too.
     """
-    page.save(draw(short_name(name), found, orientation), path)
+    page.save(draw(short_name(name), merged, orientation), path)
 
 
 @page.styled
-def draw(name: str, tree, orientation: str | None = None) -> Figure:
+def draw(name: str, tree: "Tree", orientation: str | None = None) -> Figure:
     """Draw one tree: clusters of its colours, the cut as a dashed line with their numbers, heights on an axis.
 
     Parameters
@@ -77,7 +86,7 @@ def draw(name: str, tree, orientation: str | None = None) -> Figure:
     return figure
 
 
-def _sheet(n, size, label, orientation):
+def _sheet(n: int, size: float, label: float, orientation: str) -> "tuple[Figure, Axes]":
     """An empty page and its panel, margins in inches: title above, names on the side of the leaves, heights on the other two."""
     along, head = max(n * size * LINE, 1.2), 0.62
     if orientation in ("left", "right"):
@@ -96,7 +105,7 @@ def _sheet(n, size, label, orientation):
     )
 
 
-def _branches(panel, tree, sideways):
+def _branches(panel: "Axes", tree: "Tree", sideways: bool) -> None:
     """A bracket a merge, coloured where all its leaves are of one cluster."""
     n = len(tree.names)
     at, heights = np.empty(2 * n - 1), np.append(np.zeros(n), tree.merges[:, 2])
@@ -121,12 +130,12 @@ def _branches(panel, tree, sideways):
     )
 
 
-def _cut(panel, tree, sideways):
+def _cut(panel: "Axes", tree: "Tree", sideways: bool) -> None:
     """Where the cut goes through, and the number of each cluster of two or more on its branch."""
     facts = tree.facts
     if facts["k"] in (1, len(tree.names)):
         return
-    height = (facts["cut_low"] + facts["cut_high"]) / 2
+    height = (float(facts["cut_low"]) + float(facts["cut_high"])) / 2
     (panel.axvline if sideways else panel.axhline)(
         height, color="black", linewidth=0.5, linestyle=(0, (4, 3))
     )
@@ -146,7 +155,7 @@ def _cut(panel, tree, sideways):
         )
 
 
-def _middles(tree):
+def _middles(tree: "Tree") -> dict[int, float]:
     """{cluster: place of its branch along the leaves}."""
     n, at = len(tree.names), {}
     for place, leaf in enumerate(tree.order.tolist()):
@@ -155,11 +164,11 @@ def _middles(tree):
         at[node] = (at[int(first)] + at[int(second)]) / 2
     return {
         cluster: at[node]
-        for cluster, node in enumerate(trees.cluster_nodes(tree.merges, tree.facts["k"]))
+        for cluster, node in enumerate(trees.cluster_nodes(tree.merges, int(tree.facts["k"])))
     }
 
 
-def _height_axis(panel, tree, orientation):
+def _height_axis(panel: "Axes", tree: "Tree", orientation: str) -> None:
     """Heights from the leaves to the root; on long pages at both ends."""
     highest = float(tree.merges[-1, 2]) * 1.02 or 1.0
     label = f"height: {tree.facts['height']}"
@@ -172,13 +181,12 @@ def _height_axis(panel, tree, orientation):
         panel.set_ylabel(label)
 
 
-def _leaf_axis(panel, names, size, orientation):
+def _leaf_axis(panel: "Axes", names: list[str], size: float, orientation: str) -> None:
     """A name a leaf."""
     panel.spines[:].set_visible(False)
     if orientation in ("left", "right"):
         panel.set_ylim(len(names) - 0.5, -0.5)
-        side = "right" if orientation == "left" else "left"
-        panel.yaxis.set_ticks_position(side)
+        panel.yaxis.set_ticks_position("right" if orientation == "left" else "left")
         panel.set_yticks(range(len(names)), names, size=size)
         panel.tick_params(axis="y", length=0, pad=2)
         panel.spines[["top", "bottom"]].set_visible(True)
@@ -190,12 +198,12 @@ def _leaf_axis(panel, names, size, orientation):
         panel.spines["left"].set_visible(True)
 
 
-def _title(name, facts):
+def _title(name: str, facts: "Facts") -> Iterator[str]:
     """Whose tree, how it was made, how well it keeps the distances beside what chance keeps."""
-    rows = f", rows {ROWS[facts['normalised']]}" if facts["normalised"] else ""
-    on = LINKED_ON[facts["linkage_on"]]
+    rows = f", rows {ROWS[str(facts['normalised'])]}" if facts["normalised"] else ""
+    on = LINKED_ON[str(facts["linkage_on"])]
     yield f"{name}: {facts['rows']} {facts['samples']}"
-    yield f"{LINKAGES[facts['method']]}{on} on {facts['feature']}{rows}, {facts['metric']}; {facts['k']} clusters"
+    yield f"{LINKAGES[str(facts['method'])]}{on} on {facts['feature']}{rows}, {facts['metric']}; {facts['k']} clusters"
     control = facts["cophenetic_control"]
     yield f"cophenetic correlation {facts['cophenetic']:.3f}" + (
         f" (permuted rows: {control:.3f})" if control == control else ""

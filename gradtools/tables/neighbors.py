@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gradtools.selection.neighbors import Near, Nearest
 from gradtools.tables import text_tree
 from gradtools.tables.model import Cell, Table, shown
 from gradtools.tables.per_model import Row
@@ -18,38 +19,18 @@ NO_CLASS = "the image has no label"
 class Samples(Protocol):
     """What is read of a store: the names of its samples, and what else is known of them."""
 
-    unit: str
-    ids: list[str]
-    labels: np.ndarray
-    class_names: list[str]
-    model_class_names: list[str]
-    predicted: np.ndarray | None
-
-
-class Near(Protocol):
-    """The nearest samples of one, as `stages.neighbors.Near` has them."""
-
-    feature: str
-    metric: str
-    normalised: str
-    sample: int
-    index: np.ndarray
-    values: np.ndarray
-    floor: float
-    above: int
-    others: int
-    permutations: int
-    shuffled: str
-
-    def beyond(self, value: float) -> bool: ...
-
-
-class Nearest(Protocol):
-    """The nearest samples of all by one feature."""
-
-    feature: str
-    index: np.ndarray
-    values: np.ndarray
+    @property
+    def unit(self) -> str: ...
+    @property
+    def ids(self) -> list[str]: ...
+    @property
+    def labels(self) -> np.ndarray: ...
+    @property
+    def class_names(self) -> list[str]: ...
+    @property
+    def model_class_names(self) -> list[str]: ...
+    @property
+    def predicted(self) -> np.ndarray | None: ...
 
 
 def value_name(metric: str) -> str:

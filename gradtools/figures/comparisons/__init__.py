@@ -1,9 +1,15 @@
 """The pictures of `compare`: two trees face to face, what moved, a matrix of comparisons, a curve over checkpoints."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gradtools.selection.comparisons import Comparison, Comparisons
 
 PICTURES = ("tanglegram", "moved", "matrix", "curve")
 SHOWN = {
@@ -15,13 +21,17 @@ SHOWN = {
 
 
 def compared(
-    found: list, picture: str, path: str, by: str = "cka_debiased", positions=None
+    comparisons: "Comparisons",
+    picture: str,
+    path: str,
+    by: str = "cka_debiased",
+    positions: "tuple[np.ndarray, str] | None" = None,
 ) -> None:
     """Draw what `compare` found.
 
     Parameters
     ----------
-    found : selection.comparisons.Comparisons
+    comparisons : selection.comparisons.Comparisons
     picture : one of PICTURES
     path : str
         As for `page.save`, and the errors too.
@@ -38,17 +48,19 @@ def compared(
     page.check(path)
     draw = importlib.import_module(f"gradtools.figures.comparisons.{picture}").draw
     if picture == "matrix":
-        figure = draw(found, by, SHOWN[by])
+        figure = draw(comparisons, by, SHOWN[by])
+    elif picture == "curve" and positions is not None:
+        figure = draw(comparisons, *positions)
     else:
-        figure = draw(found, *positions) if picture == "curve" else draw(found, _pair(found))
+        figure = draw(comparisons, _pair(comparisons))
     page.save(figure, path)
 
 
-def _pair(found):
+def _pair(comparisons: "Comparisons") -> "Comparison":
     """The comparison that a picture of one is of."""
-    if len(found.comparisons) > 1:
+    if len(comparisons.comparisons) > 1:
         raise GradtoolsError(
-            f"this picture is of one pair, and {len(found.comparisons)} are compared: name two stores and one --feature, "
+            f"this picture is of one pair, and {len(comparisons.comparisons)} are compared: name two stores and one --feature, "
             "or take --picture matrix"
         )
-    return found.comparisons[0]
+    return comparisons.comparisons[0]

@@ -1,10 +1,17 @@
 """A curve over checkpoints: how alike each is to the first, or the last, one."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.math.pairs.bootstrap import interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.comparisons import Comparison, Comparisons
 
 LINES = {"cka_debiased": "CKA, debiased", "rsa_pearson": "RSA", "cophenetic": "trees"}
 MARKERS = "osD"
@@ -12,12 +19,12 @@ SHIFT = 0.008  # of the axis, between lines at one store, so that their interval
 
 
 @page.styled
-def draw(found, values, label):
+def draw(results: "Comparisons", values: np.ndarray, label: str) -> page.Figure:
     """Draw one panel a feature, one line a statistic with 95 % intervals, over the positions of the stores.
 
     Parameters
     ----------
-    found : selection.comparisons.Comparisons
+    results : selection.comparisons.Comparisons
     values : (m,) float array
         Position of every store.
     label : str
@@ -27,7 +34,7 @@ def draw(found, values, label):
     -------
     Figure
     """
-    panels = _panels(found)
+    panels = _panels(results)
     if not panels:
         raise GradtoolsError(
             "a curve takes one store and others to compare it with: name several stores and --against first or last"
@@ -38,8 +45,8 @@ def draw(found, values, label):
     ).ravel()
     for panel, (anchor, role, comparisons) in zip(axes, panels):
         for index, (name, text) in enumerate(LINES.items()):
-            _line(panel, found, comparisons, values, name, text, index)
-        panel.set_title(page.shortened(f"{role} against {found.spaces[anchor].name}", 50))
+            _line(panel, results, comparisons, values, name, text, index)
+        panel.set_title(page.shortened(f"{role} against {results.spaces[anchor].name}", 50))
         panel.set(xlabel=label, ylabel="how alike")
         panel.grid(axis="y", linewidth=0.3, color="#d0d0d0")
         panel.axhline(0, color="black", linewidth=0.6)
@@ -47,25 +54,33 @@ def draw(found, values, label):
         panel.set_axis_off()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle(
-        f"{page.samples([found.facts['samples']])}; bars: 95 % intervals of resampled samples"
+        f"{page.samples([results.facts['samples']])}; bars: 95 % intervals of resampled samples"
     )
     return figure
 
 
-def _panels(found):
+def _panels(results: "Comparisons") -> "list[tuple[int, str, list[Comparison]]]":
     """(the space that all are compared with, role, comparisons) of every role that is compared across stores."""
-    groups = {}
-    for comparison in found.comparisons:
-        anchor, other = found.spaces[comparison.first], found.spaces[comparison.second]
+    groups: dict[tuple[int, str], list[Comparison]] = {}
+    for comparison in results.comparisons:
+        anchor, other = results.spaces[comparison.first], results.spaces[comparison.second]
         if anchor.source != other.source and other.reference is None:
             groups.setdefault((comparison.first, other.role), []).append(comparison)
-    anchors = {}
-    for (anchor, role), comparisons in groups.items():
-        anchors.setdefault(role, []).append((anchor, role, comparisons))
-    return [found[0] for found in anchors.values() if len(found) == 1]
+    anchors: dict[str, list[tuple[int, str, list[Comparison]]]] = {}
+    for (first, role), comparisons in groups.items():
+        anchors.setdefault(role, []).append((first, role, comparisons))
+    return [parts[0] for parts in anchors.values() if len(parts) == 1]
 
 
-def _line(panel, found, comparisons, values, name, text, index):
+def _line(
+    panel: "Axes",
+    results: "Comparisons",
+    comparisons: "list[Comparison]",
+    values: np.ndarray,
+    name: str,
+    text: str,
+    index: int,
+) -> None:
     """One statistic over the stores."""
     points = []
     for comparison in comparisons:
@@ -75,7 +90,7 @@ def _line(panel, found, comparisons, values, name, text, index):
                 (np.nan, np.nan) if statistic.replicates is None else interval(statistic.replicates)
             )
             points.append(
-                (values[found.spaces[comparison.second].source], statistic.value, *bounds)
+                (values[results.spaces[comparison.second].source], statistic.value, *bounds)
             )
     if points:
         at, value, low, high = np.array(sorted(points)).T

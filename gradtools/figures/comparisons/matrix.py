@@ -1,21 +1,28 @@
 """A matrix of comparisons: every space with every other, such as a network's taps."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures import page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.comparisons import Comparisons
 
 CELL = 0.42  # inches
 DARK = 0.55  # share of the scale from which on text is dark
 
 
 @page.styled
-def draw(found, by, title):
+def draw(comparisons: "Comparisons", by: str, title: str) -> page.Figure:
     """Draw one statistic of every pair; where few of all pairs were compared, a bar for each of these.
 
     Parameters
     ----------
-    found : selection.comparisons.Comparisons
+    comparisons : selection.comparisons.Comparisons
     by : str
         Name of the statistic.
     title : str
@@ -27,12 +34,12 @@ def draw(found, by, title):
     places = sorted(
         {
             place
-            for comparison in found.comparisons
+            for comparison in comparisons.comparisons
             for place in (comparison.first, comparison.second)
         }
     )
     values = np.full((len(places),) * 2, np.nan)
-    for comparison in found.comparisons:
+    for comparison in comparisons.comparisons:
         statistic = comparison.measured.statistics.get(by)
         if statistic is not None:
             pair = places.index(comparison.first), places.index(comparison.second)
@@ -40,9 +47,9 @@ def draw(found, by, title):
     if np.isnan(values).all():
         raise GradtoolsError(f"no pair has {title}: choose another --by")
     if 2 * np.isnan(values).sum() > len(places) ** 2:
-        return _bars(found, by, title)
+        return _bars(comparisons, by, title)
     np.fill_diagonal(values, 1)
-    names = [page.shortened(found.spaces[place].name, 34) for place in places]
+    names = [page.shortened(comparisons.spaces[place].name, 34) for place in places]
     side = CELL * len(places)
     figure = page.sheet(
         side + 1.2 + 0.055 * max(map(len, names)), side + 0.8 + 0.04 * max(map(len, names))
@@ -55,16 +62,16 @@ def draw(found, by, title):
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
     figure.colorbar(image, ax=panel, shrink=0.8, aspect=25, pad=0.02).outline.set_visible(False)
-    figure.suptitle(f"{title}, {page.samples([found.facts['samples']])}")
+    figure.suptitle(f"{title}, {page.samples([comparisons.facts['samples']])}")
     return figure
 
 
-def _bars(found, by, title):
+def _bars(comparisons: "Comparisons", by: str, title: str) -> page.Figure:
     """A bar for each pair that was compared, as of two models' spaces."""
     pairs = [
-        (f"{one.a} ~ {one.b}", one.measured.statistics[by])
-        for one in found.comparisons
-        if by in one.measured.statistics
+        (f"{comparison.a} ~ {comparison.b}", comparison.measured.statistics[by])
+        for comparison in comparisons.comparisons
+        if by in comparison.measured.statistics
     ]
     names = [page.shortened(name, 70) for name, _ in pairs]
     figure = page.sheet(page.WIDTH, 0.8 + 0.26 * len(pairs))
@@ -76,11 +83,11 @@ def _bars(found, by, title):
     panel.invert_yaxis()
     panel.set_xlim(min(0, panel.get_xlim()[0]), 1.05)
     panel.set_xlabel(title)
-    figure.suptitle(page.samples([found.facts["samples"]]))
+    figure.suptitle(page.samples([comparisons.facts["samples"]]))
     return figure
 
 
-def _numbers(panel, values):
+def _numbers(panel: "Axes", values: np.ndarray) -> None:
     """The values, where there is room for them."""
     if len(values) > 16:
         return

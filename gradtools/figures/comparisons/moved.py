@@ -1,22 +1,29 @@
 """The samples whose relations to the others changed most, and those that changed least."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from gradtools.figures import page
 from gradtools.selection.comparisons import Comparison, Comparisons
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.comparisons import Moved
+
 MOST, LEAST = 20, 5
 STEP = 0.2  # inches a bar
 
 
 @page.styled
-def draw(found: Comparisons, comparison: Comparison) -> Figure:
+def draw(comparisons: Comparisons, comparison: Comparison) -> Figure:
     """Draw how far each sample moved as bars with 95 % intervals, its nearest in both spaces beside it; the median as a line.
 
     Parameters
     ----------
-    found : selection.comparisons.Comparisons
+    comparisons : selection.comparisons.Comparisons
     comparison : selection.comparisons.Comparison
 
     Returns
@@ -41,11 +48,11 @@ def draw(found: Comparisons, comparison: Comparison) -> Figure:
         elinewidth=0.7,
         capsize=1.2,
     )
-    panel.set_yticks(at, [page.shortened(found.ids[row], 28) for row in rows])
+    panel.set_yticks(at, [page.shortened(comparisons.ids[row], 28) for row in rows])
     panel.tick_params(axis="y", length=0)
     panel.set_ylim(at[-1] + 0.6, -0.6)
     _marks(panel, moved)
-    _nearest(panel, found, comparison, rows, at)
+    _nearest(panel, comparisons, comparison, rows, at)
     panel.set_xlabel("moved: 1 - correlation of its similarities to all others")
     figure.suptitle(
         f"{page.shortened(comparison.a, 30)} and {page.shortened(comparison.b, 30)}: "
@@ -58,7 +65,7 @@ def draw(found: Comparisons, comparison: Comparison) -> Figure:
     return figure
 
 
-def _marks(panel, moved):
+def _marks(panel: "Axes", moved: "Moved") -> None:
     """The median of all, and where nothing is in common."""
     median = float(np.nanmedian(moved.value))
     panel.axvline(median, color="black", linestyle=":", linewidth=0.8)
@@ -83,7 +90,13 @@ def _marks(panel, moved):
     )
 
 
-def _nearest(panel, found, comparison, rows, at):
+def _nearest(
+    panel: "Axes",
+    comparisons: Comparisons,
+    comparison: Comparison,
+    rows: np.ndarray,
+    at: np.ndarray,
+) -> None:
     """Nearest sample in a and in b, right of the bars; one where it is the same."""
     right = 1.02
     panel.annotate(
@@ -98,7 +111,8 @@ def _nearest(panel, found, comparison, rows, at):
     moved = comparison.measured.moved
     for place, row in zip(at, rows):
         one, other = (
-            page.shortened(found.ids[near[row]], 24) for near in (moved.nearest_a, moved.nearest_b)
+            page.shortened(comparisons.ids[near[row]], 24)
+            for near in (moved.nearest_a, moved.nearest_b)
         )
         text, colour = (
             (f"{one}   →   {other}", "black") if one != other else (f"{one} (in both)", page.GREY)

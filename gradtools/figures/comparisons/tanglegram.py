@@ -1,5 +1,7 @@
 """A tanglegram: two trees of the same samples face to face, a line between the two leaves of each."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.collections import LineCollection
 
@@ -9,6 +11,11 @@ from gradtools.math import trees
 from gradtools.math.spaces import untangle
 from gradtools.math.spaces.rsa import HELD
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradtools.selection.comparisons import Comparison, Comparisons
+
 # Inches a leaf, points of its name, and points of its line: from few leaves to many.
 SIZES = ((60, 0.13, 6.5, 0.7), (200, 0.1, 5.0, 0.6), (10**9, 0.06, 3.2, 0.35))
 TREE, LINES = 1.7, 1.6  # inches
@@ -16,27 +23,27 @@ LETTER = 0.0076  # inches a letter and point of its size
 
 
 @page.styled
-def draw(found, comparison):
+def draw(comparisons: "Comparisons", comparison: "Comparison") -> page.Figure:
     """Draw the trees of a pair, turned so that few lines cross; lines have the colours of the first tree's clusters.
 
     Parameters
     ----------
-    found : selection.comparisons.Comparisons
+    comparisons : selection.comparisons.Comparisons
     comparison : selection.comparisons.Comparison
 
     Returns
     -------
     Figure
     """
-    if comparison.first not in found.trees:
+    if comparison.first not in comparisons.trees:
         raise GradtoolsError(
-            f"{len(found.ids)} samples make no tanglegram: choose at most {HELD} with --where list=FILE"
+            f"{len(comparisons.ids)} samples make no tanglegram: choose at most {HELD} with --where list=FILE"
         )
-    merges = [found.trees[place] for place in (comparison.first, comparison.second)]
+    merges = [comparisons.trees[place] for place in (comparison.first, comparison.second)]
     one, other, crossed = untangle.untangle(*merges)
-    n = len(found.ids)
+    n = len(comparisons.ids)
     _, step, size, line = next(row for row in SIZES if n <= row[0])
-    names = [page.shortened(name, 32) for name in found.ids]
+    names = [page.shortened(name, 32) for name in comparisons.ids]
     room = max(map(len, names)) * size * LETTER + 0.1
     widths = [TREE, room, LINES, room, TREE]
     figure = page.sheet(sum(widths), n * step + 0.75)
@@ -54,18 +61,18 @@ def draw(found, comparison):
     _names(middle[2], other, names, colours, size, "left")
     left.set_ylim(n - 0.5, -0.5)
     figure.suptitle(_title(comparison, crossed, n))
-    figure.get_layout_engine().set(wspace=0, w_pad=0.01, h_pad=0.02)
+    figure.set_layout_engine("constrained", wspace=0, w_pad=0.01, h_pad=0.02)
     return figure
 
 
-def _title(comparison, crossed, n):
+def _title(comparison: "Comparison", crossed: int, n: int) -> str:
     """How alike the trees are, and how many lines cross beside how many would by chance."""
     agreement = comparison.measured.statistics["cophenetic"].value
     pairs = n * (n - 1) // 2
     return f"correlation of the trees' heights {agreement:.3f}; {crossed} of {pairs} pairs of lines cross (random order: {pairs // 2})"
 
 
-def _colours(merges, order, comparison):
+def _colours(merges: np.ndarray, order: np.ndarray, comparison: "Comparison") -> list[str]:
     """Colour of each leaf: its cluster's in the first tree, cut as the comparison's first ARI was; neighbours have different ones."""
     cuts = [
         int(name.partition("@")[2])
@@ -77,7 +84,7 @@ def _colours(merges, order, comparison):
     return [page.COLOURS[turn[cluster] % len(page.COLOURS)] for cluster in clusters]
 
 
-def _tree(panel, merges, order):
+def _tree(panel: "Axes", merges: np.ndarray, order: np.ndarray) -> None:
     """Brackets of a tree whose leaves stand at 0, 1, ... in an order, heights to the side."""
     n = len(merges) + 1
     height, place = np.zeros(2 * n - 1), np.zeros(2 * n - 1)
@@ -101,7 +108,9 @@ def _tree(panel, merges, order):
     panel.set_xlabel("height")
 
 
-def _names(panel, order, names, colours, size, side):
+def _names(
+    panel: "Axes", order: np.ndarray, names: list[str], colours: list[str], size: float, side: str
+) -> None:
     """Names of the leaves, in order, and a pale line from the tree to each."""
     panel.hlines(range(len(order)), 0, 1, color="#e4e4e4", linewidth=0.5, zorder=0)
     for place, leaf in enumerate(order):
@@ -119,7 +128,9 @@ def _names(panel, order, names, colours, size, side):
     panel.set_axis_off()
 
 
-def _lines(panel, one, other, colours, width):
+def _lines(
+    panel: "Axes", one: np.ndarray, other: np.ndarray, colours: list[str], width: float
+) -> None:
     """A line from each leaf to itself."""
     places = np.empty((2, len(colours)))
     for side, order in enumerate((one, other)):

@@ -7,6 +7,8 @@ import functools
 import itertools
 import os
 import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
@@ -14,12 +16,21 @@ from gradtools.figures.overlays import mosaic, ones, pages
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from gradtools.figures.overlays.album import Album
+
 __all__ = ["check", "draw", "open_album", "pictures", "sheets_of"]
 
 LONGEST = 80  # letters of a sample's id in a file's name
 
 
-def draw(album, folder, limit=100, say=print, advance=lambda done: None):
+def draw(
+    album: "Album",
+    folder: str,
+    limit: int = 100,
+    say: Callable[[str], None] = print,
+    advance: Callable = lambda done: None,
+) -> list[str]:
     """Write the pictures of an album, in the order of `pictures`.
 
     Parameters
@@ -60,7 +71,7 @@ def draw(album, folder, limit=100, say=print, advance=lambda done: None):
     return written
 
 
-def _say_others(folder, names, say):
+def _say_others(folder: str, names: set[str], say: Callable[[str], None]) -> None:
     """Say that pictures of another run lie in the folder."""
     others = sorted(
         name for name in os.listdir(folder) if name.endswith(".png") and name not in names
@@ -72,7 +83,7 @@ def _say_others(folder, names, say):
         )
 
 
-def pictures(album):
+def pictures(album: "Album") -> Iterator[tuple[str, Callable]]:
     """Yield (file name, function that makes the Mosaic) of every picture: a grid's page, a class's sheet and an image's or pair's own in turn.
 
     So a limit leaves some of each kind.
@@ -81,7 +92,7 @@ def pictures(album):
         yield from itertools.chain.from_iterable(turn)
 
 
-def sheets_of(album, count):
+def sheets_of(album: "Album", count: int) -> Iterator[tuple[str, bytes]]:
     """Yield caption and bytes (PNG) of the first grid's page and of the first sheet of so many classes."""
     first_of_each = {
         name: next(_chunks(members, _groups_of_a_sheet(album)))
@@ -99,17 +110,17 @@ def sheets_of(album, count):
         yield caption, mosaic.png(make())
 
 
-def _grids(album):
+def _grids(album: "Album") -> Iterator[list[tuple[str, Callable]]]:
     for number, groups in enumerate(_pages(album), 1):
         yield [(f"grid-{number:03}.png", functools.partial(pages.grid, album, groups, number))]
 
 
-def _pages(album):
+def _pages(album: "Album") -> Iterator[list[tuple[int, ...]]]:
     """Yield the groups of every page of a grid: a class's stand together, and every class has its first before any its next."""
     size = pages.ROWS // len(album.groups[0])
     classes = sorted(_classes(album).items())
     parts = [list(_chunks(members, size)) for _, members in classes]
-    held = []
+    held: list[tuple[int, ...]] = []
     for part in filter(None, itertools.chain.from_iterable(itertools.zip_longest(*parts))):
         if len(held) + len(part) > size:
             yield held
@@ -118,12 +129,12 @@ def _pages(album):
     yield held
 
 
-def _groups_of_a_sheet(album):
+def _groups_of_a_sheet(album: "Album") -> int:
     """Groups (int) on a page of a class's sheet: six rows of pictures."""
     return max(1, 6 * pages.across(album) // len(album.groups[0]))
 
 
-def _sheets(album):
+def _sheets(album: "Album") -> Iterator[list[tuple[str, Callable]]]:
     """Sheets of every class, six rows a page."""
     size = _groups_of_a_sheet(album)
     for index, (name, members) in enumerate(sorted(_classes(album).items())):
@@ -136,18 +147,18 @@ def _sheets(album):
             ]
 
 
-def _own(album):
+def _own(album: "Album") -> Iterator[list[tuple[str, Callable]]]:
     """The pictures of each image or pair."""
     kinds = _kinds(album)
     for group in album.groups:
         stem = f"{group[0]:06}-{file_name(os.path.splitext(album.store.ids[int(album.sample[group[0]])])[0])}"
         yield [
-            (f"{kind}-{stem}.png", functools.partial(make, album=album, group=group))
+            (f"{kind}-{stem}.png", functools.partial(make, album, group))
             for kind, make in kinds.items()
         ]
 
 
-def file_name(text):
+def file_name(text: str) -> str:
     """Return a sample's id or a class's name as part of a file's name: letters, digits, dots, hyphens; its end where it is long."""
     return (
         re.sub(r"[^A-Za-z0-9._-]+", "-", page.shown(text).replace("/", "-"))[-LONGEST:].strip(".-")
@@ -155,7 +166,7 @@ def file_name(text):
     )
 
 
-def check(folder, fuse="mean", compat=None):
+def check(folder: str, fuse: str = "mean", compat: str | None = None) -> None:
     """Refuse what cannot be drawn, before the work for it is done.
 
     Raises
@@ -171,9 +182,9 @@ def check(folder, fuse="mean", compat=None):
     check_reading(1 + fuse.count(","), fuse, compat)
 
 
-def _kinds(album):
+def _kinds(album: "Album") -> dict[str, Callable[["Album", tuple[int, ...]], mosaic.Mosaic]]:
     """The pictures of each group: {kind: function}, those that the store has the maps for."""
-    kinds = {"overlay": pages.overlay}
+    kinds: dict[str, Callable[[Album, tuple[int, ...]], mosaic.Mosaic]] = {"overlay": pages.overlay}
     if album.compat == "ones":
         kinds |= {
             f"ones-{file_name(tap)}": functools.partial(pages.explained, tap)
@@ -195,19 +206,19 @@ def _kinds(album):
     return kinds
 
 
-def _classes(album):
+def _classes(album: "Album") -> dict[str, list[tuple[int, ...]]]:
     """{class: its groups}."""
-    found = {}
+    groups_of: dict[str, list[tuple[int, ...]]] = {}
     for group in album.groups:
-        found.setdefault(class_of(album, group), []).append(group)
-    return found
+        groups_of.setdefault(class_of(album, group), []).append(group)
+    return groups_of
 
 
-def _chunks(items, size):
+def _chunks(items: list[tuple[int, ...]], size: int) -> Iterator[list[tuple[int, ...]]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _refuse_foreign(path):
+def _refuse_foreign(path: str) -> None:
     """Stop where a file of this name was not made here."""
     if not os.path.lexists(path):
         return

@@ -2,15 +2,17 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
 from gradtools import images
 from gradtools.errors import GradtoolsError
+from gradtools.images.loading import Preprocess
 from gradtools.math.maps.reading import read_maps
 from gradtools.selection import images as store_images
 from gradtools.selection.features import softmax
-from gradtools.store import paths
+from gradtools.store import Store, paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
 AT_INPUT, SHARE = (
@@ -41,18 +43,25 @@ class Album:
         As for `read_maps`.
     """
 
-    store: object
-    frame: object
+    store: Store
+    frame: Callable[[int], np.ndarray]
     sample: np.ndarray
     target: np.ndarray
     score: np.ndarray
-    methods: dict
-    groups: list
+    methods: dict[str, list[str]]
+    groups: list[tuple[int, ...]]
     fuse: str = "mean"
     compat: str | None = None
 
 
-def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", compat=None):
+def open_album(
+    store: Store,
+    images_dir: str | None = None,
+    where: np.ndarray | None = None,
+    rules: Preprocess | None = None,
+    fuse: str = "mean",
+    compat: str | None = None,
+) -> Album:
     """Open a maps store as an album: its maps, images and names, ready to draw.
 
     Parameters
@@ -74,13 +83,13 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
         raise GradtoolsError(
             f"{store.name} holds no maps to draw: add --model, which makes them, as in gradtools saliency {store.name} --model SPEC --overlay DIR -o maps.h5"
         )
-    groups = _groups(store.values(paths.MAP_PARTNER))
-    sample = store.values(paths.MAP_SAMPLE)
+    groups = _groups(store.needed(paths.MAP_PARTNER))
+    sample = store.needed(paths.MAP_SAMPLE)
     if where is not None:
         groups = [group for group in groups if where[sample[list(group)]].all()]
     if not groups:
         raise GradtoolsError(f"{store.name}: no map is left to draw")
-    methods = {}
+    methods: dict[str, list[str]] = {}
     for name in store.maps:
         methods.setdefault(split(name)[0], []).append(name)
     for names in methods.values():
@@ -91,8 +100,8 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
         store,
         frame,
         sample,
-        store.values(paths.MAP_TARGET),
-        store.values(paths.MAP_SCORE),
+        store.needed(paths.MAP_TARGET),
+        store.needed(paths.MAP_SCORE),
         methods,
         _spread(store, groups, sample),
         fuse,
@@ -100,12 +109,12 @@ def open_album(store, images_dir=None, where=None, rules=None, fuse="mean", comp
     )
 
 
-def check_reading(n_taps, fuse, compat):
+def check_reading(n_taps: int, fuse: str, compat: str | None) -> None:
     """Refuse a fusion or compat mode that maps of so many taps cannot be read with."""
     read_maps(n_taps * [np.zeros((1, 1, 1))], fuse=fuse, compat=compat)
 
 
-def answer_in_words(album, row):
+def answer_in_words(album: Album, row: int) -> str:
     """Return the label of a map's image, what the network answers, whether that is right, and how sure it is (str)."""
     store, sample = album.store, int(album.sample[row])
     if store.predicted is None:
@@ -123,13 +132,13 @@ def answer_in_words(album, row):
     return ", ".join(words)
 
 
-def split(name):
+def split(name: str) -> tuple[str, str]:
     """Split a map's name into (method, tap)."""
     method, _, tap = name.partition("@")
     return method, tap
 
 
-def fused(album, row, method, sign="for"):
+def fused(album: Album, row: int, method: str, sign: str = "for") -> tuple[np.ndarray, str]:
     """Return the map of a method over its taps, (H, W) float64 at the size of the frame, and what it lacks (str): '', CONSTANT or NOTHING.
 
     Those of the input's gradient are brighter: see `_clipped`.
@@ -137,30 +146,30 @@ def fused(album, row, method, sign="for"):
     return _read(album, row, album.methods[method], sign)
 
 
-def at_tap(album, row, name, sign="for"):
+def at_tap(album: Album, row: int, name: str, sign: str = "for") -> tuple[np.ndarray, str]:
     """Return the map of a method at one tap, and what it lacks, as `fused` does."""
     return _read(album, row, [name], sign)
 
 
-def last_taps(album, row, method, count):
+def last_taps(album: Album, row: int, method: str, count: int) -> tuple[np.ndarray, str]:
     """Return the map of a method over its last so many taps, and what it lacks, as `fused` does."""
     return _read(album, row, album.methods[method][-count:], "for")
 
 
-def raw(album, row, name):
+def raw(album: Album, row: int, name: str) -> np.ndarray:
     """Return the stored map, (1, h, w)."""
-    rows = album.store.rows(paths.maps(name))
+    rows = album.store.needed_rows(paths.maps(name))
     return rows.read(row, row + 1).reshape(1, *rows.tail)
 
 
-def label_of(album, row):
+def label_of(album: Album, row: int) -> int:
     """Return the data class that a map is about: its own, else its image's (int); -1 none."""
     labels = album.store.values(paths.MAP_LABEL)
     own = -1 if labels is None else int(labels[row])
     return own if own >= 0 else int(album.store.labels[int(album.sample[row])])
 
 
-def target_name(album, row):
+def target_name(album: Album, row: int) -> str:
     """Return what the score is about (str): a class, a label of several classes, the target as asked, or the likeness of a pair."""
     store, target = album.store, int(album.target[row])
     labels, member = store.values(paths.MAP_LABEL), store.member
@@ -174,7 +183,7 @@ def target_name(album, row):
     return names[target] if target < len(names) else f"class {target}"
 
 
-def class_of(album, group):
+def class_of(album: Album, group: tuple[int, ...]) -> str:
     """Return what a group's contact sheet is called (str): the data class of its first map, or its target without labels."""
     label = label_of(album, group[0])
     return (
@@ -184,7 +193,7 @@ def class_of(album, group):
     )
 
 
-def signed_methods(album):
+def signed_methods(album: Album) -> list[str]:
     """Return the methods with evidence for and against."""
     return [
         name
@@ -193,7 +202,7 @@ def signed_methods(album):
     ]
 
 
-def _read(album, row, names, sign):
+def _read(album: Album, row: int, names: list[str], sign: str) -> tuple[np.ndarray, str]:
     size = album.frame(int(album.sample[row])).shape[:2]
     fuse = album.fuse if len(names) > 1 else "mean"
     compat = album.compat if sign == "for" else None
@@ -207,7 +216,7 @@ def _read(album, row, names, sign):
     return _clipped(maps[0]) if split(names[0])[0] in AT_INPUT else maps[0], ""
 
 
-def _overflows(album, row, name):
+def _overflows(album: Album, row: int, name: str) -> bool:
     """Return True for a map of Grad-CAM++ as printed whose exp(score) is no finite number."""
     if not name.startswith("gradcam++-literal"):
         return False
@@ -215,20 +224,22 @@ def _overflows(album, row, name):
     return counts is not None and bool(counts[row])
 
 
-def _clipped(values):
+def _clipped(values: np.ndarray) -> np.ndarray:
     """Pixels of the input's gradient: one of them is often many times all others, and would leave these dark."""
     bright = np.quantile(values, SHARE)
     return np.minimum(values / bright, 1) if bright > 0 else values
 
 
-def _groups(partner):
+def _groups(partner: np.ndarray) -> list[tuple[int, ...]]:
     """Rows one by one, or two by two where they are the images of pairs."""
     if len(partner) and partner[0] >= 0:
         return [(row, row + 1) for row in range(0, len(partner), 2)]
     return [(row,) for row in range(len(partner))]
 
 
-def _spread(store, groups, sample):
+def _spread(
+    store: Store, groups: list[tuple[int, ...]], sample: np.ndarray
+) -> list[tuple[int, ...]]:
     """Groups in turn from every class, so that a limit leaves out no class."""
     labels = store.labels[sample[[group[0] for group in groups]]]
     rank = np.zeros(len(groups), int)
@@ -237,7 +248,12 @@ def _spread(store, groups, sample):
     return [groups[index] for index in np.argsort(rank, kind="stable")]
 
 
-def frames(store, used, images_dir=None, rules=None):
+def frames(
+    store: Store,
+    used: list[int],
+    images_dir: str | None = None,
+    rules: Preprocess | None = None,
+) -> Callable[[int], np.ndarray]:
     """Return the images as the network saw them, by the row of their sample.
 
     Parameters
@@ -268,13 +284,13 @@ def frames(store, used, images_dir=None, rules=None):
     value_range = store_images.value_range(store)
 
     @functools.lru_cache(KEPT)
-    def frame(row):
+    def frame(row: int) -> np.ndarray:
         path = listed.path(place[row])
         try:
             image, digest = images.read(path, value_range)
         except images.Unreadable as error:
             raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
-        images.check_digest(path, digest, listed.digests[place[row]])
+        images.check_digest(path, digest, digests[place[row]])
         if callable(rules):
             return _visible(np.asarray(rules(image)))
         return _of_three(images.preprocess(image, rules))
@@ -282,7 +298,7 @@ def frames(store, used, images_dir=None, rules=None):
     return frame
 
 
-def _visible(pixels):
+def _visible(pixels: np.ndarray) -> np.ndarray:
     """Pixels of a callable, (C, H, W) of unknown normalisation, on the scale of a screen: (H, W, 3) uint8."""
     low, high = pixels.min(), pixels.max()
     return _of_three(
@@ -290,7 +306,7 @@ def _visible(pixels):
     )
 
 
-def _of_three(pixels):
+def _of_three(pixels: np.ndarray) -> np.ndarray:
     """Channels (C, H, W) as red, green and blue, (H, W, 3): of more the first three, one or the mean of two as grey."""
     if len(pixels) < 3:
         pixels = np.broadcast_to(

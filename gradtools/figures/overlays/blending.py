@@ -10,7 +10,7 @@ COVER = 0.6  # share of the map's colour where it is largest; where it is 0 the 
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
-def over(frame, values, colours=FOR, low=0.0):
+def over(frame: np.ndarray, values: np.ndarray, colours: str = FOR, low: float = 0.0) -> np.ndarray:
     """Blend a map over an image, which turns grey so that all colour is the map's, and is seen as it is where the map is 0.
 
     Parameters
@@ -30,7 +30,7 @@ def over(frame, values, colours=FOR, low=0.0):
     return mixed
 
 
-def coloured(values, colours=FOR, low=0.0):
+def coloured(values: np.ndarray, colours: str = FOR, low: float = 0.0) -> np.ndarray:
     """Return the colours of values in [low, 1], (H, W, 3) in [0, 1]."""
     table = _table(colours)
     places = (np.asarray(values) - low) * (len(table) / (1 - low))
@@ -45,7 +45,7 @@ def _table(colours):
     return colormaps[colours](np.arange(256))[:, :3]
 
 
-def peer(frame, values):
+def peer(frame: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Blend as pytorch-grad-cam's show_cam_on_image with its defaults: half jet, half image, scaled to the largest value.
 
     Returns
@@ -57,11 +57,11 @@ def peer(frame, values):
     jacobgil/pytorch-grad-cam, utils/image.py; OpenCV's COLORMAP_JET.
     """
     mixed = 0.5 * jet(values) / 255 + 0.5 * frame / 255
-    return np.uint8(255 * (mixed / mixed.max()))
+    return (255 * (mixed / mixed.max())).astype("u1")
 
 
-def jet(values):
+def jet(values: np.ndarray) -> np.ndarray:
     """Return OpenCV's COLORMAP_JET of values in [0, 1]: (H, W, 3) uint8, red first."""
-    x = np.uint8(255 * np.asarray(values)) / 255
+    x = (255 * np.asarray(values)).astype("u1") / 255
     ramps = [np.minimum(4 * x - start, start + 3 - 4 * x) for start in (1.5, 0.5, -0.5)]
-    return np.uint8(np.round(255 * np.clip(np.stack(ramps, axis=-1), 0, 1)))
+    return np.round(255 * np.clip(np.stack(ramps, axis=-1), 0, 1)).astype("u1")

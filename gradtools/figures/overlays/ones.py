@@ -1,10 +1,12 @@
 """The pictures of pytorch-cnn-visualizations beside what the same channels really say (mathematics#pictures-from-ones)."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays import blending
-from gradtools.figures.overlays.mosaic import Bar, draw
+from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw
 from gradtools.math.channels.channel_values import spearman
 from gradtools.math.maps.ones import picture
 from gradtools.math.maps.resize import resize
@@ -28,7 +30,7 @@ BARS = [
 SIDE = 1.3
 
 
-def taps_of(album):
+def taps_of(album: albums.Album) -> list[str]:
     """Return the taps (list of str) with maps of all, positive and negative channels."""
     taps = [albums.split(name)[1] for name in album.methods.get("gradcam", [])]
     return [
@@ -38,7 +40,7 @@ def taps_of(album):
     ]
 
 
-def beside(album, tap, group, title):
+def beside(album: albums.Album, tap: str, group: tuple[int, ...], title: Callable) -> Mosaic:
     """Draw their picture, the signed map, what speaks for and what against: of all, positive and negative channels of a tap.
 
     Parameters
@@ -50,7 +52,8 @@ def beside(album, tap, group, title):
     title : callable
         Takes what stands below the first lines.
     """
-    rows, notes = [], {}
+    rows: list[tuple[str, list[np.ndarray | None]]] = []
+    notes: dict[tuple[int, int], str] = {}
     for row in group:
         raw = {
             method: albums.raw(album, row, f"{method}@{tap}")[0].astype(np.float64)
@@ -78,9 +81,10 @@ def beside(album, tap, group, title):
     )
 
 
-def _parts(raw, values):
+def _parts(raw: np.ndarray, values: np.ndarray) -> tuple[list[np.ndarray | None], dict[int, str]]:
     """The signed map, what speaks for and what against, and words in the place of a part that is zero everywhere, by its place."""
-    parts, words = [values], {}
+    parts: list[np.ndarray | None] = [values]
+    words: dict[int, str] = {}
     for place, (sign, what) in enumerate([(1, "for"), (-1, "against")], 1):
         nothing = (sign * raw).max() <= 0
         parts.append(None if nothing else np.where(sign * values > 0, values, 0))
@@ -92,14 +96,14 @@ def _parts(raw, values):
     return parts, words
 
 
-def _size(scales, method):
+def _size(scales: dict[str, float], method: str) -> str:
     """The largest absolute value of a row's map: each row has a scale of its own, or a small one would not be seen."""
     most = max(scales.values())
     share = f"\n{scales[method] / most:.2g} of the largest" if 0 < scales[method] < most else ""
     return f"|map| up to {scales[method]:.2g}{share}"
 
 
-def _alike(raw, method):
+def _alike(raw: dict[str, np.ndarray], method: str) -> str:
     """Spearman of their picture with that of all channels; that of the negative ones also with the evidence against."""
     if method == "gradcam":
         return ""
@@ -110,7 +114,7 @@ def _alike(raw, method):
     return text
 
 
-def sentences(raw):
+def sentences(raw: dict[str, np.ndarray]) -> list[str]:
     """Explain their pictures in words (list of str), from the raw maps (h, w) of one image by method."""
     below = np.mean([(1 + values < 0).mean() for values in raw.values()])
     lines = [

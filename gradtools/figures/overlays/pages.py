@@ -1,13 +1,16 @@
 """The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (mathematics#gam-and-layercam)."""
 
+import functools
 import os
+from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 import numpy as np
 
 from gradtools.figures import page
 from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays import blending, ones
-from gradtools.figures.overlays.mosaic import Bar, draw, fitted
+from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted
 from gradtools.store import paths
 
 ROWS = 6  # of a grid's page
@@ -38,27 +41,36 @@ LAYERS = ("activation", "positive-gradients", "gam")
 COMPARED = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
 OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
 
+Lines = list[tuple[str, list[np.ndarray | None]]]  # name and pictures of every row
 
-def overlay(album, group):
+
+class Written(TypedDict):
+    """What stands below pictures and on them, by row and column."""
+
+    notes: dict[tuple[int, int], str]
+    marks: dict[tuple[int, int], str]
+
+
+Maker = Callable[[int], tuple[np.ndarray, str]]  # row of a map -> the map, and what it lacks
+
+
+def overlay(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw every method's map over its image, fused over the taps."""
     methods = list(album.methods)
     return _rows_of(
         album,
         group,
         [_head(method) for method in methods],
-        [lambda row, m=method: albums.fused(album, row, m) for method in methods],
+        [functools.partial(_fused, album, method) for method in methods],
         _taps_line(album),
     )
 
 
-def signed(album, group):
+def signed(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw for, against and both of every method that has them, in one scale: m / max|m|."""
-    methods, heads, rows, marks = (
-        albums.signed_methods(album),
-        ["image", "for", "against", "for - against"],
-        [],
-        {},
-    )
+    methods, heads = albums.signed_methods(album), ["image", "for", "against", "for - against"]
+    rows: Lines = []
+    marks: dict[tuple[int, int], str] = {}
     for row in group:
         for method in methods:
             both, lacks = albums.fused(album, row, method, "signed")
@@ -78,12 +90,12 @@ def signed(album, group):
     )
 
 
-def explained(tap, album, group):
+def explained(tap: str, album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw the pictures of pytorch-cnn-visualizations beside the right ones, with the sentences that explain them."""
     return ones.beside(album, tap, group, lambda below: _title(album, group, below))
 
 
-def compared(album, group):
+def compared(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw Figure 2 of the GAM paper: Grad-CAM beside GAM with the accumulated activations, positive and negative gradients, at the last tap.
 
     Where the store has Grad-CAM of the channels of positive and of negative weight, equation 4's P and Q
@@ -91,28 +103,29 @@ def compared(album, group):
     """
     tap = last_tap(album, COMPARED)
     heads = [_head(method) for method in COMPARED]
-    makers = [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in COMPARED]
+    makers: list[Maker] = [_at_tap(album, method, tap) for method in COMPARED]
     if all(f"{name}@{tap}" in album.methods.get(name, ()) for name in (POSITIVE, NEGATIVE)):
         heads += ["P, positive\nchannels", "Q, negative\nchannels"]
-        makers.append(lambda row: albums.at_tap(album, row, f"{POSITIVE}@{tap}"))
-        makers.append(lambda row: albums.at_tap(album, row, f"{NEGATIVE}@{tap}", "against"))
+        makers.append(_at_tap(album, POSITIVE, tap))
+        makers.append(_at_tap(album, NEGATIVE, tap, "against"))
     return _rows_of(album, group, heads, makers, f"at {tap}")
 
 
-def ablated(album, group):
+def ablated(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw Figure 8 of the GAM paper: each method at its last tap beside the same over the last two taps and more."""
     methods = [name for name in ABLATED if len(album.methods.get(name, ())) > 1]
     most = max(len(album.methods[name]) for name in methods)
-    rows, words = [], {"notes": {}, "marks": {}}
+    rows: Lines = []
+    words: Written = {"notes": {}, "marks": {}}
     for row in group:
         for method in methods:
-            found = [
+            maps = [
                 albums.last_taps(album, row, method, count)
                 for count in range(1, 1 + len(album.methods[method]))
             ]
             name = _named(album, group, row, method)
-            pictures = _line(album, row, found, words, len(rows))
-            rows.append((name, pictures + [None] * (1 + most - len(pictures))))
+            pictures = _line(album, row, maps, words, len(rows))
+            rows.append((name, [*pictures, *[None] * (1 + most - len(pictures))]))
     heads = ["image", *_numbers_of_taps(album, methods, most)]
     return draw(
         _title(album, group, f"{album.fuse} of the last n taps"),
@@ -124,7 +137,7 @@ def ablated(album, group):
     )
 
 
-def _numbers_of_taps(album, methods, most):
+def _numbers_of_taps(album: albums.Album, methods: list[str], most: int) -> list[str]:
     """Return a head for each number of last taps, with the tap that it adds where that is the same of every method."""
     heads = []
     for count in range(1, 1 + most):
@@ -138,7 +151,7 @@ def _numbers_of_taps(album, methods, most):
     return heads
 
 
-def overflowing(album, group):
+def overflowing(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw Figure 3 of the GAM paper: Grad-CAM++ (also as printed, where it was made) beside GAM on the dot product, at the last tap."""
     methods = [method for method in OVERFLOWING if method in album.methods]
     tap = last_tap(album, methods)
@@ -146,25 +159,26 @@ def overflowing(album, group):
         album,
         group,
         [_head(method) for method in methods],
-        [lambda row, m=method: albums.at_tap(album, row, f"{m}@{tap}") for method in methods],
+        [_at_tap(album, method, tap) for method in methods],
         f"at {tap}",
     )
 
 
-def layered(album, group):
+def layered(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw Figures 8 to 11 of the GAM paper: activation, gradient and map of every tap, and below them those of all taps together."""
     taps = shared_taps(album, LAYERS)
-    rows, words = [], {"notes": {}, "marks": {}}
+    rows: Lines = []
+    words: Written = {"notes": {}, "marks": {}}
     for row in group:
         for tap in [*taps, None]:
-            found = [
+            maps = [
                 albums.at_tap(album, row, f"{method}@{tap}")
                 if tap
                 else albums.fused(album, row, method)
                 for method in LAYERS
             ]
             name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
-            rows.append((name, _line(album, row, found, words, len(rows))))
+            rows.append((name, _line(album, row, maps, words, len(rows))))
     return draw(
         _title(album, group, ""),
         ["image", "activations", "positive\ngradients", "GAM"],
@@ -175,7 +189,9 @@ def layered(album, group):
     )
 
 
-def class_sheet(album, name, groups, number):
+def class_sheet(
+    album: albums.Album, name: str, groups: list[tuple[int, ...]], number: int
+) -> Mosaic:
     """Draw images of a class, each with every method's map, several in a row."""
     methods = list(album.methods)
     cells, per_row, width = (
@@ -184,19 +200,20 @@ def class_sheet(album, name, groups, number):
         1 + len(methods),
     )
     heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
-    rows, words = [], {"notes": {}, "marks": {}}
+    rows: Lines = []
+    words: Written = {"notes": {}, "marks": {}}
     for start in range(0, len(cells), per_row):
-        pictures = []
+        pictures: list[np.ndarray | None] = []
         for row in cells[start : start + per_row]:
-            found = [albums.fused(album, row, method) for method in methods]
+            maps = [albums.fused(album, row, method) for method in methods]
             words["notes"][len(rows), len(pictures)] = _caption(album, row, width * 0.7)
-            pictures += _line(album, row, found, words, len(rows), len(pictures))
+            pictures += _line(album, row, maps, words, len(rows), len(pictures))
         rows.append(("", pictures))
     title = f"{page.shown(name)}, page {number}: {_taps_line(album)}\n{SHEET}"
     return draw(title, heads, rows, [_bar(album)], **words)
 
 
-def grid(album, groups, number):
+def grid(album: albums.Album, groups: list[tuple[int, ...]], number: int) -> Mosaic:
     """Draw images x (methods x taps), each tap's own map; both images of a pair one below the other."""
     names = [name for method in album.methods.values() for name in method]
     heads = [
@@ -206,10 +223,11 @@ def grid(album, groups, number):
             for name in names
         ),
     ]
-    rows, words = [], {"notes": {}, "marks": {}}
+    rows: Lines = []
+    words: Written = {"notes": {}, "marks": {}}
     for row in (row for group in groups for row in group):
-        found = [albums.at_tap(album, row, name) for name in names]
-        rows.append((_caption(album, row, NAME, "\n"), _line(album, row, found, words, len(rows))))
+        maps = [albums.at_tap(album, row, name) for name in names]
+        rows.append((_caption(album, row, NAME, "\n"), _line(album, row, maps, words, len(rows))))
     classes = dict.fromkeys(page.shown(albums.class_of(album, group)) for group in groups)
     title = (
         f"every method at every tap, page {number}: {page.shortened(', '.join(classes), 60)}"
@@ -219,29 +237,45 @@ def grid(album, groups, number):
     return draw(title, heads, rows, [_bar(album)], side=SMALL, **words)
 
 
-def across(album):
+def _at_tap(album: albums.Album, method: str, tap: str | None, sign: str = "for") -> Maker:
+    """What makes the map of a method at one tap from the row of a map."""
+    return lambda row: albums.at_tap(album, row, f"{method}@{tap}", sign)
+
+
+def _fused(album: albums.Album, method: str, row: int) -> tuple[np.ndarray, str]:
+    return albums.fused(album, row, method)
+
+
+def across(album: albums.Album) -> int:
     """Return how many images stand in a row of a class's sheet (int)."""
     return max(1, ACROSS // (1 + len(album.methods)))
 
 
-def shared_taps(album, methods):
+def shared_taps(album: albums.Album, methods: tuple[str, ...] | list[str]) -> list[str]:
     """Return the taps (list of str) that all of the methods have maps at."""
     taps = [[albums.split(name)[1] for name in album.methods.get(method, [])] for method in methods]
     return [tap for tap in taps[0] if all(tap in others for others in taps)]
 
 
-def last_tap(album, methods):
+def last_tap(album: albums.Album, methods: tuple[str, ...] | list[str]) -> str | None:
     """Return the last tap that all of the methods have maps at, None without any."""
     return next(reversed(shared_taps(album, methods)), None)
 
 
-def _rows_of(album, group, heads, makers, below):
+def _rows_of(
+    album: albums.Album,
+    group: tuple[int, ...],
+    heads: list[str],
+    makers: Sequence[Maker],
+    below: str,
+) -> Mosaic:
     """One row an image: the image, and what each maker gives."""
-    rows, words = [], {"notes": {}, "marks": {}}
+    rows: Lines = []
+    words: Written = {"notes": {}, "marks": {}}
     for row in group:
-        found = [make(row) for make in makers]
+        maps = [make(row) for make in makers]
         name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
-        rows.append((name, _line(album, row, found, words, len(rows))))
+        rows.append((name, _line(album, row, maps, words, len(rows))))
     return draw(
         _title(album, group, below),
         ["image", *heads],
@@ -252,25 +286,32 @@ def _rows_of(album, group, heads, makers, below):
     )
 
 
-def _line(album, row, found, words, line, first=0):
+def _line(
+    album: albums.Album,
+    row: int,
+    maps: list[tuple[np.ndarray, str]],
+    words: Written,
+    line: int,
+    first: int = 0,
+) -> list[np.ndarray | None]:
     """An image and its maps from column `first` on; a constant one is marked, and one that is zero everywhere gives way to words."""
-    for place, (_, lacks) in enumerate(found, first + 1):
+    for place, (_, lacks) in enumerate(maps, first + 1):
         if lacks:
             words["notes" if lacks == albums.NOTHING else "marks"][line, place] = lacks
     return [
         _frame(album, row),
         *(
             None if lacks == albums.NOTHING else _shown(album, row, values)
-            for values, lacks in found
+            for values, lacks in maps
         ),
     ]
 
 
-def _frame(album, row):
+def _frame(album: albums.Album, row: int) -> np.ndarray:
     return album.frame(int(album.sample[row]))
 
 
-def _shown(album, row, values):
+def _shown(album: albums.Album, row: int, values: np.ndarray) -> np.ndarray:
     return (
         blending.peer(_frame(album, row), values)
         if album.compat == "cam"
@@ -278,11 +319,11 @@ def _shown(album, row, values):
     )
 
 
-def _bar(album):
+def _bar(album: albums.Album) -> Bar:
     return JET if album.compat == "cam" else UNIT
 
 
-def _head(method):
+def _head(method: str) -> str:
     """A method's name in the field, its channels below."""
     known = max(
         (name for name in SHORT if method == name or method.startswith(f"{name}-")),
@@ -295,20 +336,20 @@ def _head(method):
     return SHORT[known] + (f"\n{page.shortened(channels, 14)}" if channels else "")
 
 
-def _named(album, group, row, method):
+def _named(album: albums.Album, group: tuple[int, ...], row: int, method: str) -> str:
     return (
         _head(method) if len(group) == 1 else f"{_head(method)}\n{fitted(_stem(album, row), NAME)}"
     )
 
 
-def _stem(album, row):
+def _stem(album: albums.Album, row: int) -> str:
     """The last part of an image's name, without suffix."""
     return page.shown(
         os.path.splitext(os.path.basename(album.store.ids[int(album.sample[row])]))[0]
     )
 
 
-def _caption(album, row, inches, between=": "):
+def _caption(album: albums.Album, row: int, inches: float, between: str = ": ") -> str:
     """An image's name, target and score in a width."""
     name, score = _stem(album, row), f" {album.score[row]:.3g}"
     about = page.shown(albums.target_name(album, row))
@@ -317,7 +358,7 @@ def _caption(album, row, inches, between=": "):
     return f"{fitted(name, inches / 2)}{between}{fitted(about + score, inches / 2)}"
 
 
-def _title(album, group, below):
+def _title(album: albums.Album, group: tuple[int, ...], below: str) -> str:
     """Which image or pair, the class or likeness, its score; the taps below."""
     names = " and ".join(
         page.shortened(album.store.ids[int(album.sample[row])], 34) for row in group
@@ -329,25 +370,31 @@ def _title(album, group, below):
     return "\n".join(line for line in lines if line)
 
 
-def _taps_line(album, methods=None):
+def _taps_line(album: albums.Album, methods: list[str] | None = None) -> str:
     """Which taps, and how each method's became one; a method whose taps are others than most is named with its own."""
     taps = {
         method: [albums.split(name)[1] for name in album.methods[method]]
         for method in methods or album.methods
     }
-    shared = max(taps.values(), key=lambda one: sum(one == other for other in taps.values()))
+    shared = max(
+        taps.values(),
+        key=lambda taps_of_method: sum(taps_of_method == other for other in taps.values()),
+    )
     others = {
-        tuple(own): [name for name, one in taps.items() if one == own]
-        for own in taps.values()
-        if own != shared
+        tuple(taps_shown): [
+            name for name, taps_of_method in taps.items() if taps_of_method == taps_shown
+        ]
+        for taps_shown in taps.values()
+        if taps_shown != shared
     }
     line = _fused_in_words(album, shared) + "".join(
-        f"; {', '.join(names)} {_fused_in_words(album, own)}" for own, names in others.items()
+        f"; {', '.join(names)} {_fused_in_words(album, taps_shown)}"
+        for taps_shown, names in others.items()
     )
     return line + (f", as --compat {album.compat}" if album.compat else "")
 
 
-def _fused_in_words(album, taps):
+def _fused_in_words(album: albums.Album, taps: list[str] | tuple[str, ...]) -> str:
     """`at layer4`, or `mean of layer3 and layer4`."""
     return (
         f"at {taps[0]}"

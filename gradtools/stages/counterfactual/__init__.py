@@ -9,6 +9,7 @@ a link pictures, of which the first are kept. What needs all moves follows from 
 
 import dataclasses
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +21,16 @@ from gradtools.stages.counterfactual.compute import columns, moved
 from gradtools.stages.counterfactual.plan import Options, Plan, make_plan
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["Options", "Plan", "counterfactual", "make_plan"]
 
 BLOCK = 32  # moves kept at once
 
 
 def counterfactual(
-    plan: Plan, output: str, carry: bool = False, **how
+    plan: Plan, output: str, **how: "Unpack[run.How]"
 ) -> tuple[counterfactuals.Moves, Result]:
     """Make every move, and write what it takes and what is met on the way.
 
@@ -35,8 +39,6 @@ def counterfactual(
     plan : Plan
     output : str
         Path of the store, or '-'.
-    carry : bool
-        Copy everything of the input.
     how
         Fields of `run.Run`.
 
@@ -50,7 +52,7 @@ def counterfactual(
     ------
     GradtoolsError, UsageError
     """
-    this = run.begin(output, [plan.source], carry=carry, **how)
+    this = run.begin(output, [plan.source], **how)
     growth = store.Growth(
         "counterfactual",
         columns(plan),

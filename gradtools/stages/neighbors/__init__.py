@@ -5,6 +5,8 @@ Rows are compared a block at a time: beside the rows (512 MiB of them, else they
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,14 +14,19 @@ from gradtools import __version__, store
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import nearest, vectors
 from gradtools.selection import features, samples
+from gradtools.selection.neighbors import Nearest
+from gradtools.selection.results import Result
 from gradtools.stages import run
 from gradtools.stages.neighbors import reading, retrieval
-from gradtools.stages.neighbors.of import Near, of
+from gradtools.stages.neighbors.of import of
 from gradtools.store import Store
 from gradtools.tables.wording import units
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 BLOCK = 1024  # samples whose neighbours are found, and committed, at once
-__all__ = ["Found", "Near", "Options", "neighbors", "of"]
+__all__ = ["Options", "neighbors", "of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +46,9 @@ class Options:
     seed: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """One feature's neighbours: their rows (n, k) int32, -1 where there is none, and values (n, k) float32."""
-
-    feature: str
-    index: np.ndarray
-    values: np.ndarray
-
-
-def neighbors(source: Store, output: str | None, options: Options, **how):
+def neighbors(
+    source: Store, output: str | None, options: Options, **how: "Unpack[run.How]"
+) -> tuple[list[Nearest], list[Result]]:
     """Find the nearest samples of every sample, and measure retrieval where there are labels.
 
     Parameters
@@ -62,7 +62,7 @@ def neighbors(source: Store, output: str | None, options: Options, **how):
 
     Returns
     -------
-    found : list of Found
+    found : list of Nearest
         Empty where there is no output and retrieval is what is shown.
     measured : list of results.Result
         Retrieval, feature by feature; empty without labels.
@@ -84,7 +84,7 @@ def neighbors(source: Store, output: str | None, options: Options, **how):
     return found, measured
 
 
-def _possible(source, n, options, say):
+def _possible(source: Store, n: int, options: Options, say: Callable[[str], None]) -> Options:
     """Options with no larger k than a sample has others."""
     if n < 2:
         raise GradtoolsError(
@@ -95,7 +95,7 @@ def _possible(source, n, options, say):
     return dataclasses.replace(options, k=min(options.k, n - 1))
 
 
-def _say_alone(source, found, say):
+def _say_alone(source: Store, found: list[Nearest], say: Callable[[str], None]) -> None:
     """Name the features that leave some samples without neighbours."""
     for one in found:
         alone = int((one.index[:, 0] < 0).sum())
@@ -118,8 +118,14 @@ class _Writing:
     measured: list
 
 
-def _held(source, wanted, keep, options, progress):
-    """Neighbours of every sample, kept in memory (list of Found)."""
+def _held(
+    source: Store,
+    wanted: list[features.Feature],
+    keep: np.ndarray,
+    options: Options,
+    progress: Callable,
+) -> list[Nearest]:
+    """Neighbours of every sample, kept in memory (list of Nearest)."""
     n, found = int(keep.sum()), []
     with progress(n * len(wanted), 0, "samples") as advance:
         for feature in wanted:
@@ -127,7 +133,7 @@ def _held(source, wanted, keep, options, progress):
             for block in store.cut(BLOCK, n):
                 parts.append(search(block))
                 advance(len(block))
-            found.append(Found(feature.name, *(np.concatenate(part) for part in zip(*parts))))
+            found.append(Nearest(feature.name, *(np.concatenate(part) for part in zip(*parts))))
             if (found[-1].index[:, 0] < 0).all():
                 raise GradtoolsError(
                     f"{source.name}: no two rows of {feature.name} have a direction (not zero, not constant): "
@@ -136,7 +142,9 @@ def _held(source, wanted, keep, options, progress):
     return found
 
 
-def _searching(source, feature, keep, options, shares):
+def _searching(
+    source: Store, feature: features.Feature, keep: np.ndarray, options: Options, shares: int
+) -> Callable:
     """A function that gives (index, values) of a block of samples; `shares` features share the memory."""
     pieces = reading.pieces(feature, keep, options.metric, shares)
     rows = features.Slices(feature, keep)
@@ -145,7 +153,9 @@ def _searching(source, feature, keep, options, shares):
     )
 
 
-def _of_block(rows, block, pieces, options):
+def _of_block(
+    rows: features.Slices, block: store.Block, pieces: Callable, options: Options
+) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours of a block of samples; a row without a direction has none."""
     own, degenerate = vectors.prepared_rows(rows[block.start : block.stop], options.metric)
     index, values = nearest.nearest(
@@ -155,7 +165,7 @@ def _of_block(rows, block, pieces, options):
     return index, values
 
 
-def _written(job):
+def _written(job: _Writing) -> list[Nearest]:
     """Write the neighbours a block of samples at a time. Returns what is stored."""
     n, k, name = int(job.keep.sum()), job.options.k, reading.value_name(job.options.metric)
     at = {feature.name: store.paths.neighbors(feature.name) for feature in job.features}
@@ -202,7 +212,7 @@ def _written(job):
     with job.run.grown(growth) as part:
         job.run.compute(part, compute, "samples")
         found = [
-            Found(
+            Nearest(
                 feature,
                 part.values(store.paths.inside(path, "index")),
                 part.values(store.paths.inside(path, name)),
@@ -214,7 +224,7 @@ def _written(job):
     return found
 
 
-def _fill(sink, job, at):
+def _fill(sink: store.Sink, job: _Writing, at: dict[str, str]) -> None:
     """Retrieval, what was asked, and the step."""
     for found in job.measured:
         found.write(sink)

@@ -1,6 +1,7 @@
 """The nearest samples of one sample, and the floor under which nearness says nothing (mathematics#neighbour-floor)."""
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import nearest, vectors
 from gradtools.selection import features, samples
+from gradtools.selection.neighbors import Near
 from gradtools.stages import run
 from gradtools.stages.neighbors import reading
 from gradtools.store import Store, paths
@@ -16,30 +18,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from gradtools.stages.neighbors import Options
-
-
-@dataclasses.dataclass(frozen=True)
-class Near:
-    """The nearest samples of one: rows of the store and values, itself first; the floor, and how many others are above it.
-
-    The floor is NaN without shuffles or without others.
-    """
-
-    feature: str
-    metric: str
-    normalised: str
-    sample: int
-    index: np.ndarray  # (k,) int
-    values: np.ndarray  # (k,) float64
-    floor: float
-    above: int
-    others: int
-    permutations: int = 0
-    shuffled: str = "dimensions"
-
-    def beyond(self, value):
-        """Return True if a value is nearer than the floor."""
-        return value < self.floor if self.metric == "euclidean" else value > self.floor
 
 
 def of(
@@ -87,7 +65,9 @@ def of(
     return nears
 
 
-def _near(source, feature, sample, keep, options):
+def _near(
+    source: Store, feature: features.Feature, sample: int, keep: np.ndarray, options: "Options"
+) -> Near:
     """One feature's nearest samples."""
     row, degenerate = vectors.prepared_rows(feature.read(sample, sample + 1), options.metric)
     if degenerate[0]:
@@ -132,7 +112,9 @@ def _near(source, feature, sample, keep, options):
     return dataclasses.replace(near, above=int(near.beyond(values[~own & ~degenerate]).sum()))
 
 
-def _by_chance(row, pieces, itself, n, options):
+def _by_chance(
+    row: np.ndarray, pieces: Callable, itself: int, n: int, options: "Options"
+) -> np.ndarray:
     """Rows made by chance, prepared (P, D): of other samples' values in each dimension, or of the row's own shuffled."""
     if n == 0 or options.permutations == 0:
         return row[None][:0]
@@ -142,7 +124,7 @@ def _by_chance(row, pieces, itself, n, options):
     return vectors.prepared_rows(drawn, options.metric)[0]
 
 
-def _others(pieces, itself):
+def _others(pieces: Callable, itself: int) -> Iterator[np.ndarray]:
     """Rows that are somebody's neighbours, without the sample itself."""
     for rows, numbers, degenerate in pieces():
         yield rows[~degenerate & (numbers != itself)]

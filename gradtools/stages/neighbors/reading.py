@@ -1,6 +1,6 @@
 """Rows of a feature as they are compared, prepared for a metric, a block at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +52,7 @@ def pieces(feature: features.Feature, keep: np.ndarray, metric: str, shares: int
         Features that share HELD.
     """
 
-    def read():
+    def read() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for rows, numbers in features.blocks_of(feature, keep):
             own, degenerate = vectors.prepared_rows(rows, metric)
             yield own, numbers, degenerate
@@ -61,7 +61,7 @@ def pieces(feature: features.Feature, keep: np.ndarray, metric: str, shares: int
         return read
     held: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def kept():
+    def kept() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         if not held:
             held.extend(read())
         return held

@@ -6,6 +6,8 @@ and those that answer change: resampling those that ask alone is too narrow (mat
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +16,12 @@ from gradtools.math.clusters import half_samples
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 from gradtools.math.rows import nearest, retrieval, vectors
 from gradtools.selection import features, samples
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Facts, Result
 from gradtools.store import paths
 from gradtools.tables.wording import GIVEN_PREDICTION
+
+if TYPE_CHECKING:
+    from gradtools.stages.neighbors import Options
 
 HELD = 1 << 28  # bytes of float64 rows
 CANDIDATES, QUERIES = 20_000, 5000  # of more images so many are drawn
@@ -34,7 +39,14 @@ class Sums:
     known: np.ndarray
 
 
-def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched):
+def describe(
+    source: features.Store,
+    wanted: list[features.Feature],
+    options: "Options",
+    *,
+    say: Callable[[str], None] = print,
+    progress: Callable = interrupt.unwatched,
+) -> list[Result]:
     """Measure retrieval by every feature, each measure with its interval over the images and its chance level.
 
     Parameters
@@ -67,7 +79,9 @@ def describe(source, wanted, options, *, say=print, progress=interrupt.unwatched
     return found
 
 
-def _described(source, feature, groups, options):
+def _described(
+    source: features.Store, feature: features.Feature, groups: samples.Groups, options: "Options"
+) -> Result:
     """One feature's table."""
     most = max(2, min(CANDIDATES, HELD // (8 * feature.shape[1])))
     drawn = _drawn(len(groups.classes), most, options.seed)
@@ -82,7 +96,7 @@ def _described(source, feature, groups, options):
         predictions = groups.predictions[drawn]
         pools = [np.flatnonzero(predictions == prediction) for prediction in np.unique(predictions)]
         scopes[GIVEN_PREDICTION] = _pooled(rows, classes, pools, queries, halves, options)
-    facts = {
+    facts: Facts = {
         "rows": len(rows),
         "queries": len(queries),
         "degenerate": int(degenerate.sum()),
@@ -97,7 +111,7 @@ def _described(source, feature, groups, options):
     return _table(feature.name, scopes, halves, facts)
 
 
-def _halves(classes, queries, options):
+def _halves(classes: np.ndarray, queries: int, options: "Options") -> np.ndarray:
     """Half samples (B, n) of the images, within classes where each has enough, else from all."""
     allowed = int(np.clip(WORK // max(queries * len(classes), 1), LEAST_HALVES, MOST_HALVES))
     _, sizes = np.unique(classes, return_counts=True)
@@ -105,12 +119,19 @@ def _halves(classes, queries, options):
     return half_samples.half_samples(within, min(options.resamples, allowed), options.seed)
 
 
-def _drawn(n, most, seed):
+def _drawn(n: int, most: int, seed: int) -> np.ndarray:
     """At most so many of n numbers, ascending."""
     return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 
-def _pooled(rows, classes, pools, queries, halves, options):
+def _pooled(
+    rows: np.ndarray,
+    classes: np.ndarray,
+    pools: list[np.ndarray],
+    queries: np.ndarray,
+    halves: np.ndarray,
+    options: "Options",
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Sums]:
     """(scores, chances, Sums of the half samples) of the queries, {measure: (q,)} each, candidates being the others of a query's pool.
 
     NaN where a pool has no other of the query's class; and, where there are several pools, none of another class.
@@ -139,16 +160,22 @@ def _pooled(rows, classes, pools, queries, halves, options):
             _add_halves(sums, order, ranked, labels, part, halves[:, pool], options)
         for name, values in by_chance.items():
             chances[name][pool[own]] = values
-    return (
-        *(
-            {name: values[queries] for name, values in measures.items()}
-            for measures in (scores, chances)
-        ),
-        sums,
+    of_queries, expected = (
+        {name: values[queries] for name, values in measures.items()}
+        for measures in (scores, chances)
     )
+    return of_queries, expected, sums
 
 
-def _add_halves(sums, order, ranked, labels, part, halves, options):
+def _add_halves(
+    sums: Sums,
+    order: np.ndarray,
+    ranked: np.ndarray,
+    labels: np.ndarray,
+    part: np.ndarray,
+    halves: np.ndarray,
+    options: "Options",
+) -> None:
     """Add the queries `part` of a pool to the sums of every half sample: queries and candidates are those in the half."""
     for place, half in enumerate(halves):
         chosen = np.flatnonzero(half[part])
@@ -171,31 +198,36 @@ def _add_halves(sums, order, ranked, labels, part, halves, options):
         sums.known[place] += (~np.isnan(values)).sum(axis=1)
 
 
-def _similar(rows, pool, part, metric):
+def _similar(rows: np.ndarray, pool: np.ndarray, part: np.ndarray, metric: str) -> np.ndarray:
     """Similarities of some of a pool to all of it, -inf to themselves."""
     values = -nearest.stepped(vectors.product_block(rows[pool[part]], rows[pool], metric), metric)
     values[np.arange(len(part)), part] = -np.inf
     return values
 
 
-def _table(feature, scopes, halves, facts):
+def _table(
+    feature: str,
+    scopes: dict[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray], Sums]],
+    halves: np.ndarray,
+    facts: Facts,
+) -> Result:
     """Means over the queries, their intervals, and chance."""
     size = (int(halves[0].sum()) if len(halves) else 0, halves.shape[1])
     table, replicates = [], []
-    for scope, (scores, chances, sums) in scopes.items():
+    for scope, (scores, expected, sums) in scopes.items():
         with np.errstate(invalid="ignore"):
             means = sums.total / sums.known
-        for place, (name, values) in enumerate(scores.items()):
-            known = ~np.isnan(values)
+        for place, (name, of_queries) in enumerate(scores.items()):
+            known = ~np.isnan(of_queries)
             mean, chance = (
                 float(part[known].mean()) if known.any() else np.nan
-                for part in (values, chances[name])
+                for part in (of_queries, expected[name])
             )
             bounds = interval_of(means[:, place], mean, HALF_SAMPLES, *size, limits=(0.0, 1.0))
             table.append((name + scope, mean, *bounds, chance, int(known.sum())))
             replicates.append(means[:, place])
     names, values, low, high, chances, asked = zip(*table)
-    columns = {
+    columns: Columns = {
         "statistic": list(names),
         "value": np.array(values),
         "low": np.array(low),

@@ -5,6 +5,7 @@ feature is the class row of the prediction, which knows nothing of an image but 
 """
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from gradtools.math.rows import vectors
 from gradtools.selection import features, maps, samples
@@ -15,13 +16,17 @@ from gradtools.stages.similarity import (
     vector_statistics,
     writing,
 )
-from gradtools.stages.similarity.matrices import Matrices, compute_matrices
+from gradtools.stages.similarity.matrices import compute_matrices
 from gradtools.stages.similarity.options import MAP_METRICS, MapOptions, Options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from gradtools.selection.results import Result
 
 __all__ = [
     "MAP_METRICS",
     "MapOptions",
-    "Matrices",
     "Options",
     "chosen",
     "compute_matrices",
@@ -31,13 +36,13 @@ __all__ = [
 
 
 def similarity(
-    source,
-    output,
-    options,
+    source: features.Store,
+    output: str | None,
+    options: Options,
     *,
-    beside=(),
-    **how,
-):
+    beside: list | tuple = (),
+    **how: "Unpack[run.How]",
+) -> "list[Result]":
     """Compute and, where there is an output, write the similarities of an open store.
 
     Parameters
@@ -102,7 +107,7 @@ def similarity(
     return results
 
 
-def chosen(source, options):
+def chosen(source: features.Store, options: Options) -> tuple[list[features.Feature], list]:
     """Return what is compared: what is asked for, or all maps and, unless the last command made them, the default vectors of taps.
 
     Returns
@@ -127,10 +132,16 @@ def chosen(source, options):
     return [], of_maps
 
 
-def describe(source, feature, metric, groups, options):
+def describe(
+    source: features.Store,
+    feature: features.Feature,
+    metric: str,
+    groups: samples.Groups,
+    options: Options,
+) -> "Result":
     """Compute statistics, intervals and tests of one feature under one metric."""
 
-    def work():
+    def work() -> "Result":
         if vector_statistics.fits(feature, len(groups.classes), metric):
             rows = vectors.prepared_rows(features.read_rows(feature, groups.keep), metric)
             found = vector_statistics.describe_held(feature, metric, groups, options, *rows)

@@ -1,31 +1,23 @@
 """Matrices of every pair for the picture of `similarity`: cosine and euclidean of the same rows."""
 
-import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
+from gradtools.selection.neighbors import Matrices
+
+if TYPE_CHECKING:
+    from gradtools.stages.similarity import Options
 
 DRAWN = 2000  # samples; of more so many are drawn
 METRICS = ("cosine", "euclidean")
 
 
-@dataclasses.dataclass(frozen=True)
-class Matrices:
-    """One feature's matrices, (n, n) float64 by metric, in order of the classes; `labels` (n,) is -1 where there are none."""
-
-    feature: str
-    normalised: str
-    names: list
-    labels: np.ndarray
-    class_names: list
-    values: dict
-    samples: int  # how many there were to draw from
-    unit: str = "sample"
-
-
-def compute_matrices(source, of_vectors, options):
+def compute_matrices(
+    source: features.Store, of_vectors: list[features.Feature], options: "Options"
+) -> list[Matrices]:
     """Compute the matrices of the chosen samples, at most DRAWN of them drawn with the seed, sorted by class and then as they are stored.
 
     Parameters
@@ -67,6 +59,6 @@ def compute_matrices(source, of_vectors, options):
     ]
 
 
-def _values(rows):
+def _values(rows: np.ndarray) -> dict[str, np.ndarray]:
     """{metric: (n, n)}."""
     return {metric: vectors.similarity_block(rows, rows, metric) for metric in METRICS}

@@ -10,6 +10,7 @@ classifier: `compute.tuned`. What needs all directions (effects against decoys) 
 import dataclasses
 import functools
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +24,15 @@ from gradtools.stages.tune.compute import columns, tuned
 from gradtools.stages.tune.plan import Options, Plan, make_plan, parts_text
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["Options", "Plan", "make_plan", "tune"]
 
 BLOCK = 4  # directions kept at once
 
 
-def tune(plan: Plan, output: str, carry: bool = False, **how) -> list[Result]:
+def tune(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     """Tune every direction, and write what changed.
 
     Parameters
@@ -36,8 +40,6 @@ def tune(plan: Plan, output: str, carry: bool = False, **how) -> list[Result]:
     plan : Plan
     output : str
         Path of the store, or '-'.
-    carry : bool
-        Copy everything of the link.
     how
         Fields of `run.Run`.
 
@@ -46,7 +48,7 @@ def tune(plan: Plan, output: str, carry: bool = False, **how) -> list[Result]:
     list of Result
         The effects of units beside decoys.
     """
-    this = run.begin(output, [plan.source], carry=carry, **how)
+    this = run.begin(output, [plan.source], **how)
     passes.use_threads(this.threads)
     growth = store.Growth(
         "tuning",
