@@ -258,6 +258,7 @@ HINTED = {  # where every public function has hints; it grows until it is the wh
     "math",
     "network",
     "selection",
+    "stages",
     "store",
     "tables",
 }

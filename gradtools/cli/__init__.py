@@ -197,10 +197,9 @@ def described(error: BaseException) -> tuple[str, int]:
     elif isinstance(error, MemoryError):
         message, status = "out of memory: ask for fewer taps or rows at once", 1
     else:
-        where = (
-            f"{error.filename}: " if getattr(error, "filename", None) else "writing the output: "
-        )
-        message, status = where + (error.strerror or str(error)), 1
+        file, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+        where = f"{file}: " if file else "writing the output: "
+        message, status = where + (reason or str(error)), 1
     return message, status
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from click.core import Context, Option
 
     from gradtools.images import ImageList
+    from gradtools.network import models
     from gradtools.network.models import Model
     from gradtools.store import Store
 
@@ -48,7 +49,7 @@ class Reading:
     reduce: str | None
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> "models.Reading":
         """What `models.load` takes of it."""
         return {
             "weights": self.weights,

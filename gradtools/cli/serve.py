@@ -33,7 +33,7 @@ def main() -> int:
         return 0
 
 
-def _with(words, *further):
+def _with(words: list[str], *further: str) -> list[str]:
     """A command line with further options, which count where it has them already."""
     place = words.index("--") if "--" in words else len(words)
     return [*words[:place], *further, *words[place:]]

@@ -10,6 +10,7 @@ from gradtools.tables.wording import MAP_METRICS
 
 if TYPE_CHECKING:
     from gradtools.selection.results import Result
+    from gradtools.stages.remote import Scheduler, Served
     from gradtools.stages.similarity import MapOptions, Options
     from gradtools.store import Share, Store
 

@@ -10,6 +10,7 @@ from gradtools.selection import confusion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
     from gradtools.selection.subjects import Subject
@@ -19,7 +20,7 @@ OTHERS = "other answers"
 
 
 @page.styled
-def draw(subjects: "list[Subject]") -> page.Figure:
+def draw(subjects: "list[Subject]") -> "Figure":
     """Draw the share of each label's images that got each answer; counts are written where there is room.
 
     Parameters

@@ -11,6 +11,7 @@ from gradtools.tables.wording import FILLED_BY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STATISTICS = {
     "same_class_same_prediction": "same class, same prediction",
@@ -23,7 +24,7 @@ SHIFT = 0.07  # between models' points at one tap, so that their intervals can b
 
 
 @page.styled
-def draw(subjects: list[model.Subject]) -> page.Figure:
+def draw(subjects: list[model.Subject]) -> "Figure":
     """Draw one row a statistic, columns gradient and activation, one line a model, with 95 % intervals.
 
     Parameters

@@ -71,42 +71,42 @@ def _drawn(subjects: list[Subject], names: list[str]) -> tuple[str, Figure]:
     raise errors[0]
 
 
-def _prediction(subjects: list[Subject]) -> page.Figure:
+def _prediction(subjects: list[Subject]) -> "Figure":
     """The main question: what is left given the same prediction."""
     from gradtools.figures import bars
 
     return bars.draw_given_prediction(subjects)
 
 
-def _confusion(subjects: list[Subject]) -> page.Figure:
+def _confusion(subjects: list[Subject]) -> "Figure":
     """One matrix a model."""
     from gradtools.figures import confusion
 
     return confusion.draw(subjects)
 
 
-def _choices(subjects: list[Subject]) -> page.Figure:
+def _choices(subjects: list[Subject]) -> "Figure":
     """The headline under every choice."""
     from gradtools.figures import choices
 
     return choices.draw(subjects)
 
 
-def _bars(subjects: list[Subject]) -> page.Figure:
+def _bars(subjects: list[Subject]) -> "Figure":
     """One group of bars a feature."""
     from gradtools.figures import bars
 
     return bars.draw(subjects)
 
 
-def _taps(subjects: list[Subject]) -> page.Figure:
+def _taps(subjects: list[Subject]) -> "Figure":
     """One curve a model."""
     from gradtools.figures import curves
 
     return curves.draw(subjects)
 
 
-def _heat(subjects: list[Subject]) -> page.Figure:
+def _heat(subjects: list[Subject]) -> "Figure":
     """One row a model, one column a feature of the table's head."""
     from gradtools.figures import heat
 
@@ -123,7 +123,7 @@ def _heat(subjects: list[Subject]) -> page.Figure:
     return heat.draw(maps)
 
 
-def _deletion(subjects: list[Subject]) -> page.Figure:
+def _deletion(subjects: list[Subject]) -> "Figure":
     """The curves of every model whose channels were measured."""
     from gradtools.figures import deletion
 
@@ -135,7 +135,7 @@ def _deletion(subjects: list[Subject]) -> page.Figure:
     )
 
 
-def _pca(subjects: list[Subject]) -> page.Figure:
+def _pca(subjects: list[Subject]) -> "Figure":
     """One grid a model that was clustered."""
     from gradtools.figures import planes
 

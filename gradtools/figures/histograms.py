@@ -10,6 +10,7 @@ from gradtools.selection.subjects import short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from gradtools.selection.channels import ChannelResults, TapChannels
 
@@ -38,7 +39,7 @@ def channels(name: str, results: "ChannelResults", kind: str, path: str) -> None
 
 
 @page.styled
-def draw(taps: "list[TapChannels]", kind: str, title: str) -> page.Figure:
+def draw(taps: "list[TapChannels]", kind: str, title: str) -> "Figure":
     """Draw one panel a tap, in order of execution: the share of the channels in every bin, on a logarithmic scale.
 
     Parameters

@@ -9,9 +9,11 @@ from gradtools.images.preprocessing import Rules
 from gradtools.network.models import Model, load, preprocessing
 from gradtools.network.models.sources import Source
 
+Network = nn.Module
+
 
 def model(
-    network: str | nn.Module,
+    network: str | Network,
     weights: str = "default",
     preprocess: Rules | str | None = None,
     class_names: list[str] | None = None,

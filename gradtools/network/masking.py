@@ -19,6 +19,7 @@ from gradtools.network import passes, taps
 FILLS = ("black", "mean", "blur")
 BLUR = 5 / 224  # standard deviation of the blur, as a share of the frame's width
 
+Pixels = torch.Tensor  # (N, C, H, W), as the network takes them
 Shown = tuple[int, np.ndarray]  # row of the image, (H, W) mask in 0..1
 
 

@@ -20,8 +20,8 @@ class Space:
         The input that it is of; a reference's is -1.
     named : bool
         Whether the feature was written as STORE::FEATURE.
-    places : (n,) int array or None
-        Its rows of the common samples, once these are found.
+    places : (n,) int array
+        Its rows of the common samples, empty until these are known.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Space:
     store: Store | None = None
     feature: Feature | None = None
     reference: Reference | None = None
-    places: np.ndarray | None = None
+    places: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, int))
 
 
 @dataclasses.dataclass(frozen=True)

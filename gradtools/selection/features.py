@@ -298,12 +298,15 @@ def checked(function: Callable[[], T], feature: Feature, keep: np.ndarray, store
 
 
 class Slices:
-    """The kept rows of a feature as something that gives an array for `rows[start:stop]`."""
+    """The kept rows of a feature as something that gives an array for `rows[start:stop]` or `rows[ascending int array]`."""
 
     def __init__(self, feature: Feature, keep: np.ndarray):
         self.feature, self.places = feature, np.flatnonzero(keep)
 
-    def __getitem__(self, part: slice) -> np.ndarray:
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, part: slice | np.ndarray) -> np.ndarray:
         places = self.places[part]
         if not len(places):
             return np.empty((0, self.feature.shape[1]))

@@ -4,6 +4,8 @@ Each block of images is decoded while the one before is computed, and committed 
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gradtools import images, store
 from gradtools.errors import UsageError
@@ -12,6 +14,11 @@ from gradtools.network.passes import Job, TooManySkipped, features
 from gradtools.network.passes.features import parallel_rows, run_batch
 from gradtools.stages import run
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from gradtools.network.models import Model
 
 __all__ = ["DEFAULT_TAPS", "Job", "Options", "TooManySkipped", "extract", "prepare", "run_batch"]
 
@@ -27,12 +34,12 @@ class Options(features.Options):
 
 
 def extract(
-    image_list,
-    model,
-    output,
-    options,
-    **how,
-):
+    image_list: images.ImageList,
+    model: "Model",
+    output: str,
+    options: Options,
+    **how: "Unpack[run.How]",
+) -> None:
     """Write the features of every image.
 
     Parameters
@@ -93,7 +100,12 @@ def extract(
             )
 
 
-def prepare(image_list, model, options, say=print):
+def prepare(
+    image_list: images.ImageList,
+    model: "Model",
+    options: Options,
+    say: Callable[[str], None] = print,
+) -> Job:
     """Make the job of these options (see `plan.prepare`), versions included; a target with several rows an image is refused."""
     job = passes.prepare(image_list, model, options, say)
     if job.target is not None and job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
@@ -114,7 +126,9 @@ def prepare(image_list, model, options, say=print):
     return dataclasses.replace(job, images=images.with_versions(job.images, options.augment))
 
 
-def _judge_parallel(part, sink, job, count, this):
+def _judge_parallel(
+    part: store.Part, sink: store.Sink, job: Job, count: int, this: run.Run
+) -> None:
     """Store at each tap the share of rows that are a multiple of their class row, and say where all are."""
     for tap, (same, rows) in parallel_rows(job, part.read, part.present[:count]).items():
         share = same / rows
@@ -126,19 +140,19 @@ def _judge_parallel(part, sink, job, count, this):
             this.say(f"{tap}: {taps.PARALLEL}")
 
 
-def columns(job):
+def columns(job: Job) -> list[store.Column]:
     """Return the datasets that grow, one row an image."""
     found = passes.schema.columns(job)
     if job.target is not None:
         found.append(store.Column(paths.TARGET, dtype="i4"))
-    if job.options.embedding:
+    if job.options.embedding and job.model.head is not None:
         found.append(store.Column(paths.EMBEDDING, job.model.head.weight.shape[1:]))
     for tap in job.taps:
         found += _tap_columns(tap, job)
     return found
 
 
-def _tap_columns(tap, job):
+def _tap_columns(tap: taps.Tap, job: Job) -> list[store.Column]:
     """The datasets of one tap."""
     options = job.options
     found = passes.schema.tap_columns(tap, job)
@@ -155,7 +169,7 @@ def _tap_columns(tap, job):
     return found
 
 
-def begin(part, job):
+def begin(part: store.Sink, job: Job) -> None:
     """Write what does not grow: samples, classes and model, and the taps' verdicts."""
     passes.schema.begin(part, job)
     passes.schema.begin_taps(part, job)

@@ -3,8 +3,12 @@
 import importlib.resources
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gradtools.errors import UsageError, near_names
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 GUIDES = (
     *("controls", "claims", "relations", "truth", "pictures", "feature-maps", "linking"),
@@ -93,5 +97,5 @@ def _page(name: str) -> str:
     return (_folder() / f"{name}.md").read_text("utf-8")
 
 
-def _folder():
+def _folder() -> "Traversable":
     return importlib.resources.files("gradtools").joinpath("docs")

@@ -1,8 +1,13 @@
 """model -> rows: every place of a network where a tap can stand, with its shape, calls and the head probe's verdict."""
 
+from typing import TYPE_CHECKING
+
 from gradtools.errors import GradtoolsError
 from gradtools.network import models, taps
 from gradtools.network.models import preprocessing
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SIDE = 224  # tried first where the preprocessing leaves the images' size open
 
@@ -10,7 +15,13 @@ SIDE = 224  # tried first where the preprocessing leaves the images' size open
 Size = int | tuple[int, int] | None
 
 
-def describe(spec: str, *, size: Size = None, **options) -> tuple[list[dict], list[str]]:
+def describe(
+    spec: str,
+    *,
+    size: Size = None,
+    preprocess: str | None = None,
+    **options: "Unpack[models.Reading]",
+) -> tuple[list[dict[str, int | str]], list[str]]:
     """Load a model and list its taps.
 
     Parameters
@@ -19,6 +30,8 @@ def describe(spec: str, *, size: Size = None, **options) -> tuple[list[dict], li
         As in `models.load`.
     size : int or (int, int), optional
         Side of the images, or height and width; by default what the preprocessing gives, 224, or one at which the network runs.
+    preprocess : str, optional
+        As in `models.load`.
     options
         Further ones of `models.load`.
 
@@ -33,7 +46,7 @@ def describe(spec: str, *, size: Size = None, **options) -> tuple[list[dict], li
     ------
     UsageError, GradtoolsError
     """
-    model = models.load(spec, size=_sides(size), **options)
+    model = models.load(spec, size=_sides(size), preprocess=preprocess, **options)
     if size or preprocessing.size(model.preprocess) or model.shape is None:
         return _described(model)
     try:
@@ -42,13 +55,15 @@ def describe(spec: str, *, size: Size = None, **options) -> tuple[list[dict], li
         return _described(model)
 
 
-def _described(model, size=None):
+def _described(
+    model: models.Model, size: int | None = None
+) -> tuple[list[dict[str, int | str]], list[str]]:
     """The rows of a model, and its notes with those of its trace."""
     trace = _trace(model, size)
     return _rows(model, trace), [*model.notes, *taps.late_notes(trace)]
 
 
-def _sides(size):
+def _sides(size: Size) -> tuple[int, int] | None:
     """(height, width) of a side, or of both."""
     return (size, size) if isinstance(size, int) else size
 
@@ -72,7 +87,7 @@ def rows(model: models.Model, size: Size = None) -> list[dict]:
     return _rows(model, _trace(model, size))
 
 
-def _trace(model, size):
+def _trace(model: models.Model, size: Size) -> taps.Trace:
     """The trace of a checked model at a size of images."""
     if model.shape is None:
         raise GradtoolsError(
@@ -86,14 +101,14 @@ def _trace(model, size):
     return taps.trace(model.module, example, model.head.name if model.head else None)
 
 
-def _rows(model, trace):
+def _rows(model: models.Model, trace: taps.Trace) -> list[dict[str, int | str]]:
     """As `rows`, of a trace."""
     shape, auto = trace.input_shape[1:], _auto(trace)
-    found = {tap.name: tap for tap in taps.every(trace) if tap.height * tap.width > 1}
-    found |= {
+    named = {tap.name: tap for tap in taps.every(trace) if tap.height * tap.width > 1}
+    named |= {
         tap.name: tap for tap in taps.resolve(trace, [name for name in auto if "@relu" in name])
     }
-    chosen = taps.in_order(trace, found.values())
+    chosen = taps.in_order(trace, named.values())
     if not chosen:
         raise GradtoolsError(
             f"model {model.spec} has no map (N, C, H, W) at an input of {shape[1]} x {shape[2]}"
@@ -102,20 +117,22 @@ def _rows(model, trace):
     return [_row(trace, tap, auto, verdicts.get(tap.name)) for tap in chosen]
 
 
-def _auto(trace):
+def _auto(trace: taps.Trace) -> dict[str, tuple[str, ...]]:
     """For each tap's name the auto: names that choose it."""
-    found = {}
+    auto: dict[str, tuple[str, ...]] = {}
     for name in ("blocks", "last-block", "last-conv"):
         try:
             chosen = taps.resolve(trace, [f"auto:{name}"])
         except GradtoolsError:  # a network without stages has other taps to list
             continue
         for tap in chosen:
-            found[tap.name] = found.get(tap.name, ()) + (f"auto:{name}",)
-    return found
+            auto[tap.name] = auto.get(tap.name, ()) + (f"auto:{name}",)
+    return auto
 
 
-def _row(trace, tap, auto, verdict):
+def _row(
+    trace: taps.Trace, tap: taps.Tap, auto: dict[str, tuple[str, ...]], verdict: taps.Verdict | None
+) -> dict[str, int | str]:
     call = next(call for call in trace.calls if (call.name, call.index) == (tap.module, tap.call))
     place = {
         "tap": tap.name,
@@ -135,5 +152,5 @@ def _row(trace, tap, auto, verdict):
     }
 
 
-def _word(verdict, field):
+def _word(verdict: taps.Verdict | None, field: str) -> str:
     return "-" if verdict is None else "yes" if getattr(verdict, field) else "no"

@@ -1,14 +1,18 @@
 """Shards of one job -> the store that one process would have made."""
 
 import json
+from typing import TYPE_CHECKING
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.stages import run
 from gradtools.store import paths, shards
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-def merge(stores: list[store.Store], output: str, **how) -> None:
+
+def merge(stores: list[store.Store], output: str, **how: "Unpack[run.How]") -> None:
     """Join the shards of one job.
 
     Parameters

@@ -1,8 +1,12 @@
 """Ready Makefiles that come with the package: `gradtools/bundled/recipes/NAME.mk`, whose first line is `# NAME: what it makes`."""
 
 import importlib.resources
+from typing import TYPE_CHECKING
 
 from gradtools.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 def names() -> list[str]:
@@ -31,5 +35,5 @@ def summary(name: str) -> str:
     return text(name).splitlines()[0].removeprefix(f"# {name}: ")
 
 
-def _folder():
+def _folder() -> "Traversable":
     return importlib.resources.files("gradtools.bundled").joinpath("recipes")

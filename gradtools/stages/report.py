@@ -79,7 +79,7 @@ def report(
     say(f"{output}: {tables} tables, {len(drawn)} pictures, {len(text.encode()) / 1e6:.1f} MB")
 
 
-def _summary(subjects, used):
+def _summary(subjects: list[Subject], used: set[str]) -> str:
     """The summary of `evaluate`, and what cannot be shown."""
     tables = evaluate.evaluate(subjects, "summary", width=evaluate.SUMMARY_WIDTH)
     kept = (table for table in tables if table.id != "layouts")  # all of them follow
@@ -87,7 +87,7 @@ def _summary(subjects, used):
     return "\n".join(shown) + _paragraphs(evaluate.missing(subjects, "summary"))
 
 
-def _paragraphs(lines):
+def _paragraphs(lines: Iterator | tuple[str, str, str, str] | list[str]) -> str:
     return "".join(f"<p>{html.escaped(line)}</p>\n" for line in lines)
 
 
@@ -118,7 +118,7 @@ def _tables(subjects: list[Subject], layout: str) -> list[Table]:
     return [] if alone else tables
 
 
-def _anchor(table, used):
+def _anchor(table: Table, used: set[str]) -> str:
     """An anchor that no other table has."""
     name, turn = table.id, 1
     while name in used:
@@ -128,7 +128,7 @@ def _anchor(table, used):
     return name
 
 
-def _shown(drawn):
+def _shown(drawn: list[tuple[str, bytes, str]]) -> str:
     return "".join(page.picture(png, caption) for _, png, caption in drawn)
 
 
@@ -171,7 +171,7 @@ def _overlays(source: Store, images_dir: str | None) -> list[tuple[str, bytes, s
     return [("overlays", png, f"{name}, {caption}") for caption, png in sheets]
 
 
-def _taken(path):
+def _taken(path: str) -> bytes:
     """The bytes of a file, which is removed."""
     with open(path, "rb") as handle:
         png = handle.read()
@@ -190,7 +190,7 @@ def _maps(source: Store) -> Iterator[tuple[str, bytes, str]]:
         yield "maps", figures.map_sheet(values, ids, feature.name), caption
 
 
-def _history(stores):
+def _history(stores: Sequence[str]) -> str:
     """The steps that made each store, the newest last, without those that another one has as well."""
     seen: set[str] = set()
     parts = []
@@ -204,6 +204,6 @@ def _history(stores):
             f"{step.get('started', '')}  {step.get('command', '')}  # gradtools {step.get('version', '')}, {step.get('seconds', 0):g} s"
             for step in steps
         ]
-        lines = page.code(commands) if commands else _paragraphs([ABOVE])
-        parts.append(page.folded(path, _paragraphs([facts] if facts else []) + lines))
+        shown = page.code(commands) if commands else _paragraphs([ABOVE])
+        parts.append(page.folded(path, _paragraphs([facts] if facts else []) + shown))
     return "".join(parts)

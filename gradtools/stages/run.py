@@ -131,14 +131,14 @@ class Run:
     ) -> Iterator[store.Sink]:
         """Write the output in one go, from what is carried on of the input to the step in its history."""
         room = self.room([source])
-        with store.create(self._target(), kind, force=self.force, room=room) as sink:
+        with store.create(self.target, kind, force=self.force, room=room) as sink:
             self.carry_on(sink, source, keep, replacing)
             yield sink
             self.note(sink, [source], **{"rows": int(keep.sum()), **facts})
 
     def grown(self, growth: store.Growth) -> AbstractContextManager[store.Part]:
         """Write the output block by block, resuming where the same command was stopped (see `store.grow`)."""
-        output, force, restart = self._target(), self.force, self.restart
+        output, force, restart = self.target, self.force, self.restart
         if self.shard is not None:
             growth = dataclasses.replace(growth, share=self.shard)
             if not growth.shared:
@@ -158,7 +158,8 @@ class Run:
         """Return True if blocks alone are wanted: another process asks for them and writes the output."""
         return self.scheduler is not None and self.scheduler.serves
 
-    def _target(self) -> str:
+    @property
+    def target(self) -> str:
         """Return the output of a run that writes."""
         if self.output is None:
             raise ValueError("a run without an output computes only")

@@ -10,6 +10,7 @@ from gradtools.math.pairs.bootstrap import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from gradtools.selection.comparisons import Comparison, Comparisons
 
@@ -19,7 +20,7 @@ SHIFT = 0.008  # of the axis, between lines at one store, so that their interval
 
 
 @page.styled
-def draw(results: "Comparisons", values: np.ndarray, label: str) -> page.Figure:
+def draw(results: "Comparisons", values: np.ndarray, label: str) -> "Figure":
     """Draw one panel a feature, one line a statistic with 95 % intervals, over the positions of the stores.
 
     Parameters

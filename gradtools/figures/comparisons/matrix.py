@@ -9,6 +9,7 @@ from gradtools.figures import page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from gradtools.selection.comparisons import Comparisons
 
@@ -17,7 +18,7 @@ DARK = 0.55  # share of the scale from which on text is dark
 
 
 @page.styled
-def draw(comparisons: "Comparisons", by: str, title: str) -> page.Figure:
+def draw(comparisons: "Comparisons", by: str, title: str) -> "Figure":
     """Draw one statistic of every pair; where few of all pairs were compared, a bar for each of these.
 
     Parameters
@@ -66,7 +67,7 @@ def draw(comparisons: "Comparisons", by: str, title: str) -> page.Figure:
     return figure
 
 
-def _bars(comparisons: "Comparisons", by: str, title: str) -> page.Figure:
+def _bars(comparisons: "Comparisons", by: str, title: str) -> "Figure":
     """A bar for each pair that was compared, as of two models' spaces."""
     pairs = [
         (f"{comparison.a} ~ {comparison.b}", comparison.measured.statistics[by])

@@ -13,6 +13,7 @@ from gradtools.math.spaces.rsa import HELD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from gradtools.selection.comparisons import Comparison, Comparisons
 
@@ -23,7 +24,7 @@ LETTER = 0.0076  # inches a letter and point of its size
 
 
 @page.styled
-def draw(comparisons: "Comparisons", comparison: "Comparison") -> page.Figure:
+def draw(comparisons: "Comparisons", comparison: "Comparison") -> "Figure":
     """Draw the trees of a pair, turned so that few lines cross; lines have the colours of the first tree's clusters.
 
     Parameters

@@ -38,7 +38,7 @@ def coloured(values: np.ndarray, colours: str = FOR, low: float = 0.0) -> np.nda
 
 
 @functools.cache
-def _table(colours):
+def _table(colours: str) -> np.ndarray:
     """Return matplotlib's colours of a name, (256, 3) in [0, 1]."""
     from matplotlib import colormaps
 

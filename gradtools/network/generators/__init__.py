@@ -10,10 +10,10 @@ The contract (mathematics#generators) is kept by `contract`, loading by `loading
 classifier's preprocessing, `encoding` runs the classifier; `samples` writes samples as image files.
 """
 
-from gradtools.network.generators.contract import Generator
+from gradtools.network.generators.contract import Generator, Pictures
 from gradtools.network.generators.encoding import Classifier
 from gradtools.network.generators.loading import load
 from gradtools.network.generators.samples import write_samples
 from gradtools.network.generators.viewing import as_read, view
 
-__all__ = ["Classifier", "Generator", "as_read", "load", "view", "write_samples"]
+__all__ = ["Classifier", "Generator", "Pictures", "as_read", "load", "view", "write_samples"]

@@ -16,6 +16,8 @@ OUTSIDE = (
 )
 TOLERANCE = 1e-4  # float32 rounding in another batch, of the range
 
+Pictures = torch.Tensor  # (N, C, H, W) in 0..1
+
 
 class Source(Protocol):
     """A user's generator; `to_w`, `features`, `masks` and the attributes of `Generator` are optional (the contract says which)."""

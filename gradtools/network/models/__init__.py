@@ -6,7 +6,7 @@ model = models.load("net.py:resnet20", "checkpoint.pth")
 
 from gradtools.network.models.checking import check, check_gradient, first_not_finite
 from gradtools.network.models.heads import Head
-from gradtools.network.models.loading import Model, load
+from gradtools.network.models.loading import Model, Reading, load
 from gradtools.network.models.preprocessing import PRESETS
 from gradtools.network.models.preprocessing import parse as parse_preprocess
 
@@ -14,6 +14,7 @@ __all__ = [
     "Head",
     "Model",
     "PRESETS",
+    "Reading",
     "check",
     "check_gradient",
     "first_not_finite",

@@ -5,6 +5,7 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 
@@ -22,6 +23,18 @@ from gradtools.network.models import (
     wrapping,
 )
 from gradtools.network.models.sources import Source
+
+
+class Reading(TypedDict, total=False):
+    """How a network is read: parameters of `load` that commands hand on as they are."""
+
+    weights: str
+    weights_entry: str | None
+    trust: bool
+    no_head: bool
+    head: str | None
+    output_entry: str | None
+    reduce: str | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,8 @@ Everything here follows from the gradients, activations and contributions that `
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
@@ -19,6 +20,9 @@ from gradtools.stages.channels.top_images import check_maps, most_activating
 from gradtools.store import paths
 from gradtools.store.reading import Store
 from gradtools.tables.wording import RANDOM_WEIGHTS
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Options", "channels", "check_maps", "describe", "most_activating", "taps_of", "top"]
 
@@ -39,7 +43,9 @@ class Options:
     profiles: bool = False  # the output's samples are the channels
 
 
-def channels(source: Store, output: str | None, options: Options, **how) -> ChannelResults:
+def channels(
+    source: Store, output: str | None, options: Options, **how: "Unpack[run.How]"
+) -> ChannelResults:
     """Measure the channels of an open store and, where there is an output, write the tables.
 
     Parameters
@@ -58,7 +64,7 @@ def channels(source: Store, output: str | None, options: Options, **how) -> Chan
     return results
 
 
-def _write(job, source, results, options):
+def _write(job: run.Run, source: Store, results: ChannelResults, options: Options) -> None:
     """Write the values of every tap and the tables."""
     groups = results.groups
     written = [paths.channels(channels.tap) for channels in results.taps]
@@ -94,7 +100,7 @@ def describe(
     return ChannelResults(groups, measured, of_pictures, results, warnings)
 
 
-def _warnings(source):
+def _warnings(source: Store) -> Iterator[str]:
     """What stands below every table."""
     if samples.target_leaks(source):
         yield "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
@@ -102,7 +108,7 @@ def _warnings(source):
         yield RANDOM_WEIGHTS
 
 
-def _groups(source, options, only_maps):
+def _groups(source: Store, options: Options, only_maps: bool | list[str]) -> grouping.Groups:
     """Which images, and their classes."""
     if only_maps:
         return grouping.of_all(source, options.where)
@@ -111,9 +117,15 @@ def _groups(source, options, only_maps):
     return grouping.of_every_class(source, options.by, options.where)
 
 
-def _tables(source, measured, of_pictures, groups, options):
+def _tables(
+    source: Store,
+    measured: list[tables.TapChannels],
+    of_pictures: list[pictures.Pictures],
+    groups: grouping.Groups,
+    options: Options,
+) -> dict[str, tables.Result]:
     """The tables of an output, by name."""
-    facts = {
+    facts: tables.Facts = {
         "by": options.by,
         "resamples": options.resamples,
         "seed": options.seed,
@@ -167,7 +179,7 @@ def taps_of(source: Store, requests: Sequence[str] = (), one: bool = False) -> l
     return [tap for tap in source.taps if tap in wanted]
 
 
-def _automatic(source, request):
+def _automatic(source: Store, request: str) -> list[str]:
     """The taps of an auto: name that the store tells."""
     attributes = source.attributes(paths.TAPS)
     if request == "auto:blocks":

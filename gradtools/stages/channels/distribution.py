@@ -1,5 +1,8 @@
 """What the channels of one tap are like: in two passes over the stored rows, for every group of images at once."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.errors import GradtoolsError
@@ -10,11 +13,15 @@ from gradtools.selection.channels import Means, TapChannels
 from gradtools.store import paths
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
+if TYPE_CHECKING:
+    from gradtools.selection.groups import Groups
+    from gradtools.stages.channels import Options
+
 INPUTS = ("gradient", "activation", "contribution")
 DESCRIBED = ("gradient", "contribution")
 
 
-def measure(source, tap, groups, options):
+def measure(source: features.Store, tap: str, groups: "Groups", options: "Options") -> TapChannels:
     """Measure the channels of a tap.
 
     Parameters
@@ -54,7 +61,9 @@ def measure(source, tap, groups, options):
     )
 
 
-def _summed(source, tap, groups, edges, seed):
+def _summed(
+    source: features.Store, tap: str, groups: "Groups", edges: dict[str, np.ndarray], seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
     """One pass: values summed over each group's images, histogram counts of each group, and statistics of every image."""
     n_channels, n_groups = _feature(source, "gradient", tap).shape[1], len(groups.every_name)
     sums = {name: np.zeros((n_groups, n_channels)) for name in RANKINGS_OF_CHANNELS}
@@ -81,7 +90,7 @@ def _summed(source, tap, groups, edges, seed):
     )
 
 
-def _ranking_statistics(ranked):
+def _ranking_statistics(ranked: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Of every image: Spearman of each ranking with the contribution and its share of tied channels, (n, R) each."""
     first = channel_values.ranks(ranked["contribution"])
     return {
@@ -96,7 +105,7 @@ def _ranking_statistics(ranked):
     }
 
 
-def _feature(source, kind, tap):
+def _feature(source: features.Store, kind: str, tap: str) -> features.Feature:
     """A stored feature of a tap."""
     if source.rows(paths.tap(tap, kind)) is None:
         raise GradtoolsError(
@@ -105,7 +114,7 @@ def _feature(source, kind, tap):
     return features.load(source, f"{kind}@{tap}")
 
 
-def _largest(source, feature, keep):
+def _largest(source: features.Store, feature: features.Feature, keep: np.ndarray) -> float:
     """The largest size among the chosen rows of a feature (float)."""
     largest = 0.0
     for rows, numbers in features.blocks_of(feature, keep):
@@ -120,26 +129,28 @@ def _largest(source, feature, keep):
     return largest
 
 
-def _blocks(source, tap, keep):
+def _blocks(
+    source: features.Store, tap: str, keep: np.ndarray
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """(numbers among the chosen images, {kind: rows (n, C) float64}) of a tap, a bounded number of bytes at a time."""
     streams = [features.blocks_of(_feature(source, kind, tap), keep) for kind in INPUTS]
     for parts in zip(*streams):
         yield parts[0][1], {kind: rows.astype(np.float64) for kind, (rows, _) in zip(INPUTS, parts)}
 
 
-def _ranked(rows, places, seed):
+def _ranked(rows: dict[str, np.ndarray], places: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """What every ranking goes by, {name: (n, C)}."""
     found = {name: rule(**rows) for name, rule in channel_values.RANKINGS.items()}
     return found | {"random": channel_values.random_values(places, rows["gradient"].shape[1], seed)}
 
 
-def _add(totals, values, code):
+def _add(totals: np.ndarray, values: np.ndarray, code: np.ndarray) -> None:
     """Add the rows of a block to the group of all and to those of their classes."""
     totals[0] += values.sum(axis=0)
     np.add.at(totals, 1 + code[code >= 0], values[code >= 0])
 
 
-def means_over_images(values, members, options):
+def means_over_images(values: np.ndarray, members: list[np.ndarray], options: "Options") -> Means:
     """Return `Means` of values (n, S) over the images of each group, whose numbers are `members`; NaN entries are left out."""
     bounds = np.full((len(members), values.shape[1], 2), np.nan)
     means = np.full(bounds.shape[:2], np.nan)

@@ -1,6 +1,7 @@
 """What the pictures of pytorch-cnn-visualizations show, measured on stored maps of all, positive and negative channels."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +13,13 @@ from gradtools.stages.channels.distribution import means_over_images
 from gradtools.stages.channels.tables import table
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from gradtools.stages.channels import Options
+
 METHODS = ("gradcam", "gradcam-positive", "gradcam-negative")
 
 
-def describe(source, keep, options):
+def describe(source: maps.Store, keep: np.ndarray, options: "Options") -> list[Pictures]:
     """Compare the pictures of every tap that has all three maps.
 
     Parameters
@@ -31,7 +35,7 @@ def describe(source, keep, options):
     """
     found = []
     for tap in taps_of(source, options.tap):
-        sample = source.values(paths.MAP_SAMPLE)
+        sample = source.needed(paths.MAP_SAMPLE)
         rows = np.flatnonzero(keep[sample])
         raw = [
             maps.Maps(
@@ -59,7 +63,7 @@ def as_table(measured: Sequence[Pictures], facts: Facts) -> Result:
     )
 
 
-def taps_of(source, requests):
+def taps_of(source: maps.Store, requests: tuple[str, ...]) -> list[str]:
     """Return the taps (list of str) of a store with maps of all three kinds, of these the ones that names and globs ask for."""
     taps = [
         name.removeprefix(f"{METHODS[0]}@")
@@ -74,7 +78,7 @@ def taps_of(source, requests):
     ]
 
 
-def _over_images(values, sample):
+def _over_images(values: np.ndarray, sample: np.ndarray) -> np.ndarray:
     """Values of maps (M, S) as means of each image's own, (n, S): an image may have maps of several targets."""
     images = np.unique(sample)
     return (

@@ -1,6 +1,7 @@
 """Channels as samples: what every channel is worth to every class, as features that the other commands take as they are."""
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,11 +9,16 @@ from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from gradtools.selection.channels import ChannelResults
+    from gradtools.stages.channels import Options
+    from gradtools.stages.run import Run
+
 TAP = "profile"  # the features' place: contribution@profile
 KINDS = ("contribution", "gradient", "activation")
 
 
-def write(job, source, found, options):
+def write(job: "Run", source: store.Store, found: "ChannelResults", options: "Options") -> None:
     """Write a store of features whose samples are the channels of all measured taps and whose columns are classes.
 
     Parameters
@@ -33,7 +39,7 @@ def write(job, source, found, options):
             f"by {options.by}: choose another --by or --where, or extract more images"
         )
     with store.create(
-        job.output, "features", force=job.force, root=source.attributes("/")["root"], room=0
+        job.target, "features", force=job.force, root=source.attributes("/")["root"], room=0
     ) as sink:
         _samples(sink, source, found)
         for kind in KINDS:
@@ -58,7 +64,7 @@ def write(job, source, found, options):
         job.note(sink, [source], seed=options.seed, rows=int(found.groups.keep.sum()))
 
 
-def _samples(sink, source, found):
+def _samples(sink: store.Sink, source: store.Store, found: "ChannelResults") -> None:
     """The channels: `features.12/17`, and the tap of each as its class."""
     taps = [(one.tap, one.values["gradient"].shape[1]) for one in found.taps]
     sink.attributes(paths.SAMPLES, unit="channel")

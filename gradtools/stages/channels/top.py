@@ -1,5 +1,7 @@
 """The channels of a tap that matter most for one class or image, by one ranking, with what the others make of them."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.math.channels import channel_values
@@ -7,8 +9,20 @@ from gradtools.math.pairs import bootstrap
 from gradtools.selection import features
 from gradtools.selection.channels import Top
 
+if TYPE_CHECKING:
+    from gradtools.selection.channels import TapChannels
+    from gradtools.selection.groups import Groups
+    from gradtools.stages.channels import Options
 
-def top(source, measured, groups, ranking, count, options):
+
+def top(
+    source: features.Store,
+    measured: "TapChannels",
+    groups: "Groups",
+    ranking: str,
+    count: int,
+    options: "Options",
+) -> Top:
     """Return the first channels of the first group.
 
     Parameters
@@ -43,7 +57,14 @@ def top(source, measured, groups, ranking, count, options):
     )
 
 
-def _bounds(source, measured, groups, ranking, chosen, options):
+def _bounds(
+    source: features.Store,
+    measured: "TapChannels",
+    groups: "Groups",
+    ranking: str,
+    chosen: np.ndarray,
+    options: "Options",
+) -> np.ndarray:
     """Intervals of the means of the chosen channels, (K, 2)."""
     if measured.images[0] < 2 or not options.resamples or ranking == "random":
         return np.full((len(chosen), 2), np.nan)

@@ -1,5 +1,7 @@
 """The images that activate a channel most, and its maps on them: stored ones, or from one pass over these images alone."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools import images
@@ -9,10 +11,21 @@ from gradtools.selection import features
 from gradtools.selection.channels import TopImages
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from gradtools.network.models import Model
+
 BATCH = 16
 
 
-def most_activating(source, tap, channels, keep, count=8, model=None, images_dir=None):
+def most_activating(
+    source: features.Store,
+    tap: str,
+    channels: np.ndarray,
+    keep: np.ndarray,
+    count: int = 8,
+    model: "Model | None" = None,
+    images_dir: str | None = None,
+) -> TopImages:
     """Find the images and the maps.
 
     Parameters
@@ -41,10 +54,10 @@ def most_activating(source, tap, channels, keep, count=8, model=None, images_dir
     places = order(values)[:, :count]
     rows = np.flatnonzero(keep)[places]
     used = np.unique(rows)
-    stored = source.rows(paths.tap(tap, "activation_map")) is not None
+    check_maps(source, tap, model)
     maps = (
         _stored(source, tap, used, channels)
-        if stored
+        if model is None or source.rows(paths.tap(tap, "activation_map")) is not None
         else _passed(source, tap, used, channels, model, images_dir)
     )
     where = np.searchsorted(used, rows)
@@ -53,7 +66,7 @@ def most_activating(source, tap, channels, keep, count=8, model=None, images_dir
     )
 
 
-def check_maps(source, tap, model):
+def check_maps(source: features.Store, tap: str, model: "Model | str | None") -> None:
     """Refuse maps that are neither stored nor can be made, before the work for them is done.
 
     Raises
@@ -67,15 +80,22 @@ def check_maps(source, tap, model):
         )
 
 
-def _stored(source, tap, used, channels):
+def _stored(source: features.Store, tap: str, used: np.ndarray, channels: np.ndarray) -> np.ndarray:
     """Maps (len(used), K, h, w) that extract kept."""
-    stored = source.rows(paths.tap(tap, "activation_map"))
+    stored = source.needed_rows(paths.tap(tap, "activation_map"))
     return np.concatenate(
         [stored.read(row, row + 1).reshape(1, *stored.tail)[:, channels] for row in used.tolist()]
     ).astype(np.float32)
 
 
-def _passed(source, tap, used, channels, model, images_dir):
+def _passed(
+    source: features.Store,
+    tap: str,
+    used: np.ndarray,
+    channels: np.ndarray,
+    model: "Model",
+    images_dir: str | None,
+) -> np.ndarray:
     """The same from the network."""
     from gradtools.network import taps
     from gradtools.network.passes.plan import normalised

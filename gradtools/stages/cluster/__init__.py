@@ -5,6 +5,8 @@ the class rows of the prediction (feature `weight`) and of random labels (mathem
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +16,13 @@ from gradtools.math.clusters import agreement, clustering, half_samples
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages import run
 from gradtools.stages.cluster import many
 from gradtools.store import Store, paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 METHODS = ("kmeans", "gmm", "agglomerative")
 PICTURE_COMPONENTS = 2
@@ -43,7 +48,9 @@ class Options:
     resamples: int | None = None  # half samples; by default half_samples.number_of_halves
 
 
-def cluster(source: Store, output, options, **how):
+def cluster(
+    source: Store, output: str | None, options: Options, **how: "Unpack[run.How]"
+) -> tuple[list[Result], dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Cluster the features of an open store and, where there is an output, write it.
 
     Parameters and errors as for `similarity.similarity`.
@@ -60,7 +67,7 @@ def cluster(source: Store, output, options, **how):
     chosen = features.resolve(source, options.feature, with_maps=True)
     _say_cost(groups, options, job.say)
     results, projections = [], {}
-    controls = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
+    controls: Facts = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
     with job.progress(len(chosen) * len(options.method), 0, "clusterings") as advance:
         for feature in chosen:
             if many.needs_passes(feature, len(groups.classes)) and not options.pca:
@@ -94,7 +101,7 @@ def cluster(source: Store, output, options, **how):
     return results, projections
 
 
-def _say_cost(groups, options, say):
+def _say_cost(groups: samples.Groups, options: Options, say: Callable[[str], None]) -> None:
     """Say what the intervals cost, as a multiple of the values' work: half samples are half the rows."""
     if not options.intervals or options.resamples == 0:
         return
@@ -110,7 +117,7 @@ def _say_cost(groups, options, say):
             )
 
 
-def _number_of_clusters(source, groups, options):
+def _number_of_clusters(source: Store, groups: samples.Groups, options: Options) -> int:
     """`--k`, or the number of classes."""
     n_classes = len(np.unique(groups.classes))
     if options.k is None and (not groups.labelled or n_classes < 2):
@@ -126,7 +133,9 @@ def _number_of_clusters(source, groups, options):
     return k
 
 
-def _vectors(source, feature, keep, options):
+def _vectors(
+    source: Store, feature: features.Feature, keep: np.ndarray, options: Options
+) -> tuple[np.ndarray, np.ndarray]:
     """What is clustered, (m, D) float64, and which of the n kept samples it is of: rows of zeros have no direction."""
     if options.pca and many.needs_passes(feature, int(keep.sum())):
         rows = many.Rows(source, feature, keep, options.normalize == "unit")
@@ -139,12 +148,14 @@ def _vectors(source, feature, keep, options):
     return x, ~zero
 
 
-def _projection(x, kept):
+def _projection(x: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates of the picture, (n, 2), NaN for rows without a direction, and their shares of the variance."""
     return _placed(*clustering.pca(x, min(PICTURE_COMPONENTS, *x.shape)), kept)
 
 
-def _placed(coordinates, explained, kept):
+def _placed(
+    coordinates: np.ndarray, explained: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (m, n) of the kept rows as (all rows, 2), and their shares of the variance."""
     missing = PICTURE_COMPONENTS - len(explained)
     placed = np.full((len(kept), PICTURE_COMPONENTS), np.nan)
@@ -152,12 +163,12 @@ def _placed(coordinates, explained, kept):
     return placed, np.pad(explained, (0, missing))
 
 
-def _controls(groups, options):
+def _controls(groups: samples.Groups, options: Options) -> Facts:
     """Agreement of the argmax itself, and of random labels, with the classes; nothing where there are no two classes."""
     if not _has_classes(groups):
         return {}
     random = agreement.random_label_control(groups.classes, groups.classes, seed=options.seed)
-    facts = {
+    facts: Facts = {
         "random_ari": random.ari_mean,
         "random_ari_sd": random.ari_sd,
         "random_nmi": random.nmi_mean,
@@ -171,23 +182,33 @@ def _controls(groups, options):
     return facts
 
 
-def _has_classes(groups):
+def _has_classes(groups: samples.Groups) -> bool:
     return groups.labelled and len(np.unique(groups.classes)) > 1
 
 
-def _clustered(feature, method, x, kept, k, groups, options, facts):
+def _clustered(
+    feature: features.Feature,
+    method: str,
+    x: np.ndarray,
+    kept: np.ndarray,
+    k: int,
+    groups: samples.Groups,
+    options: Options,
+    facts: Facts,
+) -> Result:
     """All repeats of one method on one feature."""
     repeats = 1 if method == "agglomerative" else options.repeats
-    rows = _repeated(method, x, k, [options.seed + repeat for repeat in range(repeats)], options)
-    own, classes = np.stack([found.labels for found in rows]), groups.classes[kept]
-    columns = {
+    seeds = [options.seed + repeat for repeat in range(repeats)]
+    once = _repeated(method, x, k, seeds, options)
+    of_repeats, classes = np.stack([repeat.labels for repeat in once]), groups.classes[kept]
+    columns: Columns = {
         "seed": options.seed + np.arange(repeats),
-        "inertia": np.array([found.inertia for found in rows]),
-        "log_likelihood": np.array([found.log_likelihood for found in rows]),
+        "inertia": np.array([repeat.inertia for repeat in once]),
+        "log_likelihood": np.array([repeat.log_likelihood for repeat in once]),
     }
     columns |= _agreements(
         x,
-        own,
+        of_repeats,
         classes if _has_classes(groups) else None,
         groups.predictions[kept] if groups.predicted else None,
     )
@@ -204,7 +225,7 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
     replicates, drawn = _replicates(method, x, kept, k, groups, options)
     facts |= drawn | _bounds(columns, replicates, drawn)
     labels = np.full((repeats, len(kept)), -1, np.int32)
-    labels[:, kept] = own
+    labels[:, kept] = of_repeats
     return Result(
         paths.clusters(feature.name, method),
         feature.name,
@@ -217,7 +238,7 @@ def _clustered(feature, method, x, kept, k, groups, options, facts):
     )
 
 
-def _facts(options, groups):
+def _facts(options: Options, groups: samples.Groups) -> Facts:
     """What every clustering of a run is made with."""
     return {
         "normalize": options.normalize,
@@ -229,7 +250,9 @@ def _facts(options, groups):
     }
 
 
-def _replicates(method, x, kept, k, groups, options):
+def _replicates(
+    method: str, x: np.ndarray, kept: np.ndarray, k: int, groups: samples.Groups, options: Options
+) -> tuple[np.ndarray, Facts]:
     """Indices of half samples (B, 6), and the facts of how they were drawn, or why there are none."""
     why = half_samples.why_none(groups.classes, kept, k)
     wanted = options.resamples
@@ -238,7 +261,7 @@ def _replicates(method, x, kept, k, groups, options):
         why = why if wanted else f"more than {half_samples.MOST_ROWS} rows: ask with --resamples"
     if not options.intervals or wanted == 0 and options.resamples == 0:
         why = "not asked for"
-    facts = {"resampling": HALF_SAMPLES, "resamples": 0 if why else wanted}
+    facts: Facts = {"resampling": HALF_SAMPLES, "resamples": 0 if why else wanted}
     if why:
         return np.empty((0, len(half_samples.INDICES))), facts | {"no_interval": why}
     halves = half_samples.half_samples(groups.classes, wanted, options.seed)
@@ -250,29 +273,33 @@ def _replicates(method, x, kept, k, groups, options):
         groups.predictions[kept] if groups.predicted else None,
         options.seed,
     )
-    drawn = {"drawn": int(halves[0].sum()), "drawn_of": len(kept)}
+    drawn: Facts = {"drawn": int(halves[0].sum()), "drawn_of": len(kept)}
     return values, facts | drawn | {"fits": half_samples.FITS[method]}
 
 
-def _settings(method, k, options):
+def _settings(method: str, k: int, options: Options) -> half_samples.Method:
     """How one half is clustered."""
     n_init = options.n_init if method == "kmeans" else min(options.n_init, MIXTURE_STARTS)
     return half_samples.Method(method, k, n_init, _covariance(options), options.linkage)
 
 
-def _bounds(columns, replicates, drawn):
+def _bounds(columns: Columns, replicates: np.ndarray, drawn: Facts) -> Facts:
     """{index_low: .., index_high: ..} of every index."""
-    rule = {key: drawn[key] for key in ("resampling", "drawn", "drawn_of") if key in drawn}
-    found = {}
+    size = int(drawn.get("drawn", 0)), int(drawn.get("drawn_of", 0))
+    bounds: Facts = {}
     for place, name in enumerate(half_samples.INDICES):
         limits = half_samples.range_of(name)
-        value = float(columns[name].mean())
-        low, high = interval_of(replicates[:, place], value, **rule, limits=limits)
-        found |= {f"{name}_low": low, f"{name}_high": high}
-    return found
+        value = float(np.mean(np.asarray(columns[name])))
+        low, high = interval_of(
+            replicates[:, place], value, str(drawn["resampling"]), *size, limits=limits
+        )
+        bounds |= {f"{name}_low": low, f"{name}_high": high}
+    return bounds
 
 
-def _repeated(method, x, k, seeds, options):
+def _repeated(
+    method: str, x: np.ndarray, k: int, seeds: list[int], options: Options
+) -> list[clustering.Clustering]:
     """One clustering a seed."""
     if method == "kmeans":
         return clustering.kmeans_of_seeds(x, k, seeds, options.n_init)
@@ -282,14 +309,16 @@ def _repeated(method, x, k, seeds, options):
     return [clustering.agglomerative(x, k, options.linkage)]
 
 
-def _covariance(options):
+def _covariance(options: Options) -> str:
     """'diag' in the full dimension, 'full' after PCA, unless one is asked for (mathematics#clustering-methods)."""
     return (
         options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
     )
 
 
-def _agreements(x, labels, classes, predictions):
+def _agreements(
+    x: np.ndarray, labels: np.ndarray, classes: np.ndarray | None, predictions: np.ndarray | None
+) -> Columns:
     """Indices of every repeat, a column each; NaN where there are no classes, or no predictions."""
     nan = np.full(len(labels), np.nan)
     every = labels if classes is None else np.vstack([labels, classes])
@@ -308,7 +337,14 @@ def _agreements(x, labels, classes, predictions):
     }
 
 
-def _write(job, source, groups, results, projections, options):
+def _write(
+    job: run.Run,
+    source: Store,
+    groups: samples.Groups,
+    results: list[Result],
+    projections: dict[str, tuple[np.ndarray, np.ndarray]],
+    options: Options,
+) -> None:
     """Clusterings and the coordinates of their picture."""
     replacing = [result.path for result in results] + [
         paths.projection(name) for name in projections

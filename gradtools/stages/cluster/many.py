@@ -1,16 +1,17 @@
 """Clusterings of a feature whose rows memory does not hold: read in passes (mathematics#clusters-of-many-rows)."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import agreement, half_samples, streamed
+from gradtools.math.clusters.clustering import Clustering
 from gradtools.math.pairs.intervals import HALF_SAMPLES
 from gradtools.math.rows import vectors
 from gradtools.selection import features
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Result
 from gradtools.selection.samples import Groups
 from gradtools.store import Store, paths
 
@@ -46,7 +47,7 @@ class Rows:
         for rows, zero in self._read():
             yield rows[~zero]
 
-    def _read(self):
+    def _read(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows of a block and which of them are zero."""
         for rows, _ in features.blocks_of(self.feature, self.keep):
             rows = rows.astype(np.float64)
@@ -107,7 +108,7 @@ def clustered(rows: Rows, asked: Asked, groups: Groups, facts: dict) -> Result:
     ]
     places, drawn = streamed.drawn_rows(rows.blocks, rows.count, streamed.LOOKED_AT, asked.seed)
     estimates = [streamed.silhouette(drawn, fit.labels[places]) for fit in fits]
-    columns = {
+    columns: Columns = {
         "seed": seeds,
         "inertia": np.array([fit.inertia for fit in fits]),
         "log_likelihood": np.full(len(fits), np.nan),
@@ -139,14 +140,20 @@ def clustered(rows: Rows, asked: Asked, groups: Groups, facts: dict) -> Result:
     )
 
 
-def _agreements(rows, fits, groups, places, drawn):
+def _agreements(
+    rows: Rows,
+    fits: Sequence[Clustering],
+    groups: Groups,
+    places: np.ndarray,
+    drawn: np.ndarray,
+) -> Columns:
     """Indices of every repeat against the classes and the predictions; NaN where there are none."""
     nan = np.full(len(fits), np.nan)
     classes = groups.classes[rows.kept]
     labelled = groups.labelled and len(np.unique(classes)) > 1
     predictions = groups.predictions[rows.kept] if groups.predicted else None
 
-    def each(index, other):
+    def each(index: Callable, other: np.ndarray | None) -> np.ndarray:
         return nan if other is None else np.array([index(fit.labels, other) for fit in fits])
 
     of_classes = streamed.silhouette(drawn, classes[places]).value if labelled else np.nan

@@ -6,6 +6,8 @@ All comparisons rest on the samples that every input has, and on the same resamp
 import contextlib
 import dataclasses
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +16,14 @@ from gradtools.math.pairs import bootstrap
 from gradtools.math.spaces import rsa
 from gradtools.selection import features, references, samples
 from gradtools.selection.comparisons import Comparison, Comparisons, Space
-from gradtools.selection.results import Result
+from gradtools.selection.results import Facts, Result
 from gradtools.stages import run
 from gradtools.stages.compare import cuts, leaves, measures, spaces
 from gradtools.stages.compare.spaces import positions
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Options", "compare", "moved", "positions", "table"]
 
@@ -45,7 +50,7 @@ def compare(
     options: Options,
     *,
     spaces_by: str | None = None,
-    **how,
+    **how: "Unpack[run.How]",
 ) -> Comparisons:
     """Compare, and write where there is an output.
 
@@ -69,7 +74,8 @@ def compare(
         split = [argument.partition("::") for argument in arguments]
         stores = [stack.enter_context(store.read(path)) for path, _, _ in split]
         whole = "-" in (output, *(path for path, _, _ in split))
-        job = run.begin(output, stores, carry=whole, **how)
+        how["carry"] = whole
+        job = run.begin(output, stores, **how)
         found = _compared(
             stores,
             [(name,) if name else () for _, _, name in split],
@@ -84,7 +90,13 @@ def compare(
     return found
 
 
-def _compared(stores, named, options, say, progress):
+def _compared(
+    stores: list[store.Store],
+    named: list[tuple],
+    options: Options,
+    say: Callable[[str], None],
+    progress: Callable,
+) -> Comparisons:
     """The comparisons of open stores."""
     given = [references.read(path, say) for path in options.reference]
     chosen = spaces.gather(stores, named, options)
@@ -100,11 +112,12 @@ def _compared(stores, named, options, say, progress):
     halves = cuts.drawn_halves(labels, options.resamples > 0, options.seed)
     options = dataclasses.replace(options, k=options.k or (clusters_of(labels),))
     with progress(len(pairs), 0, "comparisons") as advance:
-        comparisons, grown = [], {}
+        comparisons: list[Comparison] = []
+        grown: dict[int, cuts.Trees] = {}
         for i, j in pairs:
             comparisons.append(_comparison(chosen, i, j, counts, halves, options, grown))
             advance(1)
-    facts = {
+    facts: Facts = {
         "samples": len(places),
         "unit": stores[0].unit,
         "metric": options.metric,
@@ -125,7 +138,15 @@ def clusters_of(labels: np.ndarray) -> int:
     return classes if classes > 1 else round(np.sqrt(len(labels)))
 
 
-def _comparison(chosen, i, j, counts, halves, options, grown):
+def _comparison(
+    chosen: list[Space],
+    i: int,
+    j: int,
+    counts: np.ndarray,
+    halves: np.ndarray,
+    options: Options,
+    grown: dict[int, cuts.Trees],
+) -> Comparison:
     """One pair; trees are grown once."""
     a, b = (spaces.load(chosen[place], options.metric) for place in (i, j))
     if a.n > rsa.HELD:
@@ -135,7 +156,7 @@ def _comparison(chosen, i, j, counts, halves, options, grown):
     for place, side in ((i, a), (j, b)):
         if place not in grown:
             grown[place] = cuts.grown(side, halves)
-    measured = measures.measure(a, b, counts, options, [grown[i], grown[j]], halves)
+    measured = measures.measure(a, b, counts, options, (grown[i], grown[j]), halves)
     return Comparison(chosen[i].name, chosen[j].name, i, j, measured)
 
 
@@ -213,20 +234,22 @@ def moved(compared: Comparisons) -> Result:
     )
 
 
-def _write(job, compared, options, stores):
+def _write(
+    job: run.Run, compared: Comparisons, options: Options, stores: list[store.Store]
+) -> None:
     """The tables, with the samples as the first store has them, and all of that where a pipe is in it."""
     keep = np.zeros(stores[0].n_samples, dtype=bool)
     keep[compared.spaces[0].places] = True
-    inputs = [
+    named = [
         {
             "store": source.name,
             **{key: source.model.get(key, "") for key in ("model", "weights_sha256")},
         }
         for source in stores
     ]
-    inputs = json.dumps(inputs + [{"reference": path} for path in options.reference])
+    inputs = json.dumps(named + [{"reference": path} for path in options.reference])
     room = job.room(stores[:1])
-    with store.create(job.output, "compare", force=job.force, room=room) as sink:
+    with store.create(job.target, "compare", force=job.force, room=room) as sink:
         written = [table(compared), moved(compared)]
         job.carry_on(sink, stores[0], keep, [result.path for result in written])
         for result in written:

@@ -5,6 +5,7 @@ each of which grows its own trees (mathematics#half-samples).
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -123,7 +124,13 @@ def agreements(
     }
 
 
-def _replicates(first, second, halves, clusters, labels):
+def _replicates(
+    first: Trees,
+    second: Trees,
+    halves: np.ndarray,
+    clusters: int,
+    labels: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray | None:
     """ARI of every half sample (B,), or None where a half has no so many clusters."""
     if not len(halves) or halves.sum(axis=1).min() <= clusters:
         return None
@@ -155,7 +162,7 @@ def heights(
 
 def of_heights(
     spaces: tuple[Relations, Relations],
-    grown: list[Trees],
+    grown: Sequence[Trees],
     whole: list[np.ndarray],
     halves: np.ndarray,
 ) -> Statistic:

@@ -1,15 +1,21 @@
 """The compared spaces themselves as samples: taps, models or checkpoints as the leaves of a tree (`compare --spaces`)."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools import store
 from gradtools.errors import UsageError
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from gradtools.selection.comparisons import Comparisons
+    from gradtools.stages.run import Run
+
 FEATURE = "space"
 
 
-def matrix(compared, by):
+def matrix(compared: "Comparisons", by: str) -> np.ndarray:
     """
     Return how alike every two spaces are.
 
@@ -45,7 +51,7 @@ def matrix(compared, by):
     return found
 
 
-def write(job, compared, by, stores):
+def write(job: "Run", compared: "Comparisons", by: str, stores: list[store.Store]) -> None:
     """Write a store of similarities whose samples are the spaces.
 
     Parameters
@@ -59,10 +65,10 @@ def write(job, compared, by, stores):
     values, count = matrix(compared, by), len(compared.spaces)
     weights = [stores[space.source].model.get("weights_sha256", "") for space in compared.spaces]
     digests = [
-        store.unit_digests(digest, space.feature.name, 1)
+        store.unit_digests(digest, space.feature.name if space.feature else space.name, 1)
         for digest, space in zip(weights, compared.spaces)
     ]
-    with store.create(job.output, "similarity", force=job.force) as sink:
+    with store.create(job.target, "similarity", force=job.force) as sink:
         sink.attributes(paths.SAMPLES, unit="space")
         sink.put(paths.ID, [space.name for space in compared.spaces], long_name="feature and model")
         sink.put(paths.LABEL, np.full(count, -1, "i4"))

@@ -5,6 +5,8 @@ from blocks of the matrices and CKA from the features, with intervals of first o
 """
 
 import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from gradtools.selection.comparisons import Measures, Moved, Statistic
 from gradtools.stages.compare import cuts
 from gradtools.stages.compare.spaces import HELD_BYTES
 
+if TYPE_CHECKING:
+    from gradtools.stages.compare import Options
+
 BLOCK_ENTRIES = 1 << 24  # of a block of rows of a matrix that is not
 WORK = (
     5 * 10**8
@@ -23,7 +28,14 @@ LEAST_REPLICATES = 50  # resamples or permutations that say something
 FLOOR = 0.95  # quantile of the permuted statistics
 
 
-def measure(a, b, counts, options, grown=None, halves=None):
+def measure(
+    a: cuts.Relations,
+    b: cuts.Relations,
+    counts: np.ndarray,
+    options: "Options",
+    grown: "tuple[cuts.Trees, cuts.Trees] | None" = None,
+    halves: np.ndarray | None = None,
+) -> Measures:
     """Measure a pair of spaces: every statistic with its interval and test, their trees, and what moved.
 
     Parameters
@@ -41,40 +53,40 @@ def measure(a, b, counts, options, grown=None, halves=None):
     -------
     Measures
     """
-    if a.n > rsa.HELD:
+    if a.n > rsa.HELD or grown is None or halves is None:
         return _measured_in_blocks(a, b, counts)
     first, second = (rsa.off_diagonal(side.similarities(0, side.n)) for side in (a, b))
     found, moved = _of_matrices(first, second, counts)
-    steps = [rsa.stepped(matrix, side.metric) for matrix, side in ((first, a), (second, b))]
+    steps = rsa.stepped(first, a.metric), rsa.stepped(second, b.metric)
     found |= _of_ranks(*steps, counts)
     found |= _of_vectors(a, b, counts)
-    heights = [cuts.heights(side, tree.merges) for side, tree in zip((a, b), grown)]
-    found |= cuts.agreements(*grown, halves, options.k)
+    trees_a, trees_b = grown
+    heights = [cuts.heights(a, trees_a.merges), cuts.heights(b, trees_b.merges)]
+    found |= cuts.agreements(trees_a, trees_b, halves, options.k)
     found["cophenetic"] = cuts.of_heights((a, b), grown, heights, halves)
-    tested = {
+    tested: dict[str, Sequence[np.ndarray]] = {
         "rsa_pearson": (first, second),
-        "rsa_spearman": tuple(map(rsa.ranked, steps)),
+        "rsa_spearman": [rsa.ranked(matrix) for matrix in steps],
         "cophenetic": heights,
     }
     return Measures(_tested(found, tested, options), moved)
 
 
-def _of_matrices(first, second, counts):
+def _of_matrices(
+    first: np.ndarray, second: np.ndarray, counts: np.ndarray
+) -> tuple[dict[str, Statistic], Moved]:
     """RSA by Pearson, and the movements."""
     value = rsa.row_sums([(first.copy(), second.copy())], len(first))
-    drawn = rsa.resampled_sums(first, second, counts) if len(counts) else None
-    replicates = rsa.pearson(drawn, counts) if len(counts) else None
-    moved = 1 - rsa.row_pearson(value)
-    bounds = (
-        bootstrap.interval(1 - rsa.row_pearson(drawn))
-        if len(counts)
-        else np.full((len(first), 2), np.nan)
-    )
+    moved, replicates, bounds = 1 - rsa.row_pearson(value), None, np.full((len(first), 2), np.nan)
+    if len(counts):
+        drawn = rsa.resampled_sums(first, second, counts)
+        replicates = rsa.pearson(drawn, counts)
+        bounds = bootstrap.interval(1 - rsa.row_pearson(drawn))
     found = Moved(moved, *bounds.T, *_nearest(first.copy(), second.copy()))
     return {"rsa_pearson": Statistic(float(rsa.pearson(value)), replicates)}, found
 
 
-def _nearest(first, second, start=0):
+def _nearest(first: np.ndarray, second: np.ndarray, start: int = 0) -> list[np.ndarray]:
     """Row of each sample's nearest other in both spaces, (r,) each; of several equally near ones that nearer in the other space.
 
     Rows start, start + 1, ... of two matrices, (r, n) each, which are changed.
@@ -87,7 +99,7 @@ def _nearest(first, second, start=0):
     ]
 
 
-def _of_ranks(first, second, counts):
+def _of_ranks(first: np.ndarray, second: np.ndarray, counts: np.ndarray) -> dict[str, Statistic]:
     """RSA by Spearman; as many resamples as WORK allows."""
     many = min(len(counts), WORK // 3 // max(len(first) * (len(first) - 1) // 2, 1))
     value = rsa.bootstrap_spearman(first, second, np.ones((1, len(first))))[0]
@@ -101,11 +113,11 @@ def _of_ranks(first, second, counts):
     }
 
 
-def _of_vectors(a, b, counts):
+def _of_vectors(a: cuts.Relations, b: cuts.Relations, counts: np.ndarray) -> dict[str, Statistic]:
     """CKA; a reference has no vectors."""
     if a.matrix is not None or b.matrix is not None:
         return {}
-    grams = [_gram(side) for side in (a, b)]
+    grams = _gram(a), _gram(b)
     value = cka.of_grams(*grams)
     replicates = cka.bootstrap_debiased(*grams, counts) if len(counts) else None
     return {
@@ -114,21 +126,24 @@ def _of_vectors(a, b, counts):
     }
 
 
-def _gram(side):
+def _gram(side: cuts.Relations) -> np.ndarray:
     """Inner products (n, n)."""
     rows = np.concatenate(list(side.blocks()))
     return rows @ rows.T
 
 
-def _tested(found, matrices, options):
+def _tested(
+    found: dict[str, Statistic],
+    matrices: dict[str, Sequence[np.ndarray]],
+    options: "Options",
+) -> dict[str, Statistic]:
     """Mantel's test of the statistics that are correlations of two matrices, all under the same permutations."""
     n = len(matrices["rsa_pearson"][0])
     many = min(options.permutations, max(LEAST_REPLICATES, WORK // (n * (n - 1) // 2)))
     if not options.permutations:
         return found
-    observed, null = rsa.mantel(
-        *(np.stack(side) for side in zip(*matrices.values())), many, options.seed
-    )
+    first, second = (np.stack(side) for side in zip(*matrices.values()))
+    observed, null = rsa.mantel(first, second, many, options.seed)
     for place, (name, p) in enumerate(zip(matrices, rsa.p_value(observed, null))):
         if not np.isnan(observed[place]):
             found[name] = dataclasses.replace(
@@ -141,9 +156,9 @@ def _tested(found, matrices, options):
     return found
 
 
-def _measured_in_blocks(a, b, counts):
+def _measured_in_blocks(a: cuts.Relations, b: cuts.Relations, counts: np.ndarray) -> Measures:
     """RSA by Pearson, movements and CKA of more samples than are held."""
-    nearest = []
+    nearest: list[list[np.ndarray]] = []
     sums = rsa.row_sums(_pairs_of_blocks(a, b, nearest), a.n)
     value = float(rsa.pearson(sums))
     moved = 1 - rsa.row_pearson(sums)
@@ -168,17 +183,20 @@ def _measured_in_blocks(a, b, counts):
     )
 
 
-def _linear(value, slopes, counts):
+def _linear(value: float, slopes: np.ndarray, counts: np.ndarray) -> np.ndarray | None:
     """Replicates to first order, (B,)."""
     return (
         linear_replicates(np.array([value]), slopes[:, None], counts)[:, 0] if len(counts) else None
     )
 
 
-def _pairs_of_blocks(a, b, nearest):
+def _pairs_of_blocks(
+    a: cuts.Relations, b: cuts.Relations, nearest: list[list[np.ndarray]]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of rows of both similarity matrices; notes the nearest other of each row on the way."""
     step = max(1, BLOCK_ENTRIES // a.n)
     for start in range(0, a.n, step):
-        pair = tuple(side.similarities(start, min(start + step, a.n)) for side in (a, b))
-        nearest.append(_nearest(*pair, start))
-        yield pair
+        stop = min(start + step, a.n)
+        first, second = a.similarities(start, stop), b.similarities(start, stop)
+        nearest.append(_nearest(first, second, start))
+        yield first, second

@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from gradtools.selection.comparisons import Space
 from gradtools.selection.subjects import short_name
 from gradtools.store import paths
 from gradtools.tables.wording import units
+
+if TYPE_CHECKING:
+    from gradtools.stages.compare import Options
 
 HELD_BYTES = 1 << 29  # of one space's float64 rows, beyond which they are read anew for every block
 AGAINST = ("each-other", "first", "last")
@@ -25,11 +30,13 @@ class Relations:
     name: str
     n: int
     metric: str
-    rows: object = None
+    rows: "np.ndarray | features.Slices" = dataclasses.field(
+        default_factory=lambda: np.empty((0, 0))
+    )
     matrix: np.ndarray | None = None
     taxonomy: bool = False
 
-    def similarities(self, start, stop):
+    def similarities(self, start: int, stop: int) -> np.ndarray:
         """Return rows start..stop of the similarity matrix, (stop - start, n) float64; of distances, these with their sign turned."""
         if self.matrix is not None:
             return self.matrix[start:stop].copy()
@@ -40,7 +47,7 @@ class Relations:
         ]
         return np.hstack(parts) * (-1 if self.metric == "euclidean" else 1)
 
-    def blocks(self, size=1024):
+    def blocks(self, size: int = 1024) -> Iterator[np.ndarray]:
         """Yield the rows in float64, a block at a time."""
         return (
             np.asarray(self.rows[start : start + size], dtype=np.float64)
@@ -48,7 +55,9 @@ class Relations:
         )
 
 
-def gather(stores, arguments, options):
+def gather(
+    stores: list[alignment.Store], arguments: list[tuple], options: "Options"
+) -> list[Space]:
     """Return the spaces of open stores, in their order.
 
     Parameters
@@ -81,7 +90,7 @@ def gather(stores, arguments, options):
     return found
 
 
-def _name(spaces, stores):
+def _name(spaces: list[Space], stores: list[alignment.Store]) -> None:
     """What each is called: its model, or file where models have one name; and its feature where there are several."""
     models = [short_name(source.model.get("model", source.name)) for source in stores]
     files = [os.path.splitext(os.path.basename(source.name))[0] for source in stores]
@@ -93,12 +102,13 @@ def _name(spaces, stores):
     alone = len({space.role for space in spaces}) == 1
     several = len(stores) > 1 or alone
     for space in spaces:
+        feature = space.feature.name if space.feature is not None else ""
         space.name = " ".join(
-            [names[space.source]] * several + [space.feature.name] * (not several or not alone)
+            [names[space.source]] * several + [feature] * (not several or not alone)
         )
 
 
-def pairs(spaces, against="each-other"):
+def pairs(spaces: list[Space], against: str = "each-other") -> list[tuple[int, int]]:
     """Return which spaces are compared (list of (i, j)).
 
     A reference with all; features of one store with each other; between stores those of one role, or named as
@@ -138,12 +148,17 @@ def pairs(spaces, against="each-other"):
     return found
 
 
-def _meet(a, b, several):
+def _meet(a: Space, b: Space, several: bool) -> bool:
     """Whether two features are compared."""
     return not several or a.source != b.source and (a.role == b.role or a.named or b.named)
 
 
-def align(spaces, stores, conditions, say=print):
+def align(
+    spaces: list[Space],
+    stores: list[alignment.Store],
+    conditions: tuple,
+    say: Callable[[str], None] = print,
+) -> None:
     """Give every space its `places`: the samples that all have, in the order of the first store."""
     unit = stores[0].unit
     for other in stores[1:]:
@@ -167,26 +182,31 @@ def align(spaces, stores, conditions, say=print):
         for source in stores
     ]
     of_references = [space for space in spaces if space.reference]
+    taxonomies: dict[str, bool] = {}
     for space in of_references:
-        own = [
-            references.canonical(name) if unit != "image" else name
-            for name in space.reference.names
-        ]
-        inputs.append((space.name, alignment.counted(own), np.arange(len(own))))
-    places = alignment.common(
-        inputs, unit, say, {space.name: space.reference.taxonomy for space in of_references}
-    )
+        if space.reference is not None:
+            of_reference = [
+                references.canonical(name) if unit != "image" else name
+                for name in space.reference.names
+            ]
+            inputs.append(
+                (space.name, alignment.counted(of_reference), np.arange(len(of_reference)))
+            )
+            taxonomies[space.name] = space.reference.taxonomy
+    places = alignment.common(inputs, unit, say, taxonomies)
     for space in spaces:
         space.places = places[
             len(stores) + of_references.index(space) if space.reference else space.source
         ]
 
 
-def leave_out_degenerate(spaces, metric, say=print):
+def leave_out_degenerate(
+    spaces: list[Space], metric: str, say: Callable[[str], None] = print
+) -> None:
     """Drop the samples that have no direction in some space: their similarity to others means nothing."""
     if metric not in ("cosine", "correlation"):
         return
-    keep = np.ones(len(spaces[0].places), dtype=bool)
+    keep: np.ndarray = np.ones(len(spaces[0].places), dtype=bool)
     for space in spaces:
         if space.feature is not None:
             zero = np.concatenate(
@@ -204,7 +224,7 @@ def leave_out_degenerate(spaces, metric, say=print):
         space.places = space.places[keep]
 
 
-def load(space, metric):
+def load(space: Space, metric: str) -> Relations:
     """Return the `Relations` of a space's common samples."""
     if space.reference is not None:
         return Relations(
@@ -214,25 +234,26 @@ def load(space, metric):
             matrix=-space.reference.distances(space.places),
             taxonomy=space.reference.taxonomy,
         )
-    keep = np.zeros(space.feature.shape[0], dtype=bool)
+    feature, source = space.feature, space.store
+    if feature is None or source is None:
+        raise ValueError(f"{space.name}: neither a feature nor a reference")
+    keep = np.zeros(feature.shape[0], dtype=bool)
     keep[space.places] = True
-    ordered = (np.diff(space.places) > 0).all()
-    if len(space.places) * space.feature.shape[1] * 8 > HELD_BYTES:
+    ordered = bool((np.diff(space.places) > 0).all())
+    if len(space.places) * feature.shape[1] * 8 > HELD_BYTES:
         if not ordered:
             raise GradtoolsError(
                 f"{space.name}: {len(space.places)} rows in another order than the first store's do not fit into memory: "
                 "extract both from one list of images"
             )
-        return Relations(
-            space.name, len(space.places), metric, features.Slices(space.feature, keep)
-        )
+        return Relations(space.name, len(space.places), metric, features.Slices(feature, keep))
 
-    def read():
-        rows = features.read_rows(space.feature, keep).astype(np.float64)
+    def read() -> np.ndarray:
+        rows = features.read_rows(feature, keep).astype(np.float64)
         vectors.row_norms(rows)
         return rows
 
-    rows = features.checked(read, space.feature, keep, space.store)
+    rows = features.checked(read, feature, keep, source)
     return Relations(
         space.name,
         len(space.places),
@@ -241,7 +262,7 @@ def load(space, metric):
     )
 
 
-def positions(stores, at=None):
+def positions(stores: list[str], at: list[float] | None = None) -> tuple[np.ndarray, str]:
     """Return where stores (list of their paths) stand on the axis of a curve: given, or a number of their file names, or their order.
 
     Returns

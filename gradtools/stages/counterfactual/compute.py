@@ -14,7 +14,7 @@ def columns(plan: Plan) -> list[store.Column]:
     points, width = plan.options.points, plan.r.shape[1]
     rows = store.Axis(paths.MOVE)
 
-    def column(name, *tail, dtype="f8", axis=rows):
+    def column(name: str, *tail: int, dtype: str = "f8", axis: store.Axis = rows) -> store.Column:
         return store.Column(paths.counterfactual(name), tail, dtype=dtype, axis=axis)
 
     made = [
@@ -52,7 +52,7 @@ def moved(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     return {paths.counterfactual(name): value for name, value in values.items()}
 
 
-def _moved(plan, place):
+def _moved(plan: Plan, place: int) -> dict[str, float | np.ndarray]:
     """The arrays of one move, and its path (T, D) and the end of a random one as long (D,); no distance where there is none."""
     row, target, origin = (int(x[place]) for x in (plan.sample, plan.target, plan.origin))
     r, options = plan.r[row].astype(float), plan.options
@@ -94,7 +94,7 @@ def _moved(plan, place):
     }
 
 
-def _nearest(plan, points, row):
+def _nearest(plan: Plan, points: np.ndarray, row: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the stored images nearest to points (T, D), the moved sample left out, and their distances."""
     others = plan.original[plan.original != row]
     rows = plan.r[others].astype(float)
@@ -103,15 +103,19 @@ def _nearest(plan, points, row):
     return others[best], np.linalg.norm(points - rows[best], axis=1)
 
 
-def _softmax(logits):
+def _softmax(logits: np.ndarray) -> np.ndarray:
     x = np.exp(logits - logits.max(-1, keepdims=True))
     return x / x.sum(-1, keepdims=True)
 
 
-def _drawn(plan, block, lines, others):
+def _drawn(
+    plan: Plan, block: store.Block, lines: np.ndarray, others: np.ndarray
+) -> dict[str, np.ndarray]:
     """What the classifier sees in the pictures along the paths (B, T, D), and at the ends of random moves (B, D)."""
     count, points, width = lines.shape
     rows = np.concatenate([lines.reshape(-1, width), others])
+    if plan.drawing is None:
+        raise ValueError("pictures of moves need a drawing")
     pictures, logits = plan.drawing.draw(rows, plan.options.batch_size)
     of_paths = logits[: count * points].reshape(count, points, -1).astype(float)
     both = np.stack([plan.origin, plan.target], 1)[block.start : block.stop, None]

@@ -127,7 +127,7 @@ def make_plan(
     )  # fmt: skip
 
 
-def _rows(source, options, say):
+def _rows(source: Store, options: Options, say: Callable[[str], None]) -> np.ndarray:
     """Rows of the samples that are moved; of a link those that its fit has not seen."""
     if options.of is not None:
         return np.array([samples.find(source, options.of)])
@@ -146,7 +146,7 @@ def _rows(source, options, say):
     return rows
 
 
-def _targets(source, wanted, count):
+def _targets(source: Store, wanted: tuple[str, ...], count: int) -> list[int]:
     """Numbers of the classes asked for, each once."""
     if "all" in wanted:
         return list(range(count))
@@ -154,7 +154,9 @@ def _targets(source, wanted, count):
     return list(dict.fromkeys(labels.class_index(text, names, n_classes=count) for text in wanted))
 
 
-def _compare(source, rows, predicted, say):
+def _compare(
+    source: Store, rows: np.ndarray, predicted: np.ndarray, say: Callable[[str], None]
+) -> None:
     """Say how many samples the head, from what it is stored to read, answers another class than is stored."""
     stored = source.predicted
     differ = 0 if stored is None else int((stored[rows] != predicted).sum())

@@ -3,6 +3,9 @@
 Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted (mathematics#stability-of-a-cut).
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.errors import UsageError
@@ -15,10 +18,17 @@ from gradtools.stages.dendrogram.inputs import Options, given  # noqa: F401
 from gradtools.store import Store, paths
 from gradtools.tables.wording import units
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from gradtools.stages.dendrogram.inputs import Given
+
 ORDERED_SAMPLES = 4000  # beyond, the optimal order of the leaves takes half a minute and more
 
 
-def dendrogram(source: Store, output: str | None, options: Options, **how) -> Tree:
+def dendrogram(
+    source: Store, output: str | None, options: Options, **how: "Unpack[run.How]"
+) -> Tree:
     """Make the tree of an open store's samples and, where there is an output, write it.
 
     Parameters
@@ -44,7 +54,7 @@ def dendrogram(source: Store, output: str | None, options: Options, **how) -> Tr
     return tree
 
 
-def around(source: Store, tree, text: str):
+def around(source: Store, tree: Tree, text: str) -> tuple[np.ndarray, float]:
     """Return the smallest cluster around a sample that a text names: its members ((n,) leaves in order) and its height."""
     row = samples.find(source, text)
     if not tree.keep[row]:
@@ -54,19 +64,27 @@ def around(source: Store, tree, text: str):
     return trees.around(tree.merges, int(tree.keep[:row].sum()))
 
 
-def _grown(source, made_of, options, say, progress):
+def _grown(
+    source: Store,
+    made_of: "Given",
+    options: Options,
+    say: Callable[[str], None],
+    progress: Callable,
+) -> Tree:
     """The tree with its cut, its stability and its controls."""
 
-    def distances_of(rows):
+    def distances_of(rows: np.ndarray) -> np.ndarray:
         again = class_rows.normalised(rows, "post") if made_of.how == "post" else rows
         return trees.distances(again, made_of.metric, options.linkage, options.linkage_on)
 
     if made_of.rows is not None:
         condensed = distances_of(made_of.rows)
-    else:
+    elif made_of.matrix is not None:
         condensed = trees.distances_from_matrix(
             made_of.matrix, made_of.metric, options.linkage, options.linkage_on
         )
+    else:
+        raise ValueError("neither rows nor a matrix")
     n = int(made_of.keep.sum())
     order = options.order or ("optimal" if n <= ORDERED_SAMPLES else "none")
     if order != (options.order or "optimal"):
@@ -106,7 +124,7 @@ def _grown(source, made_of, options, say, progress):
     )
 
 
-def _cut(merges, options):
+def _cut(merges: np.ndarray, options: Options) -> np.ndarray:
     """Cluster of each leaf, by k or height; by default below the threshold of the colours."""
     if options.k is not None:
         return trees.cut(merges, options.k)
@@ -119,7 +137,14 @@ def _cut(merges, options):
     )
 
 
-def _measured(made_of, distances_of, condensed, labels, options, advance):
+def _measured(
+    made_of: "Given",
+    distances_of: Callable,
+    condensed: np.ndarray,
+    labels: np.ndarray,
+    options: Options,
+    advance: Callable,
+) -> tuple[np.ndarray, dict[str, float]]:
     """Stability of each cluster (k,), NaN where it was not asked for, and the facts about all of them and their controls."""
     k = int(labels.max()) + 1
     if made_of.rows is None:
@@ -160,7 +185,7 @@ def _measured(made_of, distances_of, condensed, labels, options, advance):
     return each, facts
 
 
-def _spread(name, values):
+def _spread(name: str, values: np.ndarray) -> dict[str, float]:
     """Mean and standard deviation as facts, NaN of nothing."""
     values = values[np.isfinite(values)]
     return {
@@ -169,7 +194,9 @@ def _spread(name, values):
     }
 
 
-def _facts(made_of, merges, labels, order, options):
+def _facts(
+    made_of: "Given", merges: np.ndarray, labels: np.ndarray, order: str, options: Options
+) -> dict[str, float | str]:
     """What the tree is of."""
     k = int(labels.max()) + 1
     return {
@@ -205,7 +232,9 @@ def height_in_words(metric: str, method: str, on: str) -> str:
     return f"sqrt(2 (1 - {metric}))" if method == "ward" else f"1 - {metric}"
 
 
-def _clusters(merges, labels, stability):
+def _clusters(
+    merges: np.ndarray, labels: np.ndarray, stability: np.ndarray
+) -> dict[str, np.ndarray]:
     """One row a cluster, in leaf order: how many leaves, the height at which it is whole, the height at which it joins another, stability."""
     n, k = len(labels), int(labels.max()) + 1
     nodes = trees.cluster_nodes(merges, k)
@@ -221,7 +250,7 @@ def _clusters(merges, labels, stability):
     }
 
 
-def _write(job, source, tree, options):
+def _write(job: run.Run, source: Store, tree: Tree, options: Options) -> None:
     """Merges, leaf order, the cut and what is known of its clusters."""
     about = {"seed": options.seed, "rows": len(tree.names)}
     where = paths.linkage(tree.feature)

@@ -50,7 +50,7 @@ class Given:
     matrix: np.ndarray | None = None  # (n, n)
 
 
-def given(source: Store, options, say: Callable[[str], None] = print):
+def given(source: Store, options: Options, say: Callable[[str], None] = print) -> Given:
     """Return the rows of a feature, or the matrix of a store: what its last command computed, unless something else is asked for."""
     keep = samples.select(source, options.where)
     pairs = int(keep.sum()) * (int(keep.sum()) - 1) // 2
@@ -76,7 +76,7 @@ def given(source: Store, options, say: Callable[[str], None] = print):
     return made_of
 
 
-def _takes_matrix(source, stored, options):
+def _takes_matrix(source: Store, stored: list[tuple[str, str]], options: Options) -> bool:
     """Return True if the last command made matrices, and nothing that is asked for speaks against them."""
     return (
         source.kind == "similarity"
@@ -86,7 +86,7 @@ def _takes_matrix(source, stored, options):
     )
 
 
-def _stored_matrices(source):
+def _stored_matrices(source: Store) -> list[tuple[str, str]]:
     """(feature, metric) of every matrix of a store."""
     return [
         (feature, metric)
@@ -96,7 +96,7 @@ def _stored_matrices(source):
     ]
 
 
-def _matching(stored, options):
+def _matching(stored: list[tuple[str, str]], options: Options) -> list[tuple[str, str]]:
     """The matrices that --feature and --metric name; without --feature the control's only where there is no other."""
     found = [
         (feature, metric)
@@ -108,7 +108,7 @@ def _matching(stored, options):
     return found if options.feature else others or found
 
 
-def _rows(source, keep, options):
+def _rows(source: Store, keep: np.ndarray, options: Options) -> Given:
     """The chosen feature's rows; those without a direction are left out where the metric asks for one."""
     found = features.resolve(source, options.feature, control=not options.feature, with_maps=True)
     if len(found) > 1 and all(maps.is_map(feature.name) for feature in found[:2]):
@@ -145,7 +145,9 @@ def _rows(source, keep, options):
     return Given(feature.name, metric, kept, int(degenerate.sum()), rows[~degenerate], how)
 
 
-def _matrix(source, keep, stored, options):
+def _matrix(
+    source: Store, keep: np.ndarray, stored: list[tuple[str, str]], options: Options
+) -> Given:
     """The stored matrix of a similarity store."""
     if not stored:
         raise GradtoolsError(
@@ -165,14 +167,14 @@ def _matrix(source, keep, stored, options):
     ((feature, metric),) = found
     if maps.is_map(feature):
         _check_maps(source, feature)
-    matrix = source.rows(paths.matrix(feature, metric)).read(0, len(keep))[keep][:, keep]
+    matrix = source.needed_rows(paths.matrix(feature, metric)).read(0, len(keep))[keep][:, keep]
     how = source.attributes(paths.similarity(feature, metric)).get("normalised", "")
     return Given(feature, metric, keep, 0, how=how, matrix=matrix.astype(np.float64))
 
 
-def _check_maps(source, feature):
+def _check_maps(source: Store, feature: str) -> None:
     """The rows of a matrix of maps are maps: refuse one whose maps are not the samples, one each."""
-    sample = source.values(paths.MAP_SAMPLE)
+    sample = source.needed(paths.MAP_SAMPLE)
     if not np.array_equal(sample, np.arange(source.n_samples)):
         raise GradtoolsError(
             f"{source.name}: {feature} has {len(sample)} maps of {source.n_samples} samples, and a leaf is a sample with one map: "

@@ -7,6 +7,7 @@ boxes are known, the object alone and the background alone. Scores are stored ro
 """
 
 import functools
+from typing import TYPE_CHECKING
 
 from gradtools.network import passes
 from gradtools.network.models import Model
@@ -18,6 +19,9 @@ from gradtools.stages.faithfulness.scoring import compute
 from gradtools.stages.faithfulness.shown import read_frames
 from gradtools.stages.faithfulness.summary import Facts, Rows, keep_in_shard, of_shards, summarise
 from gradtools.store import Store, paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "Options",
@@ -40,7 +44,7 @@ def measure(
     *,
     where: tuple[str, ...] = (),
     images_dir: str | None = None,
-    **how,
+    **how: "Unpack[run.How]",
 ) -> list[Result]:
     """Score the maps of an open store under every mask and write scores and statistics, block by block.
 

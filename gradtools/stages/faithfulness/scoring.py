@@ -110,7 +110,7 @@ def _scores(
         )
         return wanted, values
 
-    def embed(x, _places):
+    def embed(x: masking.Pixels, _places: np.ndarray) -> masking.Pixels:
         return masking.embedding(plan.job, x)
 
     vectors = masking.scores(plan.job, pixels, shown(), fill, embed)

@@ -87,7 +87,14 @@ def summarise(facts: Facts, rows: Rows, scores: dict[str, np.ndarray]) -> list[R
     return results
 
 
-def _result(facts, rows, kind, fill, values, before):
+def _result(
+    facts: Facts,
+    rows: Rows,
+    kind: str,
+    fill: str,
+    values: dict[str, np.ndarray],
+    before: np.ndarray,
+) -> Result:
     """Return the statistics of one kind of map under one fill, of all objects and, where they are known, the small ones."""
     if not np.isnan(rows.share).all():
         values = means.of_subsets(values, rows.share, rows.both)
@@ -122,7 +129,7 @@ def keep_in_shard(facts: Facts, rows: Rows, sink: store.Sink, own: ShardRows) ->
 def of_shards(stores: list[store.Store]) -> list[Result]:
     """Return the tables of all shards (from `shards.ordered`) together."""
 
-    def every(path):
+    def every(path: str) -> np.ndarray:
         return np.concatenate([source.needed(path) for source in stores])
 
     text = stores[0].attributes(paths.SHARD)["tables"]

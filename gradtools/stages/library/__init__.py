@@ -7,16 +7,22 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradtools import images as image_lists
 from gradtools import store
 from gradtools.errors import UsageError
+from gradtools.images.preprocessing import Rules
 from gradtools.stages.library.opened import Opened, Shown
 from gradtools.tables.model import Table
 
+if TYPE_CHECKING:
+    from gradtools.network.given import Network
+
 Images = str | Sequence[str] | np.ndarray
+Option = str | int | float | bool | None | Sequence[str] | Sequence[int]  # a value of --option
 Rows = str | Opened | np.ndarray | Mapping[str, np.ndarray]
 
 __all__ = ["Opened", "Shown", "extract", "open", "saliency", "similarity"]
@@ -39,17 +45,17 @@ def open(path: str | os.PathLike) -> Opened:
 
 def extract(
     images: Images,
-    model,
+    model: "str | Network",
     output: str | None = None,
     *,
     weights: str = "default",
-    preprocess=None,
+    preprocess: Rules | str | None = None,
     class_names: list[str] | None = None,
     name: str | None = None,
     labels: Sequence[str] | None = None,
     force: bool = False,
     say: Callable[[str], None] = lambda line: None,
-    **options,
+    **options: Option,
 ) -> Opened:
     """Run a network once over images: logits, and at every tap activation, gradient, contribution and active share.
 
@@ -91,11 +97,11 @@ def extract(
 
 def saliency(
     images: Images | Opened,
-    model,
+    model: "str | Network",
     output: str | None = None,
     *,
     weights: str = "default",
-    preprocess=None,
+    preprocess: Rules | str | None = None,
     class_names: list[str] | None = None,
     name: str | None = None,
     labels: Sequence[str] | None = None,
@@ -103,7 +109,7 @@ def saliency(
     images_dir: str | None = None,
     force: bool = False,
     say: Callable[[str], None] = lambda line: None,
-    **options,
+    **options: Option,
 ) -> Opened:
     """Map where an image supports a class, or its similarity to another image.
 
@@ -152,7 +158,7 @@ def similarity(
     predicted: Sequence | None = None,
     *,
     say: Callable[[str], None] = lambda line: None,
-    **options,
+    **options: Option,
 ) -> Table:
     """Measure how alike samples are within and between classes and predictions: means, pair AUC, label effect.
 
@@ -200,7 +206,7 @@ def from_arrays(
     return result
 
 
-def _result(output, name):
+def _result(output: str | None, name: str) -> Opened:
     """Where a result goes: the path, or a temporary folder that lives as long as the result."""
     if output is not None:
         return Opened(os.fspath(output))
@@ -208,17 +214,17 @@ def _result(output, name):
     return Opened(os.path.join(folder.name, name), folder)
 
 
-def _several(value):
+def _several(value: str | Sequence) -> tuple:
     """One text or several, as a tuple."""
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _tuples(options):
+def _tuples(options: Mapping[str, Option]) -> dict[str, Any]:
     """Options with lists as tuples, and one text where several may stand as a tuple of it."""
     several = ("tap", "maps", "method", "channels", "feature", "metric", "where")
     return {
         name: _several(value)
-        if name in several
+        if name in several and isinstance(value, str | list | tuple)
         else tuple(value)
         if isinstance(value, list)
         else value
@@ -227,7 +233,7 @@ def _tuples(options):
 
 
 @contextlib.contextmanager
-def _listed(images: Images, labels: Sequence[str] | None = None) -> Iterator:
+def _listed(images: Images, labels: Sequence[str] | None = None) -> Iterator[image_lists.ImageList]:
     """The list of images: of paths, or of pixels, which lie in a folder meanwhile."""
     if not isinstance(images, np.ndarray):
         if labels is not None:

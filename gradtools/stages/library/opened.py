@@ -59,7 +59,7 @@ def shown(values: np.ndarray, name: str, ids: list[str], dims: tuple[str, ...]) 
 class Named(Mapping[str, T]):
     """Things of a store by name, each read when it is asked for."""
 
-    def __init__(self, names: list[str], read: Callable[[str], T]):
+    def __init__(self, names: list[str], read: Callable[[str], T]) -> None:
         self._names, self._read = names, read
 
     def __getitem__(self, name: str) -> T:
@@ -85,7 +85,7 @@ class Opened:
         That the store lies in and goes with.
     """
 
-    def __init__(self, path: str, folder: "TemporaryDirectory | None" = None):
+    def __init__(self, path: str, folder: "TemporaryDirectory | None" = None) -> None:
         self.path, self._folder = path, folder
 
     def _ask(self, question: Callable[[Store], T]) -> T:
@@ -101,7 +101,7 @@ class Opened:
     def samples(self) -> dict[str, np.ndarray]:
         """Return what is known of each sample, (N,) arrays: id, label and predicted class (names), and whether it is right."""
 
-        def read(source):
+        def read(source: Store) -> dict[str, np.ndarray]:
             known = {"id": np.array(source.ids)}
             known["label"] = _named(source.labels, source.class_names)
             if source.predicted is not None:
@@ -116,8 +116,8 @@ class Opened:
     def features(self) -> Named[Shown]:
         """Return the features by name; `features["gradient"]` is at its default tap, as `gradtools` has it."""
 
-        def read(name):
-            def rows(source):
+        def read(name: str) -> Shown:
+            def rows(source: Store) -> Shown:
                 (chosen,) = features.resolve(source, (name,), control=False, with_maps=True)
                 keep = np.ones(source.n_samples, dtype=bool)
                 return shown(
@@ -132,12 +132,12 @@ class Opened:
     def maps(self) -> Named[Shown]:
         """Return the raw maps by name, (M, H, W): signed, at the tap's own size; `ids` are those of their samples."""
 
-        def read(name):
-            def rows(source):
+        def read(name: str) -> Shown:
+            def rows(source: Store) -> Shown:
                 (chosen,) = maps.resolve(source, (maps.PREFIX + name.removeprefix(maps.PREFIX),))
-                every = source.rows(paths.maps(f"{chosen.method}@{chosen.taps[0]}"))
+                every = source.needed_rows(paths.maps(f"{chosen.method}@{chosen.taps[0]}"))
                 values = every.read(0, every.shape[0]).reshape(-1, *every.tail)
-                ids = [source.ids[row] for row in source.values(paths.MAP_SAMPLE)]
+                ids = [source.ids[row] for row in source.needed(paths.MAP_SAMPLE)]
                 return shown(values, chosen.name, ids, ("map", "y", "x"))
 
             return self._ask(rows)

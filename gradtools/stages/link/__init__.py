@@ -12,6 +12,7 @@ What a store has: /samples (one a pair, its id is CLASS/SEED), /outputs/embeddin
 import dataclasses
 import functools
 import resource
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +24,15 @@ from gradtools.stages.link import cycle, fit, pairs, spaces
 from gradtools.stages.link.plan import Options, Plan, make_plan
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["Options", "Plan", "link", "make_plan"]
 
 BLOCK = 128  # pairs kept at once
 
 
-def link(plan: Plan, output: str, **how) -> list[Result]:
+def link(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     """Draw the pairs, fit and measure the links, and write all of it.
 
     Parameters

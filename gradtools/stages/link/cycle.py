@@ -6,6 +6,7 @@ import numpy as np
 
 from gradtools import store
 from gradtools.math.links import fitting, pictures
+from gradtools.network import generators
 from gradtools.network.generators import as_read
 from gradtools.stages.link.fit import KINDS, Links
 from gradtools.stages.link.plan import Plan
@@ -49,26 +50,28 @@ def compute(
             "ssim": pictures.ssim(a, b),
             "mse": pictures.squared_error(a, b),
         }
-        if seen is not None:
-            values["perceptual"] = 1 - fitting.row_cosine(seen, _seen(plan, after))
+        if seen is not None and plan.embedder is not None:
+            values["perceptual"] = 1 - fitting.row_cosine(
+                seen, plan.embedder.outputs(after, plan.options.batch_size)
+            )
         arrays |= {
             paths.cycled(kind, name): np.asarray(value, "f4") for name, value in values.items()
         }
     return arrays
 
 
-def _rows(part, path, entries):
+def _rows(part: store.Part, path: str, entries: np.ndarray) -> np.ndarray:
     """Rows of a column at ascending entries."""
     first = int(entries[0])
     return part.read(path, first, int(entries[-1]) + 1)[entries - first]
 
 
-def _drawn(plan, w):
+def _drawn(plan: Plan, w: np.ndarray) -> generators.Pictures:
     """Pictures (N, C, H, W) in 0..1 of latents."""
     return plan.generator.render(w, plan.options.batch_size)
 
 
-def _seen(plan, drawn):
+def _seen(plan: Plan, drawn: generators.Pictures) -> np.ndarray | None:
     """What the embedder gives, (N, E); None without one."""
     if plan.embedder is None:
         return None
@@ -87,7 +90,7 @@ def examples(plan: Plan, part: store.Part, links: Links) -> np.ndarray:
     return np.rint(255 * np.stack(drawn, axis=1)).astype("u1")
 
 
-def _rank_within(labels):
+def _rank_within(labels: np.ndarray) -> np.ndarray:
     """Of each row its number among those of its label."""
     rank = np.zeros(len(labels), int)
     for label in np.unique(labels):

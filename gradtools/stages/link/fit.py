@@ -2,7 +2,8 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,12 @@ from gradtools.errors import UsageError
 from gradtools.math.links import fitting
 from gradtools.math.pairs.bootstrap import resample_counts
 from gradtools.math.regions import means
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Result
 from gradtools.stages.link.plan import Plan
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from gradtools.stages.link import Options
 
 KINDS = {
     "linear": "the link",
@@ -44,7 +48,7 @@ class Links:
 
     linear: fitting.Linear
     predict: dict[str, Predict]
-    nulls: list[Predict]
+    nulls: Sequence[Predict]
     rows: np.ndarray
     of_dimensions: np.ndarray
 
@@ -80,7 +84,7 @@ def links(plan: Plan, part: store.Part, clock: dict[str, float], say: Callable) 
     return Links(linear, predict, nulls, rows, fitting.r2_of_dimensions(w[rows], linear(r[rows])))
 
 
-def _nulls(r, w, options):
+def _nulls(r: np.ndarray, w: np.ndarray, options: "Options") -> list[fitting.Linear]:
     """Links of shuffled pairs, all with the penalty of the first."""
     rng = np.random.default_rng([options.seed, 2])
     orders = [rng.permutation(len(w)) for _ in range(SHUFFLES)]
@@ -89,7 +93,7 @@ def _nulls(r, w, options):
     return [first, *others]
 
 
-def _warn(plan, rows, say):
+def _warn(plan: Plan, rows: int, say: Callable[[str], None]) -> None:
     """Say where least squares goes through every pair."""
     if plan.options.method == "ols" and rows <= plan.width:
         say(
@@ -131,7 +135,9 @@ def results(plan: Plan, part: store.Part, fitted: Links) -> list[Result]:
     return made
 
 
-def _statistics(plan, part, fitted, kind):
+def _statistics(
+    plan: Plan, part: store.Part, fitted: Links, kind: str
+) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, values (S,) and replicates (B, S) of one kind of link; equal resamples of all kinds."""
     w, r = (
         part.values(path)[fitted.rows].astype(float) for path in (paths.LINK_W, paths.EMBEDDING)
@@ -159,18 +165,18 @@ def _statistics(plan, part, fitted, kind):
     )
 
 
-def _places(plan, part):
+def _places(plan: Plan, part: store.Part) -> np.ndarray:
     """Of the held-out entries those that are recognised, places among the cycle's rows."""
     return np.flatnonzero(~part.unreadable[: plan.entries][plan.held])
 
 
-def _r2(w, predicted):
+def _r2(w: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
     """Pooled R2, and the mean of each dimension's."""
     errors = fitting.squared_errors(w, predicted, w.mean(0))
     return fitting.pooled_r2(errors), float(np.nanmean(fitting.r2_of_dimensions(w, predicted)))
 
 
-def _resampled(w, predicted, options):
+def _resampled(w: np.ndarray, predicted: np.ndarray, options: "Options") -> np.ndarray:
     """Pooled and mean R2 of resampled rows, (B, 2)."""
     if not options.resamples:
         return np.empty((0, 2))
@@ -183,10 +189,18 @@ def _resampled(w, predicted, options):
         return np.stack([1 - residual.sum(1) / total.sum(1), np.nanmean(each, axis=1)], axis=1)
 
 
-def _result(kind, names, values, replicates, count, facts, title):
+def _result(
+    kind: str,
+    names: list[str],
+    values: np.ndarray,
+    replicates: np.ndarray,
+    count: int,
+    facts: dict[str, int],
+    title: str,
+) -> Result:
     """One kind of link as a result."""
     bounds = means.bounds(replicates)
-    table = {
+    table: Columns = {
         "statistic": list(names),
         "value": values,
         "low": bounds[:, 0],

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -77,7 +78,9 @@ def draw(plan: Plan, block: store.Block, clock: Clock) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _encoded(plan, seeds, label, clock):
+def _encoded(
+    plan: Plan, seeds: list[int], label: np.ndarray, clock: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Latents, R and logits of samples, three float32 arrays."""
     begun = time.perf_counter()
     numbers = plan.numbers[label] if plan.conditional else None
@@ -96,14 +99,14 @@ def _encoded(plan, seeds, label, clock):
     return w.cpu().numpy(), r, logits
 
 
-def _digest(plan, label, seed):
+def _digest(plan: Plan, label: int, seed: int) -> np.ndarray:
     """SHA-256 of what a sample is drawn from, (32,) u8."""
     number = int(plan.numbers[label]) if plan.conditional else -1
     text = f"{plan.generator.sha256} {number} {seed} {plan.options.psi!r}"
     return np.frombuffer(hashlib.sha256(text.encode()).digest(), "u1")
 
 
-def _of_file(plan, block):
+def _of_file(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     """The arrays of one block of the pairs of a file."""
     rows = slice(block.start, block.stop)
     w, r = (np.ascontiguousarray(plan.given[name][rows], "f4") for name in ("w", "r"))
@@ -140,7 +143,7 @@ def check(plan: Plan, part: store.Part) -> None:
         )
 
 
-def say(plan: Plan, part: store.Part, clock: Clock, line) -> None:
+def say(plan: Plan, part: store.Part, clock: Clock, line: Callable) -> None:
     """Say how many samples were recognised, and of which class fewest."""
     kept = ~part.unreadable[: plan.entries]
     if plan.given or not plan.conditional:

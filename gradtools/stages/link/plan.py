@@ -138,7 +138,13 @@ def make_plan(
     return Plan(generator, classifier, seen, chosen, names, member, entries, held, given, options)
 
 
-def _classes(generator, model, n_classes, numbers, say):
+def _classes(
+    generator: generators.Generator,
+    model: models.Model,
+    n_classes: int,
+    numbers: Sequence[int] | None,
+    say: Callable[[str], None],
+) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Classes that are drawn, their names, and the model's classes that each is."""
     if generator.n_classes is None:
         names = list(model.class_names or map(str, range(n_classes)))
@@ -170,7 +176,7 @@ def _classes(generator, model, n_classes, numbers, say):
     return chosen, names, member[chosen]
 
 
-def _read(path, generator, model):
+def _read(path: str, generator: generators.Generator, model: models.Model) -> dict[str, np.ndarray]:
     """The pairs of an NPZ file."""
     try:
         with np.load(path, allow_pickle=False) as file:

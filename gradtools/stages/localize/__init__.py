@@ -6,7 +6,7 @@ Beside every map stand the centre of the frame and the map of another image.
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from gradtools.stages import run
 from gradtools.stages.localize import measuring
 from gradtools.stages.localize.measuring import Measures
 from gradtools.store import Sink, Store, paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 METHOD = "localization"
 ROWS = ("energy", "pointing", "precision", "box_iou", "mask_iou")
@@ -79,7 +82,9 @@ def hold_out(source: Store, found: regions.Found, options: Options) -> np.ndarra
     return named[None]
 
 
-def localize(source: Store, output: str | None, options: Options, **how) -> list[Result]:
+def localize(
+    source: Store, output: str | None, options: Options, **how: "Unpack[run.How]"
+) -> list[Result]:
     """Measure the maps of an open store and, where there is an output, write the measures.
 
     Parameters

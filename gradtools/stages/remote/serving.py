@@ -9,7 +9,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 import numpy as np
 
@@ -54,13 +54,13 @@ def difference(here: dict, there: dict) -> str | None:
     return None
 
 
-def send(stream: BinaryIO, message: Message) -> None:
+def send(stream: IO[bytes], message: Message) -> None:
     """Write one message."""
     pickle.dump(message, stream, protocol=5)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Message:
+def receive(stream: IO[bytes]) -> Message:
     """Read one message.
 
     Raises
@@ -87,7 +87,7 @@ class Served:
 
     serves = True
 
-    def __init__(self, given: BinaryIO, taken: BinaryIO, threads: int | None):
+    def __init__(self, given: IO[bytes], taken: IO[bytes], threads: int | None):
         self._given, self._taken, self.threads = given, taken, threads
         self._asked: int | None = None
         self._known: dict[str, np.ndarray] = {}
@@ -166,7 +166,7 @@ class Requested(store.Part):
 
 
 @contextlib.contextmanager
-def streams() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+def streams() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """Yield standard input and output for messages; what else is read or printed meets nothing, or standard error."""
     with os.fdopen(os.dup(0), "rb", buffering=0) as given, os.fdopen(os.dup(1), "wb") as taken:
         nothing = os.open(os.devnull, os.O_RDONLY)

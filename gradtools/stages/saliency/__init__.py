@@ -5,6 +5,8 @@ Maps are stored raw and signed, at the tap's own size; ReLU, resize, normalisati
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +20,11 @@ from gradtools.stages import run
 from gradtools.stages.saliency import plan as planning
 from gradtools.stages.saliency import schema
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from gradtools.network.models import Model
 
 NAMED = 3  # images that a line about maps names
 UNDEFINED = "weights are taken as 0 where their denominator is not positive,"
@@ -43,16 +50,16 @@ class Options(passes.Options):
 
 
 def saliency(
-    images,
-    model,
-    output,
-    options,
+    images: pairs.ImageList | None,
+    model: "Model",
+    output: str,
+    options: Options,
     *,
-    source=None,
-    where=(),
-    images_dir=None,
-    **how,
-):
+    source: store.Store | None = None,
+    where: tuple = (),
+    images_dir: str | None = None,
+    **how: "Unpack[run.How]",
+) -> None:
     """Write the maps of every image, or of both images of every pair.
 
     Parameters
@@ -72,12 +79,15 @@ def saliency(
     ------
     TooManySkipped, GradtoolsError
     """
-    carry, keep, inputs = False, None, [] if source is None else [source]
+    carried, keep, inputs = None, None, [] if source is None else [source]
     this = run.begin(output, inputs, **how)
     passes.use_threads(this.threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
-        carry = this.carry and store_images.same_network(source, model, this.say)
+        if this.carry and store_images.same_network(source, model, this.say):
+            carried = source
+    if images is None:
+        raise ValueError("neither images nor a store that names them")
     allowed = run.allowance(this.max_skipped, len(images.ids)), this.strict
     plan = planning.make(
         images, model, options, this.say, None if source is None else source.member
@@ -87,11 +97,11 @@ def saliency(
     begin = functools.partial(
         _begin,
         plan=plan,
-        source=source if carry else None,
+        source=carried,
         keep=keep,
         replacing=[one.path for one in columns],
     )
-    command = schema.command(plan) | {"carried": source.digests() if carry else None}
+    command = schema.command(plan) | {"carried": carried.digests() if carried else None}
     batch = options.batch_size if plan.pairs is None else 2 * max(1, options.batch_size // 2)
     count = len(images.ids)
     growth = store.Growth(
@@ -108,15 +118,7 @@ def saliency(
         names=plan.job.images.ids,
     )
     with this.grown(growth) as part:
-        _compute(
-            plan,
-            part,
-            batch,
-            allowed,
-            workers=this.workers,
-            say=this.say,
-            progress=this.progress,
-        )
+        _compute(this, plan, part, batch, allowed)
         _say_weights(plan, part, this.say)
         with part.finish(this.progress) as sink:
             here = ~part.growth.elsewhere[:count]
@@ -131,41 +133,40 @@ def saliency(
             )
 
 
-def _compute(plan, part, batch, allowed, **how):
+def _compute(
+    this: run.Run,
+    plan: planning.Plan,
+    part: store.Part,
+    batch: int,
+    allowed: tuple[int, bool],
+) -> None:
     """Compute the images, then the pairs."""
     job, count = plan.job, len(plan.job.images.ids)
+    compute = functools.partial(
+        passes.compute, part, job, progress=this.progress, workers=this.workers, say=this.say
+    )
     of_images = [block for block in part.growth.blocks if block.start < count]
     if plan.pairs is None:
         listed = (
             job.images if plan.slots is None else dataclasses.replace(job.images, labels=plan.slots)
         )
-        passes.compute(
-            part,
-            job,
-            lambda pixels, classes, _: run_images(plan, pixels, classes),
-            of_images,
-            listed=listed,
-            **how,
+        compute(
+            lambda pixels, classes, _: run_images(plan, pixels, classes), of_images, listed=listed
         )
         return passes.judge_skipped(part, count, *allowed)
-    passes.compute(
-        part, job, lambda pixels, *_: _outputs(job, pixels), of_images, batch_size=batch, **how
-    )
+    compute(lambda pixels, *_: _outputs(job, pixels), of_images, batch_size=batch)
     passes.judge_skipped(part, count, *allowed)
-    passes.compute(
-        part,
-        job,
+    compute(
         lambda pixels, *_: run_pairs(plan, pixels),
         part.growth.blocks[len(of_images) :],
         listed=pairs.images_of(plan.pairs, job.images, part.values(paths.DIGEST)),
         first=count,
         width=2,
         batch_size=batch,
-        **how,
     )
 
 
-def _say_weights(plan, part, say):
+def _say_weights(plan: planning.Plan, part: store.Part, say: Callable[[str], None]) -> None:
     """Name the maps of Grad-CAM++ some of whose weights are undefined, overflow, or lie near their pole."""
     for one in plan.every_map:
         if one.method == methods.PLUS_PLUS:
@@ -175,7 +176,9 @@ def _say_weights(plan, part, say):
             _say_maps(plan, part, paths.undefined(one.name), f"{one.name}: {OVERFLOW}", say)
 
 
-def _say_maps(plan, part, path, text, say):
+def _say_maps(
+    plan: planning.Plan, part: store.Part, path: str, text: str, say: Callable[[str], None]
+) -> None:
     """Say how many maps have a count at a path, and name the first of their images."""
     rows = np.flatnonzero(part.values(path))
     if len(rows):
@@ -189,14 +192,20 @@ def _say_maps(plan, part, path, text, say):
         say(f"{text} in {len(rows)} maps ({named}{', ...' if len(rows) > NAMED else ''})")
 
 
-def _outputs(job, pixels):
+def _outputs(job: passes.Job, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """What the network answers, without maps."""
     return passes.answers(job, pixels)
 
 
-def _begin(sink, plan, source, keep, replacing):
+def _begin(
+    sink: store.Sink,
+    plan: planning.Plan,
+    source: store.Store | None,
+    keep: np.ndarray | None,
+    replacing: list[str],
+) -> None:
     """Carry what the input holds, then write what does not grow."""
-    if source is not None:
+    if source is not None and keep is not None:
         sink.carry(source, keep, whole=True, replacing=(*replacing, paths.MAPS, paths.PAIRS))
     schema.begin(sink, plan)
     if source is not None:  # its gradients have their own target

@@ -1,14 +1,27 @@
 """What a job's maps are: which methods on which channels at which taps, for which targets or pairs; checked before the first image."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
 from gradtools.network.saliency.plan import Map, Plan
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def make(image_list, model, options, say: Callable[[str], None] = print, member=None):
+    from gradtools.network.models import Model
+    from gradtools.stages.saliency import Options
+
+
+def make(
+    image_list: pairs.ImageList,
+    model: "Model",
+    options: "Options",
+    say: Callable[[str], None] = print,
+    member: "np.ndarray | None" = None,
+) -> Plan:
     """Make the plan of these options (`saliency.Options`).
 
     Raises
@@ -25,7 +38,7 @@ def make(image_list, model, options, say: Callable[[str], None] = print, member=
         else options.embedding
     )
 
-    def choose(trace):
+    def choose(trace: taps.Trace) -> list[taps.Tap]:
         return taps.resolve(
             trace, [*_specs(options), *([embedding] if embedding else [])], _layers(options)
         )
@@ -36,22 +49,17 @@ def make(image_list, model, options, say: Callable[[str], None] = print, member=
             f"{model.spec} has no class head: compare images with --pairs same-class:K, all, or a CSV file"
         )
     maps, guided = _maps(options, job.trace, subsets)
-    shared = dict(
-        job=job, maps=tuple(maps), guided=guided, taps=tuple(dict.fromkeys(one.tap for one in maps))
-    )
+    used = tuple(dict.fromkeys(one.tap for one in maps))
     if options.pairs is not None:
-        tap = _embedding(job, embedding, shared["taps"]) if embedding else None
-        return Plan(
-            **shared,
-            rows=2,
-            pairs=pairs.choose(options.pairs, image_list, options.seed),
-            embedding=tap,
-        )
+        tap = _embedding(job, embedding, used) if embedding else None
+        drawn = pairs.choose(options.pairs, image_list, options.seed)
+        return Plan(job, tuple(maps), guided, used, rows=2, pairs=drawn, embedding=tap)
     slots = targets.slots(job)
-    return Plan(**shared, rows=targets.per_image(job, slots), slots=slots)
+    rows = targets.per_image(job, slots)
+    return Plan(job, tuple(maps), guided, used, rows=rows, slots=slots)
 
 
-def _embedding(job, name, before):
+def _embedding(job: passes.Job, name: str, before: tuple[taps.Tap, ...]) -> taps.Tap:
     """The tap that pairs are compared at; the maps' taps must feed it."""
     tap, order = taps.resolve(job.trace, [name])[0], [one.name for one in job.taps]
     late = [one.name for one in before if order.index(one.name) > order.index(tap.name)]
@@ -62,7 +70,7 @@ def _embedding(job, name, before):
     return tap
 
 
-def _check(options):
+def _check(options: "Options") -> None:
     """Refuse options that do not go together."""
     unknown = [name for name in options.method if name not in methods.NAMES]
     if unknown:
@@ -80,11 +88,11 @@ def _check(options):
         raise UsageError("--literal-exp is about Grad-CAM++: add --method gradcam++")
 
 
-def _at_taps(options):
+def _at_taps(options: "Options") -> list[str]:
     return [name for name in options.method if name not in methods.AT_INPUT]
 
 
-def _specs(options):
+def _specs(options: "Options") -> list:
     """The taps' names; the input where a method reads it."""
     return [
         *(options.tap if _at_taps(options) else ()),
@@ -92,11 +100,13 @@ def _specs(options):
     ]
 
 
-def _layers(options):
+def _layers(options: "Options") -> int | None:
     return options.layers if _at_taps(options) else None
 
 
-def _maps(options, trace, subsets):
+def _maps(
+    options: "Options", trace: taps.Trace, subsets: list[subset.Subset]
+) -> tuple[list[Map], Map | None]:
     """The maps of one backward pass, in order of taps, and the guided one."""
     names = _at_taps(options) + ([methods.LITERAL] if options.literal_exp else [])
     chosen = taps.resolve(trace, list(options.tap), options.layers) if names else []
@@ -109,6 +119,5 @@ def _maps(options, trace, subsets):
     whole, (image,) = subset.parse("all"), taps.resolve(trace, ["input"])
     if "gradient" in options.method:
         found.append(Map("gradient", whole, image))
-    return found, Map(
-        "guided-backprop", whole, image
-    ) if "guided-backprop" in options.method else None
+    guided = Map("guided-backprop", whole, image)
+    return found, guided if "guided-backprop" in options.method else None

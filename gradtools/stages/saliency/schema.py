@@ -1,6 +1,7 @@
 """How the maps of a plan lie in its store."""
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,14 +11,18 @@ from gradtools.network.saliency import methods
 from gradtools.network.saliency.batch import NUMPY
 from gradtools.selection import words
 from gradtools.store import paths
+from gradtools.store.provenance import Fact
+
+if TYPE_CHECKING:
+    from gradtools.network.saliency.plan import Plan
 
 
-def entries(plan) -> int:
+def entries(plan: "Plan") -> int:
     """Return how many entries the job has (int): its images, then its pairs."""
     return len(plan.job.images.ids) + (0 if plan.pairs is None else len(plan.pairs))
 
 
-def _axes(plan):
+def _axes(plan: "Plan") -> tuple[store.Axis, store.Axis, store.Axis | None]:
     """The axes of samples, maps and pairs."""
     count = len(plan.job.images.ids)
     samples = store.Axis(last=count)
@@ -26,18 +31,18 @@ def _axes(plan):
     return samples, store.Axis(paths.MAP, 2, first=count), store.Axis(paths.PAIR, first=count)
 
 
-def columns(plan):
+def columns(plan: "Plan") -> list[store.Column]:
     """Return the datasets that grow."""
     samples, maps, pairs = _axes(plan)
     column, dtype = store.Column, NUMPY[plan.job.options.map_dtype]
-    found = passes.schema.columns(plan.job, samples)
-    found.append(column(paths.MAP_SCORE, axis=maps))
+    grown = passes.schema.columns(plan.job, samples)
+    grown.append(column(paths.MAP_SCORE, axis=maps))
     if pairs is None:
-        found.append(
+        grown.append(
             column(paths.MAP_TARGET, dtype="i4", long_name="class the score is about", axis=maps)
         )
     else:
-        found.append(
+        grown.append(
             column(
                 paths.PAIR_SCORE,
                 long_name=f"{plan.job.options.target} of the embeddings",
@@ -46,7 +51,7 @@ def columns(plan):
         )
     for one in plan.every_map:
         text = f"{one.method} of channels {one.subset.text}, raw: before ReLU, resize and normalisation"
-        found.append(
+        grown.append(
             column(
                 paths.maps(one.name),
                 (one.tap.height, one.tap.width),
@@ -56,7 +61,7 @@ def columns(plan):
             )
         )
         if one.method in (methods.PLUS_PLUS, methods.LITERAL):
-            found.append(
+            grown.append(
                 column(
                     paths.undefined(one.name),
                     dtype="i4",
@@ -65,7 +70,7 @@ def columns(plan):
                 )
             )
         if one.method == methods.PLUS_PLUS:
-            found.append(
+            grown.append(
                 column(
                     paths.near_pole(one.name),
                     dtype="i4",
@@ -73,15 +78,15 @@ def columns(plan):
                     axis=maps,
                 )
             )
-    return found
+    return grown
 
 
-def unused(plan):
+def unused(plan: "Plan") -> dict[str, np.ndarray]:
     """Return the rows of maps that no label fills, by the scale of their dimension."""
     return {} if plan.slots is None else {paths.MAP: (plan.slots < 0).reshape(-1)}
 
 
-def command(plan):
+def command(plan: "Plan") -> dict[str, Fact]:
     """Return the options and inputs that must match for a job to resume."""
     pairs = None if plan.pairs is None else passes.schema.sha(plan.pairs.tolist())
     maps = [one.name for one in plan.every_map]
@@ -92,7 +97,7 @@ def command(plan):
     }
 
 
-def begin(part, plan) -> None:
+def begin(part: store.Sink, plan: "Plan") -> None:
     """Write what does not grow: samples, classes and model, and which sample each map is of."""
     options = plan.job.options
     passes.schema.begin(part, plan.job)

@@ -7,6 +7,7 @@ whatever they show.
 """
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from gradtools.stages import run
 from gradtools.stages.sanity import plan as planning
 from gradtools.stages.sanity.plan import Options, Plan, make_plan
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Options", "Plan", "make_plan", "measure", "summarise", "write_digits"]
 
@@ -67,7 +71,9 @@ def columns(plan: Plan) -> list[store.Column]:
     return found
 
 
-def measure(listed: ImageList, model: Model, output: str, options: Options, **how) -> list[Result]:
+def measure(
+    listed: ImageList, model: Model, output: str, options: Options, **how: "Unpack[run.How]"
+) -> list[Result]:
     """Compare the maps of random networks with the trained one's and write the comparisons, network by network.
 
     Parameters

@@ -5,6 +5,8 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +15,12 @@ from gradtools.images import versions as kinds_of
 from gradtools.math.pairs import augmented, bootstrap, group_sums, pair_means
 from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Facts, Result
+from gradtools.stages import run
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from gradtools.stages.similarity import Options
 
 HELD_BYTES, MOST_IMAGES = 1 << 28, 5000  # of float64 rows of the images; beyond, images are drawn
 LEVELS = ("within", "between")
@@ -27,11 +33,17 @@ class Versions:
     keep: np.ndarray  # (N,) bool, the images
     classes: np.ndarray  # (n,) int
     labelled: bool
-    rows: dict
+    rows: dict[str, np.ndarray]
     left_out: int
 
 
-def describe(source, options, *, say=print, progress=None):
+def describe(
+    source: features.Store,
+    options: "Options",
+    *,
+    say: Callable[[str], None] = print,
+    progress: run.Progress | None = None,
+) -> list[Result]:
     """Measure how alike images and their own versions are, feature by feature.
 
     Parameters
@@ -47,7 +59,8 @@ def describe(source, options, *, say=print, progress=None):
     if samples.originals(source).all():
         return []
     groups = samples.group(source, options.where, lambda line: None)
-    chosen, found = features.resolve(source, options.feature), []
+    chosen = features.resolve(source, options.feature)
+    results: list[Result] = []
     with (progress or interrupt.unwatched)(len(chosen), 0, "features") as advance:
         for feature in chosen:
             held = _versions(source, groups, _most(feature), options.seed)
@@ -55,21 +68,21 @@ def describe(source, options, *, say=print, progress=None):
                 return []
             if len(held.classes) < len(groups.classes):
                 say(f"{feature.name}: versions of {len(held.classes)} images, drawn with the seed")
-            found.append(
+            results.append(
                 features.checked(
                     lambda: _described(source, feature, held, options), feature, held.keep, source
                 )
             )
             advance(1)
-    return found
+    return results
 
 
-def _most(feature):
+def _most(feature: features.Feature) -> int:
     """How many images are compared at most."""
     return max(2, min(MOST_IMAGES, HELD_BYTES // (8 * feature.shape[1])))
 
 
-def _versions(source, groups, most, seed):
+def _versions(source: features.Store, groups: samples.Groups, most: int, seed: int) -> Versions:
     """The images, a draw of them where they are many, and where their versions lie."""
     chosen = np.flatnonzero(groups.keep)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:most])
@@ -80,26 +93,29 @@ def _versions(source, groups, most, seed):
     )
 
 
-def _rows(source, keep):
+def _rows(source: features.Store, keep: np.ndarray) -> dict[str, np.ndarray]:
     """{`rotation=15`: (V, n) row numbers} of the kept images' versions, in the order in which kinds were asked for."""
-    original, number = source.values(paths.ORIGINAL), source.values(paths.VERSION)
+    original, number = source.needed(paths.ORIGINAL), source.needed(paths.VERSION)
     place = np.cumsum(keep) - 1
-    names = [
-        kinds_of.name(kind, strength) if kind else ""
-        for kind, strength in zip(
-            source.texts(paths.CHANGED_BY), source.values(paths.STRENGTH).tolist()
-        )
-    ]
-    names, mine = np.array(names), (original >= 0) & keep[original]
-    found = {}
+    changed_by, strengths = source.texts(paths.CHANGED_BY) or [], source.needed(paths.STRENGTH)
+    names = np.array(
+        [
+            kinds_of.name(kind, strength) if kind else ""
+            for kind, strength in zip(changed_by, strengths.tolist())
+        ]
+    )
+    mine = (original >= 0) & keep[original]
+    versions: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(names[mine].tolist()):
         rows = np.flatnonzero(mine & (names == name))
-        found[name] = np.full((number[rows].max() + 1, int(keep.sum())), -1)
-        found[name][number[rows], place[original[rows]]] = rows
-    return found
+        versions[name] = np.full((number[rows].max() + 1, int(keep.sum())), -1)
+        versions[name][number[rows], place[original[rows]]] = rows
+    return versions
 
 
-def _described(source, feature, held, options):
+def _described(
+    source: features.Store, feature: features.Feature, held: Versions, options: "Options"
+) -> Result:
     """One feature's table."""
     unit, degenerate = vectors.unit_rows(features.read_rows(feature, held.keep))
     counts = bootstrap.resample_counts(held.classes, options.resamples, options.seed)
@@ -116,7 +132,9 @@ def _described(source, feature, held, options):
     return _outcome(source, feature, table, held, options, missing)
 
 
-def _cosines(feature, unit, degenerate, rows):
+def _cosines(
+    feature: features.Feature, unit: np.ndarray, degenerate: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
     """Cosine of every image with one of its versions, (n,); NaN where one of them is not there or has no direction."""
     keep = np.zeros(feature.shape[0], bool)
     keep[rows[rows >= 0]] = True
@@ -126,7 +144,9 @@ def _cosines(feature, unit, degenerate, rows):
     return np.where(degenerate | without[places] | (rows < 0), np.nan, own)
 
 
-def _own_or_other(unit, own, degenerate, held, counts):
+def _own_or_other(
+    unit: np.ndarray, own: np.ndarray, degenerate: np.ndarray, held: Versions, counts: np.ndarray
+) -> augmented.Measure:
     """Pair AUC of own version against other images of the class; NaN where no image has a label."""
     if not held.labelled:
         return augmented.Measure(np.nan, np.full(len(counts), np.nan), 0)
@@ -134,14 +154,16 @@ def _own_or_other(unit, own, degenerate, held, counts):
     return augmented.own_or_other(unit[there], own[:, there], held.classes[there], counts[:, there])
 
 
-def _unchanged(source, keep, rows):
+def _unchanged(source: features.Store, keep: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Whether the prediction of every version is the image's, (V, n) float; NaN where that is not known."""
     if source.predicted is None:
         return np.full(rows.shape, np.nan)
     return np.where(rows < 0, np.nan, source.predicted[rows] == source.predicted[keep])
 
 
-def _levels(unit, held, degenerate, counts):
+def _levels(
+    unit: np.ndarray, held: Versions, degenerate: np.ndarray, counts: np.ndarray
+) -> dict[str, augmented.Measure]:
     """Means over pairs of images of one class and of two, {name: Measure}."""
     classes, counts = held.classes[~degenerate], counts[:, ~degenerate]
     if not held.labelled or len(unit) < 2:
@@ -158,18 +180,25 @@ def _levels(unit, held, degenerate, counts):
     }
 
 
-def _outcome(source, feature, table, held, options, missing):
+def _outcome(
+    source: features.Store,
+    feature: features.Feature,
+    table: dict[str, augmented.Measure],
+    held: Versions,
+    options: "Options",
+    missing: int,
+) -> Result:
     """Put values, intervals and counts together, as in the tables of similarities."""
     replicates = np.stack([measure.replicates for measure in table.values()], axis=1)
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
-    columns = {
+    columns: Columns = {
         "statistic": list(table),
         "value": np.array([measure.value for measure in table.values()]),
         "low": bounds[:, 0],
         "high": bounds[:, 1],
         "pairs": np.array([measure.count for measure in table.values()], "i8"),
     }
-    facts = {
+    facts: Facts = {
         "rows": len(held.classes),
         "left_out": held.left_out,
         "degenerate": missing,

@@ -4,25 +4,41 @@ Beside the pairs within classes stand the pairs of maps of two classes, every ma
 images, and against a centred Gaussian (mathematics#maps). Intervals resample images; two maps of one image are no pair.
 """
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.math.maps import map_controls, map_pairs
+from gradtools.math.maps.map_metrics import MapSettings
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import maps as stored
-from gradtools.selection.results import of_similarity
+from gradtools.selection.results import Columns, Facts, Result, of_similarity
+from gradtools.selection.samples import Groups
 from gradtools.store import paths
 from gradtools.tables.wording import CLASS_BY_PREDICTION
 
+if TYPE_CHECKING:
+    from gradtools.stages.similarity.options import MapOptions
+
+Rows = Callable[[int, int], dict[str, np.ndarray]]
 BY_PREDICTION = (*CLASS_BY_PREDICTION, "label_effect")
-__all__ = ["describe", "kept_maps", "matrices", "tell_maps"]
+__all__ = ["describe", "kept_maps", "matrices", "write_maps"]
 COUNT_BYTES = (
     1 << 28
 )  # what the counts of the resamples may take; fewer are drawn where they would take more
 
 
-def describe(source, feature, groups, options, resamples=1000, seed=0):
+def describe(
+    source: store.Store,
+    feature: stored.Feature,
+    groups: Groups,
+    options: "MapOptions",
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Result]:
     """Compute the statistics of one feature's maps under every metric.
 
     Parameters
@@ -53,13 +69,21 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     rows, images = kept_maps(source, groups)
     maps, classes = stored.Maps(source, feature, rows, options.reading), groups.classes[images]
     counts = _counts(groups, images, resamples, seed)
-    shared = dict(metrics=options.map_metric, settings=options.settings, images=images)
     between = options.between and groups.labelled
     predictions = groups.predictions[images] if between and groups.predicted else None
     pairs = map_pairs.within_groups(
-        maps, classes, counts=counts, between=between, predictions=predictions, **shared
+        maps,
+        classes,
+        options.map_metric,
+        options.settings,
+        counts,
+        between,
+        images=images,
+        predictions=predictions,
     )
-    mean = map_controls.against_mean(maps, classes, **shared)
+    mean = map_controls.against_mean(
+        maps, classes, options.map_metric, options.settings, images=images
+    )
     centre = map_controls.against(
         maps, map_controls.centred_gaussian(maps.size), options.map_metric, options.settings
     )
@@ -78,7 +102,13 @@ def describe(source, feature, groups, options, resamples=1000, seed=0):
     ]
 
 
-def matrices(source, features, groups, options, first):
+def matrices(
+    source: store.Store,
+    features: Sequence[stored.Feature],
+    groups: Groups,
+    options: "MapOptions",
+    first: int,
+) -> tuple[list[store.Column], Callable[[int, int], dict[str, np.ndarray]], int]:
     """Compute the matrices of every pair of maps, and what makes their rows.
 
     Parameters
@@ -97,7 +127,9 @@ def matrices(source, features, groups, options, first):
         M
     """
     kept, _ = kept_maps(source, groups)
-    axis, columns, makers = store.Axis(paths.MAP, first=first), [], []
+    axis = store.Axis(paths.MAP, first=first)
+    columns: list[store.Column] = []
+    makers: list[tuple[dict[str, str], Rows]] = []
     for feature in features:
         path = {metric: paths.matrix(feature.name, metric) for metric in options.map_metric}
         columns += [
@@ -114,7 +146,7 @@ def matrices(source, features, groups, options, first):
         maps = stored.Maps(source, feature, kept, options.reading)
         makers.append((path, map_pairs.matrix_rows(maps, options.map_metric, options.settings)))
 
-    def rows(start, stop):
+    def rows(start: int, stop: int) -> dict[str, np.ndarray]:
         return {
             path[metric]: values.astype("f4")
             for path, maker in makers
@@ -124,7 +156,7 @@ def matrices(source, features, groups, options, first):
     return columns, rows, len(kept)
 
 
-def tell_maps(sink, source, groups):
+def write_maps(sink: store.Sink, source: store.Store, groups: Groups) -> None:
     """Write which sample, partner and target each row of a matrix is of, where the maps themselves are not carried on."""
     kept, _ = kept_maps(source, groups)
     place = np.append(np.cumsum(groups.keep) - 1, -1)  # the last for no partner
@@ -132,7 +164,7 @@ def tell_maps(sink, source, groups):
         (paths.MAP_SAMPLE, "row of the sample"),
         (paths.MAP_PARTNER, "row of the pair's other sample, -1 none"),
     ):
-        sink.put(path, place[source.values(path)[kept]].astype("i4"), long_name=text)
+        sink.put(path, place[source.needed(path)[kept]].astype("i4"), long_name=text)
     if source.values(paths.MAP_TARGET) is not None:
         sink.put(
             paths.MAP_TARGET,
@@ -143,7 +175,7 @@ def tell_maps(sink, source, groups):
     sink.attributes(paths.MAPS, **{key: value for key, value in about.items() if key != "order"})
 
 
-def kept_maps(source, groups):
+def kept_maps(source: store.Store, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of the store's maps that count, and the kept sample that each is of.
 
     Returns
@@ -151,7 +183,7 @@ def kept_maps(source, groups):
     rows, images : (M,) int arrays
         Rows ascend; images are places among the kept samples.
     """
-    sample, partner = source.values(paths.MAP_SAMPLE), source.values(paths.MAP_PARTNER)
+    sample, partner = source.needed(paths.MAP_SAMPLE), source.needed(paths.MAP_PARTNER)
     keep = groups.keep[sample] & ((partner < 0) | groups.keep[partner])
     rows = np.flatnonzero(keep)
     if len(rows) < 2:
@@ -161,16 +193,23 @@ def kept_maps(source, groups):
     return rows, (np.cumsum(groups.keep) - 1)[sample[rows]]
 
 
-def _counts(groups, images, resamples, seed):
+def _counts(groups: Groups, images: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Copies of the image of every map in every resample, (B, M): the counts of the vectors' intervals, so that both can be paired."""
     most = COUNT_BYTES // (2 * (len(groups.classes) + len(images)))
     return bootstrap.resample_counts(groups.classes, min(resamples, max(most, 2)), seed)[:, images]
 
 
-def _facts(source, maps, groups, options, images, seed):
+def _facts(
+    source: store.Store,
+    maps: stored.Maps,
+    groups: Groups,
+    options: "MapOptions",
+    images: np.ndarray,
+    seed: int,
+) -> Facts:
     """What the values depend on, and how many samples they rest on."""
     settings, reading, about = options.settings, options.reading, source.attributes(paths.MAPS)
-    facts = {
+    facts: Facts = {
         "maps": len(images),
         "samples": len(np.unique(images)),
         "left_out": int((~groups.keep).sum()),
@@ -188,17 +227,25 @@ def _facts(source, maps, groups, options, images, seed):
         "direction": "both",
         "ties": "half",
     }
-    return facts | (
-        {"fuse": reading.fuse, "taps": len(maps.feature.taps)} if len(maps.feature.taps) > 1 else {}
-    )
+    if len(maps.feature.taps) > 1:
+        facts |= {"fuse": str(reading.fuse), "taps": len(maps.feature.taps)}
+    return facts
 
 
-def _mask(settings):
+def _mask(settings: MapSettings) -> str:
     """The mask of AUC and NSS in words."""
     return "above the mean" if settings.top_share is None else f"top {settings.top_share:g}"
 
 
-def _result(feature, metric, labelled, pairs, controls, counts, facts):
+def _result(
+    feature: stored.Feature,
+    metric: str,
+    labelled: bool,
+    pairs: map_pairs.MapPairs,
+    controls: tuple[np.ndarray, np.ndarray],
+    counts: np.ndarray,
+    facts: Facts,
+) -> Result:
     """Values, intervals and counts of one metric."""
     table, replicates = _of_pairs(pairs, labelled)
     for name, values in zip(("class_mean" if labelled else "rest_mean", "centre"), controls):
@@ -211,7 +258,7 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
             [replicates, _resampled_mean(values[present], counts[:, present])]
         )
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
-    columns = {
+    columns: Columns = {
         "statistic": list(table),
         "value": np.array([value for value, _ in table.values()]),
         "low": bounds[:, 0],
@@ -219,7 +266,7 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
         "pairs": np.array([number for _, number in table.values()], "i8"),
     }
     facts = {
-        "rows": facts["maps"] - pairs.degenerate,
+        "rows": int(facts["maps"]) - pairs.degenerate,
         "degenerate": pairs.degenerate,
         "resamples": len(counts),
         **facts,
@@ -227,7 +274,9 @@ def _result(feature, metric, labelled, pairs, controls, counts, facts):
     return of_similarity(feature.name, metric, columns, replicates, facts)
 
 
-def _of_pairs(pairs, labelled):
+def _of_pairs(
+    pairs: map_pairs.MapPairs, labelled: bool
+) -> tuple[dict[str, tuple[float, int]], np.ndarray]:
     """{statistic: (value, pairs)} and replicates (B, S) of the means over pairs."""
     if not labelled:
         mean = pairs.means["within"]
@@ -235,10 +284,8 @@ def _of_pairs(pairs, labelled):
     at = {name: place for place, name in enumerate(pairs.means)}
     within, between = pairs.means["within"], pairs.means["between"]
     gap = within.value - between.value, min(within.pairs, between.pairs)
-    first, kinds = (
-        [name for name in map_pairs.STATISTICS if name in at],
-        [name for name in BY_PREDICTION if name in at],
-    )
+    first = [name for name in map_pairs.STATISTICS if name in at]
+    kinds = [name for name in BY_PREDICTION if name in at]
     means = {name: (pairs.means[name].value, pairs.means[name].pairs) for name in (*first, *kinds)}
     table = (
         {name: means[name] for name in first}
@@ -250,7 +297,7 @@ def _of_pairs(pairs, labelled):
     return table, np.column_stack([drawn[name] for name in table])
 
 
-def _resampled_mean(values, counts):
+def _resampled_mean(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Mean of (M,) values under counts (B, M): (B,), NaN where a resample has none of them."""
     total = counts.sum(axis=1, dtype=np.float64)
     return np.divide(counts @ values, total, out=np.full(len(counts), np.nan), where=total > 0)

@@ -5,6 +5,7 @@ Beside it the same after the dimensions of every row are shuffled by themselves:
 
 import dataclasses
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +13,22 @@ from gradtools.math.pairs import pair_distribution
 from gradtools.math.rows import class_rows, vectors
 from gradtools.selection import features
 
+if TYPE_CHECKING:
+    from gradtools.selection.results import Facts, Result
+    from gradtools.selection.samples import Groups
+    from gradtools.stages.similarity import Options
+
 HELD_ROWS = 2000  # samples whose pairs are held; of more so many are drawn
 SHUFFLES = 10
 
 
-def added(result, source, feature, groups, options):
+def added(
+    result: "Result",
+    source: features.Store,
+    feature: features.Feature,
+    groups: "Groups",
+    options: "Options",
+) -> "Result":
     """Return a result with the statistics of all pairs behind its own; their intervals are NaN.
 
     Of classes, with cosine: also Spearman's correlation between the ways to normalise rows (mathematics#row-normalisation). `mean_row_share` is the
@@ -46,7 +58,7 @@ def added(result, source, feature, groups, options):
     return _extended(result, values, len(rows) * (len(rows) - 1) // 2, facts)
 
 
-def _drawn(keep, seed):
+def _drawn(keep: np.ndarray, seed: int) -> np.ndarray:
     """At most HELD_ROWS of the chosen samples, (N,) bool."""
     chosen = np.flatnonzero(keep)
     drawn = np.zeros(len(keep), bool)
@@ -54,7 +66,7 @@ def _drawn(keep, seed):
     return drawn
 
 
-def _mean_row_share(feature, keep):
+def _mean_row_share(feature: features.Feature, keep: np.ndarray) -> float:
     """Length of the mean row over the mean length of the rows."""
     total, lengths = 0, 0.0
     for rows, _ in features.blocks_of(feature, keep):
@@ -63,7 +75,9 @@ def _mean_row_share(feature, keep):
     return float(np.linalg.norm(total) / lengths) if lengths else np.nan
 
 
-def _between_normalisations(source, feature, chosen):
+def _between_normalisations(
+    source: features.Store, feature: features.Feature, chosen: np.ndarray
+) -> dict[str, float]:
     """{spearman_post_raw: .., ..} of the cosines of all pairs."""
     of_all = {
         how: features.normalised(source, feature, how, chosen) for how in class_rows.NORMALISATIONS
@@ -77,25 +91,23 @@ def _between_normalisations(source, feature, chosen):
     }
 
 
-def _extended(result, values, pairs, facts):
+def _extended(result: "Result", values: dict[str, float], pairs: int, facts: "Facts") -> "Result":
     """The result with further rows, which have no intervals and no replicates."""
     nothing = np.full(len(values), np.nan)
-    further = {
-        "statistic": list(values),
+    further: dict[str, np.ndarray] = {
         "value": np.array(list(values.values())),
         "low": nothing,
         "high": nothing,
         "pairs": np.full(len(values), pairs, "i8"),
     }
     columns = {
-        name: [*column, *further[name]]
+        name: [*map(str, column), *values]
         if name == "statistic"
         else np.concatenate([column, further[name]])
         for name, column in result.columns.items()
     }
-    replicates = np.hstack(
-        [result.replicates, np.full((len(result.replicates), len(values)), np.nan)]
-    )
+    drawn = np.empty((0, 0)) if result.replicates is None else result.replicates
+    replicates = np.hstack([drawn, np.full((len(drawn), len(values)), np.nan)])
     return dataclasses.replace(
         result, columns=columns, replicates=replicates, facts=result.facts | facts
     )

@@ -4,20 +4,32 @@ A gradient is mostly the class row W_c of the prediction c. Whether the true lab
 images of equal prediction, says whether the gradient knows more than the network's answer (mathematics#linear-probe).
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import probe
 from gradtools.selection import features, samples
-from gradtools.selection.results import Result
+from gradtools.selection.results import Facts, Result
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from gradtools.stages.similarity import Options
 
 SHUFFLES = 20  # of the labels; each costs as much as the probe itself
 WITHOUT, GIVEN = ":without-row", "same-prediction"
 
 
-def describe(source, options, *, say=print, progress=None):
+def describe(
+    source: features.Store,
+    options: "Options",
+    *,
+    say: Callable[[str], None] = print,
+    progress: Callable | None = None,
+) -> list[Result]:
     """Measure linear probes of every feature by cross-validation, beside the same on shuffled labels.
 
     Parameters
@@ -47,7 +59,7 @@ def describe(source, options, *, say=print, progress=None):
         say(
             f"{int((~keep).sum())} images of labels with fewer than {probe.FOLDS} are left out of the probes"
         )
-    scopes = {"all": (keep, None)}
+    scopes: dict[str, tuple[np.ndarray, np.ndarray | None]] = {"all": (keep, None)}
     given = (
         probe.contested(groups.classes, groups.predictions)
         if groups.predicted
@@ -59,10 +71,11 @@ def describe(source, options, *, say=print, progress=None):
         say(
             "no prediction has images of two labels that a probe could tell: nothing is read given the same prediction"
         )
-    chosen, found = features.resolve(source, options.feature), []
+    chosen = features.resolve(source, options.feature)
+    results: list[Result] = []
     with (progress or interrupt.unwatched)(len(chosen), 0, "probes") as advance:
         for feature in chosen:
-            found.append(
+            results.append(
                 features.checked(
                     lambda: _described(source, feature, groups, scopes, options),
                     feature,
@@ -71,10 +84,16 @@ def describe(source, options, *, say=print, progress=None):
                 )
             )
             advance(1)
-    return found
+    return results
 
 
-def _described(source, feature, groups, scopes, options):
+def _described(
+    source: features.Store,
+    feature: features.Feature,
+    groups: samples.Groups,
+    scopes: dict[str, tuple[np.ndarray, np.ndarray | None]],
+    options: "Options",
+) -> Result:
     """One feature's table: a row for all images and one given the same prediction, each whole and without the class row."""
     rows = features.read_rows(feature, groups.keep).astype(np.float64)
     if not np.isfinite(rows).all():
@@ -83,14 +102,14 @@ def _described(source, feature, groups, scopes, options):
     for suffix, kept in _forms(source, feature, rows, groups).items():
         for scope, (inside, predictions) in scopes.items():
             strata = None if predictions is None else predictions[inside]
-            found = probe.decode(
+            probed = probe.decode(
                 kept[inside], groups.classes[inside], strata, SHUFFLES, options.seed
             )
-            table[scope + suffix] = _row(found, groups.classes[inside])
+            table[scope + suffix] = _row(probed, groups.classes[inside])
     columns = {
         key: np.array([row[key] for row in table.values()]) for key in next(iter(table.values()))
     }
-    facts = {
+    facts: Facts = {
         "rows": len(rows),
         "left_out": groups.left_out,
         "folds": probe.FOLDS,
@@ -109,7 +128,9 @@ def _described(source, feature, groups, scopes, options):
     )
 
 
-def _forms(source, feature, rows, groups):
+def _forms(
+    source: features.Store, feature: features.Feature, rows: np.ndarray, groups: samples.Groups
+) -> dict[str, np.ndarray]:
     """The rows as they are and, of a gradient with a channel a weight, without the class row of the prediction."""
     weights = source.class_rows
     if (
@@ -122,7 +143,7 @@ def _forms(source, feature, rows, groups):
     return {"": rows, WITHOUT: probe.without_direction(rows, weights[groups.predictions])}
 
 
-def _row(found, labels):
+def _row(found: probe.Decoding, labels: np.ndarray) -> dict[str, float]:
     """What the store keeps of one probe."""
     return {
         "accuracy": found.accuracy.mean(),

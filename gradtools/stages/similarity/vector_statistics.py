@@ -4,6 +4,9 @@ Rows that are held get an exact bootstrap and permutation tests of the labels; r
 permutation, and the pair AUC of drawn images. What labels or predictions would be needed for is left out where there are none.
 """
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.errors import GradtoolsError
@@ -20,22 +23,33 @@ from gradtools.math.rows import vectors
 from gradtools.selection import features, samples
 from gradtools.selection.results import of_similarity
 
+if TYPE_CHECKING:
+    from gradtools.selection.results import Columns, Facts, Result
+    from gradtools.stages.similarity import Options
+
 IN_MEMORY = 1 << 29  # bytes of float64 rows that are held for bootstrap and permutation
 RESAMPLED_ROWS = 20_000  # beyond, Poisson counts block by block (mathematics#bootstrap-over-images)
 AUC = ("auc", "auc_same_prediction", "auc_other_prediction")
 
 
-def fits(feature, n, metric):
+def fits(feature: features.Feature, n: int, metric: str) -> bool:
     """Return True if n rows of a feature are few enough to be held and resampled."""
     return n <= _most_resampled(metric) and n * feature.shape[1] * 8 <= IN_MEMORY
 
 
-def _most_resampled(metric):
+def _most_resampled(metric: str) -> int:
     """How many images a statistic that sorts, or sums, their pairs takes (int)."""
     return pair_auc.SORTED_ROWS if metric == "euclidean" else RESAMPLED_ROWS
 
 
-def describe_held(feature, metric, groups, options, rows, degenerate):
+def describe_held(
+    feature: features.Feature,
+    metric: str,
+    groups: samples.Groups,
+    options: "Options",
+    rows: np.ndarray,
+    degenerate: np.ndarray,
+) -> "Result":
     """Compute exact statistics with bootstrap and permutation over rows that are held."""
     counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)[
         :, ~degenerate
@@ -76,7 +90,9 @@ def describe_held(feature, metric, groups, options, rows, degenerate):
     return result(feature, metric, groups, options, table, replicates, int(degenerate.sum()), tests)
 
 
-def _tests(rows, classes, predictions, options):
+def _tests(
+    rows: np.ndarray, classes: np.ndarray, predictions: np.ndarray, options: "Options"
+) -> "Facts":
     """Permutation tests of the labels, as facts."""
     if not options.permutations:
         return {}
@@ -94,11 +110,13 @@ def _tests(rows, classes, predictions, options):
     }
 
 
-def describe_streamed(feature, metric, groups, options):
+def describe_streamed(
+    feature: features.Feature, metric: str, groups: samples.Groups, options: "Options"
+) -> "Result":
     """Compute the same for rows that do not fit: passes over the file, no permutation; pair AUC over a seeded draw of images."""
     cell, cell_class, cell_prediction = group_sums.cells(groups.classes, groups.predictions)
 
-    def blocks():
+    def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return ((rows, cell[numbers]) for rows, numbers in features.blocks_of(feature, groups.keep))
 
     degenerate, replicates = 0, np.empty((0, len(pair_means.STATISTICS)))
@@ -123,27 +141,27 @@ def describe_streamed(feature, metric, groups, options):
         means = pair_means.pair_statistics_streamed(
             rows, groups.classes, groups.predictions, metric
         )
-    table, facts = (
-        {name: (mean.value, mean.pairs) for name, mean in means.items()},
-        {"resampling": "poisson"},
-    )
+    table = {name: (mean.value, mean.pairs) for name, mean in means.items()}
+    facts: Facts = {"resampling": "poisson"}
     if options.auc:
-        found, drawn, count = _drawn_auc(feature, metric, groups, options)
-        table |= found
+        of_pairs, drawn, count = _drawn_auc(feature, metric, groups, options)
+        table |= of_pairs
         facts |= {"auc_rows": count, "auc_interval": "linear"}
         length = max(len(replicates), len(drawn))
         replicates = np.hstack([_padded(replicates, length), _padded(drawn, length)])
     return result(feature, metric, groups, options, table, replicates, degenerate, facts)
 
 
-def _padded(replicates, length):
+def _padded(replicates: np.ndarray, length: int) -> np.ndarray:
     """Replicates of a statistic that was not resampled are NaN."""
     return (
         replicates if len(replicates) == length else np.full((length, replicates.shape[1]), np.nan)
     )
 
 
-def _drawn_auc(feature, metric, groups, options):
+def _drawn_auc(
+    feature: features.Feature, metric: str, groups: samples.Groups, options: "Options"
+) -> tuple[dict[str, tuple[float, int]], np.ndarray, int]:
     """Pair AUC of a draw of at most RESAMPLED_ROWS images (SORTED_ROWS for distances), its replicates (B, 3), how many were drawn."""
     most = max(2, min(_most_resampled(metric), IN_MEMORY // (8 * feature.shape[1])))
     chosen = np.flatnonzero(groups.keep)
@@ -158,7 +176,16 @@ def _drawn_auc(feature, metric, groups, options):
     return auc_rows(pair_auc.pair_auc(*inside, metric)), replicates, len(drawn)
 
 
-def result(feature, metric, groups, options, table, replicates, degenerate, facts):
+def result(
+    feature: features.Feature,
+    metric: str,
+    groups: samples.Groups,
+    options: "Options",
+    table: dict[str, tuple[float, int]],
+    replicates: np.ndarray,
+    degenerate: int,
+    facts: "Facts",
+) -> "Result":
     """Put values, intervals and counts together; statistics of labels or predictions that the samples do not have are left out."""
     known = [samples.knows(name, groups.labelled, groups.predicted) for name in table]
     table, replicates = (
@@ -172,7 +199,7 @@ def result(feature, metric, groups, options, table, replicates, degenerate, fact
             if not key.startswith("p_") and key != "movable"
         }
     bounds = bootstrap.interval(replicates) if len(replicates) else np.full((len(table), 2), np.nan)
-    columns = {
+    columns: Columns = {
         "statistic": list(table),
         "value": np.array([value for value, _ in table.values()]),
         "low": bounds[:, 0],
@@ -190,15 +217,15 @@ def result(feature, metric, groups, options, table, replicates, degenerate, fact
         "score_step": pair_auc.COSINE_STEP if metric in ("cosine", "correlation") else 0.0,
         "leaks": int(options.leaks),
         "dimension": feature.shape[1],
-        "normalised": options.rows,
+        "normalised": options.rows or "",
         **facts,
     }
     return of_similarity(feature.name, metric, columns, replicates, facts)
 
 
-def auc_rows(found):
+def auc_rows(measured: pair_auc.PairAUC) -> dict[str, tuple[float, int]]:
     """Pair AUC as rows of the table: value and number of pairs."""
     return {
-        name: (float(found.auc[i]), int(found.positives[i] + found.negatives[i]))
+        name: (float(measured.auc[i]), int(measured.positives[i] + measured.negatives[i]))
         for i, name in enumerate(AUC)
     }

@@ -1,6 +1,7 @@
 """The store that `similarity` writes: tables, replicates and, block by block, the matrices that were asked for."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -27,38 +28,35 @@ class Writing:
     results: list
 
 
-def write(job) -> None:
+def write(job: Writing) -> None:
     """Write the results, and the matrices block by block where they were asked for."""
     if job.options.matrix:
         _write_matrices(job)
         return
     room = job.run.room([job.source])
-    with store.create(job.run.output, "similarity", force=job.run.force, room=room) as sink:
+    with store.create(job.run.target, "similarity", force=job.run.force, room=room) as sink:
         _carry(sink, job)
         _fill(sink, job)
 
 
-def _carry(sink, job):
+def _carry(sink: store.Sink, job: Writing) -> None:
     """What comes from the input."""
     job.run.carry_on(sink, job.source, job.groups.keep, [result.path for result in job.results])
 
 
-def _fill(sink, job):
+def _fill(sink: store.Sink, job: Writing) -> None:
     """Tables, replicates and the step."""
     for result in job.results:
         result.write(sink)
     job.run.note(sink, [job.source], seed=job.options.seed, rows=int(job.groups.keep.sum()))
 
 
-def _write_matrices(job):
+def _write_matrices(job: Writing) -> None:
     """The matrices of vectors (N x N) and then those of maps (M x M), a block of rows at a time."""
     n = int(job.groups.keep.sum()) if job.chosen else 0
     wanted = [(feature, metric) for feature in job.chosen for metric in job.options.metric]
-    columns, of_maps, total = (
-        [_matrix_column(feature, metric, n) for feature, metric in wanted],
-        None,
-        n,
-    )
+    columns, total = [_matrix_column(feature, metric, n) for feature, metric in wanted], n
+    of_maps: Callable[[int, int], dict[str, np.ndarray]] | None = None
     if job.of_maps:
         further, of_maps, count = map_statistics.matrices(
             job.source, job.of_maps, job.groups, job.options.maps, n
@@ -66,7 +64,7 @@ def _write_matrices(job):
         columns, total = columns + further, n + count
 
     def compute(block: store.Block) -> dict[str, np.ndarray]:
-        if block.start >= n:
+        if of_maps is not None and block.start >= n:
             return of_maps(block.start - n, block.stop - n)
         paths = (column.path for column in columns)
         return {
@@ -95,7 +93,7 @@ def _write_matrices(job):
             _fill(sink, job)
 
 
-def _matrix_column(feature, metric, n):
+def _matrix_column(feature: features.Feature, metric: str, n: int) -> store.Column:
     """The growing matrix of one feature under one metric."""
     return store.Column(
         store.paths.matrix(feature.name, metric),
@@ -105,14 +103,16 @@ def _matrix_column(feature, metric, n):
     )
 
 
-def _begin_matrices(sink, job):
+def _begin_matrices(sink: store.Sink, job: Writing) -> None:
     """What does not grow: what is carried on, and which maps the rows are."""
     _carry(sink, job)
     if job.of_maps and not job.run.carry:
-        map_statistics.tell_maps(sink, job.source, job.groups)
+        map_statistics.write_maps(sink, job.source, job.groups)
 
 
-def _matrix_rows(feature, metric, keep, start, stop):
+def _matrix_rows(
+    feature: features.Feature, metric: str, keep: np.ndarray, start: int, stop: int
+) -> np.ndarray:
     """Rows start..stop of one matrix, (stop - start, n) float32."""
     chosen = np.zeros(len(keep), bool)
     chosen[np.flatnonzero(keep)[start:stop]] = True

@@ -4,13 +4,14 @@ import csv
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError, some
 
-Arrays = dict[str, np.ndarray | list[str]]
+Column = np.ndarray | list[str]
+Arrays = dict[str, Column]
 ENTRY = re.compile(r"(.+)\[(.+)\]")  # a column of a table that is one entry of a vector
 TABLES = (".csv", ".tsv", ".parquet")
 FEATURES = "features"  # what numbers without a name of their own become
@@ -59,10 +60,16 @@ def read(
     return arrays, sources
 
 
-def _read_file(path):
+def _read_file(path: str) -> tuple[Arrays, bool]:
     """The arrays of one file by name, and whether they are columns of a table."""
     end = os.path.splitext(path)[1].lower()
-    readers = {".npz": _npz, ".npy": _npy, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}
+    readers: dict[str, Callable[[str], Arrays]] = {
+        ".npz": _npz,
+        ".npy": _npy,
+        ".csv": _csv,
+        ".tsv": _csv,
+        ".parquet": _parquet,
+    }
     if end not in readers:
         raise UsageError(f"{path}: import reads {', '.join(readers)}, chosen by the file's end")
     try:
@@ -73,24 +80,24 @@ def _read_file(path):
         raise GradtoolsError(f"{path} cannot be read: {error}") from error
 
 
-def _npz(path):
+def _npz(path: str) -> Arrays:
     with np.load(path, allow_pickle=False) as held:
         return {name: _plain(held[name]) for name in held.files}
 
 
-def _npy(path):
+def _npy(path: str) -> Arrays:
     values = np.load(path, allow_pickle=False)
     return {os.path.splitext(os.path.basename(path))[0]: _plain(values)}
 
 
-def _plain(values):
+def _plain(values: np.ndarray) -> Column:
     """Texts as a list of str, numbers as they are."""
     if values.dtype.kind == "S":
         return [value.decode("utf-8", "surrogateescape") for value in values.tolist()]
     return values.tolist() if values.dtype.kind == "U" else values
 
 
-def _csv(path):
+def _csv(path: str) -> Arrays:
     separator = "\t" if path.lower().endswith(".tsv") else ","
     with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as handle:
         lines = list(csv.reader(handle, delimiter=separator))
@@ -107,7 +114,7 @@ def _csv(path):
     return {name: list(column) for name, column in zip(head, zip(*rows))}
 
 
-def _parquet(path):
+def _parquet(path: str) -> Arrays:
     try:
         from pyarrow import parquet
     except ImportError as error:
@@ -153,7 +160,7 @@ def gathered(columns: Arrays) -> Arrays:
     return arrays | {name: np.column_stack(parts) for name, parts in groups.items()}
 
 
-def _numbers(column):
+def _numbers(column: Sequence[str]) -> np.ndarray | None:
     """A column as float64, (N,) or of vectors in brackets (N, D); None where an entry is neither."""
     try:
         if column[0].startswith("["):

@@ -10,7 +10,7 @@ from gradtools.errors import GradtoolsError, some
 from gradtools.images import labels
 from gradtools.selection import features
 from gradtools.stages.run import Say
-from gradtools.stages.transfer.arrays import Arrays
+from gradtools.stages.transfer.arrays import Arrays, Column
 from gradtools.stages.transfer.options import Options
 
 TINIEST = 1.2e-38  # what a probability of 0 counts as: its logarithm is a logit
@@ -72,13 +72,15 @@ def read(values: Arrays, count: int, options: Options, say: Say) -> Samples:
     return known
 
 
-def _classes(column, count, names, what):
+def _classes(
+    column: Column | None, count: int, names: Column | None, what: str
+) -> tuple[np.ndarray, list[str]]:
     """Class number of every sample, (N,) int32 with -1 for none, and the names."""
-    names = [str(name) for name in names] if names is not None else []
+    given = [str(name) for name in names] if names is not None else []
     if column is None:
-        return np.full(count, -1, "i4"), names
+        return np.full(count, -1, "i4"), given
     if isinstance(column, list):
-        present = names or sorted(set(column) - {""})
+        present = given or sorted(set(column) - {""})
         place = {name: index for index, name in enumerate(present)} | {"": -1}
         unknown = next((name for name in column if name not in place), None)
         if unknown is not None:
@@ -86,12 +88,12 @@ def _classes(column, count, names, what):
         return np.array([place[name] for name in column], "i4"), present
     codes = _whole(column, what)
     most = int(codes.max(initial=-1))
-    if names and most >= len(names):
-        raise GradtoolsError(f"{what} {most} has no name: class_name has {len(names)}")
-    return codes, names or [str(index) for index in range(most + 1)]
+    if given and most >= len(given):
+        raise GradtoolsError(f"{what} {most} has no name: class_name has {len(given)}")
+    return codes, given or [str(index) for index in range(most + 1)]
 
 
-def _whole(column, what):
+def _whole(column: np.ndarray, what: str) -> np.ndarray:
     """A column of whole numbers from -1, (N,) int32."""
     column = np.asarray(column)
     codes = column.astype("i4")
@@ -102,17 +104,20 @@ def _whole(column, what):
     return codes
 
 
-def _logits(values):
+def _logits(values: Arrays) -> np.ndarray | None:
     """Logits (N, K) float32; of probabilities their logarithms, which have the same softmax."""
-    logits, probabilities = (values.get(name) for name in ("logits", "probabilities"))
+    logits, probabilities = (
+        None if values.get(name) is None else np.asarray(values[name])
+        for name in ("logits", "probabilities")
+    )
     if probabilities is not None:
         if probabilities.ndim != 2 or np.abs(probabilities.sum(axis=1) - 1).max() > ROUNDING:
             raise GradtoolsError("probabilities must be (N, K), each row with the sum 1")
         if probabilities.min() < 0:
             raise GradtoolsError("probabilities must not be negative")
-    if logits is None and probabilities is None:
-        return None
     if logits is None:
+        if probabilities is None:
+            return None
         return np.log(np.maximum(probabilities, TINIEST)).astype("f4")
     if logits.ndim != 2 or not np.isfinite(logits).all():
         raise GradtoolsError("logits must be (N, K) and finite")
@@ -124,7 +129,7 @@ def _logits(values):
     return logits.astype("f4")
 
 
-def _read_predictions(known, column, say):
+def _read_predictions(known: Samples, column: Column | None, say: Say) -> None:
     """The predicted classes, their number and names: given, or the argmax of the logits."""
     n_classes = None if known.logits is None else known.logits.shape[1]
     if column is None and n_classes is None:
@@ -136,11 +141,13 @@ def _read_predictions(known, column, say):
         known.predicted, _ = _classes(column, len(column), known.model_class_names, "predicted")
     elif column is not None:
         known.predicted = _whole(column, "predicted")
-    else:
+    elif known.logits is not None:
         known.predicted = known.logits.argmax(axis=1).astype("i4")
-    if known.predicted.min() < 0:
+    if known.predicted is None or known.predicted.min() < 0:
         raise GradtoolsError("predicted must be a class of the model in every row")
-    if n_classes is not None and not np.array_equal(known.logits.argmax(axis=1), known.predicted):
+    if known.logits is not None and not np.array_equal(
+        known.logits.argmax(axis=1), known.predicted
+    ):
         raise GradtoolsError("predicted is not the argmax of the logits: leave one of them out")
     n_classes = n_classes or max(len(known.model_class_names), int(known.predicted.max()) + 1)
     if not known.model_class_names and len(known.class_names) >= n_classes:
@@ -149,8 +156,10 @@ def _read_predictions(known, column, say):
             say("the model's classes are taken to be the labels', in their order")
 
 
-def _meet(known, options, say):
+def _meet(known: Samples, options: Options, say: Say) -> None:
     """Which classes of the model each label is."""
+    if known.predicted is None:
+        return
     names = known.model_class_names
     sizes = [len(names)] if names else []
     sizes += [] if known.logits is None else [known.logits.shape[1]]
@@ -166,7 +175,7 @@ def _meet(known, options, say):
         say(matched.note)
 
 
-def _digests(folder, ids):
+def _digests(folder: str, ids: list[str]) -> np.ndarray:
     """SHA-256 of every image file, (N, 32) u8: what the samples of other stores are met by."""
     made = []
     for name in ids:

@@ -8,12 +8,14 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
+from typing import TextIO
 
 import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.selection import features, samples
+from gradtools.selection.results import Columns
 from gradtools.stages.run import Say
 from gradtools.store import Store, paths
 
@@ -37,7 +39,7 @@ class Export:
 
     source: Store
     keep: np.ndarray
-    columns: dict[str, list[str] | np.ndarray]
+    columns: Columns
     features: list[features.Feature]
 
     def blocks(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
@@ -93,7 +95,7 @@ def export(source: Store, path: str | None, form: str, options: Options, say: Sa
     say(f"{path}: {int(export.keep.sum())} samples; {named or 'no features'}")
 
 
-def _chosen(source, options, form):
+def _chosen(source: Store, options: Options, form: str) -> Export:
     """What is written: samples by --where, features by name, and what is known of each sample."""
     keep = samples.select(source, options.where)
     requests = options.feature
@@ -102,15 +104,15 @@ def _chosen(source, options, form):
     else:
         chosen = []
     chosen = [features.normalised(source, one, options.rows, keep) for one in chosen]
-    ids, columns = source.ids, {}
-    columns["id"] = [ids[row] for row in np.flatnonzero(keep)]
+    ids = source.ids
+    columns: Columns = {"id": [ids[row] for row in np.flatnonzero(keep)]}
     columns |= _answers(source, keep, as_names=form != "npz")
     return Export(source, keep, columns, chosen)
 
 
-def _answers(source, keep, as_names):
+def _answers(source: Store, keep: np.ndarray, as_names: bool) -> Columns:
     """Label and predicted class of each sample, as names where they are known, and whether it is right."""
-    columns = {}
+    columns: Columns = {}
     if (source.labels >= 0).any():
         columns["label"] = _named(source.labels[keep], source.class_names, as_names)
     for name in ("predicted", "target"):
@@ -124,20 +126,20 @@ def _answers(source, keep, as_names):
     return columns
 
 
-def _named(codes, names, as_names):
+def _named(codes: np.ndarray, names: list[str], as_names: bool) -> list[str] | np.ndarray:
     """Class numbers as they are, or as names; empty for none."""
     if not as_names or not names:
         return codes
     return ["" if code < 0 else names[code] for code in codes]
 
 
-def _text(export, part, form, options):
+def _text(export: Export, part: str, form: str, options: Options) -> None:
     """Write a table of text."""
     with open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as handle:
         _separated(export, handle, form, options)
 
 
-def _separated(export, handle, form, options):
+def _separated(export: Export, handle: TextIO, form: str, options: Options) -> None:
     """Write CSV or TSV; numbers as short as they are read back exactly."""
     writer = csv.writer(handle, delimiter="\t" if form == "tsv" else ",", lineterminator="\n")
     heads = list(export.columns)
@@ -152,13 +154,13 @@ def _separated(export, handle, form, options):
             writer.writerow(line + [text for block in values for text in block[place]])
 
 
-def _texts(block, lists):
+def _texts(block: np.ndarray, lists: bool) -> list[list[str]]:
     """Rows of a feature as texts, one an entry or one a row."""
     rows = [[str(value) for value in row] for row in block]
     return [[f"[{', '.join(row)}]"] for row in rows] if lists else rows
 
 
-def _npz(export, part, form, options):
+def _npz(export: Export, part: str, form: str, options: Options) -> None:
     """Write an archive that `import` reads back: every array by name, features a block at a time."""
     source, count = export.source, int(export.keep.sum())
     known = {
@@ -177,7 +179,9 @@ def _npz(export, part, form, options):
             _stream(archive, one, export, count)
 
 
-def _stream(archive, feature, export, count):
+def _stream(
+    archive: zipfile.ZipFile, feature: features.Feature, export: Export, count: int
+) -> None:
     """Write one feature's rows as an array of the archive, a block at a time."""
     rows = features.Slices(feature, export.keep)
     kind = rows[0:1].dtype
@@ -189,12 +193,12 @@ def _stream(archive, feature, export, count):
             handle.write(np.ascontiguousarray(block, dtype=kind).tobytes())
 
 
-def _key(name):
+def _key(name: str) -> str:
     """A feature's name as the name of a file in an archive."""
     return name.replace("/", "_")
 
 
-def _parquet(export, part, form, options):
+def _parquet(export: Export, part: str, form: str, options: Options) -> None:
     """Write Parquet: a feature is one column of lists, or with columns one a dimension."""
     try:
         import pyarrow
@@ -204,7 +208,7 @@ def _parquet(export, part, form, options):
     with contextlib.ExitStack() as stack:
         writer = None
         for rows, blocks in export.blocks():
-            columns = {name: column[rows] for name, column in export.columns.items()}
+            columns: dict = {name: column[rows] for name, column in export.columns.items()}
             for name, block in blocks.items():
                 if options.lists:
                     flat = pyarrow.array(np.ascontiguousarray(block).ravel())

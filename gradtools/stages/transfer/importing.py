@@ -1,6 +1,7 @@
 """Arrays of other programs -> a store of features: `import`. What the arrays say of the samples is checked, nothing is guessed."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from gradtools.stages.transfer.arrays import Arrays
 from gradtools.stages.transfer.options import Options
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["Options", "read_files", "write"]
 
 
@@ -23,7 +27,7 @@ def read_files(
     output: str,
     *,
     rename: Sequence[tuple[str, str]] = (),
-    **how,
+    **how: "Unpack[run.How]",
 ) -> None:
     """Write a store from files (see `write`).
 
@@ -49,7 +53,7 @@ def write(
     output: str,
     *,
     sources: Mapping[str, str] | None = None,
-    **how,
+    **how: "Unpack[run.How]",
 ) -> None:
     """Write a store of features, or of a matrix, from arrays by name.
 
@@ -100,7 +104,7 @@ def write(
         this.note(sink, rows=count)
 
 
-def _chosen(vectors, wanted):
+def _chosen(vectors: dict[str, np.ndarray], wanted: Sequence[str]) -> dict[str, np.ndarray]:
     """The features that --feature names; names that other features have, or that cannot be a path, are refused."""
     missing = [name for name in wanted if name not in vectors]
     if missing:
@@ -117,7 +121,7 @@ def _chosen(vectors, wanted):
     return chosen
 
 
-def _count(values, vectors, matrix):
+def _count(values: files.Arrays, vectors: dict[str, np.ndarray], matrix: np.ndarray | None) -> int:
     """Number of samples, the same in every array of one row a sample."""
     lengths = {name: len(rows) for name, rows in vectors.items()}
     lengths |= {} if matrix is None else {"the matrix": len(matrix)}
@@ -134,16 +138,18 @@ def _count(values, vectors, matrix):
     return count
 
 
-def _check_finite(name, rows, ids):
+def _check_finite(name: str, rows: np.ndarray, ids: list[str]) -> None:
     """Refuse NaN and infinity."""
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)) if rows.dtype.kind == "f" else []
+    if rows.dtype.kind != "f":
+        return
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise GradtoolsError(
             f"{name} of {ids[bad[0]]} holds NaN or infinity ({len(bad)} such rows): leave those samples out"
         )
 
 
-def _write_samples(sink, known, options):
+def _write_samples(sink: store.Sink, known: described.Samples, options: Options) -> None:
     """Samples, classes, the model and what it answered."""
     if options.unit != "image":
         sink.attributes(paths.SAMPLES, unit=options.unit)
@@ -168,7 +174,9 @@ def _write_samples(sink, known, options):
     sink.attributes(paths.MODEL, model=options.model, weights="imported")
 
 
-def _write_feature(sink, name, rows, source, options):
+def _write_feature(
+    sink: store.Sink, name: str, rows: np.ndarray, source: str, options: Options
+) -> None:
     """One feature with what it is of."""
     kept = rows if rows.dtype in (np.float32, np.float64) else rows.astype("f4")
     about = dict(options.about).get(name, "")

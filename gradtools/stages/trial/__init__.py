@@ -10,6 +10,7 @@ import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from gradtools.selection.results import Result
 from gradtools.stages import run
 from gradtools.stages.trial import constructions, measures, methods, summary
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 NAMES = tuple(constructions.CONSTRUCTIONS)
 LEAST = 8  # images: a hold-out for the threshold, and something to resample
@@ -130,7 +134,9 @@ def compute(options: Options, folder: str, this: run.Run) -> Trial:
     return Trial(scenes, model, listed.ids, truth, made.maps, cube, results)
 
 
-def trial(output: str, options: Options, folder: str | None = None, **how) -> Trial:
+def trial(
+    output: str, options: Options, folder: str | None = None, **how: "Unpack[run.How]"
+) -> Trial:
     """Try methods and measures on one construction, and write what each image gave.
 
     Parameters

@@ -15,7 +15,7 @@ def columns(plan: Plan) -> list[store.Column]:
     parts, metrics = len(plan.segmenter.parts), len(regions.METRICS)
     rows = store.Axis(paths.DIRECTION)
 
-    def column(name, *tail, dtype="f4"):
+    def column(name: str, *tail: int, dtype: str = "f4") -> store.Column:
         return store.Column(paths.tuning(name), tail, dtype=dtype, axis=rows)
 
     made = [
@@ -39,7 +39,7 @@ def tuned(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     return {path: np.stack([row[path] for row in rows]) for path in rows[0]}
 
 
-def _tuned(plan, direction):
+def _tuned(plan: Plan, direction: directions.Direction) -> dict[str, np.ndarray]:
     """The arrays of one direction."""
     r = directions.steps_along(direction, plan.link.r[plan.rows], plan.options.steps)
     samples, steps, width = r.shape
@@ -69,7 +69,9 @@ def _tuned(plan, direction):
     return {paths.tuning(name): np.asarray(value) for name, value in values.items()}
 
 
-def _read_again(plan, direction, r, logits):
+def _read_again(
+    plan: Plan, direction: directions.Direction, r: np.ndarray, logits: np.ndarray
+) -> dict[str, np.ndarray]:
     """Fidelity, selectivity and change of the class's probability of each sample (mathematics#fidelity)."""
     realised = r[:, -1] - r[:, 0]
     asked = direction.high - direction.low

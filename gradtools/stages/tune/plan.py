@@ -140,7 +140,9 @@ def make_plan(
     return Plan(source, link, generator, classifier, segmenter, rows, chosen, options)
 
 
-def _say_size(count, options, generator, say):
+def _say_size(
+    count: int, options: Options, generator: generators.Generator, say: Callable[[str], None]
+) -> None:
     """Say before it begins how many pictures will be drawn and what keeping some takes."""
     drawn = count * options.samples * options.steps
     line = f"{count:,} directions x {options.samples} samples x {options.steps} steps: {drawn:,} pictures are drawn"

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from gradtools.selection.differences import Difference
 from gradtools.selection.samples import originals
 from gradtools.stages.run import Progress, Say
 from gradtools.store import Store, paths
+
+if TYPE_CHECKING:
+    from gradtools.network.models import Model
 
 TOLERANCE = 1e-4  # of the largest value of a row, in float32 and another batch
 KINDS = ("gradient", "activation", "contribution", "active_share")
@@ -128,7 +132,7 @@ def _changed_files(
             yield Difference("image", source.ids[row], "is another file than the one that was read")
 
 
-def _model(source: Store):
+def _model(source: Store) -> "Model":
     """The network of a store, with the preprocessing that its images went through."""
     from gradtools.network import models
 
@@ -145,7 +149,7 @@ def _different_rows(
     source: Store,
     path: str,
     keep: np.ndarray,
-    model,
+    model: "Model",
     images_dir: str | None,
     progress: Progress | None,
 ) -> Iterator[Difference]:
@@ -157,10 +161,9 @@ def _different_rows(
         tap=tuple(source.taps), **{key: facts[key] for key in ASKED if key in facts}
     )
     listed = images.found_again(source, keep, images_dir)
-    how = {} if progress is None else {"progress": progress}
     with tempfile.TemporaryDirectory() as folder:
         again = os.path.join(folder, "again.h5")
-        extract.extract(listed, model, again, options, say=_nothing, **how)
+        extract.extract(listed, model, again, options, say=_nothing, progress=progress)
         with store.read(again) as made:
             for dataset in _datasets(source):
                 yield from _compared(source, made, path, dataset, np.flatnonzero(keep))

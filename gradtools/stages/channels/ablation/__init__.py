@@ -5,6 +5,8 @@ which would train them, stand beside.
 """
 
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,20 +22,25 @@ from gradtools.stages import run
 from gradtools.stages.channels.ablation import columns, effects
 from gradtools.store import paths
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from gradtools.selection.results import Result
+
 __all__ = ["Options", "ablate"]
 
 
 def ablate(
-    images,
-    model,
-    output,
-    options,
+    images: planning.ImageList | None,
+    model: planning.Model,
+    output: str,
+    options: Options,
     *,
-    source=None,
-    where=(),
-    images_dir=None,
-    **how,
-):
+    source: store.Store | None = None,
+    where: tuple = (),
+    images_dir: str | None = None,
+    **how: "Unpack[run.How]",
+) -> "list[Result]":
     """Write the measured effect of the channels of every image, and the tables of it.
 
     Parameters
@@ -58,26 +65,31 @@ def ablate(
     ------
     TooManySkipped, GradtoolsError
     """
-    keep, inputs = None, [] if source is None else [source]
+    keep: np.ndarray | None = None
+    inputs = [] if source is None else [source]
     this = run.begin(output, inputs, **how)
     passes.use_threads(this.threads)
     if source is not None:
         images, keep = store_images.find(source, images_dir, where)
+    if images is None:
+        raise ValueError("neither images nor a store that names them")
     allowed = run.allowance(this.max_skipped, len(images.ids))
     dataset_mean = functools.partial(_dataset_mean, source=source, keep=keep, model=model)
     plan = planning.make(
         images, model, options, this.say, None if source is None else source.member, dataset_mean
     )
     keep = store_images.still_kept(keep, images, plan.job.images)
-    carry = (
+    carried = None
+    if (
         this.carry
         and source is not None
         and store_images.same_network(source, model, this.say)
         and _same_score(source, options, this.say)
-    )
+    ):
+        carried = source
     count = len(plan.job.images.ids)
-    begin = functools.partial(columns.begin, plan=plan, source=source if carry else None, keep=keep)
-    command = columns.command(plan) | {"carried": source.digests() if carry else None}
+    begin = functools.partial(columns.begin, plan=plan, source=carried, keep=keep)
+    command = columns.command(plan) | {"carried": carried.digests() if carried else None}
     growth = store.Growth(
         "channels",
         columns.columns(plan),
@@ -98,10 +110,10 @@ def ablate(
             progress=this.progress,
         )
         passes.judge_skipped(part, count, allowed, this.strict)
-        found = effects.tables(part, plan)
+        results = effects.tables(part, plan)
         with part.finish(this.progress) as sink:
-            for outcome in found:
-                outcome.write(sink)
+            for result in results:
+                result.write(sink)
             this.note(
                 sink,
                 inputs,
@@ -109,12 +121,14 @@ def ablate(
                 threads=passes.use_threads(),
                 seed=options.seed,
             )
-    return found
+    return results
 
 
-def _dataset_mean(tap, source, keep, model):
+def _dataset_mean(
+    tap: str, source: store.Store | None, keep: np.ndarray | None, model: planning.Model
+) -> np.ndarray:
     """Mean over the store's images of each channel's activation at a tap, (C,) float64."""
-    if source is None or source.rows(paths.tap(tap, "activation")) is None:
+    if source is None or keep is None or source.rows(paths.tap(tap, "activation")) is None:
         raise UsageError(
             f"--ablate dataset: the mean is that of a store's activations: gradtools extract --tap {tap} makes one, give that"
         )
@@ -122,14 +136,12 @@ def _dataset_mean(tap, source, keep, model):
         raise UsageError(
             f"--ablate dataset: the activations of {source.name} are of another network: extract them with this one"
         )
-    total = sum(
-        rows.sum(axis=0, dtype=np.float64)
-        for rows, _ in features.blocks_of(features.load(source, f"activation@{tap}"), keep)
-    )
+    blocks = features.blocks_of(features.load(source, f"activation@{tap}"), keep)
+    total = functools.reduce(np.add, (rows.sum(axis=0, dtype=np.float64) for rows, _ in blocks))
     return total / keep.sum()
 
 
-def _same_score(source, options, say):
+def _same_score(source: store.Store, options: Options, say: Callable[[str], None]) -> bool:
     """Whether the gradients of a store are of this score: others do not belong beside these."""
     same = all(
         source.model.get(name) == getattr(options, name)

@@ -1,15 +1,22 @@
 """How what is measured of channels lies in its store."""
 
 import json
+from typing import TYPE_CHECKING
 
 from gradtools import store
 from gradtools.network import taps
 from gradtools.network.ablation import subsets
 from gradtools.network.passes import schema
 from gradtools.store import Store, paths
+from gradtools.store.provenance import Fact
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gradtools.network.ablation.plan import Place, Plan
 
 
-def columns(plan):
+def columns(plan: "Plan") -> list[store.Column]:
     """Return the datasets that grow, one row an image."""
     found = schema.columns(plan.job) + [
         store.Column(paths.TARGET, dtype="i4", long_name="class the score is about"),
@@ -18,11 +25,11 @@ def columns(plan):
     return found + [column for place in plan.places for column in _of_place(plan, place)]
 
 
-def _of_place(plan, place):
+def _of_place(plan: "Plan", place: "Place") -> list[store.Column]:
     """The datasets of one tap."""
     tap = place.tap
 
-    def column(name, *tail, dtype="f4"):
+    def column(name: str, *tail: int, dtype: str = "f4") -> store.Column:
         return store.Column(paths.tap(tap.name, name), tail, dtype=dtype)
 
     found = schema.tap_columns(tap, plan.job)
@@ -43,7 +50,7 @@ def _of_place(plan, place):
     return found
 
 
-def command(plan):
+def command(plan: "Plan") -> dict[str, Fact]:
     """Return the options and inputs that must match for a job to resume."""
     means = [
         None if place.dataset_mean is None else place.dataset_mean.tolist() for place in plan.places
@@ -54,9 +61,9 @@ def command(plan):
     }
 
 
-def begin(part, plan, source: Store, keep) -> None:
+def begin(part: store.Sink, plan: "Plan", source: Store | None, keep: "np.ndarray | None") -> None:
     """Carry what the input holds, then write what does not grow."""
-    if source is not None:
+    if source is not None and keep is not None:
         part.carry(
             source,
             keep,

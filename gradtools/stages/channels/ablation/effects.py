@@ -1,6 +1,9 @@
 """What was measured of channels, as tables: which ranking knows the effect, what subsets do, areas under curves, training steps."""
 
+import functools
 import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +14,17 @@ from gradtools.stages.channels.tables import table
 from gradtools.store import paths
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
+if TYPE_CHECKING:
+    from gradtools.network.ablation.plan import Options, Place, Plan
+    from gradtools.selection.results import Result
+    from gradtools.store import Part
+
+Row = tuple[float | str, ...]
 READ_ROWS = 256
 INPUTS = ("gradient", "activation", "contribution")
 
 
-def tables(part, plan):
+def tables(part: "Part", plan: "Plan") -> "list[Result]":
     """Compute every table of a finished pass.
 
     Parameters
@@ -31,15 +40,15 @@ def tables(part, plan):
         have rows.
     """
     keep, options = ~part.unreadable, plan.job.options
-    rows = {name: [] for name in TEXTS}
+    rows: dict[str, list[Row]] = {name: [] for name in TEXTS}
     for place in plan.places:
         measured = _spearman(part, place, keep, options)
-        for name, found in (("ablation", _rankings), ("steps", _steps)):
-            rows[name] += found(place, measured, options)
+        rows["ablation"] += _rankings(place, measured, options)
+        rows["steps"] += _steps(place, measured, options)
         rows["kernels"] += _kernels(part, place, keep, options)
         rows["subsets"] += _subsets(part, plan, place, keep)
-        for name, found in _curves(part, plan, place, keep).items():
-            rows[name] += found
+        for name, of_curves in _curves(part, plan, place, keep).items():
+            rows[name] += of_curves
     undefined = int((~np.isfinite(part.values(paths.SCORE)[keep])).sum())
     facts = {
         "score": options.score,
@@ -52,9 +61,9 @@ def tables(part, plan):
         "undefined": undefined,
     }
     return [
-        table(f"channel_{name}", *TEXTS[name], found, facts)
-        for name, found in rows.items()
-        if found
+        table(f"channel_{name}", *TEXTS[name], of_table, facts)
+        for name, of_table in rows.items()
+        if of_table
     ]
 
 
@@ -90,7 +99,9 @@ TEXTS = {
 }
 
 
-def _blocks(part, tap, names, keep):
+def _blocks(
+    part: "Part", tap: str, names: list[str], keep: np.ndarray
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """(numbers of images, {name: (n, ...) float64}) of the readable images, a bounded number of rows at a time."""
     for start in range(0, len(keep), READ_ROWS):
         inside = np.flatnonzero(keep[start : start + READ_ROWS])
@@ -106,23 +117,25 @@ def _blocks(part, tap, names, keep):
             )
 
 
-def _spearman(part, place, keep, options):
+def _spearman(
+    part: "Part", place: "Place", keep: np.ndarray, options: "Options"
+) -> dict[tuple[str, str], np.ndarray]:
     """Spearman of pairs of values over the channels of each image, {(first, second): (n,)}."""
     effects = [f"ablation_{fill}" for fill in options.ablate]
     trained = ["kernel_gradient"] if place.kernels else []
     pairs = [(ranking, effect) for effect in effects for ranking in RANKINGS_OF_CHANNELS]
     pairs += [(kernel, other) for kernel in trained for other in ("abs", *effects)]
-    found = {pair: [] for pair in pairs}
+    parts: dict[tuple[str, str], list[np.ndarray]] = {pair: [] for pair in pairs}
     for numbers, rows in _blocks(part, place.tap.name, [*INPUTS, *effects, *trained], keep):
         inputs = {name: rows[name] for name in INPUTS}
         values = rows | {name: rule(**inputs) for name, rule in channel_values.RANKINGS.items()}
         values["random"] = channel_values.random_values(numbers, place.tap.channels, options.seed)
         for first, second in pairs:
-            found[first, second].append(channel_values.spearman(values[first], values[second]))
-    return {pair: np.concatenate(parts) for pair, parts in found.items()}
+            parts[first, second].append(channel_values.spearman(values[first], values[second]))
+    return {pair: np.concatenate(of_blocks) for pair, of_blocks in parts.items()}
 
 
-def _means(values, options):
+def _means(values: np.ndarray, options: "Options") -> list[tuple[int, float, float, float]]:
     """(images, value, low, high) of the mean of every column (n, S) over the images that have a value; one image has no interval."""
     mean, replicates = deletion.means(values, options.resamples, options.seed)
     counts = (~np.isnan(values)).sum(axis=0)
@@ -130,7 +143,9 @@ def _means(values, options):
     return [(int(count), value, *pair) for count, value, pair in zip(counts, mean, bounds)]
 
 
-def _rankings(place, measured, options):
+def _rankings(
+    place: "Place", measured: dict[tuple[str, str], np.ndarray], options: "Options"
+) -> list[Row]:
     """Rows of how each ranking agrees with the ablation."""
     if not options.ablate:
         return []
@@ -145,7 +160,9 @@ def _rankings(place, measured, options):
     return [(place.tap.name, fill, ranking, *row) for (_, fill, ranking), row in zip(pairs, found)]
 
 
-def _steps(place, measured, options):
+def _steps(
+    place: "Place", measured: dict[tuple[str, str], np.ndarray], options: "Options"
+) -> list[Row]:
     """Rows of training steps beside gradients and effects."""
     if not place.kernels:
         return []
@@ -161,13 +178,13 @@ def _steps(place, measured, options):
     ]
 
 
-def _kernels(part, place, keep, options):
+def _kernels(part: "Part", place: "Place", keep: np.ndarray, options: "Options") -> list[Row]:
     """Rows of every channel's training step beside its gradient and its effect, means over images; place: by the training step, 0 the largest."""
     if not place.kernels:
         return []
     quantities = ["kernel_gradient", "abs", *(f"ablation_{fill}" for fill in options.ablate)]
     read = ["gradient" if name == "abs" else name for name in quantities]
-    total = sum(
+    of_blocks = (
         np.stack(
             [
                 (np.abs(rows[name]) if name == "gradient" else rows[name]).sum(axis=0)
@@ -176,6 +193,7 @@ def _kernels(part, place, keep, options):
         )
         for _, rows in _blocks(part, place.tap.name, read, keep)
     )
+    total = functools.reduce(np.add, of_blocks)
     images = int(keep.sum())
     rank, order = channel_values.ranks(total), channel_values.order(total[:1])[0]
     return [
@@ -193,7 +211,7 @@ def _kernels(part, place, keep, options):
     ]
 
 
-def _subsets(part, plan, place, keep):
+def _subsets(part: "Part", plan: "Plan", place: "Place", keep: np.ndarray) -> list[Row]:
     """Rows of the subset table: shares of channels and contribution, score and unchanged answers on both sides."""
     if not plan.subsets:
         return []
@@ -221,18 +239,18 @@ def _subsets(part, plan, place, keep):
     ]
 
 
-def _curves(part, plan, place, keep):
+def _curves(part: "Part", plan: "Plan", place: "Place", keep: np.ndarray) -> dict[str, list[Row]]:
     """Rows of the curves, of the areas under them, and of these areas' paired differences, by table."""
-    found = {"curves": [], "points": [], "differences": []}
+    rows: dict[str, list[Row]] = {"curves": [], "points": [], "differences": []}
     options, tap, whole = plan.job.options, place.tap.name, part.values(paths.SCORE)[keep]
     for curve in ("deletion", "insertion") if plan.rankings else ():
-        points = np.concatenate([rows[curve] for _, rows in _blocks(part, tap, [curve], keep)])
+        points = np.concatenate([read[curve] for _, read in _blocks(part, tap, [curve], keep)])
         areas = deletion.shares(deletion.areas(points, place.counts), whole)
-        found["curves"] += [
+        rows["curves"] += [
             (tap, curve, ranking, *row)
             for ranking, row in zip(plan.rankings, _means(areas, options))
         ]
-        found["points"] += [
+        rows["points"] += [
             (tap, curve, *about, *row)
             for about, row in zip(
                 itertools.product(plan.rankings, place.counts.tolist()),
@@ -240,7 +258,7 @@ def _curves(part, plan, place, keep):
             )
         ]
         positive = int((whole > 0).sum())
-        found["differences"] += [
+        rows["differences"] += [
             (
                 tap,
                 curve,
@@ -254,4 +272,4 @@ def _curves(part, plan, place, keep):
                 *deletion.differences(*deletion.means(areas, options.resamples, options.seed))
             )
         ]
-    return found
+    return rows

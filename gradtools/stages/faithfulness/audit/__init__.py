@@ -7,6 +7,7 @@ another image: where it says the same, the mask made no difference.
 """
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from gradtools.stages.faithfulness.audit.scoring import columns, compute, object
 from gradtools.stages.faithfulness.audit.sheet import draw
 from gradtools.stages.faithfulness.audit.statistics import Audit, split, summarise
 from gradtools.store import Store, paths
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "Audit",
@@ -43,7 +47,7 @@ def audit(
     *,
     where: tuple[str, ...] = (),
     images_dir: str | None = None,
-    **how,
+    **how: "Unpack[run.How]",
 ) -> Audit:
     """Split the scores of an open store's images and write scores and statistics, block by block.
 
