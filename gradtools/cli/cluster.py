@@ -167,8 +167,8 @@ def _draw(
 ) -> None:
     """Draw the samples in the plane of two principal components, by class and by cluster."""
     from gradtools import figures
-    from gradtools.selection import samples
+    from gradtools.selection import compared
 
-    classes = samples.group(source, where, lambda line: None).classes
+    classes = compared.group(source, where, lambda line: None).classes
     name = source.model.get("model", source.name)
     figures.projections(name, classes, source.class_names, results, projections, figure)

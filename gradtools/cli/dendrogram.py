@@ -176,7 +176,7 @@ def _text_form(form: str | None, newick: str | None) -> str | None:
     return "newick"
 
 
-def _print_tree(tree: "Tree", around: "trees.Found", form: str, stream: TextIO) -> None:
+def _print_tree(tree: "Tree", around: "trees.Around", form: str, stream: TextIO) -> None:
     """Print the drawing and the tables of a tree."""
     from gradtools.tables import trees
     from gradtools.tables.render import FOR_PROGRAMS

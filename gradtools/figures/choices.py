@@ -76,7 +76,7 @@ def _labels(curve: choices.Curve) -> list[tuple[str, str]]:
     """(name, value) of every line of dots."""
     lines: list[tuple[str, str]] = []
     for name in curve.names:
-        values = list(dict.fromkeys(choice.chosen.get(name, "") for choice in curve.choices))
+        values = list(dict.fromkeys(choice.settings.get(name, "") for choice in curve.choices))
         lines += [(name, value) for value in sorted(values)[:MOST_VALUES]]
     return lines
 
@@ -87,7 +87,7 @@ def _dots(panel: "Axes", curve: choices.Curve, lines: list[tuple[str, str]]) -> 
         places = [
             place
             for place, choice in enumerate(curve.choices)
-            if choice.chosen.get(name, "") == value
+            if choice.settings.get(name, "") == value
         ]
         panel.plot(places, np.full(len(places), line), ".", color="black", markersize=2.5)
     panel.set_yticks(

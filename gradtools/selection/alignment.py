@@ -35,15 +35,15 @@ def store_keys(source: Store, by_name: Collection[str] = ()) -> list[Hashable]:
 
 
 def _class_names(source, by_name):
-    """Canonical name of each sample, or what it is called among classes of one name where a reference calls it so; the index without names."""
+    """Return the canonical name of each sample, or what it is called among classes of one name where a reference calls it so; the index without names."""
     names = source.model_class_names
     if not names:
         return [f"class {index} of {len(source.class_rows)}" for index in source.predicted]
-    own = [references.canonical(names[index]) for index in source.predicted]
+    names_of_rows = [references.canonical(names[index]) for index in source.predicted]
     ids = [references.canonical(name) for name in source.ids]
     return [
         name if name in by_name or identity not in by_name else identity
-        for name, identity in zip(own, ids)
+        for name, identity in zip(names_of_rows, ids)
     ]
 
 
@@ -84,44 +84,44 @@ def common(
         Fewer than LEAST samples are everywhere.
     """
     references = references or {}
-    held = [{keys[place]: place for place in candidates} for _, keys, candidates in inputs]
-    shared = [key for key in held[0] if all(key in other for other in held[1:])]
+    places_of = [{keys[place]: place for place in candidates} for _, keys, candidates in inputs]
+    shared = [key for key in places_of[0] if all(key in other for other in places_of[1:])]
     if len(shared) < LEAST:
-        raise GradtoolsError(_refusal(inputs, held, shared, unit, references))
-    places = [np.array([own[key] for key in shared]) for own in held]
-    for (name, _, _), own, found in zip(inputs, held, places):
-        if len(own) > len(shared) and not references.get(name):
+        raise GradtoolsError(_refusal(inputs, places_of, shared, unit, references))
+    places = [np.array([of_input[key] for key in shared]) for of_input in places_of]
+    for (name, _, _), of_input, order in zip(inputs, places_of, places):
+        if len(of_input) > len(shared) and not references.get(name):
             say(
-                f"{name}: {len(own) - len(shared)} of {len(own)} {units(unit)} are not in every input and are left out"
+                f"{name}: {len(of_input) - len(shared)} of {len(of_input)} {units(unit)} are not in every input and are left out"
             )
-        if (np.diff(found) < 0).any():
+        if (np.diff(order) < 0).any():
             say(
-                f"{name}: its {units(unit)} stand in another order than in {inputs[0][0]}, and were put into that"
+                f"{name}: its {units(unit)} are in another order than in {inputs[0][0]} and were reordered"
             )
-    _say_ambiguous(inputs, held, unit, say)
+    _say_ambiguous(inputs, places_of, unit, say)
     return places
 
 
-def _refusal(inputs, held, shared, unit, references):
-    """Why nothing can be compared, and what to do."""
+def _refusal(inputs, places_of, shared, unit, references):
+    """Return why nothing can be compared, and what to do."""
     names = list(dict.fromkeys(name for name, _, _ in inputs))
-    if len(names) == 1 or all(len(own) < LEAST for own in held):
-        return f"{' and '.join(names)}: too few {units(unit)} ({len(shared)}): a comparison takes {LEAST}"
+    if len(names) == 1 or all(len(of_input) < LEAST for of_input in places_of):
+        return f"{' and '.join(names)}: need at least {LEAST} {units(unit)} to compare, got {len(shared)}"
     what = {
         "image": "extract both from the same files",
         "class": "name the classes alike: gradtools classes --class-names FILE",
-        "channel": "channels meet those of the same network and tap alone",
+        "channel": "channels match only those of the same network and tap",
     }[unit]
     if references and unit != "class":
         what = f"{', '.join(references)} names {units(unit)} by their ids: gradtools info --ids prints them"
-    return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison takes {LEAST}: {what}"
+    return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison needs at least {LEAST}: {what}"
 
 
-def _say_ambiguous(inputs, held, unit, say):
+def _say_ambiguous(inputs, places_of, unit, say):
     """Name what is left out because one input has it more often than another."""
     if unit == "image":
         return
-    times = [{key[0]: key[2] for key in own} for own in held]
+    times = [{key[0]: key[2] for key in of_input} for of_input in places_of]
     odd = sorted(
         name
         for name in times[0]

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools.images import labels
-from gradtools.selection import features
+from gradtools.selection import feature_names, features
 from gradtools.selection.samples import originals
 from gradtools.store import Store
 
@@ -66,13 +66,13 @@ def read(source: Store) -> Answers | None:
     """Read the answers to a store's images; None where it has none."""
     if source.unit != "image" or source.predicted is None:
         return None
-    own = originals(source)
-    label, predicted = source.labels[own], source.predicted[own]
+    is_original = originals(source)
+    label, predicted = source.labels[is_original], source.predicted[is_original]
     member = source.member
     if member is None or not len(member):
         member = np.zeros((len(source.class_names), int(predicted.max(initial=0)) + 1), "u1")
     answers = Answers(
-        [name for name, kept in zip(source.ids, own) if kept],
+        [name for name, kept in zip(source.ids, is_original) if kept],
         label,
         predicted,
         labels.correct(predicted, label, member),
@@ -80,26 +80,26 @@ def read(source: Store) -> Answers | None:
         source.class_names,
         source.model_class_names,
     )
-    if "logits" not in features.names(source):
+    if "logits" not in feature_names.names(source):
         return answers
-    return _of_logits(features.load(source, "logits"), own, answers)
+    return _of_logits(features.load(source, "logits"), is_original, answers)
 
 
-def _of_logits(logits: features.Feature, own: np.ndarray, answers: Answers) -> Answers:
+def _of_logits(logits: features.Feature, keep: np.ndarray, answers: Answers) -> Answers:
     """Return the answers with what only logits say, read a block at a time."""
     n = len(answers.label)
     of_label, of_predicted = np.full(n, np.nan), np.empty(n)
     among = np.full(n, -1, "i1")
-    for values, rows in features.blocks_of(logits, own):
+    for values, rows in features.blocks_of(logits, keep):
         probability = features.softmax(values)
         of_predicted[rows] = np.take_along_axis(
             probability, answers.predicted[rows, None].astype(np.int64), axis=1
         )[:, 0]
         known = answers.known[rows]
-        owned = answers.member[answers.label[rows[known]]] != 0
-        best = np.where(owned, values[known], -np.inf).max(axis=1, initial=-np.inf)
+        is_label = answers.member[answers.label[rows[known]]] != 0
+        best = np.where(is_label, values[known], -np.inf).max(axis=1, initial=-np.inf)
         among[rows[known]] = (values[known] > best[:, None]).sum(axis=1) < BEST
-        of_label[rows[known]] = (probability[known] * owned).sum(axis=1)
+        of_label[rows[known]] = (probability[known] * is_label).sum(axis=1)
     return dataclasses.replace(
         answers, right_of_five=among, of_label=of_label, of_predicted=of_predicted
     )

@@ -64,7 +64,7 @@ class Statistic:
         return value, *self._of(self.replicates[: len(other.replicates)] - other.replicates, value)
 
     def _of(self, replicates, value, limits=(-np.inf, np.inf)):
-        """The interval of replicates that were drawn as these."""
+        """Return the interval of replicates that were drawn as these."""
         if replicates is None:
             return np.nan, np.nan
         return interval_of(replicates, value, self.resampling, self.drawn, self.drawn_of, limits)

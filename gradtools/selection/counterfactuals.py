@@ -71,9 +71,9 @@ def pairs(moves: Moves, margin: float) -> Result:
     keys = np.stack([values["origin"], values["target"]], 1)
     rows = []
     for origin, target in np.unique(keys, axis=0):
-        own = (keys == (origin, target)).all(1)
-        real = np.flatnonzero(own & np.isfinite(values["distance"]))
-        rows.append(_pair(moves, int(origin), int(target), real, int(own.sum()) - len(real)))
+        of_pair = (keys == (origin, target)).all(1)
+        real = np.flatnonzero(of_pair & np.isfinite(values["distance"]))
+        rows.append(_pair(moves, int(origin), int(target), real, int(of_pair.sum()) - len(real)))
     columns: Columns = {}
     for name in rows[0]:
         column = [row[name] for row in rows]
@@ -91,7 +91,7 @@ def pairs(moves: Moves, margin: float) -> Result:
 
 
 def _pair(moves, origin, target, rows, impossible):
-    """What the moves of one pair of classes come to; NaN where there are none, or no pictures."""
+    """Return one row of the table of class pairs; NaN where there are no moves, or no pictures."""
     values = moves.values
     ledger = values["ledger"][rows]
     total = ledger.sum(1, keepdims=True)

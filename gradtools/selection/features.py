@@ -4,7 +4,7 @@ A feature is read in pieces, from a dataset or from what follows from one (proba
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -12,26 +12,10 @@ import numpy as np
 from gradtools.errors import GradtoolsError
 from gradtools.math.maps import reading
 from gradtools.math.rows import class_rows
-from gradtools.selection import maps
+from gradtools.selection import feature_names, maps
 from gradtools.selection.names import resolve as resolve_names
 from gradtools.store import Store, paths
 
-DEFAULTS = ("gradient", "activation", "logits", "probabilities")
-AT_TAPS = (
-    "gradient",
-    "activation",
-    "contribution",
-    "active_share",
-    "gradient_map",
-    "activation_map",
-    "token_gradient",
-    "token_activation",
-    "ablation_zero",
-    "ablation_mean",
-    "ablation_dataset",
-    "kernel_gradient",
-)
-CONTROL = "weight"
 READ_BYTES = 8 << 20
 T = TypeVar("T")
 
@@ -53,7 +37,7 @@ class Feature:
 def resolve(
     store: Store, requests: Sequence[str] = (), control: bool = True, with_maps: bool = False
 ) -> list[Feature]:
-    """Features of a store that the requests name, each once, in their order; the defaults without a request.
+    """Resolve requests to features of a store, each once, in the order of the requests; the defaults without a request.
 
     Parameters
     ----------
@@ -69,56 +53,30 @@ def resolve(
     GradtoolsError
         Where the store has no such feature; names near ones.
     """
-    available = names(store) + (map_names(store) if with_maps else [])
+    available = feature_names.names(store) + (feature_names.map_names(store) if with_maps else [])
     if not available:
         raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
     matches = resolve_names(
-        requests or (_own_maps(store) if with_maps else []) or _defaults(store, available),
+        requests
+        or (feature_names.maps_of_last_command(store) if with_maps else [])
+        or feature_names.defaults(store, available),
         available,
-        lambda request: f"{store.name} has no feature {request!r} ({_remedy(request)})",
+        lambda request: (
+            f"{store.name} has no feature {request!r} ({feature_names.remedy(request)})"
+        ),
         expand=lambda request: [
-            name for name in (_full_name(store, request),) if name in available
+            name for name in (feature_names.full_name(store, request),) if name in available
         ],
     )
     if control:
-        matches += [name for name in _control(store, available) if name not in matches]
+        matches += [
+            name for name in feature_names.controls(store, available) if name not in matches
+        ]
     return [load(store, name) for name in matches]
 
 
-def names(store: Store) -> list[str]:
-    """Every feature the store can give (list of str), in order of taps."""
-    found = [
-        f"{kind}@{tap}"
-        for tap in store.taps
-        for kind in AT_TAPS
-        if store.rows(paths.tap(tap, kind)) is not None
-    ]
-    found += imported(store)
-    found += [name for name, path in OUTPUTS.items() if store.rows(path) is not None]
-    if "logits" in found:
-        found.append("probabilities")
-    if store.class_rows is not None and store.predicted is not None:
-        found.append(CONTROL)
-    return found
-
-
-def imported(store: Store) -> list[str]:
-    """Names of the features that another program made (list of str)."""
-    return store.tree(paths.FEATURES)
-
-
-def map_names(store: Store) -> list[str]:
-    """Names of the maps that are vectors of the samples when they are flattened (list of str)."""
-    return [f"{maps.PREFIX}{name}" for name in store.maps if store.rows(paths.maps(name))]
-
-
-def _own_maps(store: Store) -> list[str]:
-    """The maps of a store whose last command made them: what is meant unless something else is asked for."""
-    return map_names(store) if store.kind == "maps" else []
-
-
 def _flattened(store: Store, name: str) -> Feature:
-    """Maps as vectors: what speaks for the target, each map in [0, 1]; refused where samples have not one map each."""
+    """Return the maps as vectors: what speaks for the target, each map in [0, 1]; refused where samples have not one map each."""
     sample = store.needed(paths.MAP_SAMPLE)
     if not np.array_equal(sample, np.arange(store.n_samples)):
         raise GradtoolsError(
@@ -135,24 +93,28 @@ def _flattened(store: Store, name: str) -> Feature:
 
 
 def load(store: Store, name: str) -> Feature:
-    """The feature of a full name."""
+    """Return the feature that a full name stands for."""
     if maps.is_map(name):
         return _flattened(store, name)
     if name == "probabilities":
         logits = store.needed_rows(paths.LOGITS)
         return Feature(name, logits.shape, lambda start, stop: softmax(logits.read(start, stop)))
-    if name == CONTROL:
+    if name == feature_names.CONTROL:
         of_classes, predicted = store.needed(paths.WEIGHT), store.needed(paths.PREDICTED)
         shape = (len(predicted), of_classes.shape[1])
         return Feature(name, shape, lambda start, stop: of_classes[predicted[start:stop]])
-    rows = store.needed_rows(paths.feature(name) if name in imported(store) else _path(name))
+    rows = store.needed_rows(
+        paths.feature(name)
+        if name in feature_names.imported(store)
+        else feature_names.path_of(name)
+    )
     return Feature(name, rows.shape, rows.read)
 
 
 def normalised(
     store: Store, feature: Feature, how: str | None = None, keep: np.ndarray | None = None
 ) -> Feature:
-    """The feature with its rows normalised (mathematics#row-normalisation).
+    """Return the feature with its rows normalised (mathematics#row-normalisation).
 
     Parameters
     ----------
@@ -173,13 +135,13 @@ def normalised(
 
 
 def row_default(store: Store) -> str:
-    """How rows are normalised unless something is asked for: classes are row-standardised as in the seed, images are not."""
+    """Return how rows are normalised by default: classes are row-standardised, images are not."""
     return "post" if store.unit == "class" else "raw"
 
 
 def _mean_row(store, feature, keep):
-    """Mean row (D,) float64, of the chosen samples or of the model's classes."""
-    if feature.name == CONTROL:
+    """Return the mean row (D,) float64, of the chosen samples or of the model's classes."""
+    if feature.name == feature_names.CONTROL:
         return store.class_rows.mean(axis=0, dtype=np.float64)
     keep = np.ones(feature.shape[0], dtype=bool) if keep is None else keep
     blocks = (rows for rows, _ in blocks_of(feature, keep))
@@ -187,84 +149,14 @@ def _mean_row(store, feature, keep):
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of logits (N, K), float64."""
+    """Return the probabilities of logits (N, K), float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def _defaults(store, available):
-    """What was imported, and DEFAULTS, each at its tap; at every tap there is where that one was not extracted."""
-    return imported(store) + [
-        name if _full_name(store, name) in available else f"{name}@*"
-        for name in DEFAULTS
-        if _full_name(store, name) in available
-        or any(other.startswith(f"{name}@") for other in available)
-    ]
-
-
-def _control(store, available):
-    """The class row of the prediction; where the head has no rows, the gradient at the last block's output."""
-    at_block = f"gradient@{store.attributes(paths.TAPS).get('default_activation')}"
-    return [CONTROL] if CONTROL in available else [at_block] if at_block in available else []
-
-
-OUTPUTS = {"logits": paths.LOGITS, "embedding": paths.EMBEDDING}
-
-
-def _path(name):
-    """Where a full name's rows lie."""
-    kind, at, tap = name.partition("@")
-    return paths.tap(tap, kind) if at else OUTPUTS[kind]
-
-
-def _full_name(store, request):
-    """A name with its tap: `gradient` is at the last convolution, `activation` at the last block's output."""
-    if maps.is_map(request) and "@" not in request:
-        return next((name for name in map_names(store)[::-1] if name.startswith(f"{request}@")), "")
-    if "@" in request or request not in AT_TAPS:
-        return request
-    attributes = store.attributes(paths.TAPS)
-    tap = attributes.get("default_activation" if request == "activation" else "default_gradient")
-    return f"{request}@{tap}"
-
-
-def role(taps: Mapping[str, str], feature: str) -> str:
-    """A feature's name that means the same in every model: at the last convolution, at the last block's output, or at its tap.
-
-    Parameters
-    ----------
-    taps : dict
-        The store's attributes of its taps.
-    feature : str
-        A full name.
-    """
-    kind, at, tap = feature.partition("@")
-    if not at:
-        return feature
-    if tap == taps.get("default_gradient") and kind != "activation":
-        return f"{kind}@last-conv"
-    if tap == taps.get("default_activation"):
-        return f"{kind}@last-block"
-    if tap == taps.get("default_gradient"):
-        return f"{kind}@last-conv"
-    return feature
-
-
-def _remedy(request):
-    """Return what to do where a store has no such feature."""
-    if request in AT_TAPS:
-        return (
-            "without a tap it is the last convolution's, an activation the last block's: "
-            "extract --tap auto:last-conv --tap auto:last-block"
-        )
-    if request.split("@", 1)[0] in AT_TAPS:
-        return "gradtools extract --tap TAP adds one, with --maps the flattened ones"
-    return "gradtools info lists them"
-
-
 def blocks_of(feature: Feature, keep: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(rows, number of each among the kept) of a feature, a bounded number of bytes at a time; none are read in vain."""
+    """Yield (rows, place of each among those kept) of a feature, READ_BYTES at a time; blocks without kept rows are not read."""
     step = max(1, READ_BYTES // (4 * max(feature.shape[1], 1)))
     first = 0
     for start in range(0, feature.shape[0], step):
@@ -277,7 +169,7 @@ def blocks_of(feature: Feature, keep: np.ndarray) -> Iterator[tuple[np.ndarray, 
 
 
 def read_rows(feature: Feature, keep: np.ndarray) -> np.ndarray:
-    """All kept rows of a feature, (n, D) of the stored type."""
+    """Return all kept rows of a feature, (n, D) of the stored type."""
     return np.concatenate([rows for rows, _ in blocks_of(feature, keep)])
 
 

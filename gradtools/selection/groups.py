@@ -55,14 +55,14 @@ class Groups:
         return [self.first, *self.names]
 
     def members(self) -> Iterator[np.ndarray]:
-        """Images (int array) of each group in turn, as numbers among the chosen ones."""
+        """Yield the images (int array) of each group in turn, as numbers among the chosen ones."""
         yield np.arange(len(self.code))
         for number in range(len(self.names)):
             yield np.flatnonzero(self.code == number)
 
 
 def of_every_class(source: Store, by: str, where: Sequence[str] = ()) -> Groups:
-    """All images and their classes.
+    """Return all images and their classes.
 
     Parameters
     ----------
@@ -73,20 +73,20 @@ def of_every_class(source: Store, by: str, where: Sequence[str] = ()) -> Groups:
         As for `samples.select`.
     """
     keep = samples.select(source, where)
-    own = _codes(source, by)[keep]
-    present = np.unique(own[own >= 0])
-    code = np.where(own >= 0, np.searchsorted(present, own), -1)
+    codes = _codes(source, by)[keep]
+    present = np.unique(codes[codes >= 0])
+    code = np.where(codes >= 0, np.searchsorted(present, codes), -1)
     return Groups(keep, code, [class_name(source, by, index) for index in present])
 
 
 def of_all(source: Store, where: Sequence[str] = ()) -> Groups:
-    """All images, of no class."""
+    """Return all images, of no class."""
     keep = samples.select(source, where)
     return Groups(keep, np.full(int(keep.sum()), -1), [])
 
 
 def of_one(source: Store, by: str, name: str, where: Sequence[str] = ()) -> Groups:
-    """The images of one class, or one image.
+    """Return the images of one class, or one image.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def of_one(source: Store, by: str, name: str, where: Sequence[str] = ()) -> Grou
     """
     keep = samples.select(source, where)
     if name in source.ids:
-        keep &= np.array([one == name for one in source.ids])
+        keep &= np.array([sample_id == name for sample_id in source.ids])
         shown, joined = name, ": "
     else:
         index = _class_or_image(source, by, name)
@@ -119,13 +119,13 @@ def of_one(source: Store, by: str, name: str, where: Sequence[str] = ()) -> Grou
 
 
 def class_name(source: Store, by: str, index: int) -> str:
-    """The name (str) of a class by its number."""
+    """Return the name (str) of a class by its number."""
     names = source.class_names if by == "label" else source.model_class_names
     return names[index] if index < len(names) else f"class {index}"
 
 
 def _codes(source, by):
-    """Class of every sample, (N,) int; -1 where it has none."""
+    """Return the class of every sample, (N,) int; -1 where it has none."""
     if by == "label":
         return source.labels
     if source.target is None:
@@ -136,7 +136,7 @@ def _codes(source, by):
 
 
 def _class_or_image(source: Store, by: str, name: str) -> int:
-    """The number of a class by its name; where there is none, near classes and near images are named."""
+    """Return the number of a class by its name; where there is none, near classes and near images are named."""
     try:
         return _index(source, by, name)
     except UsageError as error:
@@ -147,7 +147,7 @@ def _class_or_image(source: Store, by: str, name: str) -> int:
 
 
 def _index(source, by, name):
-    """The number of a class by its name."""
+    """Return the number of a class by its name."""
     if by == "label":
         return labels.class_index(name, source.class_names)
     _codes(source, by)

@@ -16,13 +16,14 @@ class HasWeights(Protocol):
     """A loaded model, as far as its identity goes."""
 
     @property
-    def weights_sha256(self) -> str: ...
+    def weights_sha256(self) -> str:
+        """The SHA-256 (hex) of the weights."""
 
 
 def find(
     source: Store, images_dir: str | None = None, where: Sequence[str] = ()
 ) -> tuple[ImageList, np.ndarray]:
-    """The images of a store that meet every condition, with their labels and boxes.
+    """Return the images of a store that meet every condition, with their labels and boxes.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def find(
 
 
 def found_again(source: Store, keep: np.ndarray, images_dir: str | None = None) -> ImageList:
-    """The images of some samples (N,) bool of a store, with their labels and boxes; as for `find`."""
+    """Return the images of some samples (N,) bool of a store, with their labels and boxes; as for `find`."""
     rows = np.flatnonzero(keep)
     ids, digests = [source.ids[row] for row in rows], source.needed(paths.DIGEST)[keep]
     listed = images.find(source.attributes("/")["root"], ids, digests, images_dir)
@@ -61,7 +62,7 @@ def found_again(source: Store, keep: np.ndarray, images_dir: str | None = None) 
 
 
 def value_range(source: Store) -> tuple[float, float] | None:
-    """The files' values of black and white that a store's images were read with, None for those of their types."""
+    """Return the files' values of black and white that a store's images were read with, None for those of their types."""
     text = source.model.get("range")
     if text is None:
         return None
@@ -70,7 +71,7 @@ def value_range(source: Store) -> tuple[float, float] | None:
 
 
 def still_kept(keep: np.ndarray | None, images: ImageList, left: ImageList) -> np.ndarray | None:
-    """Samples of the store whose images still take part: a target can leave some out."""
+    """Return which samples of the store have images that still take part (a target can leave some out)."""
     if keep is None or len(left.ids) == len(images.ids):
         return keep
     keep = keep.copy()
@@ -79,22 +80,22 @@ def still_kept(keep: np.ndarray | None, images: ImageList, left: ImageList) -> n
 
 
 def same_network(source: Store, model: HasWeights, say: Callable[[str], None]) -> bool:
-    """Whether the features of a store are this network's; of another they are left behind."""
+    """Return True if the store's features were computed with this model."""
     same = source.model.get("weights_sha256") == model.weights_sha256
     if not same:
-        say(f"{source.name}: its features are of another network and are not carried on")
+        say(f"{source.name}: its features are not copied (computed with another network)")
     return same
 
 
 def _boxes(source, keep):
-    """The boxes of the kept samples, as columns."""
+    """Return the boxes of the kept samples, as columns."""
     if source.values(paths.box("sample")) is None:
         return None
     return images.of_kept(source.table(paths.BOXES)[0], keep)
 
 
 def _masks(source, keep):
-    """The masks of the kept samples, as columns and run lengths."""
+    """Return the masks of the kept samples, as columns and run lengths."""
     if source.values(paths.mask("sample")) is None:
         return None
     columns = source.table(paths.MASKS)[0] | {"counts": source.values(paths.MASK_COUNTS)}

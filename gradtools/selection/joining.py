@@ -26,14 +26,14 @@ def join(kept: dict, new: dict) -> None:
         kept.setdefault(key, value)
 
 
-def _different(one, other, key):
+def _different(first, second, key):
     return GradtoolsError(
-        f"{one.source} and {other.source} have different values for {' '.join(key)}: made with other options; give one of them"
+        f"{first.source} and {second.source} have different values for {' '.join(key)}: made with other options; give one of them"
     )
 
 
 def join_by_tap(kept: dict, new: dict) -> None:
-    """The same of tables whose rows are of a tap, and of a fill where there is one: those of others are added."""
+    """Take over new tables whose rows are of a tap (and of a fill where there is one): rows of other taps are added."""
     for key, value in new.items():
         if key not in kept:
             kept[key] = value
@@ -59,17 +59,17 @@ def join_by_tap(kept: dict, new: dict) -> None:
 
 
 def _parts(columns):
-    """Rows of each tap and fill (dict of tuple to list of int)."""
-    found = {}
+    """Return the rows of each tap and fill (dict of tuple to list of int)."""
+    rows_of = {}
     for row, part in enumerate(
         zip(*(columns[name] for name in ("tap", "fill") if name in columns))
     ):
-        found.setdefault(part, []).append(row)
-    return found
+        rows_of.setdefault(part, []).append(row)
+    return rows_of
 
 
 def _rows(columns, rows):
-    """Some rows of a table's columns."""
+    """Return some rows of a table's columns."""
     return {
         name: [column[row] for row in rows] if isinstance(column, list) else column[rows]
         for name, column in columns.items()
@@ -77,7 +77,7 @@ def _rows(columns, rows):
 
 
 def _values(measured):
-    """What a result says: its columns and the p of its tests."""
+    """Return what a result says: its columns and the p of its tests."""
     return measured.columns | {
         name: fact for name, fact in measured.facts.items() if name.startswith("p_")
     }

@@ -91,10 +91,10 @@ def examples(link: Link, count: int, seed: int) -> np.ndarray:
     rows = np.random.default_rng([seed, 4]).permutation(np.flatnonzero(link.held))
     if len(rows) < count:
         raise GradtoolsError(
-            f"the link holds {len(rows)} held-out pairs, {count} are wanted: ask for fewer, or draw more with gradtools link --per-class"
+            f"the link holds {len(rows)} held-out pairs, fewer than {count}: ask for fewer, or draw more with gradtools link --per-class"
         )
     rank = np.zeros(len(rows), int)
     for label in np.unique(link.label[rows]):
-        own = np.flatnonzero(link.label[rows] == label)
-        rank[own] = np.arange(len(own))
+        of_class = np.flatnonzero(link.label[rows] == label)
+        rank[of_class] = np.arange(len(of_class))
     return rows[np.lexsort((link.label[rows], rank))[:count]]

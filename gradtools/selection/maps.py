@@ -44,12 +44,12 @@ class Feature:
 
 
 def is_map(name: str) -> bool:
-    """Whether a feature's name is one of maps (bool)."""
+    """Return True if a feature's name is one of maps."""
     return name.startswith(PREFIX)
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """(height, width) of `7` or `7x9`; None of None.
+    """Parse `7` or `7x9` to (height, width); None for None.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 def resolve(
     store: Store, requests: Sequence[str] = (), reading: Reading = Reading()
 ) -> list[Feature]:
-    """Features of a store that the requests name, each once, in the order of the store; all maps without a request.
+    """Resolve requests to maps of a store, each once, in the order of the store; all maps without a request.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def resolve(
 
 
 def _features(method, taps, reading):
-    """The features of one method: one a tap, or one of all."""
+    """Return the features of one method: one a tap, or one of all."""
     counts = reading.layers or (len(taps),)
     if reading.fuse:
         groups = dict.fromkeys(tuple(taps[-count:]) for count in counts)
@@ -188,8 +188,8 @@ class Maps:
 
 
 def _loaded(store, feature, source, rows):
-    """Raw maps of one tap, (M, h, w) float32, read a bounded number of bytes at a time."""
-    found = _room((len(rows), *source.tail))
+    """Return the raw maps of one tap, (M, h, w) float32, read a bounded number of bytes at a time."""
+    raw = _room((len(rows), *source.tail))
     step = max(1, READ_BYTES // (4 * max(source.shape[1], 1)))
     for start in range(0, source.shape[0], step):
         first, last = np.searchsorted(rows, [start, start + step])
@@ -197,12 +197,12 @@ def _loaded(store, feature, source, rows):
             places = rows[first:last]
             part = source.read(places[0], places[-1] + 1)[places - places[0]]
             _check(store, feature, part, places)
-            found[first:last] = part.reshape(-1, *source.tail)
-    return found
+            raw[first:last] = part.reshape(-1, *source.tail)
+    return raw
 
 
 def _room(shape):
-    """An empty float32 array, in a temporary file where it is large: classes lie scattered, and chunks would be read many times."""
+    """Return an empty float32 array, in a temporary file where it is large: classes lie scattered, and chunks would be read many times."""
     length = 4 * int(np.prod(shape))
     if length <= IN_MEMORY:
         return np.empty(shape, np.float32)

@@ -64,7 +64,7 @@ def quoted(name: str) -> str:
 
 
 def _octal(char: str) -> str:
-    """A character that can be printed as it is, another one's bytes as octal numbers."""
+    """Return a character that can be printed as it is, another one's bytes as octal numbers."""
     if char.isprintable():
         return char
     return "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape"))

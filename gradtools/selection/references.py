@@ -54,11 +54,11 @@ def read(path: str, say: Callable[[str], None] = print) -> Reference:
 
 
 def _lines(path):
-    """(line number, stripped cells) of every line that is not empty."""
+    """Return (line number, stripped cells) of every line that is not empty."""
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             reader = csv.reader(stream)
-            found = [
+            lines = [
                 (reader.line_num, [cell.strip() for cell in cells])
                 for cells in reader
                 if any(cells)
@@ -66,16 +66,16 @@ def _lines(path):
     except OSError as error:
         raise UsageError(f"--reference {path}: {error.strerror}: name a CSV file") from error
     except csv.Error as error:
-        raise UsageError(f"--reference {path} is no CSV file: {error}") from error
-    if len(found) < 2:
+        raise UsageError(f"--reference {path} is not a CSV file: {error}") from error
+    if len(lines) < 2:
         raise UsageError(
-            f"--reference {path} has {len(found)} lines: write class,parent in each, or a matrix with names"
+            f"--reference {path} has {len(lines)} lines: write class,parent in each, or a matrix with names"
         )
-    return found
+    return lines
 
 
 def _taxonomy(path, name, lines, say):
-    """Distances are path lengths; nodes whose names are equal (`labels.normalise`) are one."""
+    """Return the path lengths of a taxonomy; nodes whose names are equal (`labels.normalise`) are one."""
     if all(labels.normalise(cell) in words for cell, words in zip(lines[0][1], HEADS)):
         lines = lines[1:]
     shown = {}
@@ -94,14 +94,14 @@ def _taxonomy(path, name, lines, say):
             return taxonomy.path_lengths(edges, [nodes[place] for place in places])
         except ValueError as error:
             raise GradtoolsError(
-                f"--reference {path}: {shown[error.args[0]]!r} leads round in a circle: mend its lines"
+                f"--reference {path}: {shown[error.args[0]]!r} is its own ancestor: correct its lines"
             ) from error
 
     return Reference(name, list(shown.values()), leaves, True, distances)
 
 
 def _matrix(path, name, lines, say):
-    """Distances are the matrix, or the largest similarity less it."""
+    """Return a matrix as distances: itself, or the largest similarity minus it."""
     names = lines[0][1][1:]
     for column, (line, cells) in zip(names, lines[1:]):
         if cells[0] != column:
@@ -124,20 +124,20 @@ def _matrix(path, name, lines, say):
 
 
 def _numbers(path, line, cells):
-    """A line's values as floats."""
+    """Return a line's values as floats."""
     for cell in cells:
         try:
             if not np.isfinite(float(cell)):
                 raise ValueError
         except ValueError:
             raise UsageError(
-                f"--reference {path}, line {line}: {cell!r} is no number: every pair needs one"
+                f"--reference {path}, line {line}: {cell!r} is not a number: every pair needs one"
             ) from None
     return list(map(float, cells))
 
 
 def _as_distances(path, values, say):
-    """A diagonal of zeros and nothing below makes distances, one that no other entry passes similarities; nothing is guessed."""
+    """Return a matrix as distances; refuse one that is neither distances (diagonal 0, no negative entry) nor similarities (no entry above the diagonal)."""
     diagonal, others = np.diagonal(values), values[~np.eye(len(values), dtype=bool)]
     if not diagonal.any() and others.min() >= 0 and others.max() > 0:
         say(f"{path}: a matrix of {len(values)} names, read as distances: its diagonal is 0")
@@ -149,18 +149,18 @@ def _as_distances(path, values, say):
         return diagonal.max() - values
     raise UsageError(
         f"--reference {path}: neither distances (a diagonal of 0 and no negative entry) nor similarities "
-        "(no entry above the diagonal): mend the diagonal"
+        "(no entry above the diagonal): correct the diagonal"
     )
 
 
 def canonical(name: str) -> str:
     """Return a name as it is compared: ImageNet's name where it is a WordNet id of its classes, without case, space, hyphen, underscore."""
-    found = labels.WNID.fullmatch(name)
-    known = _imagenet() if found else {}
-    return labels.normalise(known.get(found[1], name) if found else name)
+    match = labels.WNID.fullmatch(name)
+    known = _imagenet() if match else {}
+    return labels.normalise(known.get(match[1], name) if match else name)
 
 
 def _imagenet():
-    """{WordNet id: name} of ImageNet's classes."""
+    """Return {WordNet id: name} of ImageNet's classes."""
     table = labels.imagenet_classes()
     return dict(zip(table.wnid, table.name))

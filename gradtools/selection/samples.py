@@ -1,9 +1,8 @@
 """Which samples of a store a command works on: `--where`, joined by and (architecture#samples); and what their pairs are grouped by."""
 
 import csv
-import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,45 +12,14 @@ from gradtools.selection.names import unquoted
 from gradtools.store import Store, paths
 
 
-@dataclasses.dataclass(frozen=True)
-class Groups:
-    """The samples that a command compares, and what their pairs are grouped by.
-
-    Attributes
-    ----------
-    keep : (N,) bool array
-        Which of the store's N samples they are; n of them are.
-    classes : (n,) int64 array
-        Each one's label, an index of the data's classes; all -1 where no sample has one.
-    predictions : (n,) int64 array
-        Each one's predicted class of the model; all 0 where `predicted` is False.
-    predicted : bool
-        False where the network has no classes, and for samples that are classes themselves.
-    labelled : bool
-        False where no chosen sample has a label.
-    unlabelled : int
-        Samples left out because they have no single label, where others have one.
-    left_out : int
-        Images of the store that are not kept, for whatever reason.
-    """
-
-    keep: np.ndarray
-    classes: np.ndarray
-    predictions: np.ndarray
-    predicted: bool
-    labelled: bool
-    unlabelled: int
-    left_out: int
-
-
 def originals(store: Store) -> np.ndarray:
-    """Samples that are images themselves and no changed versions of one (`extract --augment`), (N,) bool."""
+    """Return which samples are images themselves, not augmented ones (`extract --augment`), (N,) bool."""
     known = store.values(paths.ORIGINAL)
     return np.ones(store.n_samples, dtype=bool) if known is None else known < 0
 
 
 def select(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
-    """Samples that meet every condition; versions of images never do.
+    """Select the samples that meet every condition; augmented images never do.
 
     Parameters
     ----------
@@ -76,7 +44,7 @@ def select(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
 
 
 def _meets(store, condition):
-    """Samples that meet one condition, (N,) bool."""
+    """Return the samples that meet one condition, (N,) bool."""
     name, _, value = condition.partition("=")
     if condition in ("correct", "wrong"):
         return correct(store) == (condition == "correct")
@@ -90,17 +58,17 @@ def _meets(store, condition):
 
 
 def correct(store: Store) -> np.ndarray:
-    """Whether the argmax is one of the label's model classes, int (N,); -1 where no label meets the model's classes."""
+    """Return 1 where the argmax is one of the label's model classes, 0 where not, -1 where no label matches the model's classes, (N,) int."""
     if store.predicted is None or store.member is None or not store.member.any():
         raise GradtoolsError(
-            f"{store.name}: its labels meet none of the model's classes, so right and wrong are not known; "
+            f"{store.name}: its labels match none of the model's classes, so correct and wrong are undefined; "
             "extract with --label-map or --labels-in-order"
         )
     return labels.correct(store.predicted, store.labels, store.member)
 
 
 def _of_classes(store, text):
-    """Samples of the classes that a text lists; where the samples are classes, these themselves."""
+    """Return the samples of the classes that a text lists; where the samples are classes, these themselves."""
     if store.unit == "class":
         return np.isin(
             np.arange(store.n_samples), [find(store, name) for name in class_list(text, store.ids)]
@@ -122,7 +90,7 @@ def _of_classes(store, text):
 
 
 def class_list(text: str, names: Sequence[str]) -> list[str]:
-    """Names of `--where class=A,B`: one name that has commas itself, or a line of CSV, where such a name stands in double quotes.
+    """Return the names of `--where class=A,B`: one name that has commas itself, or a line of CSV, where such a name stands in double quotes.
 
     Parameters
     ----------
@@ -140,7 +108,7 @@ def class_list(text: str, names: Sequence[str]) -> list[str]:
 
 
 def _listed(store, path):
-    """Samples of a list of ids, one a line; every one must be there."""
+    """Return the samples of a list of ids, one a line; every one must be there."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             known = set(store.ids)
@@ -162,12 +130,12 @@ def _listed(store, path):
 
 
 def _is_smallest(condition):
-    """Whether a condition is about the size of objects (bool)."""
+    """Return True if a condition is about the size of objects."""
     return condition.startswith("smallest=") and condition.endswith("%")
 
 
 def _smallest(store, value, keep):
-    """Samples among those kept with an object among the smallest, at most the given percentile of all (image, label)."""
+    """Return the samples among those kept with an object among the smallest, at most the given percentile of all (image, label)."""
     percent = _percent(value)
     if not _annotated(store):
         raise GradtoolsError(
@@ -177,14 +145,14 @@ def _smallest(store, value, keep):
     from gradtools.selection import regions
 
     sample, share = regions.shares_of_samples(store, keep)
-    chosen = np.zeros(store.n_samples, bool)
+    is_small = np.zeros(store.n_samples, bool)
     if len(share):
-        chosen[sample[share <= np.percentile(share, percent)]] = True
-    return chosen
+        is_small[sample[share <= np.percentile(share, percent)]] = True
+    return is_small
 
 
 def _annotated(store):
-    """Whether a store has a box or a mask (bool)."""
+    """Return True if a store has a box or a mask."""
     return any(
         values is not None and len(values)
         for values in (store.values(paths.box("sample")), store.values(paths.mask("sample")))
@@ -208,17 +176,19 @@ def select_maps(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
         rows = rows[np.unique(sample[rows], return_index=True)[1]]
     for condition in filter(_is_smallest, () if pairs else conditions):
         percent = _percent(condition.partition("=")[2])
-        found = regions.of_maps(store, rows)
-        share, _ = found.shares
+        of_rows = regions.of_maps(store, rows)
+        share, _ = of_rows.shares
         small = share <= np.percentile(share, percent) if len(share) else np.zeros(0, bool)
-        rows = np.array([one.row for one, is_small in zip(found.regions, small) if is_small], int)
+        rows = np.array(
+            [region.row for region, is_small in zip(of_rows.regions, small) if is_small], int
+        )
     if not len(rows):
         raise GradtoolsError(f"{store.name}: no map meets --where {' and '.join(conditions)}")
     return rows
 
 
 def _percent(value):
-    """A percentage as a number (float)."""
+    """Return a percentage as a number (float); refuse one outside 0 to 100."""
     try:
         percent = float(value[:-1])
     except ValueError:
@@ -231,7 +201,7 @@ def _percent(value):
 
 
 def find(store: Store, text: str) -> int:
-    """Row of the sample that a text names: `--of`, `--find`.
+    """Return the row of the sample that a text names: `--of`, `--find`.
 
     Parameters
     ----------
@@ -249,21 +219,21 @@ def find(store: Store, text: str) -> int:
     UsageError
         Where it names none (near names are given), or several (they are listed with their indices).
     """
-    known = np.flatnonzero(originals(store))
-    found = [row for row in known if store.ids[row] == text]
-    found = found or [
-        row for row in known if store.unit == "image" and store.ids[row].endswith(f"/{text}")
+    candidates = np.flatnonzero(originals(store))
+    matches = [row for row in candidates if store.ids[row] == text]
+    matches = matches or [
+        row for row in candidates if store.unit == "image" and store.ids[row].endswith(f"/{text}")
     ]
-    if len(found) > 1:
-        several = ", ".join(f"{store.ids[row]} ({row})" for row in found[:SHOWN])
+    if len(matches) > 1:
+        several = ", ".join(f"{store.ids[row]} ({row})" for row in matches[:SHOWN])
         raise UsageError(
-            f"{store.name}: {text!r} names {len(found)} samples: give the index or the whole id of one: {several}"
+            f"{store.name}: {text!r} names {len(matches)} samples: give the index or the whole id of one: {several}"
         )
-    if found:
-        return int(found[0])
+    if matches:
+        return int(matches[0])
     if store.unit == "class":
         return _class_row(store, text)
-    if re.fullmatch(r"[0-9]+", text) and int(text) in known:
+    if re.fullmatch(r"[0-9]+", text) and int(text) in candidates:
         return int(text)
     raise UsageError(
         f"{store.name} has no sample {text!r} (gradtools info --ids lists them); {suggest(text, store.ids)}"
@@ -271,7 +241,7 @@ def find(store: Store, text: str) -> int:
 
 
 def _class_row(store, text):
-    """Row of a class among the samples, which may be some of the model's classes only."""
+    """Return the row of a class among the samples, which may be some of the model's classes only."""
     names = store.model_class_names
     index = labels.class_index(text, names, n_classes=len(names) or int(store.predicted.max()) + 1)
     rows = np.flatnonzero(store.predicted == index)
@@ -280,53 +250,3 @@ def _class_row(store, text):
             f"{store.name} has no row of class {index} ({text}): it was left out of this store"
         )
     return int(rows[0])
-
-
-def group(source: Store, where: Sequence[str], say: Callable[[str], None] = print) -> Groups:
-    """The samples that are compared and their classes and predictions."""
-    keep, unlabelled, own = select(source, where), 0, source.labels
-    versions = int((~originals(source)).sum())
-    if versions:
-        say(
-            f"{source.name}: {versions} changed versions of images are no samples of their own and are left out here"
-        )
-    labelled = bool((own[keep] >= 0).any())
-    if labelled:
-        unlabelled = int((own[keep] < 0).sum())
-        keep &= own >= 0
-        if unlabelled:
-            say(f"{unlabelled} samples without one label of their own are left out")
-    elif source.unit == "image":
-        say(f"{source.name}: no sample has a label: means are over all pairs, and by prediction")
-    if keep.sum() < 2:
-        raise GradtoolsError(
-            f"{source.name}: {int(keep.sum())} sample to compare, and a pair takes two"
-        )
-    classes = own[keep].astype(np.int64)
-    if labelled and len(np.unique(classes)) == 1:
-        say(f"{source.name}: all samples are of one class: nothing lies between classes")
-    predicted = (
-        source.predicted is not None and source.unit == "image"
-    )  # a class is its own prediction, and no pair shares one
-    predictions = np.zeros(len(classes), np.int64)
-    if predicted:
-        predictions = source.needed(paths.PREDICTED)[keep].astype(np.int64)
-    left_out = int((originals(source) & ~keep).sum())
-    return Groups(keep, classes, predictions, predicted, labelled, unlabelled, left_out)
-
-
-def target_leaks(source: Store) -> bool:
-    """Whether gradients were taken for the true label."""
-    return source.model.get("target") == "label"
-
-
-BY_CLASS = {"within", "within_macro", "between", "label_effect", "prediction_effect", "auc"}
-BY_PREDICTION = {"same_prediction", "label_effect", "prediction_effect"}
-
-
-def knows(statistic: str, labelled: bool, predicted: bool) -> bool:
-    """Return True if a statistic over pairs needs no labels, or predictions, that the samples do not have."""
-    auc = statistic.startswith("auc_")
-    by_class = statistic in BY_CLASS or auc or "_class_" in statistic
-    by_prediction = statistic in BY_PREDICTION or auc or statistic.endswith("_prediction")
-    return (labelled or not by_class) and (predicted or not by_prediction)

@@ -43,7 +43,7 @@ class Tuning:
 
     def of(self, kind: str) -> np.ndarray:
         """Return the rows of a kind of direction, in order."""
-        return np.flatnonzero([one == kind for one in self.kind])
+        return np.flatnonzero([name == kind for name in self.kind])
 
     def effect(self, part: str, metric: str) -> np.ndarray:
         """Return the mean change over samples of one metric of one part, (U,); NaN where the part is too small in all."""
@@ -125,21 +125,21 @@ def effects(tuning: Tuning, level: float) -> Result:
     for part in tuning.parts:
         for metric in regions.METRICS:
             effect = np.abs(tuning.effect(part, metric))
-            own, decoys = effect[units], effect[others]
-            if not np.isfinite(own).any() or not np.isfinite(decoys).any():
+            of_units, decoys = effect[units], effect[others]
+            if not np.isfinite(of_units).any() or not np.isfinite(decoys).any():
                 continue
-            limit = directions.threshold(own, decoys, level)
-            best = int(np.nanargmax(own))
+            limit = directions.threshold(of_units, decoys, level)
+            best = int(np.nanargmax(of_units))
             rows.append(
                 {
                     "part": part,
                     "metric": metric,
                     "unit": int(tuning.number[units[best]]),
-                    "effect": float(own[best]),
+                    "effect": float(of_units[best]),
                     "decoy": float(np.nanmax(decoys)),
                     "threshold": limit if np.isfinite(limit) else np.nan,
-                    "selected": int(np.count_nonzero(own >= limit)),
-                    "units": int(np.isfinite(own).sum()),
+                    "selected": int(np.count_nonzero(of_units >= limit)),
+                    "units": int(np.isfinite(of_units).sum()),
                     "measured": int(
                         np.isfinite(
                             tuning.change[units][

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from gradtools.errors import GradtoolsError
-from gradtools.selection.subjects import Subject, gather
+from gradtools.selection.gathering import gather
+from gradtools.selection.subjects import Subject
 from gradtools.tables import (
     audit,
     augmentation,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from gradtools import __version__, figures, store
 from gradtools.errors import GradtoolsError
 from gradtools.selection import maps as stored_maps
-from gradtools.selection.subjects import Subject, gather
+from gradtools.selection.gathering import gather
+from gradtools.selection.subjects import Subject
 from gradtools.stages import evaluate
 from gradtools.store import Store, paths
 from gradtools.tables import html, page

@@ -253,5 +253,7 @@ def test_curves_have_a_line_a_ranking_over_the_share_taken_and_its_area_in_the_l
 
 def test_the_title_of_curves_says_the_score_and_what_it_is_worth():
     said = drawn_curves([0, 1], score="prob", target="bee", weights="random").get_suptitle()
-    assert "6 images, target bee, score prob" in said and "say nothing of a trained network" in said
+    assert (
+        "6 images, target bee, score prob" in said and "say nothing about a trained network" in said
+    )
     assert "trained" not in drawn_curves([0, 1]).get_suptitle()

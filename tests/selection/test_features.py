@@ -8,7 +8,7 @@ from planted import plant, write
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.selection import features
+from gradtools.selection import feature_names, features
 
 DATA = plant()
 ALL = ["gradient@conv", "gradient@block", "activation@block", "logits", "probabilities", "weight"]
@@ -25,7 +25,7 @@ def resolved(source, *requests, **options):
 
 
 def test_names_in_order_of_taps(source):
-    assert features.names(source) == ALL
+    assert feature_names.names(source) == ALL
 
 
 def test_defaults_are_the_two_taps_the_outputs_and_the_control(source):

@@ -11,7 +11,7 @@ from planted import plant, write
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import labels
-from gradtools.selection import samples
+from gradtools.selection import compared, samples
 from gradtools.stages import classes
 
 DATA = dataclasses.replace(
@@ -189,7 +189,7 @@ def test_right_is_not_known_without_predictions_or_common_classes(tmp_path):
 
 def test_groups_leave_out_and_count_what_has_no_label(source):
     lines = []
-    found = samples.group(source, (), lines.append)
+    found = compared.group(source, (), lines.append)
     assert (
         found.unlabelled == 3
         and found.labelled
@@ -198,7 +198,7 @@ def test_groups_leave_out_and_count_what_has_no_label(source):
     )
     assert found.classes.tolist() == DATA.labels[DATA.labels >= 0].tolist()
     assert found.predictions.tolist() == DATA.predicted[DATA.labels >= 0].tolist()
-    assert lines == ["3 samples without one label of their own are left out"]
+    assert lines == ["3 samples without a single label are left out"]
 
 
 def test_groups_without_any_label_keep_all(tmp_path):
@@ -206,7 +206,7 @@ def test_groups_without_any_label_keep_all(tmp_path):
     with store.read(
         write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
     ) as opened:
-        found = samples.group(opened, (), lines.append)
+        found = compared.group(opened, (), lines.append)
     assert (
         not found.labelled
         and found.unlabelled == 0
@@ -217,11 +217,11 @@ def test_groups_without_any_label_keep_all(tmp_path):
 
 def test_one_class_is_said_and_one_sample_is_refused(source, tmp_path):
     lines = []
-    samples.group(source, ["class=ant"], lines.append)
+    compared.group(source, ["class=ant"], lines.append)
     assert any("all samples are of one class" in line for line in lines)
     (tmp_path / "ids").write_text("003.png")
-    with pytest.raises(GradtoolsError, match="1 sample to compare"):
-        samples.group(source, [f"list={tmp_path / 'ids'}"], lines.append)
+    with pytest.raises(GradtoolsError, match="need at least 2 samples to compare, got 1"):
+        compared.group(source, [f"list={tmp_path / 'ids'}"], lines.append)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from gradtools.bundled import scenes
 from gradtools.errors import GradtoolsError
 from gradtools.images import versions
 from gradtools.network import models, passes
-from gradtools.selection import samples
+from gradtools.selection import compared, samples
 from gradtools.stages import cluster, evaluate, extract, similarity
 from gradtools.stages.similarity import augmentation
 from gradtools.stages.similarity import probe as decodability
@@ -201,9 +201,9 @@ def test_every_other_number_is_of_the_images_alone(stores, tmp_path):
     said = []
     with store.read(stores[0]) as source:
         assert samples.select(source, ["correct"])[40:].sum() == 0
-        samples.group(source, (), said.append)
+        compared.group(source, (), said.append)
     assert said == [
-        f"{stores[0]}: 200 changed versions of images are no samples of their own and are left out here"
+        f"{stores[0]}: 200 augmented images are not samples of their own and are left out"
     ]
 
 

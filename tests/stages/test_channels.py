@@ -310,7 +310,7 @@ def test_rows_that_are_no_numbers_and_taps_without_gradients(tmp_path):
 
 @pytest.mark.parametrize(
     "model, words",
-    [({"target": "label"}, "leaks"), ({"weights": "random"}, "nothing of a trained network")],
+    [({"target": "label"}, "leaks"), ({"weights": "random"}, "nothing about a trained network")],
 )
 def test_what_the_values_do_not_mean_is_said(tmp_path, model, words):
     said = []

@@ -11,7 +11,7 @@ from shell import run
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import generators, models
-from gradtools.selection.subjects import gather
+from gradtools.selection.gathering import gather
 from gradtools.stages import link
 from gradtools.store import paths
 

@@ -161,7 +161,7 @@ def test_a_divergence_is_a_distance_to_the_tree_of_maps(tmp_path, linkage, metri
     }
     assert tree.facts["height"] == {"ward": "sqrt(JSD)", "average": "JSD"}[linkage]
     assert grown(out, metric="KLD", linkage="average", resamples=0).merges[0, 2] > 0
-    with pytest.raises(UsageError, match="KLD is none: take --linkage average"):
+    with pytest.raises(UsageError, match="KLD is not one: take --linkage average"):
         grown(out, metric="KLD")
 
 

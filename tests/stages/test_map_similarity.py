@@ -26,7 +26,7 @@ from gradtools import store
 from gradtools.cli import similarity as command
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import map_metrics
-from gradtools.selection import maps, samples
+from gradtools.selection import compared, maps
 from gradtools.stages import evaluate, similarity
 from gradtools.tables import map_settings
 
@@ -568,7 +568,7 @@ def test_maps_of_a_real_network_equal_a_loop(tmp_path):
         listed, model, str(tmp_path / "maps.h5"), saliency.Options(layers=1), say=quiet
     )
     with store.read(str(tmp_path / "maps.h5")) as source:
-        groups = samples.group(source, (), quiet)
+        groups = compared.group(source, (), quiet)
         raw = source.values("/maps/gradcam@layer3/map").astype("f8")
         assert len(raw) == 40
     for result in run(tmp_path / "maps.h5", map_metric=tuple(LOOPS)):

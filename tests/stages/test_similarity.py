@@ -188,7 +188,7 @@ def test_samples_without_a_label_are_left_out_and_counted(tmp_path):
     for key, result in found.items():
         equal(result, alone[key])
         assert result.facts["unlabelled"] == result.facts["left_out"] == 4
-    assert lines == ["4 samples without one label of their own are left out"]
+    assert lines == ["4 samples without a single label are left out"]
 
 
 def test_without_labels_means_are_over_all_pairs_and_by_prediction(tmp_path):
@@ -278,7 +278,7 @@ def test_one_class_has_nothing_between(tmp_path):
 
 
 def test_one_sample_and_no_sample_are_refused(tmp_path):
-    with pytest.raises(GradtoolsError, match="1 sample to compare"):
+    with pytest.raises(GradtoolsError, match="need at least 2 samples to compare, got 1"):
         of(tmp_path, DATA.take(slice(0, 1)))
 
 

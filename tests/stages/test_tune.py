@@ -8,7 +8,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.links import regions
 from gradtools.network import generators, models
-from gradtools.network.generators import segmenting
+from gradtools.network.generators import acceptance, segmenting
 from gradtools.selection import links, tunings
 from gradtools.stages import link, tune
 from gradtools.store import paths
@@ -175,10 +175,8 @@ def test_few_shot_segmenter_learns_masks_of_features(tmp_path, monkeypatch):
         def synth(self, w):
             return torch.sigmoid(self.features(w)[0])
 
-    from gradtools.network.generators import contract
-
     monkeypatch.setattr(segmenting, "EPOCHS", 8)
-    made = contract.accept(Made(), "made", "0")
+    made = acceptance.accept(Made(), "made", "0")
     w = made.draw(range(14))
     mask = (made.features(w.numpy())[0][:, 0] > 0).long().numpy()
     np.savez(

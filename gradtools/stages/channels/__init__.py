@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
+from gradtools.selection import compared, names, samples
 from gradtools.selection import groups as grouping
-from gradtools.selection import names, samples
 from gradtools.selection.channels import ChannelResults
 from gradtools.stages import run
 from gradtools.stages.channels import pictures, profiles, tables
@@ -102,7 +102,7 @@ def describe(
 
 def _warnings(source: Store) -> Iterator[str]:
     """What stands below every table."""
-    if samples.target_leaks(source):
+    if compared.target_leaks(source):
         yield "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
     if source.model.get("weights") == "random":
         yield RANDOM_WEIGHTS

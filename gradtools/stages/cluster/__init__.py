@@ -15,7 +15,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import agreement, clustering, half_samples
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 from gradtools.math.rows import vectors
-from gradtools.selection import features, samples
+from gradtools.selection import compared, features
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages import run
 from gradtools.stages.cluster import many
@@ -62,12 +62,12 @@ def cluster(
     """
     allocator.keep_freed_memory()
     job = run.begin(output, [source], **how)
-    groups = samples.group(source, options.where, job.say)
+    groups = compared.group(source, options.where, job.say)
     k = _number_of_clusters(source, groups, options)
     chosen = features.resolve(source, options.feature, with_maps=True)
     _say_cost(groups, options, job.say)
     results, projections = [], {}
-    controls: Facts = {**_controls(groups, options), "leaks": int(samples.target_leaks(source))}
+    controls: Facts = {**_controls(groups, options), "leaks": int(compared.target_leaks(source))}
     with job.progress(len(chosen) * len(options.method), 0, "clusterings") as advance:
         for feature in chosen:
             if many.needs_passes(feature, len(groups.classes)) and not options.pca:
@@ -101,7 +101,7 @@ def cluster(
     return results, projections
 
 
-def _say_cost(groups: samples.Groups, options: Options, say: Callable[[str], None]) -> None:
+def _say_cost(groups: compared.Groups, options: Options, say: Callable[[str], None]) -> None:
     """Say what the intervals cost, as a multiple of the values' work: half samples are half the rows."""
     if not options.intervals or options.resamples == 0:
         return
@@ -117,7 +117,7 @@ def _say_cost(groups: samples.Groups, options: Options, say: Callable[[str], Non
             )
 
 
-def _number_of_clusters(source: Store, groups: samples.Groups, options: Options) -> int:
+def _number_of_clusters(source: Store, groups: compared.Groups, options: Options) -> int:
     """`--k`, or the number of classes."""
     n_classes = len(np.unique(groups.classes))
     if options.k is None and (not groups.labelled or n_classes < 2):
@@ -163,7 +163,7 @@ def _placed(
     return placed, np.pad(explained, (0, missing))
 
 
-def _controls(groups: samples.Groups, options: Options) -> Facts:
+def _controls(groups: compared.Groups, options: Options) -> Facts:
     """Agreement of the argmax itself, and of random labels, with the classes; nothing where there are no two classes."""
     if not _has_classes(groups):
         return {}
@@ -182,7 +182,7 @@ def _controls(groups: samples.Groups, options: Options) -> Facts:
     return facts
 
 
-def _has_classes(groups: samples.Groups) -> bool:
+def _has_classes(groups: compared.Groups) -> bool:
     return groups.labelled and len(np.unique(groups.classes)) > 1
 
 
@@ -192,7 +192,7 @@ def _clustered(
     x: np.ndarray,
     kept: np.ndarray,
     k: int,
-    groups: samples.Groups,
+    groups: compared.Groups,
     options: Options,
     facts: Facts,
 ) -> Result:
@@ -238,7 +238,7 @@ def _clustered(
     )
 
 
-def _facts(options: Options, groups: samples.Groups) -> Facts:
+def _facts(options: Options, groups: compared.Groups) -> Facts:
     """What every clustering of a run is made with."""
     return {
         "normalize": options.normalize,
@@ -251,7 +251,7 @@ def _facts(options: Options, groups: samples.Groups) -> Facts:
 
 
 def _replicates(
-    method: str, x: np.ndarray, kept: np.ndarray, k: int, groups: samples.Groups, options: Options
+    method: str, x: np.ndarray, kept: np.ndarray, k: int, groups: compared.Groups, options: Options
 ) -> tuple[np.ndarray, Facts]:
     """Indices of half samples (B, 6), and the facts of how they were drawn, or why there are none."""
     why = half_samples.why_none(groups.classes, kept, k)
@@ -340,7 +340,7 @@ def _agreements(
 def _write(
     job: run.Run,
     source: Store,
-    groups: samples.Groups,
+    groups: compared.Groups,
     results: list[Result],
     projections: dict[str, tuple[np.ndarray, np.ndarray]],
     options: Options,

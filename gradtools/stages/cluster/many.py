@@ -11,8 +11,8 @@ from gradtools.math.clusters.clustering import Clustering
 from gradtools.math.pairs.intervals import HALF_SAMPLES
 from gradtools.math.rows import vectors
 from gradtools.selection import features
+from gradtools.selection.compared import Groups
 from gradtools.selection.results import Columns, Result
-from gradtools.selection.samples import Groups
 from gradtools.store import Store, paths
 
 HELD_BYTES = 1 << 28  # of float64 rows

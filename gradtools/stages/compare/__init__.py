@@ -14,7 +14,7 @@ import numpy as np
 from gradtools import store
 from gradtools.math.pairs import bootstrap
 from gradtools.math.spaces import rsa
-from gradtools.selection import features, references, samples
+from gradtools.selection import compared, features, references
 from gradtools.selection.comparisons import Comparison, Comparisons, Space
 from gradtools.selection.results import Facts, Result
 from gradtools.stages import run
@@ -125,7 +125,7 @@ def _compared(
         "resamples": len(counts),
         "permutations": options.permutations,
         "normalised": options.rows or features.row_default(stores[0]),
-        "leaks": int(any(map(samples.target_leaks, stores))),
+        "leaks": int(any(map(compared.target_leaks, stores))),
     }
     ids, names = [stores[0].ids[place] for place in places], [source.name for source in stores]
     merges = {place: trees.merges for place, trees in grown.items()}

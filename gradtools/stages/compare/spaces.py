@@ -10,7 +10,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.rows import vectors
-from gradtools.selection import alignment, features, references, samples
+from gradtools.selection import alignment, feature_names, features, references, samples
 from gradtools.selection.comparisons import Space
 from gradtools.selection.subjects import short_name
 from gradtools.store import paths
@@ -80,7 +80,7 @@ def gather(
                 Space(
                     feature.name,
                     index,
-                    features.role(source.attributes(paths.TAPS), feature.name),
+                    feature_names.role(source.attributes(paths.TAPS), feature.name),
                     bool(named),
                     source,
                     own,

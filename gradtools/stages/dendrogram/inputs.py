@@ -8,7 +8,7 @@ import numpy as np
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import trees
 from gradtools.math.rows import vectors
-from gradtools.selection import features, maps, samples
+from gradtools.selection import feature_names, features, maps, samples
 from gradtools.store import Store, paths
 from gradtools.tables.wording import ROWS
 
@@ -58,7 +58,7 @@ def given(source: Store, options: Options, say: Callable[[str], None] = print) -
         raise GradtoolsError(
             f"{source.name}: {int(keep.sum())} samples have {pairs * 8 / 2**30:.0f} GiB of distances: take fewer with --where"
         )
-    has_rows = bool(features.names(source) or features.map_names(source))
+    has_rows = bool(feature_names.names(source) or feature_names.map_names(source))
     stored = _stored_matrices(source)
     if has_rows and not _takes_matrix(source, stored, options):
         made_of = _rows(source, keep, options)
@@ -104,7 +104,7 @@ def _matching(stored: list[tuple[str, str]], options: Options) -> list[tuple[str
         if not options.feature or {feature, feature.split("@")[0]} & set(options.feature)
         if metric == (options.metric or metric)
     ]
-    others = [pair for pair in found if pair[0] != features.CONTROL]
+    others = [pair for pair in found if pair[0] != feature_names.CONTROL]
     return found if options.feature else others or found
 
 

@@ -150,7 +150,7 @@ def _members(source: Store, rows: np.ndarray, job: passes.Job) -> np.ndarray | N
 
 def _regions(
     source: Store, rows: np.ndarray, model: Model, say: Callable[[str], None]
-) -> regions.Found | None:
+) -> regions.MapRegions | None:
     """Return the annotated regions of maps, None where nothing is annotated or its place in the frame is not known."""
     if source.values(paths.box("sample")) is None and source.values(paths.mask("sample")) is None:
         return None
@@ -168,7 +168,9 @@ def _regions(
     return annotated
 
 
-def _shares(annotated: regions.Found | None, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shares(
+    annotated: regions.MapRegions | None, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the objects' shares of the frame of every row, and those of both images of a pair; NaN where there is none."""
     share, both = np.full((2, len(rows)), np.nan)
     if annotated is not None and annotated.regions:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from gradtools import store
-from gradtools.selection import features, maps, samples
+from gradtools.selection import feature_names, features, maps, samples
 from gradtools.store import Store, paths
 from gradtools.tables.model import Table
 
@@ -126,7 +126,7 @@ class Opened:
 
             return self._ask(rows)
 
-        return Named(self._ask(features.names), read)
+        return Named(self._ask(feature_names.names), read)
 
     @property
     def maps(self) -> Named[Shown]:

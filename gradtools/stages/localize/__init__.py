@@ -57,7 +57,7 @@ class Options:
     seed: int = 0
 
 
-def hold_out(source: Store, found: regions.Found, options: Options) -> np.ndarray:
+def hold_out(source: Store, found: regions.MapRegions, options: Options) -> np.ndarray:
     """Return the hold-outs that thresholds are chosen on, the first of them the one that counts.
 
     Returns
@@ -155,13 +155,13 @@ def drawn(source: Store, options: Options) -> Drawn:
     return Drawn(kinds, regions.of_maps(source, rows, options.boxes).regions)
 
 
-def _left_out(found: regions.Found) -> list[str]:
+def _left_out(found: regions.MapRegions) -> list[str]:
     """Say which maps have no region, and why."""
     return [f"{count} maps left out: {reason}" for reason, count in found.left_out.items()]
 
 
 def _result(
-    name: str, one: Measures, found: regions.Found, splits: np.ndarray, options: Options
+    name: str, one: Measures, found: regions.MapRegions, splits: np.ndarray, options: Options
 ) -> Result:
     """Return the statistics of one kind of map, of all objects and of the small ones."""
     rows, thresholds = localization.frozen(one.box_iou, one.mask_iou, splits)

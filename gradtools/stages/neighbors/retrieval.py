@@ -15,7 +15,7 @@ from gradtools import interrupt
 from gradtools.math.clusters import half_samples
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 from gradtools.math.rows import nearest, retrieval, vectors
-from gradtools.selection import features, samples
+from gradtools.selection import compared, features
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.store import paths
 from gradtools.tables.wording import GIVEN_PREDICTION
@@ -61,7 +61,7 @@ def describe(
     """
     if not (source.labels >= 0).any():
         return []
-    groups = samples.group(source, options.where, say)
+    groups = compared.group(source, options.where, say)
     if len(np.unique(groups.classes)) < 2:
         return []
     with progress(len(wanted), 0, "features") as advance:
@@ -80,7 +80,7 @@ def describe(
 
 
 def _described(
-    source: features.Store, feature: features.Feature, groups: samples.Groups, options: "Options"
+    source: features.Store, feature: features.Feature, groups: compared.Groups, options: "Options"
 ) -> Result:
     """One feature's table."""
     most = max(2, min(CANDIDATES, HELD // (8 * feature.shape[1])))
@@ -106,7 +106,7 @@ def _described(
         "metric": options.metric,
         "seed": options.seed,
         "normalised": options.rows or features.row_default(source),
-        "leaks": int(samples.target_leaks(source)),
+        "leaks": int(compared.target_leaks(source)),
     }
     return _table(feature.name, scopes, halves, facts)
 

@@ -8,7 +8,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from gradtools.math.rows import vectors
-from gradtools.selection import features, maps, samples
+from gradtools.selection import compared, features, maps, samples
 from gradtools.stages import run
 from gradtools.stages.similarity import (
     map_statistics,
@@ -61,11 +61,11 @@ def similarity(
     list of results.Result
     """
     job = run.begin(output, [source], **how)
-    groups = samples.group(source, options.where, job.say)
+    groups = compared.group(source, options.where, job.say)
     options = dataclasses.replace(
         options,
         auc=options.auc and groups.labelled,
-        leaks=samples.target_leaks(source),
+        leaks=compared.target_leaks(source),
         rows=options.rows or features.row_default(source),
     )
     of_vectors, of_maps = chosen(source, options)
@@ -88,7 +88,7 @@ def similarity(
                 source, feature, groups, options.maps, options.resamples, options.seed
             )
             advance(1)
-    if samples.target_leaks(source):
+    if compared.target_leaks(source):
         job.say(
             "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
         )
@@ -136,7 +136,7 @@ def describe(
     source: features.Store,
     feature: features.Feature,
     metric: str,
-    groups: samples.Groups,
+    groups: compared.Groups,
     options: Options,
 ) -> "Result":
     """Compute statistics, intervals and tests of one feature under one metric."""

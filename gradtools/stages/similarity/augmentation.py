@@ -14,7 +14,7 @@ from gradtools import interrupt
 from gradtools.images import versions as kinds_of
 from gradtools.math.pairs import augmented, bootstrap, group_sums, pair_means
 from gradtools.math.rows import vectors
-from gradtools.selection import features, samples
+from gradtools.selection import compared, features, samples
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages import run
 from gradtools.store import paths
@@ -58,7 +58,7 @@ def describe(
     """
     if samples.originals(source).all():
         return []
-    groups = samples.group(source, options.where, lambda line: None)
+    groups = compared.group(source, options.where, lambda line: None)
     chosen = features.resolve(source, options.feature)
     results: list[Result] = []
     with (progress or interrupt.unwatched)(len(chosen), 0, "features") as advance:
@@ -82,7 +82,7 @@ def _most(feature: features.Feature) -> int:
     return max(2, min(MOST_IMAGES, HELD_BYTES // (8 * feature.shape[1])))
 
 
-def _versions(source: features.Store, groups: samples.Groups, most: int, seed: int) -> Versions:
+def _versions(source: features.Store, groups: compared.Groups, most: int, seed: int) -> Versions:
     """The images, a draw of them where they are many, and where their versions lie."""
     chosen = np.flatnonzero(groups.keep)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:most])
@@ -206,7 +206,7 @@ def _outcome(
         "seed": options.seed,
         "resampling": "multinomial",
         "kinds": json.dumps(list(held.rows)),
-        "leaks": int(samples.target_leaks(source)),
+        "leaks": int(compared.target_leaks(source)),
         "dimension": feature.shape[1],
     }
     return Result(

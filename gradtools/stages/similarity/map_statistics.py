@@ -15,8 +15,8 @@ from gradtools.math.maps import map_controls, map_pairs
 from gradtools.math.maps.map_metrics import MapSettings
 from gradtools.math.pairs import bootstrap
 from gradtools.selection import maps as stored
+from gradtools.selection.compared import Groups
 from gradtools.selection.results import Columns, Facts, Result, of_similarity
-from gradtools.selection.samples import Groups
 from gradtools.store import paths
 from gradtools.tables.wording import CLASS_BY_PREDICTION
 
@@ -45,7 +45,7 @@ def describe(
     ----------
     source : store.Store
     feature : maps.Feature
-    groups : samples.Groups
+    groups : compared.Groups
         A map counts where its sample and, of a pair, its partner are kept.
     options : MapOptions
     resamples, seed : int

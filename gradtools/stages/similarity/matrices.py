@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradtools.math.rows import vectors
-from gradtools.selection import features, samples
+from gradtools.selection import compared, features
 from gradtools.selection.neighbors import Matrices
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def compute_matrices(
     -------
     list of Matrices
     """
-    keep = samples.group(source, options.where, lambda line: None).keep
+    keep = compared.group(source, options.where, lambda line: None).keep
     places = np.flatnonzero(keep)
     drawn = np.sort(places[np.random.default_rng(options.seed).permutation(len(places))[:DRAWN]])
     mask = np.zeros(len(keep), bool)

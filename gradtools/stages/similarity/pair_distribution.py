@@ -14,8 +14,8 @@ from gradtools.math.rows import class_rows, vectors
 from gradtools.selection import features
 
 if TYPE_CHECKING:
+    from gradtools.selection.compared import Groups
     from gradtools.selection.results import Facts, Result
-    from gradtools.selection.samples import Groups
     from gradtools.stages.similarity import Options
 
 HELD_ROWS = 2000  # samples whose pairs are held; of more so many are drawn

@@ -12,7 +12,7 @@ import numpy as np
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.math.rows import probe
-from gradtools.selection import features, samples
+from gradtools.selection import compared, features
 from gradtools.selection.results import Facts, Result
 from gradtools.store import paths
 
@@ -47,7 +47,7 @@ def describe(
     GradtoolsError
         Without labels, or with fewer than two of five images each.
     """
-    groups = samples.group(source, options.where, lambda line: None)
+    groups = compared.group(source, options.where, lambda line: None)
     keep = (
         probe.decodable(groups.classes) if groups.labelled else np.zeros(len(groups.classes), bool)
     )
@@ -90,7 +90,7 @@ def describe(
 def _described(
     source: features.Store,
     feature: features.Feature,
-    groups: samples.Groups,
+    groups: compared.Groups,
     scopes: dict[str, tuple[np.ndarray, np.ndarray | None]],
     options: "Options",
 ) -> Result:
@@ -115,7 +115,7 @@ def _described(
         "folds": probe.FOLDS,
         "shuffles": SHUFFLES,
         "seed": options.seed,
-        "leaks": int(samples.target_leaks(source)),
+        "leaks": int(compared.target_leaks(source)),
         "dimension": feature.shape[1],
     }
     return Result(
@@ -129,7 +129,7 @@ def _described(
 
 
 def _forms(
-    source: features.Store, feature: features.Feature, rows: np.ndarray, groups: samples.Groups
+    source: features.Store, feature: features.Feature, rows: np.ndarray, groups: compared.Groups
 ) -> dict[str, np.ndarray]:
     """The rows as they are and, of a gradient with a channel a weight, without the class row of the prediction."""
     weights = source.class_rows

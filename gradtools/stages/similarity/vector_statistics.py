@@ -20,7 +20,7 @@ from gradtools.math.pairs import (
     permutation,
 )
 from gradtools.math.rows import vectors
-from gradtools.selection import features, samples
+from gradtools.selection import compared, features
 from gradtools.selection.results import of_similarity
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _most_resampled(metric: str) -> int:
 def describe_held(
     feature: features.Feature,
     metric: str,
-    groups: samples.Groups,
+    groups: compared.Groups,
     options: "Options",
     rows: np.ndarray,
     degenerate: np.ndarray,
@@ -111,7 +111,7 @@ def _tests(
 
 
 def describe_streamed(
-    feature: features.Feature, metric: str, groups: samples.Groups, options: "Options"
+    feature: features.Feature, metric: str, groups: compared.Groups, options: "Options"
 ) -> "Result":
     """Compute the same for rows that do not fit: passes over the file, no permutation; pair AUC over a seeded draw of images."""
     cell, cell_class, cell_prediction = group_sums.cells(groups.classes, groups.predictions)
@@ -160,7 +160,7 @@ def _padded(replicates: np.ndarray, length: int) -> np.ndarray:
 
 
 def _drawn_auc(
-    feature: features.Feature, metric: str, groups: samples.Groups, options: "Options"
+    feature: features.Feature, metric: str, groups: compared.Groups, options: "Options"
 ) -> tuple[dict[str, tuple[float, int]], np.ndarray, int]:
     """Pair AUC of a draw of at most RESAMPLED_ROWS images (SORTED_ROWS for distances), its replicates (B, 3), how many were drawn."""
     most = max(2, min(_most_resampled(metric), IN_MEMORY // (8 * feature.shape[1])))
@@ -179,7 +179,7 @@ def _drawn_auc(
 def result(
     feature: features.Feature,
     metric: str,
-    groups: samples.Groups,
+    groups: compared.Groups,
     options: "Options",
     table: dict[str, tuple[float, int]],
     replicates: np.ndarray,
@@ -187,7 +187,7 @@ def result(
     facts: "Facts",
 ) -> "Result":
     """Put values, intervals and counts together; statistics of labels or predictions that the samples do not have are left out."""
-    known = [samples.knows(name, groups.labelled, groups.predicted) for name in table]
+    known = [compared.is_defined(name, groups.labelled, groups.predicted) for name in table]
     table, replicates = (
         {name: pair for (name, pair), is_known in zip(table.items(), known) if is_known},
         np.asarray(replicates)[:, known],

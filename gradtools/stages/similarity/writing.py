@@ -7,7 +7,7 @@ import numpy as np
 
 from gradtools import __version__, store
 from gradtools.math.rows import vectors
-from gradtools.selection import features, samples
+from gradtools.selection import compared, features
 from gradtools.stages import run
 from gradtools.stages.similarity import map_statistics
 from gradtools.stages.similarity.options import Options
@@ -22,7 +22,7 @@ class Writing:
     run: run.Run
     source: store.Store
     options: Options
-    groups: samples.Groups
+    groups: compared.Groups
     chosen: list
     of_maps: list
     results: list

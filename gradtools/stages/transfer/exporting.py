@@ -14,7 +14,7 @@ import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.selection import features, samples
+from gradtools.selection import feature_names, features, samples
 from gradtools.selection.results import Columns
 from gradtools.stages.run import Say
 from gradtools.store import Store, paths
@@ -99,7 +99,7 @@ def _chosen(source: Store, options: Options, form: str) -> Export:
     """What is written: samples by --where, features by name, and what is known of each sample."""
     keep = samples.select(source, options.where)
     requests = options.feature
-    if requests or features.names(source) or source.kind == "maps":
+    if requests or feature_names.names(source) or source.kind == "maps":
         chosen = features.resolve(source, requests, control=False, with_maps=True)
     else:
         chosen = []

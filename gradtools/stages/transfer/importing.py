@@ -7,7 +7,7 @@ import numpy as np
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError, some
-from gradtools.selection import features
+from gradtools.selection import feature_names
 from gradtools.stages import run
 from gradtools.stages.transfer import arrays as files
 from gradtools.stages.transfer import described, matrices
@@ -110,9 +110,12 @@ def _chosen(vectors: dict[str, np.ndarray], wanted: Sequence[str]) -> dict[str, 
     if missing:
         raise UsageError(f"--feature {missing[0]}: no such array, there are {some(vectors)}")
     chosen = {name: vectors[name] for name in wanted or vectors}
-    taken = {*features.AT_TAPS, *features.OUTPUTS, "probabilities", features.CONTROL} - {
-        "embedding"
-    }
+    taken = {
+        *feature_names.AT_TAPS,
+        *feature_names.OUTPUTS,
+        "probabilities",
+        feature_names.CONTROL,
+    } - {"embedding"}
     for name in chosen:
         if name in taken or not name.strip(".") or set(name) & set("/@:*?[]"):
             raise UsageError(

@@ -5,7 +5,7 @@ import numpy as np
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError, some
 from gradtools.math.pairs import bootstrap, of_matrix
-from gradtools.selection import samples
+from gradtools.selection import compared
 from gradtools.selection.results import Columns, Facts, Result, of_similarity
 from gradtools.stages.transfer.arrays import Arrays
 from gradtools.stages.transfer.described import Samples
@@ -85,7 +85,7 @@ def of_pairs(matrix: np.ndarray, known: Samples, options: Options) -> Result:
         bootstrap.resample_counts(codes, resamples, options.seed),
         distances=options.metric in DISTANCES,
     )
-    stays = [samples.knows(name, bool(labelled.any()), predicted) for name in values]
+    stays = [compared.is_defined(name, bool(labelled.any()), predicted) for name in values]
     values = {name: value for (name, value), stay in zip(values.items(), stays) if stay}
     replicates = replicates[:, stays]
     bounds = (
