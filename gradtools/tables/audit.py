@@ -46,7 +46,7 @@ def tables(audited: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
     """
     models = [(model, results) for model, results in audited if results]
     for fill in dict.fromkeys(result.feature for _, results in models for result in results):
-        chosen = {
+        of_fill = {
             name: [
                 (model, result)
                 for model, results in models
@@ -55,8 +55,8 @@ def tables(audited: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             ]
             for name in ("summary", "flagged")
         }
-        yield _summary(fill, chosen["summary"])
-        yield from _flagged(fill, chosen["flagged"])
+        yield _summary(fill, of_fill["summary"])
+        yield from _flagged(fill, of_fill["flagged"])
 
 
 def _summary(fill: str, summaries: list[tuple[str, Result]]) -> Table:
@@ -129,10 +129,10 @@ def _flagged(fill: str, lists: list[tuple[str, Result]]) -> Iterator[Table]:
         every = list(result.rows())
         if len(every) > LISTED:
             notes.append(f"{model}: {len(every) - LISTED} more are in the store")
-        for found in every[:LISTED]:
-            row: dict = {"model": model, "image": found["id"], "label": found["class"]}
+        for answer in every[:LISTED]:
+            row: dict = {"model": model, "image": answer["id"], "label": answer["class"]}
             row |= {
-                head: Cell(found[name])
+                head: Cell(answer[name])
                 for name, head in (
                     ("whole", "whole"),
                     ("inside", "object alone"),

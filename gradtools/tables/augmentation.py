@@ -28,15 +28,15 @@ def of_results(results: list[Result]) -> Iterator[Table]:
 def build(subjects: list[Subject]) -> Iterator[Table]:
     """Build mean cosine beside the levels of pairs, pair AUC, and gradient minus the others, paired."""
     shown = [subject for subject in subjects if subject.augmentation]
-    found = [per_model.by_role(subject, subject.augmentation, "cosine") for subject in shown]
-    if not found:
+    by_subject = [per_model.by_role(subject, subject.augmentation, "cosine") for subject in shown]
+    if not by_subject:
         return
-    models: list[Model] = [(subject.name, results) for subject, results in zip(shown, found)]
-    notes = tuple(per_model.left_out(shown, found))
+    models: list[Model] = [(subject.name, results) for subject, results in zip(shown, by_subject)]
+    notes = tuple(per_model.left_out(shown, by_subject))
     for measure in MEASURES:
         below = notes if measure == "cosine" else ()
-        yield _table(models, per_model.headline(found), measure, below)
-    yield from _differences(shown, found)
+        yield _table(models, per_model.headline(by_subject), measure, below)
+    yield from _differences(shown, by_subject)
 
 
 def _table(models: list[Model], names: list[str], measure: str, notes: tuple[str, ...]) -> Table:
@@ -66,21 +66,21 @@ def _row_heads(model: str | None, version: str) -> per_model.Row:
     return {"version": version} if model is None else {"model": model, "version": version}
 
 
-def _differences(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[Table]:
+def _differences(subjects: list[Subject], by_subject: list[per_model.Results]) -> Iterator[Table]:
     """Build gradient minus each other feature in pair AUC, a row a model and kind."""
-    own = per_model.OWN
+    gradient = per_model.OWN
     names = [
         name
         for name in per_model.AGAINST
-        if any(name in results and own in results for results in found)
+        if any(name in results and gradient in results for results in by_subject)
     ]
     rows = [
         _row_heads(subject.name, kind) | _difference(results, names, f"{kind}:auc")
-        for subject, results in zip(subjects, found)
+        for subject, results in zip(subjects, by_subject)
         for kind in _kinds(next(iter(results.values())))
     ]
     if names:
-        title = f"{own} minus the others: pair AUC of own versions, paired intervals"
+        title = f"{gradient} minus the others: pair AUC of own versions, paired intervals"
         yield Table("versions-auc-difference", title, list(rows[0]), rows)
 
 

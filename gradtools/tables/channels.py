@@ -87,7 +87,7 @@ def tables(
 
 
 def _more_classes(measured):
-    """How many classes a page leaves out, where the tables are of one model."""
+    """Yield how many classes a page leaves out, where the tables are of one model."""
     if len(measured) == 1 and DISTRIBUTION in measured[0][1]:
         classes = set(measured[0][1][DISTRIBUTION].columns["class"])
         if len(classes) > 2:
@@ -95,7 +95,7 @@ def _more_classes(measured):
 
 
 def _table(measured, table_id, name, title, cells, every, notes):
-    """One table: `cells` returns (column, cell) for what is shown of a row; of the first group of images of each model, or of all."""
+    """Yield one table: `cells` returns (column, cell) for what is shown of a row; of the first group of images of each model, or of all."""
     results = [(model, by_name[name]) for model, by_name in measured if name in by_name]
     firsts = [result.columns.get("class", ["all"])[0] for _, result in results]
     named = every or any(first != "all" for first in firsts)
@@ -116,7 +116,7 @@ def _table(measured, table_id, name, title, cells, every, notes):
 
 
 def _statistic(row, every):
-    """The cell of a distribution's statistic; a page has three of the quantiles, without intervals."""
+    """Yield the cell of a distribution's statistic; a page has three of the quantiles, without intervals."""
     name = row["statistic"]
     if every or name in ("positive", "negative", "zero", "gini", "effective"):
         yield CHANNEL_STATISTICS[name], pivot.share(row, 1 if name == "effective" else 3)
@@ -125,7 +125,7 @@ def _statistic(row, every):
 
 
 def _agreement(row, every):
-    """The cells of a ranking: its agreement, and the share of channels with equal values; of these a page has the gradient's."""
+    """Yield the cells of a ranking: its agreement, and the share of channels with equal values; of these a page has the gradient's."""
     ranking = row["ranking"]
     head = RANKINGS_OF_CHANNELS[ranking]
     if every or ranking != "contribution":
@@ -156,10 +156,8 @@ def top_table(
         for name, head in RANKINGS_OF_CHANNELS.items():
             row |= _ranked(top, name, head, place, every)
         rows.append(row)
-    held = shown(float(top.values["contribution"].sum()), None)
-    together = (
-        f"Together they contribute {held}, all {top.n_channels} channels {shown(top.total, None)}."
-    )
+    contributed = shown(float(top.values["contribution"].sum()), None)
+    together = f"Together they contribute {contributed}, all {top.n_channels} channels {shown(top.total, None)}."
     return Table(
         f"top-channels@{top.tap}" if several else "top-channels",
         f"{top.name}, {images}: the first {len(top.channels)} of {top.n_channels} channels of {top.tap} by {by}",
@@ -171,7 +169,7 @@ def top_table(
 
 
 def _ranked(top, name, head, place, every):
-    """The cells of a channel under one ranking: {column: cell}."""
+    """Return the cells of a channel under one ranking: {column: cell}."""
     value, rank, tied = (float(of[name][place]) for of in (top.values, top.ranks, top.tied))
     low, high = map(float, top.bounds[place]) if name == top.ranking else (None, None)
     cell = Cell(value, low, high, n=top.images, digits=None)

@@ -19,9 +19,9 @@ Facts = dict[str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One way to ask: what was chosen, by name, and the difference that came of it."""
+    """One way to ask: its settings by name, and the difference that resulted."""
 
-    chosen: Facts
+    settings: Facts
     difference: Cell
 
     @property
@@ -42,9 +42,11 @@ class Curve:
     @property
     def names(self) -> list[str]:
         """What was chosen differently, in order."""
-        every = list(dict.fromkeys(name for choice in self.choices for name in choice.chosen))
+        every = list(dict.fromkeys(name for choice in self.choices for name in choice.settings))
         return [
-            name for name in every if len({choice.chosen.get(name) for choice in self.choices}) > 1
+            name
+            for name in every
+            if len({choice.settings.get(name) for choice in self.choices}) > 1
         ] or every[:1]
 
     def share(self) -> float:
@@ -86,7 +88,7 @@ def curves(subjects: list[Subject]) -> Iterator[Curve]:
 
 
 def _of_pairs(subject: Subject, statistic: str) -> Iterator[Choice]:
-    """Every gradient against every other feature, by every metric."""
+    """Yield every gradient against every other feature, by every metric."""
     for metric in sorted({metric for _, metric in subject.similarity}):
         results = per_model.by_role(subject, subject.similarity, metric)
 
@@ -104,7 +106,7 @@ def _of_pairs(subject: Subject, statistic: str) -> Iterator[Choice]:
 
 
 def _of_clusters(subject: Subject) -> Iterator[Choice]:
-    """Every gradient against every other feature, by every method."""
+    """Yield every gradient against every other feature, by every method."""
     for method in sorted({method for _, method in subject.clusters}):
         results = per_model.by_role(subject, subject.clusters, method)
         pairs = _pairs(
@@ -127,7 +129,7 @@ def _pairs(
     replicates: Callable[[Result], np.ndarray],
     sign: int = 1,
 ) -> Iterator[tuple[str, str, Cell]]:
-    """A gradient, another feature, and the paired difference between them."""
+    """Yield a gradient, another feature, and the paired difference between them."""
     gradients = [name for name in per_model.ordered(results) if name.startswith("gradient@")]
     others = [name for name in AGAINST if name in results]
     others = others or [name for name in results if name.startswith("activation@")]
@@ -139,7 +141,7 @@ def _pairs(
 
 
 def _facts(subject: Subject, gradient: str, other: str, about: Facts, result: Result) -> Facts:
-    """What was chosen, by the words of the options."""
+    """Return what was chosen, by the words of the options."""
     name = subject.name.split(" ")[0]
     asked = {key: str(subject.model[key]) for key in OF_MODEL if key in subject.model}
     where = {"gradient at": gradient.partition("@")[2], "against": feature_head(other)}
@@ -148,16 +150,16 @@ def _facts(subject: Subject, gradient: str, other: str, about: Facts, result: Re
 
 
 def _table(curve: Curve) -> Table:
-    """A row a choice; what was chosen the same everywhere stands below."""
+    """Return a row a choice; what was chosen the same everywhere stands below."""
     heads = tuple(curve.names)
     rows: list[dict] = [
-        {name: choice.chosen.get(name, "") for name in heads}
+        {name: choice.settings.get(name, "") for name in heads}
         | {words.DIFFERENCE: choice.difference, words.HOLDS: holds(choice.difference)}
         for choice in curve.choices
     ]
     count = len(curve.choices)
     same = {
-        name: value for name, value in curve.choices[0].chosen.items() if name not in curve.names
+        name: value for name, value in curve.choices[0].settings.items() if name not in curve.names
     }
     notes = (
         words.SHARE.format(

@@ -12,56 +12,59 @@ from gradtools.tables.wording import claims as words
 def tables(file: str, judged: Sequence[Verdict]) -> list[Table]:
     """Return the verdicts of a file, and the differences that they rest on."""
     counts = ", ".join(
-        f"{sum(one.verdict == kind for one in judged)} {kind}" for kind in words.KINDS
+        f"{sum(verdict.verdict == kind for verdict in judged)} {kind}" for kind in words.KINDS
     )
     rows: list[Row] = [
         {
-            "verdict": one.verdict,
-            "claim": one.claim,
-            "line": one.line,
-            "left - right": _across(one),
-            "p": Cell(one.p),
-            "images to decide": _to_decide(one),
+            "verdict": verdict.verdict,
+            "claim": verdict.claim,
+            "line": verdict.line,
+            "left - right": _across(verdict),
+            "p": Cell(verdict.p),
+            "images to decide": _to_decide(verdict),
         }
-        for one in judged
+        for verdict in judged
     ]
     columns = ["verdict", "claim", "line", "left - right", "p", "images to decide"]
-    notes = (words.RULE, *(words.LOWER for _ in [one for one in judged if one.lower][:1]))
-    yield_first = Table(
+    notes = (
+        words.RULE,
+        *(words.LOWER for _ in [verdict for verdict in judged if verdict.lower][:1]),
+    )
+    verdicts = Table(
         "claims", f"{file}: {counts}", columns, rows, notes, heads=("verdict", "claim")
     )
-    return [yield_first, _differences(judged)]
+    return [verdicts, _differences(judged)]
 
 
-def _across(one: Verdict) -> Cell:
-    """The difference of one model with its interval, else those of all as a range."""
-    if len(one.models) == 1:
-        only = one.models[0]
+def _across(verdict: Verdict) -> Cell:
+    """Return the difference of one model with its interval, else those of all as a range."""
+    if len(verdict.models) == 1:
+        only = verdict.models[0]
         return Cell(only.difference, only.low, only.high, n=only.images)
-    values = sorted(of.difference for of in one.models)
+    values = sorted(model.difference for model in verdict.models)
     return Cell(f"{values[0]:.3f} to {values[-1]:.3f}")
 
 
-def _to_decide(one: Verdict) -> Cell:
-    if one.verdict != UNDECIDED:
+def _to_decide(verdict: Verdict) -> Cell:
+    if verdict.verdict != UNDECIDED:
         return Cell(note=words.DECIDED)
-    if one.resamples:
-        return Cell(note=words.MORE_RESAMPLES.format(count=one.resamples))
-    most = max(of.to_decide for of in one.models)
+    if verdict.resamples:
+        return Cell(note=words.MORE_RESAMPLES.format(count=verdict.resamples))
+    most = max(model.to_decide for model in verdict.models)
     if not math.isfinite(most):
         return Cell(note=words.NEVER)
-    return Cell(math.ceil(most), n=max(of.images for of in one.models))
+    return Cell(math.ceil(most), n=max(model.images for model in verdict.models))
 
 
 def _differences(judged: Sequence[Verdict]) -> Table:
     rows: list[Row] = [
         {
-            "claim": one.name or f"line {one.line}",
-            "model": of.model,
-            "left - right": Cell(of.difference, of.low, of.high, n=of.images),
+            "claim": verdict.name or f"line {verdict.line}",
+            "model": model.model,
+            "left - right": Cell(model.difference, model.low, model.high, n=model.images),
         }
-        for one in judged
-        for of in one.models
+        for verdict in judged
+        for model in verdict.models
     ]
     columns = ["claim", "model", "left - right"]
     return Table("claim-differences", words.BEHIND, columns, rows, heads=("claim", "model"))

@@ -105,19 +105,19 @@ def build(subjects: list[Subject]) -> Iterator[Table]:
     """Build one table a method and index, one row a model; then the paired differences of ARI."""
     methods = {method for subject in subjects for _, method in subject.clusters}
     for method in sorted(methods, key=METHODS.index):
-        found = [per_model.by_role(subject, subject.clusters, method) for subject in subjects]
+        by_subject = [per_model.by_role(subject, subject.clusters, method) for subject in subjects]
         settings = " or ".join(
-            dict.fromkeys(_setting(result) for results in found for result in results.values())
+            dict.fromkeys(_setting(result) for results in by_subject for result in results.values())
         )
         notes = (
             *per_model.where_taps_are(subjects),
-            *per_model.left_out(subjects, found),
+            *per_model.left_out(subjects, by_subject),
             *ON_CLUSTERS,
         )
         for index in SHOWN:
             yield per_model.one_row_a_model(
                 subjects,
-                found,
+                by_subject,
                 f"{method}-{index.replace('_', '-')}",
                 f"{method}: {INDICES[index]} ({settings})",
                 _index(index),
@@ -126,16 +126,18 @@ def build(subjects: list[Subject]) -> Iterator[Table]:
                 more=_controls(index) if index in ("ari", "nmi") else None,
                 better="" if index == "ari_argmax" else "higher",
             )
-        yield from _pairs(subjects, found, method)
+        yield from _pairs(subjects, by_subject, method)
 
 
-def _pairs(subjects: list[Subject], found: list[per_model.Results], method: str) -> Iterator[Table]:
+def _pairs(
+    subjects: list[Subject], by_subject: list[per_model.Results], method: str
+) -> Iterator[Table]:
     """Build the paired differences of ARI, between features and between models."""
     pair = (lambda result: float(result.columns["ari"].mean())), replicates
     words = f"{method}: ARI, {per_model.OWN} minus the others, paired intervals"
-    yield from per_model.differences(subjects, found, f"{method}-ari-difference", words, *pair)
+    yield from per_model.differences(subjects, by_subject, f"{method}-ari-difference", words, *pair)
     words = f"{method}: ARI"
-    yield from per_model.between_models(subjects, found, f"{method}-ari-models", words, *pair)
+    yield from per_model.between_models(subjects, by_subject, f"{method}-ari-models", words, *pair)
 
 
 def replicates(result: Result) -> np.ndarray:

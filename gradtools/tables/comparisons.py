@@ -60,7 +60,7 @@ def build(subjects: Sequence[Subject]) -> Iterator[Table]:
 
 
 def _full(row: Row) -> dict[str, Entry]:
-    """All that is computed of a pair's statistic."""
+    """Return all that is computed of a pair's statistic."""
     return {
         **{name: row[name] for name in ("a", "b", "statistic")},
         "value": _interval(row, "value", "low", "high", p=number(row, "p")),
@@ -87,7 +87,7 @@ def _head(statistic: str) -> str:
 
 
 def _pair(a: str, b: str, statistics: dict[str, Row]) -> Line:
-    """One pair's line."""
+    """Return one pair's line."""
     line: Line = {"a": a, "b": b}
     for name, row in statistics.items():
         tested = name in TESTED and row["permutations"]
@@ -101,7 +101,7 @@ def _pair(a: str, b: str, statistics: dict[str, Row]) -> Line:
 
 
 def _differences(pairs: dict[tuple, dict[str, Row]]) -> Table:
-    """What differs from the first pair."""
+    """Return what differs from the first pair."""
     (a, b), *others = pairs
     lines = []
     for pair in others:
@@ -115,7 +115,7 @@ def _differences(pairs: dict[tuple, dict[str, Row]]) -> Table:
 
 
 def _moved(facts: Facts, rows: list[Row], most: int | None = None) -> Table:
-    """Which samples moved, of one pair the first of them."""
+    """Return which samples moved, of one pair the first of them."""
     unit = str(facts["unit"])
     heads: tuple[str, ...]
     if most is None:

@@ -33,24 +33,24 @@ def build(subjects: list[Subject], per_image: bool = False) -> Iterator[Table]:
         return
     yield _by_class(shown)
     counted = {model: confusion.count(answers) for model, answers in shown}
-    small = all(len(one.labels) <= SQUARE >= len(one.answers) for one in counted.values())
+    small = all(len(counts.labels) <= SQUARE >= len(counts.answers) for counts in counted.values())
     yield _counts(counted) if small else _confusions(counted)
     yield _errors(shown, per_image)
 
 
 def _by_class(answered: list[tuple[str, Answers]]) -> Table:
-    """A row a class, a column a model, all classes last."""
+    """Return a row a class, a column a model, all classes last."""
     counted = {model: confusion.count(answers) for model, answers in answered}
-    names = list(dict.fromkeys(name for one in counted.values() for name in one.labels))
+    names = list(dict.fromkeys(name for counts in counted.values() for name in counts.labels))
     rows: list[dict] = []
     for name in names:
         row: dict = {"class": name}
-        for model, one in counted.items():
+        for model, counts in counted.items():
             row[model] = Cell(note=words.NO_SUCH_CLASS)
-            if name in one.labels:
-                at = one.labels.index(name)
-                total = int(one.counts[at].sum())
-                row[model] = Cell(100 * float(one.right[at]) / total, n=total, digits=1)
+            if name in counts.labels:
+                at = counts.labels.index(name)
+                total = int(counts.counts[at].sum())
+                row[model] = Cell(100 * float(counts.right[at]) / total, n=total, digits=1)
         rows.append(row)
     whole = {model: summary.accuracy(answers, "right") for model, answers in answered}
     rows.append({"class": words.ALL_CLASSES, **whole})
@@ -61,25 +61,25 @@ def _by_class(answered: list[tuple[str, Answers]]) -> Table:
 
 
 def _counts(counted: dict[str, confusion.Confusion]) -> Table:
-    """The counts of every label and answer, the models one below the other."""
-    answers = list(dict.fromkeys(name for one in counted.values() for name in one.answers))
+    """Return the counts of every label and answer, the models one below the other."""
+    answers = list(dict.fromkeys(name for counts in counted.values() for name in counts.answers))
     rows: list[dict] = [
         {"model": model, "label": label}
         | dict.fromkeys(answers, 0)
-        | {name: int(n) for name, n in zip(one.answers, one.counts[at])}
-        for model, one in counted.items()
-        for at, label in enumerate(one.labels)
+        | {name: int(n) for name, n in zip(counts.answers, counts.counts[at])}
+        for model, counts in counted.items()
+        for at, label in enumerate(counts.labels)
     ]
     return Table("confusion", words.CONFUSION, [*HEADS, *answers], rows, heads=HEADS)
 
 
 def _confusions(counted: dict[str, confusion.Confusion]) -> Table:
-    """The most frequent confusions of many classes."""
+    """Return the most frequent confusions of many classes."""
     wrong = [
-        (int(one.counts[row, column]), model, one.labels[row], one.answers[column])
-        for model, one in counted.items()
-        for row, column in zip(*np.nonzero(one.counts))
-        if one.labels[row] != one.answers[column]
+        (int(counts.counts[row, column]), model, counts.labels[row], counts.answers[column])
+        for model, counts in counted.items()
+        for row, column in zip(*np.nonzero(counts.counts))
+        if counts.labels[row] != counts.answers[column]
     ]
     wrong.sort(key=lambda entry: -entry[0])
     rows: list[dict] = [
@@ -92,7 +92,7 @@ def _confusions(counted: dict[str, confusion.Confusion]) -> Table:
 
 
 def _errors(answered: list[tuple[str, Answers]], per_image: bool) -> Table:
-    """The wrong answers, the surest first."""
+    """Return the wrong answers, the surest first."""
     rows: list[dict] = []
     for model, answers in answered:
         for row in confusion.errors(answers):

@@ -71,7 +71,7 @@ def pairs(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
 
 
 def _known(value):
-    """A number that is one, else None."""
+    """Return a number that is one, else None."""
     return value if value == value else None
 
 

@@ -56,18 +56,18 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
     models = [(model, results) for model, results in measured if results]
     fills = dict.fromkeys(result.method for _, results in models for result in results)
     for fill in fills:
-        chosen = [
+        of_fill = [
             (model, result)
             for model, results in models
             for result in results
             if result.method == fill
         ]
-        chosen.sort(key=lambda one: (one[1].feature in GENERAL, one[1].feature))
-        facts = chosen[0][1].facts
-        yield _table("adp", fill, facts, chosen, ("adp", "adp_equal", "adp_shuffled", "adp_other"))
-        yield _table("pic", fill, facts, chosen, ("pic", "pic_equal", "pic_shuffled", "pic_other"))
-        yield from _curves(fill, facts, chosen)
-        yield from _small(fill, facts, chosen)
+        of_fill.sort(key=lambda entry: (entry[1].feature in GENERAL, entry[1].feature))
+        facts = of_fill[0][1].facts
+        yield _table("adp", fill, facts, of_fill, ("adp", "adp_equal", "adp_shuffled", "adp_other"))
+        yield _table("pic", fill, facts, of_fill, ("pic", "pic_equal", "pic_shuffled", "pic_other"))
+        yield from _curves(fill, facts, of_fill)
+        yield from _small(fill, facts, of_fill)
         yield from _differences(fill, models)
 
 
@@ -81,7 +81,11 @@ def _title(what: str, fill: str, facts: dict) -> str:
 
 
 def _table(
-    name: str, fill: str, facts: dict, chosen: list[tuple[str, Result]], statistics: tuple[str, ...]
+    name: str,
+    fill: str,
+    facts: dict,
+    entries: list[tuple[str, Result]],
+    statistics: tuple[str, ...],
 ) -> Table:
     """Return one measure of every mask beside its controls."""
     what = "average drop" if name == "adp" else "increase in confidence"
@@ -89,7 +93,7 @@ def _table(
         key: CONTROLS[key.replace("pic", "adp")].replace("ADP", name.upper()) for key in statistics
     }
     rows = []
-    for model, result in chosen:
+    for model, result in entries:
         row: dict = {"model": model, "mask": result.feature.removeprefix("map:")}
         for key, head in heads.items():
             if result.has(key):
@@ -102,7 +106,7 @@ def _table(
     notes = [*NOTES]
     if facts["not_positive"]:
         notes.append(f"{facts['not_positive']} maps whose score is not above 0 are left out")
-    for model, result in dict(chosen).items():
+    for model, result in dict(entries).items():
         notes += on_files(model, 0, int(result.facts.get("ended_early", 0)))
     better = "lower" if name == "adp" else "higher"
     return Table(
@@ -124,10 +128,10 @@ def _missing(result: Result, key: str) -> str:
     return NO_OTHER if key.endswith("_other") else UNDEFINED
 
 
-def _curves(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterator[Table]:
+def _curves(fill: str, facts: dict, entries: list[tuple[str, Result]]) -> Iterator[Table]:
     """Yield the areas under deletion and insertion curves, where there are some."""
     rows = []
-    for model, result in chosen:
+    for model, result in entries:
         if not result.has("deletion"):
             continue
         row: dict = {"model": model, "mask": result.feature.removeprefix("map:")}
@@ -147,11 +151,11 @@ HEADLINE = {"adp": "ADP", "pic": "PIC", "deletion": "deletion", "insertion": "in
 EQUAL = "a constant of its mean"
 
 
-def _small(fill: str, facts: dict, chosen: list[tuple[str, Result]]) -> Iterator[Table]:
+def _small(fill: str, facts: dict, entries: list[tuple[str, Result]]) -> Iterator[Table]:
     """Yield ADP, PIC and the areas of the smallest objects, where objects are known."""
     for suffix, words in SUBSETS.items():
         rows = []
-        for model, result in chosen:
+        for model, result in entries:
             present = {key: head for key, head in HEADLINE.items() if result.has(f"{key}{suffix}")}
             if not present:
                 continue

@@ -119,7 +119,11 @@ def faithfulness(subjects: Sequence[Subject], published: bool = False) -> Iterat
         if not fills:
             continue
         fill = "black" if "black" in fills else min(fills)
-        results = {name: one for (name, own), one in subject.faithfulness.items() if own == fill}
+        results = {
+            name: result
+            for (name, other_fill), result in subject.faithfulness.items()
+            if other_fill == fill
+        }
         for metric, sign in (("adp", SMALLER), ("pic", 1.0)):
             named = {"model": subject.name, "metric": f"{metric.upper()}, {fill} fill"}
             task = _task(results)
@@ -134,13 +138,13 @@ def localization(subjects: Sequence[Subject], published: bool = False) -> Iterat
     """Build Table 2: IoU of boxes and, where masks are known, of segmented areas, with the controls beside."""
     rows: list[dict[str, Entry]] = []
     for subject in subjects:
-        results = {name: one for (name, _), one in subject.localization.items()}
+        results = {name: result for (name, _), result in subject.localization.items()}
         if not results:
             continue
         named = {"model": subject.name, "data": "boxes"}
         task = _task(results)
         rows += _rows(named, task, results, "iou", 1.0, FRAMES, "localization", 100.0)
-        if any(one.has("mask_iou") for one in results.values()):
+        if any(result.has("mask_iou") for result in results.values()):
             named = {"model": subject.name, "data": "masks"}
             rows += _rows(
                 named, SEGMENTATION, results, "mask_iou", 1.0, FRAMES, "localization", 100.0
@@ -170,9 +174,9 @@ def _rows(
     """Yield the rows of one task and measure: all objects, the smallest 25 % and 10 %, where they are known."""
     for suffix, words in SUBSETS.items():
         name = f"{statistic}{suffix}"
-        if suffix and not any(one.has(name) for one in results.values()):
+        if suffix and not any(of_method.has(name) for of_method in results.values()):
             continue
-        count_of = max(one.get(name).n for one in results.values())
+        count_of = max(of_method.get(name).n for of_method in results.values())
         row: dict[str, Entry] = {"task": f"{task}{words}", **named, "maps": str(count_of)}
         for method, head in METHODS.items():
             pair = [_of_layers(results, method, count) for count in LAYERS]
@@ -219,20 +223,22 @@ def _cell(
 
 def _improvement(pair: Sequence[Result | None], statistic: str, sign: float) -> Cell:
     """Return what the second layer gains, in percent of the first, with the interval of the same resamples."""
-    one, two = pair
-    if one is None or two is None:
+    first, second = pair
+    if first is None or second is None:
         return Cell(why="needs one and two layers")
     ratio: Callable = functools.partial(_gain, sign=sign)
-    value = float(ratio(np.array(one.get(statistic).value), np.array(two.get(statistic).value)))
-    replicates = ratio(one.replicate(statistic), two.replicate(statistic))
+    value = float(
+        ratio(np.array(first.get(statistic).value), np.array(second.get(statistic).value))
+    )
+    replicates = ratio(first.replicate(statistic), second.replicate(statistic))
     low, high = interval_of(replicates, value)
     return Cell(value, low, high, digits=1, why="the value of one layer is 0")
 
 
-def _gain(one: np.ndarray, two: np.ndarray, sign: float) -> np.ndarray:
+def _gain(first: np.ndarray, second: np.ndarray, sign: float) -> np.ndarray:
     """Return 100 sign (two - one) / one; NaN where one layer gives 0."""
-    known = one != 0
-    return np.where(known, 100 * sign * (two - one) / np.where(known, one, 1), np.nan)
+    known = first != 0
+    return np.where(known, 100 * sign * (second - first) / np.where(known, first, 1), np.nan)
 
 
 def _published(
@@ -246,12 +252,12 @@ def _published(
             numbers = [float(number) for number in six.split()]
             row: dict[str, Entry] = {"task": f"{task}{words}", "model": OTHERS, column: what}
             row["maps"] = "-"
-            for head, one, two in zip(METHODS.values(), numbers[::2], numbers[1::2]):
+            for head, first, second in zip(METHODS.values(), numbers[::2], numbers[1::2]):
                 row[f"{head} 1"], row[f"{head} 2"] = (
-                    Cell(one, digits=digits),
-                    Cell(two, digits=digits),
+                    Cell(first, digits=digits),
+                    Cell(second, digits=digits),
                 )
-                gain = float(_gain(np.array(one), np.array(two), sign))
+                gain = float(_gain(np.array(first), np.array(second), sign))
                 row[f"{head} Impr."] = Cell(gain, digits=1)
             for control in controls.values():
                 row[control] = Cell(why="the paper has no controls")

@@ -201,16 +201,16 @@ def _mean(result: Result | None, layout: str) -> Cell:
     return Cell(result.get("within_macro").value, n=n, digits=6, why=NO_PAIRS)
 
 
-def _about_maps(subjects: list[Subject], found: list[maps.Keyed]) -> Iterator[str]:
+def _about_maps(subjects: list[Subject], by_subject: list[maps.Keyed]) -> Iterator[str]:
     """Yield which maps the Grad-CAM columns are of, or what computes them."""
-    for subject, results in zip(subjects, found):
+    for subject, results in zip(subjects, by_subject):
         computed = {metric for _, metric in results}
         lacking = [head for head, metric in MAP_COLUMNS.items() if metric not in computed]
         if lacking:
             tap = subject.taps.get("default_gradient", "one tap")
             yield f"{subject.name}: {', '.join(lacking)}: {FILLED_BY['maps']} computes them, of gradcam at {tap}"
-    yield from maps.settings(subjects, found)
-    if any(found):
+    yield from maps.settings(subjects, by_subject)
+    if any(by_subject):
         yield "Grad_Cam_*: levels as well: maps of other classes and a centred Gaussian stand beside them in --layout maps."
 
 

@@ -41,7 +41,7 @@ def of_table(table: Table, anchor: str = "") -> str:
 
 
 def _row(line, row, columns, heads):
-    """A row: its heads, then its cells."""
+    """Return a row: its heads, then its cells."""
     cells = []
     for place, (text, column) in enumerate(zip(line, columns)):
         cell = as_cell(row.get(column))
@@ -51,7 +51,7 @@ def _row(line, row, columns, heads):
 
 
 def _facts(cell: Cell) -> str:
-    """The attributes of a cell: its exact value, and what it rests on."""
+    """Return the attributes of a cell: its exact value, and what it rests on."""
     facts = [
         f"{name} {value}" for name, value in (("n", cell.n), ("p", cell.p)) if value is not None
     ]
@@ -68,7 +68,7 @@ def _breaking(text: str) -> str:
 
 
 def _interval_apart(text: str) -> str:
-    """A cell's text; its interval in an element of its own."""
+    """Return a cell's text; its interval in an element of its own."""
     value, bracket, rest = escaped(text).partition(" [")
     inner, closed, after = rest.partition("]")
     return (

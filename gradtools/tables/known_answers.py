@@ -147,7 +147,7 @@ def mean_agreement(results: list[Result], measure: str) -> Cell:
     """Return the mean tau over networks; one on which a measure ranks nothing counts 0."""
     value = np.mean(np.nan_to_num([result.get(measure).value for result in results]))
     drawn = [np.nan_to_num(result.replicate(measure)) for result in results]
-    if not len({len(one) for one in drawn}) == 1 or not len(drawn[0]):
+    if not len({len(replicates) for replicates in drawn}) == 1 or not len(drawn[0]):
         return Cell(float(value), digits=2)
     low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975])
     return Cell(float(value), float(low), float(high), n=len(results), digits=2)

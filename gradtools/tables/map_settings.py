@@ -8,7 +8,7 @@ from gradtools.math.maps.map_metrics import ONE_WAY
 
 
 def settings_in_words(results: Iterable[tuple[str, str, Mapping]]) -> list[str]:
-    """What the values depend on besides the maps, one line each.
+    """Return the settings that the values depend on besides the maps, one line each.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def settings_in_words(results: Iterable[tuple[str, str, Mapping]]) -> list[str]:
         for feature, _, facts in results
     }
     lines = [
-        f"{', '.join(feature for feature, other in sizes.items() if other == one)}: {_read_in_words(*one)}"
-        for one in dict.fromkeys(sizes.values())
+        f"{', '.join(feature for feature, other in sizes.items() if other == setting)}: {_read_in_words(*setting)}"
+        for setting in dict.fromkeys(sizes.values())
     ]
     lines += dict.fromkeys(
         f"{metric}: {_metric_in_words(facts)[metric]}"
@@ -49,7 +49,7 @@ def settings_in_words(results: Iterable[tuple[str, str, Mapping]]) -> list[str]:
 
 
 def _degenerate_in_words(results):
-    """How many maps are in no pair, by feature, and by metric where these differ; what it means where all are."""
+    """Yield how many maps are in no pair, by feature, and by metric where these differ; what it means where all are."""
     lost = {}
     for feature, metric, facts in results:
         lost.setdefault(feature, {})[metric] = facts["degenerate"]
@@ -71,7 +71,7 @@ def _degenerate_in_words(results):
 
 
 def _read_in_words(size, sign, fuse):
-    """How maps were read."""
+    """Return how maps were read."""
     words = {
         "for": "ReLU",
         "against": "ReLU of what speaks against the target",
@@ -81,7 +81,7 @@ def _read_in_words(size, sign, fuse):
 
 
 def _metric_in_words(facts):
-    """{metric: what its value depends on}."""
+    """Return {metric: what its value depends on}."""
     base = "e" if np.isclose(facts["log_base"], np.e) else f"{facts['log_base']:g}"
     mask = f"mask: pixels {facts['mask']}"
     return {

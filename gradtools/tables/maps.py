@@ -42,29 +42,29 @@ def of_results(results: list[Result], unit: str) -> Iterator[Table]:
 def build(subjects: list[Subject]) -> Iterator[Table]:
     """Build one table a metric, one row a model and kind of map; then paired differences between models."""
     for metric in MAP_METRICS:
-        found = [_of_metric(subject, metric) for subject in subjects]
+        by_subject = [_of_metric(subject, metric) for subject in subjects]
         entries: list[per_model.Named] = [
             (subject.name, feature, result)
-            for subject, results in zip(subjects, found)
+            for subject, results in zip(subjects, by_subject)
             for feature, result in results.items()
         ]
         if not entries:
             continue
         keyed: list[Keyed] = [
-            {result.key: result for result in results.values()} for results in found
+            {result.key: result for result in results.values()} for results in by_subject
         ]
         lacking = [
             f"{subject.name}: no {metric} of maps: {FILLED_BY['maps']} --map-metric {metric} computes it"
-            for subject, results in zip(subjects, found)
+            for subject, results in zip(subjects, by_subject)
             if not results
         ]
-        notes = (*lacking, *settings(subjects, keyed), *_left_out(subjects, found))
+        notes = (*lacking, *settings(subjects, keyed), *_left_out(subjects, by_subject))
         table_id = f"maps-{metric.lower()}"
         yield _means(table_id, f"{metric} of maps", entries, notes)
         yield from _class_by_prediction(f"{table_id}-class-by-prediction", metric, entries)
         yield from per_model.between_models(
             subjects,
-            found,
+            by_subject,
             f"{table_id}-models",
             f"{metric} of maps, within classes",
             lambda result: result.get("within").value,
@@ -117,9 +117,9 @@ def _class_by_prediction(
         yield Table(table_id, title, list(rows[0]), rows, (f"{note}.",), counts=True)
 
 
-def _left_out(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[str]:
+def _left_out(subjects: list[Subject], by_subject: list[per_model.Results]) -> Iterator[str]:
     """Yield the images that the rows do not rest on; degenerate maps are counted by `settings`."""
-    for subject, results in zip(subjects, found):
+    for subject, results in zip(subjects, by_subject):
         yield from on_files(subject.name, subject.skipped, subject.ended_early)
         left = max((result.facts["left_out"] for result in results.values()), default=0)
         if left:
@@ -127,21 +127,23 @@ def _left_out(subjects: list[Subject], found: list[per_model.Results]) -> Iterat
             yield f"{subject.name}: {left} samples are left out ({unlabelled} of them without one label)"
 
 
-def settings(subjects: list[Subject], found: list[Keyed]) -> list[str]:
+def settings(subjects: list[Subject], by_subject: list[Keyed]) -> list[str]:
     """Return what the values of maps depend on, and degenerate maps: a line each, of one model where the models differ."""
     lines = [
         map_settings.settings_in_words([(*key, result.facts) for key, result in results.items()])
-        for results in found
+        for results in by_subject
     ]
-    sets = [set(own) for own in lines if own]
+    sets = [set(of_subject) for of_subject in lines if of_subject]
     shared = set.intersection(*sets) if sets else set()
     common = [
-        line for line in dict.fromkeys(line for own in lines for line in own) if line in shared
+        line
+        for line in dict.fromkeys(line for of_subject in lines for line in of_subject)
+        if line in shared
     ]
     return common + [
         f"{subject.name}: {line}"
-        for subject, own in zip(subjects, lines)
-        for line in own
+        for subject, of_subject in zip(subjects, lines)
+        for line in of_subject
         if line not in shared
     ]
 
@@ -160,7 +162,7 @@ def grad_cam(subject: Subject) -> Keyed:
     wanted = [
         f"{GRAD_CAM}{subject.taps.get(key)}" for key in ("default_gradient", "default_activation")
     ]
-    chosen = next(
+    name_shown = next(
         (name for name in wanted if name in names), min(names) if len(names) == 1 else None
     )
-    return {key: result for key, result in results.items() if key[0] == chosen}
+    return {key: result for key, result in results.items() if key[0] == name_shown}

@@ -20,17 +20,28 @@ class Samples(Protocol):
     """What is read of a store: the names of its samples, and what else is known of them."""
 
     @property
-    def unit(self) -> str: ...
+    def unit(self) -> str:
+        """What a sample is: image, class or channel."""
+
     @property
-    def ids(self) -> list[str]: ...
+    def ids(self) -> list[str]:
+        """The samples' names."""
+
     @property
-    def labels(self) -> np.ndarray: ...
+    def labels(self) -> np.ndarray:
+        """Data class of each sample, (N,) int; -1 none."""
+
     @property
-    def class_names(self) -> list[str]: ...
+    def class_names(self) -> list[str]:
+        """Names of the data's classes."""
+
     @property
-    def model_class_names(self) -> list[str]: ...
+    def model_class_names(self) -> list[str]:
+        """Names of the model's classes."""
+
     @property
-    def predicted(self) -> np.ndarray | None: ...
+    def predicted(self) -> np.ndarray | None:
+        """Predicted class of each sample, (N,) int, where there is one."""
 
 
 def value_name(metric: str) -> str:
@@ -38,17 +49,17 @@ def value_name(metric: str) -> str:
     return "distance" if metric == "euclidean" else "similarity"
 
 
-def of_one(source: Samples, found: Sequence[Near], every: bool = False) -> Iterator[Table]:
+def of_one(source: Samples, nearest: Sequence[Near], every: bool = False) -> Iterator[Table]:
     """Build the tables of `gradtools neighbors --of`, one a feature.
 
     Parameters
     ----------
     source : store.Store
-    found : sequence of Near
+    nearest : sequence of Near
     every : bool
         Give the floor in every row, as programs read it, and not as a line between rows.
     """
-    for near in found:
+    for near in nearest:
         count = near.others + 1
         rows = [_near_row(source, near, rank, every) for rank in range(len(near.index))]
         columns = list(rows[0])
@@ -59,7 +70,7 @@ def of_one(source: Samples, found: Sequence[Near], every: bool = False) -> Itera
             f"nearest to {source.ids[near.sample]}: {near.metric} of {feature_head(near.feature)} "
             f"(rows {how}), {count} {units(source.unit, count)}"
         )
-        table_id = "nearest" if len(found) == 1 else f"nearest-{near.feature}"
+        table_id = "nearest" if len(nearest) == 1 else f"nearest-{near.feature}"
         heads = ("name",) if every else ("rank", "name")
         notes = (*(() if every else (ITSELF,)), *_about_floor(near))
         yield Table(table_id, title, columns, rows, notes, heads=heads)
@@ -140,7 +151,7 @@ def _known(source: Samples, row: int) -> Row:
 
 def of_all(
     source: Samples,
-    found: Sequence[Nearest],
+    nearest: Sequence[Nearest],
     places: np.ndarray,
     metric: str,
     every: bool = False,
@@ -155,36 +166,38 @@ def of_all(
         Show all neighbours of every sample, as programs read them.
     """
     if every:
-        rows = [row for one in found for row in _every_row(source, one, places, metric)]
+        rows = [
+            row for of_feature in nearest for row in _every_row(source, of_feature, places, metric)
+        ]
         yield Table(
             "neighbors", "neighbors", list(rows[0]), rows, heads=("feature", "name", "neighbor")
         )
         return
-    for one in found:
-        first = one.values[:, 0].astype(float)
+    for of_feature in nearest:
+        first = of_feature.values[:, 0].astype(float)
         ranked = np.argsort(first if metric == "euclidean" else -first, kind="stable")
-        order = [i for i in ranked if one.index[i, 0] >= 0][:CLOSEST]
+        order = [i for i in ranked if of_feature.index[i, 0] >= 0][:CLOSEST]
         rows = [
             {
                 "sample": source.ids[places[i]],
-                "nearest": source.ids[places[one.index[i, 0]]],
+                "nearest": source.ids[places[of_feature.index[i, 0]]],
                 value_name(metric): Cell(float(first[i]), digits=4),
             }
             for i in order
         ]
-        title = f"{metric} of {feature_head(one.feature)}: the nearest of each, the {len(rows)} closest of {len(first)}"
+        title = f"{metric} of {feature_head(of_feature.feature)}: the nearest of each, the {len(rows)} closest of {len(first)}"
         notes = ("--of NAME shows one with its floor; --tsv all.",)
-        table_id = "closest" if len(found) == 1 else f"closest-{one.feature}"
+        table_id = "closest" if len(nearest) == 1 else f"closest-{of_feature.feature}"
         yield Table(table_id, title, list(rows[0]), rows, notes)
 
 
-def _every_row(source: Samples, one: Nearest, places: np.ndarray, metric: str) -> Iterator[Row]:
+def _every_row(source: Samples, nearest: Nearest, places: np.ndarray, metric: str) -> Iterator[Row]:
     """Yield a row for every neighbour of every sample."""
-    for i, (near, values) in enumerate(zip(one.index, one.values)):
+    for i, (near, values) in enumerate(zip(nearest.index, nearest.values)):
         for rank, (j, value) in enumerate(zip(near, values), 1):
             if j >= 0:
                 yield {
-                    "feature": feature_head(one.feature),
+                    "feature": feature_head(nearest.feature),
                     "name": source.ids[places[i]],
                     "neighbor": source.ids[places[j]],
                     "index": _index(source, places[i]),

@@ -34,7 +34,8 @@ def document(title: str, sections: Sequence[Section], foot: str) -> str:
         Text of the last line.
     """
     links = "".join(
-        f'<a href="#{escaped(one.anchor)}">{escaped(one.heading)}</a>' for one in sections
+        f'<a href="#{escaped(section.anchor)}">{escaped(section.heading)}</a>'
+        for section in sections
     )
     body = "".join(map(_section, sections))
     return (
@@ -46,8 +47,8 @@ def document(title: str, sections: Sequence[Section], foot: str) -> str:
     )
 
 
-def _section(one: Section) -> str:
-    return f'<section id="{escaped(one.anchor)}"><h2>{escaped(one.heading)}</h2>\n{one.body}</section>\n'
+def _section(section: Section) -> str:
+    return f'<section id="{escaped(section.anchor)}"><h2>{escaped(section.heading)}</h2>\n{section.body}</section>\n'
 
 
 def folded(summary: str, body: str) -> str:

@@ -50,8 +50,10 @@ def of_results(results: list[Result], unit: str, every: bool = False) -> Table:
 def build(subjects: list[Subject]) -> Iterator[Table]:
     """Build one row a model and feature, a table for every metric."""
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
-        found = [per_model.by_role(subject, subject.similarity, metric) for subject in subjects]
-        rows = [_row(entry, PAIR_DISTRIBUTION) for entry in per_model.named(subjects, found)]
+        by_subject = [
+            per_model.by_role(subject, subject.similarity, metric) for subject in subjects
+        ]
+        rows = [_row(entry, PAIR_DISTRIBUTION) for entry in per_model.named(subjects, by_subject)]
         title = f"all pairs of samples without labels, {metric}; shuffled: the dimensions of every row by themselves, what chance gives"
         yield _table("pairs" if metric == "cosine" else f"pairs-{metric}", title, rows, ())
 

@@ -82,7 +82,7 @@ def differences(
                 "b": b.removeprefix("map:"),
             }
             for statistic, head in statistics.items():
-                if any(one.has(statistic) for one in results.values()):
+                if any(result.has(statistic) for result in results.values()):
                     row[head] = _cell(results[a], results[b], statistic, digits)
             rows.append(row)
     if rows:

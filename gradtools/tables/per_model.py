@@ -37,11 +37,11 @@ def by_role(subject: Subject, results: dict[tuple[str, str], Result], method: st
     }
 
 
-def named(subjects: Iterable[Subject], found: Iterable[Results]) -> list[Named]:
+def named(subjects: Iterable[Subject], by_subject: Iterable[Results]) -> list[Named]:
     """Return the results of several models one below the other, in the order of `ordered`."""
     return [
         (subject.name, feature, results[feature])
-        for subject, results in zip(subjects, found)
+        for subject, results in zip(subjects, by_subject)
         for feature in ordered(results)
     ]
 
@@ -63,11 +63,13 @@ def ordered(names: Iterable[str]) -> list[str]:
     return [name for name in FIRST if name in names] + sorted(set(names) - set(FIRST))
 
 
-def headline(found: Iterable[Results]) -> list[str]:
+def headline(by_subject: Iterable[Results]) -> list[str]:
     """Choose the features of a table of one row a model: imported ones and those of `FIRST`, else all of them."""
-    found = list(found)
-    names = {name for results in found for name in results}
-    without_rows = any(BLOCK_OUTPUT in results and "weight" not in results for results in found)
+    by_subject = list(by_subject)
+    names = {name for results in by_subject for name in results}
+    without_rows = any(
+        BLOCK_OUTPUT in results and "weight" not in results for results in by_subject
+    )
     shown = (*FIRST, BLOCK_OUTPUT) if without_rows else FIRST
     others = sorted(name for name in names - {*shown, "embedding"} if "@" not in name)
     return [*others, *(name for name in shown if name in names)] or ordered(names)
@@ -81,7 +83,7 @@ def intervals(results: Iterable[Result], unit: str = "image") -> Iterator[str]:
 
 def one_row_a_model(
     subjects: list[Subject],
-    found: list[Results],
+    by_subject: list[Results],
     table_id: str,
     title: str,
     cell: Callable[[Result], Cell],
@@ -100,8 +102,8 @@ def one_row_a_model(
     more : callable, optional
         Makes further columns of a model's results.
     """
-    names, rows = headline(found), []
-    for subject, results in zip(subjects, found):
+    names, rows = headline(by_subject), []
+    for subject, results in zip(subjects, by_subject):
         row: Row = {"model": subject.name}
         for name in names:
             missing = name not in results
@@ -139,9 +141,9 @@ def known_gradients(features: Iterable[str], verdicts: Verdicts) -> tuple[str, .
     return tuple(f"{feature}: {known}" for feature, known in words.items() if known)
 
 
-def left_out(subjects: Iterable[Subject], found: Iterable[Results]) -> Iterator[str]:
+def left_out(subjects: Iterable[Subject], by_subject: Iterable[Results]) -> Iterator[str]:
     """Yield what the rows of several models do not rest on, and why."""
-    for subject, results in zip(subjects, found):
+    for subject, results in zip(subjects, by_subject):
         yield from on_files(subject.name, subject.skipped, subject.ended_early)
         yield from _known_gradients(subject, results)
         facts = [result.facts for result in results.values()]
@@ -214,7 +216,7 @@ def paired(a: Result | None, b: Result | None, value: Value, replicates: Replica
 
 def differences(
     subjects: list[Subject],
-    found: list[Results],
+    by_subject: list[Results],
     table_id: str,
     title: str,
     value: Value,
@@ -222,7 +224,9 @@ def differences(
 ) -> Iterator[Table]:
     """Build gradient minus each other feature, a row a model, and how many models agree in sign."""
     names = [
-        name for name in AGAINST if any(name in results and OWN in results for results in found)
+        name
+        for name in AGAINST
+        if any(name in results and OWN in results for results in by_subject)
     ]
     if not names:
         return
@@ -234,7 +238,7 @@ def differences(
                 for name in names
             },
         }
-        for subject, results in zip(subjects, found)
+        for subject, results in zip(subjects, by_subject)
     ]
     heads = [feature_head(name) for name in names]
     if len(subjects) > 1:
@@ -255,15 +259,15 @@ def agreement(cells: list[Cell]) -> Cell:
 
 def between_models(
     subjects: list[Subject],
-    found: list[Results],
+    by_subject: list[Results],
     table_id: str,
     title: str,
     value: Value,
     replicates: Replicates,
 ) -> Iterator[Table]:
     """Build each model minus the first one that has results, where the samples are the same."""
-    names = headline(found)
-    known = [(subject, results) for subject, results in zip(subjects, found) if results]
+    names = headline(by_subject)
+    known = [(subject, results) for subject, results in zip(subjects, by_subject) if results]
     if not known:
         return
     (first, reference), *others = known

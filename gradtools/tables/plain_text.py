@@ -47,7 +47,7 @@ def _notes(notes: Sequence[str], width: int | None) -> list[str]:
 
 
 def _sentence(table: Table) -> str:
-    """The title of a table, and its rows behind it."""
+    """Return the title of a table, and its rows behind it."""
     if table.spoken or not table.columns:
         return title(table)
     heads = table.row_heads()
@@ -58,7 +58,7 @@ def _sentence(table: Table) -> str:
 
 
 def _values(row: Mapping[str, Entry], columns: Sequence[str]) -> str:
-    """The cells of a row, with their reasons where they have no value."""
+    """Return the cells of a row, with their reasons where they have no value."""
     cells = {column: as_cell(row.get(column)) for column in columns}
     reasons = {cell.note for cell in cells.values()}
     if len(reasons) == 1 and all(cell.value is None for cell in cells.values()):
@@ -72,7 +72,7 @@ def _values(row: Mapping[str, Entry], columns: Sequence[str]) -> str:
 
 
 def _folded(text: str, width: int | None, first: str, later: str) -> str:
-    """A sentence in lines of at most a width."""
+    """Return a sentence in lines of at most a width."""
     if width is None:
         return first + text
     wrapped = textwrap.wrap(
@@ -90,7 +90,7 @@ def _width(body: Lines) -> int:
 
 
 def _fold_heads(body: Lines) -> list[str]:
-    """Heads in as many lines as it takes to be no wider than the cells below, or than their longest word."""
+    """Return the heads in as many lines as it takes to be no wider than the cells below, or than their longest word."""
     return [
         "\n".join(_pieces(head, max(NARROWEST, *(len(cell) for cell in cells))))
         for head, *cells in zip(*body)
@@ -98,7 +98,7 @@ def _fold_heads(body: Lines) -> list[str]:
 
 
 def _pieces(head: str, width: int) -> Iterator[str]:
-    """Lines of a head."""
+    """Yield the lines of a head."""
     line = ""
     for word in BREAKS.split(head):
         if line and len(line + word.rstrip()) > width:
@@ -109,7 +109,7 @@ def _pieces(head: str, width: int) -> Iterator[str]:
 
 
 def _aligned(part: Lines) -> str:
-    """Lines under their heads, which end on one line; columns of numbers stand at the right."""
+    """Return the lines under their heads, which end on one line; columns of numbers stand at the right."""
     heads = [head.split("\n") for head in part[0]]
     depth = max(map(len, heads))
     stacked = [[""] * (depth - len(head)) + head for head in heads]
@@ -180,7 +180,7 @@ def _wide(text: str) -> int:
 
 
 def _letters(place: int) -> str:
-    """a to z, then aa to zz."""
+    """Return a to z, then aa to zz."""
     first, last = divmod(place, 26)
     return (chr(ord("a") + first - 1) if first else "") + chr(ord("a") + last)
 

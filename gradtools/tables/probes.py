@@ -21,9 +21,9 @@ def of_results(results: list[Result]) -> Iterator[Table]:
 def build(subjects: list[Subject]) -> Iterator[Table]:
     """Build balanced and plain accuracy, each beside the same probe's on shuffled labels."""
     shown = [subject for subject in subjects if subject.decoding]
-    found = [per_model.by_role(subject, subject.decoding, "logistic") for subject in shown]
-    notes = tuple(per_model.left_out(shown, found))
-    yield from _tables(per_model.named(shown, found), notes)
+    by_subject = [per_model.by_role(subject, subject.decoding, "logistic") for subject in shown]
+    notes = tuple(per_model.left_out(shown, by_subject))
+    yield from _tables(per_model.named(shown, by_subject), notes)
 
 
 def _tables(entries: list[per_model.Named], notes: tuple[str, ...]) -> Iterator[Table]:

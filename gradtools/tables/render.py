@@ -67,7 +67,7 @@ def values(tables: Iterable[Table]) -> Iterator[dict]:
 
 
 def _fields(cell: Cell) -> dict:
-    """A cell's own part of `values`."""
+    """Return a cell's own part of `values`."""
     fields = {name: getattr(cell, name) for name in FIELDS if name in cell.__dataclass_fields__}
     further = {name: getattr(cell, name) for name in ("spread", "p")}
     return fields | {name: value for name, value in further.items() if value is not None}
@@ -139,7 +139,7 @@ def _latex(tables: list[Table], width: int | None) -> str:
 
 
 def _latex_table(table: Table) -> str:
-    """One float for each part of a table that is wider than the page; the notes stand under the last."""
+    """Return one float for each part of a table that is wider than the page; the notes stand under the last."""
     body, reasons = plain_text.of_table(table)
     heads = table.shown_heads()
     parts, floats = plain_text.parts(body, heads, PAGE), []
@@ -155,7 +155,7 @@ def _latex_table(table: Table) -> str:
 
 
 def _float(part: Lines, heads: int, caption: str, label: str, notes: Sequence[str]) -> str:
-    """A `table` of LaTeX in booktabs' rules."""
+    """Return a `table` of LaTeX in booktabs' rules."""
     head, *body = part
     heads = min(heads, len(head))
     below = []

@@ -29,8 +29,10 @@ def of_results(results: list[Result], unit: str = "image") -> Iterator[Table]:
 def build(subjects: list[Subject]) -> Iterator[Table]:
     """Build recall, mean average precision and the vote's accuracy, among all images and among those of the same prediction."""
     shown = [subject for subject in subjects if subject.retrieval]
-    found = [per_model.by_role(subject, subject.retrieval, "retrieval") for subject in shown]
-    yield from _tables(per_model.named(shown, found), "image", per_model.left_out(shown, found))
+    by_subject = [per_model.by_role(subject, subject.retrieval, "retrieval") for subject in shown]
+    yield from _tables(
+        per_model.named(shown, by_subject), "image", per_model.left_out(shown, by_subject)
+    )
 
 
 def _tables(entries: list[per_model.Named], unit: str, left_out: Iterator[str]) -> Iterator[Table]:

@@ -48,9 +48,9 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
         rows: list[dict] = []
         columns = ["model", "random"]
         for model, results in models:
-            chosen = [result for result in results if result.metric == measure]
-            columns += [name for name in map(_head, chosen) if name not in columns]
-            rows += _rows(model, chosen)
+            of_measure = [result for result in results if result.metric == measure]
+            columns += [name for name in map(_head, of_measure) if name not in columns]
+            rows += _rows(model, of_measure)
         if rows:
             facts = models[0][1][0].facts
             title = f"{words}, {BETTER}: {facts['images_in_all']} images, {facts['seeds']} networks a row"
@@ -77,7 +77,7 @@ def _rows(model: str, results: list[Result]) -> list[dict]:
     rows: list[dict] = []
     if not results:
         return rows
-    longest = max(results, key=lambda one: len(one.columns["statistic"]))
+    longest = max(results, key=lambda result: len(result.columns["statistic"]))
     for place, statistic in enumerate(longest.columns["statistic"]):
         mode, _, step = statistic.partition(":")
         group = longest.columns["group"][place]

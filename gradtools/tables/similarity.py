@@ -65,8 +65,8 @@ def _kind(result: Result) -> str:
 def _of_vectors(results: list[Result], unit: str, every: bool) -> Table:
     """Build the table of one row a feature and metric."""
     present = {name for result in results for name in result.columns["statistic"]}
-    chosen = STATISTICS if every else SHOWN_OF_VECTORS
-    shown = {name: head for name, head in chosen.items() if name in present}
+    heads = STATISTICS if every else SHOWN_OF_VECTORS
+    shown = {name: head for name, head in heads.items() if name in present}
     rows = []
     for result in results:
         cells = {head: _cell(result, name, every) for name, head in shown.items()}
@@ -116,9 +116,11 @@ def build(subjects: list[Subject]) -> Iterator[Table]:
     yield from pair_distribution.build(list(filter(_is_unlabelled, subjects)))
     subjects = [subject for subject in subjects if not _is_unlabelled(subject)]
     for metric in _metrics(subjects):
-        found = [per_model.by_role(subject, subject.similarity, metric) for subject in subjects]
-        yield from _of_metric(subjects, found, metric)
-        yield _class_by_prediction(subjects, found, metric)
+        by_subject = [
+            per_model.by_role(subject, subject.similarity, metric) for subject in subjects
+        ]
+        yield from _of_metric(subjects, by_subject, metric)
+        yield _class_by_prediction(subjects, by_subject, metric)
 
 
 def _is_unlabelled(subject: Subject) -> bool:
@@ -126,13 +128,13 @@ def _is_unlabelled(subject: Subject) -> bool:
 
 
 def _of_metric(
-    subjects: list[Subject], found: list[per_model.Results], metric: str
+    subjects: list[Subject], by_subject: list[per_model.Results], metric: str
 ) -> Iterator[Table]:
     """Build the tables of one row a model under a metric, and the paired differences in pair AUC."""
     notes = (
         *per_model.where_taps_are(subjects),
-        *_about_auc(subjects, found),
-        *per_model.left_out(subjects, found),
+        *_about_auc(subjects, by_subject),
+        *per_model.left_out(subjects, by_subject),
     )
     tables = {
         "auc": (
@@ -148,7 +150,7 @@ def _of_metric(
         "label_effect": (
             "label-effect",
             f"label effect given the same prediction ({metric}): same class minus other class",
-            tuple(_movable(subjects, found)),
+            tuple(_movable(subjects, by_subject)),
         ),
         "within": (
             "within",
@@ -159,7 +161,7 @@ def _of_metric(
     for statistic, (name, words, below) in tables.items():
         yield per_model.one_row_a_model(
             subjects,
-            found,
+            by_subject,
             _id(name, metric),
             words,
             functools.partial(statistic_cell, statistic=statistic),
@@ -170,11 +172,11 @@ def _of_metric(
     pair = (lambda result: result.get("auc").value), (lambda result: result.replicate("auc"))
     words = f"{per_model.OWN} minus the others: pair AUC by {metric}, paired intervals"
     yield from per_model.differences(
-        subjects, found, _id("pair-auc-difference", metric), words, *pair
+        subjects, by_subject, _id("pair-auc-difference", metric), words, *pair
     )
     words = f"pair AUC by {metric}"
     yield from per_model.between_models(
-        subjects, found, _id("pair-auc-models", metric), words, *pair
+        subjects, by_subject, _id("pair-auc-models", metric), words, *pair
     )
 
 
@@ -211,9 +213,9 @@ def _id(name: str, metric: str) -> str:
     return name if metric == "cosine" else f"{name}-{metric}"
 
 
-def _movable(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[str]:
+def _movable(subjects: list[Subject], by_subject: list[per_model.Results]) -> Iterator[str]:
     """Yield how many samples a shuffle within predictions can move."""
-    for subject, results in zip(subjects, found):
+    for subject, results in zip(subjects, by_subject):
         facts = next(
             (result.facts for result in results.values() if "movable" in result.facts), None
         )
@@ -221,15 +223,15 @@ def _movable(subjects: list[Subject], found: list[per_model.Results]) -> Iterato
             yield f"{subject.name}: p shuffles labels among images of equal prediction, which can move {facts['movable']} of {facts['rows']} samples"
 
 
-def _about_auc(subjects: list[Subject], found: list[per_model.Results]) -> Iterator[str]:
+def _about_auc(subjects: list[Subject], by_subject: list[per_model.Results]) -> Iterator[str]:
     """Yield the tie rule, and where a pair AUC rests on a draw of the images."""
     stored = (
-        number(result.facts, "score_step") for results in found for result in results.values()
+        number(result.facts, "score_step") for results in by_subject for result in results.values()
     )
     steps = [step for step in stored if step]
     if steps:
         yield f"pairs whose similarities are equal within {max(steps):g} are ties and count half"
-    for subject, results in zip(subjects, found):
+    for subject, results in zip(subjects, by_subject):
         drawn = {
             result.facts["auc_rows"] for result in results.values() if "auc_rows" in result.facts
         }
@@ -238,7 +240,7 @@ def _about_auc(subjects: list[Subject], found: list[per_model.Results]) -> Itera
 
 
 def _class_by_prediction(
-    subjects: list[Subject], found: list[per_model.Results], metric: str
+    subjects: list[Subject], by_subject: list[per_model.Results], metric: str
 ) -> Table:
     """Build the means of pairs of same or other class, same or other prediction, with the number of pairs."""
     rows = [
@@ -247,7 +249,7 @@ def _class_by_prediction(
             head: dataclasses.replace(statistic_cell(result, statistic), low=None, high=None)
             for statistic, head in CLASS_BY_PREDICTION.items()
         }
-        for model, feature, result in per_model.named(subjects, found)
+        for model, feature, result in per_model.named(subjects, by_subject)
     ]
     return Table(
         _id("class-by-prediction", metric),

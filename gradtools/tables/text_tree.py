@@ -17,7 +17,7 @@ def draw(
     merges: np.ndarray, names: Sequence[str], marks: Sequence[str], encoding: str | None = "utf-8"
 ) -> list[str]:
     """
-    Lines of a tree.
+    Return the lines of a tree.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ def draw(
 
 
 def decimals(highest: float) -> int:
-    """Decimal places with which the largest height has four digits, and the smaller ones as many places."""
+    """Return the decimal places with which the largest height has four digits, and the smaller ones as many places."""
     return int(np.clip(3 - np.floor(np.log10(highest)), 0, 8)) if highest > 0 else 0
 
 
 def _cells(merges, order, highest):
-    """Which directions meet in each cell: N rows of WIDTH numbers."""
+    """Return which directions meet in each cell: N rows of WIDTH numbers."""
     n = len(order)
     grid = [[0] * WIDTH for _ in range(n)]
     rows = [0] * n
@@ -78,7 +78,7 @@ def _cells(merges, order, highest):
 
 
 def _branch(cells, start, stop, leaf):
-    """From the trunk of a cluster to a child's trunk, or to the end of the line."""
+    """Draw the branch from the trunk of a cluster to a child's trunk, or to the end of the line."""
     if start == stop:
         return
     cells[start] |= RIGHT
@@ -89,7 +89,7 @@ def _branch(cells, start, stop, leaf):
 
 
 def _trunk(grid, column, top, bottom):
-    """Down from one child's line to the other's."""
+    """Draw the trunk down from one child's line to the other's."""
     for row in range(top, bottom):
         grid[row][column] |= DOWN
         grid[row + 1][column] |= UP
@@ -104,5 +104,5 @@ def _can(encoding, characters):
 
 
 def shortened(name: str) -> str:
-    """A name of at most NAME characters; the end of a path tells more than its beginning."""
+    """Return a name of at most NAME characters; the end of a path tells more than its beginning."""
     return name if len(name) <= NAME else "..." + name[3 - NAME :]

@@ -31,15 +31,15 @@ SMALL = 60  # leaves of a tree, or clusters of a cut, that are shown each
 TOP = 40  # branches that are shown of more
 MEMBERS = 6  # names of a cluster's members in the text
 WIDER = 4  # clusters around the smallest one of --find
-Found = Mapping[str, tuple[np.ndarray, float]]  # members and height of the smallest cluster
+Around = Mapping[str, tuple[np.ndarray, float]]  # members and height of the smallest cluster
 
 
-def tables(tree: Tree, found: Found, every: bool = False) -> Iterator[Table]:
+def tables(tree: Tree, around: Around, every: bool = False) -> Iterator[Table]:
     """Yield the tables of a tree.
 
     Parameters
     ----------
-    found
+    around
         The smallest cluster around each name of --find.
     every
         Every leaf and merge, not what a page holds.
@@ -49,10 +49,10 @@ def tables(tree: Tree, found: Found, every: bool = False) -> Iterator[Table]:
     if every:
         yield _leaves(tree)
         yield _merges(tree)
-        if found:
-            yield _members(tree, found)
+        if around:
+            yield _members(tree, around)
         return
-    for name, (members, height) in found.items():
+    for name, (members, height) in around.items():
         yield _around(tree, name, members, height)
 
 
@@ -122,7 +122,7 @@ def measures(tree: Tree, every: bool = False) -> Table:
 
 
 def _spread(facts, name):
-    """A measure with its standard deviation over the resamples."""
+    """Return a measure with its standard deviation over the resamples."""
     value, spread = facts[name], facts.get(f"{name}_sd")
     if value != value:
         return Cell(note=_why(facts))
@@ -130,7 +130,7 @@ def _spread(facts, name):
 
 
 def _why(facts):
-    """The reason why a measure of resampled trees has no value."""
+    """Return the reason why a measure of resampled trees has no value."""
     if facts["resamples"] == 0:
         return NO_RESAMPLES
     return NO_ROWS if not facts["dimension"] else ONE_CLUSTER
@@ -164,7 +164,7 @@ def clusters(tree: Tree, every: bool = False) -> Table:
 
 
 def _cluster(tree, number, named):
-    """One cluster; a small tree has its members beside its branches."""
+    """Return one cluster; a small tree has its members beside its branches."""
     columns, size = tree.clusters, int(tree.clusters["size"][number])
     row = {
         "cluster": number,
@@ -178,12 +178,12 @@ def _cluster(tree, number, named):
 
 
 def _or(value, why, n=None):
-    """The cell of a value; without one its reason."""
+    """Return the cell of a value; without one its reason."""
     return Cell(value, n=n) if value == value else Cell(note=why)
 
 
 def _between(facts):
-    """The heights that the cut lies between."""
+    """Return the heights that the cut lies between."""
     places = text_tree.decimals(facts["cut_high"]) if facts["cut_high"] == facts["cut_high"] else 3
     if facts["k"] == 1:
         return f", above {facts['cut_low']:.{places}f}"
@@ -191,7 +191,7 @@ def _between(facts):
 
 
 def _leaves(tree):
-    """One row a leaf, in leaf order: its cluster, and the height at which it joins the next leaf."""
+    """Return one row a leaf, in leaf order: its cluster, and the height at which it joins the next leaf."""
     joins = [*trees.joins(tree.merges).tolist(), np.nan]
     rows = [
         {
@@ -206,7 +206,7 @@ def _leaves(tree):
 
 
 def _merges(tree):
-    """One row a merge, as scipy has them."""
+    """Return one row a merge, as scipy has them."""
     rows = [
         {"merge": number, "first": int(a), "second": int(b), "height": Cell(height), "size": int(n)}
         for number, (a, b, height, n) in enumerate(tree.merges.tolist(), len(tree.names))
@@ -220,11 +220,11 @@ def _merges(tree):
     )
 
 
-def _members(tree, found):
-    """One row a name of --find and member of the smallest cluster around it."""
+def _members(tree, around):
+    """Return one row a name of --find and member of the smallest cluster around it."""
     rows = [
         {"find": name, "member": tree.names[member], "index": int(member), "height": Cell(height)}
-        for name, (members, height) in found.items()
+        for name, (members, height) in around.items()
         for member in members
     ]
     heads = ("find", "member")
@@ -234,7 +234,7 @@ def _members(tree, found):
 
 
 def _around(tree, name, members, height):
-    """The smallest cluster around a name, and the next ones around that."""
+    """Return the smallest cluster around a name, and the next ones around that."""
     rows, seen, leaf = [], set(), int(members[0])
     for _ in range(WIDER + 1):
         added = [tree.names[member] for member in members if member not in seen]
@@ -255,6 +255,6 @@ def _around(tree, name, members, height):
 
 
 def _some(names: Sequence[str], most: int) -> str:
-    """The first names, and dots for more."""
+    """Return the first names, and dots for more."""
     first = ", ".join(text_tree.shortened(name) for name in names[:most])
     return first + (", ..." if len(names) > most else "")

@@ -12,8 +12,8 @@ from shell import call
 
 from gradtools import store
 from gradtools.selection import answers, confusion
+from gradtools.selection.gathering import in_natural_order
 from gradtools.selection.results import Result
-from gradtools.selection.subjects import in_natural_order
 from gradtools.stages import cluster, dendrogram, similarity
 from gradtools.tables.summary import blocks, maps
 

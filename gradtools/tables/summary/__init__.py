@@ -43,7 +43,7 @@ def build(
 
 
 def _samples(subjects: list[Subject]) -> Table:
-    """How many samples of how many classes, and how many models."""
+    """Return how many samples of how many classes, and how many models."""
     rows = [
         {
             "model": subject.name,
@@ -56,7 +56,7 @@ def _samples(subjects: list[Subject]) -> Table:
 
 
 def _counts(subjects: list[Subject]) -> str:
-    """The first line of the summary."""
+    """Return the first line of the summary."""
     first = subjects[0]
     names = first.class_names
     some = ", ".join(names[: words.NAMED]) + (", ..." if len(names) > words.NAMED else "")
@@ -69,7 +69,7 @@ def _counts(subjects: list[Subject]) -> str:
 
 
 def _accuracy(subjects: list[Subject]) -> Iterator[Table]:
-    """The accuracy of every model in percent; of more than ten classes also that of the five best answers."""
+    """Yield the accuracy of every model in percent; of more than ten classes also that of the five best answers."""
     if all(subject.answers is None for subject in subjects):
         return
     many = any(
@@ -112,5 +112,5 @@ def accuracy(answers: Answers | None, measure: str) -> Cell:
 
 
 def _more(layouts: Sequence[str]) -> Table:
-    """What else the stores can fill."""
+    """Name the layouts that these stores can fill besides."""
     return Table("layouts", words.MORE.format(layouts=", ".join(layouts)), [], [], inline=True)

@@ -90,7 +90,7 @@ def _lines(tables: Sequence[Table], width: int) -> int:
 
 
 def _smaller(blocks: list[Block]) -> list[Block] | None:
-    """Blocks less one statistic or sentence, of the block that has most; None where each has its fewest."""
+    """Return the blocks less one statistic or sentence, of the block that has most; None where each has its fewest."""
     for fewest in (FEWEST, 1):
         sizes = [
             (len(block.statistics) - fewest, len(block.sentences) - fewest) for block in blocks

@@ -38,12 +38,12 @@ def _table_of(
     table_id: str,
     title: str,
     measures: dict[str, str],
-    found: list[tuple[str, Kinds]],
+    by_model: list[tuple[str, Kinds]],
     names: list[str],
     better: str = "",
     cell: Callable[[Result, str], Cell] = statistic_cell,
 ):
-    """A row a measure and model, a column a map."""
+    """Return a row a measure and model, a column a map."""
     rows = [
         {"statistic": head, "model": model}
         | {
@@ -51,24 +51,24 @@ def _table_of(
             for name in names
         }
         for measure, head in measures.items()
-        for model, kinds in found
+        for model, kinds in by_model
         if any(kinds[name].has(measure) for name in names if name in kinds)
     ]
     return of_rows(table_id, title, [_short(name) for name in names], rows, better)
 
 
 def _alike(subjects: list[Subject]) -> Block:
-    """How alike maps of one class are, beside maps of other classes."""
+    """Return how alike maps of one class are, beside maps of other classes."""
     metric = next(m for m in MAP_METRICS if any(m == name for s in subjects for _, name in s.maps))
-    found = [
+    by_model = [
         (
             subject.name,
             {feature: r for (feature, name), r in subject.maps.items() if name == metric},
         )
         for subject in subjects
     ]
-    names = list(dict.fromkeys(name for _, kinds in found for name in kinds))
-    labelled = any(result.has("within") for _, kinds in found for result in kinds.values())
+    names = list(dict.fromkeys(name for _, kinds in by_model for name in kinds))
+    labelled = any(result.has("within") for _, kinds in by_model for result in kinds.values())
     heads = {
         "within": words.WITHIN_MAPS,
         "between": words.BETWEEN_MAPS,
@@ -76,10 +76,10 @@ def _alike(subjects: list[Subject]) -> Block:
     }
     measures = heads if labelled else {"all": words.ALL_MAPS}
     measures = {key: head.format(metric=metric) for key, head in measures.items()}
-    table = _table_of("summary-maps", words.OF_MAPS, measures, found, names)
+    table = _table_of("summary-maps", words.OF_MAPS, measures, by_model, names)
     sentences = []
     for name in names if labelled else ():
-        results = [kinds[name] for _, kinds in found if name in kinds]
+        results = [kinds[name] for _, kinds in by_model if name in kinds]
         difference = [statistic_cell(result, "within_minus_between") for result in results]
         sentences.append(
             words.ALIKE_MAPS.format(
@@ -100,33 +100,33 @@ def _few(pairs: list[int]) -> str:
 
 
 def _lie(subjects: list[Subject]) -> Block:
-    """Where maps lie, beside a centred Gaussian and another image's map."""
-    found = [
+    """Return where maps lie, beside a centred Gaussian and another image's map."""
+    by_model = [
         (subject.name, {kind: result for (kind, _), result in subject.localization.items()})
         for subject in subjects
     ]
-    names = _controls_last(found, localization.CONTROLS)
+    names = _controls_last(by_model, localization.CONTROLS)
     measures = {key: head for key, head in localization.MEASURES.items() if key != "iou_half"}
-    table = _table_of("summary-localization", words.OF_REGIONS, measures, found, names, "higher")
-    return Block(table, tuple(_finds(found, names)))
+    table = _table_of("summary-localization", words.OF_REGIONS, measures, by_model, names, "higher")
+    return Block(table, tuple(_finds(by_model, names)))
 
 
-def _controls_last(found: list[tuple[str, Kinds]], controls: tuple[str, ...]) -> list[str]:
-    names = sorted({name for _, kinds in found for name in kinds})
+def _controls_last(by_model: list[tuple[str, Kinds]], controls: tuple[str, ...]) -> list[str]:
+    names = sorted({name for _, kinds in by_model for name in kinds})
     return [name for name in names if name not in controls] + [
         name for name in controls if name in names
     ]
 
 
-def _finds(found: list[tuple[str, Kinds]], names: list[str]) -> Iterator[str]:
+def _finds(by_model: list[tuple[str, Kinds]], names: list[str]) -> Iterator[str]:
     """Yield which map finds objects best, against the centred Gaussian, by IoU and by pixels."""
     control = localization.CONTROLS[0]
     maps = [name for name in names if name not in localization.CONTROLS]
     for measure in ("iou", "precision") if control in names and maps else ():
-        best, value = _best(found, maps, measure)
+        best, value = _best(by_model, maps, measure)
         if best is None:
             continue
-        cells = _against(found, best, control, measure)
+        cells = _against(by_model, best, control, measure)
         ahead = np.mean([cell.value for cell in cells if cell.value is not None] or [0]) > 0
         sentence = words.BEST_MAP if ahead else words.NO_BETTER_MAP
         yield sentence.format(
@@ -134,7 +134,7 @@ def _finds(found: list[tuple[str, Kinds]], names: list[str]) -> Iterator[str]:
             measure=localization.MEASURES[measure],
             value=value,
             control=control,
-            other=across(kinds[control].get(measure).value for _, kinds in found),
+            other=across(kinds[control].get(measure).value for _, kinds in by_model),
             clear=words.DIFFERENCE.format(
                 value=across(cell.number for cell in cells) + clear_of(cells)
             ),
@@ -142,21 +142,27 @@ def _finds(found: list[tuple[str, Kinds]], names: list[str]) -> Iterator[str]:
 
 
 def _best(
-    found: list[tuple[str, Kinds]], maps: list[str], measure: str, sign: int = 1
+    by_model: list[tuple[str, Kinds]], maps: list[str], measure: str, sign: int = 1
 ) -> tuple[str | None, str]:
     """Return the map with the largest (sign -1: smallest) mean of a measure over the models, and its values."""
     values = {
-        name: [kinds[name].get(measure).value for _, kinds in found if name in kinds]
+        name: [kinds[name].get(measure).value for _, kinds in by_model if name in kinds]
         for name in maps
     }
-    known = {name: np.mean(own) for name, own in values.items() if own and not np.isnan(own).any()}
+    known = {
+        name: np.mean(of_map)
+        for name, of_map in values.items()
+        if of_map and not np.isnan(of_map).any()
+    }
     if not known:
         return None, ""
     best = max(known, key=lambda name: sign * known[name])
     return best, across(values[best])
 
 
-def _against(found: list[tuple[str, Kinds]], name: str, control: str, measure: str) -> list[Cell]:
+def _against(
+    by_model: list[tuple[str, Kinds]], name: str, control: str, measure: str
+) -> list[Cell]:
     """Return a map minus a control under the same resamples, a cell a model."""
     return [
         per_model.paired(
@@ -165,16 +171,16 @@ def _against(found: list[tuple[str, Kinds]], name: str, control: str, measure: s
             lambda result: result.get(measure).value,
             lambda result: result.replicate(measure),
         )
-        for _, kinds in found
+        for _, kinds in by_model
         if name in kinds and control in kinds
     ]
 
 
 def _keep(subjects: list[Subject]) -> Block:
-    """What the score loses with each mask, of the first fill."""
+    """Return what the score loses with each mask, of the first fill."""
     fills = list(dict.fromkeys(fill for subject in subjects for _, fill in subject.faithfulness))
     fill = "black" if "black" in fills else fills[0]
-    found = [
+    by_model = [
         (
             subject.name,
             {kind: r for (kind, name), r in subject.faithfulness.items() if name == fill},
@@ -182,12 +188,12 @@ def _keep(subjects: list[Subject]) -> Block:
         for subject in subjects
     ]
     controls = tuple(name for name in faithfulness.GENERAL if name != ONES)
-    names = [name for name in _controls_last(found, controls) if name != ONES]
+    names = [name for name in _controls_last(by_model, controls) if name != ONES]
     table = _table_of(
-        *("summary-faithfulness", f"{words.OF_MASKS}, {fill} fill", words.OF_FILL, found, names),
+        *("summary-faithfulness", f"{words.OF_MASKS}, {fill} fill", words.OF_FILL, by_model, names),
         cell=_of_fill,
     )
-    return Block(table, tuple(_keeps(found, [name for name in names if name not in controls])))
+    return Block(table, tuple(_keeps(by_model, [name for name in names if name not in controls])))
 
 
 def _of_fill(result: Result, measure: str) -> Cell:
@@ -200,12 +206,12 @@ def _of_fill(result: Result, measure: str) -> Cell:
     )
 
 
-def _keeps(found: list[tuple[str, Kinds]], maps: list[str]) -> Iterator[str]:
+def _keeps(by_model: list[tuple[str, Kinds]], maps: list[str]) -> Iterator[str]:
     """Yield the map of the smallest ADP against a constant of its own mean."""
-    best, _ = _best(found, maps, "adp", -1)
+    best, _ = _best(by_model, maps, "adp", -1)
     if best is None:
         return
-    results = [kinds[best] for _, kinds in found if best in kinds]
+    results = [kinds[best] for _, kinds in by_model if best in kinds]
     gain = [
         Cell(
             result.get("adp_equal").value - result.get("adp").value,
@@ -227,24 +233,24 @@ def _keeps(found: list[tuple[str, Kinds]], maps: list[str]) -> Iterator[str]:
 
 
 def _random(subjects: list[Subject]) -> Block:
-    """What is left of maps: the null, the first step and everything random."""
+    """Return what is left of maps: the null, the first step and everything random."""
     measure = "spearman"
-    found = [
+    by_model = [
         (subject.name, {r.feature: r for r in subject.sanity.values() if r.metric == measure})
         for subject in subjects
     ]
-    names = sorted({name for _, kinds in found for name in kinds})
+    names = sorted({name for _, kinds in by_model for name in kinds})
     steps = list(
         dict.fromkeys(
             str(step)
-            for _, kinds in found
+            for _, kinds in by_model
             for result in kinds.values()
             for step in result.columns["statistic"]
         )
     )
-    ends = {step: sanity.step_in_words(step, found[0][1]) for step in _ends(steps)}
-    table = _table_of("summary-sanity", words.OF_SANITY, ends, found, names)
-    return Block(table, tuple(_falls(found, names, steps)))
+    ends = {step: sanity.step_in_words(step, by_model[0][1]) for step in _ends(steps)}
+    table = _table_of("summary-sanity", words.OF_SANITY, ends, by_model, names)
+    return Block(table, tuple(_falls(by_model, names, steps)))
 
 
 def _ends(steps: list[str]) -> list[str]:
@@ -255,13 +261,13 @@ def _ends(steps: list[str]) -> list[str]:
     return [*full, *null, *cascade[:1], *cascade[-1:]]
 
 
-def _falls(found: list[tuple[str, Kinds]], names: list[str], steps: list[str]) -> Iterator[str]:
+def _falls(by_model: list[tuple[str, Kinds]], names: list[str], steps: list[str]) -> Iterator[str]:
     null = next((step for step in steps if ":" not in step), None)
     last = next((step for step in reversed(steps) if step.startswith(("full", "cascade"))), None)
     if null is None or last is None:
         return
     for name in names:
-        results = [kinds[name] for _, kinds in found if name in kinds]
+        results = [kinds[name] for _, kinds in by_model if name in kinds]
         yield words.FALLS.format(
             map=_short(name),
             value=across(result.get(last).value for result in results),

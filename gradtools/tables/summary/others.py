@@ -34,7 +34,7 @@ def blocks(subjects: list[Subject]) -> Iterator[Block]:
 
 
 def _tree(tree: Tree) -> Block:
-    """How well a tree keeps the distances, beside its control."""
+    """Return how well a tree keeps the distances, beside its control."""
     measured = trees.measures(tree)
     rows: Rows = [
         {"statistic": str(row["measure"]), "tree": row["tree"], "control": row["control"]}
@@ -57,14 +57,14 @@ def _tree(tree: Tree) -> Block:
 
 
 def _cluster(tree: Tree, number: int) -> str:
-    """Size and first members of a cluster."""
+    """Return the size and first members of a cluster."""
     names = [tree.names[leaf] for leaf in tree.order if tree.labels[leaf] == number]
     some = ", ".join(names[:MEMBERS])
     return f"{len(names)} ({some}{', ...' if len(names) > MEMBERS else ''})"
 
 
 def _comparison(compared: Result) -> Block:
-    """How alike spaces are: a row a measure and pair, the value beside what chance gives."""
+    """Return how alike spaces are: a row a measure and pair, the value beside what chance gives."""
     rows: list[dict[str, Entry]] = []
     best: dict[tuple, str] = {}
     for row in compared.rows():
@@ -102,7 +102,7 @@ def _comparison(compared: Result) -> Block:
 
 
 def _channels(subject: Subject) -> Block:
-    """How each ranking of channels agrees with the contribution, a column a ranking, the random one last."""
+    """Return how each ranking of channels agrees with the contribution, a column a ranking, the random one last."""
     result = subject.channels["channels", AGREEMENT]
     rows: dict[str, dict] = {}
     for row in result.rows():

@@ -34,7 +34,7 @@ def blocks(subjects: list[Subject]) -> Iterator[Block]:
 
 
 def _audits(summaries: list[tuple[str, str, Result]]) -> Block:
-    """Which share of right answers has the wrong reason, and in which classes."""
+    """Return which share of right answers has the wrong reason, and in which classes."""
     rows: list[dict[str, Entry]] = []
     for model, fill, result in summaries:
         row: dict = {"statistic": f"{fill} fill", "model": model}
@@ -43,19 +43,19 @@ def _audits(summaries: list[tuple[str, str, Result]]) -> Block:
             digits = 1 if measure in audit.PERCENT else 3
             row[AUDITED[measure]] = Cell(value, low, high, n=count, digits=digits)
         rows.append(row)
-    said = sorted(
+    named = sorted(
         ((model, fill, audit.named(result)) for model, fill, result in summaries),
-        key=lambda one: not one[2],
+        key=lambda entry: not entry[2],
     )
     sentences = tuple(
-        f"{model}, {fill} fill: {audit.verdict(classes)}." for model, fill, classes in said
+        f"{model}, {fill} fill: {audit.verdict(classes)}." for model, fill, classes in named
     )
     table = of_rows("summary-audit", words.OF_AUDITS, list(AUDITED.values()), rows)
     return Block(table, sentences)
 
 
 def _trials(results: list[Result]) -> Block:
-    """Each measure's mean rank correlation with the truth and on how many networks it puts it first, the best first."""
+    """Return each measure's mean rank correlation with the truth and on how many networks it puts it first, the best first."""
     means = {name: known_answers.mean_agreement(results, name) for name in known_answers.MEASURES}
     order = sorted(means, key=lambda name: (name in known_answers.CONTROLS, -_value(means[name])))
     rows: Rows = [

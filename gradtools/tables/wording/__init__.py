@@ -153,7 +153,7 @@ RETRIEVAL = {
 }
 # How rows are normalised: the word in a store, which digests hold, and the one of --rows.
 ROWS = {"post": "standardised", "raw": "raw", "gauge": "centred"}
-RANDOM_WEIGHTS = "random weights: the numbers say nothing of a trained network"
+RANDOM_WEIGHTS = "random weights: the numbers say nothing about a trained network"
 GIVEN_PREDICTION = (
     "_same_prediction"  # what follows the name of a measure among images of one prediction
 )

@@ -12,7 +12,7 @@ ACCURACY_OF = "accuracy in % of the {count} images with one label that the model
 TOP = {"right": "top-1", "right_of_five": "top-5"}
 NO_LOGITS = "needs the logits: give the store that gradtools extract made as well"
 NO_LABELS = "no image has one label of its own"
-NO_ANSWERS = "no label meets a class of the model: extract with --label-map or --labels-in-order"
+NO_ANSWERS = "no label matches a class of the model: extract with --label-map or --labels-in-order"
 NOT_OF_THIS = "a control of the other rows"
 
 PAIR_AUC = "pair AUC"
