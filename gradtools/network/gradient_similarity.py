@@ -57,7 +57,7 @@ def gradient_similarity(
 
 
 def _gradient(scores, tap):
-    """Gradient of every image's score at the tap, with a graph of its own."""
+    """Return the gradient of every image's score at the tap, with a graph of its own."""
     try:
         return torch.autograd.grad(scores.sum(), tap, create_graph=True)[0]
     except RuntimeError as error:

@@ -112,44 +112,44 @@ class Parts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shares = self.shares(self.mean(self.parts(self.conv(x))))
-        found, cue = shares[:, :2], shares[:, 2:]
+        part, cue = shares[:, :2], shares[:, 2:]
         if self.rule == "and":
-            return self.head(cue - functional.relu(cue - found))
+            return self.head(cue - functional.relu(cue - part))
         if self.rule == "or":
-            return self.head(1 - functional.relu(1 - found - cue))
-        return self.head((1 - self.strength) * found + self.strength * cue)
+            return self.head(1 - functional.relu(1 - part - cue))
+        return self.head((1 - self.strength) * part + self.strength * cue)
 
 
 def window() -> nn.Module:
-    """The network reads one window for each class: a map that looks elsewhere is wrong."""
+    """Build a network that reads one window for each class: a map that looks elsewhere is wrong."""
     return Window(WINDOW, pooled=False)
 
 
 def channels() -> nn.Module:
-    """The network tells classes apart by channels that all see every class."""
+    """Build a network that separates classes by channels that all see every class."""
     return Channels()
 
 
 def cue_weak() -> nn.Module:
-    """A fifth of the logit comes from a cue beside the object."""
+    """Build a network in which a fifth of the logit comes from a cue beside the object."""
     return Parts("cue", STRENGTHS["cue_weak"])
 
 
 def cue_strong() -> nn.Module:
-    """Four fifths of the logit come from a cue beside the object."""
+    """Build a network in which four fifths of the logit come from a cue beside the object."""
     return Parts("cue", STRENGTHS["cue_strong"])
 
 
 def cue_and() -> nn.Module:
-    """Object and cue are both needed, and the cue is the scarcer: gradients see the cue alone."""
+    """Build a network that needs both object and cue; the cue is the scarcer, so gradients see it alone."""
     return Parts("and", full=0.9)
 
 
 def cue_or() -> nn.Module:
-    """Object or cue is enough: with both there, every gradient is 0."""
+    """Build a network for which object or cue is enough: with both there, every gradient is 0."""
     return Parts("or")
 
 
 def two_taps() -> nn.Module:
-    """The network reads one window for each class and pools it coarsely: the last tap cannot show a small object."""
+    """Build a network that reads one window for each class and pools it coarsely: the last tap cannot show a small object."""
     return Window(SMALL, pooled=True)

@@ -114,8 +114,8 @@ def _batches(shown: Iterable[Shown], size: int) -> Iterator[tuple[np.ndarray, li
     """Yield (places, batch) of exactly `size` entries; the last is filled up by repeats of its last."""
     stream, first = iter(shown), 0
     while batch := list(itertools.islice(stream, size)):
-        own = np.minimum(np.arange(size), len(batch) - 1)
-        yield first + own, [batch[place] for place in own]
+        places = np.minimum(np.arange(size), len(batch) - 1)
+        yield first + places, [batch[place] for place in places]
         first += len(batch)
 
 

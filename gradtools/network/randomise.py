@@ -44,7 +44,7 @@ def groups(network: nn.Module, trace: taps.Trace) -> list[str]:
     They are the network's children; a child that holds several of its blocks gives way to its own.
     """
     blocks = [tap.name for tap in taps.resolve(trace, ["auto:blocks"])]
-    found = _children(network, "", blocks)
+    names = _children(network, "", blocks)
     order = {name: place for place, name in enumerate(call.name for call in trace.calls)}
     last = {
         name: max(
@@ -55,22 +55,22 @@ def groups(network: nn.Module, trace: taps.Trace) -> list[str]:
             ),
             default=-1,
         )
-        for name in found
+        for name in names
     }
-    return sorted(found, key=lambda name: last[name], reverse=True)
+    return sorted(names, key=lambda name: last[name], reverse=True)
 
 
 def _children(module: nn.Module, prefix: str, blocks: list[str]) -> list[str]:
     """Return the names of the groups below a module that have parameters."""
-    found = []
+    names = []
     for name, child in module.named_children():
         full = f"{prefix}{name}"
         inside = [block for block in blocks if block.startswith(f"{full}.")]
         if len(inside) > 1:
-            found += _children(child, f"{full}.", blocks)
+            names += _children(child, f"{full}.", blocks)
         elif next(child.parameters(), None) is not None:
-            found.append(full)
-    return found
+            names.append(full)
+    return names
 
 
 def variants(names: list[str], modes: tuple[str, ...], seeds: int) -> list[Variant]:
@@ -84,8 +84,8 @@ def variants(names: list[str], modes: tuple[str, ...], seeds: int) -> list[Varia
         }
         first = len(names) - 1 if mode == "full" else 0
         every += [
-            Variant(mode, first + step, chosen, seed)
-            for step, chosen in enumerate(sets[mode])
+            Variant(mode, first + step, modules, seed)
+            for step, modules in enumerate(sets[mode])
             for seed in range(seeds)
         ]
     return every
@@ -122,13 +122,13 @@ def _he_normal(module: nn.Linear | nn.modules.conv._ConvNd) -> None:
 
 def reset(module: nn.Module) -> None:
     """Make the parameters of one module, without those of its children, random."""
-    own = list(module.parameters(recurse=False))
-    if not own:
+    parameters = list(module.parameters(recurse=False))
+    if not parameters:
         return
     reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
     if callable(reset):
         reset()
         return
-    for parameter in own:
+    for parameter in parameters:
         deviation = float(parameter.std()) if parameter.numel() > 1 else 0.0
         parameter.normal_(float(parameter.mean()), deviation or 1.0)

@@ -73,7 +73,7 @@ def score(
     member: np.ndarray | None = None,
     cosine: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Score of each image and the class it is about.
+    """Return the score of each image and the class it is about.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def score(
 
 
 def values(logits: torch.Tensor, form: str, cosine: torch.Tensor | None = None) -> torch.Tensor:
-    """Every class's score in one form, (B, K); `cosine` as for `score`."""
+    """Return every class's score in one form, (B, K); `cosine` as for `score`."""
     if form == "cosine":
         if cosine is None:
             raise ValueError("the score needs the cosines of the pass")

@@ -11,7 +11,7 @@ from PIL import Image
 from gradtools.bundled import digit_generator, lenet
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import generators, models
-from gradtools.network.generators import contract, samples, viewing
+from gradtools.network.generators import acceptance, samples, viewing
 
 DIGITS = "gradtools.bundled.digit_generator:Digits"
 MATRIX = torch.linspace(-1, 1, 4 * 48).reshape(4, 48)
@@ -47,7 +47,7 @@ class Scripted(torch.nn.Module):
 
 
 def accepted(**changes):
-    return contract.accept(type("Made", (Plain,), changes)(), "here", "0")
+    return acceptance.accept(type("Made", (Plain,), changes)(), "here", "0")
 
 
 def sigmoid(w):
@@ -156,7 +156,7 @@ def test_digits_of_the_bundled_generator_are_read_by_lenet():
 
 def test_latents_of_digits_are_their_class_centre_and_spread():
     source = digit_generator.Digits()
-    made = contract.accept(source, "digits", "0")
+    made = acceptance.accept(source, "digits", "0")
     decoder = source.decoder
     centre, sd = decoder.mean[4], decoder.log_sd[4].exp()
     w = made.draw([9], [4], psi=0.5)

@@ -281,7 +281,7 @@ def test_torchscript_is_refused_with_the_reason(spec, trained, tmp_path):
 def test_files_that_are_no_checkpoints(spec, tmp_path, content):
     (tmp_path / "file.pth").write_bytes(content)
     with pytest.raises(
-        GradtoolsError, match="file.pth (is no checkpoint|holds no state dict)"
+        GradtoolsError, match="file.pth (is not a checkpoint|holds no state dict)"
     ) as caught:
         models.load(spec, str(tmp_path / "file.pth"))
     assert "\n" not in str(caught.value)
@@ -290,7 +290,7 @@ def test_files_that_are_no_checkpoints(spec, tmp_path, content):
 def test_a_checkpoint_that_was_cut_off(spec, trained, tmp_path):
     torch.save(trained.state_dict(), tmp_path / "whole.pth")
     (tmp_path / "half.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:-900])
-    with pytest.raises(GradtoolsError, match="half.pth is no checkpoint"):
+    with pytest.raises(GradtoolsError, match="half.pth is not a checkpoint"):
         models.load(spec, str(tmp_path / "half.pth"))
 
 

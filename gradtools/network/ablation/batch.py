@@ -24,7 +24,7 @@ TOLERANCE = 1e-4  # of the score: float32 rounding of a whole sum
 def run_batch(
     plan: Plan, pixels: np.ndarray, labels: np.ndarray, numbers: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Outputs, reductions and measured effects of a batch of images.
+    """Return the outputs, reductions and measured effects of a batch of images.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def _score(job, logits, target, label, cosine):
 
 
 def _asking(job, place, trunk, image, label, about):
-    """A function that asks the tail: score (M,) float64 of the image's own class and answer (M,), of M activations."""
+    """Return a function that asks the tail: score (M,) float64 of the image's own class and answer (M,), of M activations."""
     target = scores.Target("class", about) if job.target.kind == "argmax" else job.target
 
     @torch.no_grad()
@@ -110,7 +110,7 @@ def _asking(job, place, trunk, image, label, about):
 
 
 def _image(plan, place, ask, activation, slopes, reduced, number):
-    """Everything measured of one image at one tap, by dataset."""
+    """Return everything measured of one image at one tap, by dataset."""
     maps, _ = taps.to_chw(activation, place.tap)
     values = {}
     for name, fill in _fills(plan.job.options.ablate, reduced, place).items():
@@ -120,26 +120,26 @@ def _image(plan, place, ask, activation, slopes, reduced, number):
             else without_each(ask, activation, place, fill)
         )
         values[f"ablation_{name}"] = drop.astype("f4")
-    chosen = subsets.choose(plan.subsets, maps, slopes, number, plan.job.options.seed)
+    members = subsets.choose(plan.subsets, maps, slopes, number, plan.job.options.seed)
     order = _orders(plan, reduced, number)
     gone = deletion.taken(order, place.counts).reshape(-1, maps.shape[1])
     score, answer = with_only(
         ask,
         activation,
         place,
-        np.concatenate([np.ones((1, maps.shape[1]), bool), chosen, ~chosen, ~gone, gone]),
+        np.concatenate([np.ones((1, maps.shape[1]), bool), members, ~members, ~gone, gone]),
     )
-    values |= subsets.measured(chosen, reduced["contribution"][0], score, answer)
+    values |= subsets.measured(members, reduced["contribution"][0], score, answer)
     if len(order):
         shape = 2, len(order), len(place.counts)
         values["deletion"], values["insertion"] = (
-            score[1 + 2 * len(chosen) :].reshape(shape).astype("f4")
+            score[1 + 2 * len(members) :].reshape(shape).astype("f4")
         )
     return values
 
 
 def _fills(names, reduced, place):
-    """What each channel is filled with, (C,) by name of the fill."""
+    """Return what each channel is filled with, (C,) by name of the fill."""
     every = {
         "zero": np.zeros(place.tap.channels),
         "mean": reduced["activation"][0].astype("f8"),
@@ -149,14 +149,14 @@ def _fills(names, reduced, place):
 
 
 def _by_contribution(name, fill, slopes, contribution):
-    """What the score loses where it is linear in the map with one slope a channel, (C,): sum G (A - fill)."""
+    """Return what the score loses where it is linear in the map with one slope a channel, (C,): sum G (A - fill)."""
     if name == "mean":
         return np.zeros_like(contribution)
     return contribution - fill * slopes.sum((2, 3), dtype=torch.float64)[0].cpu().numpy()
 
 
 def _orders(plan, reduced, number):
-    """Channels in the order of every ranking, (R, C)."""
+    """Return the channels in the order of every ranking, (R, C)."""
     inputs = {
         name: reduced[name].astype("f8") for name in ("gradient", "activation", "contribution")
     }
@@ -174,7 +174,7 @@ def _orders(plan, reduced, number):
 def without_each(
     ask: Callable, activation: torch.Tensor, place: Place, fill: np.ndarray
 ) -> np.ndarray:
-    """How much the score falls when one channel's map is replaced, for every channel.
+    """Return how much the score falls when one channel's map is replaced, for every channel.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def without_each(
 def with_only(
     ask: Callable, activation: torch.Tensor, place: Place, stay: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score and answer when only some channels stay and the others are zero.
+    """Return the score and answer when only some channels stay and the others are zero.
 
     Parameters
     ----------
@@ -237,16 +237,16 @@ def with_only(
         np.packbits(stay | empty, axis=1), axis=0, return_inverse=True
     )  # what is zero already can stay
     different = np.unpackbits(different, axis=1, count=stay.shape[1]).astype(bool)
-    found = [
+    answers = [
         ask(_masked(activation, part, place))
         for part in np.array_split(different, -(-len(different) // place.tail.copies))
     ]
-    score, answer = (np.concatenate(parts) for parts in zip(*found))
+    score, answer = (np.concatenate(parts) for parts in zip(*answers))
     return score[place_of.reshape(-1)], answer[place_of.reshape(-1)]
 
 
 def _masked(activation, stay, place):
-    """Copies of an activation (1, ...) with some channels set to zero, (M, ...)."""
+    """Return the copies of an activation (1, ...) with some channels set to zero, (M, ...)."""
     rows = torch.cat([activation] * len(stay))
     maps, _ = taps.to_chw(rows, place.tap)
     maps.mul_(torch.as_tensor(stay, device=maps.device)[:, :, None, None])
@@ -254,7 +254,7 @@ def _masked(activation, stay, place):
 
 
 def is_linear(job: passes.Job, place: Place, example: torch.Tensor) -> bool:
-    """Whether on an image half of the channels contribute what the score loses without them."""
+    """Return True if on an image half of the channels contribute what the score loses without them."""
     with taps.tail.recorded(place.tail, example) as trunk:
         logits, tapped, cosine = passes.forward(job, example, [place.tap])
     score, about = _score(job, logits, job.target, None, cosine)

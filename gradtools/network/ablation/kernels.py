@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def inputs(network: nn.Module, places: Sequence[Place]) -> Iterator[dict[str, torch.Tensor]]:
-    """Within it, a forward pass keeps what the kernels' convolutions read; yields {name: (B, C, H, W) tensor}."""
+    """Keep what the kernels' convolutions read in forward passes made within it; yields {name: (B, C, H, W) tensor}."""
     read = {}
     with contextlib.ExitStack() as stack:
         for name in dict.fromkeys(tap.module for place in places for tap in place.kernels):
@@ -41,7 +41,7 @@ def norms(
     tapped: Mapping[str, torch.Tensor],
     read: Mapping[str, torch.Tensor],
 ) -> dict[str, np.ndarray]:
-    """Euclidean norm of d cross-entropy / d kernel_k for every channel k.
+    """Return the Euclidean norm of d cross-entropy / d kernel_k for every channel k.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _convolution(job: passes.Job, tap: Tap) -> nn.Conv2d:
 
 
 def of_images(convolution: nn.Conv2d, x: torch.Tensor, slopes: torch.Tensor) -> np.ndarray:
-    """Norm of the gradient at every kernel of a convolution, image by image.
+    """Return the norm of the gradient at every kernel of a convolution, image by image.
 
     Parameters
     ----------

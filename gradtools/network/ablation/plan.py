@@ -96,7 +96,7 @@ def make(
     member: np.ndarray | None = None,
     dataset_mean: Callable[[str], np.ndarray] | None = None,
 ) -> Plan:
-    """The plan of these options (`ablation.Options`).
+    """Prepare the ablation that these options (`ablation.Options`) describe.
 
     Parameters
     ----------
@@ -114,11 +114,11 @@ def make(
     made = {}
 
     def choose(trace):
-        chosen = taps.resolve(trace, list(options.tap))
+        tapped = taps.resolve(trace, list(options.tap))
         if options.kernels:
-            made.update({tap: _kernels(model.module, tap, trace, say) for tap in chosen})
-        return chosen + [
-            kernel for tap in chosen for kernel in made.get(tap, ()) if kernel not in chosen
+            made.update({tap: _kernels(model.module, tap, trace, say) for tap in tapped})
+        return tapped + [
+            kernel for tap in tapped for kernel in made.get(tap, ()) if kernel not in tapped
         ]
 
     job = passes.prepare(image_list, model, options, say, choose, probed=False, member=member)
@@ -130,15 +130,15 @@ def make(
         raise UsageError(
             f"--target {options.target}: an ablation is of one score an image: argmax, label, a class or diff:A,B"
         )
-    chosen = taps.resolve(job.trace, list(options.tap))
-    for tap in chosen:
-        for one in subsets:
-            if one.kind == "list":
-                subset.check(one, tap)
+    tapped = taps.resolve(job.trace, list(options.tap))
+    for tap in tapped:
+        for group in subsets:
+            if group.kind == "list":
+                subset.check(group, tap)
     example = passes.inputs(
         np.array(images.first_readable(image_list, model.preprocess))[None], job
     )
-    job = dataclasses.replace(job, taps=chosen, verdicts=_verdicts(job, chosen, example))
+    job = dataclasses.replace(job, taps=tapped, verdicts=_verdicts(job, tapped, example))
     places = tuple(
         _place(
             job,
@@ -148,7 +148,7 @@ def make(
             dataset_mean(tap.name) if dataset_mean and "dataset" in options.ablate else None,
             say,
         )
-        for tap in chosen
+        for tap in tapped
     )
     return Plan(job, places, subsets, channel_values.NAMES if options.steps else ())
 
@@ -165,31 +165,33 @@ def _check(options):
 
 
 def _kernels(network, tap, trace, say):
-    """Taps of the convolutions that make a tap's channels; what stands in the way is said."""
+    """Return the taps of the convolutions that make a tap's channels; what stands in the way is said."""
     like = next(network.parameters())
     try:
-        found = kernels.find(network, tap, torch.zeros(1, *trace.input_shape[1:]).to(like))
+        sources = kernels.find(network, tap, torch.zeros(1, *trace.input_shape[1:]).to(like))
     except GradtoolsError as error:
         say(f"{error}; left out")
         return ()
-    if found.summed:
+    if sources.summed:
         say(
-            f"{tap.name} is a sum: its channels' kernels are taken from {', '.join(found.modules)}, which runs last"
+            f"{tap.name} is a sum: its channels' kernels are taken from {', '.join(sources.modules)}, which runs last"
         )
-    by_name = {one.name: one for one in taps.resolve(trace, list(found.modules))}
-    return tuple(by_name[name] for name in found.modules)
+    by_name = {
+        candidate.name: candidate for candidate in taps.resolve(trace, list(sources.modules))
+    }
+    return tuple(by_name[name] for name in sources.modules)
 
 
-def _verdicts(job, chosen, example):
-    """What gradients at the taps can know; only logits tell (see `taps.probe`)."""
+def _verdicts(job, tapped, example):
+    """Return the verdicts of the head probe (`taps.probe`) on the taps; none for scores other than a logit."""
     if job.options.score != "logit" or job.target.kind == "diff":
         return {}
     target = job.target.index if job.target.kind == "class" else None
-    return taps.probe(job.network, chosen, example.shape[1:], head=job.model.head, target=target)
+    return taps.probe(job.network, tapped, example.shape[1:], head=job.model.head, target=target)
 
 
 def _place(job, tap, example, kernel_taps, dataset_mean, say):
-    """The plan of one tap; what its gradients can know is said, and what an ablation costs."""
+    """Return the plan of one tap; what its gradients can know is said, and what an ablation costs."""
     tail = taps.tail.prepare(job.network, tap, example)
     verdict = job.verdicts.get(tap.name)
     if verdict is not None and verdict.sentence:
@@ -229,7 +231,7 @@ def _place(job, tap, example, kernel_taps, dataset_mean, say):
 
 @torch.no_grad()
 def _seconds(job, tail, example):
-    """Seconds an image of the tail, and of the whole network in a batch as large; the best of two."""
+    """Return the seconds an image of the tail, and of the whole network in a batch as large; the best of two."""
     copies = min(tail.copies, TIMED)
     with taps.tail.recorded(tail, example) as trunk:
         _, tapped = taps.forward(job.network, example, [tail.tap])

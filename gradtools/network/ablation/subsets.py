@@ -13,15 +13,15 @@ RANDOM = "random:"
 
 
 def names(subsets: Sequence[Subset]) -> list[str]:
-    """Names of the subsets as asked, then of their random ones."""
-    texts = [one.text for one in subsets]
+    """Return the names of the subsets as asked, then of their random ones."""
+    texts = [group.text for group in subsets]
     return texts + [RANDOM + text for text in texts]
 
 
 def choose(
     subsets: Sequence[Subset], maps: torch.Tensor, slopes: torch.Tensor, number: int, seed: int
 ) -> np.ndarray:
-    """The channels of every subset of one image, and as many random ones for each.
+    """Choose the channels of every subset of one image, and as many random ones for each.
 
     Parameters
     ----------
@@ -39,27 +39,27 @@ def choose(
     n_channels = maps.shape[1]
     if not subsets:
         return np.empty((0, n_channels), bool)
-    masks = [subset.mask(one, maps, slopes) for one in subsets]
-    own = np.stack(
+    masks = [subset.mask(group, maps, slopes) for group in subsets]
+    members = np.stack(
         [np.ones(n_channels, bool) if mask is None else mask[0].cpu().numpy() for mask in masks]
     )
     shuffled = channel_values.order(
         channel_values.random_values(np.array([number]), n_channels, seed)
     )[0]
-    control = np.zeros_like(own)
-    for row, size in zip(control, own.sum(axis=1)):
+    control = np.zeros_like(members)
+    for row, size in zip(control, members.sum(axis=1)):
         row[shuffled[:size]] = True
-    return np.concatenate([own, control])
+    return np.concatenate([members, control])
 
 
 def measured(
-    chosen: np.ndarray, contribution: np.ndarray, score: np.ndarray, answer: np.ndarray
+    members: np.ndarray, contribution: np.ndarray, score: np.ndarray, answer: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """What the store keeps of the subsets of one image.
+    """Return what the store keeps of the subsets of one image.
 
     Parameters
     ----------
-    chosen : (S, C) bool array
+    members : (S, C) bool array
     contribution : (C,) array
     score, answer : (1 + 2 S, ...) array
         Of all channels, then of each subset alone, then of all but each.
@@ -69,12 +69,12 @@ def measured(
     dict of str to array
         By dataset; the second axis of score and unchanged is stay, go.
     """
-    if not len(chosen):
+    if not len(members):
         return {}
-    sides = slice(1, 1 + 2 * len(chosen))
+    sides = slice(1, 1 + 2 * len(members))
     return {
-        "subset_channels": chosen.sum(axis=1).astype("i4"),
-        "subset_contribution": (chosen @ contribution.astype("f8")).astype("f4"),
+        "subset_channels": members.sum(axis=1).astype("i4"),
+        "subset_contribution": (members @ contribution.astype("f8")).astype("f4"),
         "subset_score": score[sides].reshape(2, -1).T.astype("f4"),
         "subset_unchanged": (answer[sides] == answer[0]).reshape(2, -1).T.astype("u1"),
     }

@@ -6,7 +6,7 @@ images, clipped = generator.synth(w)                 # (N, C, H, W) float32 in 0
 classifier = generators.Classifier.of(model, "cpu", "float32")
 r, logits = classifier.encode(images)                # (N, D) and (N, K) float32 arrays
 
-The contract (mathematics#generators) is kept by `contract`, loading by `loading`; `viewing` brings float images through a
+The contract (mathematics#generators) is in `contract` and tried by `acceptance`, loading by `loading`; `viewing` brings float images through a
 classifier's preprocessing, `encoding` runs the classifier; `samples` writes samples as image files.
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gradtools.errors import GradtoolsError, UsageError, suggest
-from gradtools.network.generators import contract
+from gradtools.network.generators import acceptance, contract
 from gradtools.network.models import specs
 
 FILES = (".pt", ".pth", ".ts")
@@ -43,11 +43,11 @@ def load(spec: str, device: str = "cpu", trust: bool = False) -> contract.Genera
         source, code = _made(spec, specs.namespace(where, "generator"), name, trust)
     if device != "cpu" and callable(getattr(source, "to", None)):
         source = source.to(device) or source
-    return contract.accept(source, spec, _sha256(source, code))
+    return acceptance.accept(source, spec, _sha256(source, code))
 
 
 def _scripted(path):
-    """The object of a TorchScript file; what is pickled is refused, since opening it runs its code."""
+    """Return the object of a TorchScript file; what is pickled is refused, since opening it runs its code."""
     try:
         return torch.jit.load(path, map_location="cpu").eval()
     except (OSError, ValueError) as error:
@@ -60,7 +60,7 @@ def _scripted(path):
 
 
 def _made(spec, namespace, name, trust):
-    """The object that a callable makes, or that stands under a name, and the code of its file."""
+    """Return the object that a callable makes, or that stands under a name, and the code of its file."""
     maker = getattr(namespace, name, None)
     if maker is None:
         known = [key for key in vars(namespace) if not key.startswith("_")]
@@ -76,7 +76,7 @@ def _made(spec, namespace, name, trust):
 
 
 def _called(spec: str, maker: Callable, trust: bool) -> contract.Source:
-    """What the callable returns."""
+    """Return what the callable returns."""
     try:
         takes = "trust" in inspect.signature(maker).parameters
     except (TypeError, ValueError):
@@ -92,7 +92,7 @@ def _called(spec: str, maker: Callable, trust: bool) -> contract.Source:
 
 
 def _sha256(source, code):
-    """SHA-256 (hex) of the code of its file, its weights and its settings."""
+    """Return the SHA-256 (hex) of the code of its file, its weights and its settings."""
     sha = hashlib.sha256(code)
     values = {"": source} if isinstance(source, torch.nn.Module) else vars(source)
     for name in sorted(values):

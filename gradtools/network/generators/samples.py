@@ -58,11 +58,11 @@ def write_samples(
         given = [cls for cls, _ in part] if generator.n_classes else None
         pictures, cut = generator.synth(generator.draw(seeds, given, psi))
         clipped += cut
-        for (cls, _), own, picture in zip(part, seeds, pil(pictures.cpu())):
+        for (cls, _), sample_seed, picture in zip(part, seeds, pil(pictures.cpu())):
             name = class_name(generator, cls) if generator.n_classes else ""
-            path = os.path.join(name, f"{own:010d}.png")
+            path = os.path.join(name, f"{sample_seed:010d}.png")
             _save(picture, os.path.join(folder, path))
-            rows.append((path, name, own, psi))
+            rows.append((path, name, sample_seed, psi))
     say_clipped(generator, clipped, len(entries), say)
     return _manifest(folder, rows)
 

@@ -67,7 +67,7 @@ def find(text: str, generator: Generator, say: Callable[[str], None] = print) ->
 
 
 def _by_threshold(text):
-    """Pixels whose mean over channels is above a value."""
+    """Return the pixels whose mean over channels is above a value."""
     try:
         limit = float(text)
     except ValueError:
@@ -79,7 +79,7 @@ def _by_threshold(text):
 
 
 def _by_callable(text):
-    """A callable of the user's: a picture (H, W, 3) float in 0..1 to a mask (H, W) of integers."""
+    """Return a callable of the user's: a picture (H, W, 3) float in 0..1 to a mask (H, W) of integers."""
     where, colon, name = text.rpartition(":")
     if not colon:
         raise UsageError(
@@ -97,8 +97,8 @@ def _by_callable(text):
 
     def masks(w, pictures):
         rgb = pictures.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
-        found = [np.asarray(function(one)) for one in rgb]
-        for mask in found:
+        answers = [np.asarray(function(picture)) for picture in rgb]
+        for mask in answers:
             if (
                 mask.shape != rgb.shape[1:3]
                 or mask.dtype.kind not in "iub"
@@ -107,7 +107,7 @@ def _by_callable(text):
                 raise GradtoolsError(
                     f"segmenter {text}: a mask must be (H, W) = {rgb.shape[1:3]} integers below {len(parts)}, it is {mask.dtype} {mask.shape}"
                 )
-        return np.stack(found).astype(int)
+        return np.stack(answers).astype(int)
 
     return Segmenter(parts, masks)
 
@@ -130,18 +130,20 @@ class FewShot(nn.Module):
 
 
 def _side(generator):
-    """Side of the square that features are resized to: 128 pixels, or that of smaller pictures."""
+    """Return the side of the square that features are resized to: 128 pixels, or that of smaller pictures."""
     return min(SIDE, max(generator.shape[1:]))
 
 
 def _stacked(generator, w):
-    """Every second of the generator's maps, resized to a square and put together, (N, C, side, side)."""
+    """Return every second of the generator's maps, resized to a square and put together, (N, C, side, side)."""
     maps, side = generator.features(w)[::2], _side(generator)
-    return torch.cat([functional.interpolate(one, (side, side), mode="nearest") for one in maps], 1)
+    return torch.cat(
+        [functional.interpolate(features, (side, side), mode="nearest") for features in maps], 1
+    )
 
 
 def _few_shot(path, generator, say):
-    """A network trained on a few annotated pictures of the generator."""
+    """Return a network trained on a few annotated pictures of the generator."""
     if not generator.has_features:
         raise UsageError(f"--segmenter few-shot: {generator.spec} has no features(w)")
     try:

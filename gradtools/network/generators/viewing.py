@@ -57,11 +57,11 @@ def view(pictures: torch.Tensor, rules: dict | Callable) -> torch.Tensor:
 def pil(pictures: torch.Tensor) -> list[Image.Image]:
     """Return images (N, C, H, W) in 0..1 as 8-bit RGB pictures."""
     values = as_read(pictures, 3).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
-    return [Image.fromarray(np.ascontiguousarray(one)) for one in values.cpu().numpy()]
+    return [Image.fromarray(np.ascontiguousarray(picture)) for picture in values.cpu().numpy()]
 
 
 def _resized(x, rules):
-    """The images at the size of `resize`."""
+    """Return the images at the size of `resize`."""
     size = preprocessing.resized(x.shape[2], x.shape[3], rules["resize"])
     if tuple(x.shape[2:]) == tuple(size):
         return x
@@ -73,7 +73,7 @@ def _resized(x, rules):
 
 
 def _cropped(x, crop):
-    """The centre crop, with zeros around what is smaller."""
+    """Return the centre crop, with zeros around what is smaller."""
     if crop is None:
         return x
     top, left = (preprocessing.crop_start(side, crop) for side in x.shape[2:])

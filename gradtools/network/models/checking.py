@@ -42,7 +42,7 @@ def check(
     if not alone.isfinite().all():
         name = first_not_finite(module, first)
         raise GradtoolsError(
-            f"{spec}: its output is NaN or infinite; the first that is not finite is the output of {name}: mend the network or its weights"
+            f"{spec}: its output is NaN or infinite; the first that is not finite is the output of {name}: fix the network or its weights"
         )
     limit = TOLERANCE * float(both.abs().max())
     if _differ(alone, again, limit):
@@ -54,7 +54,7 @@ def check(
     if _differ(alone, both[:1], limit):
         where = _where_it_begins(module, first, images)
         raise GradtoolsError(
-            f"{spec}: images of a batch meet, an image beside another has another output than alone; it begins {where}: "
+            f"{spec}: the images of a batch are not independent (an image alone and beside another has different outputs), first {where}: "
             "every image must be computed by itself (BatchNorm needs running statistics, no mean may be over the batch)"
         )
     if classes:
@@ -88,7 +88,7 @@ def _check_logits(output, spec, head):
         and torch.allclose(output.norm(dim=1), ones, atol=SUMS_TO_ONE)
     ):
         raise GradtoolsError(
-            f"{spec}: its outputs have length 1, as embeddings do, and are no logits: take them as they are with --head none, "
+            f"{spec}: its outputs have length 1, as embeddings do, so they are not logits:  take them as they are with --head none, "
             "or return the logits"
         )
 
@@ -126,13 +126,13 @@ def check_gradient(module: nn.Module, image: torch.Tensor, spec: str) -> None:
 
 @torch.no_grad()
 def first_not_finite(module: nn.Module, image: torch.Tensor) -> str | None:
-    """Name of the first module, in order of completion, whose output is not finite for an image (1, C, H, W); None where every one is."""
-    found = []
+    """Return the name of the first module, in order of completion, whose output is not finite for an image (1, C, H, W); None where every one is."""
+    not_finite = []
 
     def watch(name):
         def hook(_module, _inputs, output):
             if any(not tensor.isfinite().all() for tensor in tensors(output)):
-                found.append(name or "the network")
+                not_finite.append(name or "the network")
 
         return hook
 
@@ -142,7 +142,7 @@ def first_not_finite(module: nn.Module, image: torch.Tensor) -> str | None:
         for name, child in module.named_modules():
             stack.callback(child.register_forward_hook(watch(name)).remove)
         module(image)
-    return found[0] if found else None
+    return not_finite[0] if not_finite else None
 
 
 def _own_randomness(images):
@@ -154,12 +154,12 @@ def _differ(a, b, limit):
     return not float((a - b).abs().max()) <= limit
 
 
-def _where_it_begins(module, one, other):
-    """The first place, in words, where the same image has other values in two passes."""
-    before = iter(_events(module, one))
-    for name, kind, own, parent in _events(module, other):
-        _, _, first, _ = next(before, (None, None, [], None))
-        if any(_other_values(a, b) for a, b in zip(first, own)):
+def _where_it_begins(module, first_pass, second_pass):
+    """Return the first place, in words, where the same image has other values in two passes."""
+    before = iter(_events(module, first_pass))
+    for name, kind, after, parent in _events(module, second_pass):
+        _, _, earlier, _ = next(before, (None, None, [], None))
+        if any(_other_values(a, b) for a, b in zip(earlier, after)):
             if kind:
                 return f"in {name} ({kind})"
             return f"in the code of {parent or type(module).__name__} before {name}"
@@ -167,12 +167,12 @@ def _where_it_begins(module, one, other):
 
 
 def _events(module, batch):
-    """Inputs and outputs of every call in order: [(name, kind or '' for inputs, tensors, name of the call around)]."""
-    found, around = [], []
+    """Return the inputs and outputs of every call in order: [(name, kind or '' for inputs, tensors, name of the call around)]."""
+    events, around = [], []
 
     def enter(name):
         def hook(_child, inputs):
-            found.append((name, "", _copies(inputs), around[-1] if around else ""))
+            events.append((name, "", _copies(inputs), around[-1] if around else ""))
             around.append(name)
 
         return hook
@@ -180,7 +180,7 @@ def _events(module, batch):
     def leave(name):
         def hook(child, _inputs, output):
             around.pop()
-            found.append((name, type(child).__name__, _copies(output), ""))
+            events.append((name, type(child).__name__, _copies(output), ""))
 
         return hook
 
@@ -191,7 +191,7 @@ def _events(module, batch):
                 stack.callback(child.register_forward_pre_hook(enter(name)).remove)
                 stack.callback(child.register_forward_hook(leave(name)).remove)
         module(batch)
-    return found
+    return events
 
 
 def _copies(values):
@@ -199,7 +199,7 @@ def _copies(values):
 
 
 def _other_values(a, b):
-    """Whether the first image's part of b, which may be of two images, differs from a."""
+    """Return True if the first image's part of b, which may be of two images, differs from a."""
     part = b[: len(a)] if a.dim() and b.dim() else b
     if part.shape != a.shape:
         return False

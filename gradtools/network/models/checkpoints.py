@@ -40,7 +40,7 @@ DEPTH = 3  # entries within entries that are looked into
 
 
 def read(path: str, trust: bool = False, entry: str | None = None) -> tuple[dict, list[str]]:
-    """The state dict in a file.
+    """Read the state dict in a file.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def read(path: str, trust: bool = False, entry: str | None = None) -> tuple[dict
 
 
 def sha256(module: nn.Module) -> str:
-    """Digest of a network's weights: name, dtype, shape and little-endian values of every entry, by name.
+    """Return the digest of a network's weights: name, dtype, shape and little-endian values of every entry, by name.
 
     BatchNorm's counters of batches are left out: nothing reads them in eval mode and some files lack them.
     """
@@ -119,7 +119,7 @@ def _open_safetensors(path):
     except Exception as error:  # the package's own kinds
         reason = (str(error).splitlines() or [""])[0]
         raise GradtoolsError(
-            f"{path} is no whole safetensors file ({reason}): copy or download it again"
+            f"{path} is not a whole safetensors file ({reason}): copy or download it again"
         ) from error
 
 
@@ -131,7 +131,7 @@ def _open(path, trust):
     except pickle.UnpicklingError as error:
         asked = re.search(r"(?:GLOBAL|Unsupported class) (\S+)", str(error))
         if not asked:
-            raise GradtoolsError(f"{path} is no checkpoint that torch.load reads") from error
+            raise GradtoolsError(f"{path} is not a checkpoint that torch.load can read") from error
         raise GradtoolsError(
             f"{path} holds more than tensors (it asks to run {asked[1]}): save model.state_dict() "
             "instead, or give --trust-weights if you know who made it, for that runs the code in it"
@@ -148,12 +148,12 @@ def _open(path, trust):
         reason = (str(error).splitlines() or [""])[0]
         why = f" ({reason})" if len(reason) > 8 else ""  # shorter ones are torch's own insides
         raise GradtoolsError(
-            f"{path} is no checkpoint that torch.load reads{why}: give the file of a state dict"
+            f"{path} is not a checkpoint that torch.load can read{why}: give the file of a state dict"
         ) from error
 
 
 def _unwrap(loaded, path, entry):
-    """The tensors of a checkpoint, and which entry they stood in."""
+    """Return the tensors of a checkpoint, and which entry they stood in."""
     states = dict(_states(_plain(loaded)))
     if entry is not None and entry not in states:
         raise UsageError(
@@ -176,7 +176,7 @@ def _unwrap(loaded, path, entry):
 
 
 def _states(value, name="", depth=0):
-    """Every state dict in nested entries, by its path: [(path, state)]."""
+    """Return every state dict in nested entries, by its path: [(path, state)]."""
     inner = []
     if isinstance(value, dict) and depth < DEPTH:
         for key, item in value.items():
@@ -191,7 +191,7 @@ def _states(value, name="", depth=0):
 
 
 def _chosen(states, loaded, path):
-    """The path of the weights as they were trained, where one is meant."""
+    """Return the path of the weights as they were trained, where one is meant."""
     if "" in states:
         return ""
     plain = [name for name in states if all(part in WRAPPERS for part in name.split("."))]
@@ -202,18 +202,18 @@ def _chosen(states, loaded, path):
         raise GradtoolsError(
             f"{path} holds several sets of weights ({', '.join(states)}): say which with --weights-entry NAME"
         )
-    held = (
+    contents = (
         ", ".join(map(str, list(loaded)[:6]))
         if isinstance(loaded, dict)
         else f"a {type(loaded).__name__}"
     )
     raise GradtoolsError(
-        f"{path} holds no state dict, at its top or under {', '.join(WRAPPERS)}; it holds {held}"
+        f"{path} holds no state dict, at its top or under {', '.join(WRAPPERS)}; it holds {contents}"
     )
 
 
 def _plain(value):
-    """The state dict of a network that was pickled whole (only read with trust)."""
+    """Return the state dict of a network that was pickled whole (only read with trust)."""
     return value.state_dict() if isinstance(value, nn.Module) else value
 
 

@@ -25,7 +25,7 @@ HOW = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
 
 
 def find(path: str) -> Source:
-    """The source of a program file.
+    """Return the source of a program file.
 
     The file may hold `preprocess.json` and `classes.json`, as `torch.export.save(..., extra_files=...)` puts them there.
 

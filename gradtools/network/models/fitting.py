@@ -35,6 +35,7 @@ class Fit:
 
     @property
     def complete(self) -> bool:
+        """Whether every entry of the network is there in its shape, and no other."""
         return not (self.missing or self.unexpected or self.reshaped)
 
 
@@ -77,11 +78,13 @@ def fit(
     if not fits:
         closest = min(
             tries,
-            key=lambda found: len(found.missing) + len(found.unexpected) + len(found.reshaped),
+            key=lambda attempt: (
+                len(attempt.missing) + len(attempt.unexpected) + len(attempt.reshaped)
+            ),
         )
         raise GradtoolsError(f"{path} does not fit the network: {_complaint(closest)}")
     if len(fits) > 1:
-        ways = "; or ".join(", ".join(found.done) for found in fits)
+        ways = "; or ".join(", ".join(attempt.done) for attempt in fits)
         raise GradtoolsError(
             f"{path} fits the network in {len(fits)} ways ({ways}): save the one that is meant"
         )
@@ -92,19 +95,20 @@ def fit(
 
 
 def _different(fits):
-    """The first of the mendings that differ in no more than what of training is left out by name."""
+    """Return the first of the attempts that differ only in which entries of training are left out by name."""
     by_names = {}
-    for found in fits:
-        names = tuple(text.partition(" (")[0] for text in found.done if TRAINING not in text)
-        by_names.setdefault(names, found)
+    for attempt in fits:
+        names = tuple(text.partition(" (")[0] for text in attempt.done if TRAINING not in text)
+        by_names.setdefault(names, attempt)
     return list(by_names.values())
 
 
 def _with_metadata(module, mended, state):
-    """The mended entries with the versions of modules that the file says, their names mended as those of the entries were."""
-    found = collections.OrderedDict(mended)
+    """Return the renamed entries with the file's versions of modules, renamed as the entries were."""
+    entries = collections.OrderedDict(mended)
     versions = {
-        name.replace("_orig_mod.", ""): own for name, own in getattr(state, "_metadata", {}).items()
+        name.replace("_orig_mod.", ""): version
+        for name, version in getattr(state, "_metadata", {}).items()
     }
     if versions:
         first = next(iter(mended))
@@ -114,10 +118,10 @@ def _with_metadata(module, mended, state):
         put = first[: -len(before)] if first.endswith(before) else ""
         names = [name for name, _ in module.named_modules()]
         keys = {name: (taken + name.removeprefix(put)).rstrip(".") for name in names}
-        found._metadata = collections.OrderedDict(
+        entries._metadata = collections.OrderedDict(
             (name, versions[key]) for name, key in keys.items() if key in versions
         )
-    return found
+    return entries
 
 
 def _rebuild(module, state, expected, head, path):
@@ -134,13 +138,15 @@ def _rebuild(module, state, expected, head, path):
 
 
 def _candidates(state, expected):
-    """[(state dict, what was done)]: as it is, with old names made new, each with a prefix taken away or put before."""
+    """Return [(state dict, what was done)]: as it is, with old names made new, each with a prefix taken away or put before."""
     renamed = {_renamed(key): value for key, value in state.items()}
-    found = [(state, ())]
+    candidates = [(state, ())]
     uncompiled = {key.replace("_orig_mod.", ""): value for key, value in state.items()}
     inside = any("._orig_mod." in key for key in state)
     if inside:
-        found.append((uncompiled, ("the marks '_orig_mod.' of its compiled parts are taken away",)))
+        candidates.append(
+            (uncompiled, ("the marks '_orig_mod.' of its compiled parts are taken away",))
+        )
     extra = [key for key in state if OF_TRAINING.search(key) and key not in expected]
     if extra:
         kept = {
@@ -149,10 +155,10 @@ def _candidates(state, expected):
             if key not in extra
         }
         some = ", ".join(extra[:SHOWN]) + (", ..." if len(extra) > SHOWN else "")
-        found.append((kept, (f"{len(extra)} {TRAINING} ({some})",)))
+        candidates.append((kept, (f"{len(extra)} {TRAINING} ({some})",)))
     if list(renamed) != list(state):
-        found.append((renamed, ("torchvision's old names are made new",)))
-    for names, done in list(found):
+        candidates.append((renamed, ("torchvision's old names are made new",)))
+    for names, done in list(candidates):
         for prefix in _prefixes(names, expected):
             kept = {
                 key[len(prefix) :]: value for key, value in names.items() if key.startswith(prefix)
@@ -160,13 +166,13 @@ def _candidates(state, expected):
             ignored = (
                 f" ({len(names) - len(kept)} others are ignored)" if len(names) > len(kept) else ""
             )
-            found.append(
+            candidates.append(
                 (kept, done + (f"the prefix {prefix!r} of its keys is taken away{ignored}",))
             )
         for prefix in _prefixes(expected, names):
             added = {prefix + key: value for key, value in names.items()}
-            found.append((added, done + (f"the prefix {prefix!r} is put before its keys",)))
-    return found
+            candidates.append((added, done + (f"the prefix {prefix!r} is put before its keys",)))
+    return candidates
 
 
 def _renamed(key):
@@ -176,7 +182,7 @@ def _renamed(key):
 
 
 def _prefixes(longer, shorter):
-    """What stands before one of the shorter names in the longer ones: 'module.', 'model.backbone.'."""
+    """Return what stands before one of the shorter names in the longer ones: 'module.', 'model.backbone.'."""
     anchors = [name for name in shorter if not _unread(name)][:1]
     return sorted(
         {
@@ -189,45 +195,47 @@ def _prefixes(longer, shorter):
 
 
 def _compare(expected, state, head, done, without_head):
-    own = f"{head}." if head else None
-    if without_head and own:
-        state = {key: value for key, value in state.items() if not key.startswith(own)}
-    elif own:
+    prefix = f"{head}." if head else None
+    if without_head and prefix:
+        state = {key: value for key, value in state.items() if not key.startswith(prefix)}
+    elif prefix:
         state, moved = _head_in_place(expected, state, head)
         done += moved
     missing, unexpected = _lacking(expected, state), _lacking(state, expected)
-    if own and f"{own}weight" in state:  # a bias comes and goes with the rebuilt classifier
-        missing = [name for name in missing if name != f"{own}bias"]
-        unexpected = [name for name in unexpected if name != f"{own}bias"]
+    if prefix and f"{prefix}weight" in state:  # a bias comes and goes with the rebuilt classifier
+        missing = [name for name in missing if name != f"{prefix}bias"]
+        unexpected = [name for name in unexpected if name != f"{prefix}bias"]
     reshaped = [
         (name, tuple(state[name].shape), shape)
         for name, shape in expected.items()
         if name in state
         and tuple(state[name].shape) != shape
-        and not _other_classes(name, own, state[name].shape, shape)
+        and not _other_classes(name, prefix, state[name].shape, shape)
     ]
     return Fit(state, missing, unexpected, reshaped, done)
 
 
 def _lacking(names, others):
-    """Names that are not among the others."""
+    """Return the names that are not among the others."""
     return [name for name in names if name not in others and not _unread(name)]
 
 
 def _unread(name):
-    """Whether an entry is read in training only: BatchNorm's counters, auxiliary classifiers."""
+    """Return True if an entry is read in training only: BatchNorm's counters, auxiliary classifiers."""
     return name.endswith("num_batches_tracked") or name.startswith(("aux1.", "aux2.", "AuxLogits."))
 
 
-def _other_classes(name, own, got, shape):
-    """Whether an entry is the classifier's, of another number of classes."""
+def _other_classes(name, prefix, got, shape):
+    """Return True if an entry is the classifier's, of another number of classes."""
     return (
-        own is not None and name in (f"{own}weight", f"{own}bias") and tuple(got[1:]) == shape[1:]
+        prefix is not None
+        and name in (f"{prefix}weight", f"{prefix}bias")
+        and tuple(got[1:]) == shape[1:]
     )
 
 
 def _head_in_place(expected, state, head):
-    """A classifier saved under another name (`fc.1`, `head.fc`), where it is all that is over and all that lacks."""
+    """Return a classifier saved under another name (`fc.1`, `head.fc`), where it is all that is over and all that lacks."""
     lacking, over = _lacking(expected, state), _lacking(state, expected)
     parents = {name.rpartition(".")[0] for name in over}
     weight = state.get(f"{next(iter(parents), '')}.weight")
@@ -245,10 +253,14 @@ def _head_in_place(expected, state, head):
     return moved, (f"its classifier {old} is {head} here",)
 
 
-def _complaint(found):
-    """Which keys are wrong: a few of each kind, then their number."""
-    reshaped = [f"{name} {got} where {shape} is needed" for name, got, shape in found.reshaped]
-    kinds = {"missing": found.missing, "unexpected": found.unexpected, "of another shape": reshaped}
+def _complaint(attempt):
+    """Return which keys are wrong: a few of each kind, then their number."""
+    reshaped = [f"{name} {got} where {shape} is needed" for name, got, shape in attempt.reshaped]
+    kinds = {
+        "missing": attempt.missing,
+        "unexpected": attempt.unexpected,
+        "of another shape": reshaped,
+    }
     return "; ".join(_some(what, names) for what, names in kinds.items() if names)
 
 

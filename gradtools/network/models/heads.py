@@ -42,7 +42,7 @@ def _has_rows(child):
 
 
 def read(module: nn.Module, name: str | None, binary: bool = False) -> Head | None:
-    """The rows of the classifier; of a single logit z those of -z/2 and z/2.
+    """Return the rows of the classifier; of a single logit z those of -z/2 and z/2.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def find(
     sample: Callable | None = None,
     size: tuple[int, int] | None = None,
 ) -> tuple[int, int, int] | None:
-    """(channels, height, width) at which a network runs.
+    """Find (channels, height, width) at which a network runs.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def find(
 
 
 def _counts(module, height, width):
-    """Channels to try: three, what the first convolution reads, one."""
+    """Yield the channels to try: three, what the first convolution reads, one."""
     read = []
     handles = [
         child.register_forward_pre_hook(lambda child, _: read.append(child.in_channels))
@@ -93,7 +93,7 @@ def _counts(module, height, width):
 
 
 def fitting(rules: dict | Callable, channels: int, spec: str) -> tuple[dict | Callable, list[str]]:
-    """The preprocessing for a network that reads so many channels, and what to say of it.
+    """Return the preprocessing for a network that reads so many channels, and what to say of it.
 
     Raises
     ------

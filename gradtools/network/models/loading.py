@@ -171,22 +171,22 @@ def load(
     module.float().eval().requires_grad_(False)
     form, _ = _look(module, shape, asked | {"classes": not no_head}, head)
     outputs.adapt(module, form)
-    found = None if no_head else heads.read(module, name, form.binary)
-    names, names_notes = (None, []) if no_head else _class_names(source, class_names, found)
+    head_found = None if no_head else heads.read(module, name, form.binary)
+    names, names_notes = (None, []) if no_head else _class_names(source, class_names, head_found)
     if shape is not None and not without_images:
         rules, grey_notes = inputs.fitting(rules, shape[0], spec)
         notes = grey_notes + notes
-    notes += form.notes + names_notes + _head_notes(found, no_head, shape)
+    notes += form.notes + names_notes + _head_notes(head_found, no_head, shape)
     if not without_images:
         notes.insert(0, f"preprocessing of {origin}: {preprocessing.describe(rules)}")
     sha256 = checkpoints.sha256(module)
     return Model(
-        module, spec, weights, sha256, rules, names, found, not no_head, notes, form, shape
+        module, spec, weights, sha256, rules, names, head_found, not no_head, notes, form, shape
     )
 
 
 def _build(source, spec, kind, seed):
-    """The network, made with a seed of its own so that random parts are the same every time."""
+    """Return the network, made with a seed of its own so that random parts are the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         with contextlib.redirect_stdout(
@@ -199,7 +199,7 @@ def _build(source, spec, kind, seed):
 
 
 def _is_headless(module):
-    """Whether a network of timm or transformers was made without classes."""
+    """Return True if a network of timm or transformers was made without classes."""
     config = getattr(module, "config", None)
     if hasattr(config, "id2label"):
         return len(config.id2label) == 0
@@ -207,17 +207,17 @@ def _is_headless(module):
 
 
 def _look(module, shape, asked, head):
-    """The form of the output and the name of the classifier: the one asked for, or the one found."""
+    """Return the form of the output and the name of the classifier: the one asked for, or the one found."""
     if head is not None:
         heads.check_name(module, head)
     if shape is None:
         return outputs.Form(), head
-    form, found = outputs.look(module, taps.blank(module, shape), **asked)
-    return form, head or found
+    form, name = outputs.look(module, taps.blank(module, shape), **asked)
+    return form, head or name
 
 
 def _preprocess(source, spec, option, without_images):
-    """The preprocessing and where it comes from."""
+    """Return the preprocessing and where it comes from."""
     if option is not None:
         return preprocessing.parse(option), "--preprocess"
     if source.preprocess is not None:
@@ -238,7 +238,7 @@ def _half_note(state, weights):
 
 def _weights_notes(source, spec, weights, seed):
     if weights == "random":
-        return [f"random weights (seed {seed}): the numbers say nothing of a trained network"]
+        return [f"random weights (seed {seed}): the numbers say nothing about a trained network"]
     if weights == "default" and source.constructed:
         return [
             f"weights as {spec.rpartition(':')[2]}() makes them; --weights PATH loads a checkpoint"
@@ -247,7 +247,7 @@ def _weights_notes(source, spec, weights, seed):
 
 
 def _head_notes(head, no_head, shape):
-    """What to say where the network has no rows of classes."""
+    """Return what to say where the network has no rows of classes."""
     if no_head or head is not None:
         return []
     if shape is None:
@@ -261,7 +261,7 @@ def _head_notes(head, no_head, shape):
 
 
 def _class_names(source, path, head):
-    """The model's class names if there are as many as classes, and what to say where they are not used."""
+    """Return the model's class names if there are as many as classes, and what to say where they are not used."""
     n_classes = None if head is None else len(head.weight)
     if path is not None:
         names = _names_in_file(path)

@@ -8,15 +8,12 @@ import json
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import taps
+from gradtools.network.models.returned import Entered, checked_entry, select
 from gradtools.network.taps.tracing import Nested
 
-ENDS = ("softmax", "log_softmax", "sigmoid", "sigmoid_", "logsigmoid")
-CARRYING = ("log", "view", "reshape", "flatten", "squeeze", "contiguous", "clone", "__getitem__")
 REDUCTIONS = ("mean", "max", "predicted")
 
 
@@ -52,13 +49,13 @@ class Form:
     @property
     def notes(self) -> list[str]:
         """What is to be said of it, once."""
-        found = []
+        lines = []
         if self.entry is not None:
-            found.append(f"of the network's outputs {self.entry} is taken")
+            lines.append(f"of the network's outputs {self.entry} is taken")
         if self.end:
-            found.append(f"the network ends in {self.end}: logits are what enters it")
+            lines.append(f"the network ends in {self.end}: logits are what enters it")
         if self.binary:
-            found.append(
+            lines.append(
                 "one logit z: a binary classifier, stored as two classes with logits -z/2 and z/2, so that softmax is the sigmoid of z"
             )
         if self.reduce:
@@ -67,8 +64,8 @@ class Form:
                 "max": "the largest over positions",
                 "predicted": "the sum over the positions whose argmax is the class, over all positions",
             }.get(self.reduce, f"at position {self.reduce}")
-            found.append(f"the logits are maps: of each class {what} is taken")
-        return found
+            lines.append(f"the logits are maps: of each class {what} is taken")
+        return lines
 
 
 def look(
@@ -102,10 +99,10 @@ def look(
     UsageError, GradtoolsError
         Where the network does not run, returns several outputs, fewer rows than images, or maps without `reduce`.
     """
-    with _Entered() as entered:
+    with Entered() as entered:
         watch, returned = taps.watched(module, example)
-    entry = _checked_entry(returned, entry)
-    output = _select(returned, entry)
+    entry = checked_entry(returned, entry)
+    output = select(returned, entry)
     end, logits = entered.follow(output) if classes else ("", output)
     origin = watch.origin(logits)
     row = _row(logits, len(example), _where_rows_end(watch.records, len(example), module))
@@ -137,11 +134,11 @@ class Adapter:
 
     def __init__(self, form: Form):
         self.form = form
-        self.watching: list[_Entered] = []
+        self.watching: list[Entered] = []
 
     def before(self, _module: nn.Module, _inputs: tuple) -> None:
         """Begin to watch."""
-        self.watching.append(_Entered().__enter__())
+        self.watching.append(Entered().__enter__())
 
     def after(self, _module: nn.Module, inputs: tuple, output: Nested) -> torch.Tensor | None:
         """Give the logits in the place of the output; None where the pass has failed."""
@@ -152,8 +149,8 @@ class Adapter:
 
 
 def _brought(output, form, count, entered):
-    """Logits (N, K) from what the network returns for N images."""
-    logits = _select(output, form.entry)
+    """Return the logits (N, K) from what the network returns for N images."""
+    logits = select(output, form.entry)
     if form.end:
         end, logits = entered.follow(logits)
         if not end:
@@ -168,16 +165,16 @@ def _brought(output, form, count, entered):
 
 
 def _reduced(logits, how):
-    """Maps of the classes (N, K, H, W) as one number each."""
+    """Return the maps of the classes (N, K, H, W) as one number each."""
     if how == "mean":
         return logits.mean((2, 3))
     if how == "max":
         return logits.amax((2, 3))
     if how == "predicted":
-        own = logits.argmax(1, keepdim=True) == torch.arange(
+        is_answer = logits.argmax(1, keepdim=True) == torch.arange(
             logits.shape[1], device=logits.device
         ).view(1, -1, 1, 1)
-        return (logits * own).mean((2, 3))
+        return (logits * is_answer).mean((2, 3))
     row, column = map(int, how.split(","))
     return logits[:, :, row, column]
 
@@ -200,7 +197,7 @@ def _check_reduce(text, row):
 
 
 def _where_rows_end(records, count, module):
-    """The place, in words, behind which a pass has no row an image."""
+    """Return the place, in words, behind which a pass has no row an image."""
     whole = [
         order for order, record in enumerate(records) if record.shape and record.shape[0] == count
     ]
@@ -213,7 +210,7 @@ def _where_rows_end(records, count, module):
 
 
 def _row(logits, count, where):
-    """Shape of one image's logits: (K,), or (K, H, W) of maps."""
+    """Return the shape of one image's logits: (K,), or (K, H, W) of maps."""
     shape = tuple(logits.shape)
     if not shape or shape[0] != count:
         raise GradtoolsError(
@@ -233,85 +230,3 @@ def _classifier(origin, count):
     """Name of a layer if it has as many rows as there are classes."""
     name, rows = origin
     return name if rows == count else None
-
-
-def _tensors(returned):
-    """The tensors among a network's outputs, by the name under which one is asked for."""
-    if torch.is_tensor(returned):
-        return {}
-    if isinstance(returned, dict):
-        items = returned.items()
-    elif isinstance(returned, (tuple, list)):
-        fields = getattr(returned, "_fields", range(len(returned)))
-        items = zip(fields, returned)
-    else:
-        items = vars(returned).items() if hasattr(returned, "__dict__") else ()
-    return {str(name): value for name, value in items if torch.is_tensor(value)}
-
-
-def _checked_entry(returned, entry):
-    """The name of the output to take: the one asked for, or the only one; None where the network returns one tensor."""
-    found = _tensors(returned)
-    if torch.is_tensor(returned):
-        if entry is not None:
-            raise UsageError(
-                f"--output-entry {entry}: the network returns one tensor, there is nothing to choose"
-            )
-        return None
-    shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in found.items())
-    if entry is None and len(found) == 1:
-        return next(iter(found))
-    if entry is None:
-        raise UsageError(
-            f"the network returns a {type(returned).__name__} of {shapes or 'no tensors'}: "
-            + (
-                "name the one to take with --output-entry"
-                if found
-                else "wrap it in a file.py:callable that returns the logits"
-            )
-        )
-    names = list(found)
-    if (
-        entry not in found
-        and entry.lstrip("-").isdecimal()
-        and -len(names) <= int(entry) < len(names)
-    ):
-        return names[int(entry)]
-    if entry not in found:
-        raise UsageError(f"--output-entry {entry}: the network returns {shapes or 'no tensors'}")
-    return entry
-
-
-def _select(returned, entry):
-    return returned if entry is None else _tensors(returned)[entry]
-
-
-class _Entered(TorchFunctionMode):
-    """Knows of every tensor that came out of a softmax or sigmoid, or of a change of shape behind one, what had entered."""
-
-    def __init__(self):
-        super().__init__()
-        self.inputs = WeakTensorKeyDictionary()
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        name = getattr(function, "__name__", "")
-        first = args[0] if args and torch.is_tensor(args[0]) else None
-        if name == "sigmoid_":
-            first = first.clone()
-        output = function(*args, **(kwargs or {}))
-        if first is not None and torch.is_tensor(output) and name in ENDS + CARRYING:
-            if name != "__getitem__" or output.numel() == first.numel():
-                self.inputs[output] = name, first
-        return output
-
-    def follow(self, output: torch.Tensor) -> tuple[str, torch.Tensor]:
-        """The function that an output ends in ('' for none) and the tensor that entered it, in the output's shape."""
-        tensor = output
-        while tensor in self.inputs:
-            name, tensor = self.inputs[tensor]
-            if name in ENDS:
-                same = (
-                    tensor.shape == output.shape
-                )  # a view would be another tensor to whoever watches
-                return name.rstrip("_"), tensor if same else tensor.reshape(output.shape)
-        return "", output

@@ -61,7 +61,7 @@ def parse(text: str) -> Rules:
 
 
 def normalise(declared: Rules | str, where: str) -> Rules:
-    """A complete, checked dict from a declared one or a preset's name.
+    """Return a complete, checked dict from a declared one or a preset's name.
 
     Parameters
     ----------
@@ -100,17 +100,17 @@ def normalise(declared: Rules | str, where: str) -> Rules:
 
 
 def grey(rules: Rules) -> Rules:
-    """The same for images read as grey: means and deviations of three channels become their mean."""
+    """Return the rules for images read as grey: means and deviations of three channels become their mean."""
     return normalise({**rules, "channels": 1}, "preprocessing")
 
 
 def channels(rules: Rules) -> int:
-    """Channels that images are read with, 3 or 1."""
+    """Return the channels that images are read with, 3 or 1."""
     return rules.get("channels", 3)
 
 
 def from_torchvision(transforms: Transforms) -> dict:
-    """The dict of a torchvision weight's transforms."""
+    """Return the dict of a torchvision weight's transforms."""
     resize = list(transforms.resize_size)
     return {
         "resize": resize[0] if len(resize) == 1 else resize,
@@ -122,7 +122,7 @@ def from_torchvision(transforms: Transforms) -> dict:
 
 
 def describe(rules: Rules | Callable) -> str:
-    """The preprocessing in a few words."""
+    """Return the preprocessing in a few words."""
     if not isinstance(rules, dict):
         return f"the module's own {getattr(rules, '__name__', 'preprocess')}()"
     parts = [f"{key} {rules[key]}" for key in ("resize", "crop") if rules[key]]
@@ -136,7 +136,7 @@ def describe(rules: Rules | Callable) -> str:
 
 
 def size(rules: Rules | Callable) -> tuple[int, int] | None:
-    """(height, width) of the images, of a short side alone that of a square one; None where the rules leave it open."""
+    """Return (height, width) of the images, of a short side alone that of a square one; None where the rules leave it open."""
     if not isinstance(rules, dict):
         return None
     if rules["crop"]:
@@ -150,7 +150,7 @@ def _slashed(values):
 
 
 def _value(text, value):
-    """A number, a list of numbers, None or a word, as written."""
+    """Return a number, a list of numbers, None or a word, as written."""
     if value.lower() == "none":
         return None
     if "/" in value:
@@ -164,7 +164,7 @@ def _value(text, value):
 
 
 def _pixels(value, where, key):
-    """A side in pixels, [height, width] for resize, or None."""
+    """Return a side in pixels, [height, width] for resize, or None."""
     if value is None:
         return None
     sides = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -179,7 +179,7 @@ def _pixels(value, where, key):
 
 
 def _values(values, where, key, channels):
-    """A number of each channel; of grey images the mean of three that were given."""
+    """Return a number of each channel; of grey images the mean of three that were given."""
     values = [values] * channels if isinstance(values, (int, float)) else values
     try:
         numbers = [float(value) for value in values]

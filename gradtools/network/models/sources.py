@@ -7,7 +7,7 @@ from types import ModuleType
 
 from gradtools.errors import GradtoolsError, UsageError
 
-RANDOM = "random weights, whose numbers say nothing of a trained network"
+RANDOM = "random weights, whose numbers say nothing about a trained network"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Source:
     notes: list = dataclasses.field(default_factory=list)
 
     def kind(self, weights: str) -> str | None:
-        """The name of weights if the source has them under it, in its own spelling."""
-        own = {name.lower(): name for name in self.named}
-        return own.get(weights.lower())
+        """Return the name of weights if the source has them under it, in its own spelling."""
+        spelling = {name.lower(): name for name in self.named}
+        return spelling.get(weights.lower())
 
 
 def library(name: str, spec: str) -> ModuleType:

@@ -21,7 +21,7 @@ AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers that only training read
 
 
 def find(spec: str, weights: str = "default") -> Source:
-    """The source of a spec.
+    """Return the source of a spec.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _build_torchvision(models, name, kind):
 
 
 def _file(path, what):
-    """Namespace of a Python file; its folder becomes importable, for its own imports."""
+    """Return the namespace of a Python file; its folder becomes importable, for its own imports."""
     full = Path(path).resolve()
     if not full.is_file():
         raise UsageError(f"{what} {path}: no such file")
@@ -143,7 +143,7 @@ def _file(path, what):
 
 
 def _module(name, what):
-    """Namespace of an installed module, or of one in the current folder."""
+    """Return the namespace of an installed module, or of one in the current folder."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:

@@ -10,7 +10,7 @@ from gradtools.network.models.sources import Source, library, not_fetched
 
 
 def find(spec: str, asked: str) -> Source:
-    """The source of `timm:NAME` or `timm:NAME.TAG`; other tags are its names of weights.
+    """Return the source of `timm:NAME` or `timm:NAME.TAG`; other tags are its names of weights.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ def find(spec: str, asked: str) -> Source:
         raise UsageError(
             f"model {spec}: timm has no such weights of {architecture}; {suggest(tag, tags)}"
         )
-    chosen = {key.lower(): key for key in tags}.get(asked.lower(), tag)
-    rules, names = _known(timm, f"{architecture}.{chosen}" if chosen else name, known)
+    weights = {key.lower(): key for key in tags}.get(asked.lower(), tag)
+    rules, names = _known(timm, f"{architecture}.{weights}" if weights else name, known)
     return Source(
         lambda kind: _build(timm, architecture, tag, kind),
         rules,
-        "timm's " + (f"{architecture}.{chosen}" if chosen else name),
+        "timm's " + (f"{architecture}.{weights}" if weights else name),
         names,
         False,
         named=tags,
@@ -49,7 +49,7 @@ def find(spec: str, asked: str) -> Source:
 
 
 def _build(timm, architecture, tag, kind):
-    """The network; `kind` is as of `Source.build`, where a name of weights is a tag."""
+    """Return the network; `kind` is as of `Source.build`, where a name of weights is a tag."""
     trained = kind not in (None, "random")
     tag = kind if trained and kind != "default" else tag
     name = f"{architecture}.{tag}" if tag else architecture
@@ -62,7 +62,7 @@ def _build(timm, architecture, tag, kind):
 
 
 def _known(timm, name, known):
-    """(preprocessing, class names) of timm's entry, each None where it has none."""
+    """Return (preprocessing, class names) of timm's entry, each None where it has none."""
     entry = timm.models.get_pretrained_cfg(name)
     if not known or entry is None:
         return None, None
@@ -71,7 +71,7 @@ def _known(timm, name, known):
 
 
 def _rules(timm, entry) -> dict | Callable:
-    """timm's transforms as rules; as they are where no rules say the same."""
+    """Return timm's transforms as rules; unchanged where no rules are equivalent."""
     config = timm.data.resolve_data_config(pretrained_cfg=entry)
     channels, *sides = config["input_size"]
     resize = [math.floor(side / config["crop_pct"]) for side in sides]
@@ -95,7 +95,7 @@ def _rules(timm, entry) -> dict | Callable:
 
 
 def _names(timm, entry):
-    """Class names: ImageNet's 1,000 as torchvision's networks have them, other subsets by timm's descriptions."""
+    """Return the class names: ImageNet's 1,000 as torchvision's networks have them, other subsets by timm's descriptions."""
     if entry.get("label_names"):
         return list(entry["label_names"])
     subset = timm.data.infer_imagenet_subset(entry)
@@ -105,7 +105,7 @@ def _names(timm, entry):
 
 
 def _distinct(info):
-    """Descriptions of classes, with the WordNet id where several are alike."""
+    """Return the descriptions of classes, with the WordNet id where several are alike."""
     texts, ids = info.label_descriptions(), info.label_names()
     return [
         text if texts.count(text) == 1 else f"{text} ({wnid})" for text, wnid in zip(texts, ids)

@@ -22,7 +22,7 @@ OTHER = {"do_flip_channel_order", "do_pad", "rescale_offset", "include_top"}  # 
 
 
 def find(spec: str) -> Source:
-    """The source of `hf:FOLDER`, or of a configuration's type (`hf:resnet`) or class (`hf:ResNetConfig`); nothing is downloaded.
+    """Return the source of `hf:FOLDER`, or of a configuration's type (`hf:resnet`) or class (`hf:ResNetConfig`); nothing is downloaded.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def find(spec: str) -> Source:
 
 
 def _stored(transformers, spec, folder):
-    """The configuration in a folder."""
+    """Return the configuration in a folder."""
     if not (folder / "config.json").is_file():
         raise UsageError(
             f"model {spec}: the folder has no config.json, as save_pretrained() writes it"
@@ -64,7 +64,7 @@ def _stored(transformers, spec, folder):
 
 
 def _named(transformers, spec, name):
-    """A new configuration of a type (`resnet`) or class (`ResNetConfig`)."""
+    """Return a new configuration of a type (`resnet`) or class (`ResNetConfig`)."""
     mapping = transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
     classes = {kind.model_type: kind for kind in mapping}
     classes |= {kind.__name__: kind for kind in mapping}
@@ -77,7 +77,7 @@ def _named(transformers, spec, name):
 
 
 def _build(transformers, spec, config, folder, kind, notes) -> nn.Module:
-    """The network; with random weights where its folder has none, or they are asked for."""
+    """Return the network; with random weights where its folder has none, or they are asked for."""
     config.return_dict = True
     auto = transformers.AutoModelForImageClassification
     if kind == "default" and _has_weights(folder):
@@ -113,13 +113,13 @@ def _pretrained(auto, spec, config, folder, notes):
 
 
 def _own_names(id2label):
-    """The classes' names in order; None where transformers made them up."""
+    """Return the classes' names in order; None where transformers made them up."""
     names = [str(id2label[index]) for index in sorted(id2label)]
     return None if not names or all(map(PLACEHOLDER.fullmatch, names)) else names
 
 
 def _processor(transformers, config, folder):
-    """The image processor in a folder; without one, unless the folder has trained weights, its type's with the type's defaults."""
+    """Return the image processor in a folder; without one, unless the folder has trained weights, its type's with the type's defaults."""
     if folder is not None:
         with contextlib.suppress(OSError, ValueError, KeyError):
             return transformers.AutoImageProcessor.from_pretrained(folder)
@@ -134,7 +134,7 @@ def _processor(transformers, config, folder):
 
 
 def _processor_rules(processor: "BaseImageProcessor") -> dict | Callable:
-    """An image processor as rules; as a function of an image where no rules say the same."""
+    """Return an image processor as rules; as a function of an image where no rules are equivalent."""
     known = {key: value for key, value in processor.to_dict().items() if value is not None}
     rules = _plain_rules(known, type(processor).__name__)
     if rules is not None:
@@ -147,7 +147,7 @@ def _processor_rules(processor: "BaseImageProcessor") -> dict | Callable:
 
 
 def _plain_rules(known, kind):
-    """Rules of a processor that resizes, crops, scales to 0..1 and normalises; None of another."""
+    """Return the rules of a processor that resizes, crops, scales to 0..1 and normalises; None of another."""
     if any(known.get(key) for key in OTHER) or not known.get("do_rescale", True):
         return None
     if abs(known.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-6 or "size_divisor" in known:
@@ -173,7 +173,7 @@ def _interpolation(number):
 
 
 def _resize(known, kind):
-    """`resize` of the rules, False where they have no such thing."""
+    """Return `resize` of the rules, False where they have no such thing."""
     size = dict(known.get("size") or {})
     if not known.get("do_resize", False):
         return None
@@ -188,7 +188,7 @@ def _resize(known, kind):
 
 
 def _crop(known, kind, resize):
-    """`crop` of the rules, False where they have no such thing."""
+    """Return `crop` of the rules, False where they have no such thing."""
     if kind.startswith("ConvNext"):
         return known["size"]["shortest_edge"] if isinstance(resize, int) else None
     size = dict(known.get("crop_size") or {})

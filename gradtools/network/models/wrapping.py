@@ -12,7 +12,7 @@ WRAPPERS = ("DataParallel", "DistributedDataParallel", "AveragedModel")
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The network without `torch.compile`, `DataParallel` and weight averaging around it or its parts."""
+    """Return the network without `torch.compile`, `DataParallel` and weight averaging around it or its parts."""
     while hasattr(module, "_orig_mod") or type(module).__name__ in WRAPPERS:
         inner = getattr(module, "_orig_mod", None) or module.module
         assert isinstance(inner, nn.Module)  # as these wrappers have
@@ -34,10 +34,10 @@ def without_checkpointing(module: nn.Module) -> None:
     torch_checkpoint = sys.modules.get("torch.utils.checkpoint")
     if torch_checkpoint is None:
         return
-    own = {type(child).__module__.partition(".")[0] for child in module.modules()} - {"torch"}
+    packages = {type(child).__module__.partition(".")[0] for child in module.modules()} - {"torch"}
     files = {type(child).__module__ for child in module.modules()}
     for name, namespace in list(sys.modules.items()):
-        if name in files or name.partition(".")[0] in own or namespace is torch_checkpoint:
+        if name in files or name.partition(".")[0] in packages or namespace is torch_checkpoint:
             for key, value in list(getattr(namespace, "__dict__", {}).items()):
                 if getattr(value, "__module__", "") == "torch.utils.checkpoint" and (
                     getattr(value, "__name__", "") == "checkpoint"
@@ -56,7 +56,7 @@ def _called(
     early_stop=None,
     **kwargs,
 ):
-    """What torch's `checkpoint` gives, its own options passed over."""
+    """Call the function that torch's `checkpoint` is given, without checkpointing."""
     return function(*args, **kwargs)
 
 

@@ -25,7 +25,7 @@ class Options(passes.Options):
 def run_batch(
     job: passes.Job[Options], pixels: np.ndarray, label: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Features of one batch.
+    """Return the features of one batch.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def run_batch(
 
 
 def _scored(job, logits, tapped, label, cosine):
-    """Outputs of a network with classes, and the score's gradients at every tap."""
+    """Return the outputs of a network with classes, and the score's gradients at every tap."""
     options = job.options
     total, classes = scores.score(
         logits / options.temperature,
@@ -71,7 +71,7 @@ def _scored(job, logits, tapped, label, cosine):
 
 
 def _tap_values(tap, activation, gradient, options):
-    """Reductions over positions of one tap, and the maps that were asked for."""
+    """Return the reductions over positions of one tap, and the maps that were asked for."""
     tensors = (
         {"activation": activation}
         if gradient is None
@@ -112,9 +112,9 @@ def parallel_rows(
         class_rows = job.model.classifier.weight
         same = rows = 0
         for start in range(0, len(kept), block):
-            stop, own = min(start + block, len(kept)), kept[start : start + block]
-            gradient = read(paths.tap(tap.name, "gradient"), start, stop)[own]
-            classes = read(paths.TARGET, start, stop)[own]
+            stop, readable = min(start + block, len(kept)), kept[start : start + block]
+            gradient = read(paths.tap(tap.name, "gradient"), start, stop)[readable]
+            classes = read(paths.TARGET, start, stop)[readable]
             parallel, with_gradient = _parallel(gradient, class_rows[classes])
             same, rows = same + parallel, rows + with_gradient
         if rows:
@@ -123,7 +123,7 @@ def parallel_rows(
 
 
 def _comparable(job):
-    """Taps whose gradients can be multiples of a class row: of one class's logit, with as many channels."""
+    """Return the taps whose gradients can be multiples of a class row: of one class's logit, with as many channels."""
     one_logit = job.target is not None and job.target.kind in ("argmax", "class", "label")
     if not one_logit or job.options.score != "logit" or job.model.head is None:
         return []
@@ -131,7 +131,7 @@ def _comparable(job):
 
 
 def _parallel(gradient, rows):
-    """(rows with the direction of their class row, rows with a gradient)"""
+    """Return (rows with the direction of their class row, rows with a gradient)"""
     gradient, rows = gradient.astype(float), rows.astype(float)
     lengths = np.linalg.norm(gradient, axis=1) * np.linalg.norm(rows, axis=1)
     has = lengths > 0

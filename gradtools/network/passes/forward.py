@@ -16,20 +16,20 @@ Answer = TypeVar("Answer")
 
 
 def inputs(pixels: np.ndarray, job: Job) -> torch.Tensor:
-    """Pixels (B, 3, H, W), u8 or float, as what the network reads: normalised, of the job's type, on its device."""
+    """Return the pixels (B, 3, H, W), u8 or float, as what the network reads: normalised, of the job's type, on its device."""
     options = job.options
     return normalised(pixels, job.model).to(
         options.device, getattr(torch, options.dtype), memory_format=torch.channels_last
     )
 
 
-def forward(job: Job, x: torch.Tensor, chosen: Sequence[Tap] | None = None) -> tuple:
-    """Output, tensors at the taps, and with `--score cosine` the cosine of the head's input with every class row.
+def forward(job: Job, x: torch.Tensor, tapped_at: Sequence[Tap] | None = None) -> tuple:
+    """Return the output, tensors at the taps, and with `--score cosine` the cosine of the head's input with every class row.
 
     Parameters
     ----------
     x : (B, 3, H, W) tensor
-    chosen : sequence of Tap, optional
+    tapped_at : sequence of Tap, optional
         By default the job's.
 
     Returns
@@ -45,7 +45,7 @@ def forward(job: Job, x: torch.Tensor, chosen: Sequence[Tap] | None = None) -> t
         The output does not have one row an image.
     """
     (output, tapped), cosine = with_cosine(
-        job, lambda: taps.forward(job.network, x, job.taps if chosen is None else chosen)
+        job, lambda: taps.forward(job.network, x, job.taps if tapped_at is None else tapped_at)
     )
     if len(output) != len(x):
         raise GradtoolsError(
@@ -56,7 +56,7 @@ def forward(job: Job, x: torch.Tensor, chosen: Sequence[Tap] | None = None) -> t
 
 
 def with_cosine(job: Job, run: Callable[[], Answer]) -> tuple[Answer, torch.Tensor | None]:
-    """What a pass of the job's network gives, `run()`, and with `--score cosine` the cosines (B, K) as `forward` has them."""
+    """Return what a pass of the job's network gives, `run()`, and with `--score cosine` the cosines (B, K) as `forward` has them."""
     by_cosine = job.target is not None and job.options.score == "cosine"
     if not by_cosine:
         return run(), None
@@ -66,7 +66,7 @@ def with_cosine(job: Job, run: Callable[[], Answer]) -> tuple[Answer, torch.Tens
 
 
 def _cosine(job, embedding):
-    """Cosine of the head's input (B, D) with every class row, (B, K)."""
+    """Return the cosine of the head's input (B, D) with every class row, (B, K)."""
     rows = torch.as_tensor(job.model.head.weight).to(embedding)
     return (
         torch.nn.functional.normalize(embedding, dim=1)
@@ -75,12 +75,12 @@ def _cosine(job, embedding):
 
 
 def first_not_finite(job: Job, pixels: np.ndarray) -> str | None:
-    """Name of the first module, in order of completion, whose output is not finite for pixels (1, C, H, W); None where every one is (mathematics#finite-values)."""
+    """Return the name of the first module, in order of completion, whose output is not finite for pixels (1, C, H, W); None where every one is (mathematics#finite-values)."""
     return models.first_not_finite(job.network, inputs(pixels, job))
 
 
 def outputs(job: Job, output: torch.Tensor) -> dict[str, np.ndarray]:
-    """What the store keeps of the network's output (B, K), by path."""
+    """Return what the store keeps of the network's output (B, K), by path."""
     detached = output.detach()
     if job.target is None:
         return {paths.EMBEDDING: array(detached)}
@@ -88,11 +88,11 @@ def outputs(job: Job, output: torch.Tensor) -> dict[str, np.ndarray]:
 
 
 def answers(job: Job, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """What the store keeps of the network's output for pixels (B, 3, H, W), without gradients."""
+    """Return what the store keeps of the network's output for pixels (B, 3, H, W), without gradients."""
     with torch.inference_mode():
         return outputs(job, job.network(inputs(pixels, job)))
 
 
 def array(tensor: torch.Tensor, dtype: str = "f4") -> np.ndarray:
-    """A tensor as a contiguous numpy array."""
+    """Return a tensor as a contiguous numpy array."""
     return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=dtype)

@@ -36,7 +36,7 @@ def use_threads(count: int | None = None) -> int:
 
 
 def block(batch_size: int) -> int:
-    """Entries committed at once: the multiple of the batch size that is nearest below BLOCK, at least one batch."""
+    """Return the entries committed at once: the multiple of the batch size that is nearest below BLOCK, at least one batch."""
     return batch_size * max(1, BLOCK // batch_size)
 
 
@@ -124,8 +124,8 @@ def compute(
     how
         More parameters of `computing`.
     """
-    own = {block.number for block in part.growth.own}
-    total = sum(len(block) for block in blocks if block.number in own)
+    numbers = {block.number for block in part.growth.own}
+    total = sum(len(block) for block in blocks if block.number in numbers)
     for turn in part.turns(blocks):
         with (
             (progress or interrupt.unwatched)(total, total - sum(map(len, turn))) as advance,
@@ -136,7 +136,7 @@ def compute(
 
 
 def _read(batch, listed, width, say):
-    """What the store keeps of reading a batch: which entries have no image; where an entry is one image, its digest and size."""
+    """Return what the store keeps of reading a batch: which entries have no image; where an entry is one image, its digest and size."""
     marked = batch.unreadable.reshape(-1, width).any(axis=1).astype("u1")
     if width > 1:
         return {store.UNREADABLE: marked}
@@ -156,7 +156,7 @@ def _read(batch, listed, width, say):
 
 
 def _halved_on_need(part, run, listed, batch, width, device, say):
-    """The values of one batch; in halves, and those again, where the device's memory does not hold it.
+    """Return the values of one batch; in halves, and those again, where the device's memory does not hold it.
 
     The size that fitted is kept in the part, for this run and those that go on with it: another size gives other rounding.
     """
@@ -210,19 +210,19 @@ def _check_finite(values, batch, listed, width, job):
             for image in range(entry * width, (entry + 1) * width)
         )
         module = next(filter(None, culprits), None)
-        told = f"; the first that is not finite is the output of {module}" if module else ""
+        culprit = f"; the first that is not finite is the output of {module}" if module else ""
         way = (
             "take --map-dtype float32"
-            if array.dtype == np.float16 and not told
-            else "mend the network, or leave the image out"
+            if array.dtype == np.float16 and not culprit
+            else "fix the network, or leave the image out"
         )
         raise GradtoolsError(
-            f"{', '.join(listed.ids[batch.start + entry * width :][:width])}: {path} is NaN or infinite{told}: {way}"
+            f"{', '.join(listed.ids[batch.start + entry * width :][:width])}: {path} is NaN or infinite{culprit}: {way}"
         )
 
 
 def _is_finite_kind(path):
-    """Whether all values at a path are finite by definition (bool); of ablations, whose scores can be undefined, only the features are."""
+    """Return True if all values at a path are finite by definition; of ablations, whose scores can be undefined, only the features are."""
     kind = path.rpartition("/")[2].removeprefix("token_").removesuffix("_map")
     return (
         path in (paths.LOGITS, paths.EMBEDDING)
@@ -247,7 +247,7 @@ def judge_ended_early(early: int, total: int, strict: bool, kept: str | None = N
     TooManySkipped
     """
     if early and strict:
-        way = "mend them" if kept is None else f"{kept} is kept; mend them, or finish it"
+        way = "fix them" if kept is None else f"{kept} is kept; fix them, or finish it"
         raise TooManySkipped(
             f"{early} of {total} images end early, and --strict allows none: {way}, or leave out --strict"
         )
@@ -264,9 +264,9 @@ def judge_unreadable(count: int, total: int, allowed: int, kept: str | None = No
         raise GradtoolsError(f"none of the {total} images could be read")
     if count > allowed:
         way = (
-            "mend them, or allow more with --max-skipped"
+            "fix them, or allow more with --max-skipped"
             if kept is None
-            else f"{kept} is kept; mend them, or finish it with a larger --max-skipped"
+            else f"{kept} is kept; fix them, or finish it with a larger --max-skipped"
         )
         raise TooManySkipped(
             f"{count} of {total} images could not be read, {allowed} allowed: {way}"

@@ -103,8 +103,8 @@ def prepare(
         network, example, model.spec, classes=model.has_classes, head=model.head is not None
     )
     trace = taps.trace(network, example, model.head.name if model.head else None)
-    chosen = choose(trace) if choose else taps.resolve(trace, list(getattr(options, "tap", ())))
-    for note in taps.late_notes(trace, {tap.module for tap in chosen}):
+    tapped = choose(trace) if choose else taps.resolve(trace, list(getattr(options, "tap", ())))
+    for note in taps.late_notes(trace, {tap.module for tap in tapped}):
         say(note)
     n_classes = trace.output_shape[-1]
     target, member = _classes(image_list, model, n_classes, options, say, member)
@@ -114,21 +114,21 @@ def prepare(
     verdicts = {}
     if probed and target is not None and options.score == "logit" and target.kind != "diff":
         verdicts = taps.probe(
-            network, chosen, example.shape[1:], head=model.head
+            network, tapped, example.shape[1:], head=model.head
         )  # what it finds holds of logits alone
-    for tap in chosen:
+    for tap in tapped:
         if tap.name in verdicts and verdicts[tap.name].sentence:
             say(f"{tap.name}: {verdicts[tap.name].sentence}")
     if options.fold:
-        network = taps.fold_batchnorm(network, example, chosen)
+        network = taps.fold_batchnorm(network, example, tapped)
     network = network.to(memory_format=torch.channels_last)
     return Job(
-        image_list, model, network, chosen, trace, target, member, verdicts, options, n_classes
+        image_list, model, network, tapped, trace, target, member, verdicts, options, n_classes
     )
 
 
 def _settled(model, options, say):
-    """The options with what they leave to the machine and the network."""
+    """Return the options with what they leave to the machine and the network."""
     device = options.device
     if device == "auto":
         device = _accelerator(options.dtype)
@@ -156,7 +156,7 @@ def settled_device(name: str, dtype: str = "float32") -> str:
 
 
 def _accelerator(dtype):
-    """The device that computes fastest here."""
+    """Return the device that computes fastest here."""
     if torch.cuda.is_available():
         return "cuda"
     if dtype == "float32" and torch.backends.mps.is_available():
@@ -176,7 +176,7 @@ def _try_device(name):
 
 
 def _beside_noise(image):
-    """An image (1, C, H, W) and one of noise in its range."""
+    """Return an image (1, C, H, W) and one of noise in its range."""
     low, high = float(image.min()), float(image.max())
     noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
     return torch.cat([image, low + noise * ((high - low) or 1)])
@@ -193,7 +193,7 @@ def _check_score(model, options):
 
 
 def normalised(pixels: np.ndarray, model: models.Model) -> torch.Tensor:
-    """Pixels (B, C, H, W), u8 or float, as normalised float32 in channels-last order."""
+    """Return the pixels (B, C, H, W), u8 or float, as normalised float32 in channels-last order."""
     x = torch.from_numpy(pixels)
     if x.dtype != torch.uint8:
         return x
@@ -205,7 +205,7 @@ def normalised(pixels: np.ndarray, model: models.Model) -> torch.Tensor:
 
 
 def _classes(image_list, model, n_classes, options, say, known=None):
-    """The target and which model classes each data class has; stops where the target cannot be met."""
+    """Return the target and which model classes each data class has; stops where the target cannot be met."""
     member = np.zeros((len(image_list.label_names), n_classes), "u1")
     if not model.has_classes:
         if options.target not in ("argmax", *scores.PAIR_KINDS):
@@ -235,19 +235,19 @@ def _classes(image_list, model, n_classes, options, say, known=None):
 
 
 def _with_targets(image_list, member, target, options, say):
-    """The images that have the target: with `--target label` one label that meets a model class (`--unmapped skip` counts the others)."""
+    """Return the images that have the target: with `--target label` one label that matches a model class (`--unmapped skip` counts the others)."""
     if target is None or target.kind != "label":
         return image_list
     has = (image_list.labels >= 0) & member.any(axis=1)[np.maximum(image_list.labels, 0)]
     missing = int((~has).sum())
     if missing and options.unmapped != "skip":
         raise UsageError(
-            f"--target label: {missing} of {len(has)} images have no single label that meets a model class, the first "
+            f"--target label: {missing} of {len(has)} images have no single label that matches a model class, the first "
             f"{image_list.ids[int(np.argmin(has))]}; leave them out with --unmapped skip"
         )
     if missing:
         say(
-            f"{missing} of {len(has)} images have no single label that meets a model class: left out"
+            f"{missing} of {len(has)} images have no single label that matches a model class: left out"
         )
     return images.subset(image_list, has) if missing else image_list
 
@@ -259,7 +259,7 @@ def _say_mapping(mapping, say):
 
 
 def _check_label_target(image_list, member, options):
-    """`--target label` and `labels` need a model class for every label; nothing is guessed."""
+    """Refuse `--target label` and `labels` where a label has no model class; nothing is guessed."""
     unmet = [name for name, row in zip(image_list.label_names, member) if not row.any()]
     ways = "--label-map CSV, --labels-in-order or --class-names FILE"
     if not image_list.label_names:
@@ -268,6 +268,6 @@ def _check_label_target(image_list, member, options):
         )
     if unmet and (options.unmapped != "skip" or len(unmet) == len(image_list.label_names)):
         raise UsageError(
-            f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes meet no class of the "
+            f"--target {options.target}: {len(unmet)} of {len(image_list.label_names)} data classes match no class of the "
             f"model ({', '.join(unmet[:5])}); say how with {ways}, or leave them out with --unmapped skip"
         )

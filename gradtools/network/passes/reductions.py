@@ -12,7 +12,7 @@ PART = 2**17  # values: 1 MiB as float64
 def over_positions(
     maps: torch.Tensor, slopes: torch.Tensor | None = None
 ) -> dict[str, torch.Tensor]:
-    """What the features keep of maps and their gradients.
+    """Return what the features keep of maps and their gradients.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def over_positions(
     mathematics#features-of-a-tap
     """
     images, rows = _part(maps)
-    found = []
+    sums = []
     for first in range(0, len(maps), images):
         parts = (
             tuple(
@@ -42,7 +42,7 @@ def over_positions(
             )
             for top in range(0, maps.shape[2], rows)
         )
-        found.append([sum(values) for values in zip(*(_sums(*part) for part in parts))])
+        sums.append([sum(values) for values in zip(*(_sums(*part) for part in parts))])
     positions = maps.shape[2] * maps.shape[3]
     scales = {
         "activation": positions,
@@ -51,13 +51,12 @@ def over_positions(
         "contribution": 1,
     }
     return {
-        name: torch.cat(values) / scale
-        for (name, scale), values in zip(scales.items(), zip(*found))
+        name: torch.cat(values) / scale for (name, scale), values in zip(scales.items(), zip(*sums))
     }
 
 
 def _part(maps):
-    """(images, rows) of maps taken at a time; where one part does not hold an image, some of its rows. All on an accelerator."""
+    """Return (images, rows) of maps taken at a time; where one part does not hold an image, some of its rows. All on an accelerator."""
     count, channels, height, width = maps.shape
     if maps.device.type != "cpu":
         return count, height
@@ -66,7 +65,7 @@ def _part(maps):
 
 
 def _sums(maps, slopes=None):
-    """Sums over positions, (N, C) each, in the order of the columns."""
+    """Return the sums over positions, (N, C) each, in the order of the columns."""
     active = (
         torch.gt(maps, 0, out=torch.empty_like(maps, dtype=torch.float32)).sum((2, 3)).double()
     )  # whole numbers below 2^24: exact

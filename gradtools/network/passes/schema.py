@@ -25,32 +25,32 @@ REDUCTIONS = ("activation", "active_share", "gradient", "contribution")
 
 
 def columns(job: Job, axis: store.Axis = store.Axis()) -> list[store.Column]:
-    """The datasets that grow by one row an image: what was read of it, and what the network answered."""
+    """Return the datasets that grow by one row an image: what was read of it, and what the network answered."""
 
     def column(path, tail=(), dtype="f4"):
         return store.Column(path, tail, dtype=dtype, axis=axis)
 
-    found = [
+    common = [
         column(paths.DIGEST, (32,), dtype="u1"),
         column(paths.HEIGHT, dtype="i4"),
         column(paths.WIDTH, dtype="i4"),
     ]
     if job.target is None:
-        return found + [column(paths.EMBEDDING, (job.width,))]
-    return found + [
+        return common + [column(paths.EMBEDDING, (job.width,))]
+    return common + [
         column(paths.LOGITS, (job.width,)),
         column(paths.PREDICTED, dtype="i4"),
     ]
 
 
 def tap_columns(tap: Tap, job: Job) -> list[store.Column]:
-    """The datasets of a tap's reductions (see `reductions.over_positions`): without a class head none of gradients."""
+    """Return the datasets of a tap's reductions (see `reductions.over_positions`): without a class head none of gradients."""
     names = REDUCTIONS[: 2 if job.target is None else 4]
     return [store.Column(paths.tap(tap.name, name), (tap.channels,)) for name in names]
 
 
 def command(job: Job) -> dict[str, provenance.Fact]:
-    """What must be the same for a stopped job to go on."""
+    """Return the options and inputs that must match for a job to resume."""
     listed, model = job.images, job.model
     return {
         **dataclasses.asdict(job.options),
@@ -75,7 +75,7 @@ def command(job: Job) -> dict[str, provenance.Fact]:
 
 
 def _code(module):
-    """SHA-256 (hex) of the file that defines a network, or of an exported program's graphs; '' where it has none."""
+    """Return the SHA-256 (hex) of the file that defines a network, or of an exported program's graphs; '' where it has none."""
     known = getattr(module, "code_sha256", None)
     if isinstance(known, str):
         return known
@@ -87,26 +87,26 @@ def _code(module):
 
 
 def sha(*values: provenance.Fact) -> str:
-    """SHA-256 (hex) of values as JSON."""
+    """Return the SHA-256 (hex) of values as JSON."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _annotations_sha(listed):
-    """SHA-256 (hex) of boxes and masks, None without any."""
+    """Return the SHA-256 (hex) of boxes and masks, None without any."""
     columns = [columns for columns in (listed.boxes, listed.masks) if columns is not None]
     if not columns:
         return None
-    parts = [{name: values.tolist() for name, values in one.items()} for one in columns]
+    parts = [{name: values.tolist() for name, values in table.items()} for table in columns]
     return sha(parts)
 
 
 def preprocess_text(model: Model) -> str:
-    """The preprocessing as JSON; a callable of the model's own by its name."""
-    own = model.preprocess
+    """Return the preprocessing as JSON; a callable of the model's own by its name."""
+    rules = model.preprocess
     return (
-        json.dumps(own, sort_keys=True)
-        if isinstance(own, dict)
-        else getattr(own, "__qualname__", repr(type(own)))
+        json.dumps(rules, sort_keys=True)
+        if isinstance(rules, dict)
+        else getattr(rules, "__qualname__", repr(type(rules)))
     )
 
 
@@ -152,15 +152,15 @@ def begin(part: store.Sink, job: Job) -> None:
 
 
 def _read_otherwise(model, options):
-    """How the network's output and the image files are read where that is not as ever."""
-    found = {"output": model.form.text} if model.form.text else {}
+    """Return how the network's output and the image files are read, where that is not the default."""
+    facts = {"output": model.form.text} if model.form.text else {}
     if options.value_range is not None:
-        found["range"] = ",".join(f"{value:g}" for value in options.value_range)
-    return found
+        facts["range"] = ",".join(f"{value:g}" for value in options.value_range)
+    return facts
 
 
 def _begin_versions(part, listed):
-    """Which samples are versions of which image."""
+    """Write which samples are augmented from which image."""
     if listed.original is None:
         return
     facts = [
@@ -175,7 +175,7 @@ def _begin_versions(part, listed):
 
 
 def begin_model(part: store.Sink, model: Model) -> None:
-    """The model's classes and the rows of its last layer."""
+    """Write the model's classes and the rows of its last layer."""
     if model.class_names:
         part.put(paths.MODEL_CLASS_NAME, list(model.class_names))
     if model.head is not None:
@@ -188,9 +188,9 @@ def begin_model(part: store.Sink, model: Model) -> None:
 
 
 def begin_taps(part: store.Sink, job: Job) -> None:
-    """Order, defaults and verdicts of the taps."""
-    chosen = [tap.name for tap in job.taps]
-    blocks = [name for name in _automatic(job, "blocks") if name in chosen]
+    """Write the order, defaults and verdicts of the taps."""
+    names = [tap.name for tap in job.taps]
+    blocks = [name for name in _automatic(job, "blocks") if name in names]
     defaults = {
         key: name
         for key, part_of in (
@@ -198,9 +198,9 @@ def begin_taps(part: store.Sink, job: Job) -> None:
             ("default_activation", "last-block"),
         )
         for name in _automatic(job, part_of)
-        if name in chosen
+        if name in names
     }
-    part.attributes(paths.TAPS, order=json.dumps(chosen), blocks=json.dumps(blocks), **defaults)
+    part.attributes(paths.TAPS, order=json.dumps(names), blocks=json.dumps(blocks), **defaults)
     for tap in job.taps:
         verdict = job.verdicts.get(tap.name)
         facts = (
@@ -217,7 +217,7 @@ def begin_taps(part: store.Sink, job: Job) -> None:
 
 
 def _automatic(job, name):
-    """Names of the taps that an auto: name stands for; none in a network without maps."""
+    """Return the names of the taps that an auto: name stands for; none in a network without maps."""
     try:
         return [tap.name for tap in taps.resolve(job.trace, [f"auto:{name}"])]
     except GradtoolsError:

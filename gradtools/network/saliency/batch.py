@@ -15,7 +15,7 @@ NUMPY = {"float16": "f2", "float32": "f4"}
 def run_images(
     plan: Plan, pixels: np.ndarray, classes: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Outputs and maps of a batch of images.
+    """Return the outputs and maps of a batch of images.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def run_images(
 
 
 def run_pairs(plan: Plan, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """Maps of a batch of pairs, both images' from one backward pass of the pairs' scores.
+    """Return the maps of a batch of pairs, both images' from one backward pass of the pairs' scores.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def run_pairs(plan: Plan, pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _interleaved(rows):
-    """Values of the rows of each image, (B, ...) each, as those of all rows, image by image: (B * rows, ...)."""
+    """Return the values of the rows of each image, (B, ...) each, as those of all rows, image by image: (B * rows, ...)."""
     return (
         {
             path: np.stack([row[path] for row in rows], axis=1).reshape(
@@ -105,49 +105,49 @@ def _interleaved(rows):
 
 
 def _maps(maps, tapped, score, retain, options):
-    """Maps of one row of every image, (B, H, W) each, and what Grad-CAM++ had to leave out."""
+    """Return the maps of one row of every image, (B, H, W) each, and what Grad-CAM++ had to leave out."""
     gradients = taps.gradients(score, tapped, retain)
     values = {}
-    for tap in dict.fromkeys(one.tap for one in maps):
+    for tap in dict.fromkeys(spec.tap for spec in maps):
         A, G = (taps.to_chw(tensors[tap.name].detach(), tap)[0] for tensors in (tapped, gradients))
-        here = [one for one in maps if one.tap == tap]
-        for chosen in dict.fromkeys(one.subset for one in here):
-            inside = subset.mask(chosen, A, G)
+        here = [spec for spec in maps if spec.tap == tap]
+        for group in dict.fromkeys(spec.subset for spec in here):
+            inside = subset.mask(group, A, G)
             some = (
                 (A, G)
                 if inside is None
                 else (A * inside[:, :, None, None], G * inside[:, :, None, None])
             )
-            for one in here:
-                if one.subset == chosen:
-                    values |= _one_map(one, *some, score.detach(), options)
+            for spec in here:
+                if spec.subset == group:
+                    values |= _one_map(spec, *some, score.detach(), options)
     return values
 
 
-def _one_map(one, A, G, score, options):
-    """The raw map of one method, as it is stored."""
-    if one.method in methods.AT_INPUT:
-        return {paths.maps(one.name): _stored(one, methods.largest_channel(G), options)}
-    if one.method in methods.AT_TAPS:
-        return {paths.maps(one.name): _stored(one, methods.AT_TAPS[one.method](A, G), options)}
-    if one.method == methods.LITERAL:
+def _one_map(spec, A, G, score, options):
+    """Return the raw map of one method, as it is stored."""
+    if spec.method in methods.AT_INPUT:
+        return {paths.maps(spec.name): _stored(spec, methods.largest_channel(G), options)}
+    if spec.method in methods.AT_TAPS:
+        return {paths.maps(spec.name): _stored(spec, methods.AT_TAPS[spec.method](A, G), options)}
+    if spec.method == methods.LITERAL:
         maps, undefined = methods.gradcam_plus_plus_literal(
             A, G, score.repeat_interleave(len(A) // len(score))
         )
-        counts = {paths.undefined(one.name): undefined}
+        counts = {paths.undefined(spec.name): undefined}
     else:
         maps, undefined, near = methods.gradcam_plus_plus(A, G)
-        counts = {paths.undefined(one.name): undefined, paths.near_pole(one.name): near}
-    return {paths.maps(one.name): _stored(one, maps, options)} | {
+        counts = {paths.undefined(spec.name): undefined, paths.near_pole(spec.name): near}
+    return {paths.maps(spec.name): _stored(spec, maps, options)} | {
         path: passes.array(count, "i4") for path, count in counts.items()
     }
 
 
-def _stored(one, maps, options):
-    """Maps in the stored type; what that type cannot hold is an error, not an infinity."""
+def _stored(spec, maps, options):
+    """Return the maps in the stored type; what that type cannot hold is an error, not an infinity."""
     values = passes.array(maps, "f8" if options.dtype == "float64" else "f4")
     if options.map_dtype == "float16" and np.abs(values).max(initial=0) > np.finfo("f2").max:
         raise GradtoolsError(
-            f"{one.name} has values up to {np.abs(values).max():.3g}, more than --map-dtype float16 holds: take float32"
+            f"{spec.name} has values up to {np.abs(values).max():.3g}, more than --map-dtype float16 holds: take float32"
         )
     return values.astype(NUMPY[options.map_dtype])

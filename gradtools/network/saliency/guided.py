@@ -39,7 +39,7 @@ BOUNDED = (
 
 @contextlib.contextmanager
 def guided_relus(spec: str) -> Iterator[None]:
-    """Within it, forward passes are made whose backward passes are guided.
+    """Make the backward passes of forward passes within it guided ones.
 
     Parameters
     ----------
@@ -88,21 +88,21 @@ class _Guided(TorchFunctionMode):
 
 
 def _unreached(last, reached):
-    """What rectifies in the graph that ends in a node, beside the nodes that were reached (sorted list of str)."""
-    found, seen, waiting = set(), {last}, [last] if last is not None else []
+    """Return what rectifies in the graph that ends in a node, beside the nodes that were reached (sorted list of str)."""
+    rectifying, seen, waiting = set(), {last}, [last] if last is not None else []
     while waiting:
         node = waiting.pop()
         name = node.name().removeprefix("torch::autograd::")
         if node not in reached:
-            found |= {known for known in RECTIFYING if name.startswith(known)}
+            rectifying |= {known for known in RECTIFYING if name.startswith(known)}
         new = {before for before, _ in node.next_functions if before is not None} - seen
         seen |= new
         waiting += new
-    return sorted(found)
+    return sorted(rectifying)
 
 
 def _rectifies(name, args, kwargs):
-    """Whether a function is a ReLU, also one written as a bound at 0."""
+    """Return True if a function is a ReLU, also one written as a bound at 0."""
     lower = kwargs.get("min", kwargs.get("min_val", args[1] if len(args) > 1 else None))
     return name in RECTIFIERS or (
         name in BOUNDED and isinstance(lower, (int, float)) and lower == 0

@@ -7,7 +7,16 @@ import torch
 
 
 def gradcam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """Grad-CAM: sum_k alpha_k A_k, alpha_k = mean_ij G_kij; signed.
+    """Return Grad-CAM: sum_k alpha_k A_k, alpha_k = mean_ij G_kij; signed.
+
+    Parameters
+    ----------
+    A, G : (N, C, H, W) tensors
+        Activation at a tap, and gradient of the score there.
+
+    Returns
+    -------
+    (N, H, W) tensor
 
     References
     ----------
@@ -17,7 +26,15 @@ def gradcam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
 
 
 def hirescam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """HiResCAM: sum_k G_k o A_k; signed.
+    """Return HiResCAM: sum_k G_k o A_k; signed.
+
+    Parameters
+    ----------
+    A, G : (N, C, H, W) tensors
+
+    Returns
+    -------
+    (N, H, W) tensor
 
     References
     ----------
@@ -27,7 +44,7 @@ def hirescam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
 
 
 def gam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """Gradient Activation Map of one layer: sum_k ReLU(G_k) o ReLU(A_k); never negative.
+    """Return the Gradient Activation Map (GAM) of one layer: sum_k ReLU(G_k) o ReLU(A_k); never negative.
 
     References
     ----------
@@ -37,7 +54,7 @@ def gam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
 
 
 def layercam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """LayerCAM: sum_k ReLU(G_k) o A_k; negative only where activations are.
+    """Return LayerCAM: sum_k ReLU(G_k) o A_k; negative only where activations are.
 
     References
     ----------
@@ -47,17 +64,27 @@ def layercam(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
 
 
 def activation(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """The sum of the activations, a control that knows no class (mathematics#class-discrimination)."""
+    """Return the sum of the activations, a control that does not depend on the class (mathematics#class-discrimination).
+
+    Parameters
+    ----------
+    A, G : (N, C, H, W) tensors
+        G is not used.
+
+    Returns
+    -------
+    (N, H, W) tensor
+    """
     return A.sum(1)
 
 
 def positive_gradients(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """The accumulated positive gradients, sum_k ReLU(G_k): GAM without the activations (figure 2 of the paper)."""
+    """Return the accumulated positive gradients, sum_k ReLU(G_k): GAM without the activations (figure 2 of the paper)."""
     return G.relu().sum(1)
 
 
 def negative_gradients(A: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
-    """The accumulated sizes of the negative gradients, sum_k ReLU(-G_k): what GAM's ReLU leaves out (figure 2 of the paper)."""
+    """Return the accumulated sizes of the negative gradients, sum_k ReLU(-G_k): what GAM's ReLU leaves out (figure 2 of the paper)."""
     return (-G).relu().sum(1)
 
 
@@ -67,7 +94,7 @@ POLE = 0.01  # distance of 2 + g S from 0 within which a small change of the inp
 def gradcam_plus_plus(
     A: torch.Tensor, G: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Grad-CAM++ without its factor exp(s): weight_k = sum_ij ReLU(G_kij) / (2 + G_kij S_k), S_k = sum_ab A_kab.
+    """Return Grad-CAM++ without its factor exp(s): weight_k = sum_ij ReLU(G_kij) / (2 + G_kij S_k), S_k = sum_ab A_kab.
 
     Y = exp(s) cancels in the alphas and scales the map by one number; where G is 0, so is the weight.
 
@@ -93,10 +120,11 @@ def gradcam_plus_plus(
 def gradcam_plus_plus_literal(
     A: torch.Tensor, G: torch.Tensor, score: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Grad-CAM++ as printed, with Y = exp(s) in the network's own precision: it overflows where s is large.
+    """Return Grad-CAM++ as printed, with Y = exp(s) in the network's own precision: it overflows where s is large.
 
     Parameters
     ----------
+    A, G : (N, C, H, W) tensors
     score : (N,) tensor
 
     Returns
@@ -120,7 +148,15 @@ def gradcam_plus_plus_literal(
 
 
 def largest_channel(G: torch.Tensor) -> torch.Tensor:
-    """The gradient at the input: max_k |G_k|.
+    """Return the gradient at the input: max_k |G_k|.
+
+    Parameters
+    ----------
+    G : (N, C, H, W) tensor
+
+    Returns
+    -------
+    (N, H, W) tensor
 
     References
     ----------
@@ -130,7 +166,7 @@ def largest_channel(G: torch.Tensor) -> torch.Tensor:
 
 
 def weights(G: torch.Tensor) -> torch.Tensor:
-    """Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64 (mathematics#grad-cam)."""
+    """Return Grad-CAM's alpha_k = mean_ij G_kij, (N, C); summed in float64 (mathematics#grad-cam)."""
     return (G.sum((2, 3), dtype=torch.float64) / (G.shape[2] * G.shape[3])).to(G.dtype)
 
 
@@ -140,7 +176,7 @@ def _sum(values):
 
 
 def _weighted(weight, A):
-    """sum_k weight_k A_k of weights (N, C)."""
+    """Return sum_k weight_k A_k of weights (N, C)."""
     return torch.einsum("nc,nchw->nhw", weight, A)
 
 

@@ -23,7 +23,7 @@ MOST = 1_000_000
 
 
 def choose(text: str, listed: ImageList, seed: int) -> np.ndarray:
-    """The pairs of `--pairs`: a CSV file of two ids a line, `same-class:K` (K pairs a class, drawn without repetition), or `all`.
+    """Choose the pairs of `--pairs`: a CSV file of two ids a line, `same-class:K` (K pairs a class, drawn without repetition), or `all`.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def choose(text: str, listed: ImageList, seed: int) -> np.ndarray:
     UsageError, GradtoolsError
     """
     if text == "all":
-        found = _all(len(listed.ids))
+        pairs = _all(len(listed.ids))
     elif text.startswith("same-class:"):
-        found = _same_class(text, listed.labels, seed)
+        pairs = _same_class(text, listed.labels, seed)
     else:
-        found = _read(text, listed.ids)
-    if not len(found):
+        pairs = _read(text, listed.ids)
+    if not len(pairs):
         raise GradtoolsError(f"--pairs {text}: no pairs among the {len(listed.ids)} images")
-    return found
+    return pairs
 
 
 def _all(count):
@@ -76,7 +76,7 @@ def _same_class(text, label, seed):
 
 
 def _draw(members, count, generator):
-    """`count` of the pairs of some rows, all where there are fewer, (P, 2)."""
+    """Return `count` of the pairs of some rows, all where there are fewer, (P, 2)."""
     total = len(members) * (len(members) - 1) // 2
     numbers = (
         np.sort(generator.choice(total, size=min(count, total), replace=False))
@@ -90,7 +90,7 @@ def _draw(members, count, generator):
 
 
 def _read(path, ids):
-    """Pairs of a CSV file; its first line may name the columns."""
+    """Return the pairs of a CSV file; its first line may name the columns."""
     place = {name: row for row, name in enumerate(ids)}
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -115,21 +115,21 @@ def _read(path, ids):
             )
         if cells[0] == cells[1]:
             raise UsageError(
-                f"--pairs {path}, line {number}: {cells[0]} is paired with itself, and says nothing: its cosine is 1 "
-                "wherever one looks; write two images"
+                f"--pairs {path}, line {number}: {cells[0]} is paired with itself: its cosine is "
+                "always 1; write two images"
             )
     return np.array([[place[a], place[b]] for _, (a, b) in lines], dtype=int).reshape(-1, 2)
 
 
 def forward(
-    plan: Plan, x: torch.Tensor, chosen: Sequence[Tap] | None = None
+    plan: Plan, x: torch.Tensor, tapped_at: Sequence[Tap] | None = None
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-    """One pass over images a, b, a, b, ...
+    """Pass images a, b, a, b, ... through the network.
 
     Parameters
     ----------
     x : (2n, 3, H, W) tensor
-    chosen : sequence of Tap, optional
+    tapped_at : sequence of Tap, optional
         By default those of the plan's maps.
 
     Returns
@@ -141,8 +141,8 @@ def forward(
     """
     job, head = plan.job, plan.job.model.head
     at_head = plan.job.options.embedding == "head-input" and head is not None
-    chosen = plan.taps if chosen is None else chosen
-    every = list(dict.fromkeys([*chosen, *([plan.embedding] if plan.embedding else [])]))
+    tapped_at = plan.taps if tapped_at is None else tapped_at
+    every = list(dict.fromkeys([*tapped_at, *([plan.embedding] if plan.embedding else [])]))
     with contextlib.ExitStack() as stack:
         read = []
         if head is not None and at_head:
@@ -152,23 +152,23 @@ def forward(
         embedding = _vector(*taps.to_chw(tapped[plan.embedding.name], plan.embedding))
     else:
         embedding = read[-1] if at_head else output
-    return embedding.flatten(1), {tap.name: tapped[tap.name] for tap in chosen}, output
+    return embedding.flatten(1), {tap.name: tapped[tap.name] for tap in tapped_at}, output
 
 
 def _vector(maps, token):
-    """A tap as one vector an image: its class token, or its maps averaged."""
+    """Return a tap as one vector an image: its class token, or its maps averaged."""
     return maps.mean((2, 3)) if token is None else token
 
 
 def score(embedding: torch.Tensor, kind: str) -> torch.Tensor:
-    """Scores of neighbouring rows, cosine or dot product: (2n, D) to (n,)."""
+    """Return the scores of neighbouring rows, cosine or dot product: (2n, D) to (n,)."""
     a, b = embedding[0::2], embedding[1::2]
     return cosine(a, b) if kind == "cosine" else (a * b).sum(1)
 
 
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """
-    Cosine of rows whose gradient does not cancel where they are nearly parallel.
+    Return the cosine of rows whose gradient does not cancel where they are nearly parallel.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def images_of(pairs: np.ndarray, listed: ImageList, digests: np.ndarray) -> ImageList:
-    """The images of the pairs in turn, a, b, a, b, ..., each checked to be the one that was read before.
+    """Return the images of the pairs in turn, a, b, a, b, ..., each checked to be the one that was read before.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ def check(subset: Subset, tap: Tap) -> None:
 
 
 def mask(subset: Subset, A: torch.Tensor, G: torch.Tensor) -> torch.Tensor | None:
-    """The channels of a subset.
+    """Return the channels of a subset.
 
     Parameters
     ----------
@@ -113,16 +113,16 @@ def mask(subset: Subset, A: torch.Tensor, G: torch.Tensor) -> torch.Tensor | Non
         return alpha == 0
     if subset.kind == "nearzero":
         return _smallest(alpha.abs(), subset.bound) if subset.share else alpha.abs() < subset.bound
-    chosen = torch.zeros_like(alpha, dtype=torch.bool)
+    members = torch.zeros_like(alpha, dtype=torch.bool)
     if subset.kind == "list":
-        chosen[:, list(subset.channels)] = True
-        return chosen
+        members[:, list(subset.channels)] = True
+        return members
     order = _ranked(subset.ranking, A, G, alpha).argsort(dim=1, descending=True, stable=True)
-    return chosen.scatter(1, order[:, : subset.count], True)
+    return members.scatter(1, order[:, : subset.count], True)
 
 
 def _smallest(size, share):
-    """The given share of the channels, those with the smallest values, and what is equal to the largest of these."""
+    """Return the given share of the channels, those with the smallest values, and what is equal to the largest of these."""
     count = math.ceil(share * size.shape[1] - 1e-9)  # .1 * 70 is more than 7
     return (
         size <= size.kthvalue(count, dim=1, keepdim=True).values
@@ -132,6 +132,6 @@ def _smallest(size, share):
 
 
 def _ranked(ranking, A, G, alpha):
-    """What channels are ranked by, (N, C)."""
+    """Return what channels are ranked by, (N, C)."""
     mean = A.sum((2, 3), dtype=torch.float64) / (A.shape[2] * A.shape[3])
     return RANKINGS[ranking](alpha, mean, (G * A).sum((2, 3), dtype=torch.float64))

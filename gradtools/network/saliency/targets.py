@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def slots(job: Job) -> np.ndarray | None:
-    """Data classes that the rows of each image are about.
+    """Return the data classes that the rows of each image are about.
 
     Returns
     -------
@@ -33,14 +33,14 @@ def slots(job: Job) -> np.ndarray | None:
 
 
 def _in_front(many):
-    """(N, L) 0 and 1 as the columns of the ones in each row, (N, most), -1 behind them."""
+    """Return (N, L) 0 and 1 as the columns of the ones in each row, (N, most), -1 behind them."""
     most = max(int(many.sum(axis=1).max()), 1)
     order = np.argsort(many == 0, axis=1, kind="stable")[:, :most]
     return np.where(np.take_along_axis(many, order, axis=1) != 0, order, -1)
 
 
 def per_image(job: Job, classes: np.ndarray | None) -> int:
-    """Rows of maps (int) an image has, unused ones counted in."""
+    """Return the rows of maps (int) an image has, unused ones counted in."""
     return job.known_target.count if classes is None else classes.shape[1]
 
 
@@ -52,7 +52,7 @@ def ranks(n_classes: int) -> tuple[int, int, int]:
 def rows(
     job: Job, logits: torch.Tensor, cosine: torch.Tensor | None, classes: np.ndarray | None
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Scores of a batch, and the classes they are about.
+    """Return the scores of a batch, and the classes they are about.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ BLOCKS_INSIDE = 2  # so many blocks before a stage's own change of size make it 
 
 
 def last_block(trace: Trace) -> list:
-    """The last stage's output; with the ReLU where one follows it: [(call, relu)].
+    """Return the last stage's output; with the ReLU where one follows it: [(call, relu)].
 
     A vision transformer's last block of which only the class token is read has no map: its last usable block is one before.
     """
@@ -28,7 +28,7 @@ def last_block(trace: Trace) -> list:
 
 
 def last_conv(trace: Trace) -> list:
-    """The last convolution if it is an ordinary one that makes the last stage's channels, else the last stage.
+    """Return the last convolution if it is an ordinary one that makes the last stage's channels, else the last stage.
 
     A shortcut's convolution, which reads what an earlier one has read, does not count, nor one behind the pooling (MobileNet's).
     """
@@ -46,7 +46,7 @@ def last_conv(trace: Trace) -> list:
 
 
 def blocks(trace: Trace) -> list:
-    """The stages after which height and width change, and the last; in a vision transformer every third block."""
+    """Return the stages after which height and width change, and the last; in a vision transformer every third block."""
     last = last_block(trace)
     transformer = _transformer_blocks(trace)
     if transformer:
@@ -58,19 +58,19 @@ def blocks(trace: Trace) -> list:
 
 
 def _runs(trace):
-    """Stages in runs of one size."""
-    by_size = itertools.groupby(_stages(trace), lambda one: (one.height, one.width))
+    """Return the stages in runs of one size."""
+    by_size = itertools.groupby(_stages(trace), lambda stage: (stage.height, stage.width))
     return [list(run) for _, run in by_size]
 
 
 def _around(trace, runs):
-    """Names of the modules that contain every stage, or the end of one of the runs, and so are none of the blocks."""
+    """Return the names of the modules that contain every stage, or the end of one of the runs, and so are none of the blocks."""
     places = {place for run in runs for place in _end(run, trace).within}
     return _whole(trace) | {call.name for call in trace.calls if call.place in places}
 
 
 def _end(run, trace):
-    """The last of stages of one size that does more than prepare, within a later stage, the change of size (as ConvNeXt's norms do)."""
+    """Return the last of stages of one size, without those that only prepare the change of size within a later stage (as ConvNeXt's norms do)."""
     later = {call.place for call in trace.calls if call.layout in MAPS and call not in run}
     outside = [stage for stage in run if not later & set(stage.within)]
     after = run[run.index(outside[-1]) + 1 :] if outside else run
@@ -79,12 +79,12 @@ def _end(run, trace):
 
 
 def convs(trace: Trace) -> list:
-    """Every call of a convolution before the head."""
+    """Return every call of a convolution before the head."""
     return [(call, False) for call in _trunk(trace) if call.convolution]
 
 
 def relus(trace: Trace) -> list:
-    """Every call of a rectifier module before the head."""
+    """Return every call of a rectifier module before the head."""
     return [
         (call, False)
         for call in _trunk(trace)
@@ -102,20 +102,20 @@ AUTO = {
 
 
 def parameters_around(trace: Trace, call: Call) -> tuple[int, int]:
-    """Parameters of the layers before a call's end and behind it; of the latter only of those whose outputs still are maps."""
-    ends = [one.place for one in trace.calls].index(call.place)
-    leaves = [(order, one) for order, one in enumerate(_trunk(trace)) if not one.container]
-    before = {one.name: one.parameters for order, one in leaves if order <= ends}
+    """Return the parameters of the layers before a call's end and behind it; of the latter only of those whose outputs still are maps."""
+    ends = [other.place for other in trace.calls].index(call.place)
+    leaves = [(order, other) for order, other in enumerate(_trunk(trace)) if not other.container]
+    before = {other.name: other.parameters for order, other in leaves if order <= ends}
     behind = {
-        one.name: one.parameters
-        for order, one in leaves
-        if order > ends and one.layout != "vector" and one.name not in before
+        other.name: other.parameters
+        for order, other in leaves
+        if order > ends and other.layout != "vector" and other.name not in before
     }
     return sum(before.values()), sum(behind.values())
 
 
 def late_notes(trace: Trace, names: Collection[str] | None = None) -> list[str]:
-    """What to say where most of the network lies behind its last block: then the automatic taps may be the wrong ones.
+    """Return what to say where most of the network lies behind its last block: then the automatic taps may be the wrong ones.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def late_notes(trace: Trace, names: Collection[str] | None = None) -> list[str]:
 
 
 def _trunk(trace):
-    """Calls before the classifier."""
+    """Return the calls before the classifier."""
     ends = [order for order, call in enumerate(trace.calls) if call.name == trace.classifier]
     return trace.calls[: ends[-1]] if ends else trace.calls
 
@@ -153,7 +153,7 @@ def _base(trace):
 
 
 def _candidates(trace):
-    """Calls on the path of everything that reaches the output, at most DEPTH deep; of a network without any, on any path."""
+    """Return the calls on the path of everything that reaches the output, at most DEPTH deep; of a network without any, on any path."""
     base, places = _base(trace), {}
     around = {call.place for call in trace.calls if base.startswith(call.name + ".")}
     for call in _trunk(trace):
@@ -163,8 +163,8 @@ def _candidates(trace):
     on_path = [call for call in shallow if call.role == "all"]
     if not on_path:
         return [call for call in shallow if call.role != "none"] or shallow
-    chosen = {call.place for call in on_path + _blocks_before_a_change(trace, on_path)}
-    return [call for call in trace.calls if call.place in chosen]
+    kept = {call.place for call in on_path + _blocks_before_a_change(trace, on_path)}
+    return [call for call in trace.calls if call.place in kept]
 
 
 def _is_stage(call):
@@ -176,8 +176,8 @@ def _is_stage(call):
 
 
 def _blocks_before_a_change(trace, stages):
-    """The last block within each stage that ends by changing the size of its map, where several blocks come before (as in Swin)."""
-    found = []
+    """Return the last block within each stage that ends by changing the size of its map, where several blocks come before (as in Swin)."""
+    last_blocks = []
     for stage in stages:
         inside = [
             call
@@ -195,12 +195,12 @@ def _blocks_before_a_change(trace, stages):
             and (call.height, call.width) != (stage.height, stage.width)
         ]
         if len(before) >= BLOCKS_INSIDE and len({call.kind for call in before}) == 1:
-            found.append(before[-1])
-    return found
+            last_blocks.append(before[-1])
+    return last_blocks
 
 
 def _whole(trace):
-    """Names of the modules that contain every stage."""
+    """Return the names of the modules that contain every stage."""
     candidates = _candidates(trace)
     return {
         call.name
@@ -214,19 +214,19 @@ def _whole(trace):
 
 
 def _stages(trace):
-    """Stages in order of execution, without the modules that contain them all."""
+    """Return the stages in order of execution, without the modules that contain them all."""
     whole = _whole(trace)
-    found = [call for call in _candidates(trace) if call.name not in whole] or _candidates(trace)
-    if not found:
+    stages = [call for call in _candidates(trace) if call.name not in whole] or _candidates(trace)
+    if not stages:
         raise GradtoolsError(
             "auto: taps need a module whose output is a map (N, C, H, W); this network has none: name "
             "the taps with --tap (gradtools layers MODEL lists them)"
         )
-    return found
+    return stages
 
 
 def outermost(trace: Trace, stage: Call, without: Collection[str] = ()) -> Call:
-    """Of the calls with the same output the outermost, of several the last."""
+    """Return, of the calls with the same output, the outermost; of several the last."""
     same = [
         call
         for call in trace.calls
@@ -240,7 +240,7 @@ def outermost(trace: Trace, stage: Call, without: Collection[str] = ()) -> Call:
 
 
 def _transformer_blocks(trace):
-    """The blocks of a vision transformer: the largest family of equal siblings that give tokens; empty elsewhere."""
+    """Return the blocks of a vision transformer: the largest family of equal siblings that give tokens; empty elsewhere."""
     stages = _stages(trace)
     sizes = {(call.height, call.width) for call in stages if call.layout == "tokens"}
     if not trace.attention or stages[-1].layout != "tokens" or len(sizes) > 1:
@@ -253,6 +253,6 @@ def _transformer_blocks(trace):
 
 
 def _last_usable(trace, transformer):
-    """The last block whose patches are read."""
+    """Return the last block whose patches are read."""
     usable = [block for block in transformer if block.name not in trace.unread]
     return (usable or transformer)[-1]

@@ -69,7 +69,7 @@ def forward(
 def gradients(
     scores: torch.Tensor, tapped: Mapping[str, torch.Tensor], retain: bool = False
 ) -> dict[str, torch.Tensor]:
-    """Gradient of the sum of the scores at each tap.
+    """Return the gradient of the sum of the scores at each tap.
 
     In eval mode images do not meet, so this holds each image's own gradient.
 
@@ -90,24 +90,24 @@ def gradients(
         raise GradtoolsError(
             f"the scores depend on none of the taps {', '.join(tapped)}: choose taps before the head"
         )
-    found = torch.autograd.grad(
+    slopes = torch.autograd.grad(
         scores.sum(), list(tapped.values()), allow_unused=True, retain_graph=retain
     )
     return {
         name: torch.zeros_like(tensor) if gradient is None else gradient
-        for (name, tensor), gradient in zip(tapped.items(), found)
+        for (name, tensor), gradient in zip(tapped.items(), slopes)
     }
 
 
 def activations(module: nn.Module, x: torch.Tensor, tap: Tap) -> np.ndarray:
-    """Maps at one tap of images x (N, 3, H, W): (N, C, h, w) array, without gradients."""
+    """Return the maps at one tap of images x (N, 3, H, W): (N, C, h, w) array, without gradients."""
     with torch.no_grad():
         _, tapped = forward(module, x, [tap])
     return to_chw(tapped[tap.name].detach(), tap)[0].numpy()
 
 
 def to_chw(tensor: torch.Tensor, tap: Tap) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A tap's tensor as maps, and its class token.
+    """Return a tap's tensor as maps, and its class token.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _keep(tensor, name, kept):
 
 
 def _keeper(taps, kept, relus):
-    """Forward hook that keeps the outputs of the calls that taps ask for."""
+    """Return the forward hook that keeps the outputs of the calls that taps ask for."""
     calls = itertools.count()
 
     def hook(module, _inputs, output):

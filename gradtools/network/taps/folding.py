@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def fold_batchnorm(module: nn.Module, example: torch.Tensor, taps: list) -> nn.Module:
-    """A copy of the network with BatchNorm folded where only it reads a convolution, and no tap stands between.
+    """Return a copy of the network with BatchNorm folded where only it reads a convolution, and no tap stands between.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def _folded(module, pairs):
 
 
 def _pairs(module):
-    """[(convolution, norm)]: names of modules that run once each, the second the only reader of the first."""
+    """Return [(convolution, norm)]: names of modules that run once each, the second the only reader of the first."""
     if not any(isinstance(child, nn.BatchNorm2d) for child in module.modules()):
         return []
     try:
@@ -88,7 +88,7 @@ def _replace(module, name, child):
 
 
 def _change(module, folded, example, taps):
-    """The largest change of output or taps on the example, as a share of the largest value."""
+    """Return the largest change of output or taps on the example, as a share of the largest value."""
     output, tapped = forward(module, example, taps)
     other, others = forward(folded, example, taps)
     pairs = [(output, other)] + [(tapped[name], others[name]) for name in tapped]

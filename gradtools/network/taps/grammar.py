@@ -41,7 +41,7 @@ class Tap:
 
 
 def resolve(trace: Trace, specs: Sequence[str], layers: int | None = None) -> list[Tap]:
-    """Taps that the specs name, each once, in order of execution.
+    """Resolve specs to taps, each once, in order of execution.
 
     Parameters
     ----------
@@ -60,21 +60,21 @@ def resolve(trace: Trace, specs: Sequence[str], layers: int | None = None) -> li
         For a name that is not there (with near ones), a module called several times without `#i`, an output that is no
         map.
     """
-    found = [found for spec in specs for found in _find(trace, spec)]
+    matches = [match for spec in specs for match in _find(trace, spec)]
     if layers is not None:
-        found += _last_blocks(trace, layers)
-    taps = {tap.name: tap for tap in (_tap(trace, call, relu) for call, relu in found)}
+        matches += _last_blocks(trace, layers)
+    taps = {tap.name: tap for tap in (_tap(trace, call, relu) for call, relu in matches)}
     return in_order(trace, taps.values())
 
 
 def in_order(trace: Trace, taps: Iterable[Tap]) -> list[Tap]:
-    """Taps in order of execution."""
+    """Return the taps in order of execution."""
     order = {(call.name, call.index): number for number, call in enumerate(trace.calls)}
     return sorted(taps, key=lambda tap: (order.get((tap.module, tap.call), -1), tap.relu))
 
 
 def every(trace: Trace) -> list[Tap]:
-    """A tap for every call that can be tapped, in order of execution."""
+    """Return a tap for every call that can be tapped, in order of execution."""
     return [_tap(trace, call, False) for call in trace.calls if call.layout]
 
 
@@ -88,7 +88,7 @@ def _last_blocks(trace, layers):
 
 
 def _find(trace, spec):
-    """[(call, relu)] of one spec; the call is None for the input."""
+    """Return [(call, relu)] of one spec; the call is None for the input."""
     if spec == "input":
         return [(None, False)]
     if spec.startswith("auto:"):
@@ -112,7 +112,7 @@ def _find(trace, spec):
 
 
 def _with_layout(trace, spec):
-    """The spec without its layout, and that; a module may end in such a word."""
+    """Return the spec without its layout, and that; a module may end in such a word."""
     body, colon, layout = spec.rpartition(":")
     if colon and layout in LAYOUTS and spec not in _names(trace):
         return body, layout
@@ -128,7 +128,7 @@ def _in_layout(spec, call, layout):
 
 
 def _names(trace):
-    """Names of the network's modules."""
+    """Return the names of the network's modules."""
     return {call.name for call in trace.calls} | set(trace.uncalled)
 
 
@@ -136,15 +136,15 @@ def _automatic(trace, spec):
     name = spec.removeprefix("auto:")
     if name not in AUTO:
         raise UsageError(f"tap {spec}: there are {', '.join('auto:' + known for known in AUTO)}")
-    found = AUTO[name](trace)
-    if not found:
+    matches = AUTO[name](trace)
+    if not matches:
         kind = {"convs": "convolution", "relus": "rectifier"}[name]
         raise UsageError(f"tap {spec}: this network has no {kind} before its head")
-    return found
+    return matches
 
 
 def _parse(trace, spec):
-    """(name, index or None, relu) of `name#i@relu`; signs that belong to a module's own name stay in it."""
+    """Return (name, index or None, relu) of `name#i@relu`; signs that belong to a module's own name stay in it."""
     known = _names(trace)
     if spec in known:
         return spec, None, False
@@ -167,18 +167,18 @@ def _parse(trace, spec):
 
 
 def _glob(trace, spec, name, index, relu):
-    """Every call of the modules that match, or the one of the index; outputs that are no map are passed over."""
-    found = []
+    """Return every call of the modules that match, or the one of the index; outputs that are no map are passed over."""
+    matches = []
     tappable = dict.fromkeys(call.name for call in trace.calls if call.layout)
     for matched in fnmatch.filter(tappable, name):
         calls = [call for call in trace.calls if call.name == matched]
-        found += [_call(spec, calls, index)] if index is not None else calls
-    found = [call for call in found if call.layout and (call.relu_follows or not relu)]
-    if not found:
+        matches += [_call(spec, calls, index)] if index is not None else calls
+    matches = [call for call in matches if call.layout and (call.relu_follows or not relu)]
+    if not matches:
         raise UsageError(
             f"tap {spec}: no module that runs matches; gradtools layers MODEL lists them"
         )
-    return [(call, relu) for call in found]
+    return [(call, relu) for call in matches]
 
 
 def _call(spec, calls, index):
@@ -191,7 +191,7 @@ def _call(spec, calls, index):
 
 
 def _checked(spec, call, relu):
-    """The call, if its output can be tapped."""
+    """Return the call, if its output can be tapped."""
     if call.undecided:
         ways = " or ".join(
             f"{spec}:{name}" for name, axes in LAYOUTS.items() if axes == len(call.shape)
@@ -226,7 +226,7 @@ def _unknown(trace, spec, name):
 
 
 def _tap(trace, call, relu):
-    """The tap of a call, under the one name it has in a store: with #i only where the module runs several times."""
+    """Return the tap of a call, under the one name it has in a store: with #i only where the module runs several times."""
     if call is None:
         _, channels, height, width = trace.input_shape
         return Tap("input", "", 0, False, "nchw", channels, height, width, 0)

@@ -54,7 +54,7 @@ class Kernels:
 
 
 def find(network: nn.Module, tap: Tap, example: torch.Tensor) -> Kernels:
-    """The kernels of a tap.
+    """Find the kernels that make a tap's channels.
 
     Parameters
     ----------
@@ -83,23 +83,23 @@ def find(network: nn.Module, tap: Tap, example: torch.Tensor) -> Kernels:
             f"kernel gradients: no convolution lies below tap {tap.name}; choose a later --tap"
         )
     walk = _Walk(tap, names, {name: place for place, name in enumerate(order)})
-    found = walk.sources(node)
-    if sum(convolutions[name].out_channels for name in found) != tap.channels:
+    sources = walk.sources(node)
+    if sum(convolutions[name].out_channels for name in sources) != tap.channels:
         raise GradtoolsError(
-            f"kernel gradients: the {tap.channels} channels of tap {tap.name} are not those of {', '.join(found)}; "
+            f"kernel gradients: the {tap.channels} channels of tap {tap.name} are not those of {', '.join(sources)}; "
             "tap a convolution or what follows one"
         )
-    repeated = [name for name in found if order.count(name) > 1]
+    repeated = [name for name in sources if order.count(name) > 1]
     if repeated:
         raise GradtoolsError(
             f"kernel gradients: {repeated[0]} below tap {tap.name} runs {order.count(repeated[0])} times with the same kernels; "
             "choose another --tap"
         )
-    return Kernels(tuple(found), walk.summed)
+    return Kernels(tuple(sources), walk.summed)
 
 
 def _watched(network, tap, example, convolutions):
-    """Convolutions (names) in the order in which they ran, and the graph's node of the tap."""
+    """Return the convolutions (names) in the order in which they ran, and the graph's node of the tap."""
     order, nodes = [], []
     frozen = [module.weight for module in convolutions.values() if not module.weight.requires_grad]
     with contextlib.ExitStack() as stack, torch.enable_grad():
@@ -128,7 +128,7 @@ class _Walk:
         self.summed = False
 
     def sources(self, node):
-        """Convolutions (list of names) that make a node's channels, in their order."""
+        """Return the convolutions (list of names) that make a node's channels, in their order."""
         kind = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
         before = [parent for parent, _ in node.next_functions if parent is not None]
         if "Convolution" in kind:
@@ -146,19 +146,19 @@ class _Walk:
         )
 
     def _of_sum(self, before):
-        """The convolutions of the branch whose last one runs last; a shortcut that is none has no say."""
-        found, refused = [], None
+        """Return the convolutions of the branch whose last one runs last; a shortcut without convolutions is passed over."""
+        branches, refused = [], None
         for parent in before:
             try:
-                found.append(self.sources(parent))
+                branches.append(self.sources(parent))
             except GradtoolsError as error:
                 refused = error
-        if not found:
+        if not branches:
             raise refused
-        return max(found, key=lambda names: max(self.order[name] for name in names))
+        return max(branches, key=lambda names: max(self.order[name] for name in names))
 
     def _own(self, before):
-        """The convolution whose kernels are among the inputs of a node."""
+        """Return the convolution whose kernels are among the inputs of a node."""
         for parent in before:
             if id(getattr(parent, "variable", None)) in self.names:
                 return self.names[id(parent.variable)]

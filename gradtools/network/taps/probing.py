@@ -99,29 +99,29 @@ def probe(
             )
         if target is None:
             target = int(logits[0].argmax())
-        found = gradients(logits[:, target], tapped)
+        at_taps = gradients(logits[:, target], tapped)
         verdicts.update(
-            {tap.name: _judge(to_chw(found[tap.name], tap)[0], head, target) for tap in group}
+            {tap.name: _judge(to_chw(at_taps[tap.name], tap)[0], head, target) for tap in group}
         )
     return verdicts
 
 
 def _groups(taps):
-    """Taps in groups that fit in memory together."""
-    group, held = [], 0
+    """Yield the taps in groups that fit in memory together."""
+    group, size_of_group = [], 0
     for tap in taps:
         size = tap.channels * (tap.height * tap.width + tap.prefix)
-        if group and held + size > GROUP:
+        if group and size_of_group + size > GROUP:
             yield group
-            group, held = [], 0
+            group, size_of_group = [], 0
         group.append(tap)
-        held += size
+        size_of_group += size
     if group:
         yield group
 
 
 def _judge(maps, head, target):
-    """Verdict on gradients (2, C, H, W) of one target."""
+    """Return the verdict on gradients (2, C, H, W) of one target."""
     scale = float(maps.abs().max())
     limit = TOLERANCE * scale
     spread = float((maps - maps.mean((2, 3), keepdim=True)).abs().max())
@@ -133,7 +133,7 @@ def _judge(maps, head, target):
 
 
 def _are_parallel(maps, head, target):
-    """Whether the pooled gradients of both inputs, where there are any, have the direction of the class row."""
+    """Return True if the pooled gradients of both inputs, where there are any, have the direction of the class row."""
     row = torch.as_tensor(head.weight[target]).double()
     pooled = maps.double().mean((2, 3)).cpu()
     pooled = pooled[pooled.norm(dim=1) > 0]

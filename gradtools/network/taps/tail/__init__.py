@@ -67,7 +67,7 @@ class Trunk:
 
 @torch.no_grad()
 def prepare(network: nn.Module, tap: Tap, example: torch.Tensor) -> Tail:
-    """The tail of a tap, tried on one image.
+    """Prepare the tail of a tap, tried on one image.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def prepare(network: nn.Module, tap: Tap, example: torch.Tensor) -> Tail:
 
 
 def _with_half(activation, tap):
-    """An activation, and the same without every second channel: (2, ...)."""
+    """Return an activation, and the same without every second channel: (2, ...)."""
     channel = {"nchw": 1, "nhwc": 3, "tokens": 2, "vector": 1, "ncl": 1}[tap.layout]
     keep = torch.arange(activation.shape[channel], device=activation.device) % 2
     return torch.cat(
@@ -114,7 +114,7 @@ def _with_half(activation, tap):
 
 
 def _shortened(whole, example, both, expected, limit):
-    """The tail that starts at the tap, where it gives what the whole network gives; and bytes of its largest tensor an image."""
+    """Return the tail that starts at the tap, where it gives what the whole network gives; and bytes of its largest tensor an image."""
     if whole.tap.element:  # the rest of the tuple comes from running the module itself
         return whole, _replayed(whole, Trunk(example, {}), 0, both.clone())[1].largest // len(both)
     tail = dataclasses.replace(
@@ -125,15 +125,15 @@ def _shortened(whole, example, both, expected, limit):
     try:
         with recorded(tail, example) as trunk:
             whole.network(example)
-        found, crossing = _replayed(tail, trunk, 0, both.clone())
-        if found.shape == expected.shape and float((found - expected).abs().max()) <= limit:
+        answer, crossing = _replayed(tail, trunk, 0, both.clone())
+        if answer.shape == expected.shape and float((answer - expected).abs().max()) <= limit:
             unread = {
                 key: mapped(lambda tensor: tensor.new_empty(1, 0), output)
                 for key, output in trunk.outputs.items()
                 if key not in crossing.read
             }
             earlier = tuple(
-                dataclasses.replace(one, stand_in=unread.get(one.key)) for one in tail.earlier
+                dataclasses.replace(call, stand_in=unread.get(call.key)) for call in tail.earlier
             )
             return dataclasses.replace(tail, earlier=earlier), crossing.largest // len(both)
     except (
@@ -148,9 +148,9 @@ def _shortened(whole, example, both, expected, limit):
 
 @contextlib.contextmanager
 def recorded(tail: Tail, x: torch.Tensor) -> Iterator[Trunk]:
-    """Within it, a forward pass of x (B, 3, H, W) is recorded; yields the `Trunk` that it fills."""
+    """Record a forward pass of x (B, 3, H, W) made within it; yields the `Trunk` that it fills."""
     trunk, modules = Trunk(x, {}), dict(tail.network.named_modules())
-    wanted = {one.key for one in tail.earlier if one.stand_in is None}
+    wanted = {call.key for call in tail.earlier if call.stand_in is None}
     with contextlib.ExitStack() as stack:
         for name in {name for name, _ in wanted}:
             stack.callback(
@@ -160,7 +160,7 @@ def recorded(tail: Tail, x: torch.Tensor) -> Iterator[Trunk]:
 
 
 def _recorder(name, wanted, outputs):
-    """Forward hook that keeps the outputs of the wanted calls, and lets the network change a copy."""
+    """Return the forward hook that keeps the outputs of the wanted calls, and lets the network change a copy."""
     calls = collections.Counter()
 
     def hook(_module, _inputs, output):
@@ -176,7 +176,7 @@ def _recorder(name, wanted, outputs):
 
 @torch.no_grad()
 def run(tail: Tail, trunk: Trunk, image: int, activations: torch.Tensor) -> torch.Tensor:
-    """The network's answer to one image with other activations at the tap.
+    """Run the network on one image with other activations at the tap.
 
     Parameters
     ----------
@@ -198,17 +198,17 @@ def run(tail: Tail, trunk: Trunk, image: int, activations: torch.Tensor) -> torc
 
 
 def _replayed(tail, trunk, image, activations):
-    """The answer (M, K), and the `Crossing` that saw it."""
-    own = slice(image, image + 1)
+    """Return the answer (M, K), and the `Crossing` that saw it."""
+    rows = slice(image, image + 1)
     crossing = Crossing(activations, len(activations) if tail.short else 1)
     modules = dict(tail.network.named_modules())
     if not tail.tap.module:
         return tail.network(activations), crossing
     with contextlib.ExitStack() as stack, crossing:
-        for name, answers in _answers(tail, trunk, own, crossing).items():
+        for name, answers in _answers(tail, trunk, rows, crossing).items():
             stack.enter_context(_answering(modules[name], iter(answers)))
         output = tail.network(
-            trunk.x[own] if tail.short else torch.cat([trunk.x[own]] * len(activations))
+            trunk.x[rows] if tail.short else torch.cat([trunk.x[rows]] * len(activations))
         )
     if not crossing.reached:
         raise GradtoolsError(
@@ -217,17 +217,17 @@ def _replayed(tail, trunk, image, activations):
     return output, crossing
 
 
-def _answers(tail, trunk, own, crossing):
-    """What the calls of each module give in turn: functions of the module's own run; None lets it run."""
+def _answers(tail, trunk, rows, crossing):
+    """Return what the calls of each module give in turn: functions of the module's own run; None lets it run."""
     tap, answers = tail.tap, collections.defaultdict(list)
-    for one in tail.earlier:
+    for call in tail.earlier:
         note = (
             crossing.expect
-            if tap.relu and one.key == (tap.module, tap.call)
+            if tap.relu and call.key == (tap.module, tap.call)
             else lambda output: output
         )
-        answers[one.name].append(
-            lambda run, one=one, note=note: note(crossing.earlier(one, trunk.outputs, own))
+        answers[call.name].append(
+            lambda run, call=call, note=note: note(crossing.earlier(call, trunk.outputs, rows))
         )
     if not tail.short:
         answers[tap.module] = [None] * tap.call
@@ -242,12 +242,16 @@ def _answers(tail, trunk, own, crossing):
 
 @contextlib.contextmanager
 def _answering(module, answers):
-    """Within it, a module gives the answers in turn, and then runs as ever."""
-    before, own = dict(vars(module)), module.forward
+    """Let a module give the answers in turn within it, and then run as before."""
+    before, original = dict(vars(module)), module.forward
 
     def answered(*args, **kwargs):
         answer = next(answers, None)
-        return own(*args, **kwargs) if answer is None else answer(lambda: own(*args, **kwargs))
+        return (
+            original(*args, **kwargs)
+            if answer is None
+            else answer(lambda: original(*args, **kwargs))
+        )
 
     module.forward = answered
     try:
@@ -255,4 +259,4 @@ def _answering(module, answers):
     finally:
         del module.forward
         if "forward" in before:
-            module.forward = own
+            module.forward = original

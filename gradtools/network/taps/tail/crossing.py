@@ -34,24 +34,24 @@ class Crossing(TorchFunctionMode):
         self.largest = activations.nbytes
 
     def cross(self) -> torch.Tensor:
-        """The tap is reached: its activations."""
+        """Return the tap's activations: it is reached."""
         self.reached = True
         self.behind[self.activations] = None
         return self.activations
 
     def expect(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tap is the ReLU that is next applied to this tensor."""
+        """Wait for the tap at the ReLU that is next applied to this tensor."""
         self.expected = tensor
         return tensor
 
     def earlier(
-        self, one: Earlier, outputs: Mapping[tuple[str, int], Nested], own: slice
+        self, call: Earlier, outputs: Mapping[tuple[str, int], Nested], rows: slice
     ) -> Nested:
-        """The recorded output of an earlier call, of one image."""
-        if one.stand_in is not None:
-            return one.stand_in
-        given = mapped(lambda tensor: tensor[own].clone(), outputs[one.key])
-        mapped(lambda tensor: self.keys.__setitem__(tensor, one.key), given)
+        """Return the recorded output of an earlier call, of one image."""
+        if call.stand_in is not None:
+            return call.stand_in
+        given = mapped(lambda tensor: tensor[rows].clone(), outputs[call.key])
+        mapped(lambda tensor: self.keys.__setitem__(tensor, call.key), given)
         return given
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -76,13 +76,13 @@ class Crossing(TorchFunctionMode):
         return output
 
     def _of_trunk(self, function, given):
-        """What does not depend on the tap."""
+        """Return what does not depend on the tap."""
         output = function(*given[0], **given[1])
         mapped(lambda tensor: self.before.setdefault(tensor, None), output)
         return output
 
     def _reads_the_tap(self, given):
-        """Whether a function's arguments depend on the tap."""
+        """Return True if a function's arguments depend on the tap."""
         return self.reached and any(
             tensor in self.behind or self.before.get(tensor) is not None
             for tensor in _tensors(given)
@@ -100,11 +100,11 @@ class Crossing(TorchFunctionMode):
         return self.count > 1 and tensor in self.before and tensor.shape[:1] == (1,)
 
     def _expanded(self, tensor):
-        """A tensor from before the tap as if it were there for every activation."""
+        """Return a tensor from before the tap as if it were there for every activation."""
         return tensor.expand(self.count, *tensor.shape[1:]) if self._of_one(tensor) else tensor
 
     def _repeated(self, tensor):
-        """A tensor from before the tap once for every activation."""
+        """Return a tensor from before the tap once for every activation."""
         if not self._of_one(tensor):
             return tensor
         if self.before[tensor] is None:
@@ -113,7 +113,7 @@ class Crossing(TorchFunctionMode):
 
 
 def mapped(function: Callable[[torch.Tensor], Nested], value: Nested) -> Nested:
-    """A function of every tensor in nested lists, tuples and dictionaries."""
+    """Apply a function to every tensor in nested lists, tuples and dictionaries."""
     if torch.is_tensor(value):
         return function(value)
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
@@ -124,7 +124,7 @@ def mapped(function: Callable[[torch.Tensor], Nested], value: Nested) -> Nested:
 
 
 def _tensors(value):
-    """Every tensor in nested lists, tuples and dictionaries."""
-    found = []
-    mapped(found.append, value)
-    return found
+    """Return every tensor in nested lists, tuples and dictionaries."""
+    tensors = []
+    mapped(tensors.append, value)
+    return tensors

@@ -12,7 +12,7 @@ from gradtools.network.taps.tracing import RELUS
 
 
 def finished(network: nn.Module, tap: Tap, example: torch.Tensor) -> tuple[tuple[str, int], ...]:
-    """The outermost calls, (name, call), that have finished when the tap is reached, in that order."""
+    """Return the outermost calls, (name, call), that have finished when the tap is reached, in that order."""
     watch = _Watching(tap)
     with contextlib.ExitStack() as stack, watch:
         for name, module in network.named_modules():
@@ -28,7 +28,7 @@ def finished(network: nn.Module, tap: Tap, example: torch.Tensor) -> tuple[tuple
                     ).remove
                 )
         network(example)
-    return tuple(watch.found or ())
+    return tuple(watch.finished or ())
 
 
 class _Watching(TorchFunctionMode):
@@ -43,7 +43,7 @@ class _Watching(TorchFunctionMode):
         self.names = []
         self.calls = collections.Counter()
         self.expected = None
-        self.found = None
+        self.finished = None
 
     def enter(self, name):
         self.names.append((name, self.calls[name]))
@@ -60,14 +60,14 @@ class _Watching(TorchFunctionMode):
         self.open[-1].append(key)
 
     def _reach(self):
-        self.found = self.found or [key for finished in self.open for key in finished]
+        self.finished = self.finished or [key for finished in self.open for key in finished]
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if (
             getattr(function, "__name__", "") in RELUS
             and args
             and args[0] is self.expected
-            and self.found is None
+            and self.finished is None
         ):
             self._reach()
         return function(*args, **(kwargs or {}))

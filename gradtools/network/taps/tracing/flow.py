@@ -33,11 +33,11 @@ class Flow:
             self.numbers[tensor] = number
 
     def number(self, tensor: torch.Tensor) -> int | None:
-        """The number of a tensor, None where it does not depend on the network's input."""
+        """Return the number of a tensor, None where it does not depend on the network's input."""
         return self.numbers.get(tensor)
 
     def roles(self, output: int | None) -> dict:
-        """For each number that has influence on the output, True where all that reaches the output goes through it.
+        """Return, for each number that influences the output, True where all that reaches the output goes through it.
 
         A tensor is such a one where no edge of the graph leads from before it to behind it.
         """

@@ -48,7 +48,7 @@ def convolutional(name: str) -> bool:
 
 
 def read_as(name: str, tensor: torch.Tensor, args: tuple) -> Axes | None:
-    """What a function takes its first tensor for, None where it works on any axis."""
+    """Return the layout in which a function reads its first tensor, None where it works on any axis."""
     if convolutional(name) and tensor.dim() in (3, 4):
         return Axes(1, tensor.dim() == 4)
     if name in LAST and tensor.dim() in (3, 4) and _over_last(name, args):
@@ -63,7 +63,7 @@ def follow(
     inputs: Sequence[tuple[torch.Tensor, Axes]],
     output: torch.Tensor,
 ) -> Axes:
-    """The axes of a function's output.
+    """Return the axes of a function's output.
 
     Parameters
     ----------
@@ -95,20 +95,20 @@ def follow(
 
 
 def _over_last(name, args):
-    """Whether a normalisation is over the last axis alone; a linear layer always is."""
+    """Return True if a normalisation is over the last axis alone; a linear layer always is."""
     return name == "linear" or len(args) < 2 or len(_whole(args[1:2])) == 1
 
 
 def _whole(values):
-    """Numbers with lists and tuples opened."""
-    found = []
+    """Return the numbers with lists and tuples opened."""
+    numbers = []
     for value in values if isinstance(values, (list, tuple)) else (values,):
-        found += _whole(value) if isinstance(value, (list, tuple)) else [value]
-    return found
+        numbers += _whole(value) if isinstance(value, (list, tuple)) else [value]
+    return numbers
 
 
 def _two(args, kwargs):
-    """The two axes that a transposition is given."""
+    """Return the two axes that a transposition is given."""
     return (*args[1:], *kwargs.values())[:2]
 
 
@@ -130,12 +130,14 @@ def _permuted(axes, order, output):
 
 
 def _viewed(axes, before, after):
-    """The channels keep their place where as many values lie before them and as many in them."""
+    """Return the axes after a view: the channels keep their place where as many values lie before them and as many in them."""
     if axes.channel is None:
         return Axes()
     lead, size = math.prod(before[: axes.channel]), before[axes.channel]
     places = [
-        axis for axis, own in enumerate(after) if own == size and math.prod(after[:axis]) == lead
+        axis
+        for axis, size_after in enumerate(after)
+        if size_after == size and math.prod(after[:axis]) == lead
     ]
     if not places or after[0] != before[0]:
         return Axes(places[-1] if places else None)
@@ -145,7 +147,7 @@ def _viewed(axes, before, after):
 
 
 def _elementwise(inputs, output, any_size):
-    """Sums, products, activations, parts: the axes of the first input that knows them and has as many."""
+    """Return the axes of sums, products, activations and parts: those of the first input whose axes are known and as many."""
     for tensor, axes in inputs:
         if (
             axes.channel is not None

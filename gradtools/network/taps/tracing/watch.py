@@ -120,7 +120,7 @@ class Watch(TorchFunctionMode):
         return output
 
     def _note_convolution(self, tensor):
-        """Whether the running convolution reads what an earlier one has read, as a shortcut's does."""
+        """Note whether the running convolution reads what an earlier one has read, as a shortcut's does."""
         self.parallel = self.read_by_convolution.get(tensor) == tensor._version
         self.read_by_convolution[tensor] = tensor._version
 
@@ -129,13 +129,13 @@ class Watch(TorchFunctionMode):
         seen = self.seen.get(tensor)
         waiting = [seen] if axes is not None and seen is not None else []
         while waiting:
-            one = waiting.pop()
-            if one.axes.channel is None:
-                one.axes = axes
-                waiting += one.alike
+            unknown = waiting.pop()
+            if unknown.axes.channel is None:
+                unknown.axes = axes
+                waiting += unknown.alike
 
     def _describe(self, name, args, kwargs, given, output):
-        """Axes of a function's output and, where it can still be the logits, the classifier that it comes from."""
+        """Return the axes of a function's output and, where it can still be the logits, the classifier that it comes from."""
         before = [(tensor, self.seen[tensor].axes) for tensor in given if tensor in self.seen]
         axes = layouts.follow(name, args, kwargs, before, output) if output.dim() > 2 else Axes()
         if output.dim() == 4 and axes.spatial and axes.channel in (1, 3):
@@ -146,15 +146,15 @@ class Watch(TorchFunctionMode):
             )
         alike = [
             self.seen[tensor]
-            for tensor, own in before
-            if own.channel is None and tensor.shape == output.shape
+            for tensor, axes_before in before
+            if axes_before.channel is None and tensor.shape == output.shape
         ]
         if name in layouts.MIXING or name in layouts.VIEWS or name in ("permute", "transpose"):
             alike = []
         return Seen(axes, self._origin(name, given, output), alike=alike)
 
     def _origin(self, name, given, output):
-        """The layer whose rows the output is made of."""
+        """Return the layer whose rows the output is made of."""
         if name == "linear" or (name == "conv2d" and given[1].shape[2:] == (1, 1)):
             return self.stack[-1][1] if self.stack else None
         before = self.seen.get(given[0]) if given else None
@@ -166,10 +166,12 @@ class Watch(TorchFunctionMode):
         return before.origin if name in AFTER_CLASSIFIER or scaled else None
 
     def enter(self, name: str, module: nn.Module, args: tuple, kwargs: Mapping) -> None:
+        """Note that a module begins to run, and the tensors it is given."""
         self.stack.append((name, module, self.begun, list(tensors((args, kwargs)))))
         self.begun += 1
 
     def leave(self, module: nn.Module, output: Nested) -> None:
+        """Record the call of a module that has run."""
         name, _, place, given = self.stack.pop()
         self.names[module] = name
         tensor, element = first_map(module, output)
@@ -198,7 +200,7 @@ class Watch(TorchFunctionMode):
         )
 
     def _number(self, output):
-        """What is known of a module's output, numbered anew where an in-place operation has changed it."""
+        """Return what is known of a module's output, numbered anew where an in-place operation has changed it."""
         seen = self.seen.setdefault(output, Seen())
         if seen.version != output._version:
             self.outputs += 1
@@ -206,7 +208,7 @@ class Watch(TorchFunctionMode):
         return seen
 
     def origin(self, output: torch.Tensor) -> tuple[str | None, int]:
-        """Name of the layer whose rows a tensor is made of, and how many rows it has; None and 0 where there is none."""
+        """Return the name of the layer whose rows a tensor is made of, and how many rows it has; None and 0 where there is none."""
         origin = self.seen.get(output, Seen()).origin
         weight = getattr(origin, "weight", None)
         if torch.is_tensor(weight) and weight.dim() in (2, 4):
@@ -214,17 +216,17 @@ class Watch(TorchFunctionMode):
         return None, 0
 
     def classifier(self, output: torch.Tensor) -> str | None:
-        """Name of the last layer whose rows are the output's classes, or None."""
+        """Return the name of the last layer whose rows are the output's classes, or None."""
         name, rows = self.origin(output)
         return name if output.dim() == 2 and rows == output.shape[1] else None
 
     def counts(self) -> collections.Counter[str]:
-        """How often each module was called."""
+        """Return how often each module was called."""
         return collections.Counter(record.name for record in self.records)
 
 
 def tensors(value: Nested) -> Iterator[torch.Tensor]:
-    """Every tensor in nested lists, tuples and dictionaries."""
+    """Yield every tensor in nested lists, tuples and dictionaries."""
     if torch.is_tensor(value):
         yield value
     elif isinstance(value, (list, tuple)):
@@ -236,7 +238,7 @@ def tensors(value: Nested) -> Iterator[torch.Tensor]:
 
 
 def first_map(module: nn.Module, output: Nested) -> tuple:
-    """The tensor that a module's output is, or begins with.
+    """Return the tensor that a module's output is, or begins with.
 
     Returns
     -------
@@ -256,7 +258,7 @@ def first_map(module: nn.Module, output: Nested) -> tuple:
 
 
 def _convolution(module, parallel):
-    """'plain', 'grouped' or 'parallel' (reads what an earlier convolution has read) for a Conv2d, else ''."""
+    """Return 'plain', 'grouped' or 'parallel' (reads what an earlier convolution has read) for a Conv2d, else ''."""
     if not isinstance(module, nn.Conv2d):
         return ""
     return "grouped" if module.groups > 1 else "parallel" if parallel else "plain"
