@@ -53,7 +53,7 @@ class Decoded(NamedTuple):
 def read(
     path: str, value_range: tuple[float, float] | None = None
 ) -> tuple["Image.Image", np.ndarray]:
-    """An image and the digest of its file (see `decode`).
+    """Read an image and the digest of its file (see `decode`).
 
     Returns
     -------
@@ -119,7 +119,7 @@ class _Leniency:
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:
-        """Within it the flag is not set; any number of threads at once."""
+        """Keep the flag unset within it; any number of threads at once."""
         with self.free:
             self.running += 1
         try:
@@ -131,7 +131,7 @@ class _Leniency:
 
     @contextlib.contextmanager
     def in_part(self) -> Iterator[None]:
-        """Within it the flag is set, for one thread alone."""
+        """Set the flag within it, for one thread alone."""
         from PIL import ImageFile
 
         with self.free:
@@ -147,7 +147,7 @@ _decoding = _Leniency()
 
 
 def _may_end_early(data):
-    """Whether a file is a JPEG without its end marker, or a PNG without its last chunk."""
+    """Return True if a file is a JPEG without its end marker, or a PNG without its last chunk."""
     if data.startswith(b"\xff\xd8"):
         return not data.rstrip(b"\0").endswith(b"\xff\xd9")
     return data.startswith(b"\x89PNG") and b"IEND" not in data[-16:]
@@ -168,7 +168,7 @@ def check_digest(path: str, digest: np.ndarray, expected: np.ndarray) -> None:
 
 
 def _decoded(data, path, value_range):
-    """(image in RGB, share of the type's range that it reaches, whether that is of the upper bits), or why it cannot be read."""
+    """Return (image in RGB, share of the type's range that it reaches, whether that is of the upper bits), or why it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -193,7 +193,7 @@ def _decoded(data, path, value_range):
 
 
 def _has_deep_colours(image, data):
-    """Whether a file has 16 bits of each colour; to be asked before it is loaded."""
+    """Return True if a file has 16 bits of each colour; to be asked before it is loaded."""
     if image.format == "PNG":
         return data[24] == 16 and data[25] in (2, 6)  # IHDR: bits, and kind of colours
     bits = image.tag_v2.get(258, (8,)) if image.format == "TIFF" else (8,)
@@ -201,7 +201,7 @@ def _has_deep_colours(image, data):
 
 
 def _rgb(image, value_range):
-    """Any mode as RGB, and the share of its type's range that a grey image of more than 8 bits reaches."""
+    """Return any mode as RGB, and the share of its type's range that a grey image of more than 8 bits reaches."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         values = np.asarray(image)
         return _grey(_scaled(values, value_range or (0, 65535))), float(values.max()) / 65535
@@ -226,13 +226,13 @@ def _rgb(image, value_range):
 
 
 def _scaled(values, value_range):
-    """Values brought to 0..1, cut where they lie outside."""
+    """Return the values brought to 0..1, cut where they lie outside."""
     low, high = value_range
     return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
 
 
 def _grey(values):
-    """Grey in 0..1, (H, W) float, as RGB."""
+    """Return the grey in 0..1, (H, W) float, as RGB."""
     from PIL import Image
 
     return Image.fromarray(np.rint(values * 255).astype("u1")).convert("RGB")
@@ -257,7 +257,7 @@ def _on_white(image):
 
 
 def _orientation(image):
-    """The EXIF orientation that is left to do, 1 to 8; 1 where the metadata is damaged, for the picture is whole."""
+    """Return the EXIF orientation still to be applied, 1 to 8; 1 where the metadata is damaged, since the picture is whole."""
     if image.format == "TIFF":
         return 1  # PIL turns it while loading, and before version 10.1 leaves the tag
     try:

@@ -71,14 +71,14 @@ class ImageList:
         return np.ones(len(self.ids), bool) if self.original is None else self.original < 0
 
     def path(self, index: int) -> str:
-        """Absolute path of one image."""
+        """Return the absolute path of one image."""
         return os.path.join(self.root, self.ids[index])
 
 
 def list_images(
     paths: Iterable[str | bytes] = (), *, files_from: str | None = None, null: bool = False
 ) -> ImageList:
-    """The images of any number of sources, in their order.
+    """List the images of any number of sources, in their order.
 
     Parameters
     ----------
@@ -100,18 +100,18 @@ def list_images(
         Where a source is not there, has no images or cannot be understood, an image is given twice, or only some
         sources have labels.
     """
-    found = [_source(os.fsdecode(path)) for path in paths]
+    inputs = [_source(os.fsdecode(path)) for path in paths]
     if files_from is not None:
-        found.append(sources.listed(files_from, null))
-    if not found:
+        inputs.append(sources.listed(files_from, null))
+    if not inputs:
         raise UsageError(
             "no images: name a folder, files or a manifest, or a list with --files-from"
         )
-    return _joined(found)
+    return _joined(inputs)
 
 
 def subset(listed: ImageList, keep: np.ndarray) -> ImageList:
-    """The images of a list that are kept, their boxes numbered anew.
+    """Return the images of a list that are kept, their boxes numbered anew.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def of_kept(columns: dict | None, keep: np.ndarray) -> dict | None:
 def find(
     root: str, ids: Sequence[str], digests: np.ndarray, images_dir: str | None = None
 ) -> ImageList:
-    """The images of a store, found again; a digest is checked when its image is read.
+    """Find the images of a store again; a digest is checked when its image is read.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def find(
 
 
 def _source(path):
-    """The images of one input."""
+    """Return the images of one input."""
     if path.lower().endswith(PACKED):
         raise UsageError(
             f"{path}: of archives only tar without compression is read, image by image: unpack it (mkdir DIR; "
@@ -202,33 +202,33 @@ def _source(path):
     return manifest.read(path) if path.lower().endswith(".csv") else sources.file(path)
 
 
-def _joined(found):
-    """Several sources as one list."""
-    if len({source.label_names is None for source in found}) > 1:
+def _joined(inputs):
+    """Join several sources into one list."""
+    if len({source.label_names is None for source in inputs}) > 1:
         raise UsageError(
             "some of the inputs have labels (class folders, a manifest) and some have none: "
             "give only inputs of one kind, or a CSV manifest path,label of all"
         )
-    root = sources.common_folder([source.base for source in found])
-    paths = [path for source in found for path in source.paths]
+    root = sources.common_folder([source.base for source in inputs])
+    paths = [path for source in inputs for path in source.paths]
     ids = [sources.below(path, root).replace(os.sep, "/") for path in paths]
     _refuse_twice(ids, root)
-    names = _names(found)
-    labels, many = _labels([own for source in found for own in source.labels], names)
+    names = _names(inputs)
+    labels, many = _labels([texts for source in inputs for texts in source.labels], names)
     sizes, mtimes = _statuses(paths)
     left_out = sum(
-        (collections.Counter(source.left_out) for source in found), collections.Counter()
+        (collections.Counter(source.left_out) for source in inputs), collections.Counter()
     )
     return ImageList(
-        root, ids, labels, list(names), sizes, mtimes, many, _boxes(found, names), dict(left_out)
+        root, ids, labels, list(names), sizes, mtimes, many, _boxes(inputs, names), dict(left_out)
     )
 
 
-def _names(found):
-    """Labels of all sources: of one in its own order, of several sorted."""
-    if len(found) == 1:
-        return found[0].label_names or []
-    return sorted({name for source in found for name in source.label_names or ()})
+def _names(inputs):
+    """Return the labels of all sources: of one in its own order, of several sorted."""
+    if len(inputs) == 1:
+        return inputs[0].label_names or []
+    return sorted({name for source in inputs for name in source.label_names or ()})
 
 
 def _refuse_twice(ids, root):
@@ -239,25 +239,27 @@ def _refuse_twice(ids, root):
         )
 
 
-def _labels(own, names):
+def _labels(labels_of_images, names):
     """Label of each image, (N,) int32, and where any has several all of them, (N, L) uint8."""
     index = {name: place for place, name in enumerate(names)}
-    labels = np.array([index[labels[0]] if len(labels) == 1 else -1 for labels in own], "i4")
-    if all(len(labels) < 2 for labels in own):
+    labels = np.array(
+        [index[labels[0]] if len(labels) == 1 else -1 for labels in labels_of_images], "i4"
+    )
+    if all(len(labels) < 2 for labels in labels_of_images):
         return labels, None
-    many = np.zeros((len(own), len(names)), "u1")
-    for row, labels_of in zip(many, own):
+    many = np.zeros((len(labels_of_images), len(names)), "u1")
+    for row, labels_of in zip(many, labels_of_images):
         row[[index[name] for name in labels_of]] = 1
     return labels, many
 
 
-def _boxes(found, names):
-    """The sources' boxes as columns, None where there are none."""
+def _boxes(inputs, names):
+    """Return the sources' boxes as columns, None where there are none."""
     index = {name: place for place, name in enumerate(names)}
-    starts = np.cumsum([0] + [len(source.paths) for source in found])
+    starts = np.cumsum([0] + [len(source.paths) for source in inputs])
     rows = [
         (start + place, index.get(name, -1), *corners)
-        for start, source in zip(starts, found)
+        for start, source in zip(starts, inputs)
         for place, name, *corners in source.boxes
     ]
     if not rows:
@@ -270,7 +272,7 @@ def _boxes(found, names):
 
 
 def _statuses(paths):
-    """Bytes and times of change, two (N,) int64 arrays."""
+    """Return the bytes and times of change, two (N,) int64 arrays."""
     facts = np.zeros((2, len(paths)), "i8")
     for place, path in enumerate(paths):
         facts[:, place] = archives.status(path) or (0, 0)

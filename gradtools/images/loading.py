@@ -120,7 +120,7 @@ def batches(
 
 
 def _ends(start, stop, batch_size):
-    """(start, stop) of the batches of one span (iterator)."""
+    """Yield (start, stop) of the batches of one span (iterator)."""
     if start < stop:
         yield from itertools.pairwise(
             [start, *range(start - start % batch_size + batch_size, stop, batch_size), stop]
@@ -128,7 +128,7 @@ def _ends(start, stop, batch_size):
 
 
 def first_readable(listed: ImageList, preprocess: Preprocess) -> np.ndarray:
-    """The first image that can be read, preprocessed: every other must have its shape.
+    """Return the first image that can be read, preprocessed: every other must have its shape.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def first_readable(listed: ImageList, preprocess: Preprocess) -> np.ndarray:
 
 
 def range_notes(listed: ImageList, most: int = 5) -> list[str]:
-    """What to say of images of more than 8 bits that use little of their type's range: the first few that can be read are looked at."""
+    """Return what to say of images of more than 8 bits that use little of their type's range: the first few that can be read are looked at."""
     reached, upper = [], False
     for place in range(min(most, len(listed.ids))):
         try:
@@ -173,12 +173,12 @@ def range_notes(listed: ImageList, most: int = 5) -> list[str]:
 
 
 def _power(largest):
-    """The largest value of the fewest bits that hold it."""
+    """Return the largest value of the fewest bits that hold it."""
     return 2 ** int(largest).bit_length() - 1
 
 
 def _runs(listed, first, last):
-    """Places first..last, those of one image and its versions that follow one another together (iterator of lists)."""
+    """Return the places first..last, those of one image and its versions that follow one another together (iterator of lists)."""
     return (
         list(run) for _, run in itertools.groupby(range(first, last), key=listed.ids.__getitem__)
     )
@@ -199,7 +199,7 @@ def _items(listed, places, preprocess):
 
 
 def _version(listed, image, place):
-    """The version of an image that stands at a place of the list; the image itself where that is no version."""
+    """Return the version of an image that stands at a place of the list; the image itself where that is no version."""
     version = listed.versions[place] if listed.versions else None
     return (
         image
@@ -209,7 +209,7 @@ def _version(listed, image, place):
 
 
 def _item(image, decoded, preprocess, path):
-    """One image preprocessed."""
+    """Return one image preprocessed."""
     try:
         pixels = (
             _called(preprocess, image, path)
@@ -222,7 +222,7 @@ def _item(image, decoded, preprocess, path):
 
 
 def _called(preprocess, image, path):
-    """What the model's own preprocessing makes of an image, (C, H, W) float32."""
+    """Return what the model's own preprocessing makes of an image, (C, H, W) float32."""
     name = getattr(preprocess, "__name__", type(preprocess).__name__)
     try:
         pixels = np.asarray(preprocess(image))
@@ -239,7 +239,7 @@ def _called(preprocess, image, path):
 
 
 def _gathered(listed, like, start, count, futures):
-    """A batch of the items; raises what went wrong in a thread."""
+    """Return a batch of the items; raises what went wrong in a thread."""
     channels, height, width = like.shape
     # Channels-last in memory: so decoders write and convolutions read.
     pixels = np.zeros((count, height, width, channels), like.dtype).transpose(0, 3, 1, 2)

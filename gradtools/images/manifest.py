@@ -11,7 +11,7 @@ CORNERS = ("x0", "y0", "x1", "y1")
 
 
 def read(path: str) -> Source:
-    """Images, labels and boxes of a manifest.
+    """Read the images, labels and boxes of a manifest.
 
     The first line names the columns, in any order; others are passed over. Relative paths are relative to the file's
     folder. Several rows of one path are several boxes; labels joined by ';' or '|', or in several rows, are several
@@ -32,11 +32,13 @@ def read(path: str) -> Source:
         if not row["path"]:
             raise UsageError(f"{path}, line {line}: no path")
         file = os.path.abspath(os.path.join(folder, row["path"]))
-        own = [label.strip() for label in re.split("[;|]", row.get("label", "")) if label.strip()]
-        labels.setdefault(file, {}).update(dict.fromkeys(own))
+        row_labels = [
+            label.strip() for label in re.split("[;|]", row.get("label", "")) if label.strip()
+        ]
+        labels.setdefault(file, {}).update(dict.fromkeys(row_labels))
         box = _box(row, f"{path}, line {line}")
         if box is not None:
-            boxes.append((file, own[0] if len(own) == 1 else None, *box))
+            boxes.append((file, row_labels[0] if len(row_labels) == 1 else None, *box))
     if not labels:
         raise GradtoolsError(
             f"{path}: a manifest without rows: write a line path,label for every image"
@@ -44,18 +46,18 @@ def read(path: str) -> Source:
     paths = list(labels)
     refuse_missing(paths, path)
     place = {file: index for index, file in enumerate(paths)}
-    names = sorted_labels({label for own in labels.values() for label in own})
+    names = sorted_labels({label for row_labels in labels.values() for label in row_labels})
     return Source(
         _base(folder, paths),
         paths,
-        [tuple(own) for own in labels.values()],
+        [tuple(row_labels) for row_labels in labels.values()],
         names or None,
         [(place[file], *rest) for file, *rest in boxes],
     )
 
 
 def _rows(path):
-    """(line number, {column: stripped text}) of every row."""
+    """Yield (line number, {column: stripped text}) of every row."""
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             reader = csv.reader(stream)
@@ -67,7 +69,7 @@ def _rows(path):
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except csv.Error as error:
-        raise UsageError(f"{path} is no CSV file: {error}") from error
+        raise UsageError(f"{path} is not a CSV file: {error}") from error
 
 
 def _check_columns(columns, path):
@@ -86,7 +88,7 @@ def _check_columns(columns, path):
 
 
 def _box(row, where):
-    """x0, y0, x1, y1 of a row, None where it has no box."""
+    """Return the x0, y0, x1, y1 of a row, None where it has no box."""
     cells = [row.get(name, "") for name in CORNERS]
     if not any(cells):
         return None
@@ -104,6 +106,6 @@ def _box(row, where):
 
 
 def _base(folder, paths):
-    """The manifest's folder where it holds all images, else the deepest one that does."""
+    """Return the manifest's folder where it holds all images, else the deepest one that does."""
     inside = common_folder([folder, *map(os.path.dirname, paths)]) == folder
     return folder if inside else common_folder(map(os.path.dirname, paths))

@@ -26,8 +26,8 @@ def write_pixels(pixels: np.ndarray, labels: Sequence[str] | None, folder: str) 
     from PIL import Image
 
     names = [f"{place:06}.png" for place in range(len(pixels))]
-    for name, one in zip(names, pixels):
-        Image.fromarray(np.ascontiguousarray(one)).save(os.path.join(folder, name))
+    for name, image in zip(names, pixels):
+        Image.fromarray(np.ascontiguousarray(image)).save(os.path.join(folder, name))
     if labels is None:
         return folder
     manifest = os.path.join(folder, "manifest.csv")

@@ -19,7 +19,7 @@ LARGEST = 1 << 28  # pixels; a strip of 10,000 x 1 with its short side at 224 ha
 
 
 def preprocess(image: "Image.Image", rules: Rules) -> np.ndarray:
-    """The pixels of an image as the network sees them, before normalisation.
+    """Convert an image to the pixels that the network sees, before normalisation.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def preprocess(image: "Image.Image", rules: Rules) -> np.ndarray:
 
 
 def normalisation(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and shift of each channel, so that pixels (0..255) * scale + shift = (pixels / 255 - mean) / std.
+    """Return the scale and shift of each channel, so that pixels (0..255) * scale + shift = (pixels / 255 - mean) / std.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def normalisation(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
 
 
 def transform_box(box: np.ndarray, rules: Rules, height: int, width: int) -> np.ndarray:
-    """Where boxes of the original image lie in the preprocessed one.
+    """Return where boxes of the original image lie in the preprocessed one.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def transform_mask(mask: np.ndarray, rules: Rules) -> np.ndarray:
 
 
 def resized(height: int, width: int, resize: int | Sequence[int] | None) -> tuple[int, int]:
-    """Height and width after `resize`; of the short side alone, the long one follows and is cut to a whole number."""
+    """Return the height and width after `resize`; of the short side alone, the long one follows and is cut to a whole number."""
     if resize is None:
         return height, width
     if not isinstance(resize, int):
@@ -136,7 +136,7 @@ def resized(height: int, width: int, resize: int | Sequence[int] | None) -> tupl
 
 
 def crop_start(side: int, crop: int) -> int:
-    """First pixel of a centre crop; negative where the image is smaller and zeros are laid around it."""
+    """Return the first pixel of a centre crop; negative where the image is smaller and zeros are laid around it."""
     return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
 
 

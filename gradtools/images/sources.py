@@ -62,7 +62,7 @@ class Source:
 
 
 def folder(path: str) -> Source:
-    """A folder of class folders, or a flat one.
+    """List a folder of class folders, or a flat one.
 
     The images of a sub-folder, at any depth, have its name as label; classes and files are sorted by name, as in
     torchvision's ImageFolder. Hidden files and those without an image's suffix are left out and counted. Links are
@@ -85,7 +85,7 @@ def folder(path: str) -> Source:
 
 
 def archive(path: str) -> Source:
-    """A tar, read without unpacking it.
+    """List the images of a tar, read without unpacking it.
 
     In the layout of webdataset NAME.cls or NAME.json has the label of NAME.jpg (see `archives.labels`), sorted as a
     manifest's; without any such file the tar is read as the folder that it unpacks to.
@@ -113,15 +113,15 @@ def archive(path: str) -> Source:
 
 
 def sorted_labels(labels: Iterable[str]) -> list[str]:
-    """Labels in order: whole numbers by their size, else texts."""
+    """Return labels in order: whole numbers by their size, else texts."""
     labels = list(labels)
     numbers = all(label.isdecimal() for label in labels)
     return sorted(labels, key=lambda label: (int(label), label)) if numbers else sorted(labels)
 
 
 def _labelled_by_folders(path, base, paths, left_out):
-    """Images whose first folder below a source is their label, or images without labels."""
-    parts = [below(found, base).split(os.sep) for found in paths]
+    """Return the images whose first folder below a source is their label, or images without labels."""
+    parts = [below(image, base).split(os.sep) for image in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
     _refuse_folders_of_classes(path, parts)
     _refuse_folders_of_masks(path, parts)
@@ -169,13 +169,13 @@ def _refuse_folders_of_masks(path, parts):
 
 
 def file(path: str) -> Source:
-    """A single image, whatever its suffix."""
+    """List a single image, whatever its suffix."""
     absolute = os.path.abspath(path)
     return Source(os.path.dirname(absolute), [absolute], [()])
 
 
 def listed(files_from: str, null: bool) -> Source:
-    """Paths from a file, or from stdin for '-'; separated by newline, or by NUL.
+    """List the paths in a file, or on stdin for '-'; separated by newline, or by NUL.
 
     Raises
     ------
@@ -208,17 +208,17 @@ def refuse_missing(paths: Sequence[str], where: str) -> None:
 
 
 def below(path: str, folder: str) -> str:
-    """A path relative to a folder that holds it, both absolute; os.path.relpath takes 20 times as long."""
+    """Return a path relative to a folder that holds it, both absolute; os.path.relpath takes 20 times as long."""
     return path[len(folder.rstrip(os.sep)) + 1 :]
 
 
 def common_folder(folders: Iterable[str]) -> str:
-    """The deepest folder that holds all."""
+    """Return the deepest folder that holds all."""
     return os.path.commonpath(set(folders))
 
 
 def _walk(folder, above, left_out):
-    """Images below a folder, sorted by name at every level; `above`: (device, inode) of the folders around it."""
+    """Yield the images below a folder, sorted by name at every level; `above`: (device, inode) of the folders around it."""
     try:
         status = os.stat(folder)
         here = (status.st_dev, status.st_ino)
@@ -242,7 +242,7 @@ def _walk(folder, above, left_out):
 
 
 def _contents(left_out):
-    """What a folder has in place of images."""
+    """Return what a folder has in place of images."""
     most = sorted(left_out.items(), key=lambda item: -item[1])[:5]
     return (
         "it has " + ", ".join(f"{count} {what}" for what, count in most) if most else "it is empty"
@@ -260,7 +260,7 @@ def _content(files_from):
 
 
 def _split(content, null):
-    """The names in a list; lines may end as on Windows."""
+    """Return the names in a list; lines may end as on Windows."""
     names = content.split(b"\0") if null else [line.rstrip(b"\r") for line in content.split(b"\n")]
     if not null and b"\0" in content:
         raise UsageError("--files-from: the list is separated by NUL: add -0")

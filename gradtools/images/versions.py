@@ -55,7 +55,7 @@ class Augmentation:
     seed: int = 0
 
     def versions(self) -> list[Version]:
-        """All versions of one image (list of Version)."""
+        """Return all versions of one image (list of Version)."""
         return [
             Version(kind, strength, number)
             for kind, strength in self.kinds
@@ -64,12 +64,12 @@ class Augmentation:
 
 
 def name(kind: str, strength: float) -> str:
-    """Kind and strength as they are asked for; a flip has one strength and is told by its kind."""
+    """Return the kind and strength as the option writes them; a flip has one strength and only its kind is written."""
     return kind if kind == "flip" else f"{kind}={strength:g}"
 
 
 def parse(texts: Sequence[str] | None, count: int, seed: int = 0) -> Augmentation:
-    """The versions that options ask for.
+    """Parse the versions that options ask for.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def parse(texts: Sequence[str] | None, count: int, seed: int = 0) -> Augmentatio
 
 
 def _parsed(text):
-    """(kind, strength) of one text."""
+    """Return (kind, strength) of one text."""
     kind, given, value = text.partition("=")
     if kind not in KINDS:
         raise UsageError(
@@ -112,7 +112,7 @@ def _parsed(text):
 
 
 def with_versions(listed: ImageList, augmentation: Augmentation) -> ImageList:
-    """A list of images followed by their versions, those of one image together.
+    """Return a list of images followed by their versions, those of one image together.
 
     The images come first, so that each stays in the batch that it is in without versions. Boxes stay with the images.
 
@@ -146,7 +146,7 @@ def with_versions(listed: ImageList, augmentation: Augmentation) -> ImageList:
 
 
 def change(image: "Image.Image", version: Version, sample: str, seed: int = 0) -> "Image.Image":
-    """One version of an image.
+    """Make one version of an image.
 
     Parameters
     ----------
@@ -165,9 +165,9 @@ def change(image: "Image.Image", version: Version, sample: str, seed: int = 0) -
 
 
 def draws(kind: str, number: int, sample: str, seed: int) -> np.ndarray:
-    """Eight numbers that decide a version, (8,) float64 uniform in 0..1."""
-    told = f"{sample}\0{kind}\0{number}".encode("utf-8", "surrogateescape")
-    words = np.frombuffer(hashlib.sha256(told).digest(), "<u4")
+    """Return eight numbers that decide a version, (8,) float64 uniform in 0..1."""
+    key = f"{sample}\0{kind}\0{number}".encode("utf-8", "surrogateescape")
+    words = np.frombuffer(hashlib.sha256(key).digest(), "<u4")
     return np.random.default_rng([seed % 2**64, *words.tolist()]).random(8)
 
 
@@ -178,7 +178,7 @@ def _flip(image, strength, drawn):
 
 
 def _crop(image, strength, drawn):
-    """A window of (1 - strength) of each side, enlarged: bilinear, at positions between the pixels."""
+    """Return a window of (1 - strength) of each side, enlarged: bilinear, at positions between the pixels."""
     from PIL.Image import Resampling
 
     width, height = image.size
@@ -196,7 +196,7 @@ def _rotation(image, strength, drawn):
 
 
 def _perspective(image, strength, drawn):
-    """Corners move inwards, each by its own share of half a side."""
+    """Move the corners inwards, each by its own share of half a side."""
     from PIL.Image import Resampling, Transform
 
     width, height = image.size
@@ -213,7 +213,7 @@ def _perspective(image, strength, drawn):
 
 
 def homography(source: np.ndarray, target: np.ndarray) -> list[float]:
-    """The eight coefficients (a, ..., h) that take four points to four others.
+    """Return the eight coefficients (a, ..., h) that take four points to four others.
 
     x' = (a x + b y + c) / (g x + h y + 1), y' = (d x + e y + f) / (g x + h y + 1).
 
@@ -230,7 +230,7 @@ def homography(source: np.ndarray, target: np.ndarray) -> list[float]:
 
 
 def _colour(image, strength, drawn):
-    """Brightness, then contrast, then saturation, each times 1 - strength to 1 + strength."""
+    """Change brightness, then contrast, then saturation, each times 1 - strength to 1 + strength."""
     from PIL import ImageEnhance
 
     for change_of, share in zip(
@@ -241,7 +241,7 @@ def _colour(image, strength, drawn):
 
 
 def _mean_colour(image):
-    """Mean of each channel, rounded, a tuple of three ints."""
+    """Return the mean of each channel, rounded, a tuple of three ints."""
     return tuple(np.rint(np.asarray(image).mean((0, 1))).astype(int).tolist())
 
 

@@ -63,7 +63,7 @@ def test_by_name():
         and mapping.member.dtype == np.uint8
     )
     assert mapping.note == (
-        "2 of 3 data classes meet the model's (2 by name); none is met by emu "
+        "2 of 3 data classes match the model's (2 by name); no model class for emu "
         "(--label-map CSV says which they are)"
     )
 
@@ -100,7 +100,7 @@ def test_label_map(tmp_path):
     assert members(mapping) == [[2, 3], [0, 1], []]
     assert mapping.unmapped == ["collie"]  # a class of the model, but the map is the whole mapping
     assert mapping.note.startswith(
-        "2 of 3 data classes meet the model's (2 by label map); several model classes: cat 2, crab 2 "
+        "2 of 3 data classes match the model's (2 by label map); several model classes: cat 2, crab 2 "
         "(any is right, the score is the log-sum-exp of their logits)"
     )
 

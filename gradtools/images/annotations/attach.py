@@ -7,21 +7,12 @@ import os
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.images.annotations.columns import Counts, columns_of
 from gradtools.images.annotations.objects import Annotations, Object
 from gradtools.images.listing import ImageList
 
 ORIENTATION = 274  # EXIF tag
 SHOWN = 3
-
-
-@dataclasses.dataclass
-class _Counts:
-    """What is said once at the end."""
-
-    clipped: int = 0
-    turned: list[str] = dataclasses.field(default_factory=list)
-    without: int = 0
-    unmet: int = 0
 
 
 def attach(
@@ -51,92 +42,92 @@ def attach(
     UsageError, GradtoolsError
         An empty box, a mask or size that is not the image's; annotations that meet no image.
     """
-    counts = _Counts()
+    counts = Counts()
     objects: list[list[Object]] = [[] for _ in listed.ids]
     labels: list[list[str]] = [[] for _ in listed.ids]
-    annotations = [_by_name(listed, one) for one in annotations]
-    for one in annotations:
-        if one.numbered and label_map is None:
+    annotations = [_by_name(listed, source) for source in annotations]
+    for source in annotations:
+        if source.numbered and label_map is None:
             raise UsageError(
-                f"--annotations {one.source} has ILSVRC's own class numbers, which are not the order "
+                f"--annotations {source.source} has ILSVRC's own class numbers, which are not the order "
                 "of any network: say with --label-map CSV which class each is"
             )
-        _meet(listed, one, objects, labels, counts)
+        _meet(listed, source, objects, labels, counts)
     names = _names(listed, annotations, objects, labels)
-    own, many = _labels(listed, objects, labels, names)
+    single, many = _labels(listed, objects, labels, names)
     sized = _sizes(listed, annotations, objects, counts)
-    boxes, masks = _columns(listed, objects, sized, names, own, counts)
+    boxes, masks = columns_of(listed, objects, sized, names, single, counts)
     joined = dataclasses.replace(
-        listed, labels=own, label_names=names, labels_many=many, boxes=boxes, masks=masks
+        listed, labels=single, label_names=names, labels_many=many, boxes=boxes, masks=masks
     )
     return joined, list(_notes(counts, len(listed.ids)))
 
 
-def _by_name(listed: ImageList, one: Annotations) -> Annotations:
+def _by_name(listed: ImageList, source: Annotations) -> Annotations:
     """Return annotations of files in folders by the images' paths where these meet, else by the stems of their names."""
-    if not one.by_stem or one.keys() & {os.path.splitext(name)[0] for name in listed.ids}:
-        return one
+    if not source.by_stem or source.keys() & {os.path.splitext(name)[0] for name in listed.ids}:
+        return source
     twice = [
         key
-        for key, count in collections.Counter(map(os.path.basename, one.keys())).items()
+        for key, count in collections.Counter(map(os.path.basename, source.keys())).items()
         if count > 1
     ]
     if twice:
         raise UsageError(
-            f"--annotations {one.source}: several files are called {min(twice)}, and its folders are "
+            f"--annotations {source.source}: several files are called {min(twice)}, and its folders are "
             "not those of the images"
         )
     return dataclasses.replace(
-        one,
-        objects={os.path.basename(key): value for key, value in one.objects.items()},
-        labels={os.path.basename(key): value for key, value in one.labels.items()},
-        sizes={os.path.basename(key): value for key, value in one.sizes.items()},
+        source,
+        objects={os.path.basename(key): value for key, value in source.objects.items()},
+        labels={os.path.basename(key): value for key, value in source.labels.items()},
+        sizes={os.path.basename(key): value for key, value in source.sizes.items()},
         by_path=False,
     )
 
 
-def _key(name: str, one: Annotations) -> str:
+def _key(name: str, source: Annotations) -> str:
     """Return what annotations call an image."""
-    if not one.by_stem:
+    if not source.by_stem:
         return os.path.basename(name)
-    return os.path.splitext(name if one.by_path else os.path.basename(name))[0]
+    return os.path.splitext(name if source.by_path else os.path.basename(name))[0]
 
 
 def _meet(
     listed: ImageList,
-    one: Annotations,
+    source: Annotations,
     objects: list[list[Object]],
     labels: list[list[str]],
-    counts: _Counts,
+    counts: Counts,
 ) -> None:
     """Add what one source has of every image."""
-    keys = [_key(name, one) for name in listed.ids]
-    if one.in_order is not None:
-        if len(one.in_order) != len(keys):
+    keys = [_key(name, source) for name in listed.ids]
+    if source.in_order is not None:
+        if len(source.in_order) != len(keys):
             raise UsageError(
-                f"--annotations {one.source} has {len(one.in_order)} lines, of {len(keys)} images: "
+                f"--annotations {source.source} has {len(source.in_order)} lines, of {len(keys)} images: "
                 "it goes with all validation images, in the order of their names"
             )
-        for place, text in zip(np.argsort(keys), one.in_order):
+        for place, text in zip(np.argsort(keys), source.in_order):
             labels[place].append(text)
         return
     twice = [key for key, count in collections.Counter(keys).items() if count > 1]
-    ambiguous = set(twice) & one.keys()
+    ambiguous = set(twice) & source.keys()
     if ambiguous:
         raise UsageError(
-            f"--annotations {one.source}: {min(ambiguous)} is the name of several images"
+            f"--annotations {source.source}: {min(ambiguous)} is the name of several images"
         )
-    met = [key in one.objects or key in one.labels for key in keys]
+    met = [key in source.objects or key in source.labels for key in keys]
     if not any(met):
         raise GradtoolsError(
-            f"--annotations {one.source}: none of its {len(one.keys())} images is among the "
-            f"{len(keys)} given (first there: {min(one.keys(), default='-')}, here: {keys[0]})"
+            f"--annotations {source.source}: none of its {len(source.keys())} images is among the "
+            f"{len(keys)} given (first there: {min(source.keys(), default='-')}, here: {keys[0]})"
         )
     counts.without += met.count(False)
-    counts.unmet += len(one.keys() - set(keys))
+    counts.unmet += len(source.keys() - set(keys))
     for place, key in enumerate(keys):
-        objects[place] += one.objects.get(key, [])
-        labels[place] += one.labels.get(key, [])
+        objects[place] += source.objects.get(key, [])
+        labels[place] += source.labels.get(key, [])
 
 
 def _names(
@@ -146,9 +137,11 @@ def _names(
     labels: list[list[str]],
 ) -> list[str]:
     """Return the data's classes: those of the list first, then those of the annotations that occur."""
-    occurring = {one.label for of_image in objects for one in of_image if one.label is not None}
+    occurring = {
+        entry.label for of_image in objects for entry in of_image if entry.label is not None
+    }
     occurring |= {text for of_image in labels for text in of_image}
-    ordered = [name for one in annotations for name in one.names]
+    ordered = [name for entry in annotations for name in entry.names]
     numbers = all(name.isdecimal() for name in occurring)
     rest = sorted(occurring, key=lambda name: (int(name) if numbers else 0, name))
     known = [*ordered, *rest]
@@ -169,9 +162,11 @@ def _labels(
         rows = np.flatnonzero(listed.labels >= 0)
         many[rows, listed.labels[rows]] = 1
     else:
-        for row, of_image, own in zip(many, objects, labels):
-            kept = [one.label for one in of_image if one.label is not None and not one.ignore]
-            row[[place[text] for text in [*kept, *own]]] = 1
+        for row, of_image, texts in zip(many, objects, labels):
+            of_objects = [
+                entry.label for entry in of_image if entry.label is not None and not entry.ignore
+            ]
+            row[[place[text] for text in [*of_objects, *texts]]] = 1
     single = np.where(many.sum(axis=1) == 1, many.argmax(axis=1), -1).astype("i4")
     return single, many if (many.sum(axis=1) > 1).any() else None
 
@@ -180,7 +175,7 @@ def _sizes(
     listed: ImageList,
     annotations: list[Annotations],
     objects: list[list[Object]],
-    counts: _Counts,
+    counts: Counts,
 ) -> list[tuple[int, int] | None]:
     """Return (height, width) of every annotated image as it is read; None where it cannot be."""
     from PIL import Image
@@ -201,100 +196,17 @@ def _sizes(
             counts.turned.append(name)
             height, width = (width, height) if turned in (5, 6, 7, 8) else (height, width)
         sizes.append((height, width))
-        for one in annotations:
-            said = one.sizes.get(_key(name, one))
-            if said is not None and said not in ((height, width), (width, height)):
+        for source in annotations:
+            size = source.sizes.get(_key(name, source))
+            if size is not None and size not in ((height, width), (width, height)):
                 raise GradtoolsError(
-                    f"--annotations {one.source} is of an image {name} of {said[0]} x {said[1]} "
+                    f"--annotations {source.source} is of an image {name} of {size[0]} x {size[1]} "
                     f"pixels, but it has {height} x {width}: give the images that were annotated"
                 )
     return sizes
 
 
-def _columns(
-    listed: ImageList,
-    objects: list[list[Object]],
-    sizes: list[tuple[int, int] | None],
-    names: list[str],
-    labels: np.ndarray,
-    counts: _Counts,
-) -> tuple[dict[str, np.ndarray] | None, dict[str, np.ndarray] | None]:
-    """Return boxes and masks of all images as columns; an object without a label has its image's."""
-    index = {name: place for place, name in enumerate(names)}
-    boxes, masks, lengths, start = _former(listed), [], [], 0
-    for place, of_image in enumerate(objects):
-        for number, one in enumerate(of_image):
-            label = index[one.label] if one.label is not None else int(labels[place])
-            if one.box is not None:
-                box = _clipped(one.box, sizes[place], listed.ids[place], counts)
-                boxes.append((place, label, *box, int(one.ignore), number))
-            if one.mask is not None:
-                _check_mask(one, sizes[place], listed.ids[place])
-                masks.append((place, label, number, int(one.ignore), start))
-                lengths.append(one.mask.counts)
-                start += len(one.mask.counts)
-    columns = ("sample", "class", "x0", "y0", "x1", "y1", "ignore", "object")
-    of_boxes = _arrays(columns, boxes) if boxes else None
-    if not masks:
-        return of_boxes, None
-    of_masks = _arrays(("sample", "class", "object", "ignore", "start"), masks)
-    return of_boxes, of_masks | {"counts": np.concatenate(lengths).astype("i4")}
-
-
-def _former(listed: ImageList) -> list[tuple]:
-    """Return the boxes that a manifest gave, numbered as objects of their images."""
-    if listed.boxes is None:
-        return []
-    seen: collections.Counter = collections.Counter()
-    rows = []
-    for values in zip(
-        *(listed.boxes[name] for name in ("sample", "class", "x0", "y0", "x1", "y1"))
-    ):
-        rows.append((*values, 0, seen[int(values[0])]))
-        seen[int(values[0])] += 1
-    return rows
-
-
-def _arrays(names: tuple[str, ...], rows: list[tuple]) -> dict[str, np.ndarray]:
-    """Return rows as columns: corners float32, all else int32."""
-    types = {"x0": "f4", "y0": "f4", "x1": "f4", "y1": "f4", "ignore": "u1"}
-    return {
-        name: np.array(values, types.get(name, "i4")) for name, values in zip(names, zip(*rows))
-    }
-
-
-def _clipped(
-    box: tuple[float, float, float, float],
-    size: tuple[int, int] | None,
-    name: str,
-    counts: _Counts,
-) -> tuple[float, float, float, float]:
-    """Cut a box to its image; an empty one, or one outside, is refused."""
-    x0, y0, x1, y1 = box
-    if size is not None:
-        x0, y0 = max(x0, 0.0), max(y0, 0.0)
-        x1, y1 = min(x1, float(size[1])), min(y1, float(size[0]))
-        counts.clipped += (x0, y0, x1, y1) != box
-    if not (x0 < x1 and y0 < y1):
-        where = f" of {size[0]} x {size[1]} pixels" if size else ""
-        raise GradtoolsError(
-            f"{name}: the box {', '.join(f'{value:g}' for value in box)} (x0, y0, x1, y1) is empty "
-            f"within the image{where}: mend or remove it"
-        )
-    return x0, y0, x1, y1
-
-
-def _check_mask(one: Object, size: tuple[int, int] | None, name: str) -> None:
-    """Refuse a mask of another size than its image."""
-    assert one.mask is not None
-    if size is not None and (one.mask.height, one.mask.width) != size:
-        raise GradtoolsError(
-            f"{name}: a mask of {one.mask.height} x {one.mask.width} pixels, but the image has "
-            f"{size[0]} x {size[1]}: give the masks of these images"
-        )
-
-
-def _notes(counts: _Counts, total: int):
+def _notes(counts: Counts, total: int):
     """Yield what was counted, a line each."""
     if counts.clipped:
         yield f"annotations: {counts.clipped} boxes reach out of their image and were cut to it"

@@ -54,7 +54,9 @@ def category_names(path: str) -> dict[int, str]:
     """Return the categories of a COCO file by their number; of any other file none."""
     if not path.lower().endswith(".json") or not os.path.isfile(path):
         return {}
-    return {int(one["id"]): str(one["name"]) for one in _json(path).get("categories", [])}
+    return {
+        int(category["id"]): str(category["name"]) for category in _json(path).get("categories", [])
+    }
 
 
 def _folder(path: str, values: dict[int, str] | None) -> Annotations:
@@ -128,28 +130,28 @@ def _coco(path: str) -> Annotations:
     if not all(isinstance(content.get(key), list) for key in ("images", "annotations")):
         raise UsageError(f"--annotations {path} has no lists `images` and `annotations` as COCO's")
     try:
-        images = {one["id"]: one for one in content["images"]}
-        names = {one["id"]: str(one["name"]) for one in content.get("categories", [])}
-        read_ones = Annotations(path, by_stem=False, names=list(names.values()))
-        for one in images.values():
-            name = os.path.basename(one["file_name"])
-            read_ones.objects[name] = []
-            if one.get("height") and one.get("width"):
-                read_ones.sizes[name] = int(one["height"]), int(one["width"])
-        for one in content["annotations"]:
-            image = images[one["image_id"]]
+        images = {entry["id"]: entry for entry in content["images"]}
+        names = {entry["id"]: str(entry["name"]) for entry in content.get("categories", [])}
+        annotations = Annotations(path, by_stem=False, names=list(names.values()))
+        for entry in images.values():
+            name = os.path.basename(entry["file_name"])
+            annotations.objects[name] = []
+            if entry.get("height") and entry.get("width"):
+                annotations.sizes[name] = int(entry["height"]), int(entry["width"])
+        for entry in content["annotations"]:
+            image = images[entry["image_id"]]
             name = os.path.basename(image["file_name"])
-            read_ones.objects[name].append(_coco_object(one, image, names, path))
+            annotations.objects[name].append(_coco_object(entry, image, names, path))
     except (KeyError, TypeError) as error:
         raise UsageError(f"--annotations {path}: an entry lacks {error}, as COCO has it") from error
-    return read_ones
+    return annotations
 
 
-def _coco_object(one: dict, image: dict, names: dict, path: str) -> Object:
+def _coco_object(entry: dict, image: dict, names: dict, path: str) -> Object:
     """Read one annotation: its box, and its polygons or run lengths."""
-    box, mask, shape = None, None, one.get("segmentation")
-    if "bbox" in one:
-        x, y, width, height = map(float, one["bbox"])
+    box, mask, shape = None, None, entry.get("segmentation")
+    if "bbox" in entry:
+        x, y, width, height = map(float, entry["bbox"])
         box = x, y, x + width, y + height
     try:
         if isinstance(shape, dict):
@@ -164,10 +166,10 @@ def _coco_object(one: dict, image: dict, names: dict, path: str) -> Object:
         elif shape:
             mask = runs.from_polygons(shape, int(image["height"]), int(image["width"]))
     except ValueError as error:
-        raise UsageError(f"--annotations {path}: annotation {one.get('id')}: {error}") from error
+        raise UsageError(f"--annotations {path}: annotation {entry.get('id')}: {error}") from error
     if mask is not None and box is None:
         box = runs.tight_box(runs.decode(mask))
-    return Object(names.get(one["category_id"]), box, mask, bool(one.get("iscrowd", 0)))
+    return Object(names.get(entry["category_id"]), box, mask, bool(entry.get("iscrowd", 0)))
 
 
 def _ground_truth(path: str) -> Annotations:
@@ -186,7 +188,7 @@ def _chest(path: str) -> Annotations:
     with open(path, newline="", encoding="utf-8-sig") as stream:
         rows = list(csv.reader(stream))
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
-    read_ones = Annotations(path, by_stem=False)
+    annotations = Annotations(path, by_stem=False)
     if head[:2] == ["image index", "finding label"]:
         for number, row in enumerate(rows[1:], 2):
             try:
@@ -196,18 +198,18 @@ def _chest(path: str) -> Annotations:
                     f"--annotations {path}, line {number}: a box is four numbers x,y,w,h"
                 ) from None
             box = x, y, x + width, y + height
-            read_ones.objects.setdefault(row[0].strip(), []).append(Object(row[1].strip(), box))
+            annotations.objects.setdefault(row[0].strip(), []).append(Object(row[1].strip(), box))
     elif head[:2] == ["image index", "finding labels"]:
         for row in rows[1:]:
-            findings = [one.strip() for one in row[1].split("|") if one.strip()]
-            read_ones.labels[row[0].strip()] = findings
+            findings = [finding.strip() for finding in row[1].split("|") if finding.strip()]
+            annotations.labels[row[0].strip()] = findings
     else:
         raise UsageError(
             f"--annotations {path}: its first line is not that of ChestX-ray8's "
             "(Image Index,Finding Label,... or Image Index,Finding Labels,...); "
             "a manifest path,label,x0,y0,x1,y1 is given as images"
         )
-    return read_ones
+    return annotations
 
 
 def _values(path: str) -> dict[int, str]:

@@ -83,7 +83,7 @@ def match(
 
 
 def correct(predicted: np.ndarray, labels: np.ndarray, member: np.ndarray) -> np.ndarray:
-    """Whether the argmax is one of the label's model classes.
+    """Return 1 where the argmax is one of the label's model classes, else 0; -1 where the label has none.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def correct(predicted: np.ndarray, labels: np.ndarray, member: np.ndarray) -> np
     Returns
     -------
     (N,) int8 array
-        1 right, 0 wrong, -1 where the image has no label, or that meets no model class.
+        1 right, 0 wrong, -1 where the image has no label, or it matches no model class.
     """
     right = np.full(len(labels), -1, "i1")
     if len(member):
@@ -106,22 +106,22 @@ def correct(predicted: np.ndarray, labels: np.ndarray, member: np.ndarray) -> np
 
 
 def _met(name, model_names, wnids):
-    """Model classes of a data class by equal name or WordNet id: a list of at most one index, and which of the two."""
-    found = named(name, model_names)
-    if len(found) > 1:
-        several = ", ".join(f"{model_names[index]!r} ({index})" for index in found)
+    """Return the model classes of a data class by equal name or WordNet id: a list of at most one index, and which of the two."""
+    places = named(name, model_names)
+    if len(places) > 1:
+        several = ", ".join(f"{model_names[index]!r} ({index})" for index in places)
         raise UsageError(
             f"the data's class {name!r} could be any of the model's {several}: "
             "say which with --label-map CSV"
         )
     parts = WNID.fullmatch(name)
-    if not found and wnids and parts and parts[1] in wnids:
+    if not places and wnids and parts and parts[1] in wnids:
         return [list(wnids).index(parts[1])], "WordNet id"
-    return found, "name"
+    return places, "name"
 
 
 def _in_order(data_names, model_names, n_classes, label_map):
-    """Data class i is model class i."""
+    """Match data class i with model class i."""
     if label_map:
         raise UsageError("--labels-in-order and --label-map exclude each other: give one")
     if len(data_names) != n_classes:
@@ -137,8 +137,8 @@ def _in_order(data_names, model_names, n_classes, label_map):
 
 
 def _read_map(path, data_names, model_names, wnids, n_classes):
-    """{normalised data class: model class indices} of a label map."""
-    known, found = set(map(normalise, data_names)), {}
+    """Return {normalised data class: model class indices} of a label map."""
+    known, places = set(map(normalise, data_names)), {}
     for line, cells in _rows(path):
         if normalise(cells[0]) not in known:
             continue
@@ -148,16 +148,16 @@ def _read_map(path, data_names, model_names, wnids, n_classes):
             index = class_index(cells[1], model_names, wnids, n_classes=n_classes)
         except UsageError as error:
             raise UsageError(f"{path}, line {line}: {error}") from None
-        found.setdefault(normalise(cells[0]), []).append(index)
-    if not found:
+        places.setdefault(normalise(cells[0]), []).append(index)
+    if not places:
         raise UsageError(
             f"--label-map {path}: its first column has none of the data's classes {some(data_names)}"
         )
-    return found
+    return places
 
 
 def _rows(path):
-    """(line number, stripped cells) of every row that is not empty."""
+    """Yield (line number, stripped cells) of every row that is not empty."""
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             reader = csv.reader(stream)
@@ -167,13 +167,13 @@ def _rows(path):
     except OSError as error:
         raise UsageError(f"--label-map {path}: {error.strerror}") from error
     except csv.Error as error:
-        raise UsageError(f"--label-map {path} is no CSV file: {error}") from error
+        raise UsageError(f"--label-map {path} is not a CSV file: {error}") from error
 
 
 def _note(data_names, member, ways, unmapped):
-    """One line: how many classes were met and how, which have several model classes, which none."""
+    """Return one line: how many classes were matched and how, which have several model classes, which none."""
     met = ", ".join(f"{count} by {way}" for way, count in ways.items() if count)
-    note = f"{len(data_names) - len(unmapped)} of {len(data_names)} data classes meet the model's"
+    note = f"{len(data_names) - len(unmapped)} of {len(data_names)} data classes match the model's"
     note += f" ({met})" if met else ""
     many = [
         f"{name} {row.sum()}" for name, row in zip(data_names, member.astype(int)) if row.sum() > 1
@@ -181,7 +181,7 @@ def _note(data_names, member, ways, unmapped):
     if many:
         note += f"; several model classes: {some(many)} (any is right, the score is the log-sum-exp of their logits)"
     return note + (
-        f"; none is met by {some(unmapped)} (--label-map CSV says which they are)"
+        f"; no model class for {some(unmapped)} (--label-map CSV says which they are)"
         if unmapped
         else ""
     )

@@ -27,7 +27,7 @@ class Classes:
 
 @functools.lru_cache
 def imagenet_classes() -> Classes:
-    """The table of ImageNet's classes that ships with the package.
+    """Return the table of ImageNet's classes that ships with the package.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def imagenet_classes() -> Classes:
 
 
 def normalise(name: str) -> str:
-    """A name as it is compared: without case, space, hyphen and underscore."""
+    """Return a name as it is compared: without case, space, hyphen and underscore."""
     return re.sub(r"[\s_-]", "", name).casefold()
 
 
@@ -54,7 +54,7 @@ def class_index(
     *,
     n_classes: int | None = None,
 ) -> int:
-    """Index of a model class given by name, index or WordNet id; a name comes before an index.
+    """Return the index of a model class given by name, index or WordNet id; a name comes before an index.
 
     Parameters
     ----------
@@ -72,12 +72,14 @@ def class_index(
         Where there is none (near names are given), or several (they are listed).
     """
     n_classes, wnids = n_classes or len(names), wnids or wnids_of(names)
-    found = named(text, names)
-    if len(found) > 1:
-        several = ", ".join(f"{index} ({wnids[index]})" if wnids else str(index) for index in found)
+    places = named(text, names)
+    if len(places) > 1:
+        several = ", ".join(
+            f"{index} ({wnids[index]})" if wnids else str(index) for index in places
+        )
         raise UsageError(f"{text!r} names several classes: give one of the indices {several}")
-    if found:
-        return found[0]
+    if places:
+        return places[0]
     if re.fullmatch(r"[0-9]+", text):
         if int(text) < n_classes:
             return int(text)
@@ -88,7 +90,7 @@ def class_index(
 
 
 def wnids_of(model_names: Sequence[str]) -> list[str] | None:
-    """WordNet ids (list of str) that the model's names stand for, None where they stand for none."""
+    """Return the WordNet ids (list of str) that the model's names stand for, None where they stand for none."""
     if model_names and all(re.fullmatch(r"n\d{8}", name) for name in model_names):
         return list(model_names)
     table = imagenet_classes() if len(model_names) == 1000 else None
@@ -98,27 +100,27 @@ def wnids_of(model_names: Sequence[str]) -> list[str] | None:
 
 
 def _begins(name, known):
-    """Whether a name, or the first of its synonyms, is how ImageNet's begins: many label files say crane for crane bird."""
+    """Return True if a name, or the first of its synonyms, is how ImageNet's begins: many label files say crane for crane bird."""
     first = normalise(name.split(",")[0])
     return bool(first) and normalise(known).startswith(first)
 
 
 def named(text: str, names: Sequence[str]) -> list[int]:
-    """Indices (list of int) of the classes, of so many names, that a text names."""
+    """Return the indices (list of int) of the classes, of so many names, that a text names."""
     return _places(tuple(names)).get(normalise(text), [])
 
 
 @functools.lru_cache(maxsize=4)
 def _places(names):
-    """{normalised name: indices}; kept, for a label map of 1,000 rows asks 1,000 times."""
-    found = {}
+    """Return {normalised name: indices}; cached, since a label map of 1,000 rows asks 1,000 times."""
+    places = {}
     for index, name in enumerate(names):
-        found.setdefault(normalise(name), []).append(index)
-    return found
+        places.setdefault(normalise(name), []).append(index)
+    return places
 
 
 def _nearest(text, names, n_classes):
-    """What the caller may have meant."""
+    """Return what the caller may have meant."""
     if not names:
         return (
             f"its class names are not known: give an index from 0 to {n_classes - 1}, "
