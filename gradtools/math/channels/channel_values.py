@@ -33,7 +33,7 @@ STATISTICS = ("positive", "negative", "zero", "gini", "effective", *QUANTILES)
 
 def random_values(rows: np.ndarray, n_channels: int, seed: int = 0) -> np.ndarray:
     """
-    The control of every ranking: a random value a channel, drawn anew for every image.
+    Draw the control of every ranking: a random value for each channel, anew for every image.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def random_values(rows: np.ndarray, n_channels: int, seed: int = 0) -> np.ndarra
 
 
 def order(values: np.ndarray) -> np.ndarray:
-    """Channels from the largest value to the smallest, (N, C) int; equal ones in the order of their numbers.
+    """Return the channels from the largest value to the smallest, (N, C) int; equal ones in the order of their numbers.
 
     References
     ----------
@@ -67,7 +67,7 @@ def order(values: np.ndarray) -> np.ndarray:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Rank of every channel, 1 for the largest value, (N, C) float64; equal ones share the mean of their ranks.
+    """Return the rank of every channel, 1 for the largest value, (N, C) float64; equal ones share the mean of their ranks.
 
     References
     ----------
@@ -79,7 +79,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def tied(values: np.ndarray) -> np.ndarray:
-    """Share of the channels whose value another one has too, (N,) float64.
+    """Return the share of the channels whose value another one has too, (N,) float64.
 
     References
     ----------
@@ -94,7 +94,7 @@ def tied(values: np.ndarray) -> np.ndarray:
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Correlation of each row of two arrays, (N,) float64, of ranks Spearman's; NaN where one of them is constant.
+    """Return the correlation of each row of two arrays, (N,) float64, of ranks Spearman's; NaN where one of them is constant.
 
     References
     ----------
@@ -106,7 +106,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of each row of two arrays, (N,) float64; NaN where one of them is constant.
+    """Return Spearman's correlation of each row of two arrays, (N,) float64; NaN where one of them is constant.
 
     References
     ----------
@@ -117,7 +117,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def gini(values: np.ndarray) -> np.ndarray:
     """
-    Gini coefficient of the sizes |c_k|: 0 where all channels weigh alike, 1 - 1/C where one weighs alone.
+    Return the Gini coefficient of the sizes |c_k|: 0 where all channels weigh alike, 1 - 1/C where one weighs alone.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def gini(values: np.ndarray) -> np.ndarray:
 
 def effective_number(values: np.ndarray) -> np.ndarray:
     """
-    Effective number of channels, (sum |c|)^2 / sum c^2: C where all weigh alike, 1 where one weighs alone.
+    Return the effective number of channels, (sum |c|)^2 / sum c^2: C where all weigh alike, 1 where one weighs alone.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def effective_number(values: np.ndarray) -> np.ndarray:
 
 def describe(values: np.ndarray) -> np.ndarray:
     """
-    The distribution of one image's channels, image by image.
+    Return the distribution of one image's channels, image by image.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def describe(values: np.ndarray) -> np.ndarray:
 
 
 def bin_edges(limit: float, bins: int) -> np.ndarray:
-    """Edges of an odd number of bins from -limit to limit, (bins + 1,) float64: zero lies within the middle one.
+    """Return the edges of an odd number of bins from -limit to limit, (bins + 1,) float64: zero lies within the middle one.
 
     References
     ----------
@@ -196,7 +196,7 @@ def bin_edges(limit: float, bins: int) -> np.ndarray:
 
 
 def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """How many of the values fall into each bin, (bins,) int64; the last one takes its upper edge too.
+    """Return how many of the values fall into each bin, (bins,) int64; the last one takes its upper edge too.
 
     References
     ----------

@@ -12,7 +12,7 @@ from gradtools.math.pairs.bootstrap import bootstrap_means, interval
 
 def step_counts(n_channels: int, steps: int) -> np.ndarray:
     """
-    How many channels have been taken at each step.
+    Return how many channels have been taken at each step.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def step_counts(n_channels: int, steps: int) -> np.ndarray:
 
 def taken(order: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
-    The first channels of every ranking.
+    Return which channels are the first of every ranking.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def taken(order: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def areas(curves: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
-    Area under curves by the trapezoidal rule, over the share of the channels taken: a mean of the scores.
+    Return the area under curves by the trapezoidal rule, over the share of the channels taken: a mean of the scores.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def areas(curves: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def shares(values: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """
-    Scores of every image as shares of its full score.
+    Return the scores of every image as shares of its full score.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def means(
     values: np.ndarray, resamples: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    Mean over images of every column, and its bootstrap over images.
+    Average every column over images, and bootstrap over images.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def differences(
     values: np.ndarray, replicates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
-    Paired differences of every two columns, with intervals over images.
+    Return the paired differences of every two columns, with intervals over images.
 
     Parameters
     ----------

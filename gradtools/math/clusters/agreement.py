@@ -21,7 +21,7 @@ class RandomLabels:
 
 
 def contingency(a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
-    """How many samples have label i in a and j in b: (N,), (N,) -> (Ka, Kb) sparse int64 array, labels ascending.
+    """Count the samples that have label i in a and j in b: (N,), (N,) -> (Ka, Kb) sparse int64 array, labels ascending.
 
     References
     ----------
@@ -32,7 +32,7 @@ def contingency(a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
 
 
 def ari(a: np.ndarray, b: np.ndarray) -> float:
-    """Adjusted Rand index of two labellings ((N,) each), as sklearn's adjusted_rand_score.
+    """Return the adjusted Rand index of two labellings ((N,) each), as sklearn's adjusted_rand_score.
 
     References
     ----------
@@ -42,7 +42,7 @@ def ari(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def nmi(a: np.ndarray, b: np.ndarray) -> float:
-    """Normalised mutual information of two labellings ((N,) each), as sklearn's default.
+    """Return the normalised mutual information of two labellings ((N,) each), as sklearn's default.
 
     References
     ----------
@@ -53,7 +53,7 @@ def nmi(a: np.ndarray, b: np.ndarray) -> float:
 
 def agreements(labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    Agreement of several labellings with one.
+    Return the agreement of several labellings with one.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def agreements(labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.n
     _, j = np.unique(others, return_inverse=True)
     i = i.reshape(np.shape(labels))
     counts = [_counts(codes) for codes in (i * (j.max() + 1) + j, i, j[None])]
-    both, in_a, in_b = ((_sums(np.square(size), own) - n) / 2 for own, size in counts)
-    joint, of_a, of_b = (_sums(-size / n * np.log(size / n), own) for own, size in counts)
+    both, in_a, in_b = ((_sums(np.square(size), rows) - n) / 2 for rows, size in counts)
+    joint, of_a, of_b = (_sums(-size / n * np.log(size / n), rows) for rows, size in counts)
     index = _adjusted(both, in_a, in_b, np.full(len(i), (n**2 - n) / 2))
     information = ratio(2 * (of_a + of_b - joint), of_a + of_b)
     return (
@@ -89,10 +89,10 @@ def agreements(labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _counts(codes):
-    """Sizes of the groups of equal codes in each row of (F, N): their rows (c,), and sizes (c,) float64."""
+    """Return the sizes of the groups of equal codes in each row of (F, N): their rows (c,), and sizes (c,) float64."""
     width = codes.max() + 1
-    found, sizes = np.unique(codes + np.arange(len(codes))[:, None] * width, return_counts=True)
-    return found // width, sizes.astype(np.float64)
+    keys, sizes = np.unique(codes + np.arange(len(codes))[:, None] * width, return_counts=True)
+    return keys // width, sizes.astype(np.float64)
 
 
 def _sums(values, rows):
@@ -102,7 +102,7 @@ def _sums(values, rows):
 
 def bootstrap_ari(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
-    ARI of resampled images; copies of one image are not paired with themselves.
+    Return the ARI of resampled images; copies of one image are not paired with themselves.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def bootstrap_ari(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarra
 
 
 def _adjusted(both, in_a, in_b, total):
-    """Hubert and Arabie's index from numbers of pairs, NaN where nothing is left to chance."""
+    """Return the Hubert and Arabie's index from numbers of pairs, NaN where nothing is left to chance."""
     expected = ratio(in_a * in_b, total)
     highest = (in_a + in_b) / 2
     # Never negative; with one cluster each it is 0, but for the rounding of a product of pair counts.
@@ -139,7 +139,7 @@ def _adjusted(both, in_a, in_b, total):
 
 
 def _weighted_pairs(codes, counts):
-    """Weight of the pairs within equal codes, (N,), (B, N) -> (B,)."""
+    """Return the weight of the pairs within equal codes, (N,), (B, N) -> (B,)."""
     groups = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
     within = groups @ counts.T
     return (np.square(within).sum(axis=0) - np.square(counts).sum(axis=1)) / 2
@@ -149,7 +149,7 @@ def random_label_control(
     labels: np.ndarray, classes: np.ndarray, repeats: int = 100, seed: int = 0
 ) -> RandomLabels:
     """
-    What chance gives: agreement of the classes with permuted cluster labels of the same sizes.
+    Return what chance gives: agreement of the classes with permuted cluster labels of the same sizes.
 
     Parameters
     ----------

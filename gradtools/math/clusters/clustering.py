@@ -37,7 +37,7 @@ class Clustering:
 
 def kmeans(x: np.ndarray, k: int, seed: int = 0, n_init: int = 10) -> Clustering:
     """
-    k-means (Lloyd, k-means++), the best of n_init starts.
+    Cluster rows by k-means (Lloyd, k-means++), the best of n_init starts.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def kmeans_of_seeds(
     x: np.ndarray, k: int, seeds: Sequence[int], n_init: int = 10
 ) -> list[Clustering]:
     """
-    As `kmeans`, one clustering a seed: all starts together where rows are few (`_few`), else by scikit-learn.
+    Cluster as `kmeans` does, once for each seed: all starts together where rows are few (`_few`), else by scikit-learn.
 
     References
     ----------
@@ -105,7 +105,7 @@ def gmm(
     reg: float = 1e-6,
 ) -> Clustering:
     """
-    Gaussian mixture by expectation-maximisation, the best of n_init starts; each row goes to its likeliest component.
+    Fit a Gaussian mixture by expectation-maximisation, the best of n_init starts; each row goes to its likeliest component.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def gmm_of_seeds(
     reg: float = 1e-6,
 ) -> list[Clustering]:
     """
-    As `gmm`, one clustering a seed: all starts together with diagonal covariances up to `lloyd.GRAM_ROWS` rows, else by
+    Fit as `gmm` does, once for each seed: all starts together with diagonal covariances up to `lloyd.GRAM_ROWS` rows, else by
     scikit-learn.
 
     References
@@ -173,7 +173,7 @@ def _gmm_by_sklearn(x, k, seed, n_init, covariance, reg):
 
 def agglomerative(x: np.ndarray, k: int, linkage: str = "ward") -> Clustering:
     """
-    Agglomerative clustering on Euclidean distances, cut at k clusters.
+    Cluster rows by agglomeration on Euclidean distances, cut at k clusters.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def _check_size(x, k):
 
 def pca(x: np.ndarray, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """
-    Principal components.
+    Return the principal components.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def pca(x: np.ndarray, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _leading_svd(centred, n, seed):
-    """The n largest singular values with their vectors: u (N, n), s (n,), axes (n, D)."""
+    """Return the n largest singular values with their vectors: u (N, n), s (n,), axes (n, D)."""
     if centred.size * min(centred.shape) <= FULL_SVD_WORK:
         u, s, axes = np.linalg.svd(centred, full_matrices=False)
         return u[:, :n], s[:n], axes[:n]
@@ -261,7 +261,7 @@ def _leading_svd(centred, n, seed):
 
 def silhouette_euclidean(x: np.ndarray, labels: np.ndarray) -> float:
     """
-    Mean silhouette with Euclidean distances, by scikit-learn; x (N, D), labels (N,). NaN with one cluster, or N.
+    Return the mean silhouette with Euclidean distances, by scikit-learn; x (N, D), labels (N,). NaN with one cluster, or N.
 
     References
     ----------
@@ -289,7 +289,7 @@ def distance_blocks(x: np.ndarray) -> Iterator[np.ndarray]:
 
 def silhouettes(blocks: Iterable[np.ndarray], labels: np.ndarray) -> np.ndarray:
     """
-    Mean silhouettes of several clusterings of the same rows in one pass over their distances.
+    Return the mean silhouettes of several clusterings of the same rows in one pass over their distances.
 
     Parameters
     ----------
@@ -312,21 +312,21 @@ def silhouettes(blocks: Iterable[np.ndarray], labels: np.ndarray) -> np.ndarray:
     for distances in blocks:
         sums = distances @ member
         for f, (size, row) in enumerate(zip(sizes, codes)):
-            own = row[start : start + len(distances)]
-            total[f] += _silhouettes(sums[:, ends[f] : ends[f + 1]], own, size).sum()
+            group = row[start : start + len(distances)]
+            total[f] += _silhouettes(sums[:, ends[f] : ends[f + 1]], group, size).sum()
         start += len(distances)
     n = labels.shape[1]
     defined = [1 < len(size) < n for size in sizes]
     return np.where(defined, total / n, np.nan)
 
 
-def _silhouettes(sums, own, sizes):
-    """Silhouette of each of n rows: sums of distances to the groups (n, G), own (n,), sizes (G,)."""
-    rows = np.arange(len(own))
-    within = sums[rows, own] / np.maximum(sizes[own] - 1, 1)
+def _silhouettes(sums, group, sizes):
+    """Return the silhouette of each of n rows: sums of distances to the groups (n, G), own (n,), sizes (G,)."""
+    rows = np.arange(len(group))
+    within = sums[rows, group] / np.maximum(sizes[group] - 1, 1)
     means = sums / sizes
-    means[rows, own] = np.inf
+    means[rows, group] = np.inf
     nearest = means.min(axis=1)
     larger = np.maximum(within, nearest)
-    defined = (sizes[own] > 1) & (larger > ZERO_DISTANCE) & np.isfinite(larger)
-    return np.divide(nearest - within, larger, out=np.zeros(len(own)), where=defined)
+    defined = (sizes[group] > 1) & (larger > ZERO_DISTANCE) & np.isfinite(larger)
+    return np.divide(nearest - within, larger, out=np.zeros(len(group)), where=defined)

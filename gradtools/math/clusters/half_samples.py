@@ -36,12 +36,12 @@ class Method:
 
 
 def range_of(index: str) -> tuple[float, float]:
-    """Least and largest value of one of `INDICES` (mathematics#half-samples)."""
+    """Return the least and largest value of one of `INDICES` (mathematics#half-samples)."""
     return RANGES[index.split("_")[0]]
 
 
 def number_of_halves(rows: int, method: str) -> int:
-    """How many half samples are drawn by default; 0 above MOST_ROWS (mathematics#half-samples)."""
+    """Return how many half samples are drawn by default; 0 above MOST_ROWS (mathematics#half-samples)."""
     if rows > MOST_ROWS:
         return 0
     return MANY if rows <= lloyd.GRAM_ROWS and method != "gmm" else FEW
@@ -68,7 +68,7 @@ def half_samples(classes: np.ndarray, halves: int, seed: int = 0) -> np.ndarray:
     mathematics#half-samples
     """
     classes = np.asarray(classes)
-    chosen = np.zeros((halves, len(classes)), dtype=bool)
+    in_half = np.zeros((halves, len(classes)), dtype=bool)
     larger = True
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)
@@ -76,12 +76,20 @@ def half_samples(classes: np.ndarray, halves: int, seed: int = 0) -> np.ndarray:
         larger ^= bool(len(members) % 2)
         generator = np.random.default_rng([seed, int(label) % 2**32, 2])
         order = generator.random((halves, len(members))).argsort(axis=1)
-        np.put_along_axis(chosen, members[order[:, :half]], True, axis=1)
-    return chosen
+        np.put_along_axis(in_half, members[order[:, :half]], True, axis=1)
+    return in_half
 
 
 def why_none(classes: np.ndarray, kept: np.ndarray, k: int) -> str:
-    """The reason why half samples of these classes have no clusterings ('' where they have).
+    """Return the reason why half samples of these classes have no clusterings ('' where they have).
+
+    Parameters
+    ----------
+    classes : (N,) int array
+    kept : (N,) bool array
+        Rows that have a direction.
+    k : int
+        Clusters.
 
     References
     ----------
@@ -104,7 +112,7 @@ def replicates(
     seed: int = 0,
 ) -> np.ndarray:
     """
-    Indices of every half sample, clustered anew.
+    Cluster every half sample anew and return its indices.
 
     Parameters
     ----------
@@ -124,16 +132,16 @@ def replicates(
     ----------
     mathematics#half-samples
     """
-    found = np.full((len(halves), len(INDICES)), np.nan)
+    values = np.full((len(halves), len(INDICES)), np.nan)
     gram = lloyd.gram_matrix(x) if len(x) <= lloyd.GRAM_ROWS else None
     distances = None if gram is None else _distances_of(gram)
     sizes = halves.sum(axis=1)
     # Rows of zeros are left out of some halves: those of one size are clustered together.
     for size in np.unique(sizes):
-        own = np.flatnonzero(sizes == size)
-        subsets = np.nonzero(halves[own])[1].reshape(len(own), size)
+        of_size = np.flatnonzero(sizes == size)
+        subsets = np.nonzero(halves[of_size])[1].reshape(len(of_size), size)
         clusterings = _clusterings(x, gram, subsets, method, seed + int(size))
-        for place, rows, labels in zip(own, subsets, clusterings):
+        for place, rows, labels in zip(of_size, subsets, clusterings):
             of_class, of_prediction = (
                 None if codes is None else codes[rows] for codes in (classes, predictions)
             )
@@ -142,12 +150,12 @@ def replicates(
                 if distances is None
                 else [distances[np.ix_(rows, rows)]]
             )
-            found[place] = _indices(labels, of_class, of_prediction, blocks)
-    return found
+            values[place] = _indices(labels, of_class, of_prediction, blocks)
+    return values
 
 
 def _distances_of(gram):
-    """Euclidean distances from inner products."""
+    """Return the Euclidean distances from inner products."""
     squares = np.diag(gram)
     squared = squares[:, None] + squares - 2 * gram
     np.fill_diagonal(squared, 0)
@@ -172,7 +180,7 @@ def _clusterings(x, gram, subsets, method, seed):
 
 
 def _once(x, method, seed):
-    """Labels of one clustering."""
+    """Return the labels of one clustering."""
     if method.name == "kmeans":
         return clustering.kmeans(x, method.k, seed, method.n_init).labels
     if method.name == "gmm":
@@ -181,7 +189,7 @@ def _once(x, method, seed):
 
 
 def _indices(labels, classes, predictions, blocks):
-    """Mean of each index over the clusterings of one half: labels (F, m) -> (6,)."""
+    """Return the mean of each index over the clusterings of one half: labels (F, m) -> (6,)."""
     both = labels if classes is None else np.vstack([labels, classes])
     silhouettes = clustering.silhouettes(blocks, both)
     of_clusters = silhouettes[: len(labels)].mean()
@@ -195,7 +203,7 @@ def _indices(labels, classes, predictions, blocks):
 
 
 def _agreement(labels, others):
-    """Mean ARI and NMI of clusterings (F, m) with one labelling (m,)."""
+    """Return the mean ARI and NMI of clusterings (F, m) with one labelling (m,)."""
     if others is None:
         return np.nan, np.nan
     return [values.mean() for values in agreement.agreements(labels, others)]

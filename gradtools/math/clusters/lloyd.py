@@ -66,14 +66,14 @@ def best_of_starts(
     gram: np.ndarray, subsets: np.ndarray, k: int, fits: int = 1, n_init: int = 10, seed: int = 0
 ) -> Starts:
     """
-    As `kmeans_of_subsets`, with the inertia: Starts of labels (B, fits, m) and inertia (B, fits).
+    Cluster as `kmeans_of_subsets` does, with the inertia: Starts of labels (B, fits, m) and inertia (B, fits).
 
     References
     ----------
     mathematics#clustering-methods
     """
     n_subsets, m = subsets.shape
-    found = Starts(np.empty((n_subsets, fits, m), np.int32), np.empty((n_subsets, fits)))
+    best = Starts(np.empty((n_subsets, fits, m), np.int32), np.empty((n_subsets, fits)))
     per_subset = max(m * m, fits * n_init * m * max(k, _trials(k)))
     step = max(1, BATCH_ENTRIES // per_subset)
     for first in range(0, n_subsets, step):
@@ -82,8 +82,8 @@ def best_of_starts(
         # A stream of its own for each subset: its clusterings do not depend on the batch.
         drawn = np.stack([numbers([seed, first + b], k, fits * n_init) for b in range(len(part))])
         place = slice(first, first + len(part))
-        found.labels[place], found.inertia[place] = _best(blocks, drawn, n_init)
-    return found
+        best.labels[place], best.inertia[place] = _best(blocks, drawn, n_init)
+    return best
 
 
 def kmeans_of_seeds(gram: np.ndarray, k: int, seeds: Sequence[int], n_init: int) -> Starts:
@@ -127,7 +127,7 @@ def numbers(seed: int | Sequence[int], k: int, starts: int) -> np.ndarray:
 
 
 def _best(blocks, drawn, n_init):
-    """Labels (B, F, m) and inertia (B, F) of the best of every `n_init` starts drawn (B, F n_init, k, t)."""
+    """Return the labels (B, F, m) and inertia (B, F) of the best of every `n_init` starts drawn (B, F n_init, k, t)."""
     starts = lloyd(blocks, plus_plus(blocks, drawn))
     inertia = starts.inertia.reshape(len(blocks), -1, n_init)
     labels = starts.labels.reshape(*inertia.shape, -1)
@@ -137,7 +137,7 @@ def _best(blocks, drawn, n_init):
 
 
 def gram_matrix(x: np.ndarray) -> np.ndarray:
-    """Inner products (N, N) of rows (N, D) about their mean, which keeps the digits of rows far from the origin.
+    """Return the inner products (N, N) of rows (N, D) about their mean, which keeps the digits of rows far from the origin.
 
     References
     ----------
@@ -149,7 +149,7 @@ def gram_matrix(x: np.ndarray) -> np.ndarray:
 
 
 def _trials(k):
-    """Candidates for each further centre, as scikit-learn takes."""
+    """Return the candidates for each further centre, as scikit-learn takes."""
     return 2 + int(np.log(k))
 
 
@@ -175,42 +175,42 @@ def plus_plus(blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     n_subsets, m, _ = blocks.shape
     _, s, k, trials = drawn.shape
     squares = np.einsum("bii->bi", blocks)
-    own = np.repeat(np.arange(n_subsets), s)
+    subset = np.repeat(np.arange(n_subsets), s)
     drawn = drawn.reshape(n_subsets * s, k, trials)
-    chosen = np.empty((n_subsets * s, k), int)
-    chosen[:, 0] = (drawn[:, 0, 0] * m).astype(int)
-    closest = _distances(blocks, squares, own[:, None], chosen[:, :1])[:, 0]
+    centres = np.empty((n_subsets * s, k), int)
+    centres[:, 0] = (drawn[:, 0, 0] * m).astype(int)
+    closest = _distances(blocks, squares, subset[:, None], centres[:, :1])[:, 0]
     for place in range(1, k):
         reached = np.cumsum(closest, axis=1)
         wanted = drawn[:, place] * reached[:, -1:]
         candidates = _search(reached, wanted)
         distances = np.minimum(
-            _distances(blocks, squares, own[:, None], candidates), closest[:, None]
+            _distances(blocks, squares, subset[:, None], candidates), closest[:, None]
         )
         best = distances.sum(axis=2).argmin(axis=1)
-        rows = np.arange(len(own))
-        chosen[:, place], closest = candidates[rows, best], distances[rows, best]
-    return chosen.reshape(n_subsets, s, k)
+        rows = np.arange(len(subset))
+        centres[:, place], closest = candidates[rows, best], distances[rows, best]
+    return centres.reshape(n_subsets, s, k)
 
 
 def _search(reached, wanted):
     """Place of each wanted number (A, t) in ascending rows (A, m), as np.searchsorted, at most m - 1."""
-    found = np.stack([(reached < column[:, None]).sum(axis=1) for column in wanted.T], axis=1)
-    return np.minimum(found, reached.shape[1] - 1)
+    places = np.stack([(reached < column[:, None]).sum(axis=1) for column in wanted.T], axis=1)
+    return np.minimum(places, reached.shape[1] - 1)
 
 
-def _distances(blocks, squares, own, rows):
-    """Squared distances (A, t, m) of rows (A, t) of the subsets `own` (A, 1) to all rows of theirs."""
-    products = blocks[own, rows]
+def _distances(blocks, squares, subset, rows):
+    """Return the squared distances (A, t, m) of rows (A, t) of the subsets `subset` (A, 1) to all rows of theirs."""
+    products = blocks[subset, rows]
     products *= -2
-    products += squares[own, rows][:, :, None]
-    products += squares[own[:, 0]][:, None]
+    products += squares[subset, rows][:, :, None]
+    products += squares[subset[:, 0]][:, None]
     return np.maximum(products, 0, out=products)
 
 
 def lloyd(blocks: np.ndarray, centres: np.ndarray) -> Starts:
     """
-    Lloyd's algorithm from rows as first centres until no row changes its cluster, all starts together.
+    Run Lloyd's algorithm from rows as first centres until no row changes its cluster, all starts together.
 
     Parameters
     ----------
@@ -230,23 +230,23 @@ def lloyd(blocks: np.ndarray, centres: np.ndarray) -> Starts:
     """
     n_subsets, m, _ = blocks.shape
     s, k = centres.shape[1:]
-    own = np.repeat(np.arange(n_subsets), s)
+    subset = np.repeat(np.arange(n_subsets), s)
     squares = np.einsum("bii->bi", blocks)
     rows = blocks.reshape(-1, m)
-    state = _State(np.zeros((len(own), m), np.int32), np.full(len(own), np.nan))
+    state = _State(np.zeros((len(subset), m), np.int32), np.full(len(subset), np.nan))
     # Products of all rows with each cluster's sum, the clusters' sizes, and the members that these are of.
-    sums = rows[(own[:, None] * m + centres.reshape(len(own), k))]
-    sizes = np.ones((len(own), k))
-    lengths = squares[own[:, None], centres.reshape(len(own), k)]
-    members = np.full((len(own), m), -1, np.int32)
-    active, before = np.arange(len(own)), None
+    sums = rows[(subset[:, None] * m + centres.reshape(len(subset), k))]
+    sizes = np.ones((len(subset), k))
+    lengths = squares[subset[:, None], centres.reshape(len(subset), k)]
+    members = np.full((len(subset), m), -1, np.int32)
+    active, before = np.arange(len(subset)), None
     for _ in range(MAX_STEPS):
         labels, cost = _assigned(sums, sizes, lengths)
         done = np.zeros(len(active), bool) if before is None else (labels == before).all(axis=1)
         if done.any():
             ended = active[done]
             state.labels[ended] = labels[done]
-            state.inertia[ended] = squares[own[ended]].sum(axis=1) + cost[done].sum(axis=1)
+            state.inertia[ended] = squares[subset[ended]].sum(axis=1) + cost[done].sum(axis=1)
             going = ~done
             active, labels, cost = active[going], labels[going], cost[going]
             sums, sizes, lengths, members = (
@@ -254,12 +254,12 @@ def lloyd(blocks: np.ndarray, centres: np.ndarray) -> Starts:
             )
         if not len(active):
             return Starts(state.labels, state.inertia)
-        before, filled = labels, _without_empty(labels, cost, squares[own[active]], k)
-        sums, sizes = _moved(rows, own[active], sums, members, filled, k)
+        before, filled = labels, _without_empty(labels, cost, squares[subset[active]], k)
+        sums, sizes = _moved(rows, subset[active], sums, members, filled, k)
         members = filled
         lengths = _lengths(sums, sizes, members)
     state.labels[active] = before
-    state.inertia[active] = squares[own[active]].sum(axis=1) + cost.sum(axis=1)
+    state.inertia[active] = squares[subset[active]].sum(axis=1) + cost.sum(axis=1)
     return Starts(state.labels, state.inertia)
 
 
@@ -272,7 +272,7 @@ class _State:
 
 
 def _assigned(sums, sizes, lengths):
-    """Nearest centre of every row (A, m), and |x - c|^2 - |x|^2 there; empty clusters are nobody's."""
+    """Return the nearest centre of every row (A, m), and |x - c|^2 - |x|^2 there; empty clusters are nobody's."""
     slope = np.divide(-2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
     offset = np.where(sizes > 0, lengths, np.inf)
     cost = slope[:, 0, None] * sums[:, 0]
@@ -287,7 +287,7 @@ def _assigned(sums, sizes, lengths):
 
 
 def _without_empty(labels, cost, squares, k):
-    """Labels in which each empty cluster has taken one of the rows farthest from their centres, if any is off its centre."""
+    """Return the labels in which each empty cluster has taken one of the rows farthest from their centres, if any is off its centre."""
     sizes = _sizes(labels, k)
     lacking = np.flatnonzero((sizes == 0).any(axis=1))
     if not len(lacking):
@@ -303,19 +303,19 @@ def _without_empty(labels, cost, squares, k):
 
 
 def _sizes(labels, k):
-    """Members of each cluster, (A, m) -> (A, k)."""
+    """Return the members of each cluster, (A, m) -> (A, k)."""
     codes = labels + np.arange(len(labels))[:, None] * k
     return np.bincount(codes.ravel(), minlength=len(labels) * k).reshape(-1, k)
 
 
-def _moved(rows, own, sums, members, labels, k):
-    """Sums and sizes of the clusters after the rows that changed have moved; members of -1 were in none."""
+def _moved(rows, subset, sums, members, labels, k):
+    """Return the sums and sizes of the clusters after the rows that changed have moved; members of -1 were in none."""
     m = labels.shape[1]
     start, row = np.nonzero(members != labels)
     came, left = labels[start, row], members[start, row]
     if (members[:, 0] < 0).all():
         sums, left = np.zeros_like(sums), left[:0]
-    at = own[start] * m + row
+    at = subset[start] * m + row
     had = slice(0, len(left))
     change = sparse.coo_array(
         (
@@ -334,9 +334,9 @@ def _moved(rows, own, sums, members, labels, k):
 
 
 def _lengths(sums, sizes, members):
-    """Squared length of each centre, (A, k)."""
+    """Return the squared length of each centre, (A, k)."""
     k = sums.shape[1]
-    own = np.take_along_axis(sums, members[:, None], axis=1)[:, 0]
+    to_centre = np.take_along_axis(sums, members[:, None], axis=1)[:, 0]
     codes = members + np.arange(len(members))[:, None] * k
-    total = np.bincount(codes.ravel(), own.ravel(), minlength=len(members) * k).reshape(-1, k)
+    total = np.bincount(codes.ravel(), to_centre.ravel(), minlength=len(members) * k).reshape(-1, k)
     return np.divide(total, sizes**2, out=np.zeros_like(total), where=sizes > 0)

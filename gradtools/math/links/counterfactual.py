@@ -65,20 +65,20 @@ def least_move(
     needed = margin - (gaps @ r + np.asarray(bias, np.float64)[target] - bias[others])
     floor = np.full(len(r), -np.inf) if lower is None else np.minimum(lower - r, 0.0)
     scale = 1.0 + np.abs(gaps) @ np.abs(r) + np.abs(needed)
-    chosen: np.ndarray = np.empty(0, int)
+    active: np.ndarray = np.empty(0, int)
     step, multipliers = np.zeros(len(r)), np.zeros(len(others))
     for _ in range(ROUNDS):
         missing = (needed - gaps @ step) / scale
         if missing.max() <= CLOSE:
             break
         worst = np.argsort(-missing)[:ADDED]
-        chosen = np.union1d(chosen, worst[missing[worst] > CLOSE])
-        own = gaps[chosen], needed[chosen], floor
-        found, settled = _dual(*own, scale[chosen], multipliers[chosen])
-        if not settled and not _exists(*own):
+        active = np.union1d(active, worst[missing[worst] > CLOSE])
+        problem = gaps[active], needed[active], floor
+        solved, settled = _dual(*problem, scale[active], multipliers[active])
+        if not settled and not _exists(*problem):
             raise _no_row(target, margin)
-        multipliers[chosen] = found
-        step = np.maximum(floor, gaps[chosen].T @ found)
+        multipliers[active] = solved
+        step = np.maximum(floor, gaps[active].T @ solved)
     else:
         raise _no_row(target, margin)
     every = np.zeros(len(weight))
@@ -94,7 +94,7 @@ def _no_row(target: int, margin: float) -> GradtoolsError:
 
 
 def _dual(gaps, needed, floor, scale, start):
-    """Multipliers >= 0 that minimise the negative dual by Newton's method, each step an exact non-negative problem, and whether they do."""
+    """Return the multipliers >= 0 that minimise the negative dual by Newton's method, each step an exact non-negative problem, and whether they do."""
     value = start
     for _ in range(STEPS):
         step = np.maximum(floor, gaps.T @ value)
@@ -112,14 +112,14 @@ def _dual(gaps, needed, floor, scale, start):
 
 
 def _exists(gaps, needed, floor):
-    """True unless linear programming says that no step meets the constraints."""
+    """Return False if linear programming finds that no step meets the constraints."""
     bounds = [(None if low == -np.inf else low, None) for low in floor]
     tried = linprog(np.zeros(len(floor)), A_ub=-gaps, b_ub=-needed, bounds=bounds, method="highs")
     return tried.status != 2
 
 
 def _towards(gaps, needed, floor, value, aim, slope):
-    """The farthest of the halved steps from one value to another that lowers the dual's height enough."""
+    """Return the farthest of the halved steps from one value to another that lowers the dual's height enough."""
     here, share = _height(gaps, needed, floor, value), 1.0
     for _ in range(40):
         reached = value + share * (aim - value)
@@ -130,7 +130,7 @@ def _towards(gaps, needed, floor, value, aim, slope):
 
 
 def _height(gaps, needed, floor, value):
-    """The negative dual function."""
+    """Return the negative dual function."""
     pull = gaps.T @ value
     step = np.maximum(floor, pull)
     return float(pull @ step - step @ step / 2 - needed @ value)

@@ -27,7 +27,14 @@ class Direction:
 
 
 def of_units(units: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[Direction]:
-    """Return the directions of units, each over its observed range (mathematics#tuning)."""
+    """Return the directions of units, each over its observed range (mathematics#tuning).
+
+    Parameters
+    ----------
+    units : (n,) int array
+    low, high : (D,) float arrays
+        Least and largest value of every unit over the pairs.
+    """
     axes = np.eye(len(low))
     return [Direction("unit", int(u), axes[u], float(low[u]), float(high[u])) for u in units]
 
@@ -69,8 +76,8 @@ def decoys(units: list[Direction], coef: np.ndarray, sd: np.ndarray, seed: int) 
 def steps_along(direction: Direction, r: np.ndarray, steps: int) -> np.ndarray:
     """Return r (S, D) at every step, (S, T, D): a unit or projection is set, a random direction is added (mathematics#tuning)."""
     values = np.linspace(direction.low, direction.high, steps)
-    own = np.zeros(len(r)) if direction.kind == "random" else r @ direction.vector
-    move = values[None, :] - own[:, None]
+    origin = np.zeros(len(r)) if direction.kind == "random" else r @ direction.vector
+    move = values[None, :] - origin[:, None]
     return r[:, None] + move[..., None] * direction.vector
 
 

@@ -47,7 +47,7 @@ def repetition(w: np.ndarray, r: np.ndarray, classes: np.ndarray, seed: int) -> 
 
 
 def _both(a, b):
-    """Pearson's and Spearman's correlation of two sets of values."""
+    """Return Pearson's and Spearman's correlation of two sets of values."""
     return _correlation(a, b), _correlation(rankdata(a), rankdata(b))
 
 
@@ -64,6 +64,20 @@ def mantel(
 
     Samples are permuted over all for the first, within their classes for the second, whose statistic is the
     correlation over the pairs of one class.
+
+    Parameters
+    ----------
+    w : (N, d) array
+        Latents.
+    r : (N, D) array
+        What the head reads.
+    classes : (N,) int array
+    permutations, seed : int
+
+    Returns
+    -------
+    p_all, p_within : float
+        NaN within classes of fewer than three samples each.
     """
     spaces = [np.asarray(space, np.float64) for space in (w, r)]
     observed, null = rsa.mantel(
@@ -71,17 +85,17 @@ def mantel(
     )
     everywhere = float(rsa.p_value(observed, null)[0])
     rows = [np.flatnonzero(classes == label) for label in np.unique(classes)]
-    rows = [own for own in rows if len(own) > 2]
+    rows = [members for members in rows if len(members) > 2]
     if not rows:
         return everywhere, float("nan")
     parts = [
         rsa.mantel(
-            _square(spaces[0][own])[None],
-            _square(spaces[1][own])[None],
+            _square(spaces[0][members])[None],
+            _square(spaces[1][members])[None],
             permutations=permutations,
             seed=seed + 1 + place,
         )
-        for place, own in enumerate(rows)
+        for place, members in enumerate(rows)
     ]  # fmt: skip
     inside = np.mean([part[0] for part in parts], axis=0)
     drawn = np.mean([part[1] for part in parts], axis=0)
@@ -89,7 +103,7 @@ def mantel(
 
 
 def _square(space):
-    """Euclidean distances of every pair, (n, n)."""
+    """Return the Euclidean distances of every pair, (n, n)."""
     from scipy.spatial.distance import squareform
 
     return squareform(pdist(space))
@@ -106,7 +120,7 @@ def draw(labels: np.ndarray, classes: int, examples: int, rng: np.random.Generat
     """
     names, counts = np.unique(labels[labels >= 0], return_counts=True)
     names = names[counts >= 3]
-    chosen = rng.permutation(names)[:classes]
-    rows = [rng.permutation(np.flatnonzero(labels == name))[:examples] for name in chosen]
-    least = min((len(own) for own in rows), default=0)
-    return np.concatenate([own[:least] for own in rows]) if rows else np.zeros(0, int)
+    drawn = rng.permutation(names)[:classes]
+    rows = [rng.permutation(np.flatnonzero(labels == name))[:examples] for name in drawn]
+    least = min((len(members) for members in rows), default=0)
+    return np.concatenate([members[:least] for members in rows]) if rows else np.zeros(0, int)

@@ -108,7 +108,7 @@ def fit_kernel(r: np.ndarray, w: np.ndarray, seed: int = 0) -> Kernel:
 
 
 def _scales(r):
-    """Means and deviations of the columns, 1 for constant ones."""
+    """Return the means and deviations of the columns, 1 for constant ones."""
     scale = r.std(0)
     return r.mean(0), np.where(scale > 0, scale, 1.0)
 
@@ -140,9 +140,21 @@ def r2_of_dimensions(w: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def pooled_r2(errors: np.ndarray, rows: np.ndarray | None = None) -> float:
-    """Return R2 over all dimensions: 1 - the ratio of sums of `squared_errors` over rows, by default all (mathematics#link)."""
-    chosen = errors if rows is None else errors[rows]
-    residual, total = chosen.sum(0)
+    """Return R2 over all dimensions: 1 - the ratio of sums of `squared_errors` over rows, by default all (mathematics#link).
+
+    Parameters
+    ----------
+    errors : (N, 2) float64 array
+        From `squared_errors`.
+    rows : (n,) int or (N,) bool array, optional
+
+    Returns
+    -------
+    float
+        NaN where all values are equal.
+    """
+    kept = errors if rows is None else errors[rows]
+    residual, total = kept.sum(0)
     return float(1 - residual / total) if total > 0 else float("nan")
 
 
@@ -156,6 +168,8 @@ def row_cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def split(count: int, share: float, seed: int) -> np.ndarray:
     """Return which of `count` rows are held out, (N,) bool: a share of them, drawn by the seed (mathematics#link)."""
-    held = np.zeros(count, bool)
-    held[np.random.default_rng([seed, 1]).permutation(count)[: max(1, round(share * count))]] = True
-    return held
+    held_out = np.zeros(count, bool)
+    held_out[
+        np.random.default_rng([seed, 1]).permutation(count)[: max(1, round(share * count))]
+    ] = True
+    return held_out

@@ -33,7 +33,13 @@ class Field:
     inliers: int
 
     def summary(self) -> np.ndarray:
-        """Return the figures in the order of FIELDS: mean length, divergence and curl of the flow at textured pixels, then the affine map's."""
+        """Return the figures in the order of FIELDS: mean length, divergence and curl of the flow at textured pixels, then the affine map's.
+
+        Returns
+        -------
+        (F,) float64 array
+            Lengths and shifts in pixels, rotation in degrees, zoom a factor, inliers a number.
+        """
         rows, columns = self.flow
         divergence = np.gradient(rows, axis=0) + np.gradient(columns, axis=1)
         curl = np.gradient(rows, axis=1) - np.gradient(columns, axis=0)
@@ -45,7 +51,7 @@ class Field:
         rotation = np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1]))
         of_flow = [np.hypot(rows, columns), divergence, curl]
         here = self.textured
-        means = [float(one[here].mean()) if here.any() else 0.0 for one in of_flow]
+        means = [float(values[here].mean()) if here.any() else 0.0 for values in of_flow]
         return np.array([*means, zoom, rotation, *shift, self.inliers])
 
 
@@ -82,10 +88,10 @@ def moved(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def _matches(first, second):
-    """Places (x, y) of matched features in both pictures, two (n, 2) arrays."""
+    """Return the places (x, y) of matched features in both pictures, two (n, 2) arrays."""
     from skimage.feature import ORB, match_descriptors
 
-    found = []
+    detected = []
     for picture in (first, second):
         orb = ORB(n_keypoints=300)
         try:
@@ -94,13 +100,13 @@ def _matches(first, second):
             return np.empty((0, 2)), np.empty((0, 2))
         if orb.descriptors is None or not len(orb.descriptors):
             return np.empty((0, 2)), np.empty((0, 2))
-        found.append(orb)
-    pairs = match_descriptors(found[0].descriptors, found[1].descriptors, cross_check=True)
-    return tuple(orb.keypoints[pairs[:, side]][:, ::-1] for side, orb in enumerate(found))
+        detected.append(orb)
+    pairs = match_descriptors(detected[0].descriptors, detected[1].descriptors, cross_check=True)
+    return tuple(orb.keypoints[pairs[:, side]][:, ::-1] for side, orb in enumerate(detected))
 
 
 def _fit(source, target, seed):
-    """The affine map of most matches and how many it meets; None and 0 for fewer than 4."""
+    """Return the affine map of most matches and how many it meets; None and 0 for fewer than 4."""
     from skimage.measure import ransac
     from skimage.transform import AffineTransform
 
@@ -115,7 +121,7 @@ def _fit(source, target, seed):
 
 
 def _from_flow(first, second):
-    """Places and where the dense flow takes them, at textured pixels."""
+    """Return the places and where the dense flow takes them, at textured pixels."""
     from skimage.registration import optical_flow_ilk
 
     rows, columns = optical_flow_ilk(first, second, radius=RADIUS)
@@ -125,7 +131,7 @@ def _from_flow(first, second):
 
 
 def _textured(picture):
-    """Pixels (H, W) of a grey picture whose surroundings of 5 x 5 pixels vary."""
+    """Return the pixels (H, W) of a grey picture whose surroundings of 5 x 5 pixels vary."""
     from scipy.ndimage import uniform_filter
 
     mean = uniform_filter(picture, 5)

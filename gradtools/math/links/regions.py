@@ -27,7 +27,7 @@ def measure(pictures: np.ndarray, masks: np.ndarray, parts: int) -> np.ndarray:
         components that meet one of the first step.
     """
     grey = _grey(np.asarray(pictures, float))
-    local = np.stack([_entropy(one) for one in grey])
+    local = np.stack([_entropy(picture) for picture in grey])
     values = np.full((len(grey), parts, len(METRICS)), np.nan)
     for part in range(parts):
         inside = masks == part
@@ -44,14 +44,14 @@ def measure(pictures: np.ndarray, masks: np.ndarray, parts: int) -> np.ndarray:
 
 
 def _grey(pictures):
-    """Grey of pictures (T, C, H, W), (T, H, W)."""
+    """Return the grey of pictures (T, C, H, W), (T, H, W)."""
     if pictures.shape[1] == 1:
         return pictures[:, 0]
     return np.einsum("tchw,c->thw", pictures, GREY)
 
 
 def _entropy(grey):
-    """Entropy in bits of the 8-bit values within 5 pixels of each pixel."""
+    """Return the entropy in bits of the 8-bit values within 5 pixels of each pixel."""
     from skimage.filters.rank import entropy
     from skimage.morphology import disk
 
@@ -59,36 +59,36 @@ def _entropy(grey):
 
 
 def _shapes(inside):
-    """Eccentricity, angle, centre, axes (T, 6) of the components of masks (T, H, W) that meet those of the first step."""
-    steps = [_components(one) for one in inside]
-    reference = next((own for own in steps if len(own)), np.empty((0, 6)))
+    """Return the eccentricity, angle, centre, axes (T, 6) of the components of masks (T, H, W) that meet those of the first step."""
+    steps = [_components(mask) for mask in inside]
+    reference = next((components for components in steps if len(components)), np.empty((0, 6)))
     values = np.full((len(steps), 6), np.nan)
-    for step, own in enumerate(steps):
-        if not len(own):
+    for step, components in enumerate(steps):
+        if not len(components):
             continue
-        gaps = np.linalg.norm(own[:, None, 2:4] - reference[None, :, 2:4], axis=2)
+        gaps = np.linalg.norm(components[:, None, 2:4] - reference[None, :, 2:4], axis=2)
         rows = linear_sum_assignment(gaps)[0]
-        met = own[rows]
+        met = components[rows]
         values[step] = met.mean(0)
         values[step, 1] = np.degrees(np.angle(np.exp(2j * np.radians(met[:, 1])).mean())) / 2
     return values
 
 
 def _components(mask):
-    """Eccentricity, angle in degrees, x, y, major and minor axis of the components of a mask, (n, 6), the largest first.
+    """Return the eccentricity, angle in degrees, x, y, major and minor axis of the components of a mask, (n, 6), the largest first.
 
     Of their second moments, as scikit-image's regionprops has them, of all components at once.
     """
     labels, count = ndimage.label(mask, np.ones((3, 3)))
     y, x = np.nonzero(labels)
-    own = labels[y, x] - 1
+    component = labels[y, x] - 1
 
     def mean(values):
-        return np.bincount(own, values, count) / area
+        return np.bincount(component, values, count) / area
 
-    area = np.bincount(own, minlength=count)
+    area = np.bincount(component, minlength=count)
     middle = mean(y), mean(x)
-    down, right = y - middle[0][own], x - middle[1][own]
+    down, right = y - middle[0][component], x - middle[1][component]
     vertical, horizontal, both = mean(down**2), mean(right**2), mean(down * right)
     half = (vertical + horizontal) / 2
     apart = np.hypot((vertical - horizontal) / 2, both)
@@ -104,7 +104,17 @@ def _components(mask):
 
 
 def axial_difference(after: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Return the turn from one axis to another in degrees, in (-90, 90]: from 89 to -89 is 2 (mathematics#quantification)."""
+    """Return the turn from one axis to another in degrees, in (-90, 90]: from 89 to -89 is 2 (mathematics#quantification).
+
+    Parameters
+    ----------
+    after, before : float arrays of one shape
+        Angles in degrees.
+
+    Returns
+    -------
+    float64 array of that shape
+    """
     turn = np.angle(np.exp(2j * np.radians(np.asarray(after, float) - before)))
     half = np.degrees(turn) / 2
     return np.where(half <= -90, half + 180, half)

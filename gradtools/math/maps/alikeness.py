@@ -32,19 +32,19 @@ def compare(
     ----------
     mathematics#sanity
     """
-    (one, flat), (other, empty) = (read_maps([maps]) for maps in (first, second))
-    count = len(one)
+    (a, flat), (b, empty) = (read_maps([maps]) for maps in (first, second))
+    count = len(a)
     values = {}
     for measure in measures:
         if measure == "spearman":
-            values[measure] = spearman(one.reshape(count, -1), other.reshape(count, -1))
+            values[measure] = spearman(a.reshape(count, -1), b.reshape(count, -1))
         elif measure == "absolute":
             values[measure] = spearman(
                 abs(first).reshape(count, -1), abs(second).reshape(count, -1)
             )
         else:
             of_rows = _ssim if measure == "ssim" else _hog
-            values[measure] = np.where(flat | empty, np.nan, of_rows(one, other))
+            values[measure] = np.where(flat | empty, np.nan, of_rows(a, b))
     return values
 
 
@@ -58,8 +58,8 @@ def _ssim(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _hog(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return Pearson's correlation of the histograms of oriented gradients of map i and map i, (N,)."""
     rows = []
-    for one, other in zip(first, second):
-        edges = np.stack([hog(one), hog(other)])
+    for a, b in zip(first, second):
+        edges = np.stack([hog(a), hog(b)])
         centred = edges - edges.mean(axis=1, keepdims=True)
         sizes = np.linalg.norm(centred, axis=1)
         rows.append(centred[0] @ centred[1] / sizes.prod() if sizes.all() else np.nan)

@@ -21,7 +21,7 @@ ALIGNED, ALIGNED_ENTRIES = 32, 2**14
 
 def centred_gaussian(size: tuple[int, int], sd: float = 0.5) -> np.ndarray:
     """
-    A Gaussian in the middle of the map, the photographer's prior.
+    Return a Gaussian in the middle of the map, the photographer's prior.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def against(
     block: int | None = None,
 ) -> dict[str, np.ndarray]:
     """
-    Every map against one reference map.
+    Compare every map with one reference map.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def against_mean(
     images: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """
-    Every map against the mean of the maps of its group's other images.
+    Compare every map with the mean of the maps of its group's other images.
 
     Parameters
     ----------
@@ -120,11 +120,11 @@ def against_mean(
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
         if len(np.unique(images[members])) > 1:
-            for rows, found in _against_others(
+            for rows, of_rows in _against_others(
                 maps, members, images, metrics, settings, direction, block
             ):
                 for metric in metrics:
-                    values[metric][rows] = found[metric]
+                    values[metric][rows] = of_rows[metric]
     return values
 
 
@@ -135,16 +135,16 @@ def _against_others(maps, members, images, metrics, settings, direction, block):
     total = sum(np.sum(maps[rows], axis=0, dtype=np.float64) for rows in blocks)
     for rows in blocks:
         part = np.asarray(maps[rows], dtype=np.float64)
-        _, own, sizes = np.unique(images[rows], return_inverse=True, return_counts=True)
+        _, image, sizes = np.unique(images[rows], return_inverse=True, return_counts=True)
         sums = np.zeros((len(sizes), *part.shape[1:]))
-        np.add.at(sums, own, part)
-        others = (total - sums[own]) / (len(members) - sizes[own])[:, None, None]
+        np.add.at(sums, image, part)
+        others = (total - sums[image]) / (len(members) - sizes[image])[:, None, None]
         prepared = (prepare(m, metrics, settings, numbers=rows) for m in (part, others))
         yield rows, aligned_values(*prepared, metrics, direction)
 
 
 def _blocks_of_images(members, images, block):
-    """Ascending members in blocks that hold all maps of an image; longer than `block` only where one image has more."""
+    """Yield the ascending members in blocks that hold all maps of an image; longer than `block` only where one image has more."""
     members = members[np.argsort(images[members], kind="stable")]
     ends = np.flatnonzero(np.diff(images[members], append=-1)) + 1
     start = 0
@@ -163,7 +163,7 @@ def aligned_values(
     a: PreparedMaps, b: PreparedMaps, metrics: Sequence[str], direction: str = "both"
 ) -> dict[str, np.ndarray]:
     """
-    Map i of one set against map i of the other.
+    Compare map i of one set with map i of the other.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def aligned_values(
     values = {metric: np.empty(len(a)) for metric in metrics}
     for start in range(0, len(a), step):
         rows = slice(start, start + step)
-        own, other = rows_of(a, rows), rows_of(b, rows)
+        left, right = rows_of(a, rows), rows_of(b, rows)
         for metric in metrics:
-            values[metric][rows] = np.diagonal(pair_block(own, other, metric, direction))
+            values[metric][rows] = np.diagonal(pair_block(left, right, metric, direction))
     return values

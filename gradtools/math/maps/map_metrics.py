@@ -75,7 +75,7 @@ def prepare(
     numbers: np.ndarray | None = None,
 ) -> PreparedMaps:
     """
-    What every map brings into its pairs.
+    Prepare what every map contributes to the metrics of its pairs.
 
     Parameters
     ----------
@@ -129,11 +129,23 @@ def prepare(
     return PreparedMaps(parts, degenerate, settings)
 
 
-def rows_of(prepared: PreparedMaps, chosen: slice | np.ndarray) -> PreparedMaps:
-    """The prepared maps that a slice or an int array chooses (mathematics#similarity-of-maps)."""
+def rows_of(prepared: PreparedMaps, rows: slice | np.ndarray) -> PreparedMaps:
+    """Return the prepared maps that a slice or an int array chooses (mathematics#similarity-of-maps).
+
+    Parameters
+    ----------
+    prepared : PreparedMaps
+        Of N maps.
+    rows : slice or (n,) int array
+
+    Returns
+    -------
+    PreparedMaps
+        Of n maps.
+    """
     return PreparedMaps(
-        {name: part[chosen] for name, part in prepared.parts.items()},
-        {metric: useless[chosen] for metric, useless in prepared.degenerate.items()},
+        {name: part[rows] for name, part in prepared.parts.items()},
+        {metric: useless[rows] for metric, useless in prepared.degenerate.items()},
         prepared.settings,
     )
 
@@ -142,7 +154,7 @@ def pair_block(
     a: PreparedMaps, b: PreparedMaps, metric: str, direction: str = "both"
 ) -> np.ndarray:
     """
-    One metric of every pair of two sets of maps.
+    Return one metric of every pair of two sets of maps.
 
     Parameters
     ----------
@@ -183,12 +195,12 @@ def _directed(a, b, metric, direction):
 
 
 def _cc(a, b):
-    """CC = Z Z^T / P."""
+    """Return CC = Z Z^T / P."""
     return np.clip(a.parts["unit"] @ b.parts["unit"].T, -1, 1)
 
 
 def _sim(a, b):
-    """SIM = sum min(p, q) = 1 - L1 / 2; cdist is two to four times as fast as a blocked minimum."""
+    """Return SIM = sum min(p, q) = 1 - L1 / 2; cdist is two to four times as fast as a blocked minimum."""
     from scipy.spatial.distance import cdist, pdist, squareform
 
     p, q = a.parts["p"], b.parts["p"]
@@ -201,14 +213,14 @@ def _sim(a, b):
 
 
 def _kld(a, b):
-    """KLD(a || b) = sum p log p - p @ log(q + eps)^T."""
+    """Return KLD(a || b) = sum p log p - p @ log(q + eps)^T."""
     return (a.parts["p_log_p"][:, None] - a.parts["p"] @ b.parts["log_p"].T) / np.log(
         a.settings.log_base
     )
 
 
 def _jsd(a, b):
-    """JSD = H((p + q) / 2) - (H(p) + H(q)) / 2."""
+    """Return JSD = H((p + q) / 2) - (H(p) + H(q)) / 2."""
     p, q = a.parts["p"], b.parts["p"]
     step, width = max(1, CACHED // max(q.size, 1)), max(1, CACHED // max(q.shape[1], 1))
     mixed = np.zeros((len(p), len(q)))
@@ -224,14 +236,14 @@ def _jsd(a, b):
 
 
 def _auc(a, b):
-    """AUC(score a, mask b) = (R m - n (n + 1) / 2) / (n (P - n))."""
+    """Return AUC(score a, mask b) = (R m - n (n + 1) / 2) / (n (P - n))."""
     on = b.parts["on"]
     off = b.parts["mask"].shape[1] - on
     return (a.parts["ranks"] @ b.parts["mask"].T - on * (on + 1) / 2) / or_one(on * off)
 
 
 def _nss(a, b):
-    """NSS(score a, mask b) = Z m / n."""
+    """Return NSS(score a, mask b) = Z m / n."""
     score = np.sqrt(a.parts["unit"].shape[1]) * a.parts["unit"]
     return score @ b.parts["mask"].T / or_one(b.parts["on"])
 

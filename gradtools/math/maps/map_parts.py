@@ -7,12 +7,12 @@ from gradtools.math.rows.vectors import centred_unit_rows
 
 
 def _standard(_maps, rows, flat, _settings, _wanted):
-    """Rows less their mean, of length 1."""
+    """Return the rows less their mean, of length 1."""
     return {"unit": centred_unit_rows(np.where(flat[:, None], 0, rows))[0]}, flat
 
 
 def _distributions(_maps, rows, flat, settings, wanted):
-    """p = M / sum M, sum p log p, and log(p + eps)."""
+    """Return p = M / sum M, sum p log p, and log(p + eps)."""
     low = np.minimum(rows.min(axis=1), 0)
     p = np.where((flat & (low < 0))[:, None], 0, rows - low[:, None])
     # By the largest first: a sum of tiny values must not underflow.
@@ -28,12 +28,21 @@ def _distributions(_maps, rows, flat, settings, wanted):
 
 
 def p_log_p(p: np.ndarray) -> np.ndarray:
-    """Sum of p log p over the last axis, 0 log 0 = 0 (mathematics#similarity-of-maps)."""
+    """Return the sum of p log p over the last axis, 0 log 0 = 0 (mathematics#similarity-of-maps).
+
+    Parameters
+    ----------
+    p : (..., P) float64 array, not negative
+
+    Returns
+    -------
+    (...,) float64 array, in nats
+    """
     return np.einsum("...p,...p->...", p, np.log(np.maximum(p, np.finfo(np.float64).tiny)))
 
 
 def _masks(_maps, rows, flat, settings, _wanted):
-    """m = M > threshold as 0 and 1, and n = sum m."""
+    """Return m = M > threshold as 0 and 1, and n = sum m."""
     threshold = rows.mean(axis=1)
     if settings.top_share is not None:
         k = min(max(round(settings.top_share * rows.shape[1]), 1), rows.shape[1] - 1)
@@ -61,7 +70,16 @@ def _windows(maps, _rows, flat, _settings, _wanted):
 
 
 def or_one(x: np.ndarray) -> np.ndarray:
-    """x with ones in place of zeros, to divide by (mathematics#similarity-of-maps)."""
+    """Return x with ones in place of zeros, to divide by (mathematics#similarity-of-maps).
+
+    Parameters
+    ----------
+    x : float array
+
+    Returns
+    -------
+    float array of that shape
+    """
     return np.where(x == 0, 1, x)
 
 

@@ -13,7 +13,7 @@ CACHED = 2**15
 
 
 def window_side(shape: tuple[int, ...]) -> int:
-    """Side of the window: 7 pixels, or the largest odd number that fits the map.
+    """Return the side of the window: 7 pixels, or the largest odd number that fits the map.
 
     References
     ----------
@@ -24,7 +24,7 @@ def window_side(shape: tuple[int, ...]) -> int:
 
 def window_statistics(maps: np.ndarray) -> dict[str, np.ndarray]:
     """
-    Mean and sample variance of every map in every window that lies inside.
+    Return the mean and sample variance of every map in every window that lies inside.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def ssim_block(
     a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], data_range: float
 ) -> np.ndarray:
     """
-    Mean SSIM of every pair.
+    Return the mean SSIM of every pair.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def ssim_block(
 
 
 def _window_row(part, y, c1, c2):
-    """Of one row of windows: mean, mean^2 + C1 / 2, variance + C2 / 2 (W', n) each, and patches (W', n, side^2) whose products
+    """Return, for one row of windows, mean, mean^2 + C1 / 2, variance + C2 / 2 (W', n) each, and patches (W', n, side^2) whose products
     are twice the covariances."""
     maps, mean, variance = (
         part["maps"],

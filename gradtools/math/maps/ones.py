@@ -18,7 +18,7 @@ STATISTICS = (
 
 
 def picture(maps: np.ndarray) -> np.ndarray:
-    """ReLU(1 + map), (M, H, W) float64: what is drawn, before its range becomes 0..255.
+    """Return ReLU(1 + map), (M, H, W) float64: what is drawn, before its range becomes 0..255.
 
     References
     ----------
@@ -29,7 +29,7 @@ def picture(maps: np.ndarray) -> np.ndarray:
 
 def compare(whole: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """
-    What the pictures are, map by map.
+    Describe the pictures, map by map.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def read_maps(
     compat: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    ReLU, RSZ, NRM and fusion of stored maps.
+    Read stored maps: ReLU, resize (RSZ), normalisation (NRM) and fusion.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def read_maps(
 
 def unit_range(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    NRM: (m - min) / (max - min) of every map; constant maps become zeros.
+    Normalise (NRM) every map: (m - min) / (max - min); constant maps become zeros.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def unit_range(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def signed_unit(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    One symmetric scale: m / max|m| of every map, so that 0 stays 0; constant maps become zeros.
+    Scale every map symmetrically, m / max|m|, so that 0 stays 0; constant maps become zeros.
 
     Parameters and results as for `unit_range`, in [-1, 1].
 
@@ -127,7 +127,7 @@ def signed_unit(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def constant_maps(maps: np.ndarray) -> np.ndarray:
-    """Which maps (M, ...) vary no more than rounding does: (M,) bool (mathematics#reading-maps)."""
+    """Return which maps (M, ...) vary no more than rounding does: (M,) bool (mathematics#reading-maps)."""
     rows = maps.reshape(len(maps), int(np.prod(maps.shape[1:])))
     low, high = rows.min(axis=1, initial=np.inf), rows.max(axis=1, initial=-np.inf)
     return high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high))
@@ -206,7 +206,7 @@ def _fused(parts, fuse, weights):
 
 
 def _peer_maps(taps, size):
-    """pytorch-grad-cam's maps and which of them have no range."""
+    """Return pytorch-grad-cam's maps and which of them have no range."""
     parts = [
         _bilinear(_peer_range(np.maximum(np.asarray(maps, dtype=np.float64), 0)), size)
         for maps in taps
@@ -216,7 +216,7 @@ def _peer_maps(taps, size):
 
 
 def _peer_range(maps):
-    """Min-max as pytorch-grad-cam's scale_cam_image has it."""
+    """Return the min-max as pytorch-grad-cam's scale_cam_image has it."""
     shifted = maps - maps.min(axis=(1, 2), keepdims=True, initial=np.inf)
     return shifted / (PEER_EPS + shifted.max(axis=(1, 2), keepdims=True, initial=0))
 
@@ -227,7 +227,7 @@ def _bilinear(maps, size):
 
 
 def _bilinear_matrix(n_in, n_out):
-    """cv2.resize's INTER_LINEAR along one axis: half-pixel centres, no antialias, edges clamped; (n_out, n_in)."""
+    """Return cv2.resize's INTER_LINEAR along one axis: half-pixel centres, no antialias, edges clamped; (n_out, n_in)."""
     source = np.clip((np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5, 0, n_in - 1)
     below = np.minimum(source.astype(int), max(n_in - 2, 0))
     matrix = np.zeros((n_out, n_in))

@@ -8,7 +8,7 @@ KEYS_A = -0.75
 
 def keys_kernel(t: np.ndarray) -> np.ndarray:
     """
-    Keys' cubic convolution kernel.
+    Return the Keys' cubic convolution kernel.
 
     References
     ----------
@@ -23,7 +23,7 @@ def keys_kernel(t: np.ndarray) -> np.ndarray:
 
 def resize_matrix(n_in: int, n_out: int) -> np.ndarray:
     """
-    The linear map from n_in to n_out samples of one axis.
+    Return the linear map from n_in to n_out samples of one axis.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class Measure:
 
 def own_cosines(unit: np.ndarray, versions: np.ndarray) -> np.ndarray:
     """
-    Cosine of every image with each of its versions.
+    Return the cosine of every image with each of its versions.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def own_cosines(unit: np.ndarray, versions: np.ndarray) -> np.ndarray:
 
 def mean_over_images(values: np.ndarray, counts: np.ndarray) -> Measure:
     """
-    Mean over the images of what their versions have in the mean.
+    Average over images the mean of each image's versions.
 
     Parameters
     ----------
@@ -73,17 +73,17 @@ def mean_over_images(values: np.ndarray, counts: np.ndarray) -> Measure:
 
 
 def own_or_other(
-    unit: np.ndarray, own: np.ndarray, classes: np.ndarray, counts: np.ndarray
+    unit: np.ndarray, cosines: np.ndarray, classes: np.ndarray, counts: np.ndarray
 ) -> Measure:
     """
-    AUC of "own version or another image of the same class": the share of (image, version, other image) in which the
+    Return the AUC of "own version or another image of the same class": the share of (image, version, other image) in which the
     version is more alike to the image than the other image of its class is; ties (to 1e-6) count half.
 
     Parameters
     ----------
     unit : (n, D) float64 array
         Unit rows of the images.
-    own : (V, n) float array
+    cosines : (V, n) float array
         From `own_cosines`, NaN where a version has no direction.
     classes : (n,) int array
     counts : (B, n) int array
@@ -102,18 +102,18 @@ def own_or_other(
     triples = 0
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)
-        part = _class_sums(unit[members], own[:, members], weights[:, members])
+        part = _class_sums(unit[members], cosines[:, members], weights[:, members])
         won, all_of, triples = won + part[0], all_of + part[1], triples + part[2]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(all_of > 0, won / all_of, np.nan)
     return Measure(float(share[0]), share[1:], triples)
 
 
-def _class_sums(unit, own, weights):
-    """Weighted number of triples won and of all, (B,) each, and how many triples one class has."""
-    number = (~np.isnan(own)).sum(axis=0)
+def _class_sums(unit, cosines, weights):
+    """Return the weighted number of triples won and of all, (B,) each, and how many triples one class has."""
+    number = (~np.isnan(cosines)).sum(axis=0)
     there, n = number > 0, len(unit)
-    steps, weights_there = np.rint(own / COSINE_STEP), weights * there
+    steps, weights_there = np.rint(cosines / COSINE_STEP), weights * there
     won = np.zeros(len(weights))
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)

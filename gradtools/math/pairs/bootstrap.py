@@ -27,7 +27,7 @@ COUNTED_ROWS = 20_000
 
 def resample_counts(classes: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """
-    Copies of every image in every resample; images are drawn with replacement within their class.
+    Draw the copies of every image in every resample; images are drawn with replacement within their class.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def resample_counts(classes: np.ndarray, resamples: int = 1000, seed: int = 0) -
 
 def poisson_counts(start: int, stop: int, resamples: int, seed: int = 0) -> np.ndarray:
     """
-    Poisson(1) copies of images start..stop of a data set of any size, probabilities rounded to 2^-16.
+    Return the Poisson(1) copies of images start..stop of a data set of any size, probabilities rounded to 2^-16.
 
     Returns
     -------
@@ -78,13 +78,13 @@ def poisson_counts(start: int, stop: int, resamples: int, seed: int = 0) -> np.n
 
 
 def _generator(seed, part):
-    """A stream of random numbers of its own for each class or unit (labels may be negative)."""
+    """Return a stream of random numbers of its own for each class or unit (labels may be negative)."""
     return np.random.default_rng([seed, int(part) % 2**32])
 
 
 def compact_rows(rows: np.ndarray) -> np.ndarray:
     """
-    Rows of at most N entries with the same inner products, (N, D) -> (N, min(D, N)) where that saves work.
+    Return the rows of at most N entries with the same inner products, (N, D) -> (N, min(D, N)) where that saves work.
 
     Resampling and shuffling ask for inner products only, and R of X^T = QR has them: R^T R = X X^T.
 
@@ -108,7 +108,7 @@ def bootstrap_pair_statistics(
     memory: int = 2**28,
 ) -> np.ndarray:
     """
-    Replicates of `pairs.STATISTICS` for an inner-product metric.
+    Return the replicates of `pairs.STATISTICS` for an inner-product metric.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def bootstrap_pair_statistics(
 
 
 def _replicates(rows, squares, counts, sizes, cell_class, cell_prediction):
-    """One batch of resamples, rows sorted by cell: sums (M, b, D), then the table."""
+    """Return one batch of resamples, rows sorted by cell: sums (M, b, D), then the table."""
     sums = np.zeros((len(sizes), len(counts), rows.shape[1]))
     parts = np.zeros((3, len(sizes), len(counts)))
     ends = np.cumsum(sizes)
@@ -166,7 +166,7 @@ def _add_cell(sums, parts, rows, squares, counts):
 
 
 def _held(memory, n_cells, d):
-    """Resamples whose cell sums, and their copies by class and by prediction, fit into memory (bytes)."""
+    """Return the resamples whose cell sums, and their copies by class and by prediction, fit into memory (bytes)."""
     return max(1, memory // (3 * 8 * n_cells * max(d, 1)))
 
 
@@ -174,7 +174,7 @@ def bootstrap_matrix_statistics(
     matrix: np.ndarray, classes: np.ndarray, predictions: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
     """
-    Replicates from a symmetric similarity or distance matrix: for metrics that are no inner products.
+    Return the replicates from a symmetric similarity or distance matrix: for metrics that are no inner products.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def matrix_table(
     matrix: np.ndarray, classes: np.ndarray, predictions: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    Values and weights of pairs, (B, S) each, of a symmetric matrix under counts (B, N); see `bootstrap_matrix_statistics`.
+    Return the values and weights of pairs, (B, S) each, of a symmetric matrix under counts (B, N); see `bootstrap_matrix_statistics`.
 
     References
     ----------
@@ -219,7 +219,7 @@ def matrix_table(
 
 
 def _matrix_sums(matrix, codes, weights):
-    """c' K c / 2 and the number of pairs within each group: (G, B) each."""
+    """Return the c' K c / 2 and the number of pairs within each group: (G, B) each."""
     sums, pairs = [], []
     for code in np.unique(codes):
         members = np.flatnonzero(codes == code)
@@ -231,7 +231,7 @@ def _matrix_sums(matrix, codes, weights):
 
 def bootstrap_means(values: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """
-    Replicates of the mean over images of every column.
+    Return the replicates of the mean over images of every column.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def bootstrap_means(values: np.ndarray, resamples: int = 1000, seed: int = 0) ->
 
 
 def _blocks_of_counts(n, resamples, seed):
-    """(rows, their counts (B, rows)) that make up one bootstrap of n images."""
+    """Yield (rows, their counts (B, rows)) that make up one bootstrap of n images."""
     whole = resample_counts(np.zeros(n, int), resamples, seed) if n <= COUNTED_ROWS else None
     for start in range(0, n, POISSON_UNIT):
         stop = min(start + POISSON_UNIT, n)
@@ -270,7 +270,7 @@ def _blocks_of_counts(n, resamples, seed):
 
 def interval(replicates: np.ndarray, level: float = 0.95) -> np.ndarray:
     """
-    Percentile interval.
+    Return the percentile interval.
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ def scaled_rows(
     rows: np.ndarray, cell: np.ndarray, metric: str, first: int = 0, shift: np.ndarray | float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
-    Rows and the factors that make them what the metric multiplies: x_i = scale_i * rows_i.
+    Return the rows and the factors that make them what the metric multiplies: x_i = scale_i * rows_i.
 
     Parameters
     ----------
@@ -152,9 +152,9 @@ def scaled_rows(
         raise GradtoolsError(
             f"means over pairs of {metric!r} are not sums over images: use pair_statistics_streamed"
         )
-    chosen = np.asarray(cell) >= 0
+    kept = np.asarray(cell) >= 0
     rows = np.array(rows, dtype=np.float64)
-    rows[~chosen] = 0
+    rows[~kept] = 0
     norms = row_norms(rows, first)
     if metric == "correlation":
         rows = centred_rows(rows)
@@ -162,6 +162,6 @@ def scaled_rows(
     if metric == "sqeuclidean":
         rows = rows - shift
     if metric in ("dot", "sqeuclidean"):
-        return rows, np.ones(len(rows)), chosen
-    keep = (norms > 0) & chosen
+        return rows, np.ones(len(rows)), kept
+    keep = (norms > 0) & kept
     return rows, np.divide(1, norms, out=np.zeros(len(rows)), where=keep), keep

@@ -28,7 +28,7 @@ COUNTED_ROWS = 1024
 
 def linear_replicates(value: np.ndarray, influence: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
-    Replicates to first order: value (S,) + (counts (B, N) - 1) @ influence (N, S) -> (B, S).
+    Return the replicates to first order: value (S,) + (counts (B, N) - 1) @ influence (N, S) -> (B, S).
 
     The part left out is of order 1/N beside a spread of order 1/sqrt(N); for a pair AUC near .5 of a few hundred
     images it is a sixth of the spread.
@@ -51,7 +51,7 @@ def bootstrap_pair_statistics_streamed(
     metric: str = "cosine",
 ) -> np.ndarray:
     """
-    Replicates of `pairs.STATISTICS` for data sets of any size, with Poisson(1) counts, centred within each class.
+    Return the replicates of `pairs.STATISTICS` for data sets of any size, with Poisson(1) counts, centred within each class.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class Grouping:
 
 
 def _groupings(totals, cell_class, cell_prediction):
-    """By class, prediction, cell, and all together."""
+    """Return the groupings by class, prediction, cell, and all together."""
     parts = totals.sums, totals.squares, totals.counts
     return [
         Grouping(
@@ -134,17 +134,20 @@ def _groupings(totals, cell_class, cell_prediction):
 
 
 def _selected(rows, cell, metric, first):
-    """The rows that count, scaled ((m, D) float64), and every row's cell ((n,) int), -1 where it does not count."""
+    """Return the rows that count, scaled ((m, D) float64), and every row's cell ((n,) int), -1 where it does not count."""
     rows, scale, keep = scaled_rows(rows, cell, metric, first)
     return rows[keep] * scale[keep, None], np.where(keep, cell, -1)
 
 
 def _pair_influence(rows, code, groupings, values):
-    """Derivative of every statistic by the weight of each image: rows (n, D), code (n,) -> (n, S)."""
-    own = np.einsum("nd,nd->n", rows, rows)
+    """Return the derivative of every statistic by the weight of each image: rows (n, D), code (n,) -> (n, S)."""
+    squares = np.einsum("nd,nd->n", rows, rows)
     partners = [
         np.stack(
-            [np.einsum("nd,nd->n", rows, by.sums[by.code[code]]) - own, by.size[by.code[code]] - 1]
+            [
+                np.einsum("nd,nd->n", rows, by.sums[by.code[code]]) - squares,
+                by.size[by.code[code]] - 1,
+            ]
         )
         for by in groupings
     ]
@@ -155,16 +158,16 @@ def _pair_influence(rows, code, groupings, values):
         for name, (sums, pairs) in kinds_of_pairs(*partners).items()
     }
     psi["within_macro"] = _macro_influence(partners[0], groupings[0], code)
-    psi.update({effect: psi[one] - psi[other] for effect, (one, other) in EFFECTS.items()})
+    psi.update({effect: psi[first] - psi[second] for effect, (first, second) in EFFECTS.items()})
     return np.stack([psi[name] for name in STATISTICS], axis=1)
 
 
 def _macro_influence(partners, by_class, code):
-    """The same for the mean of the class means: partners (2, n), sums over an image's pairs and their number."""
+    """Return the derivative of the mean of the class means: partners (2, n), sums over an image's pairs and their number."""
     pairs = by_class.size * (by_class.size - 1) / 2
     sums = (np.einsum("gd,gd->g", by_class.sums, by_class.sums) - by_class.squares) / 2
-    own = by_class.code[code]
-    of_image = partners[0] - ratio(sums, pairs)[own] * partners[1]
-    return np.where(pairs[own] > 0, ratio(of_image, pairs[own]), 0) / max(
+    group = by_class.code[code]
+    of_image = partners[0] - ratio(sums, pairs)[group] * partners[1]
+    return np.where(pairs[group] > 0, ratio(of_image, pairs[group]), 0) / max(
         np.count_nonzero(pairs), 1
     )

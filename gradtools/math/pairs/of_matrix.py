@@ -14,7 +14,7 @@ def matrix_statistics(
     distances: bool = False,
 ) -> tuple[dict[str, tuple[float, int]], np.ndarray]:
     """
-    Means over kinds of pairs and pair AUC of a symmetric matrix, with their replicates.
+    Return the means over kinds of pairs and pair AUC of a symmetric matrix, with their replicates.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def pair_auc(
     block: int = 1024,
 ) -> PairAUC:
     """
-    AUC of the similarity of a pair as score for "same class".
+    Return the AUC of the similarity of a pair as score for "same class".
 
     Parameters
     ----------
@@ -80,7 +80,20 @@ def pair_auc(
 
 
 def score_step(rows: Sliced, n: int, metric: str, block: int = 1024) -> float:
-    """The width of one step of the scores: 1e-6 for cosine and correlation, else a share of the largest they can be.
+    """Return the width of one step of the scores: 1e-6 for cosine and correlation, else a share of the largest they can be.
+
+    Parameters
+    ----------
+    rows : (N, D) array, or anything that gives an array for rows[start:stop]
+    n : int
+        N.
+    metric : str
+    block : int
+        Rows read at a time.
+
+    Returns
+    -------
+    float
 
     References
     ----------
@@ -108,9 +121,9 @@ def scored_pairs(
     classes, predictions = np.asarray(classes), np.asarray(predictions)
     for i, j, a, b in row_block_pairs(rows, len(classes), metric, block):
         scores = np.rint(product_block(a, b, metric) * (sign / step)).astype(np.int64)
-        own, other = slice(i, i + len(a)), slice(j, j + len(b))
-        kind = 2 * (classes[own, None] == classes[other]) + (
-            predictions[own, None] == predictions[other]
+        left, right = slice(i, i + len(a)), slice(j, j + len(b))
+        kind = 2 * (classes[left, None] == classes[right]) + (
+            predictions[left, None] == predictions[right]
         )
         if i == j:
             kind[np.tril_indices(len(a))] = NO_PAIR
@@ -118,7 +131,7 @@ def scored_pairs(
 
 
 def _histogram(pairs, top):
-    """Pairs of each kind at each score from -top to top: (4, 2 top + 1) int64."""
+    """Return the pairs of each kind at each score from -top to top: (4, 2 top + 1) int64."""
     histogram = np.zeros((NO_PAIR + 1, 2 * top + 1), dtype=np.int64)
     for _, _, scores, kind in pairs:
         np.add.at(histogram.reshape(-1), (kind * (2 * top + 1) + scores + top).ravel(), 1)
@@ -126,7 +139,7 @@ def _histogram(pairs, top):
 
 
 def _ranked(pairs):
-    """Pairs of each kind at each distinct score, (4, T) int64."""
+    """Return the pairs of each kind at each distinct score, (4, T) int64."""
     present = [(scores[kind < NO_PAIR], kind[kind < NO_PAIR]) for _, _, scores, kind in pairs]
     scores, kind = (np.concatenate([np.empty(0, dtype=np.int64), *part]) for part in zip(*present))
     distinct, rank = np.unique(scores, return_inverse=True)
@@ -148,7 +161,7 @@ def _strata(histogram):
 
 
 def _auc_of_histogram(histogram, binned=False):
-    """histogram (4, T), by kind and ascending score -> PairAUC."""
+    """Return the pair AUC of a histogram (4, T), by kind and ascending score."""
     rows = []
     for _, _, negative, positive in _strata(histogram):
         n_positive, n_negative = int(positive.sum()), int(negative.sum())
@@ -167,7 +180,7 @@ def pair_auc_influence(
     block: int = 1024,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    Derivative of the pair AUC by the weight of each image, at weight 1.
+    Return the derivative of the pair AUC by the weight of each image, at weight 1.
 
     Parameters as for `pair_auc`. Unbounded scores are binned (2^20 steps each way) at any N.
 
@@ -198,7 +211,7 @@ def pair_auc_influence(
 
 
 def _pair_derivatives(stratum, auc):
-    """dA / dw of one pair, by kind and score: (5, T) float64."""
+    """Return dA / dw of one pair, by kind and score: (5, T) float64."""
     negative_kinds, positive_kinds, negative, positive = stratum
     n_negative, n_positive = negative.sum(), positive.sum()
     table = np.zeros((NO_PAIR + 1, len(negative)))

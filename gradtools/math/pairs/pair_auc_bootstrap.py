@@ -32,7 +32,7 @@ def bootstrap_pair_auc(
     work: int = WORK,
 ) -> tuple[np.ndarray, bool]:
     """
-    Replicates of the pair AUC; copies of one image are not paired with themselves.
+    Return the replicates of the pair AUC; copies of one image are not paired with themselves.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def matrix_auc(
     matrix: np.ndarray, classes: np.ndarray, predictions: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    The AUC where only the similarities of all pairs are known, exact in every resample.
+    Return the AUC where only the similarities of all pairs are known, exact in every resample.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def matrix_auc(
 
 
 def _replicates_of_scores(scores, kind, counts):
-    """AUC under every row of counts (B, N) from scores and kinds (N, N) of the pairs."""
+    """Return the AUC under every row of counts (B, N) from scores and kinds (N, N) of the pairs."""
     first, second = np.triu_indices(len(scores), 1)
     parts = list(_pair_runs(first, second, scores[first, second], kind[first, second]))
     columns = (np.asarray(counts[k : k + COLUMNS]).T for k in range(0, len(counts), COLUMNS))
@@ -145,15 +145,15 @@ def _pair_runs(first, second, scores, kind):
 
 
 def _weighted_auc(counts, parts):
-    """AUC of b weightings: counts (N, b), PairRuns in ascending order -> (b, 3)."""
+    """Return the AUC of b weightings: counts (N, b), PairRuns in ascending order -> (b, 3)."""
     counts = np.ascontiguousarray(
         counts, dtype=np.float32
     )  # products of counts are whole numbers, exact in float32
     below, above, wins = np.zeros((3, len(STRATA), counts.shape[1]))
     for part in parts:
         kinds = _run_weights(counts, part)
-        for s, chosen in enumerate(KINDS):
-            negative, positive = (kinds[[same + k for k in chosen]].sum(axis=0) for same in (0, 2))
+        for s, stratum in enumerate(KINDS):
+            negative, positive = (kinds[[same + k for k in stratum]].sum(axis=0) for same in (0, 2))
             reached = np.cumsum(negative, axis=0)
             wins[s] += np.einsum("tb,tb->b", positive, reached - negative / 2 + below[s])
             below[s] += reached[-1]

@@ -10,7 +10,7 @@ QUANTILES = {"quantile_05": 0.05, "median": 0.5, "quantile_95": 0.95}
 
 def spread(rows: np.ndarray, metric: str) -> tuple[dict[str, float], tuple[int, int]]:
     """
-    Quantiles over all unordered pairs, and the most alike pair.
+    Return the quantiles over all unordered pairs, and the most alike pair.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def shuffled_spread(
     rows: np.ndarray, metric: str, shuffles: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    Mean and most alike pair where the dimensions of every row are shuffled by themselves: only its values are left.
+    Return the mean and most alike pair where the dimensions of every row are shuffled by themselves: only its values are left.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def shuffled_spread(
 
 def rank_agreement(rows: np.ndarray, others: np.ndarray) -> float:
     """
-    Spearman correlation of the cosines of all unordered pairs of two sets of rows ((n, D) float64 unit rows each); NaN where all of one are equal.
+    Return the Spearman correlation of the cosines of all unordered pairs of two sets of rows ((n, D) float64 unit rows each); NaN where all of one are equal.
 
     References
     ----------

@@ -48,7 +48,7 @@ def pair_statistics(
     totals: CellSums, cell_class: np.ndarray, cell_prediction: np.ndarray, metric: str = "cosine"
 ) -> dict[str, PairMean]:
     """
-    Every mean over pairs by class and prediction, from the sums of the cells.
+    Return every mean over pairs by class and prediction, from the sums of the cells.
 
     Parameters
     ----------
@@ -74,7 +74,15 @@ def pair_statistics(
 
 
 def named(values: np.ndarray, pairs: np.ndarray) -> dict[str, PairMean]:
-    """One row of `STATISTICS` values and pair counts as a dict of PairMean.
+    """Return one row of `STATISTICS` values and pair counts as a dict of PairMean.
+
+    Parameters
+    ----------
+    values, pairs : (S,) arrays
+
+    Returns
+    -------
+    dict of str to PairMean
 
     References
     ----------
@@ -93,7 +101,7 @@ def table_of_cells(
     metric: str = "cosine",
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    The statistics of B weightings of the images at once.
+    Return the statistics of B weightings of the images at once.
 
     Parameters
     ----------
@@ -150,7 +158,7 @@ def table_of_groupings(
     by_class: Sums, by_prediction: Sums, by_cell: Sums, over_all: Sums
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    The statistics from (pair sum, pair count) of four groupings: by_class (G, B) each, the others (B,) each.
+    Return the statistics from (pair sum, pair count) of four groupings: by_class (G, B) each, the others (B,) each.
 
     Returns values and pairs, (B, S) each.
 
@@ -164,9 +172,9 @@ def table_of_groupings(
     values = {name: ratio(*q) for name, q in by_kind.items()}
     pairs = {name: q[1] for name, q in by_kind.items()}
     values["within_macro"], pairs["within_macro"] = _mean_of_classes(*by_class), pairs["within"]
-    for effect, (one, other) in EFFECTS.items():
-        values[effect] = values[one] - values[other]
-        pairs[effect] = np.minimum(pairs[one], pairs[other])
+    for effect, (first, second) in EFFECTS.items():
+        values[effect] = values[first] - values[second]
+        pairs[effect] = np.minimum(pairs[first], pairs[second])
     in_order = [np.stack([part[name] for name in STATISTICS], axis=-1) for part in (values, pairs)]
     return in_order[0], in_order[1]
 
@@ -175,7 +183,7 @@ def kinds_of_pairs(
     c: np.ndarray, p: np.ndarray, cp: np.ndarray, total: np.ndarray
 ) -> dict[str, np.ndarray]:
     """
-    Whatever adds up over pairs, by kind of pair, from its sums over pairs within classes, predictions, cells, and all.
+    Split what adds up over pairs by kind of pair, from its sums over pairs within classes, predictions, cells, and all.
 
     References
     ----------
@@ -195,7 +203,15 @@ def kinds_of_pairs(
 
 
 def ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
-    """numerator / denominator, NaN where the denominator is not positive.
+    """Return the numerator / denominator, NaN where the denominator is not positive.
+
+    Parameters
+    ----------
+    numerator, denominator : float or float arrays that broadcast
+
+    Returns
+    -------
+    float64 array
 
     References
     ----------
@@ -206,7 +222,7 @@ def ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.
 
 
 def _mean_of_classes(sums, pairs):
-    """Mean over the classes that have a pair, (G, B) -> (B,)."""
+    """Return the mean over the classes that have a pair, (G, B) -> (B,)."""
     return ratio(np.where(pairs > 0, ratio(sums, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
 
 
@@ -218,7 +234,7 @@ def pair_statistics_streamed(
     block: int = 1024,
 ) -> dict[str, PairMean]:
     """
-    The same statistics for a metric that is no inner product, over blocks of the pair matrix.
+    Return the statistics of `pair_statistics` for a metric that is not an inner product, over blocks of the pair matrix.
 
     Parameters
     ----------
@@ -246,9 +262,9 @@ def pair_statistics_streamed(
         valid = np.arange(i, i + len(a))[:, None] < np.arange(j, j + len(b))
         same_class = valid & (classes[i : i + len(a), None] == classes[j : j + len(b)])
         same_prediction = valid & (predictions[i : i + len(a), None] == predictions[j : j + len(b)])
-        own = classes[i : i + len(a)]
-        class_sums += np.bincount(own, np.where(same_class, scores, 0).sum(axis=1), n_classes)
-        class_pairs += np.bincount(own, same_class.sum(axis=1), n_classes)
+        codes = classes[i : i + len(a)]
+        class_sums += np.bincount(codes, np.where(same_class, scores, 0).sum(axis=1), n_classes)
+        class_pairs += np.bincount(codes, same_class.sum(axis=1), n_classes)
         for k, mask in enumerate((same_prediction, same_class & same_prediction, valid)):
             other[k] += np.where(mask, scores, 0).sum(), np.count_nonzero(mask)
     values, pairs = table_of_groupings(

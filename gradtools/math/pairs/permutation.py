@@ -64,7 +64,7 @@ def permutation_within(
     rows: np.ndarray, classes: np.ndarray, permutations: int = 1000, seed: int = 0
 ) -> Permutation:
     """
-    Test the mean over same-class pairs: labels are shuffled freely. Parameters and result as above.
+    Test the mean over same-class pairs: labels are shuffled freely. Parameters and result as for `permutation_label_effect`.
 
     References
     ----------
@@ -115,7 +115,7 @@ def _test(rows, classes, strata, permutations, seed, statistic):
 
 
 def _shuffled_squares(rows, labels, sizes, permutations, rng):
-    """||Y^T U||_F^2 of one stratum under every shuffle, (B,)."""
+    """Return ||Y^T U||_F^2 of one stratum under every shuffle, (B,)."""
     if len(sizes) == 1:
         return np.full(permutations, np.square(rows.sum(axis=0)).sum())
     batch = max(1, BATCH_ENTRIES // (len(sizes) * rows.shape[1] + len(labels)))

@@ -45,7 +45,7 @@ class Difference:
 
 def p_above(difference: Difference, bound: float) -> float:
     """
-    p value of the hypothesis that a difference is at most a bound, against that it is above.
+    Return the p value of the hypothesis that a difference is at most a bound, against that it is above.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def p_above(difference: Difference, bound: float) -> float:
 
 def p_at_most(difference: Difference, bound: float) -> float:
     """
-    p value of the hypothesis that a difference is above a bound, against that it is at most the bound.
+    Return the p value of the hypothesis that a difference is above a bound, against that it is at most the bound.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def p_at_most(difference: Difference, bound: float) -> float:
 
 def p_below(difference: Difference, bound: float) -> float:
     """
-    p value of the hypothesis that a difference is at least a bound, against that it is below.
+    Return the p value of the hypothesis that a difference is at least a bound, against that it is below.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def p_below(difference: Difference, bound: float) -> float:
 
 
 def _normal_tail(distance: float, spread: float, ties: bool = False) -> float:
-    """Upper tail of distance / spread; without a spread 0 where the distance is beyond 0 (with `ties`: or 0), else 1."""
+    """Return the upper tail of distance / spread; without a spread 0 where the distance is beyond 0 (with `ties`: or 0), else 1."""
     if not spread > 0:
         return 0.0 if distance > 0 or (ties and distance == 0) else 1.0
     return float(norm.sf(distance / spread))
@@ -111,7 +111,7 @@ def _normal_tail(distance: float, spread: float, ties: bool = False) -> float:
 
 def p_values(difference: Difference, relation: str, bound: float) -> tuple[float, float]:
     """
-    p values of a sentence of one model and of its contrary.
+    Return the p values of a sentence of one model and of its contrary.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def p_values(difference: Difference, relation: str, bound: float) -> tuple[float
 
 def at_least(p: Sequence[float], k: int) -> float:
     """
-    p value of a sentence that holds in at least k of n models.
+    Return the p value of a sentence that holds in at least k of n models.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def at_least(p: Sequence[float], k: int) -> float:
 
 def holm(p: Sequence[float] | np.ndarray, level: float = LEVEL) -> np.ndarray:
     """
-    Which hypotheses are rejected so that a false one among all is rejected with at most a probability.
+    Return which hypotheses are rejected so that a false one among all is rejected with at most a probability.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def holm(p: Sequence[float] | np.ndarray, level: float = LEVEL) -> np.ndarray:
 
 def images_to_decide(difference: Difference, relation: str, bound: float, hypotheses: int) -> float:
     """
-    How many images of the same kind would decide an undecided sentence.
+    Return how many images of the same kind would decide an undecided sentence.
 
     Parameters
     ----------

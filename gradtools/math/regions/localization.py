@@ -19,6 +19,17 @@ HALF = 0.5  # IoU from which an object counts as found
 def energy(image_map: np.ndarray, region: np.ndarray, valid: np.ndarray | None = None) -> float:
     """Return the share of a map's sum that lies in the region; NaN without a positive value.
 
+    Parameters
+    ----------
+    image_map : (H, W) float array in 0..1
+    region : (H, W) bool array
+    valid : (H, W) bool array, optional
+        Pixels that count; by default all.
+
+    Returns
+    -------
+    float in 0..1
+
     References
     ----------
     mathematics#finding-a-region-without-a-threshold
@@ -32,6 +43,15 @@ def pointing(image_map: np.ndarray, region: np.ndarray, valid: np.ndarray | None
     """Return whether the largest value lies in the region; of tied ones their share that does.
 
     A map without a positive value points at nothing: 0.
+
+    Parameters
+    ----------
+    image_map, region, valid
+        As for `energy`.
+
+    Returns
+    -------
+    float in 0..1
 
     References
     ----------
@@ -91,9 +111,9 @@ def box_ious(
     if image_map.max() <= 0:
         return values
     for place, threshold in enumerate(thresholds):
-        found = rectangles.around_largest_component(image_map >= threshold)
-        if found is not None:
-            values[place] = rectangles.iou(found[None], boxes).max()
+        box = rectangles.around_largest_component(image_map >= threshold)
+        if box is not None:
+            values[place] = rectangles.iou(box[None], boxes).max()
     return values
 
 

@@ -145,13 +145,22 @@ def of_subsets(
     every: dict[str, np.ndarray] = {}
     for suffix, percent in SMALL.items():
         limit = np.percentile(known, percent) if suffix and len(known) else -np.inf
-        chosen = both <= limit if suffix else np.ones(len(share), bool)
-        every |= {f"{name}{suffix}": np.where(chosen, row, np.nan) for name, row in rows.items()}
+        kept = both <= limit if suffix else np.ones(len(share), bool)
+        every |= {f"{name}{suffix}": np.where(kept, row, np.nan) for name, row in rows.items()}
     return every
 
 
 def without_gaps(values: np.ndarray, axis: int) -> np.ndarray:
     """Return means along an axis without NaN; NaN where there is nothing else.
+
+    Parameters
+    ----------
+    values : float array
+    axis : int
+
+    Returns
+    -------
+    float64 array without that axis
 
     References
     ----------

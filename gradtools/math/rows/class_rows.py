@@ -15,7 +15,7 @@ NORMALISATIONS = ("post", "raw", "gauge")
 
 def normalised(rows: np.ndarray, how: str, mean_row: np.ndarray | None = None) -> np.ndarray:
     """
-    Rows as they are compared.
+    Normalise rows as they are compared.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ def nearest(
     rows: np.ndarray, numbers: np.ndarray, blocks: Iterable, k: int, metric: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    The k nearest others of some rows.
+    Find the k nearest others of some rows.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def nearest(
 
 def stepped(values: np.ndarray, metric: str) -> np.ndarray:
     """
-    Values of which the smallest is the nearest, float64, in steps that merge rounding noise and nothing else.
+    Return the values of which the smallest is the nearest, float64, in steps that merge rounding noise and nothing else.
 
     Parameters
     ----------
@@ -88,20 +88,20 @@ def ranked(values: np.ndarray, numbers: np.ndarray, metric: str) -> np.ndarray:
 
 
 def _smallest(values, numbers, k):
-    """The k smallest of each row and those equal to the last, (q, c) values and numbers; infinite ones are never nearest."""
+    """Return the k smallest of each row and those equal to the last, (q, c) values and numbers; infinite ones are never nearest."""
     last = np.partition(values, min(k, values.shape[1]) - 1, axis=1)[:, min(k, values.shape[1]) - 1]
     row, column = np.nonzero((values <= last[:, None]) & (values < np.inf))
     count = np.bincount(row, minlength=len(values))
     place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     shape = len(values), count.max(initial=0)
-    found, whose = np.full(shape, np.inf), np.full(shape, NOBODY)
-    found[row, place] = values[row, column]
+    smallest, whose = np.full(shape, np.inf), np.full(shape, NOBODY)
+    smallest[row, place] = values[row, column]
     whose[row, place] = np.asarray(numbers)[column]
-    return found, whose
+    return smallest, whose
 
 
 def shuffled_values(row: np.ndarray, permutations: int, seed: int = 0) -> np.ndarray:
-    """A row whose values have been shuffled among its dimensions, (D,) -> (permutations, D): right where these are exchangeable.
+    """Shuffle the values of a row among its dimensions, (D,) -> (permutations, D): right where these are exchangeable.
 
     References
     ----------
@@ -115,7 +115,7 @@ def shuffled_samples(
     blocks: Iterable[np.ndarray], n: int, permutations: int, seed: int = 0
 ) -> np.ndarray:
     """
-    Rows each of whose values is that of a random sample in the same dimension: every dimension keeps its distribution.
+    Draw rows each of whose values is that of a random sample in the same dimension: every dimension keeps its distribution.
 
     Parameters
     ----------
@@ -131,20 +131,20 @@ def shuffled_samples(
     ----------
     mathematics#neighbour-floor
     """
-    drawn, found, start = np.empty((0, 0), int), np.empty((0, 0)), 0
+    drawn, shuffled, start = np.empty((0, 0), int), np.empty((0, 0)), 0
     for rows in blocks:
         if not start:
             shape = permutations, rows.shape[1]
-            drawn, found = np.random.default_rng(seed).integers(n, size=shape), np.empty(shape)
+            drawn, shuffled = np.random.default_rng(seed).integers(n, size=shape), np.empty(shape)
         at, dimension = np.nonzero((drawn >= start) & (drawn < start + len(rows)))
-        found[at, dimension] = rows[drawn[at, dimension] - start, dimension]
+        shuffled[at, dimension] = rows[drawn[at, dimension] - start, dimension]
         start += len(rows)
-    return found
+    return shuffled
 
 
 def floor(chance: np.ndarray, blocks: Iterable[np.ndarray], metric: str) -> float:
     """
-    How near the nearest row is to a row made by chance: what is no nearer says nothing.
+    Return how near the nearest row is to a row made by chance (the floor): a neighbour that is no nearer is no evidence.
 
     Parameters
     ----------

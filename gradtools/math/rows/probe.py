@@ -34,7 +34,7 @@ class Decoding:
 
 def without_direction(rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """
-    Rows less their projection on a direction each.
+    Subtract from each row its projection on a direction.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ def without_direction(rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 
 def decodable(labels: np.ndarray, folds: int = FOLDS) -> np.ndarray:
-    """Images of labels that every fold has one of, (n,) bool (mathematics#linear-probe)."""
+    """Return which images have a label that occurs in every fold, (n,) bool (mathematics#linear-probe)."""
     names, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return (sizes >= folds)[codes] if len(names) else np.zeros(0, bool)
 
 
 def contested(labels: np.ndarray, predictions: np.ndarray, folds: int = FOLDS) -> np.ndarray:
-    """Images whose prediction has at least two labels, among labels that every fold has one of, (n,) bool.
+    """Return which images have a prediction with at least two labels, among labels that occur in every fold, (n,) bool.
 
     References
     ----------
@@ -93,7 +93,7 @@ def decode(
     folds: int = FOLDS,
 ) -> Decoding:
     """
-    Cross-validated accuracy of a logistic regression on standardised rows.
+    Evaluate a logistic regression on standardised rows by cross-validation.
 
     Parameters
     ----------
@@ -127,17 +127,17 @@ def decode(
             f"a probe of {folds} folds takes at least two labels with {folds} images each"
         )
     rng = np.random.default_rng(seed)
-    found = _folds(rows, labels, seed, folds)
+    accuracies = _folds(rows, labels, seed, folds)
     chance = [
         _folds(rows, _shuffled(labels, strata, rng), seed, folds).mean(axis=1)
         for _ in range(shuffles)
     ]
     shuffled = np.array(chance).reshape(shuffles, 2)
-    return Decoding(found[0], found[1], shuffled[:, 0], shuffled[:, 1])
+    return Decoding(accuracies[0], accuracies[1], shuffled[:, 0], shuffled[:, 1])
 
 
 def _shuffled(labels, strata, rng):
-    """Labels in another order, each within its stratum."""
+    """Return the labels in another order, each within its stratum."""
     if strata is None:
         return rng.permutation(labels)
     made = labels.copy()
@@ -148,13 +148,13 @@ def _shuffled(labels, strata, rng):
 
 
 def _folds(rows, labels, seed, folds):
-    """Accuracy and balanced accuracy of every fold, (2, F)."""
+    """Return the accuracy and balanced accuracy of every fold, (2, F)."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import balanced_accuracy_score
     from sklearn.model_selection import StratifiedKFold
 
-    found = []
+    accuracies = []
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(
         rows, labels
     ):
@@ -162,13 +162,15 @@ def _folds(rows, labels, seed, folds):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             probe = LogisticRegression(max_iter=ITERATIONS).fit(learned, labels[train])
-        told = probe.predict(tried)
-        found.append((np.mean(told == labels[test]), balanced_accuracy_score(labels[test], told)))
-    return np.array(found).T
+        predicted = probe.predict(tried)
+        accuracies.append(
+            (np.mean(predicted == labels[test]), balanced_accuracy_score(labels[test], predicted))
+        )
+    return np.array(accuracies).T
 
 
 def _standardised(train, test):
-    """Rows less the mean of the training rows, over their standard deviation (0 counts as 1).
+    """Return the rows minus the mean of the training rows, over their standard deviation (0 counts as 1).
 
     Of fewer training rows than channels in the orthogonal coordinates of their span, outside which an L2 penalty leaves every
     coefficient 0: the same probe in as many coordinates as rows.

@@ -39,16 +39,16 @@ def ranking(similar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scores(
-    similar: np.ndarray, own: np.ndarray, labels: np.ndarray, k: int, seed: int = 0
+    similar: np.ndarray, queries: np.ndarray, labels: np.ndarray, k: int, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """
-    Measures of some queries over their candidates.
+    Measure the retrieval of some queries over their candidates.
 
     Parameters
     ----------
     similar : (q, n) float array
         Larger is nearer; equal ones are ties (`nearest.stepped` merges rounding noise). -inf in one place a row: the query itself, which is no candidate.
-    own : (q,) int array
+    queries : (q,) int array
         Labels of the queries.
     labels : (n,) int array
         Labels of the columns, from 0.
@@ -67,27 +67,27 @@ def scores(
     mathematics#retrieval
     """
     order, ranked = ranking(similar)
-    return scores_of_ranking(ranked, labels[order], own, k, seed)
+    return scores_of_ranking(ranked, labels[order], queries, k, seed)
 
 
 def scores_of_ranking(
     ranked: np.ndarray,
-    found: np.ndarray,
-    own: np.ndarray,
+    candidates: np.ndarray,
+    queries: np.ndarray,
     k: int,
     seed: int = 0,
     draws: tuple[int, int] = DRAWS,
 ) -> dict[str, np.ndarray]:
     """
-    Measures of some queries whose candidates are sorted already, as `scores`.
+    Measure the retrieval of queries whose candidates are sorted already, as `scores`.
 
     Parameters
     ----------
     ranked : (q, c) float array
         Similarities, descending.
-    found : (q, c) int array
+    candidates : (q, c) int array
         Labels of the candidates in this order.
-    own : (q,) int array
+    queries : (q,) int array
     k, seed : int
     draws : (int, int)
         Of a tied vote: the least and the most.
@@ -100,26 +100,26 @@ def scores_of_ranking(
     ----------
     mathematics#retrieval
     """
-    right = found == own[:, None]
+    right = candidates == queries[:, None]
     known = right.any(axis=1)
     measured = {
         "recall_1": _recall(ranked, right, 1),
         "recall_5": _recall(ranked, right, 5),
         "average_precision": _average_precision(ranked, right),
-        "knn": _vote(ranked, found, own, k, seed, draws),
+        "knn": _vote(ranked, candidates, queries, k, seed, draws),
     }
     return {name: np.where(known, values, np.nan) for name, values in measured.items()}
 
 
 def _cut(ranked, k):
-    """What lies above the k-th value and what equals it, (q, n) bool each, and how many of the latter have a place (q,)."""
+    """Return what lies above the k-th value and what equals it, (q, n) bool each, and how many of the latter have a place (q,)."""
     last = ranked[:, min(k, ranked.shape[1]) - 1, None]
     above, tied = ranked > last, ranked == last
     return above, tied, min(k, ranked.shape[1]) - above.sum(axis=1)
 
 
 def _recall(ranked, right, k):
-    """1 - C(t - p, r) / C(t, r): r of t tied are taken, p of them right; 1 where one above is right."""
+    """Return 1 - C(t - p, r) / C(t, r): r of t tied are taken, p of them right; 1 where one above is right."""
     from scipy.special import gammaln
 
     above, tied, places = _cut(ranked, k)
@@ -155,17 +155,17 @@ def _average_precision(ranked, right):
     return np.bincount(row, gain, len(ranked)) / np.maximum(right.sum(axis=1), 1)
 
 
-def _vote(ranked, found, own, k, seed, draws):
-    """Share of the vote's winners that is the query's label, expected where the last places are tied."""
+def _vote(ranked, candidates, queries, k, seed, draws):
+    """Return the share of the vote's winners that is the query's label, expected where the last places are tied."""
     above, tied, places = _cut(ranked, k)
-    width = int(max(found.max(initial=-1), own.max(initial=0))) + 1
-    sure, open_to = _counted(above, found, width), _counted(tied, found, width)
+    width = int(max(candidates.max(initial=-1), queries.max(initial=0))) + 1
+    sure, open_to = _counted(above, candidates, width), _counted(tied, candidates, width)
     votes = sure + open_to
     winners = votes == votes.max(axis=1, keepdims=True)
-    shares = winners[np.arange(len(own)), own] / winners.sum(axis=1)
+    shares = winners[np.arange(len(queries)), queries] / winners.sum(axis=1)
     for row in np.flatnonzero(places < tied.sum(axis=1)):
         pairs = np.stack([sure[row], open_to[row]], axis=1).tolist()
-        first = tuple(pairs.pop(own[row]))
+        first = tuple(pairs.pop(queries[row]))
         shares[row] = _expected(
             first,
             tuple(sorted(tuple(pair) for pair in pairs if any(pair))),
@@ -177,14 +177,14 @@ def _vote(ranked, found, own, k, seed, draws):
 
 
 @functools.lru_cache(maxsize=4096)
-def _expected(own, others, places, seed, draws):
+def _expected(query, others, places, seed, draws):
     """
-    How often a label wins a vote whose last places go to any of those that are tied for them.
+    Return how often a label wins a vote whose last places go to any of those that are tied for them.
 
     Labels are (sure votes, candidates for the places). Equal votes have the same draws whatever the labels' numbers, so that a
     feature that knows nothing has chance exactly.
     """
-    sure, tied = np.array([own, *others]).T
+    sure, tied = np.array([query, *others]).T
     least, most = sure + np.maximum(places - tied.sum() + tied, 0), sure + np.minimum(tied, places)
     if most[0] < least[1:].max(initial=0):
         return 0.0
@@ -198,21 +198,21 @@ def _expected(own, others, places, seed, draws):
     return float((winners[:, 0] / winners.sum(axis=1)).mean())
 
 
-def _counted(mask, found, width):
-    """How many entries of each row of a mask have each label, (q, width)."""
+def _counted(mask, candidates, width):
+    """Return how many entries of each row of a mask have each label, (q, width)."""
     row, place = np.nonzero(mask)
-    return np.bincount(row * width + found[row, place], minlength=len(found) * width).reshape(
-        len(found), width
-    )
+    return np.bincount(
+        row * width + candidates[row, place], minlength=len(candidates) * width
+    ).reshape(len(candidates), width)
 
 
-def chance(own: np.ndarray, labels: np.ndarray, k: int, seed: int = 0) -> dict[str, np.ndarray]:
+def chance(queries: np.ndarray, labels: np.ndarray, k: int, seed: int = 0) -> dict[str, np.ndarray]:
     """
-    What the measures are where candidates come in random order.
+    Return the expected measures for candidates in random order.
 
     Parameters
     ----------
-    own : (q,) int array
+    queries : (q,) int array
         Labels of the queries, each one of the samples.
     labels : (n,) int array
         Labels of all samples: a query's candidates are the other n - 1.
@@ -228,9 +228,9 @@ def chance(own: np.ndarray, labels: np.ndarray, k: int, seed: int = 0) -> dict[s
     mathematics#retrieval
     """
     of_label = np.full((len(MEASURES), labels.max() + 1), np.nan)
-    for label in np.unique(own):
+    for label in np.unique(queries):
         alike = np.zeros((1, len(labels)), "f4")
         alike[0, np.flatnonzero(labels == label)[0]] = -np.inf
         measured = scores(alike, np.array([label]), labels, k, seed)
         of_label[:, label] = [measured[name][0] for name in MEASURES]
-    return {name: values[own] for name, values in zip(MEASURES, of_label)}
+    return {name: values[queries] for name, values in zip(MEASURES, of_label)}

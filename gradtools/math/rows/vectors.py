@@ -15,7 +15,7 @@ NEAR = 1e-4
 
 def row_norms(x: np.ndarray, first: int = 0) -> np.ndarray:
     """
-    Euclidean norm of every row.
+    Return the Euclidean norm of every row.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def row_norms(x: np.ndarray, first: int = 0) -> np.ndarray:
 
 
 def centred_rows(x: np.ndarray) -> np.ndarray:
-    """Rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64).
+    """Return the rows less their own mean over D; exactly constant rows become exactly zero ((n, D) -> (n, D) float64).
 
     References
     ----------
@@ -70,7 +70,7 @@ def centred_rows(x: np.ndarray) -> np.ndarray:
 
 def unit_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    Rows scaled to length 1.
+    Scale rows to length 1.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def unit_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def centred_unit_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    Rows centred over D, then scaled to length 1: their inner products are Pearson correlations.
+    Centre rows over D, then scale them to length 1: their inner products are Pearson correlations.
 
     Parameters, results and errors as for `unit_rows`; degenerate rows are the constant ones.
 
@@ -113,7 +113,7 @@ def centred_unit_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def prepared_rows(x: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """
-    Rows of which the metric is the plain inner product (for euclidean and dot: the rows themselves).
+    Return the rows of which the metric is the plain inner product (for euclidean and dot: the rows themselves).
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def prepared_rows(x: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
 
 def similarity_block(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
     """
-    One block of a similarity (or, for euclidean, distance) matrix.
+    Return one block of a similarity (or, for euclidean, distance) matrix.
 
     Parameters
     ----------
@@ -166,7 +166,17 @@ def similarity_block(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
 
 
 def product_block(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
-    """`similarity_block` of rows that `prepared_rows` has already been given.
+    """Return the `similarity_block` of rows that `prepared_rows` has already been given.
+
+    Parameters
+    ----------
+    a, b : (n, D), (m, D) float64 arrays
+        From `prepared_rows`.
+    metric : str
+
+    Returns
+    -------
+    (n, m) float64 array
 
     References
     ----------
@@ -179,7 +189,7 @@ def product_block(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
 
 
 def _distances(a, b):
-    """Euclidean distances by one matrix product, and by differences where the product would cancel."""
+    """Return the Euclidean distances by one matrix product, and by differences where the product would cancel."""
     from scipy.spatial.distance import cdist
 
     shift = b.mean(axis=0) if len(b) else 0

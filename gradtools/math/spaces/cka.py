@@ -30,7 +30,7 @@ class Alignment:
 
 def of_grams(k: np.ndarray, l: np.ndarray) -> Alignment:  # noqa: E741 (Kornblith's letters)
     """
-    CKA of two Gram matrices of inner products, (n, n) each.
+    Return the CKA of two Gram matrices of inner products, (n, n) each.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def of_grams(k: np.ndarray, l: np.ndarray) -> Alignment:  # noqa: E741 (Kornblit
     """
     k, l = _centred(k), _centred(l)  # noqa: E741
     n = len(k)
-    products = [np.vdot(one, other) for one, other in ((k, l), (k, k), (l, l))]
+    products = [np.vdot(first, second) for first, second in ((k, l), (k, k), (l, l))]
     norm = np.sqrt(products[1] * products[2])
     # E over permutations of <K, P L P'> = tr K tr L / (n - 1) for centred K and L.
     shuffled = ratio(np.trace(k) * np.trace(l), (n - 1) * norm)
@@ -54,20 +54,20 @@ def of_grams(k: np.ndarray, l: np.ndarray) -> Alignment:  # noqa: E741 (Kornblit
 
 
 def _centred(gram):
-    """H K H with H = I - 11'/n."""
+    """Return H K H with H = I - 11'/n."""
     gram = np.asarray(gram, dtype=np.float64)
     rows = gram.mean(axis=0)
     return gram - rows - rows[:, None] + rows.mean()
 
 
 def _aligned(kl, kk, ll):
-    """HSIC(K, L) over the geometric mean of HSIC(K, K) and HSIC(L, L); NaN where one of these is not positive."""
+    """Return HSIC(K, L) over the geometric mean of HSIC(K, K) and HSIC(L, L); NaN where one of these is not positive."""
     return ratio(kl, np.sqrt(np.maximum(kk, 0) * np.maximum(ll, 0)))
 
 
 def bootstrap_debiased(k: np.ndarray, l: np.ndarray, counts: np.ndarray) -> np.ndarray:  # noqa: E741
     """
-    Debiased CKA of resampled samples.
+    Return the debiased CKA of resampled samples.
 
     Parameters
     ----------
@@ -85,27 +85,27 @@ def bootstrap_debiased(k: np.ndarray, l: np.ndarray, counts: np.ndarray) -> np.n
 
 def _unbiased(k, l, counts):  # noqa: E741
     """
-    Unbiased HSIC of (K, L), (K, K), (L, L) under copies c, (..., n) -> 3 x (...).
+    Return the unbiased HSIC of (K, L), (K, K), (L, L) under copies c, (..., n) -> 3 x (...).
 
     Song's eq. 5 is the mean of K_ij L_ij + K_ij L_qr - 2 K_ij L_iq over quadruples of different samples; with copies each
     quadruple counts c_i c_j c_q c_r. Sums over different indices come from the free ones by inclusion and exclusion.
     """
     (k, in_k), (l, in_l) = (_weighted_rows(gram, counts) for gram in (k, l))
     return [
-        _hsic(_products(one * other, counts), a, b, counts)
-        for one, other, a, b in ((k, l, in_k, in_l), (k, k, in_k, in_k), (l, l, in_l, in_l))
+        _hsic(_products(first * second, counts), a, b, counts)
+        for first, second, a, b in ((k, l, in_k, in_l), (k, k, in_k, in_k), (l, l, in_l, in_l))
     ]
 
 
 def _weighted_rows(gram, counts):
-    """A Gram matrix without its diagonal, and sum_j c_j K_ij, sum_j c_j^2 K_ij of every row."""
+    """Return a Gram matrix without its diagonal, and sum_j c_j K_ij, sum_j c_j^2 K_ij of every row."""
     gram = gram.copy()
     np.fill_diagonal(gram, 0)
     return gram, (counts @ gram, counts**2 @ gram)
 
 
 def _products(products, counts):
-    """Sums of c_i^a c_j^b M_ij for M = K o L, by exponents (a, b)."""
+    """Return the sums of c_i^a c_j^b M_ij for M = K o L, by exponents (a, b)."""
     once, squared = counts @ products, counts**2 @ products
     return {
         (a, b): np.sum(counts**a * row, axis=-1)
@@ -114,7 +114,7 @@ def _products(products, counts):
 
 
 def _hsic(products, in_k, in_l, counts):
-    """Unbiased HSIC from `_products` and both sides' `_weighted_rows`."""
+    """Return the unbiased HSIC from `_products` and both sides' `_weighted_rows`."""
     (once_k, twice_k), (once_l, twice_l) = in_k, in_l
     p1, p2, p3, p4 = (np.sum(counts**power, axis=-1) for power in (1, 2, 3, 4))
 

@@ -29,7 +29,7 @@ def of_rows(
     passes: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
 ) -> tuple[cka.Alignment, np.ndarray]:
     """
-    CKA of two feature matrices that are read in blocks.
+    Return the CKA of two feature matrices that are read in blocks.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def of_rows(
         return ((x - means[0], y - means[1]) for x, y in passes())
 
     sides = [_cross(choose(x, y) for x, y in centred()) for choose in (_both, _first, _second)]
-    (kl, kl_slope), *own = (
+    (kl, kl_slope), *norms = (
         _hsic(side, (choose(x, y) for x, y in centred()))
         for side, choose in zip(sides, (_both, _first, _second))
     )
-    (kk, kk_slope), (ll, ll_slope) = own
+    (kk, kk_slope), (ll, ll_slope) = norms
     debiased = cka._aligned(kl, kk, ll)
     with np.errstate(invalid="ignore", divide="ignore"):
         influence = kl_slope / np.sqrt(kk * ll) - debiased / 2 * (kk_slope / kk + ll_slope / ll)
@@ -84,7 +84,7 @@ def _second(_x, y):
 
 
 def _means(blocks):
-    """Mean rows of both sides."""
+    """Return the mean rows of both sides."""
     n, total = 0, (0, 0)
     for x, y in blocks:
         n, total = (
@@ -98,7 +98,7 @@ def _means(blocks):
 
 
 def _cross(blocks):
-    """`Cross` of centred blocks."""
+    """Return `Cross` of centred blocks."""
     product, x_by_q, y_by_p, p, q = 0, 0, 0, [], []
     for x, y in blocks:
         p.append(np.einsum("nd,nd->n", x, x))
@@ -108,7 +108,7 @@ def _cross(blocks):
 
 
 def _hsic(cross, blocks):
-    """Unbiased HSIC of K and L, and its derivatives by the copies c_k of every sample, (n,), where all are 1."""
+    """Return the unbiased HSIC of K and L, and its derivatives by the copies c_k of every sample, (n,), where all are 1."""
     p, q, ones = cross.p, cross.q, np.ones(len(cross.p))
     pairs = np.sum(cross.product**2) - p @ q
     value = cka._hsic(

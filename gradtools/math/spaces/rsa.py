@@ -36,7 +36,16 @@ class RowSums:
 
 
 def off_diagonal(matrix: np.ndarray) -> np.ndarray:
-    """A copy of a square matrix with a diagonal of zeros, float64 (mathematics#rsa)."""
+    """Return a copy of a square matrix with a diagonal of zeros, float64 (mathematics#rsa).
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+
+    Returns
+    -------
+    (n, n) float64 array
+    """
     matrix = np.array(matrix, dtype=np.float64)
     np.fill_diagonal(matrix, 0)
     return matrix
@@ -44,7 +53,7 @@ def off_diagonal(matrix: np.ndarray) -> np.ndarray:
 
 def row_sums(blocks: Iterable[tuple[np.ndarray, np.ndarray]], n: int) -> RowSums:
     """
-    Sums of two matrices that come in blocks of rows.
+    Return the sums of two matrices that come in blocks of rows.
 
     Parameters
     ----------
@@ -62,8 +71,8 @@ def row_sums(blocks: Iterable[tuple[np.ndarray, np.ndarray]], n: int) -> RowSums
     """
     parts, start = [], 0
     for a, b in blocks:
-        own = np.arange(len(a))
-        a[own, start + own] = b[own, start + own] = 0
+        diagonal = np.arange(len(a))
+        a[diagonal, start + diagonal] = b[diagonal, start + diagonal] = 0
         parts.append(
             [a.sum(axis=1), b.sum(axis=1)]
             + [np.einsum("ij,ij->i", *two) for two in ((a, a), (b, b), (a, b))]
@@ -74,7 +83,7 @@ def row_sums(blocks: Iterable[tuple[np.ndarray, np.ndarray]], n: int) -> RowSums
 
 
 def resampled_sums(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> RowSums:
-    """`RowSums` of (B, n) arrays under copies (B, n) of every sample; a, b (n, n) from `off_diagonal`.
+    """Return `RowSums` of (B, n) arrays under copies (B, n) of every sample; a, b (n, n) from `off_diagonal`.
 
     References
     ----------
@@ -87,7 +96,7 @@ def resampled_sums(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> RowSums:
 
 def pearson(sums: RowSums, counts: np.ndarray | float = 1.0) -> np.ndarray:
     """
-    Pearson's correlation over all pairs.
+    Return Pearson's correlation over all pairs.
 
     Parameters
     ----------
@@ -111,7 +120,7 @@ def pearson(sums: RowSums, counts: np.ndarray | float = 1.0) -> np.ndarray:
 
 
 def row_pearson(sums: RowSums) -> np.ndarray:
-    """Correlation of each sample's row in a with its row in b, (..., n): what stays of its relations to the others.
+    """Return the correlation of each sample's row in a with its row in b, (..., n): what stays of its relations to the others.
 
     References
     ----------
@@ -121,7 +130,7 @@ def row_pearson(sums: RowSums) -> np.ndarray:
 
 
 def _correlation(a, b, aa, bb, ab, weight):
-    """Pearson's correlation from sums of values, squares and products and their number."""
+    """Return Pearson's correlation from sums of values, squares and products and their number."""
     a, b, aa, bb, ab = (ratio(value, weight) for value in (a, b, aa, bb, ab))
     variances = [
         np.where(square - mean**2 > CONSTANT * square, square - mean**2, 0)
@@ -132,7 +141,7 @@ def _correlation(a, b, aa, bb, ab, weight):
 
 def influence(sums: RowSums) -> np.ndarray:
     """
-    Derivatives of Pearson's correlation by the number of copies of each sample, (n,), where all are 1.
+    Return the derivatives of Pearson's correlation by the number of copies of each sample, (n,), where all are 1.
 
     Value + (c - 1) . influence is the resampled correlation to first order (mathematics#influence).
     """
@@ -153,13 +162,13 @@ def influence(sums: RowSums) -> np.ndarray:
 
 
 def triangle(matrix: np.ndarray) -> np.ndarray:
-    """Values of the pairs i < j, (n (n - 1) / 2,), of an (n, n) matrix (mathematics#rsa)."""
+    """Return the values of the pairs i < j, (n (n - 1) / 2,), of an (n, n) matrix (mathematics#rsa)."""
     return matrix[np.triu_indices(len(matrix), 1)]
 
 
 def stepped(matrix: np.ndarray, metric: str) -> np.ndarray:
     """
-    Similarities in whole steps, as pair AUC counts them: equal values have equal ranks whatever the rounding of products.
+    Return the similarities in whole steps, as pair AUC counts them: equal values have equal ranks whatever the rounding of products.
 
     Parameters
     ----------
@@ -178,7 +187,7 @@ def stepped(matrix: np.ndarray, metric: str) -> np.ndarray:
 
 
 def ranked(matrix: np.ndarray) -> np.ndarray:
-    """(n, n) matrix of the average ranks of the pairs, from 1, with a diagonal of zeros.
+    """Return (n, n) matrix of the average ranks of the pairs, from 1, with a diagonal of zeros.
 
     References
     ----------
@@ -194,7 +203,7 @@ def ranked(matrix: np.ndarray) -> np.ndarray:
 
 def bootstrap_spearman(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
-    Spearman's correlation of resampled samples: ranks are those among the resampled pairs, each with weight c_i c_j.
+    Return Spearman's correlation of resampled samples: ranks are those among the resampled pairs, each with weight c_i c_j.
 
     Parameters
     ----------
@@ -239,7 +248,7 @@ def mantel(
     a: np.ndarray, b: np.ndarray, permutations: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    Mantel's test: is the correlation of two matrices more than samples in any order would give?
+    Test by Mantel's permutations whether two matrices correlate more than samples in any order would.
 
     Parameters
     ----------
@@ -263,20 +272,21 @@ def mantel(
     for place in range(permutations):
         order = rng.permutation(n)
         null[place] = [
-            np.vdot(one, other.take(order, axis=0).take(order, axis=1)) for one, other in zip(a, b)
+            np.vdot(first, second.take(order, axis=0).take(order, axis=1))
+            for first, second in zip(a, b)
         ]
-    return np.array([np.vdot(one, other) for one, other in zip(a, b)]), null
+    return np.array([np.vdot(first, second) for first, second in zip(a, b)]), null
 
 
 def _standardised(matrix):
-    """Off-diagonal entries less their mean, over their norm: inner products are correlations; NaN for a constant one."""
+    """Return the off-diagonal entries less their mean, over their norm: inner products are correlations; NaN for a constant one."""
     pairs = triangle(matrix)
     spread = np.sqrt(2 * np.sum((pairs - pairs.mean()) ** 2)) if np.ptp(pairs) > 0 else np.nan
     return off_diagonal((matrix - pairs.mean()) / spread)
 
 
 def p_value(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """(1 + #(null >= observed)) / (1 + permutations) of each statistic ((m,), (B, m) -> (m,)); NaN where it does not exist.
+    """Return (1 + #(null >= observed)) / (1 + permutations) of each statistic ((m,), (B, m) -> (m,)); NaN where it does not exist.
 
     References
     ----------

@@ -9,7 +9,7 @@ def path_lengths(
     edges: Sequence[tuple[Hashable, Hashable]], wanted: Sequence[Hashable]
 ) -> np.ndarray:
     """
-    Number of edges on the shortest way between nodes that goes up to a common ancestor and down again.
+    Return the number of edges on the shortest way between nodes that goes up to a common ancestor and down again.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def path_lengths(
     Raises
     ------
     ValueError
-        A node leads round in a circle, or to nothing but one; args[0] is that node.
+        A node is its own ancestor, or all its ancestors are on a cycle; args[0] is that node.
 
     References
     ----------
@@ -39,12 +39,12 @@ def path_lengths(
         parents.setdefault(parent, set())
     above = [_ancestors(node, parents) for node in wanted]
     members: dict[Hashable, list[tuple[int, int]]] = {}
-    for place, found in enumerate(above):
-        for node, steps in found.items():
+    for place, reached in enumerate(above):
+        for node, steps in reached.items():
             members.setdefault(node, []).append((place, steps))
     lengths = np.full((len(wanted), len(wanted)), np.inf)
-    for found in members.values():
-        places, steps = np.array(found).T
+    for reached in members.values():
+        places, steps = np.array(reached).T
         inside = np.ix_(places, places)
         lengths[inside] = np.minimum(lengths[inside], steps[:, None] + steps)
     np.fill_diagonal(lengths, 0)
@@ -55,16 +55,16 @@ ROOT = object()
 
 
 def _ancestors(node, parents):
-    """{ancestor: fewest steps up to it}, the node itself with 0 and the root of all included."""
+    """Return {ancestor: fewest steps up to it}, the node itself with 0 and the root of all included."""
     steps, edge = {node: 0}, [node]
     while edge:
         above = []
-        for one in edge:
-            for parent in parents[one] or ((ROOT,) if one is not ROOT else ()):
+        for current in edge:
+            for parent in parents[current] or ((ROOT,) if current is not ROOT else ()):
                 if parent == node:
                     raise ValueError(node)
                 if parent not in steps:
-                    steps[parent] = steps[one] + 1
+                    steps[parent] = steps[current] + 1
                     above.append(parent)
                     parents.setdefault(ROOT, ())
         edge = above

@@ -32,21 +32,21 @@ def untangle(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
     H. Fernau, M. Kaufmann, M. Poths, Comparing trees via crossing minimization, J. Computer and System Sciences 76 (2010).
     mathematics#tanglegrams
     """
-    one, other = leaves(first), leaves(second)
-    best = one, other, crossings(one, other)
+    left, right = leaves(first), leaves(second)
+    best = left, right, crossings(left, right)
     for _ in range(ROUNDS):
-        other = turned(second, _places(one))
-        one = turned(first, _places(other))
-        now = crossings(one, other)
+        right = turned(second, _places(left))
+        left = turned(first, _places(right))
+        now = crossings(left, right)
         if now >= best[2]:
             break
-        best = one, other, now
+        best = left, right, now
     return best
 
 
 def turned(merges: np.ndarray, places: np.ndarray) -> np.ndarray:
     """
-    Leaf order of a tree that crosses little with leaves at fixed places.
+    Return the leaf order of a tree that crosses little with leaves at fixed places.
 
     Parameters
     ----------
@@ -64,30 +64,32 @@ def turned(merges: np.ndarray, places: np.ndarray) -> np.ndarray:
     mathematics#tanglegrams
     """
     n, same = len(merges) + 1, EQUAL * max(merges[-1, 2], 1e-300)
-    held = {
+    places_of = {
         leaf: np.array([place]) for leaf, place in enumerate(places)
     }  # sorted places of the leaves of each cluster
     parts = {leaf: [leaf] for leaf in range(n)}
 
-    def before(one, other):
+    def before(a, b):
         """Crossings of one's lines with the other's as they stand, beside half of all."""
-        return 2 * np.searchsorted(held[other], held[one]).sum() - len(held[one]) * len(held[other])
+        return 2 * np.searchsorted(places_of[b], places_of[a]).sum() - len(places_of[a]) * len(
+            places_of[b]
+        )
 
     for row, (left, right, height, _) in enumerate(merges):
-        found = [
+        children = [
             part
             for child in (int(left), int(right))
             for part in (
                 parts[child] if child >= n and height - merges[child - n, 2] <= same else [child]
             )
         ]
-        parts[n + row] = sorted(found, key=functools.cmp_to_key(before))
-        held[n + row] = np.sort(np.concatenate([held[int(left)], held[int(right)]]))
+        parts[n + row] = sorted(children, key=functools.cmp_to_key(before))
+        places_of[n + row] = np.sort(np.concatenate([places_of[int(left)], places_of[int(right)]]))
     return _expanded(parts, n)
 
 
 def _expanded(parts, n):
-    """Leaves below the root, in order."""
+    """Return the leaves below the root, in order."""
     order, waiting = [], [2 * n - 2]
     while waiting:
         node = waiting.pop()
@@ -107,7 +109,7 @@ def _places(order):
 
 def crossings(first: np.ndarray, second: np.ndarray) -> int:
     """
-    How many pairs of lines cross between two orders of the same leaves ((n,) each); leaves in random order have
+    Count the pairs of lines that cross between two orders of the same leaves ((n,) each); leaves in random order have
     n (n - 1) / 4 on average.
 
     References

@@ -10,7 +10,7 @@ PUBLISHED_THRESHOLD = 2.0  # of the blog post
 
 def leaves(merges: np.ndarray, node: int | None = None) -> np.ndarray:
     """
-    Leaves of a cluster from one end of the picture to the other.
+    Return the leaves of a cluster from one end of the picture to the other.
 
     Parameters
     ----------
@@ -27,18 +27,18 @@ def leaves(merges: np.ndarray, node: int | None = None) -> np.ndarray:
     mathematics#linkage-and-cuts
     """
     n = len(merges) + 1
-    found, waiting = [], [2 * n - 2 if node is None else int(node)]
+    order, waiting = [], [2 * n - 2 if node is None else int(node)]
     while waiting:
         node = waiting.pop()
         if node < n:
-            found.append(node)
+            order.append(node)
         else:
             waiting += [int(merges[node - n, 1]), int(merges[node - n, 0])]
-    return np.array(found)
+    return np.array(order)
 
 
 def joins(merges: np.ndarray) -> np.ndarray:
-    """Height at which each leaf and the next one in leaf order join, (N-1,) float64; with the order they are the whole tree.
+    """Return the height at which each leaf and the next one in leaf order join, (N-1,) float64; with the order they are the whole tree.
 
     References
     ----------
@@ -57,7 +57,7 @@ def joins(merges: np.ndarray) -> np.ndarray:
 
 def cut(merges: np.ndarray, k: int | None = None, height: float | None = None) -> np.ndarray:
     """
-    Clusters of a tree.
+    Cut a tree into clusters.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def cut(merges: np.ndarray, k: int | None = None, height: float | None = None) -
 
 
 def merged_below(merges: np.ndarray, height: float) -> int:
-    """Number of merges at a height or below it (int).
+    """Return the number of merges at a height or below it (int).
 
     References
     ----------
@@ -102,7 +102,7 @@ def merged_below(merges: np.ndarray, height: float) -> int:
 
 
 def cluster_nodes(merges: np.ndarray, k: int) -> list[int]:
-    """The clusters (list of int) that are left when the last k - 1 merges are undone, in leaf order.
+    """Return the clusters (list of int) that are left when the last k - 1 merges are undone, in leaf order.
 
     References
     ----------
@@ -113,22 +113,23 @@ def cluster_nodes(merges: np.ndarray, k: int) -> list[int]:
         raise UsageError(
             f"cannot cut a tree of {n} leaves into {k} clusters: ask for between 1 and {n}"
         )
-    found, waiting = [], [2 * n - 2]
+    clusters, waiting = [], [2 * n - 2]
     while waiting:
         node = waiting.pop()
         if node > 2 * n - 1 - k:
             waiting += [int(merges[node - n, 1]), int(merges[node - n, 0])]
         else:
-            found.append(node)
-    return found
+            clusters.append(node)
+    return clusters
 
 
 def threshold(merges: np.ndarray, on: str = "rows") -> float:
     """
-    Height below which clusters have colours, and which cuts, unless one is asked for.
+    Return the default height of the cut, below which clusters have colours of their own.
 
     Parameters
     ----------
+    merges : (N-1, 4) array
     on : str
         rows: scipy's share of the way from the lowest merge to the highest (scipy starts at 0, where long rows never merge);
         as-published, as-meant: the blog post's 2.
@@ -147,7 +148,7 @@ def threshold(merges: np.ndarray, on: str = "rows") -> float:
 
 def around(merges: np.ndarray, leaf: int, least: int = 2) -> tuple[np.ndarray, float]:
     """
-    The smallest cluster around a leaf.
+    Return the smallest cluster around a leaf.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def around(merges: np.ndarray, leaf: int, least: int = 2) -> tuple[np.ndarray, f
 
 def top(merges: np.ndarray, k: int) -> np.ndarray:
     """
-    The tree above a cut: its leaves are the k clusters in leaf order.
+    Return the tree above a cut: its leaves are the k clusters in leaf order.
 
     Returns
     -------

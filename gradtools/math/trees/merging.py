@@ -26,7 +26,7 @@ def distances(
     rows: np.ndarray, metric: str = "euclidean", method: str = "ward", on: str = "rows"
 ) -> np.ndarray:
     """
-    What a linkage is made from: the distance of every pair of rows.
+    Return the distance of every pair of rows, which a linkage is made from.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def distances_from_matrix(
     matrix: np.ndarray, metric: str = "cosine", method: str = "ward", on: str = "rows"
 ) -> np.ndarray:
     """
-    The same from the matrix of all pairs.
+    Return the distances from the matrix of all pairs.
 
     Parameters
     ----------
@@ -103,17 +103,17 @@ def distances_from_matrix(
 
 
 def _apart(divergences, metric, method):
-    """Distances of divergences, which rounding may take below 0."""
+    """Return the distances of divergences, which rounding may take below 0."""
     if method == "ward" and metric != "JSD":
         raise UsageError(
-            f"Ward assumes Euclidean distances, and {metric} is none: take --linkage average"
+            f"Ward assumes Euclidean distances, and {metric} is not one: take --linkage average"
         )
     apart = np.maximum(divergences, 0)
     return np.sqrt(apart) if method == "ward" else apart
 
 
 def _between_rows(cosines):
-    """Euclidean distances between the rows of (1 - s)/2, as linkage takes an uncondensed matrix."""
+    """Return the Euclidean distances between the rows of (1 - s)/2, as linkage takes an uncondensed matrix."""
     from scipy.spatial.distance import pdist
 
     half = (1 - cosines) / 2
@@ -122,7 +122,7 @@ def _between_rows(cosines):
 
 
 def _is_euclidean(similarities):
-    """Whether there are points at the distances sqrt(2 (1 - s)): their centred Gram matrix has no negative eigenvalue (Gower 1966)."""
+    """Return True if there are points at the distances sqrt(2 (1 - s)): their centred Gram matrix has no negative eigenvalue (Gower 1966)."""
     centred = similarities - similarities.mean(axis=0)
     values = np.linalg.eigvalsh(centred - centred.mean(axis=1)[:, None])
     return values[0] >= -ROUNDING * values[-1]
@@ -137,9 +137,7 @@ def _check(matrix, metric, method, on):
             f"--linkage-on {on} is the blog post's tree of cosines: it takes no --metric {metric}"
         )
     if len(matrix) < 2:
-        raise GradtoolsError(
-            f"{len(matrix)} row{'s' * (len(matrix) != 1)} to join, and a tree takes two"
-        )
+        raise GradtoolsError(f"need at least 2 rows for a tree, got {len(matrix)}")
     if not np.isfinite(matrix).all():
         raise GradtoolsError(f"the {metric} matrix holds NaN or infinity: leave those samples out")
     scale = np.abs(matrix).max()
@@ -184,7 +182,7 @@ def linkage(condensed: np.ndarray, method: str = "ward", order: str = "optimal")
 
 def cophenetic(merges: np.ndarray, condensed: np.ndarray) -> float:
     """
-    Cophenetic correlation: Pearson's r, over all pairs, of the distance and the height at which the two join.
+    Return the cophenetic correlation: Pearson's r, over all pairs, of the distance and the height at which the two join.
 
     Returns
     -------

@@ -7,7 +7,7 @@ import numpy as np
 
 def newick(merges: np.ndarray, names: Sequence[str]) -> str:
     """
-    A tree as one line of Newick.
+    Write a tree as one line of Newick.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def newick(merges: np.ndarray, names: Sequence[str]) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as a quoted label; a line break, which no label may hold, becomes a blank.
+    """Write a name as a quoted label; a line break, which no label may hold, becomes a blank.
 
     References
     ----------

@@ -15,7 +15,7 @@ BLOCK_ENTRIES = 1 << 18  # of sums of which minima are taken at once: they stay 
 
 def optimal_order(merges: np.ndarray, condensed: np.ndarray) -> np.ndarray:
     """
-    The order with the least sum of distances between neighbours, of all 2^(N-1) that turning clusters round allows.
+    Return the order with the least sum of distances between neighbours, of all 2^(N-1) that turning clusters round allows.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def optimal_order(merges: np.ndarray, condensed: np.ndarray) -> np.ndarray:
             inside = slice(others.start - right.start, others.stop - right.start)
             best[left.places, ends] = _min_plus(through[:, inside], best[others, ends])
         best[right.places, left.places] = best[left.places, right.places].T
-    found = start[_traced(parts, best, apart)]
-    return found if _larger_first(merges, found) else found[::-1]
+    order = start[_traced(parts, best, apart)]
+    return order if _larger_first(merges, order) else order[::-1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,21 +72,23 @@ class _Part:
         return slice(self.start, self.stop)
 
     def other_end(self, place):
-        """Where a path that begins at a place ends (slice)."""
+        """Return where a path that begins at a place ends (slice)."""
         return next(others for ends, others in self.turns if ends.start <= place < ends.stop)
 
 
 def _parts(merges, start):
-    """Both parts of each cluster, in the order of the places; None for leaves."""
+    """Return both parts of each cluster, in the order of the places; None for leaves."""
     n = len(start)
-    own = [None] * n
+    by_node = [None] * n
     for place, leaf in enumerate(start):
         itself = slice(place, place + 1)
-        own[leaf] = _Part(leaf, place, place + 1, ((itself, itself),))
+        by_node[leaf] = _Part(leaf, place, place + 1, ((itself, itself),))
     pairs = [None] * n
     for node, (first, second, _, _) in enumerate(merges, n):
-        left, right = sorted((own[int(first)], own[int(second)]), key=lambda part: part.start)
-        own.append(
+        left, right = sorted(
+            (by_node[int(first)], by_node[int(second)]), key=lambda part: part.start
+        )
+        by_node.append(
             _Part(
                 node,
                 left.start,
@@ -99,35 +101,35 @@ def _parts(merges, start):
 
 
 def _min_plus(a, b):
-    """min over q of a[p, q] + b[q, s]: (P, Q), (Q, S) -> (P, S)."""
-    found = np.empty((len(a), b.shape[1]))
+    """Return the min over q of a[p, q] + b[q, s]: (P, Q), (Q, S) -> (P, S)."""
+    least = np.empty((len(a), b.shape[1]))
     step = max(1, BLOCK_ENTRIES // max(b.size, 1))
     for first in range(0, len(a), step):
-        found[first : first + step] = (a[first : first + step, :, None] + b).min(axis=1)
-    return found
+        least[first : first + step] = (a[first : first + step, :, None] + b).min(axis=1)
+    return least
 
 
 def _traced(parts, best, apart):
-    """Places along the shortest path through all leaves."""
+    """Return the places along the shortest path through all leaves."""
     left, right = parts[-1]
     block = best[left.places, right.places]
     first, last = np.unravel_index(block.argmin(), block.shape)
-    found, waiting = [], [(len(parts) - 1, left.start + first, right.start + last)]
+    order, waiting = [], [(len(parts) - 1, left.start + first, right.start + last)]
     while waiting:
         node, first, last = waiting.pop()
         if parts[node] is None:
-            found.append(first)
+            order.append(first)
             continue
-        one, other = parts[node] if first < parts[node][1].start else parts[node][::-1]
-        out, into = one.other_end(first), other.other_end(last)
+        near, far = parts[node] if first < parts[node][1].start else parts[node][::-1]
+        out, into = near.other_end(first), far.other_end(last)
         paths = best[first, out][:, None] + apart[out, into] + best[into, last]
         end, begin = np.unravel_index(paths.argmin(), paths.shape)
-        waiting += [(other.node, into.start + begin, last), (one.node, first, out.start + end)]
-    return np.array(found)
+        waiting += [(far.node, into.start + begin, last), (near.node, first, out.start + end)]
+    return np.array(order)
 
 
 def _larger_first(merges, order):
-    """Whether the order begins with the larger part of the root; of two equal ones, with the one that holds together lower down."""
+    """Return True if the order begins with the larger part of the root; of two equal ones, with the one that holds together lower down."""
     n, places = len(merges) + 1, np.argsort(order)
     parts = [leaves(merges, node) for node in merges[-1, :2]]
     heights = [merges[int(node) - n, 2] if node >= n else 0.0 for node in merges[-1, :2]]
@@ -137,7 +139,7 @@ def _larger_first(merges, order):
 
 
 def arranged(merges: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """The same tree with the children of each cluster in the order of the leaves ((N-1, 4) array).
+    """Arrange the children of each cluster of a tree in the order of the leaves ((N-1, 4) array).
 
     References
     ----------

@@ -56,7 +56,7 @@ def stability(
     points. Control: each row's D values in an order of their own, which keeps its mean and length and ends what rows share.
     mathematics#stability-of-a-cut
     """
-    k, found = int(labels.max()) + 1, []
+    k, drawn = int(labels.max()) + 1, []
     for draw in range(resamples):
         rng = np.random.default_rng([seed, draw])
         columns, shuffled = (
@@ -70,7 +70,7 @@ def stability(
             cut(merges, k),
             cut(linkage(distances_of(shuffled[:, columns]), method, "none"), k),
         )
-        found.append(
+        drawn.append(
             (
                 agreement.ari(labels, again),
                 jaccard(labels, again),
@@ -81,7 +81,7 @@ def stability(
             )
         )
         advance(1)
-    aris, alike, control_aris, control_alike, *others = zip(*found) if found else ((),) * 6
+    aris, alike, control_aris, control_alike, *others = zip(*drawn) if drawn else ((),) * 6
     return Stability(
         np.array(aris),
         np.array(alike).reshape(-1, k),
@@ -94,7 +94,7 @@ def stability(
 def shuffled_cophenetic(
     condensed: np.ndarray, method: str = "ward", repeats: int = 10, seed: int = 0
 ) -> np.ndarray:
-    """Cophenetic correlations (B,) of trees of the same distances between other pairs: the control where there are no rows.
+    """Return the cophenetic correlations (B,) of trees of the same distances between other pairs: the control where there are no rows.
 
     References
     ----------
@@ -108,7 +108,7 @@ def shuffled_cophenetic(
 
 def jaccard(labels: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
-    For each cluster the largest Jaccard index |A and B| / |A or B| with one of another labelling.
+    Return, for each cluster, the largest Jaccard index |A and B| / |A or B| with one of another labelling.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def within_groups(
     predictions: np.ndarray | None = None,
 ) -> dict[str, MapPairs]:
     """
-    Mean of every metric over the unordered pairs of maps within groups.
+    Return the mean of every metric over the unordered pairs of maps within groups.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def matrix_rows(
     block: int | None = None,
 ) -> Callable[[int, int], dict[str, np.ndarray]]:
     """
-    The whole matrix of every metric, some rows at a time.
+    Return the whole matrix of every metric, some rows at a time.
 
     Parameters as for `within_groups`.
 
@@ -139,15 +139,15 @@ def matrix_rows(
     block, cell = prepared_cells(maps, np.arange(n), metrics, settings, block)
 
     def rows(start, stop):
-        found = {metric: np.empty((stop - start, n)) for metric in metrics}
+        matrix = {metric: np.empty((stop - start, n)) for metric in metrics}
         for first in range(start, stop, block):
             numbers = np.arange(first, min(first + block, stop))
-            own = prepare(np.asarray(maps[numbers]), metrics, settings, numbers=numbers)
+            left = prepare(np.asarray(maps[numbers]), metrics, settings, numbers=numbers)
             for column in range(0, n, block):
                 for metric in metrics:
-                    found[metric][numbers - start, column : column + block] = pair_block(
-                        own, cell(column // block), metric
+                    matrix[metric][numbers - start, column : column + block] = pair_block(
+                        left, cell(column // block), metric
                     )
-        return found
+        return matrix
 
     return rows

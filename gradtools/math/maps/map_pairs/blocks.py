@@ -18,7 +18,7 @@ LARGEST_BLOCK = 256
 
 
 def block_length(pixels: int, memory: int = MEMORY) -> int:
-    """Maps of so many pixels that four blocks of them, prepared, fit into memory (bytes).
+    """Return how many maps of so many pixels make a block, so that four blocks, prepared, fit into `memory` bytes.
 
     References
     ----------
@@ -34,7 +34,16 @@ def prepared_cells(
     settings: MapSettings,
     block: int | None,
 ) -> tuple[int, Callable[[int], PreparedMaps]]:
-    """The block length, and a function that gives block k of the maps in this order, prepared; the last few are kept.
+    """Return the block length, and a function that gives block k of the maps in this order, prepared; the last few are kept.
+
+    Parameters
+    ----------
+    maps : (N, H, W) array, or anything that gives an array for maps[rows], rows an ascending int array
+    order : (N,) int array
+    metrics, settings
+        As for `map_metrics.prepare`.
+    block : int, optional
+        Maps a block; by default `block_length`.
 
     References
     ----------
@@ -45,16 +54,16 @@ def prepared_cells(
 
     @lru_cache(maxsize=max(2, MEMORY // (ARRAYS * 8 * max(pixels, 1) * block)))
     def cell(k):
-        chosen = order[k * block : (k + 1) * block]
-        ascending = np.sort(chosen)
-        part = np.asarray(maps[ascending])[np.searchsorted(ascending, chosen)]
-        return prepare(part, metrics, settings, numbers=chosen)
+        numbers = order[k * block : (k + 1) * block]
+        ascending = np.sort(numbers)
+        part = np.asarray(maps[ascending])[np.searchsorted(ascending, numbers)]
+        return prepare(part, metrics, settings, numbers=numbers)
 
     return block, cell
 
 
 def taken(cell: Callable[[int], PreparedMaps], rows: slice, block: int) -> PreparedMaps:
-    """The prepared maps of a slice that lies in one block.
+    """Return the prepared maps of a slice that lies in one block.
 
     References
     ----------
@@ -65,7 +74,7 @@ def taken(cell: Callable[[int], PreparedMaps], rows: slice, block: int) -> Prepa
 
 
 def _segments(codes, block):
-    """(group, slice) of every run of one group inside one block; codes ascend."""
+    """Return (group, slice) of every run of one group inside one block; codes ascend."""
     cuts = np.flatnonzero(np.diff(codes, prepend=-1) != 0)
     starts = np.union1d(cuts, np.arange(0, len(codes), block))
     return [
@@ -113,10 +122,10 @@ def tiles(
             yield (
                 rows,
                 columns,
-                [(group, own, others[group]) for group, own in inside[i] if group in others],
+                [(group, part, others[group]) for group, part in inside[i] if group in others],
             )
 
 
 def _turning(parts, k):
-    """The parts from k, to and fro: the blocks that were used last are the ones that are still prepared."""
+    """Return the parts from k, to and fro: the blocks that were used last are the ones that are still prepared."""
     return parts[k:] if k % 2 == 0 else parts[k:][::-1]

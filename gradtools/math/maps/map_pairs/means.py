@@ -26,7 +26,18 @@ class MapPairs:
 
 
 def unordered(values: np.ndarray, diagonal: bool) -> np.ndarray:
-    """Pair values with 0 where there is no pair: below the diagonal, and at degenerate maps.
+    """Return the pair values with 0 where there is no pair: below the diagonal, and at degenerate maps.
+
+    Parameters
+    ----------
+    values : (a, b) float64 array
+        NaN at degenerate maps.
+    diagonal : bool
+        Whether the block lies on the diagonal: then only the pairs above it count.
+
+    Returns
+    -------
+    (a, b) float64 array
 
     References
     ----------
@@ -91,7 +102,23 @@ def summary(
     predicted: np.ndarray | None,
     equal: np.ndarray,
 ) -> MapPairs:
-    """Means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates.
+    """Return the means of every weighting from the sums over pairs; weighting 0 is the value itself, the others are replicates.
+
+    Parameters
+    ----------
+    sums : (G + 1, 1 + B) float64 array
+        Sums over the pairs of each group and, last, over all pairs.
+    weights : (1 + B, N) array
+        Copies of every map; row 0 is all ones.
+    codes, images : (N,) int arrays
+        Group (ascending) and image of every map.
+    usable : (N,) bool array
+        False for degenerate maps.
+    between : bool
+        Whether pairs of two groups were summed.
+    predicted : (N,) int array or None
+    equal : (2, 1 + B) float64 array
+        Sums over pairs of equal prediction, and of equal group and prediction.
 
     References
     ----------
@@ -107,7 +134,7 @@ def summary(
     over_all = sums[-1] if between else within.sum(axis=0)
     if predicted is None:
         means, numbers = _of_groups(within, pairs, over_all, all_pairs)
-        found = {
+        table = {
             name: PairMean(float(m), int(p)) for name, m, p in zip(STATISTICS, means[0], numbers[0])
         }
     else:
@@ -118,9 +145,9 @@ def summary(
         means, numbers = table_of_groupings(
             (within, pairs), by_prediction, by_cell, (over_all, all_pairs)
         )
-        found = named(means[0], numbers[0])
+        table = named(means[0], numbers[0])
     return MapPairs(
-        found,
+        table,
         ratio(within, pairs)[:, 0],
         pairs[:, 0].astype(np.int64),
         int(np.count_nonzero(~usable)),
@@ -129,7 +156,7 @@ def summary(
 
 
 def _of_groups(within, pairs, over_all, all_pairs):
-    """`STATISTICS` and their pairs, (1 + B, 3) each, from sums over the pairs of groups (G, 1 + B) and over all (1 + B,)."""
+    """Return `STATISTICS` and their pairs, (1 + B, 3) each, from sums over the pairs of groups (G, 1 + B) and over all (1 + B,)."""
     macro = ratio(np.where(pairs > 0, ratio(within, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
     micro_sum, micro_pairs = within.sum(axis=0), pairs.sum(axis=0)
     between_pairs = all_pairs - micro_pairs
@@ -138,7 +165,7 @@ def _of_groups(within, pairs, over_all, all_pairs):
 
 
 def _equal_pairs(weights, keys, images, usable):
-    """Weight of the pairs of usable maps of two images of equal keys (N,), in any order: (1 + B,)."""
+    """Return the weight of the pairs of usable maps of two images of equal keys (N,), in any order: (1 + B,)."""
     order = np.argsort(keys, kind="stable")
     _, codes = np.unique(keys[order], return_inverse=True)
     return _pairs_of_groups(
@@ -147,20 +174,18 @@ def _equal_pairs(weights, keys, images, usable):
 
 
 def _pairs_of_groups(weights, codes, images, usable, n_groups):
-    """Weight of the pairs of usable maps of two images of each group, ((sum c)^2 - sum of (sum c of an image)^2) / 2: (G, 1 + B)."""
+    """Return the weight of the pairs of usable maps of two images of each group, ((sum c)^2 - sum of (sum c of an image)^2) / 2: (G, 1 + B)."""
     ends = np.searchsorted(codes, np.arange(n_groups + 1))
     pairs = np.zeros((n_groups, len(weights)))
     for group, (start, stop) in enumerate(zip(ends, ends[1:])):
-        chosen = usable[start:stop]
-        c = _of_images(
-            weights[:, start:stop][:, chosen].astype(np.float64), images[start:stop][chosen]
-        )
+        kept = usable[start:stop]
+        c = _of_images(weights[:, start:stop][:, kept].astype(np.float64), images[start:stop][kept])
         pairs[group] = (c.sum(axis=1) ** 2 - (c**2).sum(axis=1)) / 2
     return pairs
 
 
 def _of_images(c, images):
-    """Sums of the columns of c (B, n) over equal images (n,)."""
+    """Return the sums of the columns of c (B, n) over equal images (n,)."""
     order = np.argsort(images, kind="stable")
     starts = np.flatnonzero(np.diff(images[order], prepend=-1))
     return c if len(starts) == len(images) else np.add.reduceat(c[:, order], starts, axis=1)
