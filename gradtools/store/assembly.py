@@ -58,7 +58,7 @@ def fill(
 
 
 def _kept(growth: "Growth", absent: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows that stay, by their dimension's scale: those of present entries that are used, and what points at no others.
+    """Return the rows that stay, by their dimension's scale: those of present entries that are used, and what points at no others.
 
     Empty where all stay.
     """
@@ -71,11 +71,11 @@ def _kept(growth: "Growth", absent: np.ndarray) -> dict[str, np.ndarray]:
         return {}
     pointers = Pointers()
     growth.begin(pointers)
-    return copying.follow(keep, pointers.found)
+    return copying.follow(keep, pointers.numbers)
 
 
 def _count(keep: Mapping[str, np.ndarray], scale: str, rows: int) -> int:
-    """How many of the rows of a dimension stay."""
+    """Return how many of the rows of a dimension stay."""
     return int(keep[scale].sum()) if scale in keep else rows
 
 
@@ -128,7 +128,7 @@ class Pointers(Sink):
     """Takes what a `Sink` takes and keeps only the numbers of rows that point at others."""
 
     def __init__(self) -> None:
-        self.found: dict[str, tuple[str, np.ndarray]] = {}
+        self.numbers: dict[str, tuple[str, np.ndarray]] = {}
 
     def put(
         self,
@@ -142,7 +142,7 @@ class Pointers(Sink):
         """Keep the values where they are numbers of rows."""
         if path in layout.POINTERS:
             dims = schema.known(path).dims if dims is None else dims
-            self.found[path] = layout.dimension(path, dims[0]), np.asarray(values)
+            self.numbers[path] = layout.dimension(path, dims[0]), np.asarray(values)
 
     def carry(
         self, store: "Store", keep: np.ndarray, whole: bool, replacing: Sequence[str] = ()

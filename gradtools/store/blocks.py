@@ -88,7 +88,7 @@ class Reader:
             os.close(self.handle)
 
     def read(self, path: str, first: int = 0, last: int | None = None) -> np.ndarray:
-        """Rows first..last of one array, by default all."""
+        """Read the rows first..last of one array, by default all."""
         dtype, shape, offset = self.stored.places[path]
         row = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
         last = shape[0] if last is None else last
@@ -129,7 +129,7 @@ def write(handle: int, pieces: Iterator[np.ndarray]) -> None:
 
 
 def read_header(handle: int, offset: int, size: int) -> tuple[dict, int]:
-    """The header of the block at these bytes of a file, and its length.
+    """Read the header of the block at these bytes of a file, and its length.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def read_header(handle: int, offset: int, size: int) -> tuple[dict, int]:
 
 
 def locate(header: dict, length: int) -> tuple[dict[str, Place], int]:
-    """Where the arrays of a header lie, by path, and where they end."""
+    """Return where the arrays of a header lie, by path, and where they end."""
     places, offset = {}, length
     for column in header["columns"]:
         dtype, shape = np.dtype(column["dtype"]), tuple(map(int, column["shape"]))
@@ -160,7 +160,7 @@ def locate(header: dict, length: int) -> tuple[dict[str, Place], int]:
 
 
 def verify(path: str, block: Block) -> Stored | None:
-    """The block in a file, or None where it is not there, not whole, or another."""
+    """Return the block in a file, or None where it is not there, not whole, or another."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -181,7 +181,7 @@ def verify(path: str, block: Block) -> Stored | None:
 
 
 def _sha(handle: int, size: int) -> bytes:
-    """SHA-256 of the first bytes of a file."""
+    """Return the SHA-256 of the first bytes of a file."""
     sha, done = hashlib.sha256(), 0
     while done < size:
         piece = os.pread(handle, min(READ_BYTES, size - done), done)
@@ -193,7 +193,7 @@ def _sha(handle: int, size: int) -> bytes:
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
-    """The bytes of a contiguous array, u8."""
+    """Return the bytes of a contiguous array, u8."""
     return values.reshape(-1).view("u1")
 
 

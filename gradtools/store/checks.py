@@ -76,18 +76,18 @@ def check_objects(file: h5py.File, name: str) -> None:
         groups, datasets, addresses = _visit(file, place)
         _check_needed(groups, datasets, place)
         scales = {}
-        for path, one in datasets.items():
+        for path, entity in datasets.items():
             place.path = path
-            shape = _check_storage(one, size, place)
-            if h5py.h5ds.is_scale(one):
+            shape = _check_storage(entity, size, place)
+            if h5py.h5ds.is_scale(entity):
                 scales[path] = shape[0] if len(shape) == 1 else place.refuse("is not one row")
-        for path, one in datasets.items():
+        for path, entity in datasets.items():
             if path not in scales:
                 place.path = path
-                _check_dataset(one, path, scales, addresses, place)
-        for path, one in groups.items():
+                _check_dataset(entity, path, scales, addresses, place)
+        for path, entity in groups.items():
             place.path = path
-            _check_attributes(one, path, place)
+            _check_attributes(entity, path, place)
         for entry in COLUMNS:
             if entry.path in datasets:
                 place.path = entry.path
@@ -104,7 +104,7 @@ COLUMNS = [
 
 
 def _absent(below: str) -> int | None:
-    """What numbers stay under where a scale is not in the file: without data classes every label is -1.
+    """Return the upper bound of numbers whose scale is not in the file: without data classes every label is -1.
 
     The model's classes may have no names, and so no scale, where their numbers are carried on.
     """
@@ -112,7 +112,7 @@ def _absent(below: str) -> int | None:
 
 
 def _visit(file, place):
-    """Objects by path, and paths by address; every link must lead to an object of its own in this file."""
+    """Return the objects by path, and paths by address; every link must lead to an object of its own in this file."""
     groups, datasets, addresses = {"/": file.id}, {}, {_address(file.id): "/"}
     stack, ids = [("/", file.id)], _address_of_ids(file)
     while stack:
@@ -149,7 +149,7 @@ def _visit(file, place):
 
 
 def _address_of_ids(file):
-    """The address of the samples' ids, which stand in other groups as well; None without any."""
+    """Return the address of the samples' ids, which stand in other groups as well; None without any."""
     sub = paths.SAMPLES.encode()
     if sub not in file.id or not isinstance(h5py.h5o.open(file.id, sub), h5py.h5g.GroupID):
         return None
@@ -158,7 +158,7 @@ def _address_of_ids(file):
 
 
 def _address(item):
-    """What tells an object from every other of its file."""
+    """Return what tells an object from every other of its file."""
     return h5py.h5o.get_info(item).addr
 
 
@@ -198,7 +198,7 @@ def _check_storage(dataset, file_size, place):
 
 
 def _extent(shape):
-    """A shape in words."""
+    """Return a shape in words."""
     return " x ".join(map(str, shape)) or "1"
 
 
@@ -221,7 +221,7 @@ def _check_dataset(dataset, path, scales, addresses, place):
 
 
 def _scale(dataset, axis, addresses, place):
-    """Path of the one scale of a dimension."""
+    """Return the path of the one scale of a dimension."""
     if h5py.h5ds.get_num_scales(dataset, axis) != 1:
         place.refuse(f"has no scale of its dimension {axis}")
     scales = []
@@ -292,7 +292,7 @@ def check_values(
 
 
 def _range(entry, count):
-    """The range of a column in words."""
+    """Return the range of a column in words."""
     what = "rows" if entry.below == paths.SAMPLE else "classes" if entry.below else "values"
     if count == 0:
         return f"the store has no {what} (-1: none)"

@@ -19,7 +19,7 @@ class Axis:
     last: int | None = None
 
     def rows(self, entries: int) -> int:
-        """Rows of the job's first `entries` entries."""
+        """Return the rows of the job's first `entries` entries."""
         last = entries if self.last is None else min(entries, self.last)
         return self.per * max(last - self.first, 0)
 
@@ -60,5 +60,5 @@ class Column:
 
 
 def rows_of(column: Column, block: Block) -> int:
-    """How many rows of a column a block fills."""
+    """Return how many rows of a column a block fills."""
     return column.axis.rows(block.stop) - column.axis.rows(block.start)

@@ -42,7 +42,7 @@ def copy(
 
 
 def followed(file: h5py.File, keep: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The rows to keep of every dimension: a map, a pair or a box stays where all the samples that it points to do.
+    """Return the rows to keep of every dimension: a map, a pair or a box stays where all the samples that it points to do.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def followed(file: h5py.File, keep: Mapping[str, np.ndarray]) -> dict[str, np.nd
 def follow(
     keep: Mapping[str, np.ndarray], pointers: Mapping[str, tuple[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """The same where the numbers of rows are given (see `followed`).
+    """Return the rows to keep of every dimension, for given numbers of rows (see `followed`).
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def follow(
 
 
 def renumbered(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """Numbers of rows (n,) as those among the kept ones; -1 stays."""
+    """Return the numbers of rows (n,) as those among the kept ones; -1 stays."""
     return np.where(values < 0, values, (np.cumsum(keep) - 1)[values]).astype(values.dtype)
 
 

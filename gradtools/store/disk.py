@@ -28,7 +28,7 @@ def disk_errors(
 
 
 def is_held(error: BaseException) -> bool:
-    """Whether another process has the file open for writing."""
+    """Return True if another process has the file open for writing."""
     refused = isinstance(error, BlockingIOError) or "unable to lock" in str(error)
     return refused and not has_no_locks(error)
 
@@ -39,7 +39,7 @@ def has_no_locks(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those it came from: HDF5 fails again when it closes what it could not write."""
+    """Yield an error and those it came from: HDF5 fails again when it closes what it could not write."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

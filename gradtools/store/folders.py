@@ -41,11 +41,11 @@ class Folder:
         self.path, self.lock = path, lock
 
     def at(self, name: str) -> str:
-        """Path of a file in the folder."""
+        """Return the path of a file in the folder."""
         return os.path.join(self.path, name)
 
     def job(self) -> dict | None:
-        """What job.json says, None where it is not there or cannot be read."""
+        """Return the content of job.json, None where it is not there or cannot be read."""
         return read_job(self.path)
 
     def begin(self, command: dict, units: str, made: Sequence[Block]) -> None:
@@ -63,7 +63,7 @@ class Folder:
         self._write(JOB, iter([np.frombuffer(json.dumps(facts, indent=1).encode(), "u1")]))
 
     def find(self, block: Block) -> Stored | None:
-        """A block that is done, None where it is not there or does not verify."""
+        """Return a block that is done, None where it is not there or does not verify."""
         return blocks.verify(self.at(block.name), block)
 
     def add(self, block: Block, arrays: Mapping[str, np.ndarray], facts: dict) -> Stored:
@@ -127,7 +127,7 @@ def held(path: str) -> Iterator[Folder]:
 
 
 def _locked(path: str) -> int:
-    """Descriptor of the folder's lock, held by this process."""
+    """Return the descriptor of the folder's lock, held by this process."""
     while True:
         with contextlib.suppress(FileExistsError):
             os.mkdir(path)
@@ -223,7 +223,7 @@ def remove_done(path: str) -> None:
 
 
 def read_job(path: str) -> dict | None:
-    """What the job.json of a folder says, None where it is not there or cannot be read."""
+    """Return the content of a folder's job.json, None where it is not there or cannot be read."""
     try:
         with open(os.path.join(path, JOB), "rb") as stream:
             facts = json.load(stream)
@@ -233,7 +233,7 @@ def read_job(path: str) -> dict | None:
 
 
 def state(path: str) -> str:
-    """How much of a folder's job is done, in words: '512 of 1,000 images are done'."""
+    """Return how much of a folder's job is done, in words: '512 of 1,000 images are done'."""
     facts, done = read_job(path), 0
     if facts is None:
         return "nothing is done yet"
@@ -245,7 +245,7 @@ def state(path: str) -> str:
 
 
 def _entries(path: str) -> int:
-    """How many entries the header of a block's file names."""
+    """Return how many entries the header of a block's file names."""
     handle = os.open(path, os.O_RDONLY)
     try:
         header, _ = blocks.read_header(handle, 0, os.fstat(handle).st_size)
@@ -256,7 +256,7 @@ def _entries(path: str) -> int:
 
 
 def fingerprint(command: dict) -> str:
-    """SHA-256 (hex) of a command's effective options and inputs."""
+    """Return the SHA-256 (hex) of a command's effective options and inputs."""
     return hashlib.sha256(json.dumps(command, sort_keys=True).encode()).hexdigest()
 
 

@@ -160,7 +160,7 @@ class Part:
         return self._marks() == 2
 
     def _marks(self):
-        """The marks of all entries, u8 (entries,)."""
+        """Return the marks of all entries, u8 (entries,)."""
         marked = np.zeros(self.growth.entries, "u1")
         for block in self.growth.blocks:
             stored = self._done.get(block.number)
@@ -232,7 +232,7 @@ class Part:
         return f"{self.kept}; free some and give the same command again"
 
     def read(self, path: str, start: int, stop: int) -> np.ndarray:
-        """Rows start..stop of a column, those of unreadable entries included; zeros where another shard has them."""
+        """Return the rows start..stop of a column, those of unreadable entries included; zeros where another shard has them."""
         column = next(column for column in self.columns if column.path == path)
         stop = min(stop, column.axis.rows(self.growth.entries))
         parts = [np.empty((0, *column.tail), column.dtype)]
@@ -250,7 +250,7 @@ class Part:
         return np.concatenate(parts)
 
     def values(self, path: str) -> np.ndarray:
-        """All rows of a column, those of unreadable entries included."""
+        """Return all rows of a column, those of unreadable entries included."""
         column = next(column for column in self.columns if column.path == path)
         rows = column.axis.rows(self.growth.blocks[-1].stop if self.growth.blocks else 0)
         done = [block for block in self.growth.blocks if block.number in self._done]
@@ -279,7 +279,7 @@ class Part:
 
 
 def _checked(column: Column, block: Block, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The rows of a column in a block, of its type and shape."""
+    """Return the rows of a column in a block, of its type and shape."""
     values = np.asarray(arrays[column.path])
     if values.shape != (rows_of(column, block), *column.tail):
         raise GradtoolsError(
@@ -329,7 +329,7 @@ def grow(
 
 @contextlib.contextmanager
 def _resumed(output: str, growth: Growth, restart: bool, say: Callable) -> Iterator[Part]:
-    """The part of an output in its folder, with the blocks that the same command left."""
+    """Open the part of an output in its folder, with the blocks that the same command left."""
     path = part_of(output)
     _refuse_file(path, restart)
     folders.remove_done(path)
@@ -341,8 +341,8 @@ def _resumed(output: str, growth: Growth, restart: bool, say: Callable) -> Itera
         elif facts is not None and not restart and _holds_blocks(folder):
             reason = folders.difference(facts["command"], growth.command, growth.names)
             raise GradtoolsError(
-                f"{path} belongs to another command: {reason}; give the same one to go on, another -o, "
-                "or --restart to drop it"
+                f"{path} belongs to another command: {reason}; give the same command to resume, another -o, "
+                "or --restart to delete it"
             )
         if restart or not part.committed:
             folder.begin(growth.command, growth.units, growth.own)
@@ -363,8 +363,8 @@ def _refuse_file(path: str, restart: bool) -> None:
     if os.path.isfile(path):
         if not restart:
             raise GradtoolsError(
-                f"{path} is a file that an older gradtools or a killed command left, and no job resumes in it: "
-                "--restart drops it and begins anew"
+                f"{path} is a file that an older gradtools or a killed command left, and no job can resume from it: "
+                "--restart deletes it and starts over"
             )
         os.unlink(path)
 
@@ -382,13 +382,13 @@ def _warn_of_room(part: Part, growth: Growth, say: Callable) -> None:
     if needed > free:
         say(
             f"{part.name}: blocks and output take up to {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free: "
-            "the job may stop for want of room, and resumes when there is some"
+            "the job may run out of space; the same command then resumes it"
         )
 
 
 @contextlib.contextmanager
 def _published(folder: folders.Folder, output: str) -> Iterator[str]:
-    """Path of the fresh file; on leaving it gets its name and the folder goes."""
+    """Yield the path of the fresh file; on leaving it gets its name and the folder is removed."""
     fresh = folder.at(folders.FRESH)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(folder.at(folders.DONE))  # from a finish that was killed before the renaming

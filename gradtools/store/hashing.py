@@ -26,7 +26,7 @@ NOT_RESULTS = {
 
 
 def dataset_digest(dataset: h5py.Dataset, rows: np.ndarray | None = None, name: str = "") -> str:
-    """SHA-256 (hex) of one dataset, or of the rows (N,) bool of it as if it held no others; reads a bounded number of bytes at a time.
+    """Return the SHA-256 (hex) of one dataset, or of the rows (N,) bool of it as if it held no others; reads a bounded number of bytes at a time.
 
     Raises
     ------
@@ -44,14 +44,14 @@ def _digest(dataset, rows):
     sha.update(_attributes(dataset))
     start = 0
     for part in layout.blocks(dataset):
-        chosen = part if rows is None else part[rows[start : start + len(part)]]
+        values = part if rows is None else part[rows[start : start + len(part)]]
         start += 0 if rows is None else len(part)
-        sha.update(np.ascontiguousarray(chosen, dtype=kind).data.cast("B"))
+        sha.update(np.ascontiguousarray(values, dtype=kind).data.cast("B"))
     return sha.hexdigest()
 
 
 def unit_digests(weights: str, tap: str, count: int) -> np.ndarray:
-    """Digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (architecture#what-several-stores-say).
+    """Return the digests of classes or of channels, which are no files: SHA-256 of the weights' digest, the tap and the index (architecture#what-several-stores-say).
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def unit_digests(weights: str, tap: str, count: int) -> np.ndarray:
 
 
 def digests(file: h5py.File, name: str = "") -> dict[str, str]:
-    """{path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
-    found = {
+    """Return {path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
+    by_path = {
         path: dataset_digest(dataset, name=name)
         for path, dataset in layout.datasets(file)
         if path != paths.HISTORY and not path.startswith(f"{paths.DIGESTS}/")
@@ -81,17 +81,17 @@ def digests(file: h5py.File, name: str = "") -> dict[str, str]:
     for group in layout.groups(file):
         attributes = _attributes(group)
         if attributes != b"{}":
-            found[group.name.rstrip("/") + "/"] = hashlib.sha256(attributes).hexdigest()
-    return dict(sorted(found.items()))
+            by_path[group.name.rstrip("/") + "/"] = hashlib.sha256(attributes).hexdigest()
+    return dict(sorted(by_path.items()))
 
 
 def recorded_digests(file: h5py.File, name: str = "") -> dict[str, str]:
     """Return what the group of digests holds: those of all else, and of the history."""
-    found = digests(file, name)
+    by_path = digests(file, name)
     if paths.HISTORY in file:
-        found[paths.HISTORY] = dataset_digest(file[paths.HISTORY], name=name)
-    found.pop(f"{paths.DIGESTS}/", None)
-    return found
+        by_path[paths.HISTORY] = dataset_digest(file[paths.HISTORY], name=name)
+    by_path.pop(f"{paths.DIGESTS}/", None)
+    return by_path
 
 
 def write_digests(file: h5py.File, origin: str = "") -> None:
@@ -100,13 +100,13 @@ def write_digests(file: h5py.File, origin: str = "") -> None:
     What HDF5 copied from another file, `origin`, it did not read: damage there shows here.
     """
     layout.name_samples(file)
-    found = recorded_digests(file, origin)
-    layout.put(file, f"{paths.DIGESTS}/path", list(found))
-    layout.put(file, f"{paths.DIGESTS}/sha256", list(found.values()))
+    by_path = recorded_digests(file, origin)
+    layout.put(file, f"{paths.DIGESTS}/path", list(by_path))
+    layout.put(file, f"{paths.DIGESTS}/sha256", list(by_path.values()))
 
 
 def _attributes(item):
-    """Result attributes as canonical JSON."""
+    """Return the result attributes as canonical JSON."""
     kept = {
         key: value for key, value in layout.plain_attributes(item).items() if key not in NOT_RESULTS
     }

@@ -29,19 +29,19 @@ MACHINERY = (
 
 
 def text(values: Sequence[str]) -> np.ndarray:
-    """Texts as fixed-length UTF-8, bytes that are not UTF-8 kept as they are."""
+    """Return the texts as fixed-length UTF-8, bytes that are not UTF-8 kept as they are."""
     encoded = [value.encode("utf-8", "surrogateescape") for value in values]
     length = max((len(item) for item in encoded), default=1) or 1
     return np.array(encoded, dtype=h5py.string_dtype("utf-8", length))
 
 
 def decoded(values: Iterable[bytes]) -> list[str]:
-    """Texts of a dataset as `str`, foreign bytes as surrogate escapes."""
+    """Return the texts of a dataset as `str`, foreign bytes as surrogate escapes."""
     return [value.decode("utf-8", "surrogateescape") for value in values]
 
 
 def chunk_shape(row_shape: Sequence[int], itemsize: int, block: int) -> tuple[int, ...]:
-    """Chunk of a row dataset: its length divides `block`, its bytes stay under CHUNK_BYTES."""
+    """Return the chunk of a row dataset: its length divides `block`, its bytes stay under CHUNK_BYTES."""
     tail = list(row_shape)
     for axis in range(len(tail)):
         rest = int(np.prod(tail[axis + 1 :])) * itemsize
@@ -56,7 +56,7 @@ def chunk_shape(row_shape: Sequence[int], itemsize: int, block: int) -> tuple[in
 
 
 def whole_chunk(values: np.ndarray) -> tuple[int, ...]:
-    """Chunk of a dataset that is written at once: as many rows as CHUNK_BYTES hold."""
+    """Return the chunk of a dataset that is written at once: as many rows as CHUNK_BYTES hold."""
     _, *tail = chunk_shape(values.shape[1:], values.dtype.itemsize, 1)
     return (
         max(1, min(len(values), CHUNK_BYTES // max(int(np.prod(tail)) * values.dtype.itemsize, 1))),
@@ -78,7 +78,7 @@ def scale(file: h5py.File, path: str, length: int) -> h5py.Dataset:
 
 
 def dimension(path: str, name: str) -> str:
-    """Path of a dataset's dimension `name`: '/name' is the root's, a bare name the dataset's group's."""
+    """Return the path of a dataset's dimension `name`: '/name' is the root's, a bare name the dataset's group's."""
     return name if name.startswith("/") else f"{path.rsplit('/', 1)[0]}/{name}"
 
 
@@ -176,12 +176,12 @@ def drop(file: h5py.File, path: str) -> None:
 
 
 def scales_of(dataset: h5py.Dataset) -> list[str]:
-    """Paths of a dataset's dimension scales, one a dimension ('' where there is none)."""
+    """Return the paths of a dataset's dimension scales, one a dimension ('' where there is none)."""
     return [dim[0].name if len(dim) else "" for dim in dataset.dims]
 
 
 def is_scale(dataset: h5py.Dataset) -> bool:
-    """Whether a dataset is a dimension scale."""
+    """Return True if a dataset is a dimension scale."""
     return h5py.h5ds.is_scale(dataset.id)
 
 
@@ -221,7 +221,7 @@ def datasets(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def groups(group: h5py.Group) -> Iterator[h5py.Group]:
-    """Every group below a group, itself included, in order of name."""
+    """Yield every group below a group, itself included, in order of name."""
     yield group
     for name in sorted(group):
         if isinstance(group[name], h5py.Group):
@@ -239,12 +239,12 @@ def blocks(dataset: h5py.Dataset, most: int = READ_BYTES) -> Iterator[np.ndarray
 
 
 def own_attributes(item: h5py.HLObject) -> dict:
-    """The attributes that are ours, not HDF5's dimension machinery, as stored."""
+    """Return the attributes that are ours, not HDF5's dimension machinery, as stored."""
     return {key: value for key, value in item.attrs.items() if key not in MACHINERY}
 
 
 def plain_attributes(item: h5py.HLObject) -> dict:
-    """The same with texts as `str` and numbers as Python's own."""
+    """Return the attributes that are ours, with texts as `str` and numbers as Python's own."""
     return {key: _plain(value) for key, value in own_attributes(item).items()}
 
 

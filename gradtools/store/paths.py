@@ -66,47 +66,47 @@ ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
 
 
 def inside(group: str, name: str) -> str:
-    """Dataset or group `name` of a group."""
+    """Return the dataset or group `name` of a group."""
     return f"{group}/{name}"
 
 
 def tap(name: str, kind: str | None = None) -> str:
-    """Group of a tap, or its dataset `kind`: activation, gradient, contribution, ablation_zero, ..."""
+    """Return the group of a tap, or its dataset `kind`: activation, gradient, contribution, ablation_zero, ..."""
     return f"{TAPS}/{name}" + (f"/{kind}" if kind else "")
 
 
 def feature(name: str) -> str:
-    """Dataset of a feature that was made elsewhere."""
+    """Return the dataset of a feature that was made elsewhere."""
     return f"{FEATURES}/{name}/value"
 
 
 def feature_group(name: str) -> str:
-    """Group of a feature that was made elsewhere."""
+    """Return the group of a feature that was made elsewhere."""
     return f"{FEATURES}/{name}"
 
 
 def maps(name: str) -> str:
-    """Dataset of the maps of one name, as in gradcam@layer4."""
+    """Return the dataset of the maps of one name, as in gradcam@layer4."""
     return f"{MAPS}/{name}/map"
 
 
 def similarity_of(feature: str) -> str:
-    """Group of all similarities of one feature."""
+    """Return the group of all similarities of one feature."""
     return f"{SIMILARITY}/{feature}"
 
 
 def map_group(name: str) -> str:
-    """Group of the maps of one name."""
+    """Return the group of the maps of one name."""
     return f"{MAPS}/{name}"
 
 
 def undefined(name: str) -> str:
-    """Dataset of the entries without a weight of the maps of one name."""
+    """Return the dataset of the entries without a weight of the maps of one name."""
     return f"{MAPS}/{name}/undefined"
 
 
 def near_pole(name: str) -> str:
-    """Dataset of the entries near the pole of Grad-CAM++'s weights of the maps of one name."""
+    """Return the dataset of the entries near the pole of Grad-CAM++'s weights of the maps of one name."""
     return f"{MAPS}/{name}/near_pole"
 
 
@@ -116,121 +116,121 @@ def shard(name: str) -> str:
 
 
 def box(column: str) -> str:
-    """Dataset of a column of the boxes: sample, class, x0, y0, x1, y1."""
+    """Return the dataset of a column of the boxes: sample, class, x0, y0, x1, y1."""
     return f"{BOXES}/{column}"
 
 
 def mask(column: str) -> str:
-    """Dataset of a column of the masks: sample, class, object, ignore, start."""
+    """Return the dataset of a column of the masks: sample, class, object, ignore, start."""
     return f"{MASKS}/{column}"
 
 
 def pair(side: str) -> str:
-    """Dataset of the samples of all pairs that are `a` or `b`."""
+    """Return the dataset of the samples of all pairs that are `a` or `b`."""
     return f"{PAIRS}/{side}"
 
 
 def similarity(feature: str, metric: str) -> str:
-    """Group of one feature's similarities under one metric."""
+    """Return the group of one feature's similarities under one metric."""
     return f"{SIMILARITY}/{feature}/{metric}"
 
 
 def matrix(feature: str, metric: str) -> str:
-    """Dataset of one feature's similarities of every pair."""
+    """Return the dataset of one feature's similarities of every pair."""
     return f"{similarity(feature, metric)}/matrix"
 
 
 def neighbors(feature: str) -> str:
-    """Group of the samples that are nearest by one feature."""
+    """Return the group of the samples that are nearest by one feature."""
     return f"{NEIGHBORS}/{feature}"
 
 
 def retrieval(feature: str) -> str:
-    """Group of how well the nearest samples tell the class."""
+    """Return the group of how well the nearest samples tell the class."""
     return f"{neighbors(feature)}/retrieval"
 
 
 def nearest_of(feature: str) -> str:
-    """Group of the nearest samples of one sample."""
+    """Return the group of the nearest samples of one sample."""
     return f"{neighbors(feature)}/of"
 
 
 def clusters(feature: str, method: str) -> str:
-    """Group of one feature's clusterings by one method."""
+    """Return the group of one feature's clusterings by one method."""
     return f"{CLUSTERS}/{feature}/{method}"
 
 
 def linkage(feature: str) -> str:
-    """Group of one feature's tree."""
+    """Return the group of one feature's tree."""
     return f"{LINKAGE}/{feature}"
 
 
 def projection(feature: str) -> str:
-    """Group of one feature's principal components."""
+    """Return the group of one feature's principal components."""
     return f"{PROJECTION}/{feature}"
 
 
 def augmentation(feature: str) -> str:
-    """Group of how alike images and their own versions are."""
+    """Return the group of how alike images and their own versions are."""
     return f"{AUGMENTATION}/{feature}/cosine"
 
 
 def decoding(feature: str) -> str:
-    """Group of how well a linear probe reads the label from a feature."""
+    """Return the group of how well a linear probe reads the label from a feature."""
     return f"{DECODING}/{feature}/logistic"
 
 
 def channels(tap: str, kind: str | None = None) -> str:
-    """Group of what the channels of a tap have in the mean over classes, or of the histogram of a `kind` of their values."""
+    """Return the group of what the channels of a tap have in the mean over classes, or of the histogram of a `kind` of their values."""
     return f"{CHANNELS}/{tap}" + (f"/{kind}" if kind else "")
 
 
 def table(name: str) -> str:
-    """Group of a table."""
+    """Return the group of a table."""
     return f"{TABLES}/{name}"
 
 
 def localization(kind: str) -> str:
-    """Group of how well one kind of map finds its objects."""
+    """Return the group of how well one kind of map finds its objects."""
     return f"{LOCALIZATION}/{kind}"
 
 
 def faithfulness(kind: str, fill: str | None = None, name: str | None = None) -> str:
-    """Group of the scores of images times one kind of map, of one fill, or a dataset of it."""
+    """Return the group of the scores of images times one kind of map, of one fill, or a dataset of it."""
     parts = [part for part in (fill, name) if part]
     return "/".join([f"{FAITHFULNESS}/{kind}", *parts])
 
 
 def sanity(kind: str, measure: str) -> str:
-    """Dataset of how alike maps of random networks and the trained one's are, by one measure."""
+    """Return the dataset of how alike maps of random networks and the trained one's are, by one measure."""
     return f"{SANITY}/{kind}/{measure}"
 
 
 def trial(construction: str, name: str) -> str:
-    """Dataset or table of one construction: truth, method, measure, value; methods, measures."""
+    """Return the dataset or table of one construction: truth, method, measure, value; methods, measures."""
     return f"{TRIAL}/{construction}/{name}"
 
 
 def audit(fill: str, name: str = "") -> str:
-    """Group of the audit of one fill, or a dataset of it."""
+    """Return the group of the audit of one fill, or a dataset of it."""
     return f"{AUDIT}/{fill}" + (f"/{name}" if name else "")
 
 
 def link(name: str) -> str:
-    """Group of a table of a link: linear, kernel, null, mean, difference, feasibility."""
+    """Return the group of a table of a link: linear, kernel, null, mean, difference, feasibility."""
     return f"{LINK_TABLES}/{name}"
 
 
 def cycled(kind: str, measure: str) -> str:
-    """Dataset of how alike held-out pictures and those that one kind of link gives back are, by one measure."""
+    """Return the dataset of how alike held-out pictures and those that one kind of link gives back are, by one measure."""
     return f"{LINK}/cycled/{kind}/{measure}"
 
 
 def tuning(name: str) -> str:
-    """Dataset of what directions do to pictures: metric, fidelity, ..., or group of a table of it: effects."""
+    """Return the dataset of what directions do to pictures: metric, fidelity, ..., or group of a table of it: effects."""
     return f"{TUNING}/statistics/{name}" if name == "effects" else f"{TUNING}/{name}"
 
 
 def counterfactual(name: str) -> str:
-    """Dataset of moves to other classes: sample, target, distance, ..., or group of a table of them: pairs."""
+    """Return the dataset of moves to other classes: sample, target, distance, ..., or group of a table of them: pairs."""
     return f"{COUNTERFACTUAL}/statistics/{name}" if name == "pairs" else f"{COUNTERFACTUAL}/{name}"

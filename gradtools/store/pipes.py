@@ -24,7 +24,7 @@ ROOM = "stores of pipes are kept in TMPDIR meanwhile: set it to a folder with mo
 
 @contextlib.contextmanager
 def spooled_input() -> Iterator[str]:
-    """Path of a temporary file that holds all of standard input, until the block ends: open it there."""
+    """Yield the path of a temporary file that holds all of standard input; it is removed when the block ends."""
     if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
         raise UsageError("no input: name a store, or pipe one in")
     with _full(), _temporary() as (handle, path):
@@ -72,7 +72,7 @@ def _to_nothing(number: int) -> None:
 
 @contextlib.contextmanager
 def spooled_output() -> Iterator[str]:
-    """Path of a temporary file that is copied to standard output when the block ends well.
+    """Yield the path of a temporary file that is copied to standard output when the block ends without an error.
 
     Its name goes as soon as the file is open for copying: whoever writes it opens it by name first.
     """
@@ -99,7 +99,7 @@ def _copy(source: BinaryIO, target: int) -> int:
 
 @contextlib.contextmanager
 def _temporary() -> Iterator[tuple[int, str]]:
-    """A temporary file: its descriptor, and the name that it has until the block ends or `forget` takes it."""
+    """Yield the descriptor of a temporary file, and the name that it has until the block ends or `forget` takes it."""
     handle, path = tempfile.mkstemp(prefix=PREFIX, suffix=".h5")
     try:
         yield handle, path
@@ -132,7 +132,7 @@ class Spool:
         self.handle, self.end = handle, 0
 
     def find(self, block: Block) -> Stored | None:
-        """Nothing is left from before."""
+        """Return None: nothing is left of an earlier job."""
         return None
 
     def add(self, block: Block, arrays: Mapping[str, np.ndarray], facts: dict) -> Stored:
@@ -149,7 +149,7 @@ class Spool:
 
 @contextlib.contextmanager
 def spool() -> Iterator[Spool]:
-    """A temporary file for the blocks of a piped job."""
+    """Yield a temporary file for the blocks of a piped job."""
     with _full(), _temporary() as (handle, path):
         forget(path)
         yield Spool(handle)

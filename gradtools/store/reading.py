@@ -31,12 +31,12 @@ def read(path: str) -> Iterator["Store"]:
 
 
 def is_store(path: str) -> bool:
-    """Whether a path is an HDF5 file, or '-' (bool)."""
+    """Return True if a path is an HDF5 file, or '-'."""
     return path == "-" or (os.path.isfile(path) and h5py.is_hdf5(path))
 
 
 def _opened(path, name):
-    """The open file, or one line that says why not."""
+    """Open the file, or say in one line why it cannot be opened."""
     part = path if path.endswith(".part") else part_of(path)
     if os.path.isdir(part) and (part == path or not os.path.exists(path)):
         raise GradtoolsError(
@@ -115,7 +115,7 @@ class Store:
         self.file, self.name = file, name
 
     def _read(self, path):
-        """Values of a dataset, checked; None where it is missing."""
+        """Return the values of a dataset, checked; None where it is missing."""
         if path not in self.file:
             return None
         with checks.damage(self.name, path):
@@ -123,7 +123,7 @@ class Store:
         return checks.check_read(values, path, self.file, self.name)
 
     def _needed(self, path):
-        """Values of a dataset that every store of samples has."""
+        """Return the values of a dataset that every store of samples has."""
         values = self._read(path)
         if values is None:
             raise GradtoolsError(f"{self.name} has no {path}: it is damaged, make it again")
@@ -214,12 +214,12 @@ class Store:
         return json.loads(self.attributes(paths.MAPS).get("order", "[]"))
 
     def attributes(self, path: str) -> Facts:
-        """Attributes of a group (dict, texts as str), empty where it is missing."""
-        found = layout.plain_attributes(self.file[path]) if path in self.file else {}
-        return Facts(found, self.name, path)
+        """Return the attributes of a group (dict, texts as str), empty where it is missing."""
+        attributes = layout.plain_attributes(self.file[path]) if path in self.file else {}
+        return Facts(attributes, self.name, path)
 
     def history_lines(self) -> list[str]:
-        """The steps that made this store (list of str, JSON)."""
+        """Return the steps that made this store (list of str, JSON)."""
         return self.texts(paths.HISTORY) or []
 
     def needed_rows(self, path: str) -> "Rows":
@@ -236,11 +236,11 @@ class Store:
         return rows
 
     def rows(self, path: str) -> "Rows | None":
-        """A row dataset of the store as `Rows`, or None where it is missing."""
+        """Return a row dataset of the store as `Rows`, or None where it is missing."""
         return Rows(self, path) if path in self.file else None
 
     def tree(self, path: str) -> list[str]:
-        """Names directly below a group (list of str), empty where it is missing."""
+        """Return the names directly below a group (list of str), empty where it is missing."""
         return (
             sorted(
                 name for name in self.file[path] if isinstance(self.file[path][name], h5py.Group)
@@ -277,7 +277,7 @@ class Store:
         return layout.decoded(values) if values.dtype.kind == "S" else values
 
     def table(self, path: str) -> tuple[Facts, Facts]:
-        """A table as a dict of columns, and its attributes."""
+        """Return a table as a dict of columns, and its attributes."""
         if path not in self.file:
             raise GradtoolsError(f"{self.name} has no table {path}: it is damaged, make it again")
         group, facts = self.file[path], self.attributes(path)
@@ -335,7 +335,7 @@ class Store:
         return hashing.dataset_digest(self.file[known], rows, self.name) if known else ""
 
     def subject(self) -> tuple[str, str]:
-        """(samples, model) digests: stores with equal ones are tables of the same subject."""
+        """Return (samples, model) digests: stores with equal ones are tables of the same subject."""
         return self.sample_digest, self.model.get("weights_sha256", "")
 
 
@@ -350,7 +350,7 @@ class Rows:
         self.nbytes = self.dataset.dtype.itemsize * self.shape[0] * self.shape[1]
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Rows start..stop, (n, D) of the stored type."""
+        """Read the rows start..stop, (n, D) of the stored type."""
         with checks.damage(self.store.name, self.path):
             values = self.dataset[start:stop]
         if not self.path.startswith(

@@ -99,33 +99,33 @@ class Group:
 
 
 def _classes(path: str, dims: tuple[str, ...], below: str, text: str, lowest: int = -1, **facts):
-    """A column of class numbers."""
+    """Return a column of class numbers."""
     return Dataset(path, dims, INTEGER, text, lowest=lowest, below=below, **facts)
 
 
 def _rows(path: str, dim: str, text: str, lowest: int = 0, **facts):
-    """A column of row numbers of samples."""
+    """Return a column of row numbers of samples."""
     return Dataset(path, (dim,), INTEGER, text, lowest=lowest, below=SAMPLE, **facts)
 
 
 def _tap(kind: str, tail: tuple[str, ...], text: str, kinds: str = REAL, **facts):
-    """A dataset of a tap, one row a sample."""
+    """Return a dataset of a tap, one row a sample."""
     return Dataset(paths.tap("<tap>", kind), (SAMPLE, *tail), kinds, text, **facts)
 
 
 def _columns(group: str, text: str, row: str = "row"):
-    """The columns of a table: any names, one length."""
+    """Return the columns of a table: any names, one length."""
     return Dataset(f"{group}/<column>", (row,), "iufS", text, nan=True)
 
 
 def _replicates(group: str, *dims: str):
-    """Statistics of resampled images."""
+    """Return the statistics of resampled images."""
     dims = dims or ("resample", "row")
     return Dataset(f"{group}/replicate", dims, REAL, "statistics of resampled images", nan=True)
 
 
 def _histogram(kind: str):
-    """Channels by a value of theirs."""
+    """Return the channels by a value of theirs."""
     where = paths.channels("<tap>", f"{kind}_histogram")
     return (
         Dataset(
@@ -965,7 +965,7 @@ GROUPS = (
 
 
 def _by_depth(entries):
-    """{number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
+    """Return {number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
     depths: dict[int, list] = {}
     for entry in sorted(
         entries, key=lambda entry: (entry.path.count("<"), -len(entry.path.split("<")[0]))
@@ -1005,7 +1005,7 @@ def group(path: str) -> Group | None:
 
 
 def _match(entries, path):
-    """The first entry whose parts equal the path's, placeholders matching any."""
+    """Return the first entry whose parts equal the path's, placeholders matching any."""
     parts = path.split("/")
     return next(
         (
@@ -1055,7 +1055,9 @@ def needed(path: str) -> tuple[str, ...]:
 def is_kind(value: object, kind: str) -> bool:
     """Return True if an attribute's value is of a kind: text, number, numbers, JSON (a list of texts), or any of them."""
     is_number = isinstance(value, (int, float))
-    is_list = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
+    is_list = isinstance(value, list) and all(
+        isinstance(element, (int, float)) for element in value
+    )
     if kind == JSON:
         return isinstance(value, str) and _is_json_list(value)
     return {
@@ -1072,7 +1074,7 @@ def _is_json_list(text: str) -> bool:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(isinstance(element, str) for element in value)
 
 
 def types(entry: Dataset) -> str:
@@ -1091,16 +1093,18 @@ def page() -> str:
                 f"| `{name}` | {kind} | {text} |" for name, (kind, text) in entry.attributes.items()
             ]
             lines.append("")
-        members = [one for one in DATASETS if one.path.rsplit("/", 1)[0] == entry.path.rstrip("/")]
+        members = [
+            column for column in DATASETS if column.path.rsplit("/", 1)[0] == entry.path.rstrip("/")
+        ]
         if members:
             lines += ["| dataset | dimensions | type | what |", "|---|---|---|---|"]
-            lines += [_row(one) for one in members]
+            lines += [_row(column) for column in members]
             lines.append("")
     return "\n".join(lines)
 
 
 def _row(entry: Dataset) -> str:
-    """A dataset as a row of the page."""
+    """Return a dataset as a row of the page."""
     facts = [entry.text, entry.units, "NaN: not defined" if entry.nan else ""]
     dims = ", ".join(name.strip("/") for name in entry.dims)
     return f"| `{entry.path.rsplit('/', 1)[1]}` | {dims} | {types(entry)} | {'; '.join(filter(None, facts))} |"

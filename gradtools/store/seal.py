@@ -115,7 +115,7 @@ def check_seal(path: str, name: str) -> None:
 
 
 def value_ranges(file: h5py.File) -> list[list[int]]:
-    """Offset and length of the bytes of chunks with checksums, adjacent ones joined, in order."""
+    """Return the offset and length of the bytes of chunks with checksums, adjacent ones joined, in order."""
     places: list[tuple[int, int]] = []
     for _, dataset in layout.datasets(file):
         if dataset.fletcher32:
@@ -138,7 +138,7 @@ def _append(handle: int, ranges: list[list[int]]) -> None:
 
 
 def _seal(handle: int, end: int, about: bytes) -> bytes:
-    """SHA-256 of the ranges and of the bytes before `end` outside of them; empty where there are no such ranges."""
+    """Return the SHA-256 of the ranges and of the bytes before `end` outside of them; empty where there are no such ranges."""
     sha, start = hashlib.sha256(about), 0
     try:
         ranges = json.loads(about)["values"] + [[end, 0]]

@@ -70,7 +70,7 @@ def parse(text: str, environment: Mapping[str, str] = os.environ) -> Share:
 
 
 def _of_environment(environment: Mapping[str, str]) -> Share:
-    """The share of a process that torchrun or a SLURM array started."""
+    """Return the share of a process that torchrun or a SLURM array started."""
     try:
         if "RANK" in environment and "WORLD_SIZE" in environment:
             return Share(int(environment["RANK"]) + 1, int(environment["WORLD_SIZE"]))
@@ -89,14 +89,14 @@ def _of_environment(environment: Mapping[str, str]) -> Share:
 
 
 def describe(
-    share: Share, own: Sequence[Block], command: dict, entries: int, grown: Sequence[str]
+    share: Share, blocks: Sequence[Block], command: dict, entries: int, grown: Sequence[str]
 ) -> str:
     """
-    Return what a shard's root says of it, as JSON.
+    Describe a shard as JSON, for its root.
 
     Parameters
     ----------
-    own : sequence of Block
+    blocks : sequence of Block
         Of this share, at least one.
     command : dict
         Options and inputs of the whole job.
@@ -109,8 +109,8 @@ def describe(
     facts = {
         "number": share.number,
         "of": share.of,
-        "start": own[0].start,
-        "stop": own[-1].stop,
+        "start": blocks[0].start,
+        "stop": blocks[-1].stop,
         "entries": entries,
         "command": {key: folders.fingerprint({key: value}) for key, value in same.items()},
         "grown": sorted(grown),
@@ -212,7 +212,7 @@ def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unw
 
 
 def _concatenate(stores, file, path, scales, grown):
-    """Rows of all shards, one after the other; numbers of rows count on."""
+    """Write the rows of all shards, one after the other; numbers of rows count on."""
     parts = [store.file[path] for store in stores]
     dtype = max((part.dtype for part in parts), key=lambda dtype: dtype.itemsize)
     rows, tail = sum(len(part) for part in parts), parts[0].shape[1:]
@@ -245,7 +245,7 @@ def _concatenate(stores, file, path, scales, grown):
 
 
 def _copy_equal(stores, file, path):
-    """What every shard has alike, from the first."""
+    """Copy what every shard has alike, from the first."""
     first = stores[0].file[path]
     for store in stores[1:]:
         other = store.file.get(path)
@@ -261,7 +261,7 @@ def _copy_equal(stores, file, path):
 
 
 def _join_attributes(stores, file):
-    """Attributes of groups: equal ones, means over all rows, the smallest limit of a batch."""
+    """Join the attributes of groups: equal ones, means over all rows, the smallest limit of a batch."""
     groups = ["/"]
     stores[0].file.visititems(
         lambda name, item: groups.append(f"/{name}") if isinstance(item, h5py.Group) else None
@@ -281,7 +281,7 @@ def _join_attributes(stores, file):
 
 
 def _joined(stores, path, name, values, kept):
-    """One attribute of all shards."""
+    """Return one attribute of all shards."""
     if f"{name}{COUNT}" in {key for attributes in kept for key in attributes}:
         counts = [attributes.get(f"{name}{COUNT}", 0) for attributes in kept]
         return sum(round(value * count) for value, count in zip(values, counts) if count) / sum(

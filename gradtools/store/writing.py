@@ -67,7 +67,7 @@ def check_output(output: str, force: bool = False, inputs: "Iterable[Store]" = (
     if os.path.exists(output):
         if not os.path.isfile(output):
             raise UsageError(
-                f"output {output} is no regular file: name one, or '-' for standard output"
+                f"output {output} is not a regular file: name one, or '-' for standard output"
             )
         if any(
             os.path.exists(store.name) and os.path.samefile(output, store.name) for store in inputs
@@ -142,7 +142,7 @@ def _check_name(option: str, path: str) -> None:
 
 
 def _same_file(a, b):
-    """Whether two paths are one file (bool), also through links, and before the file exists."""
+    """Return True if two paths are one file, also through links, and before the file exists."""
     return (
         os.path.realpath(a) == os.path.realpath(b)
         or os.path.exists(a)
@@ -238,7 +238,7 @@ def create(
 
 
 def part_of(output: str) -> str:
-    """The name that an output has until it is whole; a link's is beside the file it points to."""
+    """Return the name that an output has until it is whole; a link's is beside the file it points to."""
     folder, name = os.path.split(os.path.realpath(output))
     if len(os.fsencode(name)) > LONGEST_NAME:
         name = "." + hashlib.sha256(os.fsencode(name)).hexdigest()
@@ -263,7 +263,7 @@ def _refuse_unfinished(path):
 
 
 def stamp(file: h5py.File, kind: str, source: str, root: str) -> None:
-    """The root's attributes: what the file is and where its samples were."""
+    """Write the root's attributes: what the file is and where its samples were."""
     if kind not in schema.KINDS:
         raise ValueError(f"{kind} is not a kind of store: schema.KINDS has them")
     file.attrs.update(

@@ -140,7 +140,7 @@ def test_another_command_is_refused_with_the_difference(tmp_path):
 
 
 def test_a_part_without_a_row_stands_in_no_way(tmp_path):
-    """What failed before its first block has nothing to lose: another command begins anew."""
+    """What failed before its first block has nothing to lose: another command starts over."""
     path = str(tmp_path / "a.h5")
     with pytest.raises(KeyboardInterrupt):
         write(path, stop_after=0, command={"target": "argmax", "tap": ["a"]})
@@ -508,7 +508,7 @@ def test_devices_links_and_inputs_are_not_replaced(tmp_path):
     path, link = tmp_path / "a.h5", tmp_path / "link.h5"
     write(str(path))
     link.symlink_to(path)
-    with pytest.raises(GradtoolsError, match="no regular file"):
+    with pytest.raises(GradtoolsError, match="is not a regular file"):
         store.check_output("/dev/null", force=True)
     with store.read(str(path)) as source, pytest.raises(GradtoolsError, match="is the input"):
         store.check_output(str(link), True, [source])
