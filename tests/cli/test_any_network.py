@@ -298,8 +298,8 @@ def test_what_is_put_around_a_network_changes_nothing(capsys, here, name):
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("BatchMean", "images of a batch meet.*in the code of BatchMean.forward"),
-        ("batch_statistics", r"images of a batch meet.*in layer1.1 \(BatchNorm2d\)"),
+        ("BatchMean", "images of a batch are not independent.*in the code of BatchMean.forward"),
+        ("batch_statistics", r"images of a batch are not independent.*in layer1.1 \(BatchNorm2d\)"),
         ("Dropping", "draws at random.*in the code of Dropping before fc"),
         ("OneRow", r"one row an image; rows are lost in first \(First\)"),
         ("OneMean", "one row an image; rows are lost in the code of OneMean behind fc"),

@@ -59,8 +59,14 @@ CLEAN = (  # wings whose docstrings follow the rule; it grows until it is the wh
     "cli",
     "errors",
     "figures",
+    "images",
     "interrupt",
+    "math",
+    "network",
+    "selection",
     "stages",
+    "store",
+    "tables",
     "training",
 )
 

@@ -80,11 +80,11 @@ def trials(
             labels, half_samples.number_of_halves(len(labels), method), seed + number
         )
         size = int(halves[0].sum()), len(labels)
-        found = [_measured(method, x, labels, halves, seed + number) for x in spaces]
-        values.append(found[0][0])
-        bounds.append(_bounds(*found[0], size))
-        if len(found) == 2:
-            value, spread = (a - b for a, b in zip(*found))
+        measured = [_measured(method, x, labels, halves, seed + number) for x in spaces]
+        values.append(measured[0][0])
+        bounds.append(_bounds(*measured[0], size))
+        if len(measured) == 2:
+            value, spread = (a - b for a, b in zip(*measured))
             differences.append(_bounds(value, spread, size))
     return _counted(np.array(values), np.array(bounds), np.array(differences))
 
@@ -92,8 +92,8 @@ def trials(
 def _measured(method, x, labels, halves, seed):
     """Values (4,) as the command stores them, and replicates (B, 4)."""
     k = len(np.unique(labels))
-    chosen = half_samples.Method(method, k, STARTS.get(method, 1))
-    replicates = half_samples.replicates(x, halves, chosen, labels, seed=seed)[:, : len(SHOWN)]
+    settings = half_samples.Method(method, k, STARTS.get(method, 1))
+    replicates = half_samples.replicates(x, halves, settings, labels, seed=seed)[:, : len(SHOWN)]
     clusters = _clusterings(method, x, k, seed)
     distances = half_samples._distances_of(lloyd.gram_matrix(x))
     silhouettes = clustering.silhouettes([distances], np.vstack([clusters, labels]))

@@ -113,12 +113,12 @@ def attributes(path, rng):
         ]
         name, key = rng.choice(known)
         kinds = (np.zeros((3, 2)), np.array([], "f4"), b"\xff{", 7, -1.5, h5py.Empty("f4"), "[1")
-        chosen = rng.randrange(len(kinds))
+        place = rng.randrange(len(kinds))
         value = file[name].attrs[key]
-        while isinstance(value, (str, bytes)) == isinstance(kinds[chosen], (str, bytes)):
-            chosen = (chosen + 1) % len(kinds)  # another type
-        file[name].attrs[key] = kinds[chosen]
-    return name, key, repr(kinds[chosen])
+        while isinstance(value, (str, bytes)) == isinstance(kinds[place], (str, bytes)):
+            place = (place + 1) % len(kinds)  # another type
+        file[name].attrs[key] = kinds[place]
+    return name, key, repr(kinds[place])
 
 
 def lengths(path, rng):

@@ -88,13 +88,13 @@ def ended(words, folder):
     return status, out, err, digests
 
 
-def judge(found, whole, kind, name):
+def judge(answer, whole, kind, name):
     """What is wrong with how a case ended, or whether it was "right" or "refused".
 
     What is deleted may leave a whole store, of which less is said; and digests are of what is there.
     """
     changed = kind == "deleted" or name == "digest" and kind not in BYTES
-    status, out, err, digests = found
+    status, out, err, digests = answer
     lines = err.strip().splitlines()
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
@@ -102,7 +102,7 @@ def judge(found, whole, kind, name):
         if (out, digests) == (whole[1], whole[3]) or changed:
             return "right"
         return f"status 0, and another answer: {out[:300]!r} for {whole[1][:300]!r}"
-    if found == whole:
+    if answer == whole:
         return "right"
     if status not in (1, 2) or len(lines) != 1 or out or digests:
         return f"status {status}, not one line: {err[-600:]!r}, printed {out[:200]!r}"

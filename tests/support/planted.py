@@ -73,15 +73,15 @@ def plant(n=30, n_classes=3, effect=0.6, accuracy=0.7, seed=0):
     )
     width = max(6, n_classes)
     class_rows = rng.standard_normal((n_classes, width)).astype("f4")
-    own = effect * np.eye(n_classes, width)[labels]
+    beyond = effect * np.eye(n_classes, width)[labels]
     taps = {
-        "gradient@conv": class_rows[predicted] + own + 0.3 * rng.standard_normal((n, width)),
+        "gradient@conv": class_rows[predicted] + beyond + 0.3 * rng.standard_normal((n, width)),
         "activation@block": np.abs(
-            class_rows[predicted] + 2 * own + 0.5 * rng.standard_normal((n, width))
+            class_rows[predicted] + 2 * beyond + 0.5 * rng.standard_normal((n, width))
         ),
         "gradient@block": class_rows[predicted] / 4,
     }
-    logits = 3 * np.eye(n_classes)[predicted] + own[:, :n_classes] + rng.random((n, n_classes))
+    logits = 3 * np.eye(n_classes)[predicted] + beyond[:, :n_classes] + rng.random((n, n_classes))
     return Planted(
         [f"{i:03}.png" for i in range(n)],
         labels,
@@ -175,11 +175,13 @@ def auc(pairs, metric):
         (-1 if metric == "euclidean" else 1),
     )
     wins = total = 0
-    for one in (pair for pair in pairs if pair[2]):
-        for other in (pair for pair in pairs if not pair[2]):
-            first, second = (sign * round(pair[0] / step) for pair in (one, other))
-            wins += one[4] * other[4] * (1 if first > second else 0.5 if first == second else 0)
-            total += one[4] * other[4]
+    for within in (pair for pair in pairs if pair[2]):
+        for between in (pair for pair in pairs if not pair[2]):
+            first, second = (sign * round(pair[0] / step) for pair in (within, between))
+            wins += (
+                within[4] * between[4] * (1 if first > second else 0.5 if first == second else 0)
+            )
+            total += within[4] * between[4]
     return (wins / total if total else np.nan), sum(pair[4] for pair in pairs)
 
 
@@ -195,20 +197,26 @@ def by_loops(rows, classes, predictions, metric="cosine", copies=None):
         ]
         for name in KINDS
     }
-    found = {name: mean(chosen) for name, chosen in kind.items()}
-    found["all"], found["between"] = mean(pairs), mean([pair for pair in pairs if not pair[2]])
-    found["within"] = mean([pair for pair in pairs if pair[2]])
-    found["same_prediction"] = mean([pair for pair in pairs if pair[3]])
+    statistics = {name: mean(of_kind) for name, of_kind in kind.items()}
+    statistics["all"], statistics["between"] = (
+        mean(pairs),
+        mean([pair for pair in pairs if not pair[2]]),
+    )
+    statistics["within"] = mean([pair for pair in pairs if pair[2]])
+    statistics["same_prediction"] = mean([pair for pair in pairs if pair[3]])
     classes_with_pairs = sorted({pair[1] for pair in pairs if pair[2] and pair[4]})
     of_classes = [
         mean([pair for pair in pairs if pair[1] == label and pair[2]])[0]
         for label in classes_with_pairs
     ]
-    found["within_macro"] = (np.mean(of_classes) if of_classes else np.nan), found["within"][1]
-    own = found[KINDS[0]]
+    statistics["within_macro"] = (
+        (np.mean(of_classes) if of_classes else np.nan),
+        statistics["within"][1],
+    )
+    first = statistics[KINDS[0]]
     for name, other in (("label_effect", KINDS[2]), ("prediction_effect", KINDS[1])):
-        found[name] = own[0] - found[other][0], min(own[1], found[other][1])
-    found["auc"] = auc(pairs, metric)
-    found["auc_same_prediction"] = auc([pair for pair in pairs if pair[3]], metric)
-    found["auc_other_prediction"] = auc([pair for pair in pairs if not pair[3]], metric)
-    return found
+        statistics[name] = first[0] - statistics[other][0], min(first[1], statistics[other][1])
+    statistics["auc"] = auc(pairs, metric)
+    statistics["auc_same_prediction"] = auc([pair for pair in pairs if pair[3]], metric)
+    statistics["auc_other_prediction"] = auc([pair for pair in pairs if not pair[3]], metric)
+    return statistics

@@ -66,11 +66,11 @@ def raw_maps(count=COUNT, seed=0):
 
 def normalised(raw, sign="for"):
     """ReLU and min-max, a map at a time; None where it is constant."""
-    found = []
+    maps = []
     for m in raw if sign == "for" else -raw:
         m = np.maximum(m, 0)
-        found.append((m - m.min()) / (m.max() - m.min()) if m.max() > m.min() else None)
-    return found
+        maps.append((m - m.min()) / (m.max() - m.min()) if m.max() > m.min() else None)
+    return maps
 
 
 def density(m):

@@ -10,7 +10,7 @@ BEGIN = "\n## `/`\n"
 
 def page() -> str:
     """Return the page as it should be."""
-    introduction, found, _ = PAGE.read_text("utf-8").partition(BEGIN)
+    introduction, mark, _ = PAGE.read_text("utf-8").partition(BEGIN)
     _, _, body = schema.page().partition(BEGIN)
     return introduction + BEGIN + body
 

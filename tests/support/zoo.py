@@ -52,11 +52,11 @@ def write_scenes(folder, per_class=3):
     seen = {}
     for row in rows:
         seen.setdefault(row["label"], []).append(row)
-    chosen = [row for group in seen.values() for row in group[:per_class]]
+    few = [row for group in seen.values() for row in group[:per_class]]
     with open(folder / "scenes.csv", "w", newline="") as handle:
         writer = csv.DictWriter(handle, rows[0])
         writer.writeheader()
-        writer.writerows(chosen)
+        writer.writerows(few)
 
 
 def make(folder, monkeypatch, names=tuple(COMMANDS)):
