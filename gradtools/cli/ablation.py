@@ -169,14 +169,7 @@ def measure(
             where=where,
             images_dir=images_dir,
             carry=source is not None and options.carried(carry, path, output),
-            threads=job.threads,
-            workers=job.workers,
-            max_skipped=job.allowed,
-            strict=job.strict,
-            force=force,
-            restart=job.restart,
-            say=console.say,
-            progress=console.progress,
+            **job.how(console, force),
         )
     named = {result.path.rpartition("/")[2]: result for result in results}
     return short_name(model.spec), named or _stored(output)

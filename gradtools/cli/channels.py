@@ -63,12 +63,7 @@ if TYPE_CHECKING:
     default=61,
     help="Bins of the histograms, an odd number: zero lies in the middle one.",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of images for the intervals.",
-)
+@options.resamples_of_images
 @options.seed
 @options.figure
 @click.option(
@@ -77,9 +72,7 @@ if TYPE_CHECKING:
     help="gradient, contribution: a histogram a tap; sheet: the images that activate the top channels most.  "
     "[default: gradient; with --of sheet]",
 )
-@click.option(
-    "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
-)
+@options.images_dir
 @passes.network_or_none
 @measured.ablation
 @passes.score

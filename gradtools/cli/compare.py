@@ -50,12 +50,7 @@ BY = "cka_debiased"
     type=click.IntRange(2),
     help="Clusters of the trees' cuts (repeat).  [default: as many as classes, or the samples' root]",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of samples for the intervals.",
-)
+@options.resamples("Resamples of samples for the intervals.")
 @click.option(
     "--permutations",
     type=click.IntRange(0),

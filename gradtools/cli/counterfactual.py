@@ -135,11 +135,7 @@ def command(
             plan,
             target_path,
             carry=options.carried(carry, source_path, target_path),
-            threads=job.threads,
-            force=force,
-            restart=job.restart,
-            say=console.say,
-            progress=console.progress,
+            **job.how(console, force),
         )
         name = short_name(str(source.model.get("model", "")))
     if figure:
@@ -164,14 +160,10 @@ def _drawing(
     job: sampling.Job,
 ) -> "Drawing":
     """Load the generator and network of a link."""
-    from gradtools.network import generators
-    from gradtools.selection import links
     from gradtools.stages.counterfactual.drawing import drawing
 
-    device = sampling.settled_device(compute.device)
-    made = generators.load(generator or links.read(holder).generator, device, trust_generator)
-    first, _ = made.synth(made.draw([0], [0] if made.n_classes else None))
-    model = sampling.as_linked(network, holder).load(
-        console, sample=lambda rules: generators.view(first.cpu(), rules)[0]
+    made, model = sampling.of_stored_link(
+        console, holder, network, generator, trust_generator, compute.device
     )
+    device = sampling.settled_device(compute.device)
     return drawing(source, holder, made, model, device, compute.dtype, job.threads)

@@ -149,16 +149,9 @@ def command(
             **vars(score),
             **vars(compute),
         ),
-        threads=job.threads,
-        workers=job.workers,
-        max_skipped=job.allowed,
-        strict=job.strict,
-        force=force,
-        restart=job.restart,
         shard=shard,
         scheduler=scheduler,
-        say=console.say,
-        progress=console.progress,
+        **job.how(console, force),
     )
 
 

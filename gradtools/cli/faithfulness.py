@@ -28,13 +28,7 @@ if TYPE_CHECKING:
 @options.layers(
     "How many of the last taps are fused, each number a row.  [default: 1 to all of the store]"
 )
-@click.option(
-    "--fuse",
-    multiple=True,
-    default=("mean",),
-    metavar="F",
-    help="How: mean, max, product, or a weight each, as in 0.3,0.7 (repeat).",
-)
+@options.fusions
 @click.option(
     "--fill",
     multiple=True,
@@ -61,9 +55,7 @@ if TYPE_CHECKING:
 )
 @options.figure
 @options.where
-@click.option(
-    "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
-)
+@options.images_dir
 @click.option(
     "--score",
     type=click.Choice(["prob", "sigmoid"]),
@@ -76,12 +68,7 @@ if TYPE_CHECKING:
     default=1.0,
     help="Logits are divided by it before the score.",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of images for the intervals.",
-)
+@options.resamples_of_images
 @options.seed
 @passes.compute(32)
 @passes.job
@@ -153,12 +140,7 @@ def command(
                 where=where,
                 images_dir=images_dir,
                 carry=options.carried(carry, source_path, target),
-                threads=job.threads,
-                force=force,
-                restart=job.restart,
-                strict=job.strict,
-                say=console.say,
-                progress=console.progress,
+                **job.how(console, force),
             )
             if figure:
                 auditing.draw(made, figure, images_dir)
@@ -188,14 +170,9 @@ def command(
             where=where,
             images_dir=images_dir,
             carry=options.carried(carry, source_path, target),
-            threads=job.threads,
-            force=force,
-            restart=job.restart,
-            strict=job.strict,
             shard=shard,
             scheduler=scheduler,
-            say=console.say,
-            progress=console.progress,
+            **job.how(console, force),
         )
     stream = options.table_stream(target, form)
     if stream is not None and not shard:  # whose tables merge makes

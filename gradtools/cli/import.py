@@ -83,12 +83,7 @@ def _pairs(
     default="similarity",
     help="Of --matrix: what it holds; a similarity reaches 1 at most, euclidean lets Ward's linkage be taken.",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Of --matrix: resamples of samples for the intervals.",
-)
+@options.resamples("Of --matrix: resamples of samples for the intervals.")
 @options.seed
 def command(
     console: Console,

@@ -49,12 +49,7 @@ from gradtools.errors import UsageError
     default=100,
     help="Repetitions of the comparison of W and R; 0 for none.",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of held-out pairs for the intervals.",
-)
+@options.resamples("Resamples of held-out pairs for the intervals.")
 @options.figure
 @options.seed
 @sampling.compute
@@ -118,11 +113,7 @@ def command(
     results = link.link(
         plan,
         target,
-        threads=job.threads,
-        force=force,
-        restart=job.restart,
-        say=console.say,
-        progress=console.progress,
+        **job.how(console, force),
     )
     if figure:
         with store.read(target) as source:

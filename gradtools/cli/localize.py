@@ -20,13 +20,7 @@ from gradtools.cli.terminal import Console
 @options.layers(
     "How many of the last taps are fused, each number a row.  [default: 1 to all of the store]"
 )
-@click.option(
-    "--fuse",
-    multiple=True,
-    default=("mean",),
-    metavar="F",
-    help="How: mean, max, product, or a weight each, as in 0.3,0.7 (repeat).",
-)
+@options.fusions
 @options.where
 @click.option(
     "--boxes",
@@ -38,12 +32,7 @@ from gradtools.cli.terminal import Console
     metavar="FILE",
     help="Ids of the images that the threshold is chosen on, one a line.  [default: a fifth, drawn]",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of images for the intervals.",
-)
+@options.resamples_of_images
 @options.seed
 @options.figure
 @click.option(
@@ -55,9 +44,7 @@ from gradtools.cli.terminal import Console
 @click.option(
     "--rows", type=click.IntRange(1), default=8, help="Rows of the picture, spread over all."
 )
-@click.option(
-    "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
-)
+@options.images_dir
 @options.text_forms
 def command(
     console: Console,

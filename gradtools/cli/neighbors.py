@@ -58,12 +58,7 @@ if TYPE_CHECKING:
     help="What is shuffled: each dimension's values across samples, so that what all rows share is in the floor; or the "
     "row's own values, right where dimensions are exchangeable.",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of images for the intervals of retrieval.",
-)
+@options.resamples("Resamples of images for the intervals of retrieval.")
 @options.seed
 @options.output
 @click.option(

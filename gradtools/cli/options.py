@@ -200,6 +200,26 @@ seed = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random."
 )
 
+images_dir = click.option(
+    "--images", "images_dir", metavar="DIR", help="Where the images of the store have gone."
+)
+
+fusions = click.option(
+    "--fuse",
+    multiple=True,
+    default=("mean",),
+    metavar="F",
+    help="How: mean, max, product, or a weight each, as in 0.3,0.7 (repeat).",
+)
+
+
+def resamples(text: str) -> Callable[[Callable], Callable]:
+    """Return --resamples of a thousand by default, with a command's own help."""
+    return click.option("--resamples", type=click.IntRange(0), default=1000, help=text)
+
+
+resamples_of_images = resamples("Resamples of images for the intervals.")
+
 figure = click.option(
     "--figure",
     metavar="FILE",

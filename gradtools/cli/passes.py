@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradtools.images import ImageList
     from gradtools.network import models
     from gradtools.network.models import Model
+    from gradtools.stages.run import Working
     from gradtools.store import Store
 
 Decorator = Callable[[Callable], Callable]
@@ -320,10 +321,18 @@ class Job:
     max_skipped: str
     strict: bool
 
-    @property
-    def allowed(self) -> str:
-        """Unreadable images allowed: a number, or a percentage."""
-        return "0" if self.strict else self.max_skipped
+    def how(self, console: Console, force: bool) -> "Working":
+        """Return what stages take of it: fields of `run.Run`."""
+        return {
+            "restart": self.restart,
+            "threads": self.threads,
+            "workers": self.workers,
+            "max_skipped": "0" if self.strict else self.max_skipped,
+            "strict": self.strict,
+            "force": force,
+            "say": console.say,
+            "progress": console.progress,
+        }
 
 
 job = record(

@@ -232,16 +232,9 @@ def command(
             where=where,
             images_dir=images_dir,
             carry=from_store and options.carried(carry, images[0], store_path),
-            threads=job.threads,
-            workers=job.workers,
-            max_skipped=job.allowed,
-            strict=job.strict,
-            force=force,
-            restart=job.restart,
             shard=shard,
             scheduler=scheduler,
-            say=console.say,
-            progress=console.progress,
+            **job.how(console, force),
         )
     if drawing.overlay is not None:
         _draw(console, store_path, drawing.overlay, images_dir, (), drawing, model.preprocess)

@@ -12,6 +12,7 @@ from gradtools.errors import UsageError, suggest
 if TYPE_CHECKING:
     from gradtools.network.generators import Generator
     from gradtools.network.models import Model
+    from gradtools.stages.run import Working
     from gradtools.store import Store
 
 
@@ -131,11 +132,39 @@ def linked(
     UsageError, GradtoolsError
     """
     made = samples.load(console, settled_device(device))
+    return made, _seeing(made, network, console, samples.psi)
+
+
+def _seeing(
+    made: "Generator", network: passes.Network, console: Console, psi: float = 1.0
+) -> "Model":
+    """Load a network, tried on a sample of a generator."""
     from gradtools.network import generators
 
-    first, _ = made.synth(made.draw([0], [0] if made.n_classes else None, samples.psi))
-    model = network.load(console, sample=lambda rules: generators.view(first.cpu(), rules)[0])
-    return made, model
+    first, _ = made.synth(made.draw([0], [0] if made.n_classes else None, psi))
+    return network.load(console, sample=lambda rules: generators.view(first.cpu(), rules)[0])
+
+
+def of_stored_link(
+    console: Console,
+    source: "Store",
+    network: passes.Network,
+    generator: str | None,
+    trust_generator: bool,
+    device: str,
+) -> tuple["Generator", "Model"]:
+    """Load the generator and the network of a stored link; what the options name counts before it.
+
+    Raises
+    ------
+    UsageError, GradtoolsError
+    """
+    from gradtools.network import generators
+    from gradtools.selection import links
+
+    spec = generator or links.read(source).generator
+    made = generators.load(spec, settled_device(device), trust_generator)
+    return made, _seeing(made, as_linked(network, source), console)
 
 
 def as_linked(network: passes.Network, source: "Store") -> passes.Network:
@@ -184,6 +213,16 @@ class Job:
 
     restart: bool
     threads: int | None
+
+    def how(self, console: Console, force: bool) -> "Working":
+        """Return what stages take of it: fields of `run.Run`."""
+        return {
+            "restart": self.restart,
+            "threads": self.threads,
+            "force": force,
+            "say": console.say,
+            "progress": console.progress,
+        }
 
 
 job = passes.record(

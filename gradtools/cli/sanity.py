@@ -57,12 +57,7 @@ LENET = "gradtools.bundled.lenet:lenet5"
     help="How maps are compared (repeat); hog needs scikit-image.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, help="Random networks of each kind.")
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of images for the intervals.",
-)
+@options.resamples_of_images
 @options.seed
 @options.figure
 @click.option(
@@ -142,13 +137,7 @@ def command(
                 seed=seed,
                 **vars(compute),
             ),
-            threads=job.threads,
-            force=force,
-            restart=job.restart,
-            max_skipped=job.allowed,
-            strict=job.strict,
-            say=console.say,
-            progress=console.progress,
+            **job.how(console, force),
         )
     if figure:
         from gradtools import figures

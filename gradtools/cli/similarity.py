@@ -97,12 +97,7 @@ of_maps = options.combine(
     default=True,
     help="Pair AUC: does similarity tell that two images are of one class?",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of images for the intervals.",
-)
+@options.resamples_of_images
 @click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")
 @click.option(
     "--permutations",

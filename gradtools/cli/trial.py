@@ -23,12 +23,7 @@ from gradtools.tables.wording import CONSTRUCTIONS
     default=16,
     help="Steps of the deletion and insertion curves.",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(0),
-    default=1000,
-    help="Resamples of images for the intervals.",
-)
+@options.resamples_of_images
 @options.seed
 @click.option(
     "--images",

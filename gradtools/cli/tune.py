@@ -132,20 +132,14 @@ def command(
         raise UsageError("--figure draws the units of a tuning: name a part with --of")
     target = passes.output_file(output)
     from gradtools import store
-    from gradtools.network import generators
-    from gradtools.selection import links
     from gradtools.selection.subjects import short_name
     from gradtools.stages import tune
     from gradtools.tables import tunings
 
     store.check_output(target, force)
     with store.read(source_path) as source:
-        link = links.read(source)
-        device = sampling.settled_device(compute.device)
-        made = generators.load(generator or link.generator, device, trust_generator)
-        first, _ = made.synth(made.draw([0], [0] if made.n_classes else None))
-        model = sampling.as_linked(network, source).load(
-            console, sample=lambda rules: generators.view(first.cpu(), rules)[0]
+        made, model = sampling.of_stored_link(
+            console, source, network, generator, trust_generator, compute.device
         )
         asked = tune.Options(
             samples=samples,
@@ -157,7 +151,7 @@ def command(
             keep=min(keep, samples),
             seed=seed,
             batch_size=compute.batch_size,
-            device=device,
+            device=sampling.settled_device(compute.device),
             dtype=compute.dtype,
             compress=compute.compress,
         )
@@ -166,12 +160,8 @@ def command(
             plan,
             target,
             carry=options.carried(carry, source_path, target),
-            threads=job.threads,
-            force=force,
-            restart=job.restart,
             scheduler=scheduler,
-            say=console.say,
-            progress=console.progress,
+            **job.how(console, force),
         )
     stream = options.table_stream(target, form)
     if stream is not None:

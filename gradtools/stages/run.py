@@ -174,34 +174,28 @@ class Run:
                     advance(len(block))
 
 
-class Settings(TypedDict, total=False):
-    """Fields of `Run` that a command hands on as they are."""
+class Working(TypedDict, total=False):
+    """How a command works: fields of `Run` that no command decides by itself."""
 
-    carry: bool
     force: bool
     restart: bool
     threads: int | None
     workers: int
     max_skipped: str
-    shard: store.Share | None
     strict: bool
-    scheduler: "Computing | None"
     say: Say
+    progress: Progress
 
 
-class How(Settings, total=False):
+class How(Working, total=False):
     """What a stage takes beside the options that decide values: see `Run`."""
 
-    progress: Progress | None
+    carry: bool
+    shard: store.Share | None
+    scheduler: "Computing | None"
 
 
-def begin(
-    output: str | None,
-    inputs: Sequence[store.Store] = (),
-    *,
-    progress: Progress | None = None,
-    **how: "Unpack[Settings]",
-) -> Run:
+def begin(output: str | None, inputs: Sequence[store.Store] = (), **how: "Unpack[How]") -> Run:
     """Begin a command: refuse early what could not be written in the end.
 
     Parameters
@@ -219,7 +213,7 @@ def begin(
         raise UsageError("--scheduler divides the job by itself: leave --shard out")
     if scheduler is not None and scheduler.serves:
         how["threads"] = how.get("threads") or scheduler.threads
-    run = Run(output, progress=progress or interrupt.unwatched, **how)
+    run = Run(output, **how)
     if output is not None:
         store.check_output(output, run.force, inputs)
     return run

@@ -9,8 +9,8 @@ from scipy.spatial.distance import squareform
 from gradtools import store
 from gradtools.figures import matrices, rankings
 from gradtools.math import trees
+from gradtools.selection.neighbors import Near
 from gradtools.stages import similarity
-from gradtools.stages.neighbors import Near
 from gradtools.stages.similarity import matrices as compared
 
 DATA = plant(24)

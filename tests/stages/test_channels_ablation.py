@@ -10,7 +10,7 @@ from networks import TOY_SOURCE, Toy
 from PIL import Image
 from torch import nn
 
-from gradtools import images, store
+from gradtools import images, interrupt, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.channels import channel_values
 from gradtools.network import models
@@ -80,7 +80,7 @@ def make(
     source=None,
     say=lambda line: None,
     max_skipped="1%",
-    progress=None,
+    progress=interrupt.unwatched,
     **options,
 ):
     options = {"tap": ("body",), "batch_size": 2, "resamples": 50} | options

@@ -9,7 +9,7 @@ import stopping
 import torch
 from networks import TOY_SOURCE, Toy
 
-from gradtools import images, store
+from gradtools import images, interrupt, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import models
 from gradtools.network.passes import loop
@@ -49,7 +49,7 @@ def make(
     model,
     path,
     say=lambda line: None,
-    progress=None,
+    progress=interrupt.unwatched,
     batch_size=2,
     max_skipped="1%",
     source=None,

@@ -1,5 +1,6 @@
 """The whole way on the bundled example: scenes, three networks, their stores, tables and pictures, and the commands that make them."""
 
+from gradtools import interrupt
 import os
 import shlex
 from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ def run(
     force: bool = False,
     full: bool = False,
     say: Say = print,
-    progress: Progress | None = None,
+    progress: Progress = interrupt.unwatched,
 ) -> Made:
     """Make everything below `folder`; in full, whether maps tell the truth and the links of generators too.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradtools import store
+from gradtools import interrupt, store
 from gradtools.errors import UsageError
 from gradtools.images import archives
 from gradtools.selection import images
@@ -52,7 +52,7 @@ def rerun(
     seed: int = 0,
     *,
     say: Say = print,
-    progress: Progress | None = None,
+    progress: Progress = interrupt.unwatched,
 ) -> tuple[int, list[Difference]]:
     """Run random images of every store of features again.
 
@@ -96,7 +96,7 @@ def _of_store(
     chosen: np.ndarray,
     images_dir: str | None,
     say: Say,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Iterator[Difference]:
     """Compare the chosen images of a store."""
     changed = list(_changed_files(source, chosen, images_dir))
@@ -151,7 +151,7 @@ def _different_rows(
     keep: np.ndarray,
     model: "Model",
     images_dir: str | None,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Iterator[Difference]:
     """Compare what the network gives now with the stored rows."""
     from gradtools.stages import extract
