@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gradtools.errors import UsageError
 from gradtools.network import passes, scores, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
@@ -53,10 +55,20 @@ def make(
     if options.pairs is not None:
         tap = _embedding(job, embedding, used) if embedding else None
         drawn = pairs.choose(options.pairs, image_list, options.seed)
+        say(_pairs_in_words(options.pairs, drawn, image_list.labels))
         return Plan(job, tuple(maps), guided, used, rows=2, pairs=drawn, embedding=tap)
     slots = targets.slots(job)
     rows = targets.per_image(job, slots)
     return Plan(job, tuple(maps), guided, used, rows=rows, slots=slots)
+
+
+def _pairs_in_words(text: str, drawn: np.ndarray, labels: np.ndarray) -> str:
+    """Say how many pairs there are, and where they were drawn of how many classes: of one class same-class:5 is five pairs."""
+    words = f"{len(drawn)} pairs of images, two maps each"
+    if text.startswith("same-class:"):
+        classes = len(np.unique(np.asarray(labels)[drawn[:, 0]]))
+        words += f", drawn of {classes} classes (--pairs {text}: so many of each class)"
+    return words
 
 
 def _embedding(job: passes.Job, name: str, before: tuple[taps.Tap, ...]) -> taps.Tap:
