@@ -10,6 +10,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.album import frames
 from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted, save
+from gradtools.figures.overlays.pages import method_head
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.regions import boxes, localization
 from gradtools.selection import maps as stored
@@ -22,7 +23,7 @@ LEAST = (
     224  # pixels of a picture's shorter side: smaller frames are enlarged before lines are drawn
 )
 LINE = 3  # pixels
-NAME = 1.0  # inches
+NAME, NARROWEST = 1.0, 0.66  # inches
 UNIT = Bar(blending.FOR, 0.0, "map, 0 to 1 in each")
 Kinds = Mapping[str, tuple[stored.Feature, str]]
 Frame = Callable[[int], np.ndarray]
@@ -102,7 +103,8 @@ def _chosen(
 def _sheet(shown: Drawn, chosen: list[tuple[regions.Region, ...]], picture: str) -> Mosaic:
     """Return the page."""
     kinds = list(shown.kinds)
-    heads = ["image", *(_head(name) for name in kinds)] * len(chosen[0])
+    side = _side(1 + len(kinds), picture)
+    heads = ["image", *(_head(name, side) for name in kinds)] * len(chosen[0])
     rows: list[tuple[str, list[np.ndarray]]] = []
     notes: dict[tuple[int, int], str] = {}
     for group in chosen:
@@ -122,15 +124,22 @@ def _sheet(shown: Drawn, chosen: list[tuple[regions.Region, ...]], picture: str)
         rows.append((_name(shown.source, group), pictures))
     what = "masks" if shown.masks else "boxes"
     title = f"true {what} white, predicted ones orange, each kind of map at its own threshold"
-    side = min(1.3, 9.5 / len(heads)) if picture != "pairs" else min(1.1, 12 / len(heads))
     return draw(title, heads, rows, [UNIT], side=side, notes=notes)
 
 
-def _head(name: str) -> str:
-    """Return a kind's method over its taps."""
-    method, _, taps = name.removeprefix("map:").partition("@")
+def _side(columns: int, picture: str) -> float:
+    """Return the side of a picture in inches: as many columns as fit on a page, but none narrower than its head."""
+    widest = min(1.1, 12 / (2 * columns)) if picture == "pairs" else min(1.3, 9.5 / columns)
+    return max(NARROWEST, widest)
+
+
+def _head(name: str, side: float) -> str:
+    """Return a kind's method over its taps, and how they are fused where that is not by their mean."""
+    method, _, rest = name.removeprefix("map:").partition("@")
+    taps, _, fuse = rest.partition(":")
     count = taps.count("+") + 1
-    return f"{method}\n{fitted(taps, 1.2) if count == 1 else f'last {count} taps'}"
+    below = fitted(taps, side) if count == 1 else f"last {count} taps"
+    return f"{method_head(method)}\n{below}" + (f"\n{fitted(fuse, side)}" if fuse else "")
 
 
 def _name(source: Store, group: tuple[regions.Region, ...]) -> str:

@@ -7,8 +7,8 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from gradtools.figures import page
-from gradtools.figures.overlays import blending, mosaic, raster, vector
+from gradtools.figures import objects, page
+from gradtools.figures.overlays import blending, mosaic, pages, raster, vector
 
 TITLE = "a title with gÄpj\nof two lines: 0.5"
 BARS = [mosaic.Bar(blending.FOR, 0.0, "map, 0 to 1"), mosaic.Bar(blending.SIGNED, -1.0, "both")]
@@ -92,3 +92,15 @@ def test_a_large_enlargement_keeps_squares():
     np.testing.assert_array_equal(
         np.asarray(raster._sized(image, (18, 18)))[[1, 6, 10, 16]][:, [1, 6, 10, 16]], image
     )
+
+
+def test_heads_of_boxes_fit_their_pictures_however_many_columns_there_are():
+    names = [f"map:{method}@features.12" for method in pages.SHORT]
+    names += ["map:gradcam-positive@features.10+features.12:max", "map:gam@" + "a" * 40]
+    for columns in (3, 13):
+        for picture in ("boxes", "pairs"):
+            side = objects._side(columns, picture)
+            for name in names:
+                for line in objects._head(name, side).split("\n"):
+                    assert len(line) * mosaic.LETTER <= side + 0.02, (name, line)
+    assert objects._head("map:gam@a+b:max", 1.0) == "GAM\nlast 2 taps\nmax"

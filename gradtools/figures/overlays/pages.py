@@ -60,7 +60,7 @@ def overlay(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     return _rows_of(
         album,
         group,
-        [_head(method) for method in methods],
+        [method_head(method) for method in methods],
         [functools.partial(_fused, album, method) for method in methods],
         _taps_line(album),
     )
@@ -102,7 +102,7 @@ def compared(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     follow: of gradients that are flat these show what outweighs what.
     """
     tap = last_tap(album, COMPARED)
-    heads = [_head(method) for method in COMPARED]
+    heads = [method_head(method) for method in COMPARED]
     makers: list[Maker] = [_at_tap(album, method, tap) for method in COMPARED]
     if all(f"{name}@{tap}" in album.methods.get(name, ()) for name in (POSITIVE, NEGATIVE)):
         heads += ["P, positive\nchannels", "Q, negative\nchannels"]
@@ -158,7 +158,7 @@ def overflowing(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     return _rows_of(
         album,
         group,
-        [_head(method) for method in methods],
+        [method_head(method) for method in methods],
         [_at_tap(album, method, tap) for method in methods],
         f"at {tap}",
     )
@@ -199,7 +199,7 @@ def class_sheet(
         across(album),
         1 + len(methods),
     )
-    heads = ["image", *(_head(method) for method in methods)] * min(per_row, len(cells))
+    heads = ["image", *(method_head(method) for method in methods)] * min(per_row, len(cells))
     rows: Lines = []
     words: Written = {"notes": {}, "marks": {}}
     for start in range(0, len(cells), per_row):
@@ -219,7 +219,7 @@ def grid(album: albums.Album, groups: list[tuple[int, ...]], number: int) -> Mos
     heads = [
         "image",
         *(
-            f"{_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}"
+            f"{method_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}"
             for name in names
         ),
     ]
@@ -323,8 +323,8 @@ def _bar(album: albums.Album) -> Bar:
     return JET if album.compat == "cam" else UNIT
 
 
-def _head(method: str) -> str:
-    """A method's name in the field, its channels below."""
+def method_head(method: str) -> str:
+    """Return a method's name in the field, its channels below."""
     known = max(
         (name for name in SHORT if method == name or method.startswith(f"{name}-")),
         key=len,
@@ -338,7 +338,9 @@ def _head(method: str) -> str:
 
 def _named(album: albums.Album, group: tuple[int, ...], row: int, method: str) -> str:
     return (
-        _head(method) if len(group) == 1 else f"{_head(method)}\n{fitted(_stem(album, row), NAME)}"
+        method_head(method)
+        if len(group) == 1
+        else f"{method_head(method)}\n{fitted(_stem(album, row), NAME)}"
     )
 
 
