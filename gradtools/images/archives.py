@@ -134,7 +134,7 @@ def is_sample(name: str) -> bool:
 
 @functools.cache
 def _members(archive, _size, _changed):
-    """The files of an archive that has not changed since it was listed."""
+    """Return the files of an archive that has not changed since it was listed."""
     listed: dict[str, Member] = {}
     links = []
     try:
@@ -166,13 +166,13 @@ def _check_end(archive, offset):
 
 
 def _target(name, entry):
-    """What a link leads to."""
+    """Return what a link leads to."""
     folder = "" if entry.islnk() else posixpath.dirname(name)
     return posixpath.normpath(posixpath.join(folder, entry.linkname))
 
 
 def _read(archive, member):
-    """The bytes of a member.
+    """Return the bytes of a member.
 
     Raises
     ------

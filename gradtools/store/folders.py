@@ -187,7 +187,7 @@ def _own(path):
 
 
 def _runs(number):
-    """Whether a process of this host is there."""
+    """Return True if a process of this host runs."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
@@ -198,7 +198,7 @@ def _runs(number):
 
 
 def _read(file):
-    """The bytes of a small file, None where it is not there."""
+    """Return the bytes of a small file, None where it is not there."""
     try:
         with open(file, "rb") as stream:
             return stream.read()

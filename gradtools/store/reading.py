@@ -66,7 +66,7 @@ def _opened(path, name):
 
 
 def _opened_anywhere(path):
-    """The open file, without HDF5's lock where the file system has none."""
+    """Return the open file, without HDF5's lock where the file system has none."""
     try:
         return h5py.File(path, "r")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Tables of faithfulness: what the score loses when an image is multiplied by its map, beside masks that know nothing of it."""
+"""Tables of faithfulness: what the score loses when an image is multiplied by its map, beside masks that do not depend on it."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,13 +26,13 @@ GENERAL = (
 NOTES = (
     "ADP: average drop of the score in percent, smaller is better; PIC: share of images whose score rises, in percent, "
     "larger is better.",
-    "equal mass: a constant of the map's own mean: a brighter mask keeps more of the score, so a map tells something where "
-    "it does better than that. shuffled: its values in random places. other image: that image's map.",
+    "equal mass: a constant of the map's own mean: a brighter mask keeps more of the score, so a map is informative only "
+    "where it does better. shuffled: its values in random places. other image: that image's map.",
     "[low, high]: 95 % of resampled images.",
 )
 ON_CURVES = (
     "deletion: area under the score, as a share of the full one, as pixels go from the largest value of the map on: small "
-    "where the map knows; insertion: as they come: large where it knows. Ties in random order.",
+    "where the map is right; insertion: as they come: large where it is right. Ties in random order.",
 )
 CURVES_BETTER = "deletion: lower, insertion: higher is better"
 ALL_BETTER = "ADP and deletion: lower, PIC and insertion: higher is better"

@@ -112,7 +112,7 @@ PUBLISHED = (
 
 
 def faithfulness(subjects: Sequence[Subject], published: bool = False) -> Iterator[Table]:
-    """Build Table 1: ADP and PIC, with masks that know nothing of the image beside."""
+    """Build Table 1: ADP and PIC, beside masks that do not depend on the image."""
     rows: list[dict[str, Entry]] = []
     for subject in subjects:
         fills = {fill for _, fill in subject.faithfulness}

@@ -63,7 +63,7 @@ def _facts(cell: Cell) -> str:
 
 
 def _breaking(text: str) -> str:
-    """A head's text; a feature's name may break before its tap."""
+    """Return a head's text; a feature's name may break before its tap."""
     return escaped(text).replace("@", "<wbr>@")
 
 

@@ -51,7 +51,7 @@ def of_digests(name: str, digests: Mapping[str, str]) -> Table:
 
 
 def _of_values(table_id: str, title: str, head: str, values: Mapping[str, Fact]) -> Table:
-    """A row a value."""
+    """Return a table of one row for each value."""
     rows: list[dict[str, Entry]] = [
         {head: row, "value": _cell(value)} for row, value in values.items()
     ]
@@ -61,7 +61,7 @@ def _of_values(table_id: str, title: str, head: str, values: Mapping[str, Fact])
 def _of_records(
     table_id: str, title: str, head: str, records: Mapping[str, Mapping[str, Fact]]
 ) -> Table:
-    """A row a record; the columns are the keys of all of them, in order."""
+    """Return a table of one row for each record; the columns are the keys of all of them, in order."""
     keys = list(dict.fromkeys(key for record in records.values() for key in record))
     rows: list[dict[str, Entry]] = [
         {head: row, **{key: _cell(record.get(key)) for key in keys}}
@@ -71,7 +71,7 @@ def _of_records(
 
 
 def _cell(fact: Fact) -> Cell:
-    """A fact as a cell: a number or text as it is, lists and dicts as text."""
+    """Return a fact as a cell: a number or text as it is, lists and dicts as text."""
     if isinstance(fact, Mapping):
         return Cell(", ".join(f"{key} {_text(entry)}" for key, entry in fact.items()))
     if isinstance(fact, str | int | float) or fact is None:
@@ -80,7 +80,7 @@ def _cell(fact: Fact) -> Cell:
 
 
 def _text(fact: Fact) -> str:
-    """A list of numbers as 64x7x7, of texts with commas."""
+    """Return numbers as 64x7x7, texts with commas between."""
     if isinstance(fact, str | int | float | Mapping) or fact is None:
         return str(fact)
     return ("x" if all(isinstance(entry, int) for entry in fact) else ", ").join(map(str, fact))

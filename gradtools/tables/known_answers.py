@@ -35,14 +35,14 @@ MOST = 2  # winners that are named
 METHOD_NOTES = (
     "The truth of a pixel is its exact Shapley value for the target's logit, against black: what the answer depends on.",
     "Spearman's correlation over pixels, mean over images; a constant map counts 0. earlier tap, both taps: of networks with two.",
-    "edge filter (Sobel), centred Gaussian, constant, shuffled truth, truth of another image: maps that know nothing of the network "
-    "or of the image; a method that is no better than they are shows nothing.",
+    "edge filter (Sobel), centred Gaussian, constant, shuffled truth, truth of another image: maps that do not depend on the network "
+    "or on the image; a method that is no better than they are shows nothing.",
     OF_RESAMPLED_IMAGES,
 )
 MEASURE_NOTES = (
     "Kendall's tau-b between a measure's mean of each method and the method's correlation with the truth: 1, it ranks methods as the truth "
     "does; 0, as chance. Lower is better in ADP and deletion, which is turned round.",
-    "The last three are controls: measures that know nothing of the network. 95 % of scores dealt at random stay below: {chance}.",
+    "The last three are controls: measures that do not depend on the network. 95 % of scores dealt at random stay below: {chance}.",
 )
 FIRST_NOTES = (
     "Share of resamples in which no method beats the truth and none that is worse than it reaches it, in percent; behind it "

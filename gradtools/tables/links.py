@@ -1,4 +1,4 @@
-"""Tables of links: how well latents, and the pictures drawn from them, come back, beside links that know nothing."""
+"""Tables of links: how well latents, and the pictures drawn from them, come back, beside uninformative links."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

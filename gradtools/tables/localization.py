@@ -36,16 +36,14 @@ WHY_NOT_ALIKE = {
 }
 ON_CLASSES = (
     "Spearman's correlation over pixels of a map with the map of another class of the same image (its class of the second "
-    "and of the middle rank, or its other labels), with the plain sum of activations, which knows no class, and with the "
+    "and of the middle rank, or its other labels), with the plain sum of activations, which does not depend on the class, and with the "
     "map of another image: a map that stays as it is whatever the class finds objects without saying of which class.",
 )
 ON_SIGN = (
     "P < Q: share of the object's pixels where channels of negative weight outweigh those of positive weight (equation 4 of "
     "the GAM paper), so that Grad-CAM is 0 there.",
 )
-NO_ACTIVATION = (
-    "gradtools saliency --method activation adds it: the sum of activations, which knows no class"
-)
+NO_ACTIVATION = "gradtools saliency --method activation adds it: the sum of activations, which does not depend on the class"
 NOTES = (
     "IoU: the box around the largest component of map >= threshold with the best box of the object; the threshold is "
     "chosen on held-out images and frozen, and these images are in no IoU.",

@@ -131,8 +131,8 @@ def _read_off(x, squares, ended):
     return Fits(np.concatenate(labels)[order], np.concatenate(likelihood)[order], bound[order])
 
 
-def _some(mixture, chosen):
-    return _Mixture(mixture.weight[chosen], mixture.mean[chosen], mixture.variance[chosen])
+def _some(mixture, rows):
+    return _Mixture(mixture.weight[rows], mixture.mean[rows], mixture.variance[rows])
 
 
 def _expected(x, squares, mixture):

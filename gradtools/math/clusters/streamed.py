@@ -45,15 +45,15 @@ def drawn_rows(blocks: Blocks, count: int, wanted: int, seed: int) -> tuple[np.n
     ----------
     mathematics#clusters-of-many-rows
     """
-    chosen = np.sort(np.random.default_rng([seed, count]).permutation(count)[:wanted])
+    numbers = np.sort(np.random.default_rng([seed, count]).permutation(count)[:wanted])
     parts, start = [], 0
     for block in blocks():
-        inside = chosen[
-            np.searchsorted(chosen, start) : np.searchsorted(chosen, start + len(block))
+        inside = numbers[
+            np.searchsorted(numbers, start) : np.searchsorted(numbers, start + len(block))
         ]
         parts.append(block[inside - start])
         start += len(block)
-    return chosen, np.concatenate(parts)
+    return numbers, np.concatenate(parts)
 
 
 def kmeans(blocks: Blocks, count: int, k: int, seed: int = 0, n_init: int = 10) -> Clustering:
@@ -100,7 +100,7 @@ def kmeans(blocks: Blocks, count: int, k: int, seed: int = 0, n_init: int = 10) 
 
 
 def _step(blocks, centres):
-    """Rows to their nearest centres: sums (k, D) and sizes (k,) of the clusters, labels (N,), inertia."""
+    """Assign rows to their nearest centres: return the sums (k, D) and sizes (k,) of the clusters, labels (N,), inertia."""
     sums, sizes = np.zeros_like(centres), np.zeros(len(centres))
     norms, labels, inertia = np.einsum("kd,kd->k", centres, centres), [], 0.0
     for block in blocks():
@@ -116,7 +116,7 @@ def _step(blocks, centres):
 
 
 def _sums(rows, labels, k):
-    """Sums (k, D) and sizes (k,) of groups of rows."""
+    """Return the sums (k, D) and sizes (k,) of groups of rows."""
     order = np.argsort(labels, kind="stable")
     present, starts = np.unique(labels[order], return_index=True)
     sums = np.zeros((k, rows.shape[1]))

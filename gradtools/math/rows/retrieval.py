@@ -181,8 +181,8 @@ def _expected(query, others, places, seed, draws):
     """
     Return how often a label wins a vote whose last places go to any of those that are tied for them.
 
-    Labels are (sure votes, candidates for the places). Equal votes have the same draws whatever the labels' numbers, so that a
-    feature that knows nothing has chance exactly.
+    Labels are (sure votes, candidates for the places). Equal votes have the same draws whatever the labels' numbers, so that an
+    uninformative feature has chance exactly.
     """
     sure, tied = np.array([query, *others]).T
     least, most = sure + np.maximum(places - tied.sum() + tied, 0), sure + np.minimum(tied, places)

@@ -50,7 +50,7 @@ def find(path: str) -> Source:
 
 
 def _opened(path):
-    """The program of a file, and what else it holds (dict of str to str)."""
+    """Return the program of a file, and what else it holds (dict of str to str)."""
     declared = dict.fromkeys(DECLARED, "")
     try:
         with _safely():
@@ -85,7 +85,7 @@ def _safely() -> Iterator[None]:
 
 
 def _declared(path, name, text):
-    """The value of an extra file, None where there is none."""
+    """Return the value of an extra file, None where there is none."""
     if not text:
         return None
     try:
@@ -116,7 +116,7 @@ def _check_input(path, program):
 
 
 def _build(path, program, kind):
-    """The network of a program, with its weights."""
+    """Return the network of a program, with its weights."""
     if kind == "random":
         raise UsageError(
             f"--weights random: {path} has its weights; a network's code (file.py:callable) can be made with others"
@@ -151,7 +151,7 @@ def _name_functions(module):
 
 
 def _layer(module: nn.Module) -> nn.Module | None:
-    """The layer that a module is, with its own parameters; None where it is more than one function, or another."""
+    """Return the layer that a module is, with its own parameters; None where it is more than one function, or another."""
     graph = getattr(module, "graph", None)
     if not isinstance(graph, fx.Graph) or list(module.children()):
         return None
@@ -175,7 +175,7 @@ def _layer(module: nn.Module) -> nn.Module | None:
 
 
 def _arguments(call, module):
-    """The arguments of a call by name, with the defaults of its schema; tensors of the module for its parameters."""
+    """Return the arguments of a call by name, with the defaults of its schema; tensors of the module for its parameters."""
     names = [argument.name for argument in call.target._schema.arguments]
     values = {
         argument.name: argument.default_value
@@ -241,7 +241,7 @@ def _average_pool(values: Mapping) -> nn.Module:
 
 
 def _two(numbers):
-    """Two numbers of one or two."""
+    """Return two numbers of one or two."""
     return tuple(numbers) * (2 // len(numbers))
 
 

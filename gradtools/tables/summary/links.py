@@ -1,4 +1,4 @@
-"""The summary of links: what comes back of latents and pictures, beside links that know nothing."""
+"""The summary of links: what comes back of latents and pictures, beside uninformative links."""
 
 from collections.abc import Iterator
 

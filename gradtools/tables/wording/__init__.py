@@ -7,7 +7,7 @@ from gradtools.selection.words import units
 __all__ = ["units"]
 
 CLASS_ROW_ALONE = "the class row of the target in every image"
-CLASS_ROW_DIRECTION = "parallel to the class row of the target in every image, so its direction says nothing of the image"
+CLASS_ROW_DIRECTION = "parallel to the class row of the target in every image, so its direction carries nothing of the image"
 NOT_DEFINED = "not defined here"
 NOT_COMPUTED = "not computed for this model"
 NOT_RECORDED = "not recorded"
@@ -115,7 +115,7 @@ ON_PAIR_DISTRIBUTION = (
 )
 ON_MAPS = (
     "between: pairs of maps of two classes, the control of within class; class's mean map: each map against that of the other images.",
-    "centred Gaussian: what a map that knows only where photographs have their subject would reach.",
+    "centred Gaussian: what a map would reach that depends only on where photographs have their subject.",
 )
 ON_CLUSTERS = (
     "mean ± spread over the repeats; [low, high]: 95 %, from half samples clustered anew.",
@@ -135,7 +135,7 @@ ON_VERSIONS = {
     "cosine": "another image, of the same class and of another one, in the last rows: the levels to compare with.",
     "auc": "share of (image, version, other image) in which the version is more alike to the image; 0.5: no more than any image of the class.",
 }
-ON_LAYERS = "same class, same pred = 1 of a gradient: it is the class row, which knows the argmax and nothing else."
+ON_LAYERS = "same class, same pred = 1 of a gradient: it is the class row, which depends on the image only through the argmax."
 RANKINGS_OF_CHANNELS = {
     "contribution": "contribution",
     "gxa": "gradient x mean activation",

@@ -109,7 +109,7 @@ FURTHER_ERRORS = "{count} further errors: --per-image lists every one"
 OF_TRIALS = (
     "how measures rank methods, against the truth, on {count} networks whose right answer is known"
 )
-TRIAL_BEST = "{measure} ranks methods most as the truth does (mean tau {value}); {control}, which knows no network, reaches {floor}."
+TRIAL_BEST = "{measure} ranks methods most as the truth does (mean tau {value}); {control}, which uses no network, reaches {floor}."
 TRIAL_NO_BETTER = "No better than that control: {measures}."
 OF_AUDITS = "right answers for the wrong reason"
 LINKED = (
