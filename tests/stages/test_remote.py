@@ -4,7 +4,9 @@ import contextlib
 import io
 import os
 import pickle
+import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,7 +19,7 @@ from shell import call
 from gradtools import cli, store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.stages import remote
-from gradtools.stages.remote import serving, worker
+from gradtools.stages.remote import client, serving, worker
 from gradtools.store import paths
 
 COUNT = 22  # images: six blocks of four
@@ -196,6 +198,42 @@ def test_a_killed_worker_loses_nothing(long, cluster, kind, tmp_path):
     assert killed
     assert digests(tmp_path / "one.h5") == digests(tmp_path / "two.h5")
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.slow
+def test_an_interrupted_command_keeps_its_blocks_and_resumes_without_the_cluster(long, tmp_path):
+    words = [*long["extract"], "--max-skipped", "9", "-o", str(tmp_path / "a.h5")]
+    words.remove("-q")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradtools", *words, "--scheduler", "local:1"],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob("a.h5.part/0*[0-9]")) and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in said
+    assert "the same command resumes it" in said.splitlines()[-1]
+    assert cli.main(words) == 0
+    assert cli.main([*words[:-1], str(tmp_path / "one.h5")]) == 0
+    assert digests(tmp_path / "a.h5") == digests(tmp_path / "one.h5")
+
+
+@pytest.mark.slow
+def test_a_cluster_that_cannot_compute_the_command_is_refused(
+    long, cluster, capsys, monkeypatch, tmp_path
+):
+    words = [*long["extract"], "-o", str(tmp_path / "a.h5"), "--scheduler"]
+    ended = call(capsys, *words, "tcp://127.0.0.1:9")
+    assert ended.status == 1 and "no Dask scheduler answers there" in ended.line
+    monkeypatch.setattr(client, "__version__", "0.0")
+    ended = call(capsys, *words, cluster.scheduler_address)
+    assert ended.status == 1 and re.search(
+        r"worker .* has gradtools .*, and this is 0.0", ended.line
+    )
+    assert not list(tmp_path.glob("a.h5.part/0*[0-9]"))
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import importlib.util
 import itertools
 import os
 import re
+import signal
 import sys
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 AHEAD = 2  # blocks that a worker has waiting beside the one it computes
-PATIENCE = 30  # seconds that a cluster may take to answer, and to get its first worker
+ANSWER, FIRST_WORKER = (
+    10,
+    30,
+)  # seconds that a scheduler may take to answer, and to get its first worker
+MOMENT = 1.0  # seconds between two looks for signals and for lost workers
 TRIES = 2  # more, where the process that computes a block dies
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PREFIX = "GRADTOOLS_"
@@ -65,10 +71,16 @@ class Scheduler:
             task = self._task(growth, run)
             try:
                 _check_commands(client.run(worker.prepare, task))
+                lost = False
                 with run.progress(part.entries, part.committed, growth.units) as advance:
                     for left in _stretches(part.left, growth.common):
                         known = _known(client, part, growth, left)
-                        for block, answer in _answers(client, task, left, known):
+                        for answered in _answers(client, task, left, known):
+                            if answered is None:
+                                advance(0)  # looks for signals
+                                lost = _say_lost(client, lost, run.say)
+                                continue
+                            block, answer = answered
                             _keep(part, block, answer, run.say)
                             advance(len(block))
             finally:
@@ -127,30 +139,44 @@ def connected(address: str) -> "Iterator[Client]":
 
     with contextlib.ExitStack() as stack:
         if address.startswith("local:"):
-            cluster = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=int(address.removeprefix("local:")),
-                    threads_per_worker=1,
-                    memory_limit=None,
-                    dashboard_address=None,
-                    silence_logs="CRITICAL",
+            with _without_interrupts():
+                cluster = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=int(address.removeprefix("local:")),
+                        threads_per_worker=1,
+                        memory_limit=None,
+                        dashboard_address=None,
+                        silence_logs="CRITICAL",
+                    )
                 )
-            )
             yield stack.enter_context(distributed.Client(cluster))
             return
         try:
-            client = stack.enter_context(distributed.Client(address, timeout=PATIENCE))
+            client = stack.enter_context(distributed.Client(address, timeout=ANSWER))
         except (OSError, TimeoutError) as error:
             raise GradtoolsError(
                 f"--scheduler {address}: no Dask scheduler answers there"
             ) from error
         try:
-            client.wait_for_workers(1, timeout=PATIENCE)
+            client.wait_for_workers(1, timeout=FIRST_WORKER)
         except TimeoutError as error:
             raise GradtoolsError(
                 f"--scheduler {address}: it has no workers: start some with `dask worker {address}`"
             ) from error
         yield client
+
+
+@contextlib.contextmanager
+def _without_interrupts():
+    """Let processes that start here ignore a terminal's Ctrl-C: it is the command's to answer."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _threads():
@@ -202,28 +228,39 @@ def _known(client, part, growth, blocks):
 
 def _answers(
     client: "Client", task: Message, blocks: Iterable[store.Block], known: object
-) -> Iterator[tuple[store.Block, Message]]:
-    """Yield blocks with what workers made of them, as they come; no more are asked for than keep the workers busy."""
-    from distributed import as_completed
+) -> Iterator[tuple[store.Block, Message] | None]:
+    """Yield blocks with what workers made of them, as they come, and None every moment in which none has.
 
-    waiting, of_key = iter(blocks), {}
+    No more are asked for than keep the workers busy.
+    """
+    from distributed import wait
+
+    waiting, busy = iter(blocks), {}
 
     def ask(count):
         for block in itertools.islice(waiting, count):
-            key = f"gradtools-{task['key']}-{block.number}"
-            of_key[key] = block
-            yield client.submit(
-                worker.compute, task, block.number, known, key=key, retries=TRIES, pure=False
+            future = client.submit(
+                worker.compute,
+                *(task, block.number, known),
+                key=f"gradtools-{task['key']}-{block.number}",
+                retries=TRIES,
+                pure=False,
             )
+            busy[future] = block
 
-    busy = as_completed(list(ask((1 + AHEAD) * len(client.ncores()))))
-    for future in busy:
-        block = of_key.pop(future.key)
-        answer = _result(future, block)
-        future.release()
-        for further in ask(1):
-            busy.add(further)
-        yield block, answer
+    ask((1 + AHEAD) * len(client.ncores()))
+    while busy:
+        try:
+            done = wait(list(busy), timeout=MOMENT, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            yield None
+            continue
+        for future in done:
+            block = busy.pop(future)
+            answer = _result(future, block)
+            future.release()
+            ask(1)
+            yield block, answer
 
 
 def _result(future, block):
@@ -241,6 +278,14 @@ def _result(future, block):
         raise GradtoolsError(
             f"entries {block.start} to {block.stop} could not be computed on the cluster: {type(error).__name__}: {line}"
         ) from error
+
+
+def _say_lost(client, before, say):
+    """Say once that no worker is left, and return whether that is so."""
+    lost = not client.ncores()
+    if lost and not before:
+        say("no worker is left: waiting for one (Ctrl-C stops, and the same command resumes)")
+    return lost
 
 
 def _keep(part, block, answer, say):
