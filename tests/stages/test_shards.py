@@ -72,6 +72,19 @@ def test_merged_shards_equal_one_process(commands, kind, tmp_path):
             assert first.n_samples == 8
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_shards_of_masked_pairs_are_merged(commands, tmp_path, both):
+    """The tables rest on both images of a pair, which lie in one block."""
+    assert call(*commands["pairs"], "-o", tmp_path / "maps.h5") == 0
+    words = [*commands["faithfulness"], *(["--both"] if both else [])]
+    words[1] = tmp_path / "maps.h5"
+    assert call(*words, "-o", tmp_path / "whole.h5") == 0
+    for number in (1, 2):
+        assert call(*words, "-o", tmp_path / "a.h5", "--shard", f"{number}/2") == 0
+    assert call("merge", *tmp_path.glob("a.*-of-2.h5"), "-o", tmp_path / "a.h5", "-q") == 0
+    assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
+
+
 def test_a_stopped_shard_resumes(commands, tmp_path, monkeypatch, capsys):
     command = [*commands["extract"], "-o", tmp_path / "a.h5"]
     from gradtools.network.passes import loop
