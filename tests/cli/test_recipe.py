@@ -99,7 +99,9 @@ def test_other_steps_measure_anew_and_draw_nothing_else(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["gradient-similarity", "gam-evaluation", "channel-relevance"])
+@pytest.mark.parametrize(
+    "name", ["gradient-similarity", "gam-evaluation", "channel-relevance", "class-relations"]
+)
 def test_a_touched_or_further_image_remakes(name, tmp_path):
     (tmp_path / "Makefile").write_text(recipe.text(name))
     (tmp_path / "gradtools").write_text(STAND_IN)
@@ -108,7 +110,7 @@ def test_a_touched_or_further_image_remakes(name, tmp_path):
     photos.mkdir(parents=True)
     (photos / "1.png").write_text("x")
     (tmp_path / "out" / "overlays").mkdir(parents=True)
-    ours = ("GRADTOOLS=./gradtools", "OUT=out", "NETWORKS=resnet18")
+    ours = ("GRADTOOLS=./gradtools", "OUT=out", "NETWORKS=resnet18", "IMAGES=photos")
     assert make(tmp_path, *ours).returncode == 0
     assert "./gradtools" not in make(tmp_path, "-n", *ours).stdout
     later = time.time() + 5
@@ -136,18 +138,63 @@ def test_weights_that_cannot_be_had_stop_the_recipe_unless_random_ones_are_asked
     assert (tmp_path / "out" / "weights.txt").read_text() == "random\n"
 
 
+BUNDLED = "gradtools.bundled.scene_resnet:"
+WEIGHTS = ROOT / "gradtools" / "bundled"
+ONE = (f"MODEL={BUNDLED}resnet8", f"WEIGHTS={WEIGHTS}/scene_resnet8.pth")
+TRIALS = {  # what each recipe is run with, and what it must have written
+    "gradient-similarity": (
+        ("NETWORKS=resnet8 resnet14", f"MODEL={BUNDLED}%", f"WEIGHTS={WEIGHTS}/scene_%.pth")
+        + ("CLUSTER=--repeats 2", "LIMIT=3"),
+        {
+            "claims.txt": "supported",
+            "table.txt": "published",
+            "prediction.png": "",
+            "choices.png": "",
+        },
+    ),
+    "gam-evaluation": (
+        (*ONE, "SANITY=--seeds 1", "FAITHFULNESS=--steps 4", "LIMIT=3"),
+        {"claims.txt": "supported", "tables.txt": "IoU", "summary.txt": "accuracy"},
+    ),
+    "channel-relevance": (
+        (*ONE, "TAP=layer3", "CLASS=7", "STEPS=2", "TOP=3", "LIMIT=3"),
+        {
+            "measured.txt": "near zero first",
+            "pictures.txt": "Spearman",
+            "top.txt": "",
+            "curves.png": "",
+        },
+    ),
+    "class-relations": (
+        (*ONE, f"OTHER={BUNDLED}resnet14", f"OTHER_WEIGHTS={WEIGHTS}/scene_resnet14.pth")
+        + ("OF=seven", "K=3"),
+        {"neighbors.tsv": "seven", "compare.tsv": "", "moved.png": "", "confusion.txt": "errors"},
+    ),
+    "known-answers": (
+        ("CONSTRUCTIONS=window cue-strong", "SAMPLES=8", "STEPS=4", "RESAMPLES=20"),
+        {"known-answers.txt": "gradient", "window.png": ""},
+    ),
+}
+
+
+def test_every_recipe_has_its_trial_here_or_of_its_own():
+    assert set(recipe.names()) - set(TRIALS) <= {"linking"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gradient-similarity", "gam-evaluation"])
+@pytest.mark.parametrize("name", TRIALS)
 def test_a_recipe_runs_on_the_bundled_example(name, tmp_path):
-    scenes.write_demo_scenes(str(tmp_path / "scenes"))
+    """Forty scenes, two jobs beside each other; a second make does nothing, and a touched image remakes."""
+    variables, written = TRIALS[name]
+    scenes.write_scenes(tmp_path / "scenes", "heldout", 4, heights=scenes.DEMO_HEIGHTS)
+    images = "scenes/manifest.csv" if name == "gam-evaluation" else "scenes"
     (tmp_path / "Makefile").write_text(recipe.text(name))
-    of = "%" if name == "gradient-similarity" else "resnet8"
-    weights = ROOT / "gradtools" / "bundled" / f"scene_{of}.pth"
-    ended = make(
-        *(tmp_path, "-j2", "IMAGES=scenes/manifest.csv", "OUT=out"),
-        *("NETWORKS=resnet8 resnet14", f"MODEL=gradtools.bundled.scene_resnet:{of}"),
-        *(f"WEIGHTS={weights}", "CLUSTER=--repeats 2", "LIMIT=3", "SANITY=--seeds 1"),
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "out" / "summary.txt").read_text() in ended.stdout
-    assert "supported" in (tmp_path / "out" / "claims.txt").read_text()
+    asked = ("-j2", f"IMAGES={images}", "OUT=out", *variables)
+    ended = make(tmp_path, *asked)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    for path, words in written.items():
+        content = (tmp_path / "out" / path).read_bytes()
+        assert content and words in content.decode("utf-8", "replace"), path
+    assert make(tmp_path, "-q", *asked).returncode == 0
+    os.utime(tmp_path / "scenes" / "seven" / "0001.png")
+    assert make(tmp_path, "-q", *asked).returncode == (0 if name == "known-answers" else 1)

@@ -57,10 +57,11 @@ $(OUT)/weights.txt: $(OUT)/network.txt
 	  cat $@.err >&2; rm -f $@.err; [ "$(RANDOM)" = yes ] || { echo "RANDOM=yes goes on with random weights, which tell nothing of a trained network" >&2; exit 1; }; \
 	  echo "$$MODEL: random weights, which tell nothing of a trained network" >&2; echo random > $@; fi
 
-# The images' names, written anew where one was added, removed or touched, also under make -n.
+# The images' names, written anew where one was added, removed or touched, also under make -n; those of a manifest are below its folder.
+FILES = find "$$([ -f "$$IMAGES" ] && dirname "$$IMAGES" || echo "$$IMAGES")" -type f ! -path '*$(OUT)/*'
 $(OUT)/images.txt: FORCE
-	+@mkdir -p $(OUT); find "$$IMAGES" -type f 2>/dev/null | LC_ALL=C sort | cmp -s - $@ && \
-	  [ -z "$$(find "$$IMAGES" -type f -newer $@ 2>/dev/null | head -n 1)" ] || find "$$IMAGES" -type f 2>/dev/null | LC_ALL=C sort > $@
+	+@mkdir -p $(OUT); $(FILES) 2>/dev/null | LC_ALL=C sort | cmp -s - $@ && \
+	  [ -z "$$($(FILES) -newer $@ 2>/dev/null | head -n 1)" ] || $(FILES) 2>/dev/null | LC_ALL=C sort > $@
 
 # What a target depends on beside files: each text is written anew only where it says something else, also under make -n.
 $(OUT)/asked.txt: SAYS = "$$IMAGES" "$$TAP" "$$CLASS" "$$TOP"

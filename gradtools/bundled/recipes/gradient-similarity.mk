@@ -64,10 +64,11 @@ $(OUT)/claims.txt: $(STORES)
 $(addprefix $(OUT)/,prediction.png bars.png pca.png taps.png choices.png): $(OUT)/%.png: $(STORES)
 	$(GRADTOOLS) evaluate $(STORES) --picture $* --figure $@ --force > /dev/null
 
-# The images' names, written anew where one was added, removed or touched, also under make -n.
+# The images' names, written anew where one was added, removed or touched, also under make -n; those of a manifest are below its folder.
+FILES = find "$$([ -f "$$IMAGES" ] && dirname "$$IMAGES" || echo "$$IMAGES")" -type f ! -path '*$(OUT)/*'
 $(OUT)/images.txt: FORCE
-	+@mkdir -p $(OUT); find "$$IMAGES" -type f 2>/dev/null | LC_ALL=C sort | cmp -s - $@ && \
-	  [ -z "$$(find "$$IMAGES" -type f -newer $@ 2>/dev/null | head -n 1)" ] || find "$$IMAGES" -type f 2>/dev/null | LC_ALL=C sort > $@
+	+@mkdir -p $(OUT); $(FILES) 2>/dev/null | LC_ALL=C sort | cmp -s - $@ && \
+	  [ -z "$$($(FILES) -newer $@ 2>/dev/null | head -n 1)" ] || $(FILES) 2>/dev/null | LC_ALL=C sort > $@
 
 # What a target depends on beside files: each text is written anew only where it says something else, also under make -n.
 $(OUT)/models.txt: SAYS = '$(MODEL)' '$(WEIGHTS)' '$(EXTRACT)'
