@@ -42,9 +42,8 @@ def join_by_tap(kept: dict, new: dict) -> None:
         for part in before.keys() & now.keys():
             if not _equal(_rows(kept[key].columns, before[part]), _rows(value.columns, now[part])):
                 raise _different(kept[key], value, key)
-        added = _rows(
-            value.columns, [row for part, rows in now.items() if part not in before for row in rows]
-        )
+        places = [row for part, rows in now.items() if part not in before for row in rows]
+        added = _rows(value.columns, places)
         if added.keys() != kept[key].columns.keys():
             raise _different(kept[key], value, key)
         kept[key] = dataclasses.replace(
@@ -55,7 +54,15 @@ def join_by_tap(kept: dict, new: dict) -> None:
                 else np.concatenate([column, added[name]])
                 for name, column in kept[key].columns.items()
             },
+            replicates=_joined(kept[key].replicates, value.replicates, places),
         )
+
+
+def _joined(before, now, places):
+    """Replicates (B, rows) with some columns of others beside them; None where one has none, or another number."""
+    if before is None or now is None or len(before) != len(now):
+        return None
+    return np.concatenate([before, now[:, places]], axis=1)
 
 
 def _parts(columns):

@@ -10,7 +10,9 @@ from shell import call
 
 from gradtools import store
 from gradtools.errors import UsageError
-from gradtools.stages import claim, cluster, evaluate, similarity
+from gradtools.selection import joining
+from gradtools.selection.results import Result
+from gradtools.stages import claim, cluster, compare, evaluate, similarity
 from gradtools.stages.claim import grammar
 
 MODELS = ("one", "two")
@@ -184,3 +186,83 @@ def test_claims_that_ship_are_read_and_their_statistics_known(name):
         statistic = claim.statistics.find(sentence.statistic, name)
         assert claim.statistics.row_of(statistic, sentence.options, sentence.where, name)
     assert np.all([len(line) < 120 for line in claim.bundled().values()])
+
+
+def test_two_spaces_are_judged_under_the_resamples_of_their_comparison(stores, tmp_path):
+    """Value, replicates and interval of rsa and cka are those of the stored comparison, in either order of the names."""
+    path = str(tmp_path / "compared.h5")
+    options = compare.Options(
+        resamples=300, permutations=20, feature=("activation", "logits", "gradient")
+    )
+    found = compare.compare([stores[0]], path, options, say=quiet)
+    subjects = evaluate.gather([path])
+    for comparison in found.comparisons:
+        for name, key in (
+            ("rsa", "rsa_pearson"),
+            ("rsa-ranks", "rsa_spearman"),
+            ("cka", "cka_debiased"),
+        ):
+            statistic = comparison.measured.statistics[key]
+            lines = [f'{name}: "{comparison.b}~{comparison.a}" > {statistic.value - 0.2}']
+            (verdict,) = claim.judge(grammar.read(lines, "f"), subjects, "f")
+            (model,) = verdict.models
+            assert model.difference == pytest.approx(0.2)
+            low, high = np.quantile(statistic.replicates, [0.025, 0.975]) - statistic.value + 0.2
+            assert (model.low, model.high) == pytest.approx((low, high), abs=1e-9)
+    a, b, c = found.comparisons
+    (paired,) = judged([path], f'rsa: "{a.a}~{a.b}" > "{b.a}~{b.b}"')
+    drawn = (
+        a.measured.statistics["rsa_pearson"].replicates
+        - b.measured.statistics["rsa_pearson"].replicates
+    )
+    assert paired.models[0].high == pytest.approx(np.quantile(drawn, 0.975))
+    with pytest.raises(UsageError, match="activation"):
+        judged([path], "rsa: activation > .5")
+
+
+def test_rankings_of_channels_and_links_are_judged(stores):
+    """Two taps of two stores joined; a ranking is named with its tap where there are several."""
+    rng = np.random.default_rng(0)
+
+    def rankings(tap):
+        names = ["contribution", "abs"]
+        values = np.array([0.8, 0.1])
+        columns = {
+            "tap": [tap] * 2,
+            "fill": ["zero"] * 2,
+            "ranking": names,
+            "images": np.array([40, 40]),
+        }
+        columns |= {"value": values, "low": values - 0.1, "high": values + 0.1}
+        drawn = values + 0.02 * rng.standard_normal((400, 2))
+        return Result(
+            "/tables/channel_ablation", columns=columns, replicates=drawn, facts={"seed": 0}
+        )
+
+    subject = evaluate.gather(stores[:1])[0]
+    joining.join_by_tap(subject.channels, {("channels", "channel_ablation"): rankings("low")})
+    alone = claim.judge(grammar.read(["ablation: contribution > abs by .5"], "f"), [subject], "f")
+    joining.join_by_tap(subject.channels, {("channels", "channel_ablation"): rankings("high")})
+    r2 = {
+        "statistic": ["r2"],
+        "value": np.array([0.4]),
+        "low": np.array([0.3]),
+        "high": np.array([0.5]),
+    }
+    r2["pairs"] = np.array([90])
+    for kind, value in (("linear", 0.4), ("null", 0.0)):
+        drawn = value + 0.02 * rng.standard_normal((400, 1))
+        columns = r2 | {"value": np.array([value])}
+        subject.link["link", kind] = Result(
+            "", "link", "", kind, columns, {"seed": 0}, replicates=drawn
+        )
+    lines = [
+        "ablation: contribution@high > abs@low by .5",
+        "link-r2: linear > null by .2",
+        "link-r2: linear > .5",
+    ]
+    both = claim.judge(grammar.read(lines, "f"), [subject], "f")
+    assert [verdict.verdict for verdict in (*alone, *both)] == ["supported"] * 3 + ["contradicted"]
+    assert [one.models[0].difference for one in both[:2]] == pytest.approx([0.7, 0.4])
+    with pytest.raises(UsageError, match="contribution@high"):
+        claim.judge(grammar.read(["ablation: contribution > 0"], "f"), [subject], "f")

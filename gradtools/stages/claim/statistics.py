@@ -10,6 +10,7 @@ from gradtools.math.clusters import agreement, half_samples
 from gradtools.math.pairs import bootstrap
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject, role
+from gradtools.stages.claim import table_rows
 from gradtools.tables.wording import computed_by
 
 SHARES, INDEX, POINTS = 0.02, 0.05, 2.0  # margins of ==
@@ -82,6 +83,11 @@ STATISTICS = {
     "deletion": _of_masks("deletion", SHARES, lower=True),
     "insertion": _of_masks("insertion", SHARES),
     "sanity": Statistic("sanity", "", "sanity", "measure", "spearman"),
+    "rsa": Statistic("comparison", "rsa_pearson", "comparison"),
+    "rsa-ranks": Statistic("comparison", "rsa_spearman", "comparison"),
+    "cka": Statistic("comparison", "cka_debiased", "comparison"),
+    "ablation": Statistic("channels", "value", "channels", "fill", "zero"),
+    "link-r2": Statistic("link", "r2", "link"),
 }
 CONTROLS = {
     "class-row": "weight",
@@ -143,7 +149,13 @@ def candidates(
 ) -> dict[str, Result]:
     """Return a model's results of a statistic, by the names that sentences use: full name, role, and short form."""
     chosen = options.get(statistic.key, statistic.default) if statistic.key else statistic.default
+    if statistic.part == "comparison":
+        return table_rows.pairs(subject, statistic.row)
+    if statistic.part == "channels":
+        return table_rows.rankings(subject, chosen)
     named: dict[str, Result] = {}
+    if statistic.part == "link":
+        return {kind: result for (_, kind), result in subject.link.items()}
     for (feature, name), result in getattr(subject, statistic.part).items():
         if name == chosen:
             named |= dict.fromkeys(_names(subject, feature), result)

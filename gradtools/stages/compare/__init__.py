@@ -204,7 +204,30 @@ def table(compared: Comparisons) -> Result:
         for head, column in zip(heads, zip(*rows))
     }
     title = "how alike two spaces are"
-    return Result(paths.table("compare"), columns=columns, facts=compared.facts, title=title)
+    return Result(
+        paths.table("compare"),
+        columns=columns,
+        facts=compared.facts,
+        title=title,
+        replicates=_replicates(compared),
+    )
+
+
+def _replicates(compared: Comparisons) -> np.ndarray | None:
+    """Return the statistics over resampled samples, (B, rows) as the table has them; NaN where there are fewer, or other ones."""
+    drawn = [
+        statistic.replicates if statistic.resampling == "multinomial" else None
+        for comparison in compared.comparisons
+        for statistic in comparison.measured.statistics.values()
+    ]
+    count = max((len(one) for one in drawn if one is not None), default=0)
+    if not count:
+        return None
+    columns = np.full((count, len(drawn)), np.nan)
+    for column, one in enumerate(drawn):
+        if one is not None:
+            columns[: len(one), column] = one
+    return columns
 
 
 def moved(compared: Comparisons) -> Result:

@@ -1,5 +1,6 @@
 """What was measured of channels, as tables: which ranking knows the effect, what subsets do, areas under curves, training steps."""
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
@@ -41,9 +42,12 @@ def tables(part: "Part", plan: "Plan") -> "list[Result]":
     """
     keep, options = ~part.unreadable, plan.job.options
     rows: dict[str, list[Row]] = {name: [] for name in TEXTS}
+    replicates = []
     for place in plan.places:
         measured = _spearman(part, place, keep, options)
-        rows["ablation"] += _rankings(place, measured, options)
+        rankings, drawn = _rankings(place, measured, options)
+        rows["ablation"] += rankings
+        replicates.append(drawn)
         rows["steps"] += _steps(place, measured, options)
         rows["kernels"] += _kernels(part, place, keep, options)
         rows["subsets"] += _subsets(part, plan, place, keep)
@@ -60,11 +64,15 @@ def tables(part: "Part", plan: "Plan") -> "list[Result]":
         "left_out": int((~keep).sum()),
         "undefined": undefined,
     }
-    return [
-        table(f"channel_{name}", *TEXTS[name], of_table, facts)
+    made = {
+        name: table(f"channel_{name}", *TEXTS[name], of_table, facts)
         for name, of_table in rows.items()
         if of_table
-    ]
+    }
+    if "ablation" in made and options.resamples:
+        of_rankings = np.concatenate(replicates, axis=1)
+        made["ablation"] = dataclasses.replace(made["ablation"], replicates=of_rankings)
+    return list(made.values())
 
 
 TEXTS = {
@@ -137,7 +145,13 @@ def _spearman(
 
 def _means(values: np.ndarray, options: "Options") -> list[tuple[int, float, float, float]]:
     """(images, value, low, high) of the mean of every column (n, S) over the images that have a value; one image has no interval."""
-    mean, replicates = deletion.means(values, options.resamples, options.seed)
+    return _with_bounds(values, *deletion.means(values, options.resamples, options.seed))
+
+
+def _with_bounds(
+    values: np.ndarray, mean: np.ndarray, replicates: np.ndarray
+) -> list[tuple[int, float, float, float]]:
+    """The same of a mean (S,) and its replicates (B, S)."""
     counts = (~np.isnan(values)).sum(axis=0)
     bounds = np.where(counts[:, None] > 1, bootstrap.interval(replicates), np.nan)
     return [(int(count), value, *pair) for count, value, pair in zip(counts, mean, bounds)]
@@ -145,19 +159,19 @@ def _means(values: np.ndarray, options: "Options") -> list[tuple[int, float, flo
 
 def _rankings(
     place: "Place", measured: dict[tuple[str, str], np.ndarray], options: "Options"
-) -> list[Row]:
-    """Rows of how each ranking agrees with the ablation."""
+) -> tuple[list[Row], np.ndarray]:
+    """Rows of how each ranking agrees with the ablation, and their replicates (B, rows)."""
     if not options.ablate:
-        return []
+        return [], np.empty((options.resamples, 0))
     pairs = [
         (f"ablation_{fill}", fill, ranking)
         for fill in options.ablate
         for ranking in RANKINGS_OF_CHANNELS
     ]
-    found = _means(
-        np.column_stack([measured[ranking, effect] for effect, _, ranking in pairs]), options
-    )
-    return [(place.tap.name, fill, ranking, *row) for (_, fill, ranking), row in zip(pairs, found)]
+    values = np.column_stack([measured[ranking, effect] for effect, _, ranking in pairs])
+    mean, replicates = deletion.means(values, options.resamples, options.seed)
+    rows = zip(pairs, _with_bounds(values, mean, replicates))
+    return [(place.tap.name, fill, ranking, *row) for (_, fill, ranking), row in rows], replicates
 
 
 def _steps(

@@ -1,0 +1,57 @@
+"""Tables whose rows are pairs of spaces, or rankings of channels, as one result a row: what sentences compare."""
+
+import dataclasses
+
+import numpy as np
+
+from gradtools.selection.results import Result
+from gradtools.selection.subjects import Subject
+
+
+def pairs(subject: Subject, statistic: str) -> dict[str, Result]:
+    """Return a statistic of every pair of spaces that `compare` measured, by `a~b` and `b~a`."""
+    found: dict[str, Result] = {}
+    if subject.comparison is None:
+        return found
+    columns = subject.comparison.columns
+    for place, (a, b, name) in enumerate(zip(columns["a"], columns["b"], columns["statistic"])):
+        if name == statistic:
+            images = subject.comparison.facts["samples"]
+            row = _row(subject.comparison, place, statistic, images)
+            found |= {f"{a}~{b}": row, f"{b}~{a}": row}
+    return found
+
+
+def rankings(subject: Subject, fill: str) -> dict[str, Result]:
+    """Return how each ranking of channels agrees with the measured effect, by `ranking@tap`, and by `ranking` where there is one tap."""
+    found: dict[str, Result] = {}
+    table = subject.channels.get(("channels", "channel_ablation"))
+    if table is None:
+        return found
+    columns = table.columns
+    alone = len(set(columns["tap"])) == 1
+    for place, (tap, of, ranking) in enumerate(
+        zip(columns["tap"], columns["fill"], columns["ranking"])
+    ):
+        if of == fill:
+            row = _row(table, place, "value", int(columns["images"][place]))
+            found[f"{ranking}@{tap}"] = row
+            if alone:
+                found[ranking] = row
+    return found
+
+
+def _row(table: Result, place: int, statistic: str, images: int) -> Result:
+    """Return one row of a table as a result of one statistic."""
+    replicates = None
+    if table.replicates is not None:
+        drawn = table.replicates[:, place]
+        replicates = drawn[~np.isnan(drawn)][:, None]
+    columns = {
+        "statistic": [statistic],
+        **{name: np.array([table.columns[name][place]]) for name in ("value", "low", "high")},
+        "images": np.array([images]),
+    }
+    return dataclasses.replace(
+        table, columns=columns, facts=table.facts | {"images": images}, replicates=replicates
+    )
