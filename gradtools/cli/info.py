@@ -7,6 +7,7 @@ import click
 from gradtools.cli import options
 from gradtools.errors import printable
 
+NOT_SEALED = "not sealed (changed through HDF5, or of an earlier gradtools): index and attributes are checked as far as HDF5 checks them"
 COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
 
 
@@ -52,6 +53,8 @@ def command(
     with store.read(options.input_store(path)) as source:
         if check:
             source.check()
+            if not source.sealed:
+                console.say(f"{source.name}: {NOT_SEALED}")
         elif digest:
             digests = source.digests()
             if as_json:
@@ -74,6 +77,8 @@ def command(
 def _lines(name: str, facts: dict) -> Iterator[str]:
     """The facts for a person."""
     yield f"{name}: {facts['kind']}, {facts['samples']} samples, made {facts['created']}, uuid {facts['uuid']}"
+    if not facts["sealed"]:
+        yield f"seal     {NOT_SEALED}"
     if "classes" in facts:
         names = facts["classes"]
         yield f"classes  {len(names)}: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
@@ -87,8 +92,14 @@ def _lines(name: str, facts: dict) -> Iterator[str]:
         known = ""
         if about.get("spatially_constant") and about.get("input_independent"):
             known = "gradient equals class rows: no information beyond the target"
+        elif about.get("gradient_cancels"):
+            known = "gradient sums to zero over positions: pooled it is rounding noise"
         elif about.get("parallel", 0) >= 1:
             known = "gradient is parallel to the class row: its direction holds no information beyond the target"
+        if about.get("activation_cancels"):
+            known = f"{known}; activation sums to zero over positions: pooled it is rounding noise".removeprefix(
+                "; "
+            )
         yield f"tap      {tap}  {'x'.join(map(str, about.get('shape', [])))}  {known}".rstrip()
     width = max((len(path) for path in facts["datasets"]), default=0)
     for path, about in facts["datasets"].items():

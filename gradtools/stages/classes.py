@@ -40,7 +40,7 @@ def classes(model: models.Model, output: str, *, force: bool = False) -> None:
     if model.shape is not None:
         models.check(model.module, taps.blank(model.module, model.shape), model.spec, head=True)
     count = len(model.head.weight)
-    with store.create(output, "classes", force=job.force, source=model.spec, room=0) as sink:
+    with store.create(output, "classes", force=job.force, source=model.spec) as sink:
         sink.attributes(paths.SAMPLES, unit="class")
         sink.put(paths.ID, sample_ids(model.class_names, count), long_name="class of the model")
         sink.put(paths.LABEL, np.full(count, -1, "i4"))

@@ -110,10 +110,6 @@ class Run:
         if left_out:
             self.say(f"not copied (computed from samples excluded here): {', '.join(left_out)}")
 
-    def room(self, inputs: Sequence[store.Store]) -> int:
-        """Return how many bytes of the inputs are carried on at most."""
-        return sum(source.nbytes for source in inputs) if self.carry else 0
-
     def note(
         self, sink: store.Sink, inputs: Sequence[store.Store] = (), /, **facts: provenance.Fact
     ) -> None:
@@ -130,8 +126,7 @@ class Run:
         **facts: provenance.Fact,
     ) -> Iterator[store.Sink]:
         """Write the output in one go, from what is carried on of the input to the step in its history."""
-        room = self.room([source])
-        with store.create(self.target, kind, force=self.force, room=room) as sink:
+        with store.create(self.target, kind, force=self.force) as sink:
             self.carry_on(sink, source, keep, replacing)
             yield sink
             self.note(sink, [source], **{"rows": int(keep.sum()), **facts})

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradtools.store import copying, layout, paths, schema
+from gradtools.store import copying, guarded, layout, paths, schema
 from gradtools.store.blocks import Block, Stored
 from gradtools.store.columns import Column, rows_of
 from gradtools.store.shards import ATTRIBUTE, describe
@@ -53,6 +53,7 @@ def fill(
     with progress(sum(map(len, growth.own)), 0, "written") as advance:
         for block, kept in stored:
             _copy(datasets, block, kept, keep)
+            guarded.check(file)
             advance(len(block))
     return Sink(file, first.origin)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 import h5py
 import numpy as np
 
-from gradtools.store import layout
+from gradtools.store import guarded, layout
 
 COPY_BYTES = 32 << 20
 
@@ -94,6 +94,7 @@ def _copy_dataset(dataset, target, keep):
     if keep is None or not scales or scales[0] not in keep:
         target.require_group(dataset.parent.name)
         h5py.h5o.copy(dataset.file.id, dataset.name.encode(), target.id, dataset.name.encode())
+        guarded.check(target)
         made = target[dataset.name]
         for key in layout.MACHINERY:
             if key in made.attrs:
@@ -128,5 +129,6 @@ def _copy_rows(dataset, target, keep, pointed=None):
         if pointed is not None:
             part = renumbered(part, pointed)
         made[written : written + len(part)] = part
+        guarded.check(target)
         written += len(part)
     return made

@@ -23,11 +23,12 @@ def read(path: str) -> Iterator["Store"]:
         if path == "-":
             name = "standard input"
             with pipes.spooled_input() as spool:
-                file = stack.enter_context(_opened(spool, name))
+                file, sealed = _opened(spool, name)
         else:
-            file = stack.enter_context(_opened(path, name))
+            file, sealed = _opened(path, name)
+        stack.enter_context(file)
         _check(file, name)
-        yield Store(file, name)
+        yield Store(file, name, sealed)
 
 
 def is_store(path: str) -> bool:
@@ -36,7 +37,7 @@ def is_store(path: str) -> bool:
 
 
 def _opened(path, name):
-    """Open the file, or say in one line why it cannot be opened."""
+    """Open the file and tell whether it has a seal, or say in one line why it cannot be opened."""
     part = path if path.endswith(".part") else part_of(path)
     if os.path.isdir(part) and (part == path or not os.path.exists(path)):
         raise GradtoolsError(
@@ -49,8 +50,8 @@ def _opened(path, name):
             f"{name} is a directory, not a store: gradtools extract makes one from a folder of images"
         )
     try:
-        seal.check_seal(path, name)
-        return _opened_anywhere(path)
+        sealed = seal.check_seal(path, name)
+        return _opened_anywhere(path), sealed
     except PermissionError as error:
         raise GradtoolsError(f"{name} cannot be read: no permission") from error
     except OSError as error:
@@ -109,10 +110,13 @@ class Facts(dict):
 
 
 class Store:
-    """An open store. Row data are read on demand; what belongs to the samples is read once and kept."""
+    """An open store. Row data are read on demand; what belongs to the samples is read once and kept.
 
-    def __init__(self, file: h5py.File, name: str):
-        self.file, self.name = file, name
+    `sealed` is False where nothing but HDF5's own checks holds the index and the attributes (see `seal`).
+    """
+
+    def __init__(self, file: h5py.File, name: str, sealed: bool = True):
+        self.file, self.name, self.sealed = file, name, sealed
 
     def _read(self, path):
         """Return the values of a dataset, checked; None where it is missing."""
@@ -138,11 +142,6 @@ class Store:
     def uuid(self) -> str:
         """The file's own number (str)."""
         return self.attributes("/")["uuid"]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the file."""
-        return self.file.id.get_filesize()
 
     @functools.cached_property
     def n_samples(self) -> int:

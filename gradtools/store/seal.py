@@ -11,7 +11,6 @@ it is read like one of an earlier version.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -21,69 +20,35 @@ import h5py
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.store import blocks, layout
-from gradtools.store.disk import has_no_locks
+from gradtools.store import blocks, guarded, layout
 
 MAGIC = b"gradseal"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 END_OF_FILE = slice(40, 48)  # in a superblock of version 0
 TAIL = 32 + 8 + len(MAGIC)
 READ_BYTES = 1 << 20
-GROWTH = 4 << 20  # bytes by which a file in memory grows
 
 
 @contextlib.contextmanager
-def create_in_memory(path: str) -> Iterator[h5py.File]:
-    """Make a new HDF5 file in memory; it is written and sealed when the block ends well.
-
-    HDF5 does not recover from a full disk: the process can end in a segmentation fault when objects are closed. So it writes
-    to memory where there is not much to write, and only the whole file goes to the disk.
+def create_sealed(path: str) -> Iterator[guarded.File]:
+    """Open a new HDF5 file for writing; it is closed and sealed when the block ends well.
 
     Raises
     ------
     OSError
         The disk is full, or another process writes the file.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if not has_no_locks(error):
-                raise
-        with h5py.File(path, "w", driver="core", backing_store=False, block_size=GROWTH) as file:
-            yield file
-            file.flush()
-            ranges, image = value_ranges(file), file.id.get_file_image()
-        os.ftruncate(handle, 0)
-        blocks.write(handle, iter([np.frombuffer(image, "u1")]))
-        _append(handle, ranges)
-    finally:
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def create_sealed(path: str) -> Iterator[h5py.File]:
-    """Open a new HDF5 file for writing; it is closed and sealed when the block ends well.
-
-    Raises
-    ------
-    OSError
-        The disk is full.
-    """
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(h5py.File(path, "w", locking=False))  # its folder is held
-        handle = os.open(path, os.O_RDWR)  # the name may go while the file is open
-        stack.callback(os.close, handle)
+    with guarded.create(path) as (file, handle):
         yield file
         file.flush()
         ranges = value_ranges(file)
         file.close()
+        guarded.check(file)
         _append(handle, ranges)
 
 
-def check_seal(path: str, name: str) -> None:
-    """Verify the bytes of a store that HDF5 does not check.
+def check_seal(path: str, name: str) -> bool:
+    """Verify the bytes of a store that HDF5 does not check; returns False where the file has no seal.
 
     Parameters
     ----------
@@ -105,13 +70,14 @@ def check_seal(path: str, name: str) -> None:
             end = int.from_bytes(head[END_OF_FILE], "little")
             if head.startswith(SIGNATURE + b"\0") and size > end:
                 raise GradtoolsError(f"{name} is damaged at its end: make the store again")
-            return
+            return False
         length = int.from_bytes(tail[32:40], "little")
         end = size - TAIL - length
         if end < 0 or _seal(handle, end, os.pread(handle, length, end)) != tail[:32]:
             raise GradtoolsError(
                 f"{name} is damaged (the SHA-256 of its index and attributes differs from what was written): make the store again"
             )
+        return True
 
 
 def value_ranges(file: h5py.File) -> list[list[int]]:

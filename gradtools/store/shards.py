@@ -15,7 +15,7 @@ import numpy as np
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import copying, folders, layout, paths
+from gradtools.store import copying, folders, guarded, layout, paths
 from gradtools.store.blocks import Block
 from gradtools.store.reading import Store
 from gradtools.store.writing import Sink
@@ -237,6 +237,7 @@ def _concatenate(stores, file, path, scales, grown):
             if pointed in grown:
                 values = np.where(values < 0, values, values + before).astype(dtype)
             made[written : written + len(values)] = values
+            guarded.check(file)
             written += len(values)
         before += len(store.file[pointed]) if pointed in grown else 0
     for length, scale in zip(made.shape, scales):

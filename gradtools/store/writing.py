@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import checks, folders, hashing, layout, paths, pipes, schema, seal
+from gradtools.store import checks, folders, guarded, hashing, layout, paths, pipes, schema, seal
 from gradtools.store.copying import copy, followed
 from gradtools.store.disk import disk_errors, is_held
 
@@ -42,7 +42,6 @@ RESULTS = tuple(
 )
 
 
-MOST_IN_MEMORY = 256 << 20
 LONGEST_NAME = 249  # bytes, so that a dot before and .part behind them fit
 
 
@@ -196,7 +195,6 @@ def create(
     force: bool = False,
     source: str = "",
     root: str = "",
-    room: int | None = None,
 ) -> Iterator["Sink"]:
     """Write a store in one go; yields a `Sink`. A signal waits until the file has its name or is gone.
 
@@ -206,13 +204,8 @@ def create(
         Path, or '-' for standard output.
     kind : str
         What the store holds: features, similarity, clusters.
-    room : int, optional
-        Bytes of what will be carried on, results apart. Where they are few the file is made in memory, so that a full disk is
-        an error like another (see `seal.create_in_memory`).
     """
     check_output(output, force)
-    small = room is not None and room <= MOST_IN_MEMORY
-    make = seal.create_in_memory if small else seal.create_sealed
     with contextlib.ExitStack() as stack:
         check = stack.enter_context(interrupt.deferred())
         path = stack.enter_context(pipes.spooled_output()) if output == "-" else part_of(output)
@@ -220,7 +213,7 @@ def create(
             _refuse_unfinished(path)
         try:
             way = [pipes.ROOM] if output == "-" else []
-            with disk_errors(path, *way), make(path) as file:
+            with disk_errors(path, *way), seal.create_sealed(path) as file:
                 if output == "-":
                     pipes.forget(path)
                 stamp(file, kind, source, root)
@@ -308,6 +301,7 @@ class Sink:
         attrs: Mapping[str, ArrayLike] | None = None,
     ) -> h5py.Dataset:
         """Write one dataset; dimensions, text and units are the schema's unless given (see `layout.put`)."""
+        guarded.check(self.file)
         return layout.put(self.file, path, values, dims, long_name, units, attrs)
 
     def carry(

@@ -4,7 +4,9 @@ import dataclasses
 import json
 import os
 import shutil
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from planted import plant, write
@@ -59,6 +61,19 @@ def test_json_has_the_same_as_tables(capsys, path):
     with store.read(path) as opened:
         names = {name for name, _ in store.datasets(opened.file)}
     assert {row for row, _ in datasets} == names
+
+
+def test_a_store_that_hdf5_changed_is_said_to_have_no_seal(capsys, path, tmp_path):
+    changed = tmp_path / "changed.h5"
+    changed.write_bytes(Path(path).read_bytes())
+    with h5py.File(changed, "r+") as file:
+        file.attrs["created"] = "2020-01-01T00:00:00+00:00"
+    assert "not sealed" in call(capsys, "info", changed).out
+    assert not json.loads(call(capsys, "info", "--json", changed).out)["sealed"]
+    checked = call(capsys, "info", "--check", changed)
+    assert checked.status == 0 and "not sealed" in checked.err
+    assert "seal" not in call(capsys, "info", path).out
+    assert call(capsys, "info", "--check", path).err == ""
 
 
 def test_digests_tell_equal_values_from_others(capsys, path, tmp_path):

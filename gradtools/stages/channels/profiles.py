@@ -39,7 +39,7 @@ def write(job: "Run", source: store.Store, found: "ChannelResults", options: "Op
             f"by {options.by}: choose another --by or --where, or extract more images"
         )
     with store.create(
-        job.target, "features", force=job.force, root=source.attributes("/")["root"], room=0
+        job.target, "features", force=job.force, root=source.attributes("/")["root"]
     ) as sink:
         _samples(sink, source, found)
         for kind in KINDS:

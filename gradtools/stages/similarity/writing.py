@@ -33,8 +33,7 @@ def write(job: Writing) -> None:
     if job.options.matrix:
         _write_matrices(job)
         return
-    room = job.run.room([job.source])
-    with store.create(job.run.target, "similarity", force=job.run.force, room=room) as sink:
+    with store.create(job.run.target, "similarity", force=job.run.force) as sink:
         _carry(sink, job)
         _fill(sink, job)
 
