@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.features import Feature
 from gradtools.selection.references import Reference
@@ -47,7 +48,7 @@ class Statistic:
     floor: float = np.nan
     shuffled: float = np.nan
     permutations: int = 0
-    resampling: str = "multinomial"
+    resampling: str = RESAMPLING
     drawn: int = 0
     drawn_of: int = 0
     limits: tuple[float, float] = (-np.inf, np.inf)

@@ -15,7 +15,13 @@ from gradtools.selection.results import Result
 from gradtools.selection.trees import Tree
 from gradtools.store import paths
 
-VERDICTS = ("spatially_constant", "input_independent", "parallel")
+VERDICTS = (
+    "spatially_constant",
+    "input_independent",
+    "parallel",
+    "gradient_cancels",
+    "activation_cancels",
+)
 
 
 @dataclasses.dataclass
@@ -51,7 +57,7 @@ class Subject:
     features : list of str
         Features of the samples that the stores hold.
     verdicts : dict of tap to dict
-        What its gradients depend on: `spatially_constant`, `input_independent`, `parallel`.
+        What its gradients can know: `VERDICTS`.
     map_names : list of str
         Maps that the stores hold, and `map_count` of each.
     row_length : int

@@ -136,7 +136,7 @@ def _judge_parallel(
         if this.shard is not None:
             sink.attributes(paths.tap(tap), parallel_of=rows)
         verdict = job.verdicts.get(tap)
-        if share == 1 and (verdict is None or not verdict.sentence):
+        if share == 1 and (verdict is None or not verdict.about_gradients):
             this.say(f"{tap}: {taps.PARALLEL}")
 
 

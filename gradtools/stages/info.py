@@ -13,7 +13,7 @@ def describe(source: Store) -> dict:
         "uuid": source.uuid,
         "created": source.attributes("/").get("created"),
         "samples": source.n_samples,
-        "sealed": source.sealed,
+        "sealed": int(source.sealed),
     }
     versions = source.texts(paths.CHANGED_BY)
     if versions is not None and any(versions):

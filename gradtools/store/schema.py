@@ -759,7 +759,7 @@ FACTS = {  # attributes of results: what they were computed with, and what they 
         floor_sd images jaccard k leaks left_out log_base maps movable n_init native null_within others pair_rows
         p_label_effect p_within pca permutations queries resamples rows sample score_step seed shuffles undefined
         unlabelled folds compared_samples fitted_pairs latent_dimension repetitions drawn_classes p_distance tuned_samples level fidelity_units
-        fidelity_decoys stability_units stability_decoys moves impossible margin""".split(),
+        fidelity_decoys in_twos stability_units stability_decoys moves impossible margin""".split(),
         (NUMBER, ""),
     ),
     **dict.fromkeys(
@@ -844,6 +844,11 @@ GROUPS = (
             "call": (NUMBER, "which call of its module"),
             "spatially_constant": (NUMBER, "1: the gradient is equal at all positions"),
             "input_independent": (NUMBER, "1: the gradient depends on the target alone"),
+            "gradient_cancels": (
+                NUMBER,
+                "1: the gradient sums to zero over positions; pooled it is rounding noise",
+            ),
+            "activation_cancels": (NUMBER, "1: the same of the activation"),
             "parallel": (NUMBER, "share of the rows that are a multiple of the class row"),
             "parallel_of": (NUMBER, "of how many rows with a gradient; in shards alone"),
             "subsets": (JSON, "list of the names of channel subsets"),

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject, Verdicts, role
 from gradtools.tables.model import Cell, Entry, Table, as_cell
 from gradtools.tables.wording import (
+    CANCELS,
     CLASS_ROW_ALONE,
     CLASS_ROW_DIRECTION,
+    IN_TWOS,
     INTERVALS,
     NOT_BOTH,
     computed_by,
@@ -77,8 +80,17 @@ def headline(by_subject: Iterable[Results]) -> list[str]:
 
 def intervals(results: Iterable[Result], unit: str = "image") -> Iterator[str]:
     """Yield what the intervals are, where there are any."""
+    results = list(results)
     if any(low == low for result in results for low in result.columns.get("low", ())):
         yield INTERVALS.format(units=units(unit))
+        yield from classes_of_two(results, unit)
+
+
+def classes_of_two(results: Iterable[Result], unit: str = "image") -> Iterator[str]:
+    """Yield how many samples have a class of two, where there are any."""
+    count = max((int(result.facts.get("in_twos", 0)) for result in results), default=0)
+    if count:
+        yield IN_TWOS.format(count=count, units=units(unit, count))
 
 
 def one_row_a_model(
@@ -118,7 +130,7 @@ def one_row_a_model(
 
 
 def _known_gradients(subject: Subject, results: Results) -> Iterator[str]:
-    """Yield which of the gradients shown are the class row, or have its direction, in every image."""
+    """Yield which of the features shown are the class row, have its direction, or are noise, in every image."""
     verdicts = Verdicts(subject.verdicts, str(subject.taps.get("default_gradient", "")))
     for name, result in results.items():
         known = _known_gradient(result.feature, verdicts)
@@ -127,16 +139,23 @@ def _known_gradients(subject: Subject, results: Results) -> Iterator[str]:
 
 
 def _known_gradient(feature: str, verdicts: Verdicts) -> str:
-    """Return the words for a gradient that is the class row, or has its direction, in every image; '' for others."""
+    """Return the words for a gradient that is the class row, or has its direction, in every image, and for noise; '' for others."""
     kind, _, tap = feature.partition("@")
-    facts = verdicts.of_taps.get(tap or verdicts.default, {}) if kind == "gradient" else {}
+    if kind not in ("gradient", "activation"):
+        return ""
+    default = verdicts.default if kind == "gradient" else ""
+    facts = verdicts.of_taps.get(tap or default, {})
+    if facts.get(f"{kind}_cancels"):
+        return CANCELS
+    if kind == "activation":
+        return ""
     if facts.get("spatially_constant") and facts.get("input_independent"):
         return CLASS_ROW_ALONE
     return CLASS_ROW_DIRECTION if facts.get("parallel", 0) >= 1 else ""
 
 
 def known_gradients(features: Iterable[str], verdicts: Verdicts) -> tuple[str, ...]:
-    """Return a note for every feature that is the class row, or has its direction, in every image."""
+    """Return a note for every feature that is the class row, has its direction, or is noise, in every image."""
     words = {feature: _known_gradient(feature, verdicts) for feature in features}
     return tuple(f"{feature}: {known}" for feature, known in words.items() if known)
 
@@ -183,6 +202,7 @@ def where_taps_are(subjects: Iterable[Subject]) -> Iterator[str]:
             )
 
 
+EQUAL = 1e-6  # differences below it are rounding: the step in which similarities are ranked
 Value = Callable[[Result], float]
 Replicates = Callable[[Result], np.ndarray]
 
@@ -207,7 +227,7 @@ def paired(a: Result | None, b: Result | None, value: Value, replicates: Replica
     if not n or not same:
         return Cell(difference, why=NOT_BOTH)
     rule = (
-        str(a.facts.get("resampling", "multinomial")),
+        str(a.facts.get("resampling", RESAMPLING)),
         int(a.facts.get("drawn", 0)),
         int(a.facts.get("drawn_of", 0)),
     )
@@ -254,6 +274,8 @@ def agreement(cells: list[Cell]) -> Cell:
     bounds = [(c.low, c.high) for c in cells if c.low is not None and c.high is not None]
     clear = sum(low > 0 if sign > 0 else high < 0 for low, high in bounds)
     agree = int((values * sign > 0).sum())
+    if len(values) and (np.abs(values) < EQUAL).all():
+        return Cell(f"equal in {len(values)} of {len(values)}")
     return Cell(f"{agree} of {len(values)} {'+' if sign > 0 else '-'}, {clear} clear of 0")
 
 

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from resamples import copies
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from gradtools.math.clusters.agreement import (
@@ -13,7 +14,6 @@ from gradtools.math.clusters.agreement import (
     nmi,
     random_label_control,
 )
-from gradtools.math.pairs.bootstrap import resample_counts
 
 LABELLINGS = [
     (np.zeros(5, int), np.zeros(5, int)),
@@ -58,7 +58,7 @@ def rand_of_pairs(a, b, drawn):
 def test_replicates_equal_explicit_resamples():
     rng = np.random.default_rng(2)
     classes, labels = rng.integers(0, 3, 25), rng.integers(0, 4, 25)
-    counts = resample_counts(classes, 8)
+    counts = copies(classes, 8)
     expected = [rand_of_pairs(labels, classes, np.repeat(np.arange(25), c)) for c in counts]
     np.testing.assert_allclose(bootstrap_ari(labels, classes, counts), expected, atol=1e-10)
 

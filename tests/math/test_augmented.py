@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from resamples import copies
 
-from gradtools.math.pairs import augmented, bootstrap
+from gradtools.math.pairs import augmented
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def planted():
     unit, changed = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (rows, changed))
     own = augmented.own_cosines(unit, changed)
     own[1, 3] = np.nan
-    return unit, own, classes, bootstrap.resample_counts(classes, 6, 2), changed
+    return unit, own, classes, copies(classes, 6, 2), changed
 
 
 def test_own_cosines(planted):

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from resamples import copies
 from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
@@ -14,7 +15,7 @@ from gradtools.math.pairs.bootstrap import (
     compact_rows,
     interval,
     poisson_counts,
-    resample_counts,
+    resample_weights,
 )
 from gradtools.math.pairs.group_sums import cells
 from gradtools.math.pairs.pair_means import STATISTICS
@@ -72,7 +73,7 @@ def plain(classes):
 @pytest.mark.parametrize("memory", [1, 2**28])
 def test_replicates_equal_explicit_resamples(d, memory):
     unit, classes, predictions = example(d=d)
-    counts = resample_counts(classes, 9, seed=3)
+    counts = copies(classes, 9, seed=3)
     found = bootstrap_pair_statistics(unit, *cells(classes, predictions), counts, memory)
     expected = [explicit(unit @ unit.T, plain(classes), plain(predictions), c) for c in counts]
     np.testing.assert_allclose(found, expected, atol=1e-10)
@@ -80,7 +81,7 @@ def test_replicates_equal_explicit_resamples(d, memory):
 
 def test_replicates_of_distances_equal_explicit_resamples():
     unit, classes, predictions = example()
-    counts, matrix = resample_counts(classes, 9, seed=3), cdist(unit, unit)
+    counts, matrix = copies(classes, 9, seed=3), cdist(unit, unit)
     found = bootstrap_matrix_statistics(matrix, classes, predictions, counts)
     expected = [explicit(matrix, plain(classes), plain(predictions), c) for c in counts]
     np.testing.assert_allclose(found, expected, atol=1e-10)
@@ -88,7 +89,7 @@ def test_replicates_of_distances_equal_explicit_resamples():
 
 def test_short_long_and_matrix_forms_agree():
     unit, classes, predictions = example(60, 300)
-    counts = resample_counts(classes, 50)
+    counts = resample_weights(classes, 50)
     assert compact_rows(unit).shape == (60, 60)
     np.testing.assert_allclose(compact_rows(unit) @ compact_rows(unit).T, unit @ unit.T, atol=1e-13)
     found = bootstrap_pair_statistics(unit, *cells(classes, predictions), counts)
@@ -98,7 +99,7 @@ def test_short_long_and_matrix_forms_agree():
 
 def test_copies_paired_with_themselves_would_have_shown():
     unit, classes, predictions = example(40, 50)
-    counts = resample_counts(classes, 400)
+    counts = copies(classes, 400)
     replicates = bootstrap_pair_statistics(unit, *cells(classes, predictions), counts)
     gram, same = unit @ unit.T, classes[:, None] == classes
     upper = np.triu(same, 1)
@@ -110,15 +111,41 @@ def test_copies_paired_with_themselves_would_have_shown():
     assert np.mean(naive) > gram[upper].mean() + 0.01
 
 
-def test_counts_keep_the_classes_and_depend_on_seed_and_labels_alone():
+def test_weights_keep_the_classes_and_depend_on_seed_and_labels_alone():
     classes = np.array([2, 0, 2, 0, 0, -1])
-    counts = resample_counts(classes, 200, seed=5)
+    counts = resample_weights(classes, 200, seed=5)
     for label in (0, 2, -1):
         assert (counts[:, classes == label].sum(axis=1) == (classes == label).sum()).all()
-    np.testing.assert_array_equal(counts, resample_counts(classes, 200, seed=5))
-    np.testing.assert_array_equal(counts[:30], resample_counts(classes, 30, seed=5))
-    assert (counts != resample_counts(classes, 200, seed=6)).any()
-    assert abs(counts[:, :5].mean() - 1) < 0.01 and abs(counts[:, 1].var() - 2 / 3) < 0.2
+    assert (counts[:, 5] == 1).all()
+    assert set(np.unique(counts[:, classes == 0])) == {0, 1.5, 3}
+    np.testing.assert_array_equal(counts, resample_weights(classes, 200, seed=5))
+    np.testing.assert_array_equal(counts[:30], resample_weights(classes, 30, seed=5))
+    assert (counts != resample_weights(classes, 200, seed=6)).any()
+
+
+@pytest.mark.parametrize("size", [3, 6, 20])
+def test_a_mean_over_a_class_varies_as_its_images_do(size):
+    """The variance of resampled means is s^2 / m, s^2 with m - 1 below: m draws of m would give (m - 1) / m of it."""
+    values = np.random.default_rng(size).standard_normal((size, 4))
+    weights = resample_weights(np.zeros(size, int), 40_000, seed=1)
+    drawn = weights @ values / size
+    np.testing.assert_allclose(drawn.var(axis=0), values.var(axis=0, ddof=1) / size, rtol=0.04)
+    np.testing.assert_allclose(drawn.mean(axis=0), values.mean(axis=0), atol=0.02)
+
+
+def test_kinds_of_pairs_that_are_not_drawn_weigh_nothing():
+    """By subtraction of sums of pairs: any rounding would leave a mean of noise where there is no pair."""
+    unit, _ = unit_rows(np.random.default_rng(0).standard_normal((14, 3)))
+    classes, predictions = np.repeat([0, 1], 7), np.tile([0, 0, 0, 0, 0, 1, 2], 2)
+    weights = resample_weights(classes, 300, seed=2)
+    drawn = bootstrap_pair_statistics(unit, *cells(classes, predictions), weights)
+    place = STATISTICS.index("same_class_other_prediction")
+    present = [
+        any(len(set(predictions[of & (w > 0)])) > 1 for of in (classes == 0, classes == 1))
+        for w in weights
+    ]
+    assert not all(present)
+    np.testing.assert_array_equal(np.isnan(drawn[:, place]), ~np.array(present))
 
 
 def test_poisson_counts_do_not_depend_on_the_blocks():
@@ -155,7 +182,7 @@ def test_the_interval_of_the_label_effect_covers_0_for_random_labels():
         predictions, classes = rng.integers(0, 4, 80), rng.integers(0, 4, 80)
         unit, _ = unit_rows(rng.normal(size=(4, 16))[predictions] + rng.normal(size=(80, 16)))
         replicates = bootstrap_pair_statistics(
-            unit, *cells(classes, predictions), resample_counts(classes, 200)
+            unit, *cells(classes, predictions), resample_weights(classes, 200)
         )
         low, high = interval(replicates)[effect]
         covered += low <= 0 <= high
@@ -167,7 +194,7 @@ def test_the_interval_of_the_label_effect_leaves_0_where_the_class_shows_within_
     predictions, classes = rng.integers(0, 4, 80), rng.integers(0, 4, 80)
     unit, _ = unit_rows(rng.normal(size=(4, 16))[classes] + rng.normal(size=(80, 16)))
     replicates = bootstrap_pair_statistics(
-        unit, *cells(classes, predictions), resample_counts(classes, 200)
+        unit, *cells(classes, predictions), resample_weights(classes, 200)
     )
     assert interval(replicates)[STATISTICS.index("label_effect")][0] > 0
 
@@ -175,7 +202,7 @@ def test_the_interval_of_the_label_effect_leaves_0_where_the_class_shows_within_
 def test_a_class_of_one_image_has_no_pairs_in_any_resample():
     unit, _ = unit_rows(np.eye(3))
     replicates = bootstrap_pair_statistics(
-        unit, *cells([0, 1, 2], [0, 0, 0]), resample_counts([0, 1, 2], 4)
+        unit, *cells([0, 1, 2], [0, 0, 0]), resample_weights([0, 1, 2], 4)
     )
     assert np.isnan(replicates[:, STATISTICS.index("within")]).all()
     assert not replicates[:, STATISTICS.index("between")].any()
@@ -195,11 +222,13 @@ def test_means_over_images_are_those_of_the_resampled_rows(drawn_whole, monkeypa
         monkeypatch.setattr(module, "POISSON_UNIT", 16)
         counts = module.poisson_counts(0, 40, 12, seed=2)
     else:
-        counts = module.resample_counts(np.zeros(40, int), 12, seed=2)
+        counts = module.resample_weights(np.zeros(40, int), 12, seed=2)
     found = module.bootstrap_means(values, 12, seed=2)
-    for replicate, copies in zip(found, counts):
-        drawn = np.repeat(values, copies, axis=0)
-        assert replicate[:2] == pytest.approx(
-            [drawn[:, 0].mean(), drawn[~np.isnan(drawn[:, 1]), 1].mean()], abs=1e-12
-        )
+    for replicate, weights in zip(found, counts):
+        there = ~np.isnan(values[:, 1])
+        expected = [
+            np.average(values[:, 0], weights=weights),
+            np.average(values[there, 1], weights=weights[there]),
+        ]
+        assert replicate[:2] == pytest.approx(expected, abs=1e-12)
         assert np.isnan(replicate[2])

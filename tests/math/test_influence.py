@@ -7,7 +7,7 @@ from gradtools.math.pairs.bootstrap import (
     bootstrap_matrix_statistics,
     bootstrap_pair_statistics,
     poisson_counts,
-    resample_counts,
+    resample_weights,
 )
 from gradtools.math.pairs.group_sums import cell_sums, cells
 from gradtools.math.pairs.influence import bootstrap_pair_statistics_streamed, linear_replicates
@@ -50,7 +50,9 @@ def test_replicates_are_linear_in_the_finite_differences(metric):
     value = bootstrap_matrix_statistics(rows @ rows.T, classes, predictions, np.ones((1, 40)))[0]
     slope = derivatives(x, classes, predictions, metric)
     for label in np.unique(classes):
-        slope[classes == label] -= slope[classes == label].mean(axis=0)
+        members = classes == label
+        slope[members] -= slope[members].mean(axis=0)
+        slope[members] *= np.sqrt(members.sum() / max(members.sum() - 1, 1))
     expected = linear_replicates(value, slope, poisson_counts(0, 40, 12))
     for size in (7, 1000):
         found = streamed(x, *cells(classes, predictions), 12, metric, size)
@@ -62,7 +64,7 @@ def test_they_spread_like_exact_resamples_within_the_classes():
     x, classes, predictions = example(1500)
     unit, _ = prepared_rows(x, "cosine")
     exact = bootstrap_pair_statistics(
-        unit, *cells(classes, predictions), resample_counts(classes, 1000)
+        unit, *cells(classes, predictions), resample_weights(classes, 1000)
     )
     linear = streamed(x, *cells(classes, predictions), 1000, "cosine")
     np.testing.assert_allclose(linear.std(axis=0), exact.std(axis=0), rtol=0.1)
@@ -82,7 +84,9 @@ def test_rows_left_out_do_not_move_anything():
     counts = poisson_counts(0, 60, 9)[:, keep]
     slope = derivatives(x[keep], classes[keep], predictions[keep], "cosine")
     for label in np.unique(classes[keep]):
-        slope[classes[keep] == label] -= slope[classes[keep] == label].mean(axis=0)
+        members = classes[keep] == label
+        slope[members] -= slope[members].mean(axis=0)
+        slope[members] *= np.sqrt(members.sum() / max(members.sum() - 1, 1))
     unit, _ = prepared_rows(x[keep], "cosine")
     value = bootstrap_matrix_statistics(
         unit @ unit.T, classes[keep], predictions[keep], np.ones((1, 58))

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from resamples import copies
 
 from gradtools.errors import GradtoolsError
 from gradtools.math.maps.map_controls import against, against_mean, aligned_values, centred_gaussian
@@ -16,7 +17,7 @@ from gradtools.math.maps.map_pairs import (
     within_groups,
 )
 from gradtools.math.maps.reading import read_maps
-from gradtools.math.pairs.bootstrap import bootstrap_matrix_statistics, resample_counts
+from gradtools.math.pairs.bootstrap import bootstrap_matrix_statistics, resample_weights
 from gradtools.math.pairs.pair_means import STATISTICS as ALL_STATISTICS
 
 
@@ -55,7 +56,7 @@ def by_list(matrix, groups, drawn):
 @pytest.mark.parametrize("block", [1, 4, 9, 100])
 def test_means_and_replicates_equal_lists_of_pairs(block, between):
     maps, groups = example()
-    counts = resample_counts(groups, 6, seed=2)
+    counts = copies(groups, 6, seed=2)
     found = within_groups(maps, groups, counts=counts, between=between, block=block)
     for metric in METRICS:
         matrix = matrix_of(maps, metric)
@@ -84,7 +85,7 @@ def test_means_and_replicates_equal_lists_of_pairs(block, between):
 def test_replicates_agree_with_the_bootstrap_of_a_matrix():
     maps, groups = example()
     maps, groups = np.delete(maps, [4, 9, 12], axis=0), np.delete(groups, [4, 9, 12])
-    counts = resample_counts(groups, 20)
+    counts = resample_weights(groups, 20)
     found = within_groups(maps, groups, ["CC"], counts=counts, between=True, block=5)[
         "CC"
     ].replicates
@@ -146,7 +147,7 @@ def test_means_by_class_and_prediction_equal_lists_of_pairs(block):
 def test_replicates_by_class_and_prediction_agree_with_the_bootstrap_of_a_matrix():
     maps, groups = example()
     maps, groups = np.delete(maps, [4, 9, 12], axis=0), np.delete(groups, [4, 9, 12])
-    counts, predictions = resample_counts(groups, 20), groups[::-1]
+    counts, predictions = resample_weights(groups, 20), groups[::-1]
     found = within_groups(
         maps, groups, ["CC"], counts=counts, between=True, block=5, predictions=predictions
     )["CC"]

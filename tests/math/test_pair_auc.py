@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from resamples import copies
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import roc_auc_score
 
 from gradtools.math.pairs import pair_auc as module
-from gradtools.math.pairs.bootstrap import resample_counts
+from gradtools.math.pairs.bootstrap import resample_weights
 from gradtools.math.pairs.influence import linear_replicates
 from gradtools.math.pairs.pair_auc import pair_auc, pair_auc_influence
 from gradtools.math.pairs.pair_auc_bootstrap import bootstrap_pair_auc
@@ -100,7 +101,7 @@ def test_the_histogram_lies_within_its_error_of_the_exact(metric, monkeypatch):
 def test_replicates_equal_the_weighted_reference(metric, part, monkeypatch):
     monkeypatch.setattr("gradtools.math.pairs.pair_auc_bootstrap.CACHED_PAIRS", part)
     x, classes, predictions = example(40)
-    counts = resample_counts(classes, 20)
+    counts = copies(classes, 20)
     found, exact = bootstrap_pair_auc(x, classes, predictions, counts, metric)
     scores = score_matrix(x, metric)
     assert exact
@@ -112,7 +113,7 @@ def test_replicates_equal_the_weighted_reference(metric, part, monkeypatch):
 def test_replicates_equal_explicit_resamples():
     x, classes, predictions = example(30)
     scores = score_matrix(x, "cosine")
-    counts = resample_counts(classes, 5)
+    counts = copies(classes, 5)
     found, _ = bootstrap_pair_auc(x, classes, predictions, counts)
     for replicate, c in zip(found, counts):
         drawn = np.repeat(np.arange(30), c)
@@ -127,7 +128,7 @@ def test_replicates_equal_explicit_resamples():
 def test_replicates_of_tied_scores_are_one_half():
     _, classes, predictions = example(50)
     rows = np.random.default_rng(1).normal(size=(4, 9))[predictions]
-    found, _ = bootstrap_pair_auc(rows, classes, predictions, resample_counts(classes, 30))
+    found, _ = bootstrap_pair_auc(rows, classes, predictions, resample_weights(classes, 30))
     np.testing.assert_allclose(found[:, 1], 0.5, atol=1e-12)
 
 
@@ -148,7 +149,7 @@ def test_the_influence_is_the_derivative_by_the_weight():
 
 def test_linear_replicates_are_near_the_exact_ones():
     x, classes, predictions = example(300, 16, signal=1.0)
-    counts = resample_counts(classes, 200)
+    counts = resample_weights(classes, 200)
     exact, _ = bootstrap_pair_auc(x, classes, predictions, counts)
     linear, is_exact = bootstrap_pair_auc(x, classes, predictions, counts, work=1)
     assert not is_exact

@@ -81,6 +81,27 @@ def test_a_constant_that_depends_on_the_input():
     assert found.spatially_constant and not found.input_independent and not found.sentence
 
 
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("side", [8, 64])
+def test_what_an_instance_normalisation_takes_the_mean_of_is_noise(affine, side):
+    """Its output sums to zero over positions, and so does the gradient of what it reads; pooled, both are rounding."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        *(nn.Conv2d(3, 8, 3, padding=1), nn.InstanceNorm2d(8, affine=affine), nn.ReLU()),
+        *(nn.Conv2d(8, 4, 3, padding=1), nn.InstanceNorm2d(4, affine=affine), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
+    ).eval()
+    found = verdicts(network.requires_grad_(False), list("012345"), (3, side, side))
+    assert {name: one.gradient_cancels for name, one in found.items()} == dict(
+        zip("012345", [True, False, False, True, False, False])
+    )
+    assert {name: one.activation_cancels for name, one in found.items()} == dict(
+        zip("012345", [False, True, False, False, True, False])
+    )
+    assert "rounding noise" in found["0"].about_gradients and not found["2"].sentence
+    assert found["1"].sentence and not found["1"].about_gradients
+
+
 def test_the_target_can_be_chosen():
     network = Toy().eval().requires_grad_(False)
     rows = torch.tensor(Toy.ROWS)

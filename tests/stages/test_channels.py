@@ -118,8 +118,8 @@ def test_intervals_resample_the_images_of_a_class(path):
     one = run(path).taps[0]
     chosen = TARGET == 2
     shares = (TAPS["early"]["gradient"][chosen] > 0).mean(axis=1)
-    counts = bootstrap.resample_counts(np.zeros(chosen.sum(), int), 40, 0)
-    drawn = [np.repeat(shares, copies).mean() for copies in counts]
+    counts = bootstrap.resample_weights(np.zeros(chosen.sum(), int), 40, 0)
+    drawn = [np.average(shares, weights=weights) for weights in counts]
     assert one.distribution["gradient"].bounds[2, 0] == pytest.approx(
         np.quantile(drawn, [0.025, 0.975])
     )
@@ -166,10 +166,10 @@ def test_the_top_of_a_class(path):
         and top.images == chosen.sum()
     )
     assert top.ranks["abs"].tolist() == [1, 2, 3] and top.ranks["nearzero"].tolist() == [7, 6, 5]
-    counts = bootstrap.resample_counts(np.zeros(chosen.sum(), int), 40, 0)
+    counts = bootstrap.resample_weights(np.zeros(chosen.sum(), int), 40, 0)
     own = abs(TAPS["late"]["gradient"][chosen][:, top.channels[0]].astype(float))
     assert top.bounds[0] == pytest.approx(
-        np.quantile([np.repeat(own, copies).mean() for copies in counts], [0.025, 0.975])
+        np.quantile([np.average(own, weights=weights) for weights in counts], [0.025, 0.975])
     )
     assert top.total == pytest.approx(
         TAPS["late"]["contribution"][chosen].astype(float).mean(axis=0).sum()

@@ -264,7 +264,7 @@ def test_fused_taps_are_resized_normalised_and_fused(path, fuse):
 
 def test_intervals_resample_images_and_two_maps_of_an_image_are_no_pair(tmp_path):
     """Two maps an image, in an order of their own; the replicates are those of lists of drawn images."""
-    from gradtools.math.pairs.bootstrap import interval, resample_counts
+    from gradtools.math.pairs.bootstrap import interval, resample_weights
 
     sample = np.random.default_rng(1).permutation(np.repeat(np.arange(COUNT), 2))
     raw = {"gradcam@block2": raw_maps(2 * COUNT)["gradcam@block2"]}
@@ -278,9 +278,9 @@ def test_intervals_resample_images_and_two_maps_of_an_image_are_no_pair(tmp_path
         for i, j in itertools.combinations(range(2 * COUNT), 2)
         if read[i] is not None and read[j] is not None and sample[i] != sample[j]
     }
-    counts = resample_counts(np.arange(COUNT) % 3, 20, 0)
+    counts = resample_weights(np.arange(COUNT) % 3, 20, 0)
     for replicate, c in zip(result.replicates, counts):
-        weight = {(i, j): int(c[sample[i]]) * int(c[sample[j]]) for i, j in value}
+        weight = {(i, j): float(c[sample[i]]) * float(c[sample[j]]) for i, j in value}
         for name, kind in (("within", True), ("between", False)):
             chosen = [pair for pair in value if (label[pair[0]] == label[pair[1]]) == kind]
             expected = sum(weight[pair] * value[pair] for pair in chosen) / sum(

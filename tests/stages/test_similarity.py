@@ -83,12 +83,12 @@ def test_every_statistic_by_loops(source, feature, metric):
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_replicates_by_loops_over_the_copies(source, metric):
+def test_replicates_by_loops_over_weighted_pairs(source, metric):
     result = computed(source, feature=("activation",), metric=(metric,), resamples=3)[
         "activation@block", metric
     ]
-    counts = bootstrap.resample_counts(DATA.labels, 3, 0)
-    assert (counts.sum(axis=1) == 30).all() and counts.max() > 1
+    counts = bootstrap.resample_weights(DATA.labels, 3, 0)
+    assert np.allclose(counts.sum(axis=1), 30, atol=0.02) and counts.max() > 1
     for copies, replicate in zip(counts, result.replicates):
         expected = by_loops(
             DATA.of("activation@block"), DATA.labels, DATA.predicted, metric, copies
@@ -307,7 +307,7 @@ def test_rows_of_zeros_are_counted_and_left_out(tmp_path, metric):
         found,
         by_loops(DATA.of("gradient@conv")[rows], DATA.labels[rows], DATA.predicted[rows], metric),
     )
-    copies = bootstrap.resample_counts(DATA.labels, 20, 0)[0][rows]
+    copies = bootstrap.resample_weights(DATA.labels, 20, 0)[0][rows]
     again = by_loops(
         DATA.of("gradient@conv")[rows], DATA.labels[rows], DATA.predicted[rows], metric, copies
     )

@@ -158,7 +158,7 @@ def test_a_matrix_gives_the_statistics_of_the_rows_it_is_made_of(here, capsys):
 
 
 def test_resampled_statistics_of_a_matrix_are_those_of_the_rows():
-    rows, counts = DATA.of("gradient@conv"), bootstrap.resample_counts(DATA.labels, 15, 3)
+    rows, counts = DATA.of("gradient@conv"), bootstrap.resample_weights(DATA.labels, 15, 3)
     matrix = vectors.similarity_block(rows, rows, "euclidean")
     _, drawn = of_matrix.matrix_statistics(matrix, DATA.labels, DATA.predicted, counts, True)
     auc, exact = pair_auc_bootstrap.bootstrap_pair_auc(

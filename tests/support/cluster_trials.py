@@ -51,7 +51,12 @@ def subsets(labels: np.ndarray, x: np.ndarray) -> Draw:
 
 
 def trials(
-    method: str, draw: Draw, sets: int, seed: int = 0, seconds: float = np.inf
+    method: str,
+    draw: Draw,
+    sets: int,
+    seed: int = 0,
+    seconds: float = np.inf,
+    drawn: float = 0.0,
 ) -> dict[str, Trial]:
     """
     Draw sets and count.
@@ -65,6 +70,9 @@ def trials(
     sets, seed : int
     seconds : float
         No further set is drawn after so many.
+    drawn : float
+        Share of a finite population that a set is: sets then vary as sqrt(1 - drawn) of what sets of an infinite one do, which is
+        what intervals are of.
 
     Returns
     -------
@@ -86,7 +94,9 @@ def trials(
         if len(measured) == 2:
             value, spread = (a - b for a, b in zip(*measured))
             differences.append(_bounds(value, spread, size))
-    return _counted(np.array(values), np.array(bounds), np.array(differences))
+    return _counted(
+        np.array(values), np.array(bounds), np.array(differences), 1 / np.sqrt(1 - drawn)
+    )
 
 
 def _measured(method, x, labels, halves, seed):
@@ -120,9 +130,10 @@ def _bounds(value, replicates, size):
     ]
 
 
-def _counted(values, bounds, differences):
-    """{index: Trial} of values (S, 4), bounds (S, 4, 2), differences (S, 4, 2) or empty."""
-    truth, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
+def _counted(values, bounds, differences, scale=1.0):
+    """{index: Trial} of values (S, 4), bounds (S, 4, 2), differences (S, 4, 2) or empty; the values' deviations are scaled."""
+    truth, spread = values.mean(axis=0), values.std(axis=0, ddof=1) * scale
+    bounds = bounds + ((scale - 1) * (values - truth))[..., None]
     covered = ((bounds[..., 0] <= truth) & (truth <= bounds[..., 1])).mean(axis=0)
     width = (bounds[..., 1] - bounds[..., 0]).mean(axis=0) / (2 * SPREAD_95 * spread)
     apart = (

@@ -112,10 +112,10 @@ def trials(
                 numbers = [row.get(name) for name in ("value", "low", "high")]
                 if None not in numbers:
                     seen.setdefault(key, []).append(tuple(map(float, numbers)))
-    return {key: _counted(np.array(rows)) for key, rows in seen.items() if len(rows) >= LEAST_SETS}
+    return {key: counted(np.array(rows)) for key, rows in seen.items() if len(rows) >= LEAST_SETS}
 
 
-def _counted(rows):
+def counted(rows):
     """Trial of rows (S, 3): value, low, high."""
     value, low, high = rows.T
     truth, spread = value.mean(), value.std(ddof=1)

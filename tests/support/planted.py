@@ -156,7 +156,7 @@ def scored(rows, classes, predictions, metric, copies=None):
             classes[i] if classes[i] == classes[j] else None,
             classes[i] == classes[j],
             predictions[i] == predictions[j],
-            int(copies[i]) * int(copies[j]),
+            float(copies[i]) * float(copies[j]),
         )
         for i, j in itertools.combinations(range(len(rows)), 2)
     ]

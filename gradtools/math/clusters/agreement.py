@@ -108,8 +108,8 @@ def bootstrap_ari(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarra
     ----------
     a, b : (N,) int arrays
         Clusters and classes, say.
-    counts : (B, N) int array
-        From `bootstrap.resample_counts`.
+    counts : (B, N) array
+        From `bootstrap.resample_weights`.
 
     Returns
     -------

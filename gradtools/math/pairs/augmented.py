@@ -52,8 +52,8 @@ def mean_over_images(values: np.ndarray, counts: np.ndarray) -> Measure:
     ----------
     values : (V, n) float array
         NaN where a version has no value; an image without any is left out.
-    counts : (B, n) int array
-        Copies of every image in every resample (`bootstrap.resample_counts`).
+    counts : (B, n) array
+        Weight of every image in every resample (`bootstrap.resample_weights`).
 
     Returns
     -------
@@ -86,8 +86,8 @@ def own_or_other(
     cosines : (V, n) float array
         From `own_cosines`, NaN where a version has no direction.
     classes : (n,) int array
-    counts : (B, n) int array
-        Copies of every image in every resample; copies of the image itself are never the other one.
+    counts : (B, n) array
+        Weight of every image in every resample; copies of the image itself are never the other one.
 
     Returns
     -------

@@ -1,14 +1,19 @@
 """
 Bootstrap over images of the means over pairs (mathematics#bootstrap-over-images): pairs share images, so images are what is resampled.
 
-A resample is a count c_i of copies of every image. Counts depend on the seed and the class labels alone, never on the
-features, so the same counts give paired differences between features, taps and models; fewer resamples are a prefix
-of more.
+A resample is a weight c_i of every image. Weights depend on the seed and the class labels alone, never on the features,
+so the same weights give paired differences between features, taps and models; fewer resamples are a prefix of more.
 """
 
 import numpy as np
 
 from gradtools.math.pairs.pair_means import STATISTICS, table_of_cells, table_of_groupings
+
+# Beside replicates in a store: those of other draws are not paired with them.
+RESAMPLING = "rescaled"
+
+# Weights are multiples of this: sums of their products are exact in float64, and a kind of pairs that is not drawn weighs exactly 0.
+WEIGHT_STEP = 2.0**-10
 
 # Rows whose Poisson counts are drawn together: fixed, so that the counts do not depend on the reader's block size.
 POISSON_UNIT = 1024
@@ -25,9 +30,12 @@ FACTORED_ROWS = 2000
 COUNTED_ROWS = 20_000
 
 
-def resample_counts(classes: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
+def resample_weights(classes: np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """
-    Draw the copies of every image in every resample; images are drawn with replacement within their class.
+    Draw the weight of every image in every resample; images are drawn with replacement within their class.
+
+    Of a class of m images m - 1 are drawn, and each copy weighs m / (m - 1): m draws would have (m - 1) / m of the variance of a
+    mean. Of two images two are drawn, since one has no pair; a class of one image keeps it.
 
     Parameters
     ----------
@@ -38,20 +46,30 @@ def resample_counts(classes: np.ndarray, resamples: int = 1000, seed: int = 0) -
 
     Returns
     -------
-    (B, N) uint16 array whose sum over each class is the size of the class.
+    (B, N) float32 array whose sum over each class is the size of the class, to `WEIGHT_STEP` an image.
 
     References
     ----------
-    mathematics#bootstrap-over-images
+    mathematics#bootstrap-over-images; J. N. K. Rao, C. F. J. Wu, J. American Statistical Association 83 (1988), 231.
     """
     classes = np.asarray(classes)
-    counts = np.zeros((resamples, len(classes)), dtype=np.uint16)
+    weights = np.ones((resamples, len(classes)), dtype=np.float32)
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)
-        drawn = _generator(seed, label).integers(len(members), size=(resamples, len(members)))
-        flat = drawn + np.arange(resamples)[:, None] * len(members)
-        counts[:, members] = np.bincount(flat.ravel(), minlength=drawn.size).reshape(drawn.shape)
-    return counts
+        size = len(members)
+        draws = size - 1 if size > 2 else size
+        drawn = _generator(seed, label).integers(size, size=(resamples, draws))
+        flat = drawn + np.arange(resamples)[:, None] * size
+        copies = np.bincount(flat.ravel(), minlength=resamples * size)
+        scale = np.rint(size / draws / WEIGHT_STEP) * WEIGHT_STEP
+        weights[:, members] = copies.reshape(resamples, size) * scale
+    return weights
+
+
+def images_in_twos(classes: np.ndarray) -> int:
+    """Count the images whose class has two of them: their resamples have half the variance (mathematics#bootstrap-over-images)."""
+    sizes = np.unique(classes, return_counts=True)[1]
+    return 2 * int(np.count_nonzero(sizes == 2))
 
 
 def poisson_counts(start: int, stop: int, resamples: int, seed: int = 0) -> np.ndarray:
@@ -116,8 +134,8 @@ def bootstrap_pair_statistics(
         From `vectors.prepared_rows`: unit rows for cosine and correlation. Leave degenerate rows out, also of counts.
     cell, cell_class, cell_prediction
         From `cells.cells`.
-    counts : (B, N) int array
-        From `resample_counts`.
+    counts : (B, N) array
+        From `resample_weights`.
     memory : int
         Bytes that the sums of the cells may take; resamples go through in batches of what it holds.
 
@@ -181,7 +199,7 @@ def bootstrap_matrix_statistics(
     matrix : (N, N) float64 array
         Its diagonal is not used.
     classes, predictions : (N,) int arrays
-    counts : (B, N) int array
+    counts : (B, N) array
 
     Returns
     -------
@@ -259,7 +277,7 @@ def bootstrap_means(values: np.ndarray, resamples: int = 1000, seed: int = 0) ->
 
 def _blocks_of_counts(n, resamples, seed):
     """Yield (rows, their counts (B, rows)) that make up one bootstrap of n images."""
-    whole = resample_counts(np.zeros(n, int), resamples, seed) if n <= COUNTED_ROWS else None
+    whole = resample_weights(np.zeros(n, int), resamples, seed) if n <= COUNTED_ROWS else None
     for start in range(0, n, POISSON_UNIT):
         stop = min(start + POISSON_UNIT, n)
         yield (

@@ -76,7 +76,7 @@ def bootstrap_pair_statistics_streamed(
         pair_statistics(totals, cell_class, cell_prediction, metric),
         groupings[0].code,
     )
-    n_classes = len(groupings[0].size)
+    n_classes, scale = len(groupings[0].size), _scale_of_classes(groupings[0].size)
     moved, first = np.zeros((resamples, len(STATISTICS))), 0
     excess, class_influence = (
         np.zeros((n_classes, resamples)),
@@ -94,6 +94,7 @@ def bootstrap_pair_statistics_streamed(
             )
             code = code[code >= 0]
             psi = _pair_influence(part, code, groupings, values)
+            psi *= scale[class_of_cell[code], None]
             of_class = sparse.csr_array(
                 (np.ones(len(code)), (class_of_cell[code], np.arange(len(code)))),
                 shape=(n_classes, len(code)),
@@ -105,6 +106,12 @@ def bootstrap_pair_statistics_streamed(
     # Images are resampled within their class: a class that happens to grow is no news.
     mean_influence = class_influence / np.maximum(groupings[0].size, 1)[:, None]
     return np.array([mean.value for mean in values.values()]) + moved - excess.T @ mean_influence
+
+
+def _scale_of_classes(sizes):
+    """Square root of m / (m - 1) for classes of m images, (G,): centring takes (m - 1) / m of the variance."""
+    sizes = np.maximum(sizes, 2)
+    return np.sqrt(sizes / (sizes - 1))
 
 
 @dataclass(frozen=True)

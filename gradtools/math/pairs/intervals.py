@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradtools.math.pairs.bootstrap import interval
+from gradtools.math.pairs.bootstrap import RESAMPLING, interval
 
 HALF_SAMPLES = "half-samples"
 SPREAD_95 = 1.96
@@ -11,7 +11,7 @@ SPREAD_95 = 1.96
 def interval_of(
     replicates: np.ndarray,
     value: float,
-    resampling: str = "multinomial",
+    resampling: str = RESAMPLING,
     drawn: int = 0,
     drawn_of: int = 0,
     limits: tuple[float, float] = (-np.inf, np.inf),

@@ -21,8 +21,8 @@ def matrix_statistics(
     matrix : (N, N) float array
         Similarities or distances; its diagonal is not used.
     classes, predictions : (N,) int arrays
-    counts : (B, N) int array
-        From `bootstrap.resample_counts`; pair (i, j) has weight c_i c_j in a resample.
+    counts : (B, N) array
+        From `bootstrap.resample_weights`; pair (i, j) has weight c_i c_j in a resample.
     distances : bool
         Smaller values are nearer: their sign is turned for the AUC.
 

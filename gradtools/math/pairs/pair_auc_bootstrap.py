@@ -38,8 +38,8 @@ def bootstrap_pair_auc(
     ----------
     rows, classes, predictions, metric
         As for `pair_auc.pair_auc`.
-    counts : (B, N) int array
-        From `bootstrap.resample_counts`.
+    counts : (B, N) array
+        From `bootstrap.resample_weights`.
     work : int
         Up to so many pairs x resamples (and 5,000 rows) every replicate is exact; beyond, it is linear in the counts.
 
@@ -92,7 +92,7 @@ def matrix_auc(
     matrix : (N, N) float array
         Symmetric, the larger the more alike; its diagonal is not used.
     classes, predictions : (N,) int arrays
-    counts : (B, N) int array
+    counts : (B, N) array
         Ones give the value itself.
 
     Returns
@@ -146,9 +146,7 @@ def _pair_runs(first, second, scores, kind):
 
 def _weighted_auc(counts, parts):
     """Return the AUC of b weightings: counts (N, b), PairRuns in ascending order -> (b, 3)."""
-    counts = np.ascontiguousarray(
-        counts, dtype=np.float32
-    )  # products of counts are whole numbers, exact in float32
+    counts = np.ascontiguousarray(counts, dtype=np.float32)
     below, above, wins = np.zeros((3, len(STRATA), counts.shape[1]))
     for part in parts:
         kinds = _run_weights(counts, part)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.pairs.intervals import HALF_SAMPLES
 
 LEVEL = 0.05
@@ -30,7 +31,7 @@ class Difference:
     value: float
     replicates: np.ndarray
     images: int
-    resampling: str = "multinomial"
+    resampling: str = RESAMPLING
     drawn: int = 0
     drawn_of: int = 0
 

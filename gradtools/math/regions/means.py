@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradtools.math.pairs.bootstrap import interval, resample_counts
+from gradtools.math.pairs.bootstrap import interval, resample_weights
 
 SMALL = {"": 100, "@25": 25, "@10": 10}  # suffix of a statistic: percentile of the objects' shares
 AT_ONCE = 1 << 24  # weights of rows held at once
@@ -49,7 +49,7 @@ def over_images(
     every = np.unique(np.concatenate([images, partners[partners >= 0]]))
     if not resamples or len(every) < 2:
         return mean, np.empty((0, values.shape[1]))
-    counts = resample_counts(np.zeros(len(every), int), resamples, seed).astype(float)
+    counts = resample_weights(np.zeros(len(every), int), resamples, seed).astype(float)
     first, second = (np.searchsorted(every, of) for of in (images, np.maximum(partners, every[0])))
     replicates = []
     for part in np.array_split(counts, max(1, resamples * len(images) // AT_ONCE)):

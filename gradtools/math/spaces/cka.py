@@ -73,7 +73,7 @@ def bootstrap_debiased(k: np.ndarray, l: np.ndarray, counts: np.ndarray) -> np.n
     ----------
     k, l : (n, n) arrays
         Gram matrices.
-    counts : (B, n) int array
+    counts : (B, n) array
 
     Returns
     -------

@@ -208,7 +208,7 @@ def bootstrap_spearman(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.n
     Parameters
     ----------
     a, b : (n, n) arrays
-    counts : (B, n) int array
+    counts : (B, n) array
 
     Returns
     -------

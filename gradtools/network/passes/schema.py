@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gradtools.network.passes.plan import Job
     from gradtools.store import provenance
 
+CANCELS = ("gradient_cancels", "activation_cancels")  # verdicts that are stored where they hold
 REDUCTIONS = ("activation", "active_share", "gradient", "contribution")
 
 
@@ -209,6 +210,7 @@ def begin_taps(part: store.Sink, job: Job) -> None:
             else {
                 "spatially_constant": int(verdict.spatially_constant),
                 "input_independent": int(verdict.input_independent),
+                **{name: 1 for name in CANCELS if getattr(verdict, name)},
             }
         )
         part.attributes(

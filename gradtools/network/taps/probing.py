@@ -21,7 +21,9 @@ PARALLEL = (
     "gradient weights at this tap are the class row times a number of each image: their direction holds no information beyond the "
     "target label"
 )
+CANCELS = "{what} at this tap sum to zero over positions in every channel, as a normalisation makes them: the pooled {one} is rounding noise"
 COSINE = 1 - 1e-5  # above it two directions are one
+NOISE = 1e-4  # of the sum of absolute values: a sum over positions below it is float32 rounding (mathematics#head-probe)
 GROUP = 2**26  # tap values an image at a time: 256 MiB
 
 
@@ -31,6 +33,7 @@ class Verdict:
 
     `max_error_to_class_row` is max|G - W_c/(HW)| (mathematics#gradient-at-the-head), None where the classifier's rows have another length or there is no
     classifier; `class_weights` tells that it is rounding. `parallel`: the pooled gradient is the class row times a number of each input.
+    `gradient_cancels`, `activation_cancels`: values of every channel sum to zero over positions, so that what is pooled is rounding noise.
     """
 
     spatially_constant: bool
@@ -39,12 +42,24 @@ class Verdict:
     max_error_to_class_row: float | None
     class_weights: bool
     parallel: bool = False
+    gradient_cancels: bool = False
+    activation_cancels: bool = False
 
     @property
     def sentence(self) -> str:
-        """What a user should know of the tap; empty where its gradients depend on the image."""
+        """What a user should know of the tap; empty where its gradients depend on the image, and its pooled values too."""
+        about = [self.about_gradients]
+        if self.activation_cancels:
+            about.append(CANCELS.format(what="activations", one="activation"))
+        return "; ".join(filter(None, about))
+
+    @property
+    def about_gradients(self) -> str:
+        """What a user should know of the gradients; empty where they depend on the image."""
         if self.zero:
             return "gradients at this tap are zero: the output does not depend on its map"
+        if self.gradient_cancels:
+            return CANCELS.format(what="gradients", one="gradient")
         if not (self.spatially_constant and self.input_independent):
             return PARALLEL if self.parallel else ""
         what = (
@@ -100,9 +115,9 @@ def probe(
         if target is None:
             target = int(logits[0].argmax())
         at_taps = gradients(logits[:, target], tapped)
-        verdicts.update(
-            {tap.name: _judge(to_chw(at_taps[tap.name], tap)[0], head, target) for tap in group}
-        )
+        for tap in group:
+            maps, values = (to_chw(of[tap.name], tap)[0] for of in (at_taps, tapped))
+            verdicts[tap.name] = _judge(maps, values.detach(), head, target)
     return verdicts
 
 
@@ -120,8 +135,8 @@ def _groups(taps):
         yield group
 
 
-def _judge(maps, head, target):
-    """Return the verdict on gradients (2, C, H, W) of one target."""
+def _judge(maps, values, head, target):
+    """Return the verdict on gradients and activations, (2, C, H, W) each, of one target."""
     scale = float(maps.abs().max())
     limit = TOLERANCE * scale
     spread = float((maps - maps.mean((2, 3), keepdim=True)).abs().max())
@@ -129,7 +144,22 @@ def _judge(maps, head, target):
     error = _error_to_class_row(maps, head, target)
     class_weights = error is not None and scale > 0 and error <= limit
     parallel = scale > 0 and error is not None and bool(_are_parallel(maps, head, target))
-    return Verdict(spread <= limit, change <= limit, scale == 0, error, class_weights, parallel)
+    return Verdict(
+        spread <= limit,
+        change <= limit,
+        scale == 0,
+        error,
+        class_weights,
+        parallel,
+        gradient_cancels=_cancel(maps),
+        activation_cancels=_cancel(values),
+    )
+
+
+def _cancel(maps):
+    """Return True if the values of every channel sum to zero over positions, beside their size."""
+    sums, sizes = maps.double().sum((2, 3)).abs(), maps.double().abs().sum((2, 3))
+    return float(sizes.max()) > 0 and float(sums.max()) <= NOISE * float(sizes.max())
 
 
 def _are_parallel(maps, head, target):

@@ -108,7 +108,7 @@ def _compared(
     spaces.leave_out_degenerate(chosen, options.metric, say)
     places = chosen[0].places
     labels = stores[0].labels[places]
-    counts = bootstrap.resample_counts(labels, options.resamples, options.seed)
+    counts = bootstrap.resample_weights(labels, options.resamples, options.seed)
     halves = cuts.drawn_halves(labels, options.resamples > 0, options.seed)
     options = dataclasses.replace(options, k=options.k or (clusters_of(labels),))
     with progress(len(pairs), 0, "comparisons") as advance:
@@ -271,8 +271,7 @@ def _write(
         for source in stores
     ]
     inputs = json.dumps(named + [{"reference": path} for path in options.reference])
-    room = job.room(stores[:1])
-    with store.create(job.target, "compare", force=job.force, room=room) as sink:
+    with store.create(job.target, "compare", force=job.force) as sink:
         written = [table(compared), moved(compared)]
         job.carry_on(sink, stores[0], keep, [result.path for result in written])
         for result in written:

@@ -6,6 +6,7 @@ import json
 import numpy as np
 
 from gradtools import store
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.regions import faithfulness, means
 from gradtools.selection.results import Result
 from gradtools.stages.faithfulness.plan import CURVES, GENERAL, MASKS, Plan, has_curves
@@ -109,6 +110,7 @@ def _result(
         "both": int(facts.both),
         "steps": facts.steps,
         "resamples": facts.resamples,
+        "resampling": RESAMPLING,
         "seed": facts.seed,
         "target": facts.target,
     }

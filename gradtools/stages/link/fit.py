@@ -10,7 +10,7 @@ import numpy as np
 from gradtools import store
 from gradtools.errors import UsageError
 from gradtools.math.links import fitting
-from gradtools.math.pairs.bootstrap import resample_counts
+from gradtools.math.pairs.bootstrap import RESAMPLING, resample_weights
 from gradtools.math.regions import means
 from gradtools.selection.results import Columns, Result
 from gradtools.stages.link.plan import Plan
@@ -108,6 +108,7 @@ def results(plan: Plan, part: store.Part, fitted: Links) -> list[Result]:
     facts = {
         "seed": plan.options.seed,
         "resamples": plan.options.resamples,
+        "resampling": RESAMPLING,
         "fitted_pairs": int(
             plan.entries - plan.held.sum() - (part.unreadable[: plan.entries] & ~plan.held).sum()
         ),
@@ -180,7 +181,7 @@ def _resampled(w: np.ndarray, predicted: np.ndarray, options: "Options") -> np.n
     """Pooled and mean R2 of resampled rows, (B, 2)."""
     if not options.resamples:
         return np.empty((0, 2))
-    counts = resample_counts(np.zeros(len(w), int), options.resamples, options.seed).astype(float)
+    counts = resample_weights(np.zeros(len(w), int), options.resamples, options.seed).astype(float)
     size = counts.sum(1, keepdims=True)
     residual = counts @ (w - predicted) ** 2
     total = counts @ w**2 - (counts @ w) ** 2 / size

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.regions import localization, means
 from gradtools.selection import maps as stored
 from gradtools.selection import regions, samples
@@ -181,6 +182,7 @@ def _result(
         "left_out": sum(found.left_out.values()),
         "degenerate": one.degenerate,
         "resamples": options.resamples,
+        "resampling": RESAMPLING,
         "seed": options.seed,
         "target": found.target,
     }

@@ -15,6 +15,7 @@ from gradtools import store
 from gradtools.bundled.digits import write_digits
 from gradtools.images import ImageList
 from gradtools.math.maps import alikeness
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.regions import faithfulness, means
 from gradtools.network import passes
 from gradtools.network.models import Model
@@ -195,6 +196,7 @@ def _result(
         "init": plan.options.init,
         "accuracy": plan.accuracy,
         "resamples": plan.options.resamples,
+        "resampling": RESAMPLING,
         "seed": plan.options.seed,
     }
     for word in ("skipped", "ended_early"):

@@ -118,7 +118,7 @@ def _described(
 ) -> Result:
     """One feature's table."""
     unit, degenerate = vectors.unit_rows(features.read_rows(feature, held.keep))
-    counts = bootstrap.resample_counts(held.classes, options.resamples, options.seed)
+    counts = bootstrap.resample_weights(held.classes, options.resamples, options.seed)
     table, missing = {}, int(degenerate.sum())
     for name, rows in held.rows.items():
         own = np.stack([_cosines(feature, unit, degenerate, version) for version in rows])
@@ -204,7 +204,7 @@ def _outcome(
         "degenerate": missing,
         "resamples": len(replicates),
         "seed": options.seed,
-        "resampling": "multinomial",
+        "resampling": bootstrap.RESAMPLING,
         "kinds": json.dumps(list(held.rows)),
         "leaks": int(compared.target_leaks(source)),
         "dimension": feature.shape[1],

@@ -194,9 +194,9 @@ def kept_maps(source: store.Store, groups: Groups) -> tuple[np.ndarray, np.ndarr
 
 
 def _counts(groups: Groups, images: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Copies of the image of every map in every resample, (B, M): the counts of the vectors' intervals, so that both can be paired."""
-    most = COUNT_BYTES // (2 * (len(groups.classes) + len(images)))
-    return bootstrap.resample_counts(groups.classes, min(resamples, max(most, 2)), seed)[:, images]
+    """Weight of the image of every map in every resample, (B, M): the weights of the vectors' intervals, so that both can be paired."""
+    most = COUNT_BYTES // (4 * (len(groups.classes) + len(images)))
+    return bootstrap.resample_weights(groups.classes, min(resamples, max(most, 2)), seed)[:, images]
 
 
 def _facts(
@@ -215,7 +215,8 @@ def _facts(
         "left_out": int((~groups.keep).sum()),
         "unlabelled": groups.unlabelled,
         "seed": seed,
-        "resampling": "multinomial",
+        "resampling": bootstrap.RESAMPLING,
+        "in_twos": bootstrap.images_in_twos(groups.classes) if groups.labelled else 0,
         "leaks": int(about.get("target") == "label"),
         "target": str(about.get("target", "")),
         "size": "x".join(map(str, maps.size)),

@@ -51,7 +51,7 @@ def describe_held(
     degenerate: np.ndarray,
 ) -> "Result":
     """Compute exact statistics with bootstrap and permutation over rows that are held."""
-    counts = bootstrap.resample_counts(groups.classes, options.resamples, options.seed)[
+    counts = bootstrap.resample_weights(groups.classes, options.resamples, options.seed)[
         :, ~degenerate
     ]
     rows, classes, predictions = (
@@ -170,7 +170,7 @@ def _drawn_auc(
     mask[chosen[drawn]] = True
     rows, degenerate = vectors.prepared_rows(features.read_rows(feature, mask), metric)
     classes, predictions = groups.classes[drawn], groups.predictions[drawn]
-    counts = bootstrap.resample_counts(classes, options.resamples, options.seed)[:, ~degenerate]
+    counts = bootstrap.resample_weights(classes, options.resamples, options.seed)[:, ~degenerate]
     inside = rows[~degenerate], classes[~degenerate], predictions[~degenerate]
     replicates, _ = pair_auc_bootstrap.bootstrap_pair_auc(*inside, counts, metric)
     return auc_rows(pair_auc.pair_auc(*inside, metric)), replicates, len(drawn)
@@ -213,7 +213,8 @@ def result(
         "left_out": groups.left_out,
         "resamples": len(replicates),
         "seed": options.seed,
-        "resampling": "multinomial",
+        "resampling": bootstrap.RESAMPLING,
+        "in_twos": bootstrap.images_in_twos(groups.classes) if groups.labelled else 0,
         "score_step": pair_auc.COSINE_STEP if metric in ("cosine", "correlation") else 0.0,
         "leaks": int(options.leaks),
         "dimension": feature.shape[1],

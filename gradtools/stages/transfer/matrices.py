@@ -82,7 +82,7 @@ def of_pairs(matrix: np.ndarray, known: Samples, options: Options) -> Result:
         matrix[np.ix_(keep, keep)],
         codes,
         predictions,
-        bootstrap.resample_counts(codes, resamples, options.seed),
+        bootstrap.resample_weights(codes, resamples, options.seed),
         distances=options.metric in DISTANCES,
     )
     stays = [compared.is_defined(name, bool(labelled.any()), predicted) for name in values]
@@ -105,7 +105,7 @@ def of_pairs(matrix: np.ndarray, known: Samples, options: Options) -> Result:
         "left_out": int((~keep).sum()),
         "resamples": len(replicates),
         "seed": options.seed,
-        "resampling": "multinomial",
+        "resampling": bootstrap.RESAMPLING,
         "leaks": 0,
         "normalised": "raw",
     }

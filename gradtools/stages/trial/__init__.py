@@ -16,6 +16,7 @@ import numpy as np
 
 from gradtools import images, store
 from gradtools.errors import GradtoolsError, UsageError, suggest
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.network import passes
 from gradtools.network.models import Model
 from gradtools.selection.results import Result
@@ -127,6 +128,7 @@ def compute(options: Options, folder: str, this: run.Run) -> Trial:
         "images": options.samples,
         "steps": options.steps,
         "resamples": options.resamples,
+        "resampling": RESAMPLING,
         "seed": options.seed,
     }
     cube = summary.cube(values, every)

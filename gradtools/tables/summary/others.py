@@ -148,7 +148,9 @@ def _verdicts(subject: Subject) -> Iterator[str]:
         if "spatially_constant" not in facts:
             continue
         kind = "image"
-        if facts["spatially_constant"] and facts["input_independent"]:
+        if facts.get("gradient_cancels"):
+            kind = "noise"
+        elif facts["spatially_constant"] and facts["input_independent"]:
             kind = "row"
         elif facts.get("parallel", 0) >= 1:
             kind = "direction"

@@ -8,6 +8,7 @@ __all__ = ["units"]
 
 CLASS_ROW_ALONE = "the class row of the target in every image"
 CLASS_ROW_DIRECTION = "parallel to the class row of the target in every image, so its direction carries nothing of the image"
+CANCELS = "sums to zero over positions in every image, so the pooled values are rounding noise"
 NOT_DEFINED = "not defined here"
 NOT_COMPUTED = "not computed for this model"
 NOT_RECORDED = "not recorded"
@@ -108,6 +109,7 @@ WITHIN = "within class: mean over all pairs of one class; it ignores the level b
 EFFECT = "label effect | pred: same class minus other class among pairs of equal prediction; p shuffles labels within predictions."
 CLASS_ROW = "class row: the last layer's row of the predicted class (--feature weight), a control that depends on the image only through its argmax."
 INTERVALS = "[low, high]: 95 % of resampled {units}."
+IN_TWOS = "{count} {units} are in classes of two, whose resamples have half their variance: intervals are up to a third too narrow."
 CLASS_OF_A_CHANNEL = "class: of a channel, its tap."
 ON_PAIR_DISTRIBUTION = (
     "no labels, so all pairs together. shuffled: the values of every row are shuffled first, the mean of {shuffles} times; it is what chance gives.",

@@ -51,6 +51,7 @@ MAPS = "{count:,} maps each of {names}: gradtools similarity, localize, faithful
 VERDICTS = {
     "row": "Gradients at {taps} are the class row of the target: they say nothing of the image.",
     "direction": "Gradients at {taps} are the class row times a number of each image: their direction says nothing of it.",
+    "noise": "Gradients at {taps} sum to zero over positions: what is pooled is rounding noise.",
     "image": "Gradients at {taps} depend on the image.",
 }
 ERRORS = "Most frequent errors: {errors}."

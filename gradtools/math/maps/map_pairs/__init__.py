@@ -46,8 +46,8 @@ def within_groups(
         Classes; all zero for all pairs.
     metrics : sequence of str
     settings : MapSettings
-    counts : (B, N) int array, optional
-        From `bootstrap.resample_counts(groups, ...)`.
+    counts : (B, N) array, optional
+        From `bootstrap.resample_weights(groups, ...)`.
     between : bool
         Pairs of maps of two groups as well: all N (N - 1) / 2 pairs are computed.
     block : int, optional
@@ -83,7 +83,7 @@ def within_groups(
     )
     images = (np.arange(len(groups)) if images is None else np.asarray(images))[order]
     several = len(np.unique(images)) < len(images)
-    weights = np.ones((1, len(groups)), dtype=np.uint16)
+    weights = np.ones((1, len(groups)), dtype=np.float32)
     if counts is not None:
         weights = np.concatenate([weights, np.asarray(counts)[:, order]])
     block, cell = prepared_cells(maps, order, metrics, settings, block)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools.math.games import shapley
+from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.regions import means
 from gradtools.selection.results import Result
 from gradtools.stages.faithfulness.audit.plan import Plan
@@ -91,6 +92,7 @@ def _summary(plan: Plan, fill: str, values: np.ndarray, whole: float, neither: f
         "whole": whole,
         "neither": neither,
         "resamples": plan.options.resamples,
+        "resampling": RESAMPLING,
         "seed": plan.options.seed,
     }
     title = f"answers that are right for the wrong reason, {fill} fill"
