@@ -85,7 +85,7 @@ class Guard:
         return size
 
     def flush(self) -> None:
-        """Do nothing: there is no buffer."""
+        """Write nothing: there is no buffer."""
 
 
 class File(h5py.File):

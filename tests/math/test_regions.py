@@ -189,11 +189,11 @@ def test_small_objects_are_a_percentile_of_shares_and_pairs_need_both():
 
 
 def test_one_image_or_pair_has_no_interval(rng):
-    values = rng.random((4, 3))
+    values = rng.random((6, 3))
     values[1:, 0] = np.nan  # one row
     values[2:, 1] = np.nan  # two rows of one image, or of one pair
-    for partners in (None, np.array([1, 0, 2, 0])):
-        images = np.array([0, 0, 1, 2]) if partners is None else np.array([0, 1, 0, 2])
+    for partners in (None, np.array([1, 0, 2, 3, 1, 0])):
+        images = np.array([0, 0, 1, 2, 3, 4]) if partners is None else np.array([0, 1, 1, 2, 3, 3])
         mean, replicates = means.over_images(values, images, 50, 0, partners)
         assert np.isfinite(mean).all() and np.isnan(replicates[:, :2]).all()
         low, high = means.bounds(replicates).T
