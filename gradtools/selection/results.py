@@ -8,7 +8,7 @@ import numpy as np
 
 from gradtools.store import paths
 from gradtools.store.reading import Store
-from gradtools.store.writing import Sink
+from gradtools.store.sink import Sink
 
 Scalar = str | int | float
 Columns = dict[str, list[str] | np.ndarray]

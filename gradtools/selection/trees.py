@@ -7,7 +7,7 @@ import numpy as np
 from gradtools.selection import words
 from gradtools.store import paths
 from gradtools.store.reading import Store
-from gradtools.store.writing import Sink
+from gradtools.store.sink import Sink
 
 
 @dataclasses.dataclass(frozen=True)

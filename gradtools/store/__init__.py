@@ -7,12 +7,16 @@ from gradtools.store import paths
 from gradtools.store.blocks import UNREADABLE, Block, Stored, cut
 from gradtools.store.columns import Axis, Column
 from gradtools.store.folders import FILES, SIZES, marks
-from gradtools.store.growing import Growth, Part, grow
+from gradtools.store.growing import Part, grow
+from gradtools.store.growth import Growth
 from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
-from gradtools.store.reading import Rows, Store, is_store, read
+from gradtools.store.opening import is_store, read
+from gradtools.store.outputs import check_files, check_output, whole_file
+from gradtools.store.reading import Rows, Store
 from gradtools.store.shards import BATCH_LIMIT, Share
-from gradtools.store.writing import Sink, check_files, check_output, create, whole_file
+from gradtools.store.sink import Sink
+from gradtools.store.writing import create
 
 __all__ = [
     "BATCH_LIMIT",

@@ -11,10 +11,11 @@ from gradtools.store import copying, guarded, layout, paths, schema
 from gradtools.store.blocks import Block, Stored
 from gradtools.store.columns import Column, rows_of
 from gradtools.store.shards import ATTRIBUTE, describe
-from gradtools.store.writing import Sink, stamp
+from gradtools.store.sink import Sink
+from gradtools.store.writing import stamp
 
 if TYPE_CHECKING:
-    from gradtools.store.growing import Growth
+    from gradtools.store.growth import Growth
     from gradtools.store.provenance import Fact
     from gradtools.store.reading import Store
 

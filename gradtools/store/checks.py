@@ -1,59 +1,21 @@
-"""What is looked at when a store is opened, and when its values are read: a damaged store is refused in one line.
+"""What is looked at when a store is opened; a damaged one is refused in one line (`values` has what is looked at when values are read).
 
 Shapes are checked against what is stored before anything is read, and of the values only small columns are read: class numbers
 and row numbers. Every object is visited once, without recursion.
 """
 
-import contextlib
-import dataclasses
 import json
 import math
-from collections.abc import Iterator
 
 import h5py
-import numpy as np
 
 from gradtools.errors import GradtoolsError, printable
 from gradtools.store import layout, paths, schema
-from gradtools.store.disk import tells_of_full_disk
+from gradtools.store.damage import Place, told
+from gradtools.store.values import absent, check_values
 
 MOST_OBJECTS, DEEPEST = 200_000, 12
 MOST_CHUNK, MOST_ITEM = 64 << 20, 1 << 20
-BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError)
-
-
-@dataclasses.dataclass
-class _Place:
-    """Where a check is, for its message."""
-
-    name: str
-    path: str = "/"
-
-    def refuse(self, what: str):
-        """Raise the one line about this place."""
-        raise GradtoolsError(
-            f"{self.name}: {printable(self.path)} {what}: it is damaged, make it again"
-        )
-
-
-@contextlib.contextmanager
-def damage(name: str, path: str) -> Iterator[None]:
-    """Say in one line that something of a store cannot be read."""
-    with _told(_Place(name, path)):
-        yield
-
-
-@contextlib.contextmanager
-def _told(place: _Place) -> Iterator[None]:
-    try:
-        yield
-    except BROKEN as error:
-        if tells_of_full_disk(error):
-            raise
-        reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        raise GradtoolsError(
-            f"{place.name}: {printable(place.path)} is damaged ({reason}): make the store again"
-        ) from error
 
 
 def check_objects(file: h5py.File, name: str) -> None:
@@ -70,8 +32,8 @@ def check_objects(file: h5py.File, name: str) -> None:
     GradtoolsError
         Names the first place that is not as the schema has it.
     """
-    place = _Place(name)
-    with _told(place):
+    place = Place(name)
+    with told(place):
         size = file.id.get_filesize()
         groups, datasets, addresses = _visit(file, place)
         _check_needed(groups, datasets, place)
@@ -91,7 +53,7 @@ def check_objects(file: h5py.File, name: str) -> None:
         for entry in COLUMNS:
             if entry.path in datasets:
                 place.path = entry.path
-                count = scales.get(entry.below, _absent(entry.below))
+                count = scales.get(entry.below, absent(entry.below))
                 check_values(h5py.Dataset(datasets[entry.path])[:], entry, count, place)
         _check_history(datasets, place)
 
@@ -101,14 +63,6 @@ COLUMNS = [
     for entry in schema.DATASETS
     if len(entry.dims) == 1 and entry.below and "<" not in entry.path
 ]
-
-
-def _absent(below: str) -> int | None:
-    """Return the upper bound of numbers whose scale is not in the file: without data classes every label is -1.
-
-    The model's classes may have no names, and so no scale, where their numbers are carried on.
-    """
-    return 0 if below == paths.GROUP else None
 
 
 def _visit(file, place):
@@ -261,67 +215,3 @@ def _check_history(datasets, place):
                 step = None
             if not isinstance(step, dict):
                 place.refuse(f"has no JSON object in line {number + 1}")
-
-
-def check_values(
-    values: np.ndarray, entry: schema.Dataset | None, count: int | None, place: _Place
-) -> None:
-    """Refuse infinite values, NaN where it is no value, and numbers outside their range.
-
-    Parameters
-    ----------
-    values : array
-        Read from the dataset, or some rows of it.
-    entry : schema.Dataset or None
-        What the dataset should be.
-    count : int or None
-        What every integer stays under.
-    place : _Place
-    """
-    if values.dtype.kind == "f":
-        _check_floats(values, entry is None or entry.nan, place)
-    elif entry is not None and values.dtype.kind in "iu" and values.size:
-        lowest = entry.lowest
-        low, high = int(values.min()), int(values.max())
-        if (lowest is not None and low < lowest) or (count is not None and high >= count):
-            wrong = low if lowest is not None and low < lowest else high
-            row = int(np.flatnonzero(values.reshape(-1) == wrong)[0])
-            place.refuse(
-                f"is {wrong} in row {row // math.prod(values.shape[1:])}, and {_range(entry, count)}"
-            )
-
-
-def _range(entry, count):
-    """Return the range of a column in words."""
-    what = "rows" if entry.below == paths.SAMPLE else "classes" if entry.below else "values"
-    if count == 0:
-        return f"the store has no {what} (-1: none)"
-    return (
-        f"{what} are from {entry.lowest}"
-        + ("" if count is None else f" to {count - 1}")
-        + (" (-1: none)" if entry.lowest == -1 else "")
-    )
-
-
-def _check_floats(values, nan, place):
-    """Refuse what is not finite; a sum tells that all is well in one fast pass."""
-    with np.errstate(all="ignore"):
-        if np.isfinite(values.sum(dtype="f8" if values.dtype.itemsize == 8 else "f4")):
-            return
-    wrong = ~np.isfinite(values) if not nan else np.isinf(values)
-    if wrong.any():
-        at = np.argwhere(wrong)[0]
-        place.refuse(
-            f"is {values[tuple(at)]} at {'[' + ', '.join(map(str, at)) + ']'}, which is not a result"
-        )
-
-
-def check_read(values: np.ndarray, path: str, file: h5py.File, name: str) -> np.ndarray:
-    """Return values read from a dataset after `check_values`."""
-    entry = schema.dataset(path)
-    below = "" if entry is None or not entry.below else layout.dimension(path, entry.below)
-    if "<" in below:
-        below = f"{path.rsplit('/', 1)[0]}/{below.rsplit('/', 1)[1]}"
-    count = file[below].shape[0] if below and below in file else _absent(below)
-    check_values(values, entry, count, _Place(name, path))
-    return values

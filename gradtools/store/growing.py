@@ -5,7 +5,6 @@ by separate calls. So OUTPUT.part is a folder of blocks, and the same command co
 """
 
 import contextlib
-import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,84 +18,11 @@ from gradtools.store import assembly, folders, hashing, pipes, seal
 from gradtools.store.blocks import UNREADABLE, Block, Stored
 from gradtools.store.columns import Column, rows_of
 from gradtools.store.disk import disk_errors, reserve
-from gradtools.store.shards import BATCH_LIMIT, Share
-from gradtools.store.writing import Sink, check_output, part_of, publish
-
-
-@dataclasses.dataclass(frozen=True)
-class Growth:
-    """What a long job writes.
-
-    Attributes
-    ----------
-    kind : str
-        Of the store.
-    columns : sequence of Column
-        The datasets that the blocks fill.
-    blocks : list of Block
-        All of them (see `blocks.cut`).
-    command : dict
-        Options and inputs that must match for a job to resume; the first difference is named.
-    begin : callable
-        Called with a `Sink` when the output is assembled; writes what does not grow, for all entries.
-    unused : dict of str to (rows,) bool array
-        Rows of an axis, by its scale, that no entry fills and that are left out.
-    compress : bool
-    units : str
-        What the entries are.
-    share : Share, optional
-        Only these blocks are computed, and the output is a shard.
-    common : int
-        The first so many entries are computed by every shard.
-    known : sequence of str
-        Columns of the common entries that the blocks behind them are computed from.
-    names : sequence of str
-        Of the files that `command` marks (see `folders.marks`).
-    """
-
-    kind: str
-    columns: list[Column]
-    blocks: list[Block]
-    command: dict
-    begin: Callable[[Sink], None]
-    unused: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    compress: bool = False
-    units: str = "images"
-    share: Share | None = None
-    common: int = 0
-    known: Sequence[str] = ()
-    names: Sequence[str] = ()
-
-    @property
-    def entries(self) -> int:
-        """How many entries the blocks have."""
-        return self.blocks[-1].stop if self.blocks else 0
-
-    @property
-    def shared(self) -> list[Block]:
-        """Blocks of this shard's own share; all of a job that is not divided."""
-        every = [block for block in self.blocks if block.start >= self.common]
-        return every if self.share is None else self.share.blocks(every)
-
-    @property
-    def own(self) -> list[Block]:
-        """Blocks that this process computes: the common ones and those of its share."""
-        if self.share is None:
-            return self.blocks
-        return [block for block in self.blocks if block.start < self.common] + self.shared
-
-    @property
-    def elsewhere(self) -> np.ndarray:
-        """Which entries other shards compute, bool (entries,)."""
-        absent = np.ones(self.entries, bool)
-        for block in self.own:
-            absent[block.start : block.stop] = False
-        return absent
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all rows."""
-        return sum(column.row_bytes * column.axis.rows(self.entries) for column in self.columns)
+from gradtools.store.growth import Growth
+from gradtools.store.outputs import check_output, part_of
+from gradtools.store.shards import BATCH_LIMIT
+from gradtools.store.sink import Sink
+from gradtools.store.writing import publish
 
 
 class Keeper(Protocol):

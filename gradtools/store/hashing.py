@@ -6,7 +6,8 @@ import json
 import h5py
 import numpy as np
 
-from gradtools.store import checks, layout, paths
+from gradtools.store import layout, paths
+from gradtools.store.damage import damage
 
 NOT_RESULTS = {
     "uuid",
@@ -33,7 +34,7 @@ def dataset_digest(dataset: h5py.Dataset, rows: np.ndarray | None = None, name: 
     GradtoolsError
         It cannot be read: `name` is what the user calls its file.
     """
-    with checks.damage(name or dataset.file.filename, dataset.name):
+    with damage(name or dataset.file.filename, dataset.name):
         return _digest(dataset, rows)
 
 

@@ -18,7 +18,7 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import copying, folders, guarded, layout, paths
 from gradtools.store.blocks import Block
 from gradtools.store.reading import Store
-from gradtools.store.writing import Sink
+from gradtools.store.sink import Sink
 
 ATTRIBUTE = "shard"  # of the root: JSON, see `describe`
 COUNT = "_of"  # behind the name of an attribute that is a mean over rows: over how many

@@ -9,7 +9,7 @@ from gradtools.selection.channels import TapChannels
 from gradtools.selection.groups import Groups
 from gradtools.selection.results import Facts, Result
 from gradtools.store import paths
-from gradtools.store.writing import Sink
+from gradtools.store.sink import Sink
 from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 
