@@ -311,6 +311,9 @@ def test_a_value_of_too_few_rows_is_refused_before_it_is_kept(folder, model, tmp
         growth = types.SimpleNamespace(own=blocks)
         commit = kept.append
 
+        def turns(self, blocks):
+            return [blocks]
+
     with pytest.raises(GradtoolsError, match="layer2/gradient has 1 rows for a batch of 8"):
         passes.compute(Part(), job, run, Part.blocks)
     assert not kept
