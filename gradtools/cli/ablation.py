@@ -136,10 +136,10 @@ def measure(
 
     with contextlib.ExitStack() as stack:
         source, listed = None, None
-        own: Mapping[str, Any] = {}
+        scoring: Mapping[str, Any] = {}
         if store.is_store(path):
             source = stack.enter_context(store.read(path))
-            own = _score_of(source, ablation)
+            scoring = _score_of(source, ablation)
         elif where or images_dir or carry:
             raise UsageError(
                 "--where, --images and --carry are about the images of a store: give one, as in gradtools channels photos.h5"
@@ -162,7 +162,7 @@ def measure(
                 kernels=ablation.kernels,
                 resamples=resamples,
                 seed=seed,
-                **{"target": ablation.target or "argmax", **vars(score), **own},
+                **{"target": ablation.target or "argmax", **vars(score), **scoring},
                 **vars(compute),
             ),
             source=source,

@@ -34,7 +34,7 @@ def taps(context: click.Context, _parameter: click.Parameter, incomplete: str) -
 
 def features(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the features and maps of the stores on the command line; without one those that most stores have."""
-    from gradtools.selection import features as stored
+    from gradtools.selection import feature_names as stored
 
     names: list[str] = []
     for source in _stores(context):

@@ -133,7 +133,7 @@ def command(
                 figures.neighbours(nears, source.ids, figure)
             tables = of_one(source, nears, every=form is not None)
         else:
-            found, measured = neighbors.neighbors(
+            nearest_of, measured = neighbors.neighbors(
                 source,
                 target,
                 wanted,
@@ -143,7 +143,7 @@ def command(
                 say=console.say,
                 progress=console.progress,
             )
-            tables = _tables(source, found, measured, wanted, every=form is not None)
+            tables = _tables(source, nearest_of, measured, wanted, every=form is not None)
             of_features = [result.feature for result in measured]
             notes = per_model.known_gradients(of_features, subjects.verdicts_of(source))
         if stream is not None:
@@ -152,7 +152,7 @@ def command(
 
 def _tables(
     source: "Store",
-    found: "list[Nearest]",
+    nearest_of: "list[Nearest]",
     measured: "list[Result]",
     wanted: "Options",
     every: bool,
@@ -166,4 +166,4 @@ def _tables(
     if measured:
         return retrieval.of_results(measured, source.unit)
     places = np.flatnonzero(samples.select(source, wanted.where))
-    return neighbors.of_all(source, found, places, wanted.metric, every)
+    return neighbors.of_all(source, nearest_of, places, wanted.metric, every)

@@ -51,7 +51,7 @@ def command(
     checked = verify.verify(_text(table), table, paths)
     done = f"{checked.cells} cells of {checked.tables} tables, {checked.stores} stores"
     found = list(checked.differences)
-    if rerun is not None and not any(one.kind == "store" for one in found):
+    if rerun is not None and not any(difference.kind == "store" for difference in found):
         from gradtools.stages.verify import rerun as again
 
         count, more = again.rerun(

@@ -63,8 +63,8 @@ def extract(
         )
     passes.use_threads(this.threads)
     job = prepare(image_list, model, options, this.say)
-    total, own = len(job.images.ids), job.images.images
-    allowed = run.allowance(this.max_skipped, int(own.sum()))
+    total, originals = len(job.images.ids), job.images.images
+    allowed = run.allowance(this.max_skipped, int(originals.sum()))
     growth = store.Growth(
         "features",
         columns(job),
@@ -85,15 +85,15 @@ def extract(
             progress=this.progress,
         )
         passes.judge_skipped(
-            part, int(own.sum()), allowed, this.strict
+            part, int(originals.sum()), allowed, this.strict
         )  # the images come first, and their versions are as readable
         with part.finish(this.progress) as sink:
             _judge_parallel(part, sink, job, total, this)
-            own &= ~part.growth.elsewhere
-            versions = int((~own & ~part.growth.elsewhere).sum())
+            originals &= ~part.growth.elsewhere
+            versions = int((~originals & ~part.growth.elsewhere).sum())
             this.note(
                 sink,
-                **run.of_images(part.unreadable[own], model, part.ended_early[own]),
+                **run.of_images(part.unreadable[originals], model, part.ended_early[originals]),
                 threads=passes.use_threads(),
                 versions=versions,
                 batch_limit=part.batch_limit,
@@ -142,31 +142,31 @@ def _judge_parallel(
 
 def columns(job: Job) -> list[store.Column]:
     """Return the datasets that grow, one row an image."""
-    found = passes.schema.columns(job)
+    grown = passes.schema.columns(job)
     if job.target is not None:
-        found.append(store.Column(paths.TARGET, dtype="i4"))
+        grown.append(store.Column(paths.TARGET, dtype="i4"))
     if job.options.embedding and job.model.head is not None:
-        found.append(store.Column(paths.EMBEDDING, job.model.head.weight.shape[1:]))
+        grown.append(store.Column(paths.EMBEDDING, job.model.head.weight.shape[1:]))
     for tap in job.taps:
-        found += _tap_columns(tap, job)
-    return found
+        grown += _tap_columns(tap, job)
+    return grown
 
 
 def _tap_columns(tap: taps.Tap, job: Job) -> list[store.Column]:
     """The datasets of one tap."""
     options = job.options
-    found = passes.schema.tap_columns(tap, job)
+    grown = passes.schema.tap_columns(tap, job)
     for name in options.maps:
         dtype = (
             {"float16": "f2", "float32": "f4"}[options.map_dtype] if name == "activation" else "f4"
         )
-        found.append(store.Column(paths.tap(tap.name, f"{name}_map"), tap.shape, dtype=dtype))
+        grown.append(store.Column(paths.tap(tap.name, f"{name}_map"), tap.shape, dtype=dtype))
     if tap.prefix:
-        found += [
+        grown += [
             store.Column(paths.tap(tap.name, f"token_{name}"), (tap.channels,))
             for name in ("activation", "gradient")[: 1 if job.target is None else 2]
         ]
-    return found
+    return grown
 
 
 def begin(part: store.Sink, job: Job) -> None:

@@ -21,8 +21,8 @@ ORDER = (*GUIDES, *REFERENCES)  # as they are listed
 def names() -> list[str]:
     """Return the names of the pages, the best known first."""
     files = (item.name for item in _folder().iterdir() if item.name.endswith(".md"))
-    found = {name.removesuffix(".md") for name in files}
-    return [*(name for name in ORDER if name in found), *sorted(found - set(ORDER))]
+    known = {name.removesuffix(".md") for name in files}
+    return [*(name for name in ORDER if name in known), *sorted(known - set(ORDER))]
 
 
 def summary(name: str) -> str:

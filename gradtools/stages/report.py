@@ -58,11 +58,11 @@ def report(
     )
     drawn = []
     if pictures:
-        drawn = [one for group in groups.values() for one in _of_subjects(group)] + [
+        drawn = [picture for group in groups.values() for picture in _of_subjects(group)] + [
             *_of_maps(stores, images_dir)
         ]
-    main = [one for one in drawn if one[0] == "prediction"]
-    others = [one for one in drawn if one[0] != "prediction"]
+    main = [picture for picture in drawn if picture[0] == "prediction"]
+    others = [picture for picture in drawn if picture[0] != "prediction"]
     used: set[str] = set()  # anchors
     answers = "".join(_summary(group, used) for group in groups.values())
     sections = [

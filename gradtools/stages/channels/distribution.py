@@ -140,8 +140,10 @@ def _blocks(
 
 def _ranked(rows: dict[str, np.ndarray], places: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """What every ranking goes by, {name: (n, C)}."""
-    found = {name: rule(**rows) for name, rule in channel_values.RANKINGS.items()}
-    return found | {"random": channel_values.random_values(places, rows["gradient"].shape[1], seed)}
+    ranked = {name: rule(**rows) for name, rule in channel_values.RANKINGS.items()}
+    return ranked | {
+        "random": channel_values.random_values(places, rows["gradient"].shape[1], seed)
+    }
 
 
 def _add(totals: np.ndarray, values: np.ndarray, code: np.ndarray) -> None:

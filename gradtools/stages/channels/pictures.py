@@ -33,7 +33,7 @@ def describe(source: maps.Store, keep: np.ndarray, options: "Options") -> list[P
     -------
     list of Pictures
     """
-    found = []
+    pictures = []
     for tap in taps_of(source, options.tap):
         sample = source.needed(paths.MAP_SAMPLE)
         rows = np.flatnonzero(keep[sample])
@@ -44,17 +44,23 @@ def describe(source: maps.Store, keep: np.ndarray, options: "Options") -> list[P
             for name in METHODS
         ]
         values = _over_images(ones.compare(*raw), sample[rows])
-        found.append(
+        pictures.append(
             Pictures(tap, len(values), means_over_images(values, [np.arange(len(values))], options))
         )
-    return found
+    return pictures
 
 
 def as_table(measured: Sequence[Pictures], facts: Facts) -> Result:
     """Return the table of pictures: a row a tap and statistic."""
     rows = [
-        (one.tap, one.images, name, one.means.value[0, place], *one.means.bounds[0, place])
-        for one in measured
+        (
+            pictures.tap,
+            pictures.images,
+            name,
+            pictures.means.value[0, place],
+            *pictures.means.bounds[0, place],
+        )
+        for pictures in measured
         for place, name in enumerate(ones.STATISTICS)
     ]
     names = ("tap", "images", "statistic", "value", "low", "high")

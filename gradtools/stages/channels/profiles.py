@@ -18,14 +18,14 @@ TAP = "profile"  # the features' place: contribution@profile
 KINDS = ("contribution", "gradient", "activation")
 
 
-def write(job: "Run", source: store.Store, found: "ChannelResults", options: "Options") -> None:
+def write(job: "Run", source: store.Store, results: "ChannelResults", options: "Options") -> None:
     """Write a store of features whose samples are the channels of all measured taps and whose columns are classes.
 
     Parameters
     ----------
     job : run.Run
     source : store.Store
-    found : channels.Found
+    results : selection.channels.ChannelResults
     options : channels.Options
 
     Raises
@@ -33,40 +33,40 @@ def write(job: "Run", source: store.Store, found: "ChannelResults", options: "Op
     GradtoolsError
         There are not two classes.
     """
-    if len(found.groups.names) < 2:
+    if len(results.groups.names) < 2:
         raise GradtoolsError(
-            f"{source.name}: a channel's profile is over classes, and its images have {len(found.groups.names)} "
+            f"{source.name}: a channel's profile is over classes, and its images have {len(results.groups.names)} "
             f"by {options.by}: choose another --by or --where, or extract more images"
         )
     with store.create(
         job.target, "features", force=job.force, root=source.attributes("/")["root"]
     ) as sink:
-        _samples(sink, source, found)
+        _samples(sink, source, results)
         for kind in KINDS:
             rows = np.concatenate(
-                [one.values[kind][1:].T for one in found.taps]
+                [tap.values[kind][1:].T for tap in results.taps]
             )  # (channels, classes)
             sink.put(
                 paths.tap(TAP, kind),
                 rows.astype("f4"),
                 long_name=f"{kind} of a channel, mean over the images of each class",
             )
-        sink.put(paths.tap(TAP, "class"), found.groups.names)
+        sink.put(paths.tap(TAP, "class"), results.groups.names)
         sink.put(
             paths.tap(TAP, "images"),
-            found.taps[0].images[1:].astype("i4"),
+            results.taps[0].images[1:].astype("i4"),
         )
         sink.attributes(paths.MODEL, **source.model)
         sink.attributes(paths.TAPS, order=json.dumps([TAP]))
         sink.attributes(
-            paths.tap(TAP), shape=np.array([len(found.groups.names), 1, 1], "i4"), by=options.by
+            paths.tap(TAP), shape=np.array([len(results.groups.names), 1, 1], "i4"), by=options.by
         )
-        job.note(sink, [source], seed=options.seed, rows=int(found.groups.keep.sum()))
+        job.note(sink, [source], seed=options.seed, rows=int(results.groups.keep.sum()))
 
 
-def _samples(sink: store.Sink, source: store.Store, found: "ChannelResults") -> None:
+def _samples(sink: store.Sink, source: store.Store, results: "ChannelResults") -> None:
     """The channels: `features.12/17`, and the tap of each as its class."""
-    taps = [(one.tap, one.values["gradient"].shape[1]) for one in found.taps]
+    taps = [(tap.tap, tap.values["gradient"].shape[1]) for tap in results.taps]
     sink.attributes(paths.SAMPLES, unit="channel")
     sink.put(
         paths.ID,

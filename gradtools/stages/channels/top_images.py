@@ -110,11 +110,11 @@ def _passed(
         source.needed(paths.DIGEST)[used],
         images_dir,
     )
-    found, chosen = [], None
+    parts, chosen = [], None
     for batch in images.batches(listed, model.preprocess, BATCH):
         for reason in batch.reasons.values():
             raise GradtoolsError(f"{reason}: say with --images DIR where the images are")
         x = normalised(batch.pixels, model)
         chosen = chosen or taps.resolve(taps.trace(model.module, x[:1]), [tap])
-        found.append(taps.activations(model.module, x, chosen[0])[:, channels])
-    return np.concatenate(found)
+        parts.append(taps.activations(model.module, x, chosen[0])[:, channels])
+    return np.concatenate(parts)

@@ -81,7 +81,9 @@ def judge(sentences: Sequence[Sentence], subjects: Sequence[Subject], file: str)
     except GradtoolsError as error:
         raise UsageError(str(error)) from error
     hypotheses = 2 * len(sentences)
-    _refuse_too_many(hypotheses, [one for _, of_models in asked for _, one in of_models], file)
+    _refuse_too_many(
+        hypotheses, [difference for _, of_models in asked for _, difference in of_models], file
+    )
     p = np.array(
         [
             _p_values(sentence, differences, file)
@@ -100,7 +102,11 @@ Asked = list[tuple[str, Difference]]  # by model
 
 def _refuse_too_many(hypotheses: int, differences: Sequence[Difference], file: str) -> None:
     """Stop where the smallest p that resamples can give is above the corrected level."""
-    counts = [len(one.replicates) for one in differences if one.resampling != verdicts.HALF_SAMPLES]
+    counts = [
+        len(difference.replicates)
+        for difference in differences
+        if difference.resampling != verdicts.HALF_SAMPLES
+    ]
     if counts and hypotheses / (min(counts) + 1) > LEVEL:
         needed = int(hypotheses / LEVEL)
         raise UsageError(
@@ -137,8 +143,8 @@ def _models(
     if any(named) and not all(named):
         raise UsageError(f"{place}: name a model on both sides, or on none")
     if any(named):
-        found = [_model(name, subjects, place) for name in named]
-        first, second = found[0], found[-1]
+        pairs = [_model(name, subjects, place) for name in named]
+        first, second = pairs[0], pairs[-1]
         if not first.same_samples(second):
             raise UsageError(f"{place}: {first.name} and {second.name} are of other images")
         return [(first, second)]
@@ -153,11 +159,11 @@ def _models(
 
 
 def _model(name: str, subjects: Sequence[Subject], place: str) -> Subject:
-    found = [subject for subject in subjects if subject.name == name]
-    if not found:
+    matches = [subject for subject in subjects if subject.name == name]
+    if not matches:
         names = [subject.name for subject in subjects]
         raise UsageError(f"{place}: no model {name!r}; {suggest(name, names)}")
-    return found[0]
+    return matches[0]
 
 
 def _value(
@@ -206,7 +212,7 @@ def _p_values(sentence: Sentence, differences: Asked, file: str) -> tuple[float,
     place = f"{file}:{sentence.line}"
     bound = statistics.find(sentence.statistic, place).margin
     bound = bound if sentence.bound is None else sentence.bound
-    p = [verdicts.p_values(one, sentence.relation, bound) for _, one in differences]
+    p = [verdicts.p_values(difference, sentence.relation, bound) for _, difference in differences]
     supported, contradicted = zip(*p)
     least = _least(sentence, len(p), place)
     return (
@@ -232,7 +238,8 @@ def _verdict(
         verdict,
         float(p[1] if verdict == CONTRADICTED else p[0] if verdict == SUPPORTED else p.min()),
         tuple(
-            _of_model(name, one, sentence.relation, bound, hypotheses) for name, one in differences
+            _of_model(name, difference, sentence.relation, bound, hypotheses)
+            for name, difference in differences
         ),
         statistic.lower,
         _at_floor(p, differences) * int(np.ceil(hypotheses * len(differences) / LEVEL)),
@@ -241,20 +248,22 @@ def _verdict(
 
 def _at_floor(p: np.ndarray, differences: Asked) -> bool:
     """Return True if no resample of some model is on the other side: more resamples would decide, not more images."""
-    if any(one.resampling == verdicts.HALF_SAMPLES for _, one in differences):
+    if any(difference.resampling == verdicts.HALF_SAMPLES for _, difference in differences):
         return False
-    smallest = max(1 / (len(one.replicates) + 1) for _, one in differences)
+    smallest = max(1 / (len(difference.replicates) + 1) for _, difference in differences)
     return bool(p.min() <= smallest * len(differences))
 
 
-def _of_model(name: str, one: Difference, relation: str, bound: float, hypotheses: int) -> OfModel:
-    drawn = one.resampling, one.drawn, one.drawn_of
-    low, high = interval_of(one.replicates, one.value, *drawn)
-    decide = verdicts.images_to_decide(one, relation, bound, hypotheses)
-    return OfModel(name, one.value, low, high, one.images, decide)
+def _of_model(
+    name: str, difference: Difference, relation: str, bound: float, hypotheses: int
+) -> OfModel:
+    drawn = difference.resampling, difference.drawn, difference.drawn_of
+    low, high = interval_of(difference.replicates, difference.value, *drawn)
+    decide = verdicts.images_to_decide(difference, relation, bound, hypotheses)
+    return OfModel(name, difference.value, low, high, difference.images, decide)
 
 
 def exit_status(verdicts_of_file: Sequence[Verdict]) -> int:
     """Return 0 where all are supported, 1 where one is contradicted, else 4."""
-    kinds = {one.verdict for one in verdicts_of_file}
+    kinds = {judged.verdict for judged in verdicts_of_file}
     return EXIT[next(kind for kind in (CONTRADICTED, UNDECIDED, SUPPORTED) if kind in kinds)]

@@ -207,14 +207,14 @@ def value(
     """
     if statistic.part == "answers":
         return _accuracy(subject, place)
-    found = candidates(subject, statistic, options)
-    if not found:
+    matches = candidates(subject, statistic, options)
+    if not matches:
         raise UsageError(f"{place}: {subject.name}: {computed_by(statistic.layout)}")
     if name == "argmax" and statistic.row in ("ari", "nmi"):
-        return _of_argmax(subject, statistic, next(iter(found.values())), place)
-    result = found.get(name) or found.get(CONTROLS.get(name, name))
+        return _of_argmax(subject, statistic, next(iter(matches.values())), place)
+    result = matches.get(name) or matches.get(CONTROLS.get(name, name))
     if result is None:
-        raise UsageError(f"{place}: {subject.name}: no {name!r}; {suggest(name, found)}")
+        raise UsageError(f"{place}: {subject.name}: no {name!r}; {suggest(name, matches)}")
     if statistic.part == "clusters":
         return _of_clusters(result, row, place)
     stored = result.get(row)

@@ -112,7 +112,7 @@ def clustered(rows: Rows, asked: Asked, groups: Groups, facts: dict) -> Result:
         "seed": seeds,
         "inertia": np.array([fit.inertia for fit in fits]),
         "log_likelihood": np.full(len(fits), np.nan),
-        "silhouette": np.array([one.value for one in estimates]),
+        "silhouette": np.array([estimate.value for estimate in estimates]),
         **_agreements(rows, fits, groups, places, drawn),
     }
     facts = facts | {
@@ -124,7 +124,7 @@ def clustered(rows: Rows, asked: Asked, groups: Groups, facts: dict) -> Result:
         "resamples": 0,
         "no_interval": WHY,
         "silhouette_rows": len(drawn),
-        "silhouette_error": max(one.error for one in estimates),
+        "silhouette_error": max(estimate.error for estimate in estimates),
     }
     labels = np.full((len(fits), len(rows.kept)), -1, np.int32)
     labels[:, rows.kept] = np.stack([fit.labels for fit in fits])

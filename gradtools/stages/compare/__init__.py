@@ -76,7 +76,7 @@ def compare(
         whole = "-" in (output, *(path for path, _, _ in split))
         how["carry"] = whole
         job = run.begin(output, stores, **how)
-        found = _compared(
+        comparisons = _compared(
             stores,
             [(name,) if name else () for _, _, name in split],
             options,
@@ -84,10 +84,10 @@ def compare(
             job.progress,
         )
         if output is not None and spaces_by:
-            leaves.write(job, found, spaces_by, stores)
+            leaves.write(job, comparisons, spaces_by, stores)
         elif output is not None:
-            _write(job, found, options, stores)
-    return found
+            _write(job, comparisons, options, stores)
+    return comparisons
 
 
 def _compared(
@@ -236,17 +236,21 @@ def moved(compared: Comparisons) -> Result:
         name: [] for name in ("a", "b", "sample", "moved", "low", "high", "nearest_a", "nearest_b")
     }
     for comparison in compared.comparisons:
-        found = comparison.measured.moved
-        order = np.argsort(-np.nan_to_num(found.value, nan=-1), kind="stable")
+        movement = comparison.measured.moved
+        order = np.argsort(-np.nan_to_num(movement.value, nan=-1), kind="stable")
         columns["a"] += [comparison.a] * len(order)
         columns["b"] += [comparison.b] * len(order)
         for name, rows in (
             ("sample", order),
-            ("nearest_a", found.nearest_a[order]),
-            ("nearest_b", found.nearest_b[order]),
+            ("nearest_a", movement.nearest_a[order]),
+            ("nearest_b", movement.nearest_b[order]),
         ):
             columns[name] += [compared.ids[row] for row in rows]
-        for name, values in (("moved", found.value), ("low", found.low), ("high", found.high)):
+        for name, values in (
+            ("moved", movement.value),
+            ("low", movement.low),
+            ("high", movement.high),
+        ):
             columns[name] += values[order].tolist()
     arrays = {name: np.array(columns[name]) for name in ("moved", "low", "high")}
     return Result(

@@ -35,20 +35,20 @@ def matrix(compared: "Comparisons", by: str) -> np.ndarray:
         Some pair was not compared, or not by this statistic.
     """
     count = len(compared.spaces)
-    found = np.full((count, count), np.nan)
-    np.fill_diagonal(found, 1)
+    values = np.full((count, count), np.nan)
+    np.fill_diagonal(values, 1)
     for comparison in compared.comparisons:
         pair = [comparison.first, comparison.second]
         if by in comparison.measured.statistics:
-            found[pair, pair[::-1]] = comparison.measured.statistics[by].value
-    missing = np.argwhere(np.isnan(found))
+            values[pair, pair[::-1]] = comparison.measured.statistics[by].value
+    missing = np.argwhere(np.isnan(values))
     if len(missing):
         a, b = (compared.spaces[place].name for place in missing[0])
         raise UsageError(
             f"--spaces takes every pair, and {by} of {a} and {b} is not known: leave out --against and --reference, "
             "and of several stores name one --feature"
         )
-    return found
+    return values
 
 
 def write(job: "Run", compared: "Comparisons", by: str, stores: list[store.Store]) -> None:

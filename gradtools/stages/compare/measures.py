@@ -56,20 +56,20 @@ def measure(
     if a.n > rsa.HELD or grown is None or halves is None:
         return _measured_in_blocks(a, b, counts)
     first, second = (rsa.off_diagonal(side.similarities(0, side.n)) for side in (a, b))
-    found, moved = _of_matrices(first, second, counts)
+    statistics, moved = _of_matrices(first, second, counts)
     steps = rsa.stepped(first, a.metric), rsa.stepped(second, b.metric)
-    found |= _of_ranks(*steps, counts)
-    found |= _of_vectors(a, b, counts)
+    statistics |= _of_ranks(*steps, counts)
+    statistics |= _of_vectors(a, b, counts)
     trees_a, trees_b = grown
     heights = [cuts.heights(a, trees_a.merges), cuts.heights(b, trees_b.merges)]
-    found |= cuts.agreements(trees_a, trees_b, halves, options.k)
-    found["cophenetic"] = cuts.of_heights((a, b), grown, heights, halves)
+    statistics |= cuts.agreements(trees_a, trees_b, halves, options.k)
+    statistics["cophenetic"] = cuts.of_heights((a, b), grown, heights, halves)
     tested: dict[str, Sequence[np.ndarray]] = {
         "rsa_pearson": (first, second),
         "rsa_spearman": [rsa.ranked(matrix) for matrix in steps],
         "cophenetic": heights,
     }
-    return Measures(_tested(found, tested, options), moved)
+    return Measures(_tested(statistics, tested, options), moved)
 
 
 def _of_matrices(
@@ -82,8 +82,8 @@ def _of_matrices(
         drawn = rsa.resampled_sums(first, second, counts)
         replicates = rsa.pearson(drawn, counts)
         bounds = bootstrap.interval(1 - rsa.row_pearson(drawn))
-    found = Moved(moved, *bounds.T, *_nearest(first.copy(), second.copy()))
-    return {"rsa_pearson": Statistic(float(rsa.pearson(value)), replicates)}, found
+    movement = Moved(moved, *bounds.T, *_nearest(first.copy(), second.copy()))
+    return {"rsa_pearson": Statistic(float(rsa.pearson(value)), replicates)}, movement
 
 
 def _nearest(first: np.ndarray, second: np.ndarray, start: int = 0) -> list[np.ndarray]:
@@ -91,11 +91,11 @@ def _nearest(first: np.ndarray, second: np.ndarray, start: int = 0) -> list[np.n
 
     Rows start, start + 1, ... of two matrices, (r, n) each, which are changed.
     """
-    own = np.arange(len(first))
-    first[own, start + own] = second[own, start + own] = -np.inf
+    rows = np.arange(len(first))
+    first[rows, start + rows] = second[rows, start + rows] = -np.inf
     return [
-        np.where(one == one.max(axis=1, keepdims=True), other, -np.inf).argmax(axis=1)
-        for one, other in ((first, second), (second, first))
+        np.where(matrix == matrix.max(axis=1, keepdims=True), other, -np.inf).argmax(axis=1)
+        for matrix, other in ((first, second), (second, first))
     ]
 
 
@@ -133,7 +133,7 @@ def _gram(side: cuts.Relations) -> np.ndarray:
 
 
 def _tested(
-    found: dict[str, Statistic],
+    statistics: dict[str, Statistic],
     matrices: dict[str, Sequence[np.ndarray]],
     options: "Options",
 ) -> dict[str, Statistic]:
@@ -141,19 +141,19 @@ def _tested(
     n = len(matrices["rsa_pearson"][0])
     many = min(options.permutations, max(LEAST_REPLICATES, WORK // (n * (n - 1) // 2)))
     if not options.permutations:
-        return found
+        return statistics
     first, second = (np.stack(side) for side in zip(*matrices.values()))
     observed, null = rsa.mantel(first, second, many, options.seed)
     for place, (name, p) in enumerate(zip(matrices, rsa.p_value(observed, null))):
         if not np.isnan(observed[place]):
-            found[name] = dataclasses.replace(
-                found[name],
+            statistics[name] = dataclasses.replace(
+                statistics[name],
                 p=float(p),
                 floor=float(np.quantile(null[:, place], FLOOR)),
                 shuffled=float(null[:, place].mean()),
                 permutations=many,
             )
-    return found
+    return statistics
 
 
 def _measured_in_blocks(a: cuts.Relations, b: cuts.Relations, counts: np.ndarray) -> Measures:
@@ -162,7 +162,7 @@ def _measured_in_blocks(a: cuts.Relations, b: cuts.Relations, counts: np.ndarray
     sums = rsa.row_sums(_pairs_of_blocks(a, b, nearest), a.n)
     value = float(rsa.pearson(sums))
     moved = 1 - rsa.row_pearson(sums)
-    found = {
+    statistics = {
         "rsa_pearson": Statistic(value, _linear(value, rsa.influence(sums), counts)),
         "rsa_spearman": Statistic(np.nan),
     }
@@ -172,14 +172,15 @@ def _measured_in_blocks(a: cuts.Relations, b: cuts.Relations, counts: np.ndarray
         and 8 * max(side.rows[:1].shape[1] for side in (a, b)) ** 2 <= HELD_BYTES
     ):
         aligned, slopes = cka_features.of_rows(lambda: zip(a.blocks(), b.blocks()))
-        found["cka"] = Statistic(aligned.plain, shuffled=aligned.shuffled)
-        found["cka_debiased"] = Statistic(
+        statistics["cka"] = Statistic(aligned.plain, shuffled=aligned.shuffled)
+        statistics["cka_debiased"] = Statistic(
             aligned.debiased, _linear(aligned.debiased, slopes, counts), shuffled=0.0
         )
-    found["cophenetic"] = Statistic(np.nan)
+    statistics["cophenetic"] = Statistic(np.nan)
     unknown = np.full(a.n, np.nan)
     return Measures(
-        found, Moved(moved, unknown, unknown, *(np.concatenate(part) for part in zip(*nearest)))
+        statistics,
+        Moved(moved, unknown, unknown, *(np.concatenate(part) for part in zip(*nearest))),
     )
 
 

@@ -40,9 +40,9 @@ class Relations:
         """Return rows start..stop of the similarity matrix, (stop - start, n) float64; of distances, these with their sign turned."""
         if self.matrix is not None:
             return self.matrix[start:stop].copy()
-        own = vectors.prepared_rows(self.rows[start:stop], self.metric)[0]
+        part = vectors.prepared_rows(self.rows[start:stop], self.metric)[0]
         parts = [
-            vectors.product_block(own, vectors.prepared_rows(rows, self.metric)[0], self.metric)
+            vectors.product_block(part, vectors.prepared_rows(rows, self.metric)[0], self.metric)
             for rows in self.blocks()
         ]
         return np.hstack(parts) * (-1 if self.metric == "euclidean" else 1)
@@ -67,7 +67,7 @@ def gather(
         Features that each was named with, as in a.h5::gradient.
     options : compare.Options
     """
-    found, several = [], len(stores) > 1
+    spaces, several = [], len(stores) > 1
     for index, (source, named) in enumerate(zip(stores, arguments)):
         requests = (*named, *options.feature)
         control = several and not requests and source.unit == "image"
@@ -75,19 +75,19 @@ def gather(
             source, requests, control=control or not requests and source.unit == "class"
         ):
             keep = samples.select(source, options.where) if options.where else None
-            own = features.normalised(source, feature, options.rows, keep)
-            found.append(
+            rows_of = features.normalised(source, feature, options.rows, keep)
+            spaces.append(
                 Space(
                     feature.name,
                     index,
                     feature_names.role(source.attributes(paths.TAPS), feature.name),
                     bool(named),
                     source,
-                    own,
+                    rows_of,
                 )
             )
-    _name(found, stores)
-    return found
+    _name(spaces, stores)
+    return spaces
 
 
 def _name(spaces: list[Space], stores: list[alignment.Store]) -> None:
@@ -127,25 +127,27 @@ def pairs(spaces: list[Space], against: str = "each-other") -> list[tuple[int, i
     """
     kinds = [i for i, space in enumerate(spaces) if space.reference is None]
     several = len({spaces[i].source for i in kinds}) > 1
-    found = [(i, j) for i in kinds for j in kinds if i < j and _meet(spaces[i], spaces[j], several)]
+    compared = [
+        (i, j) for i in kinds for j in kinds if i < j and _meet(spaces[i], spaces[j], several)
+    ]
     if against != "each-other":
         end = 0 if against == "first" else -1
         anchor = {spaces[kinds[end]].source} if several else {kinds[end]}
-        found = [
+        compared = [
             pair
-            for pair in found
+            for pair in compared
             if any((spaces[i].source if several else i) in anchor for i in pair)
         ]
-        found = [pair if end == 0 else pair[::-1] for pair in found]
-    found = [
+        compared = [pair if end == 0 else pair[::-1] for pair in compared]
+    compared = [
         (i, j) for i in kinds for j in range(len(spaces)) if spaces[j].reference is not None
-    ] + found
-    if not found:
+    ] + compared
+    if not compared:
         raise UsageError(
             f"one thing to compare, {spaces[0].name}: name another store, several features "
             "(--feature 'gradient@*'), or a --reference"
         )
-    return found
+    return compared
 
 
 def _meet(a: Space, b: Space, several: bool) -> bool:
@@ -274,11 +276,11 @@ def positions(stores: list[str], at: list[float] | None = None) -> tuple[np.ndar
         if len(at) != len(stores):
             raise UsageError(f"--at has {len(at)} numbers for {len(stores)} stores: give one each")
         return np.array(at, dtype=float), "--at"
-    found = [
+    numbers_of = [
         re.findall(r"\d+(?:\.\d+)?", os.path.splitext(os.path.basename(path))[0]) for path in stores
     ]
-    if len({len(numbers) for numbers in found}) == 1 and found[0]:
-        for column in reversed(list(zip(*found))):
+    if len({len(numbers) for numbers in numbers_of}) == 1 and numbers_of[0]:
+        for column in reversed(list(zip(*numbers_of))):
             values = np.array(column, dtype=float)
             if len(set(column)) == len(stores):
                 return values, "number in the file's name"

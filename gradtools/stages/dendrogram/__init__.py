@@ -148,12 +148,12 @@ def _measured(
     """Stability of each cluster (k,), NaN where it was not asked for, and the facts about all of them and their controls."""
     k = int(labels.max()) + 1
     if made_of.rows is None:
-        control, found = (
+        control, stability = (
             trees.shuffled_cophenetic(condensed, options.linkage, options.resamples, options.seed),
             None,
         )
     else:
-        found = trees.stability(
+        stability = trees.stability(
             made_of.rows,
             distances_of,
             labels,
@@ -162,9 +162,9 @@ def _measured(
             options.seed,
             advance,
         )
-        control = found.control_cophenetic
+        control = stability.control_cophenetic
     facts = _spread("cophenetic_control", control) | _spread(
-        "floor", np.empty(0) if found is None else found.control_lowest
+        "floor", np.empty(0) if stability is None else stability.control_lowest
     )
     of = {
         "ari": "ari",
@@ -173,14 +173,14 @@ def _measured(
         "control_jaccard": "jaccard_control",
     }
     for field, name in of.items():
-        values = np.empty(0) if found is None or k == 1 else getattr(found, field)
+        values = np.empty(0) if stability is None or k == 1 else getattr(stability, field)
         facts |= _spread(
             name, values.mean(axis=1) if values.ndim > 1 and len(values) else values.ravel()
         )
     each = (
         np.full(k, np.nan)
-        if found is None or not len(found.jaccard)
-        else found.jaccard.mean(axis=0)
+        if stability is None or not len(stability.jaccard)
+        else stability.jaccard.mean(axis=0)
     )
     return each, facts
 

@@ -98,27 +98,27 @@ def _stored_matrices(source: Store) -> list[tuple[str, str]]:
 
 def _matching(stored: list[tuple[str, str]], options: Options) -> list[tuple[str, str]]:
     """The matrices that --feature and --metric name; without --feature the control's only where there is no other."""
-    found = [
+    matches = [
         (feature, metric)
         for feature, metric in stored
         if not options.feature or {feature, feature.split("@")[0]} & set(options.feature)
         if metric == (options.metric or metric)
     ]
-    others = [pair for pair in found if pair[0] != feature_names.CONTROL]
-    return found if options.feature else others or found
+    others = [pair for pair in matches if pair[0] != feature_names.CONTROL]
+    return matches if options.feature else others or matches
 
 
 def _rows(source: Store, keep: np.ndarray, options: Options) -> Given:
     """The chosen feature's rows; those without a direction are left out where the metric asks for one."""
-    found = features.resolve(source, options.feature, control=not options.feature, with_maps=True)
-    if len(found) > 1 and all(maps.is_map(feature.name) for feature in found[:2]):
-        named = ", ".join(feature.name for feature in found if maps.is_map(feature.name))
+    matches = features.resolve(source, options.feature, control=not options.feature, with_maps=True)
+    if len(matches) > 1 and all(maps.is_map(feature.name) for feature in matches[:2]):
+        named = ", ".join(feature.name for feature in matches if maps.is_map(feature.name))
         raise UsageError(f"{source.name} has the maps {named}: name one with --feature")
-    if options.feature and len(found) > 1:
+    if options.feature and len(matches) > 1:
         raise UsageError(
-            f"--feature names {', '.join(feature.name for feature in found)}: a tree is of one, so give one"
+            f"--feature names {', '.join(feature.name for feature in matches)}: a tree is of one, so give one"
         )
-    feature = next((feature for feature in found if feature.kind == "activation"), found[0])
+    feature = next((feature for feature in matches if feature.kind == "activation"), matches[0])
     how = options.rows or features.row_default(source)
     metric = options.metric or (
         "euclidean" if how == "post" and options.linkage_on == "rows" else "cosine"
@@ -154,8 +154,8 @@ def _matrix(
             f"{source.name} has neither features nor a matrix of similarities: gradtools extract and classes make features, "
             "gradtools similarity --matrix a matrix"
         )
-    found = _matching(stored, options)
-    if len(found) != 1:
+    matches = _matching(stored, options)
+    if len(matches) != 1:
         have = ", ".join(f"{metric} of {feature}" for feature, metric in stored)
         raise UsageError(
             f"{source.name} has the matrices {have}: name one with --feature and --metric"
@@ -164,7 +164,7 @@ def _matrix(
         raise UsageError(
             f"--rows {options.rows} is of features, and {source.name} has only a matrix: give it to similarity"
         )
-    ((feature, metric),) = found
+    ((feature, metric),) = matches
     if maps.is_map(feature):
         _check_maps(source, feature)
     matrix = source.needed_rows(paths.matrix(feature, metric)).read(0, len(keep))[keep][:, keep]

@@ -156,9 +156,9 @@ def _statistics(
     mean, replicates = means.over_images(
         values, np.arange(len(values)), plan.options.resamples, plan.options.seed
     )
-    made = [one(r) for one in fitted.nulls] if kind == "null" else [predicted]
-    r2 = np.mean([_r2(w, one) for one in made], axis=0)
-    drawn = np.mean([_resampled(w, one, plan.options) for one in made], axis=0)
+    made = [predict(r) for predict in fitted.nulls] if kind == "null" else [predicted]
+    r2 = np.mean([_r2(w, predict) for predict in made], axis=0)
+    drawn = np.mean([_resampled(w, predict, plan.options) for predict in made], axis=0)
     return (
         ["r2", "r2_dimension", *columns],
         np.concatenate([r2, mean]),

@@ -57,11 +57,11 @@ def draw(plan: Plan, block: store.Block, clock: Clock) -> dict[str, np.ndarray]:
             plan.member[label[at], predicted] != 0 if plan.conditional else np.ones(len(at), bool)
         )
         rows = at[known]
-        own = label[rows] if plan.conditional else predicted[known]
+        labels = label[rows] if plan.conditional else predicted[known]
         values = {
-            paths.LABEL: own,
+            paths.LABEL: labels,
             paths.DIGEST: [
-                _digest(plan, int(c), seeds[i]) for c, i in zip(own, np.flatnonzero(known))
+                _digest(plan, int(c), seeds[i]) for c, i in zip(labels, np.flatnonzero(known))
             ],
             paths.LOGITS: logits[known],
             paths.PREDICTED: predicted[known],

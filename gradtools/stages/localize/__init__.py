@@ -58,7 +58,7 @@ class Options:
     seed: int = 0
 
 
-def hold_out(source: Store, found: regions.MapRegions, options: Options) -> np.ndarray:
+def hold_out(source: Store, known: regions.MapRegions, options: Options) -> np.ndarray:
     """Return the hold-outs that thresholds are chosen on, the first of them the one that counts.
 
     Returns
@@ -66,7 +66,7 @@ def hold_out(source: Store, found: regions.MapRegions, options: Options) -> np.n
     (S, M) bool array
         One row where a file names the images, else `localization.SPLITS`.
     """
-    images = found.images
+    images = known.images
     if len(np.unique(images)) < 2:
         raise GradtoolsError(
             f"{source.name}: need at least 2 annotated images to hold one out for the threshold, "
@@ -110,33 +110,33 @@ def localize(
     this = run.begin(output, [source], **how)
     kinds = stored.kinds(source, options.feature, options.layers, options.fuse)
     rows = samples.select_maps(source, options.where)
-    found = regions.of_maps(source, rows, options.boxes)
-    for line in (*found.notes, *_left_out(found)):
+    known = regions.of_maps(source, rows, options.boxes)
+    for line in (*known.notes, *_left_out(known)):
         this.say(line)
-    if not found.regions:
+    if not known.regions:
         raise GradtoolsError(f"{source.name}: no map has a box or mask to find in its frame")
-    splits = hold_out(source, found, options)
+    splits = hold_out(source, known, options)
     measured: dict[str, Measures] = {}
     with this.progress(len(kinds) + 1, 0, "kinds of maps") as advance:
         for name, (feature, fuse) in kinds.items():
-            of_kind = source, feature, fuse, found.regions
+            of_kind = source, feature, fuse, known.regions
             alike = measuring.discrimination(*of_kind, options.seed)
             measured[name] = dataclasses.replace(
                 measuring.measure(*of_kind),
                 alike=alike,
-                negative=measuring.outweighed(source, feature, found.regions),
+                negative=measuring.outweighed(source, feature, known.regions),
             )
             advance(1)
         feature, fuse = next(iter(kinds.values()))
-        measured |= measuring.controls(source, feature, fuse, found.regions, options.seed)
+        measured |= measuring.controls(source, feature, fuse, known.regions, options.seed)
         advance(1)
-    results = [_result(name, one, found, splits, options) for name, one in measured.items()]
+    results = [_result(name, one, known, splits, options) for name, one in measured.items()]
     if output is not None:
         keep = samples.select(source, options.where)
-        facts = {"seed": options.seed, "rows": len(found.regions)}
+        facts = {"seed": options.seed, "rows": len(known.regions)}
         replacing = [paths.LOCALIZATION]
         with this.written("localization", source, keep, replacing, **facts) as sink:
-            _write_rows(sink, keep, found.regions, measured)
+            _write_rows(sink, keep, known.regions, measured)
             for result in results:
                 result.write(sink)
     return results
@@ -156,22 +156,22 @@ def drawn(source: Store, options: Options) -> Drawn:
     return Drawn(kinds, regions.of_maps(source, rows, options.boxes).regions)
 
 
-def _left_out(found: regions.MapRegions) -> list[str]:
+def _left_out(known: regions.MapRegions) -> list[str]:
     """Say which maps have no region, and why."""
-    return [f"{count} maps left out: {reason}" for reason, count in found.left_out.items()]
+    return [f"{count} maps left out: {reason}" for reason, count in known.left_out.items()]
 
 
 def _result(
-    name: str, one: Measures, found: regions.MapRegions, splits: np.ndarray, options: Options
+    name: str, of_kind: Measures, known: regions.MapRegions, splits: np.ndarray, options: Options
 ) -> Result:
     """Return the statistics of one kind of map, of all objects and of the small ones."""
-    rows, thresholds = localization.frozen(one.box_iou, one.mask_iou, splits)
-    rows |= {name: getattr(one, name) for name in ("energy", "pointing", "precision")}
-    share, both = found.shares
-    if one.negative is not None:
-        rows["negative"] = one.negative
-    rows = means.of_subsets(rows, share, both) | one.alike
-    images, partners = found.images, found.partners
+    rows, thresholds = localization.frozen(of_kind.box_iou, of_kind.mask_iou, splits)
+    rows |= {name: getattr(of_kind, name) for name in ("energy", "pointing", "precision")}
+    share, both = known.shares
+    if of_kind.negative is not None:
+        rows["negative"] = of_kind.negative
+    rows = means.of_subsets(rows, share, both) | of_kind.alike
+    images, partners = known.images, known.partners
     columns, replicates = means.table(rows, images, options.resamples, options.seed, partners)
     facts: Facts = {
         **thresholds,
@@ -179,12 +179,12 @@ def _result(
         "held_out": int(splits[0].sum()),
         "maps": len(images),
         "images": len(np.unique(images)),
-        "left_out": sum(found.left_out.values()),
-        "degenerate": one.degenerate,
+        "left_out": sum(known.left_out.values()),
+        "degenerate": of_kind.degenerate,
         "resamples": options.resamples,
         "resampling": RESAMPLING,
         "seed": options.seed,
-        "target": found.target,
+        "target": known.target,
     }
     return Result(
         paths.localization(name),
@@ -200,20 +200,22 @@ def _result(
 def _write_rows(
     sink: Sink,
     keep: np.ndarray,
-    found: list[regions.Region],
+    shown: list[regions.Region],
     measured: dict[str, Measures],
 ) -> None:
     """Write which region each row is of, and the measures of every row."""
     place = np.cumsum(keep) - 1
     about = {
-        "sample": place[[region.sample for region in found]].astype("i4"),
-        "label": np.array([region.label for region in found], "i4"),
-        "map": np.array([region.row for region in found], "i4"),
-        "share": np.array([region.share for region in found], "f4"),
+        "sample": place[[region.sample for region in shown]].astype("i4"),
+        "label": np.array([region.label for region in shown], "i4"),
+        "map": np.array([region.row for region in shown], "i4"),
+        "share": np.array([region.share for region in shown], "f4"),
         "at": localization.THRESHOLDS,
     }
     for name, values in about.items():
         sink.put(paths.inside(paths.LOCALIZATION, name), values)
-    for kind, one in measured.items():
+    for kind, of_kind in measured.items():
         for name in ROWS:
-            sink.put(paths.inside(paths.localization(kind), name), getattr(one, name).astype("f4"))
+            sink.put(
+                paths.inside(paths.localization(kind), name), getattr(of_kind, name).astype("f4")
+            )

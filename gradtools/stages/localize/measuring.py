@@ -187,10 +187,10 @@ def _companions(
     rows = np.array([region.row for region in chosen])
     sample = source.needed(paths.MAP_SAMPLE)
     drawn = faithfulness.others(sample[rows], seed)
-    found = {"other_image": np.where(drawn < 0, -1, rows[drawn])[:, None]}
+    companions = {"other_image": np.where(drawn < 0, -1, rows[drawn])[:, None]}
     target = str(source.attributes(paths.MAPS).get("target", ""))
     if target == "ranks":
-        found |= {"second": rows[:, None] + 1, "middle": rows[:, None] + 2}
+        companions |= {"second": rows[:, None] + 1, "middle": rows[:, None] + 2}
     elif target in ("labels", "label"):
         many = [np.flatnonzero(sample == sample[row]) for row in rows]
         most = max(map(len, many))
@@ -199,8 +199,8 @@ def _companions(
             rest = same[same != row]
             others[place, : len(rest)] = rest
         if (others >= 0).any():
-            found["labels"] = others
-    return rows, found
+            companions["labels"] = others
+    return rows, companions
 
 
 def _aligned(

@@ -62,7 +62,7 @@ def neighbors(
 
     Returns
     -------
-    found : list of Nearest
+    nearest_of : list of Nearest
         Empty where there is no output and retrieval is what is shown.
     measured : list of results.Result
         Retrieval, feature by feature; empty without labels.
@@ -77,11 +77,11 @@ def neighbors(
     options = _possible(source, int(keep.sum()), options, job.say)
     measured = retrieval.describe(source, wanted, options, say=job.say, progress=job.progress)
     if output is None:
-        found = [] if measured else _held(source, wanted, keep, options, job.progress)
+        nearest_of = [] if measured else _held(source, wanted, keep, options, job.progress)
     else:
-        found = _written(_Writing(job, source, options, keep, wanted, measured))
-    _say_alone(source, found, job.say)
-    return found, measured
+        nearest_of = _written(_Writing(job, source, options, keep, wanted, measured))
+    _say_alone(source, nearest_of, job.say)
+    return nearest_of, measured
 
 
 def _possible(source: Store, n: int, options: Options, say: Callable[[str], None]) -> Options:
@@ -95,13 +95,13 @@ def _possible(source: Store, n: int, options: Options, say: Callable[[str], None
     return dataclasses.replace(options, k=min(options.k, n - 1))
 
 
-def _say_alone(source: Store, found: list[Nearest], say: Callable[[str], None]) -> None:
+def _say_alone(source: Store, nearest_of: list[Nearest], say: Callable[[str], None]) -> None:
     """Name the features that leave some samples without neighbours."""
-    for one in found:
-        alone = int((one.index[:, 0] < 0).sum())
+    for of_feature in nearest_of:
+        alone = int((of_feature.index[:, 0] < 0).sum())
         if alone:
             say(
-                f"{one.feature}: {alone} of {len(one.index)} {units(source.unit)} have no neighbours, "
+                f"{of_feature.feature}: {alone} of {len(of_feature.index)} {units(source.unit)} have no neighbours, "
                 "for their rows have no direction (zero, or constant)"
             )
 
@@ -126,20 +126,22 @@ def _held(
     progress: Callable,
 ) -> list[Nearest]:
     """Neighbours of every sample, kept in memory (list of Nearest)."""
-    n, found = int(keep.sum()), []
+    n, nearest_of = int(keep.sum()), []
     with progress(n * len(wanted), 0, "samples") as advance:
         for feature in wanted:
             search, parts = _searching(source, feature, keep, options, len(wanted)), []
             for block in store.cut(BLOCK, n):
                 parts.append(search(block))
                 advance(len(block))
-            found.append(Nearest(feature.name, *(np.concatenate(part) for part in zip(*parts))))
-            if (found[-1].index[:, 0] < 0).all():
+            nearest_of.append(
+                Nearest(feature.name, *(np.concatenate(part) for part in zip(*parts)))
+            )
+            if (nearest_of[-1].index[:, 0] < 0).all():
                 raise GradtoolsError(
                     f"{source.name}: no two rows of {feature.name} have a direction (not zero, not constant): "
                     "try another --rows, or --metric euclidean"
                 )
-    return found
+    return nearest_of
 
 
 def _searching(
@@ -157,9 +159,9 @@ def _of_block(
     rows: features.Slices, block: store.Block, pieces: Callable, options: Options
 ) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours of a block of samples; a row without a direction has none."""
-    own, degenerate = vectors.prepared_rows(rows[block.start : block.stop], options.metric)
+    part, degenerate = vectors.prepared_rows(rows[block.start : block.stop], options.metric)
     index, values = nearest.nearest(
-        own, np.arange(block.start, block.stop), pieces(), options.k, options.metric
+        part, np.arange(block.start, block.stop), pieces(), options.k, options.metric
     )
     index[degenerate], values[degenerate] = -1, np.nan
     return index, values
@@ -211,7 +213,7 @@ def _written(job: _Writing) -> list[Nearest]:
     )
     with job.run.grown(growth) as part:
         job.run.compute(part, compute, "samples")
-        found = [
+        nearest_of = [
             Nearest(
                 feature,
                 part.values(store.paths.inside(path, "index")),
@@ -221,13 +223,13 @@ def _written(job: _Writing) -> list[Nearest]:
         ]
         with part.finish(job.run.progress) as sink:
             _fill(sink, job, at)
-    return found
+    return nearest_of
 
 
 def _fill(sink: store.Sink, job: _Writing, at: dict[str, str]) -> None:
     """Retrieval, what was asked, and the step."""
-    for found in job.measured:
-        found.write(sink)
+    for result in job.measured:
+        result.write(sink)
     for path in at.values():
         sink.attributes(
             path,

@@ -85,12 +85,12 @@ def _near(
         )
         for rows, numbers, degenerate in pieces()
     ]
-    values, numbers, own, degenerate = (np.concatenate(part) for part in zip(*parts))
+    values, numbers, is_itself, degenerate = (np.concatenate(part) for part in zip(*parts))
     order = nearest.ranked(values, numbers, options.metric)
     order = order[~degenerate[order]]
-    ranked = np.concatenate([order[own[order]], order[~own[order]]])[: options.k]
+    ranked = np.concatenate([order[is_itself[order]], order[~is_itself[order]]])[: options.k]
     floor = nearest.floor(
-        _by_chance(row[0], pieces, itself, int((~degenerate & ~own).sum()), options),
+        _by_chance(row[0], pieces, itself, int((~degenerate & ~is_itself).sum()), options),
         _others(pieces, itself),
         options.metric,
     )
@@ -109,7 +109,7 @@ def _near(
         options.permutations,
         options.floor,
     )
-    return dataclasses.replace(near, above=int(near.beyond(values[~own & ~degenerate]).sum()))
+    return dataclasses.replace(near, above=int(near.beyond(values[~is_itself & ~degenerate]).sum()))
 
 
 def _by_chance(

@@ -54,8 +54,8 @@ def pieces(feature: features.Feature, keep: np.ndarray, metric: str, shares: int
 
     def read() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for rows, numbers in features.blocks_of(feature, keep):
-            own, degenerate = vectors.prepared_rows(rows, metric)
-            yield own, numbers, degenerate
+            prepared, degenerate = vectors.prepared_rows(rows, metric)
+            yield prepared, numbers, degenerate
 
     if 8 * int(keep.sum()) * feature.shape[1] > HELD // shares:
         return read

@@ -65,9 +65,9 @@ def describe(
     if len(np.unique(groups.classes)) < 2:
         return []
     with progress(len(wanted), 0, "features") as advance:
-        found = []
+        results = []
         for feature in wanted:
-            found.append(
+            results.append(
                 features.checked(
                     lambda: _described(source, feature, groups, options),
                     feature,
@@ -76,7 +76,7 @@ def describe(
                 )
             )
             advance(1)
-    return found
+    return results
 
 
 def _described(
@@ -146,11 +146,11 @@ def _pooled(
         _, labels = np.unique(classes[pool], return_inverse=True)
         if len(pool) < 2 or labels.max() == 0:
             continue
-        own = np.flatnonzero(asked[pool])
-        by_chance = retrieval.chance(labels[own], labels, options.k, options.seed)
+        asked_here = np.flatnonzero(asked[pool])
+        by_chance = retrieval.chance(labels[asked_here], labels, options.k, options.seed)
         step = max(1, BLOCK_ENTRIES // len(pool))
-        for start in range(0, len(own), step):
-            part = own[start : start + step]
+        for start in range(0, len(asked_here), step):
+            part = asked_here[start : start + step]
             order, ranked = retrieval.ranking(_similar(rows, pool, part, options.metric))
             measured = retrieval.scores_of_ranking(
                 ranked, labels[order], labels[part], options.k, options.seed
@@ -159,7 +159,7 @@ def _pooled(
                 scores[name][pool[part]] = values
             _add_halves(sums, order, ranked, labels, part, halves[:, pool], options)
         for name, values in by_chance.items():
-            chances[name][pool[own]] = values
+            chances[name][pool[asked_here]] = values
     of_queries, expected = (
         {name: values[queries] for name, values in measures.items()}
         for measures in (scores, chances)

@@ -125,11 +125,11 @@ def _maps(
     for tap in chosen:
         for one in subsets:
             subset.check(one, tap)
-    found = [
+    maps = [
         Map(name, one, tap) for tap in chosen for name in dict.fromkeys(names) for one in subsets
     ]
     whole, (image,) = subset.parse("all"), taps.resolve(trace, ["input"])
     if "gradient" in options.method:
-        found.append(Map("gradient", whole, image))
+        maps.append(Map("gradient", whole, image))
     guided = Map("guided-backprop", whole, image)
-    return found, guided if "guided-backprop" in options.method else None
+    return maps, guided if "guided-backprop" in options.method else None

@@ -144,13 +144,13 @@ def describe(
     def work() -> "Result":
         if vector_statistics.fits(feature, len(groups.classes), metric):
             rows = vectors.prepared_rows(features.read_rows(feature, groups.keep), metric)
-            found = vector_statistics.describe_held(feature, metric, groups, options, *rows)
+            result = vector_statistics.describe_held(feature, metric, groups, options, *rows)
         else:
-            found = vector_statistics.describe_streamed(feature, metric, groups, options)
+            result = vector_statistics.describe_streamed(feature, metric, groups, options)
         return (
-            found
+            result
             if groups.labelled
-            else pair_distribution.added(found, source, feature, groups, options)
+            else pair_distribution.added(result, source, feature, groups, options)
         )
 
     return features.checked(work, feature, groups.keep, source)

@@ -121,13 +121,13 @@ def _described(
     counts = bootstrap.resample_weights(held.classes, options.resamples, options.seed)
     table, missing = {}, int(degenerate.sum())
     for name, rows in held.rows.items():
-        own = np.stack([_cosines(feature, unit, degenerate, version) for version in rows])
-        table[f"{name}:cosine"] = augmented.mean_over_images(own, counts)
-        table[f"{name}:auc"] = _own_or_other(unit, own, degenerate, held, counts)
+        cosines = np.stack([_cosines(feature, unit, degenerate, version) for version in rows])
+        table[f"{name}:cosine"] = augmented.mean_over_images(cosines, counts)
+        table[f"{name}:auc"] = _own_or_other(unit, cosines, degenerate, held, counts)
         table[f"{name}:unchanged"] = augmented.mean_over_images(
             _unchanged(source, held.keep, rows), counts
         )
-        missing += int(np.isnan(own[:, ~degenerate]).sum())
+        missing += int(np.isnan(cosines[:, ~degenerate]).sum())
     table |= _levels(unit[~degenerate], held, degenerate, counts)
     return _outcome(source, feature, table, held, options, missing)
 
@@ -140,18 +140,24 @@ def _cosines(
     keep[rows[rows >= 0]] = True
     changed, without = vectors.unit_rows(features.read_rows(feature, keep))
     places = (np.cumsum(keep) - 1)[rows]
-    own = augmented.own_cosines(unit, changed[places][None])[0]
-    return np.where(degenerate | without[places] | (rows < 0), np.nan, own)
+    cosines = augmented.own_cosines(unit, changed[places][None])[0]
+    return np.where(degenerate | without[places] | (rows < 0), np.nan, cosines)
 
 
 def _own_or_other(
-    unit: np.ndarray, own: np.ndarray, degenerate: np.ndarray, held: Versions, counts: np.ndarray
+    unit: np.ndarray,
+    cosines: np.ndarray,
+    degenerate: np.ndarray,
+    held: Versions,
+    counts: np.ndarray,
 ) -> augmented.Measure:
     """Pair AUC of own version against other images of the class; NaN where no image has a label."""
     if not held.labelled:
         return augmented.Measure(np.nan, np.full(len(counts), np.nan), 0)
     there = ~degenerate
-    return augmented.own_or_other(unit[there], own[:, there], held.classes[there], counts[:, there])
+    return augmented.own_or_other(
+        unit[there], cosines[:, there], held.classes[there], counts[:, there]
+    )
 
 
 def _unchanged(source: features.Store, keep: np.ndarray, rows: np.ndarray) -> np.ndarray:

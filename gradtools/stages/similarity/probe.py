@@ -143,18 +143,18 @@ def _forms(
     return {"": rows, WITHOUT: probe.without_direction(rows, weights[groups.predictions])}
 
 
-def _row(found: probe.Decoding, labels: np.ndarray) -> dict[str, float]:
+def _row(measured: probe.Decoding, labels: np.ndarray) -> dict[str, float]:
     """What the store keeps of one probe."""
     return {
-        "accuracy": found.accuracy.mean(),
-        "accuracy_sd": found.accuracy.std(),
-        "balanced": found.balanced.mean(),
-        "balanced_sd": found.balanced.std(),
-        "shuffled_accuracy": found.shuffled_accuracy.mean(),
-        "shuffled_accuracy_sd": found.shuffled_accuracy.std(),
-        "shuffled_balanced": found.shuffled_balanced.mean(),
-        "shuffled_balanced_sd": found.shuffled_balanced.std(),
-        "p": found.p,
+        "accuracy": measured.accuracy.mean(),
+        "accuracy_sd": measured.accuracy.std(),
+        "balanced": measured.balanced.mean(),
+        "balanced_sd": measured.balanced.std(),
+        "shuffled_accuracy": measured.shuffled_accuracy.mean(),
+        "shuffled_accuracy_sd": measured.shuffled_accuracy.std(),
+        "shuffled_balanced": measured.shuffled_balanced.mean(),
+        "shuffled_balanced_sd": measured.shuffled_balanced.std(),
+        "p": measured.p,
         "images": len(labels),
         "labels": len(np.unique(labels)),
     }

@@ -115,9 +115,9 @@ def _matrix_rows(
     """Rows start..stop of one matrix, (stop - start, n) float32."""
     chosen = np.zeros(len(keep), bool)
     chosen[np.flatnonzero(keep)[start:stop]] = True
-    own, _ = vectors.prepared_rows(features.read_rows(feature, chosen), metric)
+    part, _ = vectors.prepared_rows(features.read_rows(feature, chosen), metric)
     parts = [
-        vectors.product_block(own, vectors.prepared_rows(rows, metric)[0], metric)
+        vectors.product_block(part, vectors.prepared_rows(rows, metric)[0], metric)
         for rows, _ in features.blocks_of(feature, keep)
     ]
     return np.hstack(parts).astype("f4")

@@ -187,7 +187,7 @@ def vectors(arrays: Arrays) -> tuple[dict[str, np.ndarray], list[str]]:
     rest : list of str
         What is neither a field nor a feature, with its shape.
     """
-    found, rest = {}, []
+    features, rest = {}, []
     for name, values in arrays.items():
         if name in KNOWN:
             continue
@@ -197,5 +197,5 @@ def vectors(arrays: Arrays) -> tuple[dict[str, np.ndarray], list[str]]:
             shape = "x".join(map(str, values.shape)) or "one value"
             rest.append(f"{name} ({values.dtype}, {shape})")
         else:
-            found[name] = values.reshape(len(values), -1)
-    return found, rest
+            features[name] = values.reshape(len(values), -1)
+    return features, rest

@@ -84,7 +84,7 @@ def _read_again(
         values["selectivity"] = np.full(len(r), np.nan)
     x = logits.reshape(len(r), -1, logits.shape[-1]).astype(float)
     x = np.exp(x - x.max(-1, keepdims=True))
-    own = np.einsum(
+    response = np.einsum(
         "stk,sk->st", x / x.sum(-1, keepdims=True), plan.link.member[plan.link.label[plan.rows]]
     )
-    return values | {"probability": own[:, -1] - own[:, 0]}
+    return values | {"probability": response[:, -1] - response[:, 0]}

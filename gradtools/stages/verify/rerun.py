@@ -85,8 +85,8 @@ def rerun(
 
 def _chosen(source: Store, share: str, seed: int) -> np.ndarray:
     """Rows of random images, in order."""
-    own = np.flatnonzero(originals(source))
-    drawn = np.random.default_rng(seed).permutation(own)[: number_of(share, len(own))]
+    rows = np.flatnonzero(originals(source))
+    drawn = np.random.default_rng(seed).permutation(rows)[: number_of(share, len(rows))]
     return np.sort(drawn)
 
 

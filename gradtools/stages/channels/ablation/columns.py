@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def columns(plan: "Plan") -> list[store.Column]:
     """Return the datasets that grow, one row an image."""
-    found = schema.columns(plan.job) + [
+    grown = schema.columns(plan.job) + [
         store.Column(paths.TARGET, dtype="i4", long_name="class the score is about"),
         store.Column(paths.SCORE),
     ]
-    return found + [column for place in plan.places for column in _of_place(plan, place)]
+    return grown + [column for place in plan.places for column in _of_place(plan, place)]
 
 
 def _of_place(plan: "Plan", place: "Place") -> list[store.Column]:
@@ -32,13 +32,13 @@ def _of_place(plan: "Plan", place: "Place") -> list[store.Column]:
     def column(name: str, *tail: int, dtype: str = "f4") -> store.Column:
         return store.Column(paths.tap(tap.name, name), tail, dtype=dtype)
 
-    found = schema.tap_columns(tap, plan.job)
-    found += [column(f"ablation_{fill}", tap.channels) for fill in plan.job.options.ablate]
+    grown = schema.tap_columns(tap, plan.job)
+    grown += [column(f"ablation_{fill}", tap.channels) for fill in plan.job.options.ablate]
     if place.kernels:
-        found.append(column("kernel_gradient", tap.channels))
+        grown.append(column("kernel_gradient", tap.channels))
     count = 2 * len(plan.subsets)
     if count:
-        found += [
+        grown += [
             column("subset_channels", count, dtype="i4"),
             column("subset_contribution", count),
             column("subset_score", count, 2),
@@ -46,8 +46,8 @@ def _of_place(plan: "Plan", place: "Place") -> list[store.Column]:
         ]
     if plan.rankings:
         shape = len(plan.rankings), len(place.counts)
-        found += [column(name, *shape) for name in ("deletion", "insertion")]
-    return found
+        grown += [column(name, *shape) for name in ("deletion", "insertion")]
+    return grown
 
 
 def command(plan: "Plan") -> dict[str, Fact]:

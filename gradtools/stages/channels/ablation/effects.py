@@ -245,11 +245,11 @@ def _subsets(part: "Part", plan: "Plan", place: "Place", keep: np.ndarray) -> li
     for side, name in enumerate(("stay", "go")):
         values[f"{name}_score"] = deletion.shares(read["score"][:, :, side], whole)
         values[f"{name}_unchanged"] = read["unchanged"][:, :, side]
-    found = {quantity: _means(columns, plan.job.options) for quantity, columns in values.items()}
+    means = {quantity: _means(columns, plan.job.options) for quantity, columns in values.items()}
     return [
         (tap, name, quantity, *rows[number])
         for number, name in enumerate(subsets.names(plan.subsets))
-        for quantity, rows in found.items()
+        for quantity, rows in means.items()
     ]
 
 
