@@ -34,8 +34,9 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(SUFFIX) and os.path.isfile(path)
 
 
-def split(path: str) -> tuple[str, str] | None:
+def split(path: str | os.PathLike[str]) -> tuple[str, str] | None:
     """Return the archive and the member's name of a path that leads into a tar, None for any other path."""
+    path = os.fspath(path)
     lower, end = path.lower(), 0
     while (end := lower.find(SUFFIX + os.sep, end)) >= 0:
         end += len(SUFFIX)
