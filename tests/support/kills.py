@@ -20,14 +20,17 @@ import h5py
 from gradtools import cli, store
 from gradtools.network import passes  # noqa: F401  torch, once for all children
 from gradtools.stages import (  # noqa: F401
+    counterfactual,
     extract,
     faithfulness,
+    link,
     localize,
     neighbors,
     saliency,
     sanity,
     similarity,
     trial,
+    tune,
 )
 from gradtools.stages.channels import ablation  # noqa: F401
 

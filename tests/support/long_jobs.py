@@ -9,7 +9,16 @@ BLOCKS = {
     "gradtools.stages.similarity.writing:MATRIX_BLOCK": 4,
     "gradtools.stages.neighbors:BLOCK": 4,
     "gradtools.stages.faithfulness.shown:BLOCK": 4,
+    "gradtools.stages.link:BLOCK": 8,
+    "gradtools.stages.tune:BLOCK": 2,
+    "gradtools.stages.counterfactual:BLOCK": 4,
 }
+LINKED = [
+    "--generator",
+    "planted_links:LinearGenerator",
+    "--model",
+    "planted_links:LinearClassifier",
+]
 
 
 def photos(folder, count):
@@ -50,11 +59,25 @@ def cases(folder, count):
     network += ["--batch-size", "2", "--preprocess", "none", "-q"]
     features, maps = folder / "given-features.h5", folder / "given-maps.h5"
     labelled = folder / "given-labelled-maps.h5"
+    given, pairs_of = folder / "given-link.h5", ["--per-class", str(2 * count)]
+    link = [
+        "link",
+        *LINKED,
+        *pairs_of,
+        "--repeats",
+        "1",
+        "--resamples",
+        "5",
+        "--threads",
+        "1",
+        "-q",
+    ]
     before = [
         ["extract", images, *network, "--tap", "body", "-o", features],
         ["saliency", boxes, *network, "--tap", "body", "--method", "gam", "-o", maps],
         ["saliency", boxes, *network, "--tap", "body", "--method", "gam", "--target", "label"]
         + ["--labels-in-order", "-o", labelled],
+        [*link, "-o", given],
     ]
     halves = bright_halves(folder / "halves", 6)
     tables = ["--resamples", "5", "--permutations", "5", "-q"]
@@ -89,4 +112,10 @@ def cases(folder, count):
         "audit": ["faithfulness", labelled, *network, "--audit", "--resamples", "5"],
         "trial": ["trial", "channels", "--samples", "8", "--steps", "1", "--resamples", "5"]
         + ["--threads", "1", "--images", folder / "drawn", "-q"],
+        "link": link,
+        "tune": ["tune", given, "--samples", "2", "--svd", "1", "--keep", "1", "--threads", "1"]
+        + [part for unit in range(count) for part in ("--unit", str(unit))],
+        "counterfactual": ["counterfactual", given, "--target", "all", "--keep", "3"]
+        + ["--segmenter", "threshold:0.5", "--fields", "--descent", "random", "--resamples", "5"]
+        + ["--threads", "1", "-q"],
     }
