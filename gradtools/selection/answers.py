@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools.images import labels
-from gradtools.selection import feature_names, features
+from gradtools.selection import draws, feature_names, features
 from gradtools.selection.samples import originals
 from gradtools.store import Store
 
@@ -63,8 +63,8 @@ class Answers:
 
 
 def read(source: Store) -> Answers | None:
-    """Read the answers to a store's images; None where it has none."""
-    if source.unit != "image" or source.predicted is None:
+    """Read the answers to a store's images; None where it has none, or where only right ones were kept (`draws`)."""
+    if source.unit != "image" or source.predicted is None or draws.read(source) is not None:
         return None
     is_original = originals(source)
     label, predicted = source.labels[is_original], source.predicted[is_original]

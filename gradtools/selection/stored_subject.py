@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from gradtools.selection import answers, feature_names, maps, results, samples, trees
+from gradtools.selection import answers, draws, feature_names, maps, results, samples, trees
 from gradtools.selection.subjects import Subject, short_name, verdicts_of
 from gradtools.store import Store, paths
 
@@ -24,6 +24,7 @@ def read(source: Store) -> Subject:
         ended_early=_most(source, "ended_early"),
         unit=source.unit,
         answers=answers.read(source),
+        draws=draws.read(source),
         features=feature_names.names(source) if source.kind != "maps" else [],
         map_names=source.maps,
         map_count=len(source.needed(paths.MAP_SAMPLE)) if source.maps else 0,
@@ -94,13 +95,13 @@ def read(source: Store) -> Subject:
             subject.trial[construction, name] = results.read(
                 source, paths.trial(construction, name), construction, method=name
             )
-    if source.tree(paths.inside(paths.TUNING, "statistics")):
-        subject.tuning["tuning", "effects"] = results.read(
-            source, paths.tuning("effects"), "tuning", method="effects"
+    for name in source.tree(paths.TUNING_TABLES):
+        subject.tuning["tuning", name] = results.read(
+            source, paths.tuning(name), "tuning", method=name
         )
-    if source.tree(paths.inside(paths.COUNTERFACTUAL, "statistics")):
-        subject.counterfactual["counterfactual", "pairs"] = results.read(
-            source, paths.counterfactual("pairs"), "counterfactual", method="pairs"
+    for name in source.tree(paths.MOVE_TABLES):
+        subject.counterfactual["counterfactual", name] = results.read(
+            source, paths.counterfactual(name), "counterfactual", method=name
         )
     for kind in source.tree(paths.LINK_TABLES):
         subject.link["link", kind] = results.read(source, paths.link(kind), "link", method=kind)

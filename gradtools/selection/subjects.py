@@ -11,6 +11,7 @@ from gradtools.selection import (
     feature_names,
 )
 from gradtools.selection.answers import Answers
+from gradtools.selection.draws import Draws
 from gradtools.selection.results import Result
 from gradtools.selection.trees import Tree
 from gradtools.store import paths
@@ -42,7 +43,7 @@ class Subject:
     localization, faithfulness, sanity : dict of (map, method, fill or measure) to Result
     audit : dict of (fill, 'summary' or 'flagged') to Result
     trial : dict of (construction, 'methods' or 'measures') to Result
-    link, tuning, counterfactual : dict of ("link", kind), ("tuning", "effects") or ("counterfactual", "pairs") to Result
+    link, tuning, counterfactual : dict of ("link", kind), ("tuning", table) or ("counterfactual", table) to Result
     projections : dict of feature to ((n, 2) coordinates, (2,) shares of the variance)
     skipped : int
         Images that could not be read when the features were made.
@@ -51,6 +52,8 @@ class Subject:
     unit : str
         What a sample is: image, class or channel.
     answers : Answers or None
+    draws : Draws or None
+        Of samples that are there because the network recognised them, which have no answers.
     trees : dict of feature to Tree
     comparison, moved : Result or None
         What `compare` measured.
@@ -95,6 +98,7 @@ class Subject:
     ended_early: int = 0
     unit: str = "image"
     answers: Answers | None = None
+    draws: Draws | None = None
     trees: dict[str, Tree] = dataclasses.field(default_factory=dict)
     comparison: Result | None = None
     moved: Result | None = None

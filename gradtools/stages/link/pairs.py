@@ -82,12 +82,13 @@ def _encoded(
     plan: Plan, seeds: list[int], label: np.ndarray, clock: dict[str, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Latents, R and logits of samples, three float32 arrays."""
-    begun = time.perf_counter()
+    begun, size = time.perf_counter(), plan.options.batch_size
     numbers = plan.numbers[label] if plan.conditional else None
     w = plan.generator.draw(seeds, numbers, plan.options.psi)
-    parts = [plan.generator.synth(rows)[0] for rows in w.split(plan.options.batch_size)]
+    given = numbers if plan.generator.needs_class else None
+    parts = plan.generator.render(w.cpu().numpy(), size, given).split(size)
     drawn = time.perf_counter()
-    encoded = [plan.classifier.encode(part, plan.options.batch_size) for part in parts]
+    encoded = [plan.classifier.encode(part, size) for part in parts]
     clock["sampling"] += drawn - begun
     clock["encoding"] += time.perf_counter() - drawn
     clock["pairs"] += len(seeds)
@@ -143,13 +144,27 @@ def check(plan: Plan, part: store.Part) -> None:
         )
 
 
+def counted(plan: Plan, part: store.Part) -> dict[str, int]:
+    """Return how many draws there were and how many are recognised; 0 where the label is the network's own answer, empty for labels of a file."""
+    if "label" in plan.given:
+        return {}
+    if plan.given or not plan.conditional:
+        return {"recognised": 0, "draws": 0}
+    kept = ~part.unreadable[: plan.entries]
+    return {"recognised": int(kept.sum()), "draws": int(_tried(plan, part, kept).sum())}
+
+
+def _tried(plan: Plan, part: store.Part, kept: np.ndarray) -> np.ndarray:
+    """Return the draws that each entry took."""
+    return np.where(kept, part.values(paths.LINK_ATTEMPTS), plan.options.attempts)
+
+
 def say(plan: Plan, part: store.Part, clock: Clock, line: Callable) -> None:
     """Say how many samples were recognised, and of which class fewest."""
     kept = ~part.unreadable[: plan.entries]
     if plan.given or not plan.conditional:
         return
-    attempts = part.values(paths.LINK_ATTEMPTS)
-    tried = np.where(kept, attempts, plan.options.attempts)
+    tried = _tried(plan, part, kept)
     of_class = np.arange(plan.entries) // plan.options.per_class
     shares = [
         kept[of_class == c].sum() / tried[of_class == c].sum() for c in range(len(plan.names))

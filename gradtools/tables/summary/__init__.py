@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from gradtools.math.pairs import bootstrap
 from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.answers import Answers
+from gradtools.selection.draws import Draws
 from gradtools.selection.subjects import Subject
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Entry, Table
 from gradtools.tables.summary import links, maps, others, trials, vectors
 from gradtools.tables.summary.blocks import Block, across, fitted, joined
 from gradtools.tables.wording import summary as words
@@ -26,7 +27,7 @@ def build(
     width : int, optional
         Columns: one table, and what does not fit 25 lines of them is left to the layouts; without it all is kept.
     """
-    above = [_samples(subjects), *_accuracy(subjects)]
+    above = [_samples(subjects), *_accuracy(subjects), *_recognised(subjects)]
     kinds = (vectors, maps, links, trials, others)
     blocks = [block for kind in kinds for block in kind.blocks(subjects)]
     sentences = tuple(others.bare(subjects))
@@ -86,6 +87,24 @@ def _accuracy(subjects: list[Subject]) -> Iterator[Table]:
     partial = any(0 < count < len(s.labels) for count, s in zip(known, subjects))
     title = words.ACCURACY_OF.format(count=across(known, 0)) if partial else words.ACCURACY
     yield Table("accuracy", title, list(rows[0]), rows, better="higher", inline=True)
+
+
+def _recognised(subjects: list[Subject]) -> Iterator[Table]:
+    """The share of draws that were recognised, of samples that are there for it: their accuracy is 100 % by construction."""
+    rows: list[dict[str, Entry]] = [
+        {"model": subject.name, "recognised": _share(subject.draws)}
+        for subject in subjects
+        if subject.draws is not None
+    ]
+    if rows:
+        yield Table("recognised", words.RECOGNISED, list(rows[0]), rows, inline=True)
+
+
+def _share(draws: Draws) -> Cell:
+    """The share of recognised draws in percent."""
+    if not draws.drawn:
+        return Cell(note=words.OWN_ANSWER)
+    return Cell(100 * draws.recognised / draws.drawn, n=draws.drawn, digits=1)
 
 
 def accuracy(answers: Answers | None, measure: str) -> Cell:

@@ -9,6 +9,8 @@ OF_RETRIEVAL = "retrieval"
 OF_SPACES = "how alike spaces are"
 ACCURACY = "accuracy in %"
 ACCURACY_OF = "accuracy in % of the {count} images with one label that the model has"
+RECOGNISED = "recognised draws of the generator in %; only these are kept, so there is no accuracy"
+OWN_ANSWER = "the class of a sample is the network's own answer"
 TOP = {"right": "top-1", "right_of_five": "top-5"}
 NO_LOGITS = "needs the logits: give the store that gradtools extract made as well"
 NO_LABELS = "no image has one label of its own"
@@ -116,4 +118,19 @@ OF_AUDITS = "right answers for the wrong reason"
 LINKED = (
     "{model}: {same:.0%} of the pictures drawn through the link keep their class, {control:.0%} through a link of shuffled pairs; "
     "latents are met with R2 {r2:.2f}."
+)
+OF_TUNINGS = "do units that are changed move themselves, and alike in all classes"
+TUNED = "{model}: units exceed random directions in the {parts}, of {count} parts and metrics."
+TUNED_NONE = (
+    "{model}: no unit exceeds its random directions in any of {count} parts and metrics: what single units change is no more than "
+    "any direction does."
+)
+OF_MOVES = "what is of the target at the end of least moves to another class"
+MOVED = (
+    "{model}: {share:.0%} [{low:.0%}, {high:.0%}] of the pictures of {moves} moves are of the target, {control:.0%} after random moves as long; the "
+    "head answers it by construction."
+)
+MOVED_NEAREST = (
+    "{model}: the stored image nearest to the end is of the target for {share:.0%} [{low:.0%}, {high:.0%}] of {moves} moves, {control:.0%} after random "
+    "moves as long; the head answers it by construction."
 )
