@@ -121,6 +121,7 @@ class Creatures:
     """The generator as gradtools takes it (`gradtools help mathematics#generators`)."""
 
     n_classes, classes, shape, parts = len(CLASSES), CLASSES, (3, SIDE, SIDE), PARTS
+    latents = ("ellipses",)
 
     def __init__(self):
         self.centres = torch.zeros(len(CLASSES), len(LATENTS))
@@ -144,13 +145,24 @@ class Creatures:
 
     def synth(self, w: Tensor) -> Tensor:
         """Draw the images (n, 3, 64, 64) in 0..1."""
-        warm = torch.tanh(w[:, 11] / 2)[:, None, None, None]
-        light = (1 + 0.12 * torch.tanh(w[:, 10] / 2))[:, None, None, None]
-        picture = torch.tensor(GROUND).to(w).view(1, 3, 1, 1).expand(len(w), 3, SIDE, SIDE)
-        for ellipse in ellipses(w):
-            colour = torch.tensor(COLOURS[ellipse.part]).to(w).view(1, 3, 1, 1)
+        return self.synth_latent(self.latent(w, "ellipses"), "ellipses")
+
+    def latent(self, w: Tensor, name: str) -> Tensor:
+        """Return the numbers of all ellipses, then warmth and light, (n, 47)."""
+        numbers = [value for ellipse in ellipses(w) for value in ellipse[1:]]
+        warm, light = torch.tanh(w[:, 11] / 2), 1 + 0.12 * torch.tanh(w[:, 10] / 2)
+        return torch.stack([*numbers, warm, light], dim=1)
+
+    def synth_latent(self, x: Tensor, name: str) -> Tensor:
+        """Draw the images (n, 3, 64, 64) of what `latent` gives."""
+        warm, light = (x[:, place, None, None, None] for place in (-2, -1))
+        picture = torch.tensor(GROUND).to(x).view(1, 3, 1, 1).expand(len(x), 3, SIDE, SIDE)
+        drawn = ellipses(torch.zeros(1, len(LATENTS)))
+        for place, known in enumerate(drawn):
+            ellipse = Ellipse(known.part, *x[:, 5 * place : 5 * place + 5].unbind(1))
+            colour = torch.tensor(COLOURS[ellipse.part]).to(x).view(1, 3, 1, 1)
             if ellipse.part not in ("ear", "eye"):
-                colour = colour + warm * torch.tensor(COOL).to(w).view(1, 3, 1, 1)
+                colour = colour + warm * torch.tensor(COOL).to(x).view(1, 3, 1, 1)
             alpha = cover(ellipse)[:, None]
             picture = (1 - alpha) * picture + alpha * (colour * light).clamp(0, 1)
         return picture

@@ -37,10 +37,14 @@ class Decoder(nn.Module):
 
     def layers(self, w: Tensor) -> list[Tensor]:
         """Return the maps (N, C, H, W) of each layer, the last of them the logits of the pixels."""
-        maps = [torch.relu(self.linear(w)).view(len(w), WIDTHS[0], 4, 4)]
-        for layer in (self.up1, self.up2):
-            maps.append(torch.relu(layer(maps[-1])))
-        return [*maps, self.up3(maps[-1])]
+        return self.after(torch.relu(self.linear(w)).view(len(w), WIDTHS[0], 4, 4), 0)
+
+    def after(self, maps: Tensor, layer: int) -> list[Tensor]:
+        """Return a layer's maps (N, C, H, W) and those of each layer behind it."""
+        every = [maps]
+        for up in (self.up1, self.up2)[layer:]:
+            every.append(torch.relu(up(every[-1])))
+        return [*every, self.up3(every[-1])]
 
     def forward(self, w: Tensor) -> Tensor:
         """Return images (N, 1, 32, 32) in 0..1 of latents (N, 16)."""
@@ -51,6 +55,7 @@ class Digits:
     """The generator as gradtools takes it (`gradtools help mathematics`, section generators)."""
 
     n_classes, classes, shape = len(CLASSES), CLASSES, (1, 32, 32)
+    latents = ("layer1", "layer2")
 
     def __init__(self):
         self.decoder = Decoder()
@@ -73,3 +78,13 @@ class Digits:
     def features(self, w: Tensor) -> list[Tensor]:
         """Return the maps of the decoder's layers."""
         return self.decoder.layers(w)[:-1]
+
+    def latent(self, w: Tensor, name: str) -> Tensor:
+        """Return the maps of a layer in rows, (n, 1024) or (n, 2048)."""
+        return self.decoder.layers(w)[self.latents.index(name)].flatten(1)
+
+    def synth_latent(self, x: Tensor, name: str) -> Tensor:
+        """Draw the images (n, 1, 32, 32) of a layer's maps in rows."""
+        layer = self.latents.index(name)
+        maps = x.view(len(x), WIDTHS[layer], 4 * 2**layer, 4 * 2**layer)
+        return torch.sigmoid(self.decoder.after(maps, layer)[-1])

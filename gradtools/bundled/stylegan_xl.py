@@ -9,7 +9,7 @@ Its weights are a pickle, which runs code when it is opened, so it is opened onl
 
 STYLEGAN_XL is a checkout of autonomousvision/stylegan-xl (its folders torch_utils and dnnlib are imported by the
 pickle), STYLEGAN_XL_PKL the file of weights. w is W, not W+: the mapping gives the same row for every layer, and the
-first stands for all. The classes are ImageNet's in torchvision's order, so they meet torchvision's networks by number.
+first stands for all; --latent w+ links to the rows of all layers, --latent style to what each layer makes of its row. The classes are ImageNet's in torchvision's order, so they meet torchvision's networks by number.
 """
 
 import os
@@ -28,6 +28,7 @@ class StyleGANXL:
     """StyleGAN-XL of ImageNet: images in -1..1, noise constant, W truncated towards the mean of each class."""
 
     range = (-1, 1)
+    latents = ("w+", "style")
 
     def __init__(self, trust: bool = False):
         folder, path = (os.environ.get(name, "") for name in ("STYLEGAN_XL", "STYLEGAN_XL_PKL"))
@@ -69,5 +70,47 @@ class StyleGANXL:
 
     def synth(self, w: Tensor) -> Tensor:
         """Draw images (n, 3, side, side) in about -1..1."""
-        rows = w.to(self.device)[:, None].expand(-1, self.network.num_ws, -1)
+        return self._drawn(self._repeated(w))
+
+    def latent(self, w: Tensor, name: str) -> Tensor:
+        """Return W+ (n, num_ws * 512), the same row for every layer, or the styles of all layers, in rows."""
+        rows = self._repeated(w)
+        if name == "w+":
+            return rows.flatten(1)
+        styles: list[Tensor] = []
+        hooks = [
+            layer.register_forward_hook(lambda layer, given, made: styles.append(made))
+            for layer in self._affine()
+        ]
+        self._drawn(rows)
+        for hook in hooks:
+            hook.remove()
+        return torch.cat(styles, dim=1)
+
+    def synth_latent(self, x: Tensor, name: str) -> Tensor:
+        """Draw images of rows of W+ or of styles, which stand in for what the layers make of w."""
+        x = x.to(self.device)
+        if name == "w+":
+            return self._drawn(x.view(len(x), self.network.num_ws, -1))
+        layers = self._affine()
+        styles = iter(x.split([layer.weight.shape[0] for layer in layers], dim=1))
+        hooks = [
+            layer.register_forward_hook(lambda layer, given, made: next(styles)) for layer in layers
+        ]
+        drawn = self._drawn(self._repeated(x.new_zeros(len(x), self.network.w_dim)))
+        for hook in hooks:
+            hook.remove()
+        return drawn
+
+    def _affine(self) -> list[torch.nn.Module]:
+        """Layers that make a style of w, in order of execution."""
+        named = self.network.synthesis.named_modules()
+        return [layer for name, layer in named if name.rpartition(".")[2] == "affine"]
+
+    def _repeated(self, w: Tensor) -> Tensor:
+        """Rows of W for every layer, (n, num_ws, 512)."""
+        return w.to(self.device)[:, None].expand(-1, self.network.num_ws, -1)
+
+    def _drawn(self, rows: Tensor) -> Tensor:
+        """Images of (n, num_ws, 512)."""
         return self.network.synthesis(rows, noise_mode="const", force_fp32=True)

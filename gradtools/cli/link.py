@@ -28,6 +28,12 @@ from gradtools.errors import UsageError
     help="ridge: its penalty by leave-one-out error; ols: least squares, as the paper's code has it.",
 )
 @click.option(
+    "--latent",
+    default="w",
+    metavar="NAME",
+    help="Where latents are read: w, z, or a latent that the generator names (gradtools help mathematics#latent-taps).",
+)
+@click.option(
     "--held-out",
     type=click.FloatRange(0.05, 0.9),
     default=0.2,
@@ -62,6 +68,7 @@ def command(
     output: str | None,
     force: bool,
     method: Literal["ridge", "ols"],
+    latent: str,
     held_out: float,
     pairs_file: str | None,
     embedder: str | None,
@@ -97,6 +104,7 @@ def command(
     made, model = sampling.linked(console, samples, network, compute.device)
     asked = link.Options(
         psi=samples.psi,
+        latent=latent,
         per_class=samples.per_class or 0,
         method=method,
         held_out=held_out,

@@ -28,6 +28,10 @@ class Link:
     member : (G, K) u8 array
     generator, generator_sha256 : str
     psi : float
+    tap : str
+        Where latents are read and set: w, z, or a name of the generator's.
+    classes : (G,) int array
+        The generator's number of each class.
     """
 
     coef: np.ndarray
@@ -44,10 +48,17 @@ class Link:
     generator: str
     generator_sha256: str
     psi: float
+    tap: str
+    classes: np.ndarray
 
     def latent(self, r: np.ndarray) -> np.ndarray:
         """Return w~ (N, d) of r (N, D)."""
         return np.asarray(r, np.float64) @ self.coef.T + self.intercept
+
+    def answered(self, logits: np.ndarray) -> np.ndarray:
+        """Return the generator's class (N,) that logits (N, K) answer, among those of the link."""
+        known = np.where(self.member[None] != 0, logits[:, None], -np.inf)
+        return self.classes[known.max(2).argmax(1)]
 
 
 def read(source: Store) -> Link:
@@ -77,6 +88,8 @@ def read(source: Store) -> Link:
         str(facts["generator"]),
         str(facts["generator_sha256"]),
         float(facts["psi"]),
+        str(facts["latent"]),
+        np.asarray(facts["classes"], int),
     )
 
 

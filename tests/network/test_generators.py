@@ -218,20 +218,99 @@ def test_stylegan_xl_is_not_unpickled_without_the_flag(tmp_path, monkeypatch):
     assert (made.n_classes, made.width, made.shape) == (3, 5, (3, 4, 4))
     w = made.draw([1, 2], [0, 2], psi=0.5)
     assert made.synth(w)[0].shape == (2, 3, 4, 4)
+    for name, width in (("w+", 30), ("style", 7 + 8)):
+        tapped = generators.latents.at(made, name, 0.5)
+        rows = tapped.draw([1, 2], [0, 2], psi=0.5)
+        assert tapped.width == width and rows.shape == (2, width)
+        torch.testing.assert_close(tapped.synth(rows)[0], made.synth(w)[0])
+        assert float((tapped.synth(rows + 1)[0] - made.synth(w)[0]).abs().max()) > 0.01
+
+
+class Layer(torch.nn.Module):
+    """One layer: its style times its input."""
+
+    def __init__(self, width, out):
+        super().__init__()
+        self.affine, self.linear = torch.nn.Linear(5, width), torch.nn.Linear(width, out)
+
+    def forward(self, x, w):
+        return torch.tanh(self.linear(x * self.affine(w)))
+
+
+class Synthesis(torch.nn.Module):
+    """Two layers, each with its row of w."""
+
+    def __init__(self):
+        super().__init__()
+        self.L0, self.L1 = Layer(7, 8), Layer(8, 48)
+
+    def forward(self, ws, noise_mode, force_fp32):
+        assert noise_mode == "const" and force_fp32
+        x = self.L0(torch.ones(len(ws), 7), ws[:, 0])
+        return self.L1(x, ws[:, 5]).view(-1, 3, 4, 4)
 
 
 class Style(torch.nn.Module):
     """The methods of StyleGAN-XL's network that the example calls."""
 
-    c_dim, z_dim, num_ws, img_resolution, img_channels = 3, 4, 6, 4, 3
+    c_dim, z_dim, w_dim, num_ws, img_resolution, img_channels = 3, 4, 5, 6, 4, 3
 
     def __init__(self):
         super().__init__()
-        self.maps, self.draws = torch.nn.Linear(7, 5), torch.nn.Linear(30, 48)
+        self.maps, self.synthesis = torch.nn.Linear(7, 5), Synthesis()
 
     def mapping(self, z, c, truncation_psi):
         return (truncation_psi * self.maps(torch.cat([z, c], 1)))[:, None].repeat(1, 6, 1)
 
-    def synthesis(self, ws, noise_mode, force_fp32):
-        assert noise_mode == "const" and force_fp32
-        return torch.tanh(self.draws(ws.flatten(1))).view(-1, 3, 4, 4)
+
+@pytest.mark.parametrize(
+    ("spec", "classes", "name", "width"),
+    [
+        (DIGITS, [3, 8], "layer1", 1024),
+        (DIGITS, [3, 8], "layer2", 2048),
+        (DIGITS, [3, 8], "z", 16),
+        ("gradtools.bundled.creatures:Creatures", [0, 4], "ellipses", 47),
+    ],
+)
+def test_latents_of_the_bundled_generators_draw_the_pictures_of_w(spec, classes, name, width):
+    made = generators.load(spec)
+    expected = made.synth(made.draw([5, 6], classes, psi=0.7))[0]
+    tapped = generators.latents.at(made, name, 0.7)
+    rows = tapped.draw([5, 6], classes, psi=0.7)
+    assert tapped.width == width and rows.shape == (2, width)
+    given = classes if tapped.needs_class else None
+    torch.testing.assert_close(tapped.synth(rows, given)[0], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        tapped.render(rows.numpy(), 1, np.array(given) if given else None), expected, atol=1e-5, rtol=0
+    )  # fmt: skip
+    assert tapped.parts == (made.parts if name == "z" else ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "message"),
+    [
+        ({}, "style", "no such latent"),
+        ({"latents": ("style",)}, "style", r"no latent\(\)"),
+        (
+            {
+                "latents": ("style",),
+                "latent": lambda self, w, name: 2 * w,
+                "synth_latent": lambda self, x, name: sigmoid(x).view(-1, 1, 6, 8),
+            },
+            "style",
+            "another picture",
+        ),
+        (
+            {
+                "latents": ("style",),
+                "latent": lambda self, w, name: w[:, None],
+                "synth_latent": lambda self, x, name: sigmoid(x[:, 0]).view(-1, 1, 6, 8),
+            },
+            "style",
+            "one row of finite numbers",
+        ),
+    ],
+)
+def test_latent_that_is_not_there_or_draws_otherwise_is_refused(changes, name, message):
+    with pytest.raises((GradtoolsError, UsageError), match=message):
+        generators.latents.at(accepted(**changes), name)

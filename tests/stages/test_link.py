@@ -6,11 +6,13 @@ import h5py
 import numpy as np
 import planted_links
 import pytest
+import torch
 from shell import run
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import generators, models
+from gradtools.selection import links
 from gradtools.selection.gathering import gather
 from gradtools.stages import link
 from gradtools.store import paths
@@ -78,6 +80,18 @@ def test_evaluate_prints_the_tables_of_a_stored_link(linked):
     assert subjects[0].link["link", "linear"].get("r2").value == linked[1]["linear"].get("r2").value
 
 
+def test_summary_says_which_share_is_recognised_and_no_accuracy(linked):
+    """All samples of a link are right by construction: the share of draws stands for the accuracy."""
+    ended = run("evaluate", linked[0])
+    assert ended.returncode == 0, ended.stderr
+    with store.read(linked[0]) as source:
+        share = 100 * source.n_samples / source.values(paths.LINK_ATTEMPTS).sum()
+    assert "accuracy in %" not in ended.stdout
+    assert "recognised draws of the generator" in ended.stdout and f"{share:.1f}" in ended.stdout
+    refused = run("evaluate", linked[0], "--layout", "confusion")
+    assert refused.returncode == 1 and "nothing for --layout confusion" in refused.stderr
+
+
 def test_check_and_info_of_a_link(linked):
     result = run("info", "--check", linked[0])
     assert result.returncode == 0, result.stdout + result.stderr
@@ -138,6 +152,76 @@ def test_killed_link_resumes_to_the_same_values(linked, tmp_path, monkeypatch, s
     assert any(line.startswith("resuming") for line in lines)
     with store.read(path) as again, store.read(linked[0]) as whole:
         assert again.digests() == whole.digests()
+
+
+class Doubled(planted_links.LinearGenerator):
+    """A generator whose latent `double` is twice w."""
+
+    latents = ("double",)
+
+    def latent(self, w, name):
+        return 2 * w
+
+    def synth_latent(self, x, name):
+        return self.synth(x / 2)
+
+
+def test_link_to_another_latent_of_the_generator(linked, tmp_path, monkeypatch):
+    """Twice w has twice the coefficients, and draws the same pictures."""
+    monkeypatch.setattr(planted_links, "LinearGenerator", Doubled)
+    plan, _ = planned(latent="double")
+    path = str(tmp_path / "a.h5")
+    results = link.link(plan, path, say=lambda line: None)
+    with store.read(path) as source, store.read(linked[0]) as of_w:
+        coef, expected = (one.values(paths.LINK_COEF) for one in (source, of_w))
+        assert source.attributes(paths.LINK)["latent"] == "double"
+    np.testing.assert_allclose(coef, 2 * expected, atol=1e-5)
+    for name in ("mse", "ssim", "agreement"):
+        assert results[0].get(name).value == pytest.approx(
+            linked[1]["linear"].get(name).value, abs=1e-5
+        )
+
+
+def test_link_to_z_draws_pictures_under_the_class_that_the_head_answers(tmp_path):
+    """z of a class is w less its shift: within a class z is linear in r, so pictures come back under their class."""
+    plan, _ = planned(latent="z", psi=0.5)
+    path = str(tmp_path / "a.h5")
+    results = {one.method: one for one in link.link(plan, path, say=lambda line: None)}
+    with store.read(path) as source:
+        z, label = source.values(paths.LINK_W), source.values(paths.LABEL)
+        r, seeds = source.values(paths.EMBEDDING), source.values(paths.LINK_SEED)
+        made = links.read(source)
+    source = planted_links.LinearGenerator()
+    np.testing.assert_allclose(z, np.concatenate([source.sample(1, int(s)) for s in seeds]))
+    pictures = source.synth(source.to_w(torch.from_numpy(z), label, 0.5))
+    np.testing.assert_allclose(pictures.reshape(len(z), -1), r, atol=1e-5)
+    assert results["linear"].get("agreement").value == 1
+    assert results["linear"].get("mse").value < results["mean"].get("mse").value
+    logits = np.array([[2.0, 1.0], [0.0, 3.0]])
+    np.testing.assert_array_equal(made.answered(logits), [0, 1])
+
+
+@pytest.mark.parametrize("latent", ["z", "layer1"])
+def test_bundled_digits_are_linked_tuned_and_moved_at_other_latents(latent, tmp_path):
+    out = [str(tmp_path / name) for name in ("link.h5", "tuning.h5", "moves.h5")]
+    ended = run(
+        "link", *DIGITS, "--psi", "0.7", "--per-class", "30", "--latent", latent, "--repeats", "0", "--resamples", "0", "-o", out[0]
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    results = gather(out[:1])[0].link
+    of_link, null = results["link", "linear"], results["link", "null"]
+    assert of_link.get("ssim").value > null.get("ssim").value + 0.02
+    assert of_link.get("r2").value > null.get("r2").value + 0.05
+    ended = run("tune", out[0], "--samples", "2", "--unit", "0", "--unit", "5", "--unit", "9", "-o", out[1])  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    ended = run("counterfactual", out[0], "--target", "three", "--samples", "5", "-o", out[2])
+    assert ended.returncode == 0, ended.stderr
+    with store.read(out[2]) as source:
+        start, origin = (
+            source.needed(paths.counterfactual(name)) for name in ("drawn_predicted", "origin")
+        )
+    if latent == "z":  # drawn under the class that the head answers
+        assert (start[:, 0] == origin).mean() > 0.7
 
 
 def test_pairs_of_a_file_take_the_place_of_samples(linked, tmp_path):

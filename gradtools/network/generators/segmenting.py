@@ -16,7 +16,7 @@ SIDE = 128  # pixels that a few-shot network works on, at most
 WIDTHS, DILATIONS = (128, 64, 64, 32), (1, 2, 1, 2, 1)
 EPOCHS = 100
 
-Find = Callable[[np.ndarray, torch.Tensor], np.ndarray]
+Find = Callable[[np.ndarray, torch.Tensor, np.ndarray | None], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Segmenter:
     parts : tuple of str
         Their names, background first.
     find : callable
-        (w (N, d), pictures (N, C, H, W) in 0..1) -> (N, H, W) integers, places among the parts.
+        (latents (N, d), pictures (N, C, H, W) in 0..1, classes (N,) or None) -> (N, H, W) integers, places among the parts;
+        classes where the generator's latents need them.
     """
 
     parts: tuple[str, ...]
@@ -57,7 +58,7 @@ def find(text: str, generator: Generator, say: Callable[[str], None] = print) ->
             raise UsageError(
                 f"--segmenter generator: {generator.spec} has no masks(w) with names in parts"
             )
-        return Segmenter(generator.parts, lambda w, pictures: generator.masks(w))
+        return Segmenter(generator.parts, lambda w, pictures, classes: generator.masks(w, classes))
     name, _, rest = text.partition(":")
     if name == "threshold":
         return _by_threshold(rest or "0.5")
@@ -74,7 +75,7 @@ def _by_threshold(text):
         raise UsageError(f"--segmenter threshold:{text}: write a number in 0..1") from None
     return Segmenter(
         ("background", "object"),
-        lambda w, pictures: (pictures.mean(1) > limit).long().cpu().numpy(),
+        lambda w, pictures, classes: (pictures.mean(1) > limit).long().cpu().numpy(),
     )
 
 
@@ -95,7 +96,7 @@ def _by_callable(text):
             f"--segmenter {text}: {where} must name the parts: PARTS = ('background', ...)"
         )
 
-    def masks(w, pictures):
+    def masks(w, pictures, classes):
         rgb = pictures.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
         answers = [np.asarray(function(picture)) for picture in rgb]
         for mask in answers:
@@ -134,9 +135,9 @@ def _side(generator):
     return min(SIDE, max(generator.shape[1:]))
 
 
-def _stacked(generator, w):
+def _stacked(generator, w, classes=None):
     """Return every second of the generator's maps, resized to a square and put together, (N, C, side, side)."""
-    maps, side = generator.features(w)[::2], _side(generator)
+    maps, side = generator.features(w, classes)[::2], _side(generator)
     return torch.cat(
         [functional.interpolate(features, (side, side), mode="nearest") for features in maps], 1
     )
@@ -144,6 +145,10 @@ def _stacked(generator, w):
 
 def _few_shot(path, generator, say):
     """Return a network trained on a few annotated pictures of the generator."""
+    if generator.latent != "w":
+        raise UsageError(
+            f"--segmenter few-shot: its file has w, and this link is of latent {generator.latent}: take another segmenter"
+        )
     if not generator.has_features:
         raise UsageError(f"--segmenter few-shot: {generator.spec} has no features(w)")
     try:
@@ -159,8 +164,8 @@ def _few_shot(path, generator, say):
     size = generator.shape[1:]
 
     @torch.inference_mode()
-    def masks(w, pictures):
-        logits = network(_stacked(generator, w))
+    def masks(w, pictures, classes):
+        logits = network(_stacked(generator, w, classes))
         return functional.interpolate(logits, size, mode="nearest").argmax(1).numpy()
 
     return Segmenter(parts, masks)

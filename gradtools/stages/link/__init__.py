@@ -84,7 +84,8 @@ def link(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
             _finish(sink, plan, part, fitted, kept)
             for result in results:
                 result.write(sink)
-            this.note(sink, seed=plan.options.seed, **_costs(clock))
+            counts = pairs.counted(plan, part)
+            this.note(sink, seed=plan.options.seed, **counts, **_costs(clock))
     _say_costs(clock, this.say)
     return results
 
@@ -146,6 +147,8 @@ def _finish(
         generator=plan.generator.spec,
         generator_sha256=plan.generator.sha256,
         psi=plan.options.psi,
+        latent=plan.options.latent,
+        classes=plan.numbers.astype("i4"),
         method=plan.options.method,
         alpha=links.linear.alpha,
         kinds=cycle.kinds_text(),

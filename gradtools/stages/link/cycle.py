@@ -37,11 +37,12 @@ def compute(
     w, r, predicted = (
         _rows(part, path, entries) for path in (paths.LINK_W, paths.EMBEDDING, paths.PREDICTED)
     )
-    before = _drawn(plan, w)
+    classes = plan.classes_of(_rows(part, paths.LABEL, entries))
+    before = _drawn(plan, w, classes)
     seen = _seen(plan, before)
     arrays = {store.UNREADABLE: part.unreadable[entries].astype("u1")}
     for kind in KINDS:
-        after = _drawn(plan, links.predict[kind](r))
+        after = _drawn(plan, links.predict[kind](r), classes)
         again, logits = plan.classifier.encode(after, plan.options.batch_size)
         a, b = before.cpu().numpy(), after.cpu().numpy()
         values = {
@@ -66,9 +67,9 @@ def _rows(part: store.Part, path: str, entries: np.ndarray) -> np.ndarray:
     return part.read(path, first, int(entries[-1]) + 1)[entries - first]
 
 
-def _drawn(plan: Plan, w: np.ndarray) -> generators.Pictures:
-    """Pictures (N, C, H, W) in 0..1 of latents."""
-    return plan.generator.render(w, plan.options.batch_size)
+def _drawn(plan: Plan, w: np.ndarray, classes: np.ndarray | None) -> generators.Pictures:
+    """Pictures (N, C, H, W) in 0..1 of latents, of the samples' classes where these need them."""
+    return plan.generator.render(w, plan.options.batch_size, classes)
 
 
 def _seen(plan: Plan, drawn: generators.Pictures) -> np.ndarray | None:
@@ -86,7 +87,8 @@ def examples(plan: Plan, part: store.Part, links: Links) -> np.ndarray:
     chosen = chosen[np.argsort(part.values(paths.LABEL)[chosen], kind="stable")]
     w, r = (part.values(path)[chosen] for path in (paths.LINK_W, paths.EMBEDDING))
     views = [w, *(links.predict[kind](r) for kind in KINDS)]
-    drawn = [as_read(_drawn(plan, latents), 3).cpu().numpy() for latents in views]
+    classes = plan.classes_of(part.values(paths.LABEL)[chosen])
+    drawn = [as_read(_drawn(plan, latents, classes), 3).cpu().numpy() for latents in views]
     return np.rint(255 * np.stack(drawn, axis=1)).astype("u1")
 
 

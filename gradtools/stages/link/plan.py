@@ -19,6 +19,8 @@ class Options:
     Attributes
     ----------
     psi : float
+    latent : str
+        Where latents are read (`generators.latents`).
     per_class : int
         Pairs a class; of an unconditional generator in all.
     method : str
@@ -35,6 +37,7 @@ class Options:
     """
 
     psi: float = 1.0
+    latent: str = "w"
     per_class: int = 500
     method: fitting.Method = "ridge"
     held_out: float = 0.2
@@ -57,6 +60,7 @@ class Plan:
     Attributes
     ----------
     generator : generators.Generator
+        At the latent of the options.
     classifier : generators.Classifier
     embedder : generators.Classifier or None
         Another network, for the perceptual distance.
@@ -94,6 +98,12 @@ class Plan:
         """Numbers that the head reads."""
         return self.classifier.model.classifier.weight.shape[1]
 
+    def classes_of(self, label: np.ndarray) -> np.ndarray | None:
+        """Return the generator's classes (N,) of labels (N,); None where its latents are pictures without one."""
+        if not self.generator.needs_class:
+            return None
+        return self.numbers[label]
+
     @property
     def given_digest(self) -> str:
         """SHA-256 (hex) of the pairs of a file; empty where they are drawn."""
@@ -118,8 +128,8 @@ def make_plan(
     ------
     UsageError, GradtoolsError
     """
-    labels_of = [0, 0] if generator.n_classes else None
-    pictures, _ = generator.synth(generator.draw([0, 1], labels_of, options.psi))
+    generator = generators.latents.at(generator, options.latent, options.psi)
+    pictures = generator.example(options.psi)
     classifier = generators.Classifier.of(model, pictures, options.device, options.dtype)
     n_classes = len(model.classifier.weight)
     chosen, names, member = _classes(generator, model, n_classes, numbers, say)
