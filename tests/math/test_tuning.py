@@ -138,6 +138,61 @@ def test_agreement_is_of_pairs_of_two_classes():
     assert np.isnan(directions.agreement(changes[:2], np.array([0, 0])))
 
 
+def patterned(side, scale=1.0, turn=0.0, shift=(0, 0)):
+    """A picture (side, side) of an ellipse with a pattern that is scaled, turned and shifted with it."""
+    y, x = np.mgrid[:side, :side] / side
+    right, down = x - 0.5 - shift[0] / side, y - 0.5 - shift[1] / side
+    angle = 0.3 + turn
+    along = (right * np.cos(angle) + down * np.sin(angle)) / (0.29 * scale)
+    across = (-right * np.sin(angle) + down * np.cos(angle)) / (0.19 * scale)
+    inside = 1 / (1 + np.exp((np.hypot(along, across) - 1) / 0.0375))
+    return inside * (0.55 + 0.35 * np.sin(5 * along + 1) * np.cos(4 * across + 0.5))
+
+
+@pytest.mark.parametrize("side", [48, 96])
+@pytest.mark.parametrize("scale", [0.9, 1.05, 1.15])
+def test_scaled_ellipse_has_its_divergence(side, scale):
+    measured = flow.field(patterned(side), patterned(side, scale=scale)).summary()
+    named = dict(zip(flow.FIELDS, measured))
+    assert named["whole_divergence"] == pytest.approx(2 * (scale - 1), abs=0.006)
+    assert named["zoom"] == pytest.approx(scale, abs=0.003)
+    assert abs(named["whole_curl"]) < 0.006 and abs(named["rotation"]) < 0.2
+
+
+@pytest.mark.parametrize("side", [48, 96])
+@pytest.mark.parametrize("turn", [-0.2, 0.1, 0.3])
+def test_turned_ellipse_has_its_curl(side, turn):
+    measured = flow.field(patterned(side), patterned(side, turn=turn)).summary()
+    named = dict(zip(flow.FIELDS, measured))
+    assert named["whole_curl"] == pytest.approx(2 * np.sin(turn), abs=0.015)
+    assert named["rotation"] == pytest.approx(np.degrees(turn), abs=0.5)
+    assert named["whole_divergence"] == pytest.approx(2 * (np.cos(turn) - 1), abs=0.015)
+    assert named["zoom"] == pytest.approx(1, abs=0.005)
+
+
+def test_shifted_ellipse_moves_by_its_shift_and_has_neither():
+    measured = flow.field(patterned(48), patterned(48, shift=(2, -1))).summary()
+    named = dict(zip(flow.FIELDS, measured))
+    assert (named["shift_x"], named["shift_y"]) == pytest.approx((2, -1), abs=0.05)
+    assert abs(named["whole_divergence"]) < 0.01 and abs(named["whole_curl"]) < 0.01
+
+
+def test_ellipse_of_the_generator_moves_and_grows_in_closed_form():
+    """Flat inside: its shift and zoom can be seen, and nothing else is asked of it."""
+    import planted_links
+    import torch
+
+    made = planted_links.EllipseGenerator()
+    places = torch.tensor(
+        [[24.0, 24, 12, 6, 0.3, 0.6], [26, 23, 12, 6, 0.3, 0.6], [24, 24, 13.2, 6.6, 0.3, 0.6]]
+    )
+    first, shifted, grown = made.synth((places - made.CENTRE) / made.SCALE)[:, 0].double().numpy()
+    named = dict(zip(flow.FIELDS, flow.field(first, shifted).summary()))
+    assert (named["shift_x"], named["shift_y"]) == pytest.approx((2, -1), abs=0.01)
+    named = dict(zip(flow.FIELDS, flow.field(first, grown).summary()))
+    assert named["whole_divergence"] == pytest.approx(0.2, abs=0.03)
+
+
 def test_affine_change_is_found():
     data = pytest.importorskip("skimage.data")
     transform = pytest.importorskip("skimage.transform")
