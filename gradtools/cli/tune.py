@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, passes, sampling, terminal
+from gradtools.cli import options, passes, sampling, terminal, tunings
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     [
         "gradtools tune creatures-link.h5 --keep 4 -o tuning.h5",
         "gradtools tune tuning.h5 --of ear --metric area --top 12 --figure ears.png",
+        "gradtools tune tuning.h5 --population --figure population.png --picture heat",
     ],
 )
 @click.argument("path", required=False, metavar="STORE")
@@ -75,10 +76,22 @@ if TYPE_CHECKING:
 )
 @click.option("--top", type=click.IntRange(1), default=12, help="How many units are listed.")
 @click.option(
+    "--population",
+    is_flag=True,
+    help="Of a tuning: what all units change together, by --metric: sparsity, clusters, parts, co-activation.",
+)
+@click.option(
+    "-k",
+    "--clusters",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Clusters of the population.  [default: the largest mean silhouette]",
+)
+@click.option(
     "--picture",
-    type=click.Choice(["strips", "fields"]),
-    default="strips",
-    help="What --figure draws of the kept samples: the steps of each unit, or how pixels move between the first and last.",
+    type=click.Choice([*tunings.OF_UNITS, *tunings.OF_ALL]),
+    help="What --figure draws. With --of: strips (default), the steps of each unit; fields, how pixels move between the first and last; "
+    "masks, the parts with the metric. With --population: gallery (default), the sparsest units; tsne, heat, sparsity.",
 )
 @options.figure
 @options.seed
@@ -105,7 +118,9 @@ def command(
     part: str | None,
     metric: str,
     top: int,
-    picture: str,
+    population: bool,
+    clusters: int | None,
+    picture: str | None,
     figure: str | None,
     form: str | None,
     seed: int,
@@ -118,23 +133,25 @@ def command(
     Reads a link, sets each unit of some held-out samples to values over its observed range, draws the pictures through
     the link, finds their parts, and measures area, luminance, entropy, shape, turn and place of each. Every picture is
     read by the classifier again: does the unit itself change, and does it alone? Beside each unit a random direction
-    that moves the latent as far. With --of, lists (and with --figure draws) the units of a tuning that change a part most.
+    that moves the latent as far. With --of, lists (and with --figure draws) the units of a tuning that change a part most;
+    with --population, what all units do together.
     """
     source_path = options.input_store(path)
     if figure:
         from gradtools import figures
 
         figures.check(figure)
-    if part is not None:
-        _list(source_path, part, metric, top, picture, figure, form)
+    shown = tunings.Asked(part, population, metric, top, clusters, picture, figure, form, seed)
+    if shown.any:
+        tunings.show(source_path, shown)
         return
     if figure:
-        raise UsageError("--figure draws the units of a tuning: name a part with --of")
+        raise UsageError("--figure draws a tuning: name a part with --of, or --population")
     target = passes.output_file(output)
     from gradtools import store
     from gradtools.selection.subjects import short_name
     from gradtools.stages import tune
-    from gradtools.tables import tunings
+    from gradtools.tables import tunings as tables
 
     store.check_output(target, force)
     with store.read(source_path) as source:
@@ -165,30 +182,4 @@ def command(
         )
     stream = options.table_stream(target, form)
     if stream is not None:
-        terminal.print_tables(tunings.tables([(short_name(model.spec), results)]), form, stream)
-
-
-def _list(
-    path: str,
-    part: str,
-    metric: str,
-    count: int,
-    picture: str,
-    figure: str | None,
-    form: str | None,
-) -> None:
-    """Print, and draw, the units of a tuning that change a part most."""
-    import sys
-
-    from gradtools import figures, store
-    from gradtools.selection import tunings as selected
-    from gradtools.tables import tunings
-
-    with store.read(path) as source:
-        tuning = selected.read(source)
-        names = source.class_names
-        rows = selected.top(tuning, part, metric, count)
-        if figure:
-            draw = figures.unit_strips if picture == "strips" else figures.change_fields
-            draw(tuning, rows, figure, part, metric, names)
-        terminal.print_tables([tunings.top(rows, part, metric, tuning)], form, sys.stdout)
+        terminal.print_tables(tables.tables([(short_name(model.spec), results)]), form, stream)

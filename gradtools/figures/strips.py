@@ -12,7 +12,13 @@ GAP = 0.15  # of a picture, between samples
 
 @page.styled
 def unit_strips(
-    tuning: Tuning, rows: list[dict], path: str, part: str, metric: str, names: list[str]
+    tuning: Tuning,
+    rows: list[dict],
+    path: str,
+    part: str,
+    metric: str,
+    names: list[str],
+    title: str = "",
 ) -> None:
     """Draw the kept samples of some units over their steps.
 
@@ -28,6 +34,8 @@ def unit_strips(
         What they were chosen by.
     names : list of str
         Of the classes.
+    title : str
+        By default that they were chosen by their effect.
 
     Raises
     ------
@@ -49,7 +57,7 @@ def unit_strips(
     height = tuning.picture.shape[-2]
     axes.set_yticks(
         [place * (height + 2) + height / 2 for place in range(len(rows))],
-        [f"{row['unit']}: {row['effect']:+.3g}" for row in rows],
+        [f"{row['unit']}{row.get('note', '')}: {row['effect']:+.3g}" for row in rows],
     )
     wide = tuning.picture.shape[-1]
     centres = [
@@ -60,9 +68,8 @@ def unit_strips(
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
-    figure.suptitle(
-        f"units by their effect on the {metric} of {page.shown(part)}: {steps} steps over the unit's range"
-    )
+    by_effect = f"units by their effect on the {metric} of {page.shown(part)}"
+    figure.suptitle(f"{title or by_effect}: {steps} steps over the unit's range")
     page.save(figure, path)
 
 

@@ -10,6 +10,8 @@ from gradtools.math.links import directions, regions
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.store import Store, paths
 
+OPTIONAL = ("picture", "mask", "coactivation")  # that a tuning may be without
+
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
@@ -28,6 +30,12 @@ class Tuning:
     label : (S,) int array
         Class of each sample.
     picture : (U, P, T, C, H, W) u8 array or None
+    mask : (U, P, T, H, W) u8 array or None
+        Places among the parts.
+    metric : (U, S, T, L, M) float64 array or None
+        Of every step.
+    coactivation : (2, units, units) float array or None
+        Correlations of units over all samples of the link, and within its classes.
     """
 
     kind: list[str]
@@ -40,6 +48,9 @@ class Tuning:
     stability: np.ndarray
     label: np.ndarray
     picture: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    metric: np.ndarray | None = None
+    coactivation: np.ndarray | None = None
 
     def of(self, kind: str) -> np.ndarray:
         """Return the rows of a kind of direction, in order."""
@@ -94,6 +105,9 @@ def of_arrays(
         stability,
         label,
         arrays.get(paths.tuning("picture")),
+        arrays.get(paths.tuning("mask")),
+        metric,
+        arrays.get(paths.tuning("coactivation")),
     )
 
 
@@ -107,7 +121,7 @@ def read(source: Store) -> Tuning:
     """
     if source.values(paths.tuning("metric")) is None:
         raise GradtoolsError(f"{source.name} holds no tuning: gradtools tune makes one")
-    names = ("metric", "fidelity", "selectivity", "probability", "stability", "picture")
+    names = ("metric", "fidelity", "selectivity", "probability", "stability", *OPTIONAL)
     values = {name: source.values(paths.tuning(name)) for name in names}
     return of_arrays(
         {paths.tuning(name): value for name, value in values.items() if value is not None},

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.selection.tunings import Tuning
+from gradtools.tables import populations
 from gradtools.tables.model import Cell, Entry, Table
 
 NOTES = (
@@ -26,16 +27,23 @@ def build(subjects: Sequence[Subject]) -> Iterator[Table]:
 
 
 def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
-    """Yield what units change, a row a part and metric, and whether they do it themselves.
+    """Yield what units change, a row a part and metric, whether they do it themselves, and what they do together.
 
     Parameters
     ----------
     measured : iterable of (model, list of Result)
     """
-    models = [(model, result) for model, results in measured for result in results]
-    if not models:
-        return
-    rows = []
+    every = [(model, result) for model, results in measured for result in results]
+    models = [(model, result) for model, result in every if result.method == "effects"]
+    if models:
+        yield _effects(models)
+        yield _directions(models)
+    yield from populations.tables(every)
+
+
+def _effects(models: list[tuple[str, Result]]) -> Table:
+    """Return what units change, a row a part and metric."""
+    rows: list[dict[str, Entry]] = []
     for model, result in models:
         for row in result.rows():
             limit = row["threshold"]
@@ -62,10 +70,9 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
         "threshold",
         "selected",
     ]
-    yield Table(
+    return Table(
         "tuning-effects", f"what units change in {facts['tuned_samples']} samples", columns, rows, NOTES, heads=("model", "part", "metric")
     )  # fmt: skip
-    yield _directions(models)
 
 
 def _directions(models: list[tuple[str, Result]]) -> Table:

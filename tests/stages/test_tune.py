@@ -6,7 +6,7 @@ from shell import run
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.math.links import regions
+from gradtools.math.links import flow, regions
 from gradtools.network import generators, models
 from gradtools.network.generators import acceptance, segmenting
 from gradtools.selection import links, tunings
@@ -147,7 +147,7 @@ def test_command_reads_the_networks_of_the_link(linked, tmp_path):
         tuning = tunings.read(source)
         fields = source.values(paths.tuning("field"))
         span = (source.values(paths.tuning("high")) - source.values(paths.tuning("low")))[0]
-    assert tuning.parts == ["background", "object"] and fields.shape == (2, 2, 8)
+    assert tuning.parts == ["background", "object"] and fields.shape == (2, 2, len(flow.FIELDS))
     assert tuning.effect("object", "luminance")[0] == pytest.approx(span, rel=0.05)
 
 
@@ -184,7 +184,7 @@ def test_few_shot_segmenter_learns_masks_of_features(tmp_path, monkeypatch):
     )
     found = segmenting.find(f"few-shot:{tmp_path / 'few.npz'}", made, lambda line: None)
     assert found.parts == ("under", "over")
-    right = found.find(w[10:].numpy(), made.synth(w[10:])[0]) == mask[10:]
+    right = found.find(w[10:].numpy(), made.synth(w[10:])[0], None) == mask[10:]
     assert right.mean() > 0.9
 
 
@@ -203,4 +203,4 @@ def test_segmenters_that_are_not_there_are_usage_errors(tmp_path):
     )
     found = segmenting.find(f"{tmp_path / 'parts.py'}:find", made)
     pictures = made.synth(made.draw([0, 1], [3, 4]))[0]
-    np.testing.assert_array_equal(found.find(None, pictures), (pictures[:, 0] > 0.5).long())
+    np.testing.assert_array_equal(found.find(None, pictures, None), (pictures[:, 0] > 0.5).long())

@@ -1,13 +1,30 @@
 """What a labelled part of a picture is like: area, light, entropy, shape, turn, place; and how much it changed."""
 
+import importlib.util
+
 import numpy as np
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
+
+from gradtools.errors import UsageError
 
 METRICS = ("area", "luminance", "entropy", "eccentricity", "angle", "x", "y", "major", "minor")
 FEWEST = 20  # pixels of a part, mean over the steps, below which nothing is measured
 LEAST = 4  # pixels of a component
 GREY = np.array([0.2125, 0.7154, 0.0721])  # scikit-image's rgb2gray
+
+
+def require() -> None:
+    """Refuse to measure where scikit-image is not installed (mathematics#quantification).
+
+    Raises
+    ------
+    UsageError
+    """
+    if importlib.util.find_spec("skimage") is None:
+        raise UsageError(
+            "parts of pictures are measured with scikit-image: pip install 'gradtools[images]'"
+        )
 
 
 def measure(pictures: np.ndarray, masks: np.ndarray, parts: int) -> np.ndarray:

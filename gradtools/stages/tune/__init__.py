@@ -4,7 +4,7 @@ Design. Entries are directions (`plan.directions`: units, singular vectors of th
 few of them; each is computed from the link alone, so blocks come in any order and resume. An entry renders S samples x T
 steps through the link, finds the parts, measures them (`math.links.regions`), and reads the pictures again with the
 classifier: `compute.tuned`. What needs all directions (effects against decoys) follows from the stored rows:
-`effects.results`. `counterfactual` and pictures of the population read /tuning by `selection.tunings`.
+`tunings.effects`, and of the population `population.results`; pictures read /tuning by `selection.tunings`.
 """
 
 import dataclasses
@@ -16,10 +16,12 @@ import numpy as np
 
 from gradtools import __version__, store
 from gradtools.math.links import flow, regions
+from gradtools.math.links.population import coactivation
 from gradtools.network import passes
 from gradtools.selection import tunings
 from gradtools.selection.results import Result
 from gradtools.stages import run
+from gradtools.stages.tune import population
 from gradtools.stages.tune.compute import columns, tuned
 from gradtools.stages.tune.plan import Options, Plan, make_plan, parts_text
 from gradtools.store import paths
@@ -46,7 +48,7 @@ def tune(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     Returns
     -------
     list of Result
-        The effects of units beside decoys.
+        The effects of units beside decoys, and the tables of the population.
     """
     this = run.begin(output, [plan.source], **how)
     passes.use_threads(this.threads)
@@ -62,18 +64,31 @@ def tune(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     with this.grown(growth) as part:
         this.compute(part, functools.partial(tuned, plan), "directions")
         with part.finish(this.progress) as sink:
+            active = _coactivation(plan)
+            arrays = {column.path: part.values(column.path) for column in part.columns}
             tuning = tunings.of_arrays(
-                {column.path: part.values(column.path) for column in part.columns},
+                arrays | {paths.tuning("coactivation"): active},
                 [one.kind for one in plan.directions],
                 np.array([one.number for one in plan.directions]),
                 list(plan.segmenter.parts),
                 plan.link.label[plan.rows],
             )
-            results = [tunings.effects(tuning, plan.options.level)]
+            names = plan.source.class_names
+            results = [
+                tunings.effects(tuning, plan.options.level),
+                *population.results(tuning, names, seed=plan.options.seed),
+            ]
+            sink.put(paths.tuning("coactivation"), active)
             for result in results:
                 result.write(sink)
             this.note(sink, [plan.source], seed=plan.options.seed)
     return results
+
+
+def _coactivation(plan: Plan) -> np.ndarray:
+    """Return the correlations of the tuned units over the link's samples, (2, units, units) float32."""
+    units = [one.number for one in plan.directions if one.kind == "unit"]
+    return coactivation(plan.link.r[:, units], plan.link.label).astype("f4")
 
 
 def _command(plan: Plan) -> dict:

@@ -29,7 +29,9 @@ def columns(plan: Plan) -> list[store.Column]:
     if plan.options.fields:
         made.append(column("field", samples, len(flow.FIELDS)))
     if plan.options.keep:
-        made.append(column("picture", plan.options.keep, steps, *plan.generator.shape, dtype="u1"))
+        shape = (plan.options.keep, steps)
+        made.append(column("picture", *shape, *plan.generator.shape, dtype="u1"))
+        made.append(column("mask", *shape, *plan.generator.shape[1:], dtype="u1"))
     return made
 
 
@@ -44,9 +46,10 @@ def _tuned(plan: Plan, direction: directions.Direction) -> dict[str, np.ndarray]
     r = directions.steps_along(direction, plan.link.r[plan.rows], plan.options.steps)
     samples, steps, width = r.shape
     w = plan.link.latent(r.reshape(-1, width))
-    pictures = plan.generator.render(w, plan.options.batch_size)
+    classes = plan.classes_of(r.reshape(-1, width))
+    pictures = plan.generator.render(w, plan.options.batch_size, classes)
     again, logits = plan.classifier.encode(pictures, plan.options.batch_size)
-    masks = plan.segmenter.find(w, pictures)
+    masks = plan.segmenter.find(w, pictures, classes)
     shown = pictures.cpu().numpy().reshape(samples, steps, *pictures.shape[1:])
     masks = masks.reshape(samples, steps, *masks.shape[1:])
     values = {
@@ -66,6 +69,7 @@ def _tuned(plan: Plan, direction: directions.Direction) -> dict[str, np.ndarray]
         )
     if plan.options.keep:
         values["picture"] = np.rint(255 * shown[: plan.options.keep]).astype("u1")
+        values["mask"] = masks[: plan.options.keep].astype("u1")
     return {paths.tuning(name): np.asarray(value) for name, value in values.items()}
 
 

@@ -1,14 +1,13 @@
 """What is tuned: the link, its networks, directions, samples, and what finds the parts of pictures."""
 
 import dataclasses
-import importlib.util
 import json
 from collections.abc import Callable
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.math.links import directions
+from gradtools.math.links import directions, regions
 from gradtools.network import generators, models
 from gradtools.network.generators import segmenting
 from gradtools.selection import links
@@ -83,6 +82,12 @@ class Plan:
     directions: list[directions.Direction]
     options: Options
 
+    def classes_of(self, r: np.ndarray) -> np.ndarray | None:
+        """Return the generator's classes (N,) that the head answers of r (N, D); None where its latents are pictures without one."""
+        if not self.generator.needs_class:
+            return None
+        return self.link.answered(self.classifier.head(r))
+
     @property
     def span(self) -> np.ndarray:
         """Range of each unit over all pairs, 1 where it is constant."""
@@ -103,10 +108,7 @@ def make_plan(
     ------
     GradtoolsError, UsageError
     """
-    if importlib.util.find_spec("skimage") is None:
-        raise UsageError(
-            "parts of pictures are measured with scikit-image: pip install 'gradtools[images]'"
-        )
+    regions.require()
     link = links.read(source)
     if source.model.get("weights_sha256") != model.weights_sha256:
         raise GradtoolsError(
@@ -133,7 +135,8 @@ def make_plan(
         *directions.decoys(of_units, link.coef, link.r.std(0), options.seed),
     ]
     rows = links.examples(link, options.samples, options.seed)
-    pictures = generator.synth(generator.draw([0, 1], [0, 0] if generator.n_classes else None))[0]
+    generator = generators.latents.at(generator, link.tap, link.psi)
+    pictures = generator.example(link.psi)
     classifier = generators.Classifier.of(model, pictures, options.device, options.dtype)
     segmenter = segmenting.find(options.segmenter, generator, say)
     _say_size(len(chosen), options, generator, say)
