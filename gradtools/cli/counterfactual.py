@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gradtools.cli import moves as moves_of
 from gradtools.cli import options, passes, sampling, terminal
 from gradtools.cli.terminal import Console
 
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     multiple=True,
-    required=True,
     metavar="CLASS",
-    help="The class to move to, by name, number or WordNet id (repeat); all: every class.",
+    help="The class to move to, by name, number or WordNet id (repeat); all: every class. Without it STORE holds moves, which are shown.",
 )
 @click.option("--of", metavar="IMAGE", help="Move this sample alone: by id or index.")
 @options.where
@@ -63,6 +63,41 @@ if TYPE_CHECKING:
     metavar="N",
     help="Store the pictures of the first N moves.",
 )
+@click.option(
+    "--descent",
+    type=click.Choice(["zero", "random"]),
+    help="Also the paper's gradient descent until the picture is of the target, its shift begun at 0 or at random.",
+)
+@click.option(
+    "--segmenter",
+    metavar="S",
+    help="Measure the parts of the pictures along the path: as tune has it (generator, threshold:T, FILE.py:NAME, auto).",
+)
+@click.option(
+    "--fields",
+    is_flag=True,
+    help="Also measure how pixels move from the first to the last picture: affine map and flow.",
+)
+@click.option(
+    "--resamples",
+    type=click.IntRange(0),
+    default=1000,
+    help="Resamples of samples for the intervals.",
+)
+@click.option(
+    "--picture",
+    type=click.Choice(["strips", "heat", "curves", "fields"]),
+    help="What --figure draws: strips of the kept pictures (default), heat maps of pairs of classes, curves of --metric along the path, "
+    "how pixels move.",
+)
+@click.option(
+    "--metric",
+    default="area",
+    type=click.Choice(
+        ["area", "luminance", "entropy", "eccentricity", "angle", "x", "y", "major", "minor"]
+    ),
+    help="Of the curves.",
+)
 @options.output
 @options.carry
 @options.figure
@@ -84,6 +119,12 @@ def command(
     trust_generator: bool,
     network: passes.Network,
     keep: int,
+    descent: str | None,
+    segmenter: str | None,
+    fields: bool,
+    resamples: int,
+    picture: str | None,
+    metric: str,
     output: str | None,
     force: bool,
     carry: bool | None,
@@ -98,18 +139,23 @@ def command(
     Of every chosen sample the exact least move to each target, with all other classes as constraints; which units make
     up the margin that it gains; and the stored images nearest to the path, which needs no generator (extract --embedding
     makes such a store). Through a link the path is drawn as pictures, and the classifier reads them: the head flips by
-    construction, the picture need not. Beside every move a random one as long.
+    construction, the picture need not. Beside every move a random one as long. Moves that exist are printed and drawn again
+    from their store alone.
     """
     source_path = options.input_store(path)
-    target_path = passes.output_file(output)
     from gradtools import figures, store
+
+    if figure:
+        figures.check(figure)
+    if not target:
+        moves_of.show(source_path, picture, metric, figure, form)
+        return
+    target_path = passes.output_file(output)
     from gradtools.selection.subjects import short_name
     from gradtools.stages import counterfactual
     from gradtools.tables import counterfactuals
 
     store.check_output(target_path, force)
-    if figure:
-        figures.check(figure)
     asked = counterfactual.Options(
         target=target,
         of=of,
@@ -118,6 +164,10 @@ def command(
         margin=margin,
         points=points,
         keep=keep,
+        descent=descent or "",
+        segmenter=segmenter or "",
+        fields=fields,
+        resamples=resamples,
         seed=seed,
         batch_size=compute.batch_size,
         compress=compute.compress,
@@ -128,10 +178,18 @@ def command(
         drawing = None
         if linked or source.values(store.paths.LINK_COEF) is not None:
             drawing = _drawing(
-                console, source, holder, generator, trust_generator, network, compute, job
+                console,
+                source,
+                holder,
+                generator,
+                trust_generator,
+                network,
+                compute,
+                job,
+                segmenter or "",
             )
         plan = counterfactual.make_plan(source, asked, drawing, console.say)
-        moves, result = counterfactual.counterfactual(
+        moves, results = counterfactual.counterfactual(
             plan,
             target_path,
             carry=options.carried(carry, source_path, target_path),
@@ -139,12 +197,12 @@ def command(
         )
         name = short_name(str(source.model.get("model", "")))
     if figure:
-        figures.least_moves(moves, result, figure)
+        figures.least_moves(moves, results, figure, picture, metric)
     stream = options.table_stream(target_path, form)
     if stream is not None:
         tables = [
             counterfactuals.moves(moves, every=form is not None),
-            *counterfactuals.pairs([(name, [result])]),
+            *counterfactuals.tables([(name, results)]),
         ]
         terminal.print_tables(tables, form, stream)
 
@@ -158,6 +216,7 @@ def _drawing(
     network: passes.Network,
     compute: sampling.Compute,
     job: sampling.Job,
+    segmenter: str,
 ) -> "Drawing":
     """Load the generator and network of a link."""
     from gradtools.stages.counterfactual.drawing import drawing
@@ -166,4 +225,8 @@ def _drawing(
         console, holder, network, generator, trust_generator, compute.device
     )
     device = sampling.settled_device(compute.device)
-    return drawing(source, holder, made, model, device, compute.dtype, job.threads)
+    return drawing(
+        *(source, holder, made, model, device, compute.dtype, job.threads),
+        segmenter=segmenter,
+        say=console.say,
+    )

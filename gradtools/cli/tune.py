@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     "tune",
     [
         "gradtools tune creatures-link.h5 --keep 4 -o tuning.h5",
-        "gradtools tune tuning.h5 --of ear --metric area --top 12 --figure ears.png",
         "gradtools tune tuning.h5 --population --figure population.png --picture heat",
     ],
 )

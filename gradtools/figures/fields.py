@@ -44,7 +44,7 @@ def change_fields(
     for line, row in zip(axes, rows):
         for sample in range(samples):
             group = line[len(HEADS) * sample : len(HEADS) * (sample + 1)]
-            _draw(group, tuning.picture[row["row"], sample])
+            draw(group, tuning.picture[row["row"], sample])
         line[0].set_ylabel(f"{row['unit']}: {row['effect']:+.3g}", rotation=0, ha="right")
     for place in range(columns):
         label = page.shown(names[tuning.label[place // len(HEADS)]])
@@ -54,8 +54,8 @@ def change_fields(
     page.save(figure, path)
 
 
-def _draw(axes: np.ndarray, pictures: np.ndarray) -> None:
-    """Draw one sample (T, C, H, W) u8 of one unit."""
+def draw(axes: np.ndarray, pictures: np.ndarray) -> None:
+    """Draw one row of pictures (T, C, H, W) u8 on four axes, as HEADS says."""
     first, last = (picture.transpose(1, 2, 0) / 255 for picture in (pictures[0], pictures[-1]))
     grey = [picture.mean(2) for picture in (first, last)]
     field = flow.field(*grey)

@@ -49,6 +49,8 @@ LINK, LINK_W, LINK_SEED, LINK_ATTEMPTS, LINK_HELD = (
     "/link/held_out",
 )
 LINK_COEF, LINK_INTERCEPT, LINK_CYCLE = "/link/coef", "/link/intercept", "/link/cycle_sample"
+TUNING_TABLES, MOVE_TABLES = "/tuning/statistics", "/counterfactual/statistics"
+OF_TUNINGS = ("effects", "sparsity", "clusters", "concepts", "alike")
 LINK_R2, LINK_PICTURE, LINK_TABLES = "/link/r2", "/link/examples/picture", "/link/statistics"
 SANITY_ACCURACY, SANITY_FRAME = "/sanity/accuracy", "/drawn/frame"
 DRAWN = "/drawn"
@@ -227,10 +229,12 @@ def cycled(kind: str, measure: str) -> str:
 
 
 def tuning(name: str) -> str:
-    """Return the dataset of what directions do to pictures: metric, fidelity, ..., or group of a table of it: effects."""
-    return f"{TUNING}/statistics/{name}" if name == "effects" else f"{TUNING}/{name}"
+    """Return the dataset of what directions do to pictures: metric, fidelity, ..., or group of a table of it: effects, sparsity, ..."""
+    return f"{TUNING_TABLES}/{name}" if name in OF_TUNINGS else f"{TUNING}/{name}"
 
 
 def counterfactual(name: str) -> str:
-    """Return the dataset of moves to other classes: sample, target, distance, ..., or group of a table of them: pairs."""
-    return f"{COUNTERFACTUAL}/statistics/{name}" if name == "pairs" else f"{COUNTERFACTUAL}/{name}"
+    """Return the dataset of moves to other classes: sample, target, distance, ..., or group of a table of them: pairs, parts."""
+    if name in ("pairs", "parts"):
+        return f"{MOVE_TABLES}/{name}"
+    return f"{COUNTERFACTUAL}/{name}"

@@ -656,7 +656,24 @@ DATASETS = (
         UNSIGNED,
         "pictures of the first samples at every step",
     ),
+    Dataset(
+        paths.tuning("mask"),
+        (DIRECTION, "kept", "step", "y", "x"),
+        UNSIGNED,
+        "parts of these pictures: places among the parts",
+    ),
+    Dataset(
+        paths.tuning("coactivation"),
+        ("scope", "unit", "other"),
+        REAL,
+        "correlations of the tuned units over the link's samples: of all, and within classes",
+        nan=True,
+    ),
     _columns(paths.tuning("effects"), "a row a part and metric"),
+    _columns(paths.tuning("sparsity"), "a row a metric and class"),
+    _columns(paths.tuning("clusters"), "a row a cluster of units"),
+    _columns(paths.tuning("concepts"), "a row a pair of parts"),
+    _columns(paths.tuning("alike"), "a row a kind of co-activation"),
     _rows(paths.counterfactual("sample"), MOVE, "row of the sample that is moved"),
     *(
         _classes(paths.counterfactual(name), (MOVE,), CLASS, text, 0)
@@ -698,12 +715,52 @@ DATASETS = (
     ),
     _rows(paths.counterfactual("random_nearest"), MOVE, "nearest to the end of the random move"),
     Dataset(
+        paths.counterfactual("metric"),
+        (MOVE, "point", "part", "measure"),
+        REAL,
+        "metrics of the parts of the pictures on the path",
+        nan=True,
+    ),
+    Dataset(
+        paths.counterfactual("random_metric"),
+        (MOVE, "part", "measure"),
+        REAL,
+        "the same at the end of the random move",
+        nan=True,
+    ),
+    *(
+        Dataset(paths.counterfactual(name), (MOVE, "figure"), REAL, text, nan=True)
+        for name, text in (
+            ("field", "figures of the change field from the first to the last picture"),
+            ("random_field", "the same to the end of the random move"),
+        )
+    ),
+    Dataset(
+        paths.counterfactual("descent_end"),
+        (MOVE, EMBEDDING_ROW),
+        REAL,
+        "what the head reads where the paper's descent ends",
+    ),
+    Dataset(paths.counterfactual("descent_distance"), (MOVE,), REAL, "its distance"),
+    Dataset(
+        paths.counterfactual("descent_steps"),
+        (MOVE,),
+        INTEGER,
+        "its steps, -1 where no picture was of the target",
+        lowest=-1,
+    ),
+    *(
+        _classes(paths.counterfactual(f"descent_{name}"), (MOVE,), CLASS, text, 0)
+        for name, text in (("predicted", "class of the head there"), ("drawn", "of the picture"))
+    ),
+    Dataset(
         paths.counterfactual("picture"),
         (KEPT, "point", "channel", "y", "x"),
         UNSIGNED,
         "pictures along the path of the first moves",
     ),
-    _columns(paths.counterfactual("pairs"), "a row a pair of classes"),
+    _columns(paths.counterfactual("pairs"), "a row a pair of classes, and of all"),
+    _columns(paths.counterfactual("parts"), "a row a pair of classes, part and metric"),
     _replicates(paths.link("<link>")),
     _columns(paths.link("<link>"), "a table: statistics of held-out pairs"),
     _replicates(paths.table("<name>")),
@@ -759,7 +816,7 @@ FACTS = {  # attributes of results: what they were computed with, and what they 
         floor_sd images jaccard k leaks left_out log_base maps movable n_init native null_within others pair_rows
         p_label_effect p_within pca permutations queries resamples rows sample score_step seed shuffles undefined
         unlabelled folds compared_samples fitted_pairs latent_dimension repetitions drawn_classes p_distance tuned_samples level fidelity_units
-        fidelity_decoys in_twos stability_units stability_decoys moves impossible margin""".split(),
+        units silhouette stability stability_low stability_high fidelity_decoys in_twos stability_units stability_decoys moves impossible margin""".split(),
         (NUMBER, ""),
     ),
     **dict.fromkeys(
@@ -931,6 +988,8 @@ GROUPS = (
             "generator": (WORD, "as --generator names it"),
             "generator_sha256": (WORD, "SHA-256 of its code and weights"),
             "psi": (NUMBER, "truncation"),
+            "latent": (WORD, "where latents are read and set: w, z, or a name of the generator's"),
+            "classes": (NUMBERS, "the generator's number of each class"),
             "method": (WORD, "ridge or ols"),
             "alpha": (NUMBER, "penalty of the ridge"),
             "kinds": (JSON, "list of the links, in the order of the views of the examples"),
@@ -952,6 +1011,10 @@ GROUPS = (
         },
     ),
     Group(paths.tuning("effects"), "a table: a row a part and metric"),
+    Group(paths.tuning("sparsity"), "a table: in how few parts units change a metric"),
+    Group(paths.tuning("clusters"), "a table: clusters of units by what they change"),
+    Group(paths.tuning("concepts"), "a table: which parts units change together"),
+    Group(paths.tuning("alike"), "a table: do units that are active together change alike"),
     Group(
         paths.COUNTERFACTUAL,
         "least moves of what the head reads to other classes, and what is met on the way",
@@ -959,10 +1022,16 @@ GROUPS = (
             "margin": (NUMBER, "of the target at the end, in logits"),
             "points": (NUMBER, "of each path"),
             "generator": (WORD, "as the link names it; empty without pictures"),
+            "parts": (
+                JSON,
+                "list of the names of parts, background first; empty where none is measured",
+            ),
+            "descent": (WORD, "where the paper's descent began: zero or random; empty without"),
             "seed": (NUMBER, "of the random moves"),
         },
     ),
-    Group(paths.counterfactual("pairs"), "a table: a row a pair of classes"),
+    Group(paths.counterfactual("pairs"), "a table: a row a pair of classes, and of all"),
+    Group(paths.counterfactual("parts"), "a table: what moves change in the parts of pictures"),
     Group(paths.link("<link>"), "a table: how well held-out pairs are met"),
     Group(paths.DIGESTS, "SHA-256 of everything else, written last; `info --check` compares"),
     Group(paths.table("<name>"), "a table: one dataset a column, all of one length"),

@@ -99,6 +99,25 @@ def test_other_steps_measure_anew_and_draw_nothing_else(tmp_path):
     )
 
 
+def test_another_part_draws_its_units_and_another_link_makes_all(tmp_path):
+    (tmp_path / "Makefile").write_text(recipe.text("linking"))
+    (tmp_path / "gradtools").write_text(STAND_IN)
+    (tmp_path / "gradtools").chmod(0o755)
+    (tmp_path / "net.py").write_text("")
+    ours = ("GRADTOOLS=./gradtools", "OUT=out", "MODEL=net.py:it's")
+    assert make(tmp_path, "-j2", *ours).returncode == 0
+    assert make(tmp_path, "-q", *ours).returncode == 0
+    other = make(tmp_path, "-n", *ours, "PART=eye (left), one").stdout
+    assert other.count("./gradtools tune") == other.count("./gradtools") == 3
+    assert make(tmp_path, *ours).returncode == 0  # -n writes what was asked, too
+    moved = make(tmp_path, "-n", *ours, "MARGIN=20").stdout
+    assert moved.count("./gradtools counterfactual") == 4 and moved.count("./gradtools") == 6
+    assert make(tmp_path, *ours).returncode == 0
+    later = time.time() + 5
+    os.utime(tmp_path / "net.py", (later, later))
+    assert make(tmp_path, "-n", *ours).stdout.count("./gradtools") == 15
+
+
 @pytest.mark.parametrize(
     "name", ["gradient-similarity", "gam-evaluation", "channel-relevance", "class-relations"]
 )
@@ -198,3 +217,22 @@ def test_a_recipe_runs_on_the_bundled_example(name, tmp_path):
     assert make(tmp_path, "-q", *asked).returncode == 0
     os.utime(tmp_path / "scenes" / "seven" / "0001.png")
     assert make(tmp_path, "-q", *asked).returncode == (0 if name == "known-answers" else 1)
+
+
+@pytest.mark.slow
+def test_linking_runs_on_the_bundled_creatures(tmp_path):
+    pytest.importorskip("skimage")
+    (tmp_path / "Makefile").write_text(recipe.text("linking"))
+    units = " ".join(f"--unit {unit}" for unit in (1, 2, 3, 8, 16, 19))
+    ours = ["OUT=out", "PER_CLASS=30", "SAMPLES=5", "KEEP=2", "TOP=3", f"TUNE={units} --fields"]
+    ours += ["MOVED=6", "MOVES=--descent zero --fields"]
+    ended = make(tmp_path, "-j2", *ours)
+    assert ended.returncode == 0, ended.stderr
+    out = tmp_path / "out"
+    assert (out / "summary.txt").read_text() in ended.stdout
+    pictures = ["cycled", "units", "masks", "fields", "moves", "pairs", "curves"]
+    pictures += [f"population-{name}" for name in ("gallery", "tsne", "heat", "sparsity")]
+    assert all((out / f"{name}.png").stat().st_size > 8000 for name in pictures)
+    tables = (out / "tables.txt").read_text()
+    assert "decoys" in tables and "shuffled pairs" in tables and "descent" in tables
+    assert make(tmp_path, "-q", *ours).returncode == 0

@@ -8,7 +8,10 @@ from shell import run
 
 from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math.links import regions
 from gradtools.network import generators, models
+from gradtools.selection import counterfactuals as selected
+from gradtools.selection import gathering
 from gradtools.stages import counterfactual, link
 from gradtools.stages.counterfactual.drawing import drawing
 from gradtools.store import paths
@@ -63,8 +66,8 @@ def made(path, output, **options):
     with store.read(path) as source:
         asked = counterfactual.Options(**{"target": ("all",)} | options)
         plan = counterfactual.make_plan(source, asked, say=lines.append)
-        moves, result = counterfactual.counterfactual(plan, str(output), say=lines.append)
-    return plan, moves, result, lines
+        moves, results = counterfactual.counterfactual(plan, str(output), say=lines.append)
+    return plan, moves, results[0], lines
 
 
 def test_every_move_ends_in_its_class_and_its_ledger_is_the_gain(embedded, tmp_path):
@@ -83,7 +86,7 @@ def test_every_move_ends_in_its_class_and_its_ledger_is_the_gain(embedded, tmp_p
     gained = [x[rows, plan.target] - x[rows, plan.origin] for x in (start, logits)]
     np.testing.assert_allclose(values["ledger"].sum(1), gained[1] - gained[0], rtol=1e-9)
     assert (values["distance"] >= values["alone"] - 1e-9).all() and not values["ledger"][:, 4].any()
-    assert set(result.columns["head"]) == {1.0} and len(result.columns["head"]) == 12
+    assert set(result.columns["head"]) == {1.0} and len(result.columns["head"]) == 13
 
 
 def test_nearest_images_are_those_of_brute_force(embedded, tmp_path):
@@ -136,6 +139,112 @@ def test_pictures_of_an_exact_link_flip_with_the_head(linked, tmp_path):
     assert picture.stat().st_size > 5000
 
 
+@pytest.fixture(scope="module")
+def ellipses(tmp_path_factory):
+    """Moves of ellipses from dark to light, in closed form: their light rises, and nothing else changes."""
+    pytest.importorskip("skimage")
+    folder = tmp_path_factory.mktemp("ellipses")
+    link_path, moves_path = (str(folder / name) for name in ("link.h5", "moves.h5"))
+    result = run(
+        "link", "--generator", "planted_links:EllipseGenerator", "--model", "planted_links:Moments", "--per-class", "150",
+        "--repeats", "0", "--resamples", "0", "-o", link_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    result = run(
+        "counterfactual", link_path, "--target", "all", "--samples", "12", "--margin", "1", "--keep", "2", "--segmenter", "auto",
+        "--fields", "--descent", "zero", "--resamples", "200", "-o", moves_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return moves_path
+
+
+def test_parts_change_along_the_path_as_the_head_says(ellipses):
+    """The head reads light alone: a margin of 1 is a light of .6 +- .2, and area and place stay."""
+    with store.read(ellipses) as source:
+        moves = selected.read(source)
+        target = source.needed(paths.counterfactual("target"))
+    light = moves.values["metric"][:, :, 1, regions.METRICS.index("luminance")]
+    wanted = np.where(target == 1, 0.8, 0.4)
+    np.testing.assert_allclose(light[:, -1], wanted, atol=0.03)
+    steps = np.diff(light, axis=1)
+    assert (np.sign(steps) == np.where(target == 1, 1, -1)[:, None]).all()
+    (subject,) = gathering.gather([ellipses])
+    rows = list(subject.counterfactual["counterfactual", "parts"].rows())
+    assert {(row["origin"], row["target"]) for row in rows} == {
+        ("all", "all"),
+        ("0", "1"),
+        ("1", "0"),
+    }
+    up = {row["metric"]: row for row in rows if row["target"] == "1" and row["part"] == "ellipse"}
+    assert up["luminance"]["low"] > 0.15 and up["luminance"]["difference_low"] > 0
+    assert abs(up["area"]["change"]) < 0.03 and abs(up["x"]["change"]) < 0.3
+    fields = moves.values["field"]
+    np.testing.assert_allclose(fields[:, 3], 1, atol=0.1)  # light reads as a little zoom
+    assert np.abs(fields[:, 4]).max() < 3  # no turn
+
+
+def test_mean_of_a_pair_is_that_of_its_moves_with_an_interval(ellipses):
+    with store.read(ellipses) as source:
+        moves = selected.read(source)
+    (subject,) = gathering.gather([ellipses])
+    rows = list(subject.counterfactual["counterfactual", "pairs"].rows())
+    values = moves.values
+    for row in rows[1:]:
+        own = (values["origin"] == int(row["origin"])) & (values["target"] == int(row["target"]))
+        assert row["distance"] == pytest.approx(values["distance"][own].mean())
+        assert row["distance_low"] < row["distance"] < row["distance_high"]
+        assert row["drawn"] == (values["drawn_predicted"][own, -1] == values["target"][own]).mean()
+    assert rows[0]["origin"] == "all" and rows[0]["moves"] == len(values["sample"]) == 12
+
+
+def test_descent_reaches_pictures_of_the_target(ellipses):
+    with store.read(ellipses) as source:
+        values = selected.read(source).values
+    there = values["descent_steps"] >= 0
+    assert there.all()
+    np.testing.assert_array_equal(values["descent_drawn"], values["target"])
+    (subject,) = gathering.gather([ellipses])
+    row = next(subject.counterfactual["counterfactual", "pairs"].rows())
+    assert row["descent_reached"] == 1 and row["descent_steps"] == values["descent_steps"].mean()
+
+
+@pytest.mark.parametrize("picture", ["strips", "heat", "curves", "fields"])
+def test_pictures_of_moves_are_drawn_again_from_their_store(ellipses, picture, tmp_path):
+    path = tmp_path / "p.png"
+    result = run("counterfactual", ellipses, "--figure", str(path), "--picture", picture, "--json")
+    assert result.returncode == 0, result.stderr
+    made = [
+        table["id"].removeprefix("counterfactual-") for table in json.loads(result.stdout)["tables"]
+    ]
+    assert made == ["moves", "pairs", "descent", "parts", "areas"]
+    assert path.stat().st_size > 8000
+
+
+def test_summary_of_moves_has_their_controls(ellipses):
+    result = run("evaluate", ellipses)
+    assert result.returncode == 0, result.stderr
+    assert "picture is of the target" in result.stdout and "random move" in result.stdout
+
+
+def test_what_pictures_lack_is_said(embedded, tmp_path):
+    out = tmp_path / "m.h5"
+    assert (
+        run(
+            "counterfactual", embedded, "--target", "bee", "--samples", "3", "-o", str(out)
+        ).returncode
+        == 0
+    )
+    for picture, message in (("strips", "--keep"), ("curves", "--segmenter"), ("fields", "--keep")):
+        result = run(
+            "counterfactual", str(out), "--figure", str(tmp_path / "p.png"), "--picture", picture
+        )
+        assert result.returncode == 2 and message in result.stderr
+    result = run("counterfactual", embedded, "--target", "bee", "--descent", "zero")
+    assert result.returncode == 2 and "--link" in result.stderr
+    result = run("counterfactual", embedded)
+    assert result.returncode == 2 and "--target" in result.stderr
+
+
 def test_killed_moves_resume_to_the_same_values(embedded, tmp_path, monkeypatch):
     original, calls = store.Part.commit, []
 
@@ -164,7 +273,7 @@ def test_moves_that_do_not_exist_are_counted(embedded, tmp_path, monkeypatch):
         )
         plan.weight[3] = plan.weight[:3].mean(0)
         lines = []
-        _, result = counterfactual.counterfactual(plan, str(tmp_path / "a.h5"), say=lines.append)
+        _, (result,) = counterfactual.counterfactual(plan, str(tmp_path / "a.h5"), say=lines.append)
     assert any("10 of 10 moves do not exist" in line for line in lines)
     assert result.columns["impossible"].tolist() == [10]
     assert np.isnan(result.columns["distance"]).all()

@@ -9,6 +9,7 @@ a link pictures, of which the first are kept. What needs all moves follows from 
 
 import dataclasses
 import functools
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ BLOCK = 32  # moves kept at once
 
 def counterfactual(
     plan: Plan, output: str, **how: "Unpack[run.How]"
-) -> tuple[counterfactuals.Moves, Result]:
+) -> tuple[counterfactuals.Moves, list[Result]]:
     """Make every move, and write what it takes and what is met on the way.
 
     Parameters
@@ -45,8 +46,8 @@ def counterfactual(
     Returns
     -------
     moves : Moves
-    result : Result
-        A row a pair of classes.
+    results : list of Result
+        Of pairs of classes, and of the parts of pictures where they are measured.
 
     Raises
     ------
@@ -69,16 +70,20 @@ def counterfactual(
             list(plan.source.ids),
             counterfactuals.class_names(plan.source, len(plan.weight)),
             (plan.r @ plan.weight.T + plan.bias).argmax(1),
+            plan.parts,
         )
         if moves.impossible:
             this.say(
                 f"{moves.impossible:,} of {len(plan.sample):,} moves do not exist: other classes lie in the way at any distance"
             )
         with part.finish(this.progress) as sink:
-            result = counterfactuals.pairs(moves, plan.options.margin)
-            result.write(sink)
+            results = counterfactuals.results(
+                moves, plan.options.margin, plan.options.resamples, plan.options.seed
+            )
+            for result in results:
+                result.write(sink)
             this.note(sink, [plan.source], seed=plan.options.seed)
-    return moves, result
+    return moves, results
 
 
 def _command(plan: Plan) -> dict:
@@ -91,6 +96,7 @@ def _command(plan: Plan) -> dict:
         "moves": [plan.sample.tolist(), plan.target.tolist()],
         "generator": drawing.generator.sha256 if drawing else "",
         "link": drawing.digests if drawing else {},
+        "parts": list(plan.parts),
     }
 
 
@@ -103,5 +109,7 @@ def _begin(this: run.Run, sink: store.Sink, plan: Plan) -> None:
         margin=plan.options.margin,
         points=plan.options.points,
         generator=plan.drawing.generator.spec if plan.drawing else "",
+        parts=json.dumps(list(plan.parts)),
+        descent=plan.options.descent,
         seed=plan.options.seed,
     )

@@ -5,6 +5,7 @@ import numpy as np
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.math.links import counterfactual
+from gradtools.stages.counterfactual import pictured
 from gradtools.stages.counterfactual.plan import Plan
 from gradtools.store import paths
 
@@ -35,6 +36,7 @@ def columns(plan: Plan) -> list[store.Column]:
             column("drawn_predicted", points, dtype="i4"),
             column("random_drawn", dtype="i4"),
         ]
+        made += pictured.columns(plan, rows)
     if plan.drawing is not None and plan.kept:
         shape = plan.drawing.generator.shape
         kept = store.Axis(paths.KEPT, last=plan.kept)
@@ -48,7 +50,7 @@ def moved(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     values = {name: np.stack([np.asarray(row[name]) for row in made]) for name in made[0]}
     lines, others = values.pop("path"), values.pop("random")
     if plan.drawing is not None:
-        values |= _drawn(plan, block, lines, others)
+        values |= pictured.drawn(plan, block, lines, others)
     return {paths.counterfactual(name): value for name, value in values.items()}
 
 
@@ -83,7 +85,7 @@ def _moved(plan: Plan, place: int) -> dict[str, float | np.ndarray]:
         "moved": np.mean(np.abs(step) > 1e-9 * max(np.abs(step).max(), 1e-300)),
         "end": line[-1],
         "ledger": counterfactual.ledger(step, plan.weight, target, origin),
-        "probability": _softmax(logits)[:, [origin, target]],
+        "probability": pictured.softmax(logits)[:, [origin, target]],
         "predicted": logits.argmax(1),
         "nearest": nearest[:-1],
         "gap": gap[:-1],
@@ -101,30 +103,3 @@ def _nearest(plan: Plan, points: np.ndarray, row: int) -> tuple[np.ndarray, np.n
     gaps = (rows**2).sum(1) - 2 * points @ rows.T
     best = gaps.argmin(1)
     return others[best], np.linalg.norm(points - rows[best], axis=1)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    x = np.exp(logits - logits.max(-1, keepdims=True))
-    return x / x.sum(-1, keepdims=True)
-
-
-def _drawn(
-    plan: Plan, block: store.Block, lines: np.ndarray, others: np.ndarray
-) -> dict[str, np.ndarray]:
-    """What the classifier sees in the pictures along the paths (B, T, D), and at the ends of random moves (B, D)."""
-    count, points, width = lines.shape
-    rows = np.concatenate([lines.reshape(-1, width), others])
-    if plan.drawing is None:
-        raise ValueError("pictures of moves need a drawing")
-    pictures, logits = plan.drawing.draw(rows, plan.options.batch_size)
-    of_paths = logits[: count * points].reshape(count, points, -1).astype(float)
-    both = np.stack([plan.origin, plan.target], 1)[block.start : block.stop, None]
-    values = {
-        "drawn_probability": np.take_along_axis(_softmax(of_paths), both, 2),
-        "drawn_predicted": of_paths.argmax(-1),
-        "random_drawn": logits[count * points :].argmax(-1),
-    }
-    if block.start < plan.kept:
-        shown = pictures[: count * points].reshape(count, points, *pictures.shape[1:])
-        values["picture"] = np.rint(255 * shown).astype("u1")
-    return values

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import labels
+from gradtools.math.links import regions
 from gradtools.selection import counterfactuals, samples
 from gradtools.store import Store, paths
 
@@ -35,6 +36,14 @@ class Options:
         Of the path, both ends included.
     keep : int
         Moves whose pictures are stored.
+    descent : str
+        "": none; "zero" or "random": the paper's descent beside each move, and where its shift begins.
+    segmenter : str
+        What finds the parts of pictures along the path; "": they are not measured.
+    fields : bool
+        Measure how pixels move from the first to the last picture.
+    resamples : int
+        Of samples, for intervals.
     seed, batch_size : int
     compress : bool
     """
@@ -46,6 +55,10 @@ class Options:
     margin: float = 0.01
     points: int = 11
     keep: int = 8
+    descent: str = ""
+    segmenter: str = ""
+    fields: bool = False
+    resamples: int = 1000
     seed: int = 0
     batch_size: int = 64
     compress: bool = False
@@ -84,6 +97,13 @@ class Plan:
     options: Options
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of pictures; empty where they are not measured."""
+        if self.drawing is None or self.drawing.segmenter is None:
+            return ()
+        return self.drawing.segmenter.parts
+
+    @property
     def kept(self) -> int:
         """Number of the first moves whose pictures are stored."""
         return min(self.options.keep, len(self.sample)) if self.drawing else 0
@@ -101,6 +121,12 @@ def make_plan(
     ------
     GradtoolsError, UsageError
     """
+    if drawing is None and (options.descent or options.segmenter or options.fields):
+        raise UsageError(
+            "--descent, --segmenter and --fields are of pictures, which a link draws: name it with --link"
+        )
+    if options.segmenter or options.fields:
+        regions.require()
     r, weight, bias = (source.values(path) for path in (paths.EMBEDDING, paths.WEIGHT, paths.BIAS))
     if r is None or weight is None or bias is None:
         raise GradtoolsError(

@@ -103,8 +103,8 @@ def _moved(name: str, folder: str, how: dict) -> Made:
         with store.read(linked) as source:
             drawn = drawing(source, source, *_loaded(spec, model, psi))
             plan = counterfactual.make_plan(source, options, drawn, how["say"])
-            made = counterfactual.counterfactual(plan, moved, restart=True, **how)
-        figures.least_moves(*made, picture)
+            moves, results = counterfactual.counterfactual(plan, moved, restart=True, **how)
+        figures.least_moves(moves, results, picture)
 
     asked = ("--samples", str(SAMPLES), "--margin", str(MARGIN), "--keep", str(MOVED))
     return (

@@ -1,7 +1,8 @@
-"""The summary of links: what comes back of latents and pictures, beside uninformative links."""
+"""The summary of links, tunings and moves: what comes back, what units change, what flips, each beside its control."""
 
 from collections.abc import Iterator
 
+from gradtools.selection.results import Row
 from gradtools.selection.subjects import Subject
 from gradtools.tables.links import LATENT, PICTURE
 from gradtools.tables.model import Cell
@@ -9,10 +10,100 @@ from gradtools.tables.summary.blocks import Block, of_rows
 from gradtools.tables.wording import summary as words
 
 SHOWN = {"agreement": PICTURE["agreement"], "r2": "R2 of latents", "ssim": "SSIM"}
+SOME = 3  # parts and metrics that a sentence names
 COLUMNS = {"linear": "link", "null": "shuffled pairs", "mean": "mean w"}
 
 
+MOVES = {  # statistic: its head, figure of the least move and of the random one
+    "nearest": ("nearest stored image is of the target", "random_nearest"),
+    "drawn": ("picture is of the target", "random_drawn"),
+    "head": ("head answers the target (by construction)", "random"),
+}
+
+
 def blocks(subjects: list[Subject]) -> Iterator[Block]:
+    """Yield blocks for the links, tunings and moves of all models."""
+    yield from _links(subjects)
+    yield from _tunings(subjects)
+    yield from _moves(subjects)
+
+
+def _tunings(subjects: list[Subject]) -> Iterator[Block]:
+    """Yield a block for the tunings: whether units move themselves and alike, and which parts units exceed decoys in."""
+    tuned = [subject for subject in subjects if ("tuning", "effects") in subject.tuning]
+    if not tuned:
+        return
+    rows: list[dict] = []
+    sentences = []
+    for subject in tuned:
+        result = subject.tuning["tuning", "effects"]
+        for kind, head in (("fidelity", "fidelity (median)"), ("stability", "stability (mean)")):
+            row: dict = {"statistic": head, "model": subject.name}
+            row |= {
+                column: Cell(result.facts[f"{kind}_{side}"])
+                for column, side in (("units", "units"), ("random directions", "decoys"))
+            }
+            rows.append(row)
+        clear = [
+            f"{row['metric']} of {row['part']} ({row['selected']} of {row['units']})"
+            for row in sorted(result.rows(), key=lambda row: -row["selected"])
+            if row["selected"]
+        ]
+        count = len(list(result.rows()))
+        named = "; ".join(clear[:SOME]) + (
+            f"; and {len(clear) - SOME} more" if clear[SOME:] else ""
+        )
+        sentence = words.TUNED if clear else words.TUNED_NONE
+        sentences.append(sentence.format(model=subject.name, parts=named, count=count))
+    table = of_rows("summary-tuning", words.OF_TUNINGS, ["units", "random directions"], rows)
+    yield Block(table, tuple(sentences))
+
+
+def _moves(subjects: list[Subject]) -> Iterator[Block]:
+    """Yield a block for moves to other classes: what is of the target at their ends, and at those of random moves."""
+    moved = [s for s in subjects if ("counterfactual", "pairs") in s.counterfactual]
+    if not moved:
+        return
+    rows: list[dict] = []
+    sentences = []
+    for subject in moved:
+        result = subject.counterfactual["counterfactual", "pairs"]
+        whole = next(result.rows())
+        for name, (head, control) in MOVES.items():
+            if whole[name] != whole[name]:
+                continue
+            rows.append(
+                {
+                    "statistic": head,
+                    "model": subject.name,
+                    "least move": _of(whole, name),
+                    "random move as long": _of(whole, control),
+                }
+            )
+        what = "drawn" if whole["drawn"] == whole["drawn"] else "nearest"
+        sentence = words.MOVED if what == "drawn" else words.MOVED_NEAREST
+        sentences.append(
+            sentence.format(
+                model=subject.name,
+                moves=whole["moves"],
+                share=whole[what],
+                low=whole[f"{what}_low"],
+                high=whole[f"{what}_high"],
+                control=whole[MOVES[what][1]],
+            )
+        )
+    table = of_rows("summary-moves", words.OF_MOVES, ["least move", "random move as long"], rows)
+    yield Block(table, tuple(sentences))
+
+
+def _of(row: Row, name: str) -> Cell:
+    """A figure of a row with its interval."""
+    return Cell(
+        row[name], float(row[f"{name}_low"]), float(row[f"{name}_high"]), n=int(row["moves"])
+    )
+
+
+def _links(subjects: list[Subject]) -> Iterator[Block]:
     """Yield a block for the links of all models."""
     linked = [subject for subject in subjects if ("link", "linear") in subject.link]
     if not linked:
