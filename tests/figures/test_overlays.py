@@ -91,7 +91,7 @@ def test_what_is_shown_is_read_maps(maps, shown, fuse):
     ],
 )
 def test_heads_say_method_and_channels(method, head):
-    assert pages._head(method) == head
+    assert pages.method_head(method) == head
 
 
 def test_for_and_against_share_one_scale(maps, monkeypatch):
