@@ -164,11 +164,14 @@ def _row(model: str, kind: str, result: Result, suffix: str) -> dict:
 
 
 def _counts(models: list[tuple[str, dict[str, Result]]], suffix: str) -> str:
-    """Say how many maps of how many images a table rests on."""
-    result = next(iter(models[0][1].values()))
-    if suffix:
-        return f"{result.get(f'energy{suffix}').n} maps"
-    return f"{result.facts['maps']} maps of {result.facts['images']} images"
+    """Say how many maps of how many images a table rests on, and how many an IoU does, without those held out."""
+    results = list(models[0][1].values())
+    every, in_iou = (
+        max(result.get(f"{name}{suffix}").n for result in results) for name in ("energy", "iou")
+    )
+    facts = results[0].facts
+    maps = f"{every} maps" if suffix else f"{facts['maps']} maps of {facts['images']} images"
+    return f"{maps} ({in_iou} in an IoU)"
 
 
 def _thresholds(models: list[tuple[str, dict[str, Result]]]) -> Iterator[str]:

@@ -154,6 +154,10 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert {"localization", "localization-25", "localization-10"} <= set(tables)
     rows = {row["row"] for row in tables["localization"]["rows"]}
     assert {"copy@b", "copy@a+b", "centred Gaussian", "map of another image"} <= rows
+    for table in (tables["localization"], tables["localization-10"]):  # its IoU has no held-out map
+        counts = {row["column"]: row["n"] for row in table["rows"] if row["row"] == "copy@b"}
+        assert f"({counts['IoU']} in an IoU)" in table["title"]
+        assert f" {counts['energy in box']} maps" in table["title"]
     assert call(capsys, "localize", "a.h5", "--resamples", "20", "-o", "l.h5").status == 0
     assert call(capsys, "localize", "a.h5", "--resamples", "0", "-o", "l.h5").status == 1
     shown = call(capsys, "evaluate", "l.h5", "--layout", "localization", "--json")
