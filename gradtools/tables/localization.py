@@ -43,7 +43,10 @@ ON_SIGN = (
     "P < Q: share of the object's pixels where channels of negative weight outweigh those of positive weight (equation 4 of "
     "the GAM paper), so that Grad-CAM is 0 there.",
 )
-NO_ACTIVATION = "gradtools saliency --method activation adds it: the sum of activations, which does not depend on the class"
+NO_ACTIVATION = (
+    "not among these maps: gradtools saliency --method activation adds it, the sum of activations, which does not depend on "
+    "the class"
+)
 NOTES = (
     "IoU: the box around the largest component of map >= threshold with the best box of the object; the threshold is "
     "chosen on held-out images and frozen, and these images are in no IoU.",
