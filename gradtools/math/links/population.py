@@ -5,7 +5,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
 from gradtools.math.clusters import agreement, clustering
-from gradtools.math.pairs.bootstrap import interval, resample_counts
+from gradtools.math.pairs.bootstrap import interval, resample_weights
 from gradtools.math.spaces import rsa
 from gradtools.math.trees import cutting, merging
 from gradtools.math.trees.stability import jaccard
@@ -61,7 +61,7 @@ def sparsity_difference(
     """
     samples = units.shape[1]
     every = np.ones((1, samples))
-    counts = np.concatenate([every, resample_counts(np.zeros(samples, int), resamples, seed)])
+    counts = np.concatenate([every, resample_weights(np.zeros(samples, int), resamples, seed)])
     medians = np.array(
         [[_median_sparsity(side, row) for side in (units, others)] for row in counts]
     )
@@ -109,7 +109,7 @@ def cut_stability(
     k = int(labels.max()) + 1
     samples = change.shape[1]
     aris, jaccards = [], []
-    for counts in resample_counts(np.zeros(samples, int), resamples, seed):
+    for counts in resample_weights(np.zeros(samples, int), resamples, seed):
         vectors = np.nan_to_num(resampled(change, counts[None])[0])
         again = cutting.cut(ward(vectors, "none"), k)
         aris.append(agreement.ari(again, labels))
