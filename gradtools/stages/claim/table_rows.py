@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Result
 from gradtools.selection.subjects import Subject
 
 
@@ -16,7 +16,7 @@ def pairs(subject: Subject, statistic: str) -> dict[str, Result]:
     columns = subject.comparison.columns
     for place, (a, b, name) in enumerate(zip(columns["a"], columns["b"], columns["statistic"])):
         if name == statistic:
-            images = subject.comparison.facts["samples"]
+            images = int(subject.comparison.facts["samples"])
             row = _row(subject.comparison, place, statistic, images)
             found |= {f"{a}~{b}": row, f"{b}~{a}": row}
     return found
@@ -47,7 +47,7 @@ def _row(table: Result, place: int, statistic: str, images: int) -> Result:
     if table.replicates is not None:
         drawn = table.replicates[:, place]
         replicates = drawn[~np.isnan(drawn)][:, None]
-    columns = {
+    columns: Columns = {
         "statistic": [statistic],
         **{name: np.array([table.columns[name][place]]) for name in ("value", "low", "high")},
         "images": np.array([images]),
