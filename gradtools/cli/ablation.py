@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gradtools.cli import options, passes
+from gradtools.cli import networks, options, passes
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -28,7 +28,7 @@ class Ablation:
     target: str | None
 
 
-ablation = passes.record(
+ablation = networks.record(
     "ablation",
     Ablation,
     click.option(
@@ -110,7 +110,7 @@ def measure(
     path: str,
     output: str,
     *,
-    network: passes.Network,
+    network: networks.Network,
     ablation: Ablation,
     score: passes.Score,
     compute: passes.Compute,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradtools.cli import ablation as measured
-from gradtools.cli import options, passes, terminal
+from gradtools.cli import networks, options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.render import FOR_PROGRAMS, FORMS
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     "[default: gradient; with --of sheet]",
 )
 @options.images_dir
-@passes.network_or_none
+@networks.network_or_none
 @measured.ablation
 @passes.score
 @passes.compute(8)
@@ -101,7 +101,7 @@ def command(
     figure: str | None,
     picture: str | None,
     images_dir: str | None,
-    network: passes.Network,
+    network: networks.Network,
     ablation: measured.Ablation,
     score: passes.Score,
     compute: passes.Compute,

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import completion, options, passes
+from gradtools.cli import completion, networks, options, passes
 from gradtools.cli.terminal import Console
 from gradtools.tables.wording import units
 
@@ -15,13 +15,13 @@ from gradtools.tables.wording import units
     ],
 )
 @click.argument("model", metavar="MODEL", shell_complete=completion.models)
-@passes.reading
+@networks.reading
 @click.option("--class-names", metavar="FILE", help="Names of the model's classes, one a line.")
 @options.output
 def command(
     console: Console,
     model: str,
-    reading: passes.Reading,
+    reading: networks.Reading,
     class_names: str | None,
     output: str | None,
     force: bool,

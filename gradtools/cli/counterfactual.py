@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradtools.cli import moves as moves_of
-from gradtools.cli import options, passes, sampling, terminal
+from gradtools.cli import networks, options, passes, sampling, terminal
 from gradtools.cli.terminal import Console
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     help="The link that draws pictures along the path.  [default: STORE where it is a link, else none]",
 )
 @sampling.of_link
-@passes.network_or_none
+@networks.network_or_none
 @click.option(
     "--keep",
     type=click.IntRange(0),
@@ -117,7 +117,7 @@ def command(
     linked: str | None,
     generator: str | None,
     trust_generator: bool,
-    network: passes.Network,
+    network: networks.Network,
     keep: int,
     descent: str | None,
     segmenter: str | None,
@@ -213,7 +213,7 @@ def _drawing(
     holder: "Store",
     generator: str | None,
     trust_generator: bool,
-    network: passes.Network,
+    network: networks.Network,
     compute: sampling.Compute,
     job: sampling.Job,
     segmenter: str,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import completion, options, passes, sampling
+from gradtools.cli import completion, networks, options, passes, sampling
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("images", nargs=-1, metavar="IMAGES...")
-@passes.network
+@networks.network
 @options.output
 @passes.listing
 @click.option(
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
 def command(
     console: Console,
     images: tuple[str, ...],
-    network: passes.Network,
+    network: networks.Network,
     output: str | None,
     force: bool,
     listing: passes.Listing,

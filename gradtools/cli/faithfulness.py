@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, passes, terminal
+from gradtools.cli import networks, options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("path", required=False, metavar="STORE")
-@passes.network
+@networks.network
 @options.output
 @options.carry
 @options.feature
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
 def command(
     console: Console,
     path: str | None,
-    network: passes.Network,
+    network: networks.Network,
     output: str | None,
     force: bool,
     carry: bool | None,

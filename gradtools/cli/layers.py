@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import completion, options, passes, terminal
+from gradtools.cli import completion, networks, options, terminal
 from gradtools.errors import UsageError
 
 
@@ -14,7 +14,7 @@ from gradtools.errors import UsageError
     ],
 )
 @click.argument("model", metavar="MODEL", shell_complete=completion.models)
-@passes.reading
+@networks.reading
 @click.option(
     "--preprocess", metavar="P", help="A preset or resize=..,crop=..: only the size matters here."
 )
@@ -27,7 +27,7 @@ from gradtools.errors import UsageError
 def command(
     console: terminal.Console,
     model: str,
-    reading: passes.Reading,
+    reading: networks.Reading,
     preprocess: str | None,
     size: str | None,
     form: str | None,

@@ -4,7 +4,7 @@ from typing import Literal
 
 import click
 
-from gradtools.cli import options, passes, sampling, terminal
+from gradtools.cli import networks, options, passes, sampling, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -19,7 +19,7 @@ from gradtools.errors import UsageError
     ],
 )
 @sampling.samples(500)
-@passes.network
+@networks.network
 @options.output
 @click.option(
     "--method",
@@ -64,7 +64,7 @@ from gradtools.errors import UsageError
 def command(
     console: Console,
     samples: sampling.Samples,
-    network: passes.Network,
+    network: networks.Network,
     output: str | None,
     force: bool,
     method: Literal["ridge", "ols"],

@@ -1,71 +1,18 @@
 """gradtools saliency"""
 
 import contextlib
-import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import completion, options, passes
+from gradtools.cli import completion, networks, options, passes
+from gradtools.cli import drawing as pictures
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
-    from gradtools.images.loading import Preprocess
     from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
-
-DRAWING = (
-    "images",
-    "images_dir",
-    "where",
-    "overlay",
-    "overlay_limit",
-    "fuse",
-    "compat",
-    "quiet",
-    "verbose",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawing:
-    """Which pictures are drawn of the maps."""
-
-    overlay: str | None
-    overlay_limit: int
-    fuse: str
-    compat: str | None
-
-
-drawing = passes.record(
-    "drawing",
-    Drawing,
-    click.option(
-        "--overlay",
-        metavar="DIR",
-        help="Also draw: overlays, sheets a class, a grid, for and against, the GAM paper's panels (PNG).",
-    ),
-    click.option(
-        "--overlay-limit",
-        type=click.IntRange(1),
-        default=100,
-        metavar="N",
-        help="Pictures at most.",
-    ),
-    click.option(
-        "--fuse",
-        default="mean",
-        metavar="F",
-        help="Taps in the pictures: mean, max, product, or a weight each as in 0.3,0.7.",
-    ),
-    click.option(
-        "--compat",
-        type=click.Choice(["cam", "ones"]),
-        help="Pictures as pytorch-grad-cam (cam) or pytorch-cnn-visualizations (ones: ReLU(1 + map)) has them.",
-    ),
-)
 
 
 @options.command(
@@ -76,7 +23,7 @@ drawing = passes.record(
     ],
 )
 @click.argument("images", nargs=-1, metavar="IMAGES...|STORE")
-@passes.network_or_none
+@networks.network_or_none
 @options.output
 @passes.listing
 @options.carry
@@ -132,7 +79,7 @@ drawing = passes.record(
     is_flag=True,
     help="Also Grad-CAM++ with exp(score) as printed, which overflows: gradcam++-literal.",
 )
-@drawing
+@pictures.drawing
 @passes.score
 @click.option(
     "--map-dtype",
@@ -147,7 +94,7 @@ drawing = passes.record(
 def command(
     console: Console,
     images: tuple[str, ...],
-    network: passes.Network,
+    network: networks.Network,
     output: str | None,
     force: bool,
     listing: passes.Listing,
@@ -163,7 +110,7 @@ def command(
     embedding: str,
     seed: int,
     literal_exp: bool,
-    drawing: Drawing,
+    drawing: pictures.Drawing,
     score: passes.Score,
     map_dtype: str,
     compute: passes.Compute,
@@ -182,9 +129,9 @@ def command(
 
         overlays.check(drawing.overlay, drawing.fuse, drawing.compat)
     if network.model is None:
-        return _draw_alone(console, images, images_dir, where, drawing)
+        return pictures.draw_alone(console, images, images_dir, where, drawing)
     store_path = passes.output_file(output)
-    _check_drawing(drawing, store_path)
+    pictures.check(drawing, store_path)
     from gradtools import store
 
     if shard and drawing.overlay is not None:
@@ -237,63 +184,6 @@ def command(
             **job.how(console, force),
         )
     if drawing.overlay is not None:
-        _draw(console, store_path, drawing.overlay, images_dir, (), drawing, model.preprocess)
-
-
-def _check_drawing(drawing: Drawing, store_path: str) -> None:
-    """Refuse drawing options without a folder, and a folder where the maps go to a pipe."""
-    if drawing.overlay is not None and store_path == "-":
-        raise UsageError("--overlay draws from the store of maps: give that a file with -o")
-    given = options.given("fuse", "compat", "overlay_limit")
-    if drawing.overlay is None and given:
-        raise UsageError(f"{given[0]} is about pictures (maps are stored raw): add --overlay DIR")
-
-
-def _draw_alone(
-    console: Console,
-    images: Sequence[str],
-    images_dir: str | None,
-    where: Sequence[str],
-    drawing: Drawing,
-) -> None:
-    """Draw a store of maps; every option about making maps needs a model."""
-    if drawing.overlay is None:
-        raise UsageError(
-            "Missing option '--model': it makes the maps; without it, a store of maps is drawn with --overlay DIR"
+        pictures.draw(
+            console, store_path, drawing.overlay, images_dir, (), drawing, model.preprocess
         )
-    parameters = click.get_current_context().params
-    given = options.given(*(name for name in parameters if name not in DRAWING))
-    if given:
-        raise UsageError(
-            f"{given[0]} is about making maps, and drawing a store makes none: add --model, or leave it out"
-        )
-    if len(images) > 1:
-        raise UsageError(
-            f"{len(images)} inputs and no --model: one store of maps is drawn at a time"
-        )
-    path = options.input_store(images[0] if images else None)
-    _draw(console, path, drawing.overlay, images_dir, where, drawing)
-
-
-def _draw(
-    console: Console,
-    path: str,
-    folder: str,
-    images_dir: str | None,
-    where: Sequence[str],
-    drawing: Drawing,
-    preprocess: "Preprocess | None" = None,
-) -> None:
-    """Draw the pictures of a store."""
-    from gradtools import store
-    from gradtools.figures import overlays
-    from gradtools.selection import samples
-
-    with store.read(path) as source:
-        keep = samples.select(source, where) if where else None
-        album = overlays.open_album(
-            source, images_dir, keep, preprocess, drawing.fuse, drawing.compat
-        )
-        count = min(drawing.overlay_limit, sum(1 for _ in overlays.pictures(album)))
-        with console.progress(count, what="pictures") as advance:
-            overlays.draw(album, folder, drawing.overlay_limit, console.say, advance)

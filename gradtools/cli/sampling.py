@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import networks, options, passes
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError, suggest
 
@@ -80,8 +80,8 @@ class Samples:
         return list(dict.fromkeys(known[name.lower()] for name in self.of_class))
 
 
-def _samples(required: bool, per_class: int | None) -> passes.Decorator:
-    return passes.record(
+def _samples(required: bool, per_class: int | None) -> networks.Decorator:
+    return networks.record(
         "samples",
         Samples,
         click.option(
@@ -114,7 +114,7 @@ def _samples(required: bool, per_class: int | None) -> passes.Decorator:
     )
 
 
-def samples(per_class: int) -> passes.Decorator:
+def samples(per_class: int) -> networks.Decorator:
     """Return the options of `Samples` for a command that needs a generator, as the parameter `samples`."""
     return _samples(True, per_class)
 
@@ -123,7 +123,7 @@ samples_or_none = _samples(False, None)
 
 
 def linked(
-    console: Console, samples: Samples, network: passes.Network, device: str
+    console: Console, samples: Samples, network: networks.Network, device: str
 ) -> tuple["Generator", "Model"]:
     """Load a generator and the network that sees its samples.
 
@@ -136,7 +136,7 @@ def linked(
 
 
 def _seeing(
-    made: "Generator", network: passes.Network, console: Console, psi: float = 1.0
+    made: "Generator", network: networks.Network, console: Console, psi: float = 1.0
 ) -> "Model":
     """Load a network, tried on a sample of a generator."""
     from gradtools.network import generators
@@ -148,7 +148,7 @@ def _seeing(
 def of_stored_link(
     console: Console,
     source: "Store",
-    network: passes.Network,
+    network: networks.Network,
     generator: str | None,
     trust_generator: bool,
     device: str,
@@ -167,7 +167,7 @@ def of_stored_link(
     return made, _seeing(made, as_linked(network, source), console)
 
 
-def as_linked(network: passes.Network, source: "Store") -> passes.Network:
+def as_linked(network: networks.Network, source: "Store") -> networks.Network:
     """Return the network of the options, the link's where none is named."""
     if network.model is not None:
         return network
@@ -195,7 +195,7 @@ class Compute:
     compress: bool
 
 
-compute = passes.record(
+compute = networks.record(
     "compute",
     Compute,
     click.option(
@@ -225,7 +225,7 @@ class Job:
         }
 
 
-job = passes.record(
+job = networks.record(
     "job",
     Job,
     passes.restart,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from gradtools.cli import options, passes, terminal
+from gradtools.cli import networks, options, passes, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -23,7 +23,7 @@ LENET = "gradtools.bundled.lenet:lenet5"
     ],
 )
 @click.argument("images", nargs=-1, metavar="IMAGES...")
-@passes.network_or_none
+@networks.network_or_none
 @options.output
 @passes.listing
 @click.option(
@@ -72,7 +72,7 @@ LENET = "gradtools.bundled.lenet:lenet5"
 def command(
     console: Console,
     images: tuple[str, ...],
-    network: passes.Network,
+    network: networks.Network,
     output: str | None,
     force: bool,
     listing: passes.Listing,
@@ -154,7 +154,7 @@ def command(
         terminal.print_tables(builder.tables([(short_name(model.spec), results)]), form, stream)
 
 
-def _without_model(network: passes.Network, randomise: tuple[str, ...]) -> passes.Network:
+def _without_model(network: networks.Network, randomise: tuple[str, ...]) -> networks.Network:
     """Return the bundled LeNet-5 to be trained; without it there must be a model.
 
     Raises

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, passes, sampling, terminal, tunings
+from gradtools.cli import networks, options, passes, sampling, terminal, tunings
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 )
 @click.argument("path", required=False, metavar="STORE")
 @sampling.of_link
-@passes.network_or_none
+@networks.network_or_none
 @options.output
 @options.carry
 @click.option(
@@ -103,7 +103,7 @@ def command(
     path: str | None,
     generator: str | None,
     trust_generator: bool,
-    network: passes.Network,
+    network: networks.Network,
     output: str | None,
     force: bool,
     carry: bool | None,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtools.figures import page
-from gradtools.figures.overlays import album
+from gradtools.figures.overlays.frames import frames
 from gradtools.store import Store
 
 SIDE, MOST = 1.15, 10  # inches of a picture; rows of a sheet
@@ -46,7 +46,7 @@ def audit_sheet(
         Where the images have gone.
     """
     rows = rows[:MOST]
-    frame = album.frames(source, sorted({row.sample for row in rows}), images_dir)
+    frame = frames(source, sorted({row.sample for row in rows}), images_dir)
     figure = page.sheet(4.2 * SIDE, len(rows) * (SIDE + 0.22) + 0.35)
     figure.suptitle(title)
     axes = figure.subplots(len(rows), 3, squeeze=False)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradtools.figures import page
 from gradtools.figures.overlays import blending
-from gradtools.figures.overlays.album import frames
+from gradtools.figures.overlays.frames import frames
 from gradtools.figures.overlays.mosaic import LETTER, Bar, Mosaic, draw, fitted, save
 from gradtools.images.loading import Preprocess
 from gradtools.math.maps.resize import resize

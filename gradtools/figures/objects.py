@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from gradtools.errors import GradtoolsError
 from gradtools.figures.overlays import blending
-from gradtools.figures.overlays.album import frames
+from gradtools.figures.overlays.captions import method_head
+from gradtools.figures.overlays.frames import frames
 from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted, save
-from gradtools.figures.overlays.pages import method_head
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.regions import boxes, localization
 from gradtools.selection import maps as stored

@@ -11,8 +11,8 @@ from scipy import stats
 
 from gradtools import figures, store
 from gradtools.figures import channel_sheets, deletion, histograms, overlays
-from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays import blending, ones
+from gradtools.figures.overlays.frames import frames
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.maps.resize import resize
 from gradtools.selection import channels as of_channels
@@ -98,7 +98,7 @@ def test_a_sheet_shows_every_channel_on_its_images(tmp_path, monkeypatch, low):
     )
     with store.read(path) as source:
         channel_sheets.sheet(source, top, of_channels.TopImages(rows, rng.random((2, 3)), maps))
-        frame = albums.frames(source, [0, 1, 2, 3])
+        frame = frames(source, [0, 1, 2, 3])
         title, heads, lines, (bar,), more = given[0]
         assert (
             "wasp: the first 2 of 7 channels of late by contribution" in title

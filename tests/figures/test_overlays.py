@@ -15,7 +15,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import overlays
 from gradtools.figures.overlays import album as albums
-from gradtools.figures.overlays import blending, ones, pages
+from gradtools.figures.overlays import blending, captions, ones, pages
 from gradtools.math.maps.reading import read_maps
 
 
@@ -91,7 +91,7 @@ def test_what_is_shown_is_read_maps(maps, shown, fuse):
     ],
 )
 def test_heads_say_method_and_channels(method, head):
-    assert pages.method_head(method) == head
+    assert captions.method_head(method) == head
 
 
 def test_for_and_against_share_one_scale(maps, monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
-from gradtools.figures.overlays import mosaic, ones, pages
+from gradtools.figures.overlays import mosaic, pages
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 from gradtools.store import paths
 
@@ -186,6 +186,8 @@ def _kinds(album: "Album") -> dict[str, Callable[["Album", tuple[int, ...]], mos
     """The pictures of each group: {kind: function}, those that the store has the maps for."""
     kinds: dict[str, Callable[[Album, tuple[int, ...]], mosaic.Mosaic]] = {"overlay": pages.overlay}
     if album.compat == "ones":
+        from gradtools.figures.overlays import ones
+
         kinds |= {
             f"ones-{file_name(tap)}": functools.partial(pages.explained, tap)
             for tap in ones.taps_of(album)

@@ -1,17 +1,14 @@
 """What the pictures of a maps store show: which rows stand together, their frames as the network saw them, their maps, their titles."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 
 import numpy as np
 
-from gradtools import images
 from gradtools.errors import GradtoolsError
+from gradtools.figures.overlays.frames import frames
 from gradtools.images.loading import Preprocess
 from gradtools.math.maps.reading import read_maps
-from gradtools.selection import images as store_images
-from gradtools.selection.features import softmax
 from gradtools.store import Store, paths
 
 SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
@@ -21,7 +18,6 @@ AT_INPUT, SHARE = (
 )  # shown up to the value that this share of the pixels has at most
 CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
 OVERFLOW = "zero everywhere:\nexp(score)\noverflows"
-KEPT = 64  # frames held, so that the pictures of a group read each image once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +120,10 @@ def answer_in_words(album: Album, row: int) -> str:
     words = [f"answer {names[predicted] if predicted < len(names) else predicted}"]
     logits = store.rows(paths.LOGITS)
     if logits is not None:
-        words[0] += f" ({softmax(logits.read(sample, sample + 1))[0, predicted]:.2f})"
+        from scipy.special import softmax
+
+        row = logits.read(sample, sample + 1)[0].astype(np.float64)
+        words[0] += f" ({softmax(row)[predicted]:.2f})"
     if label >= 0:
         words.insert(0, f"label {store.class_names[label]}")
         if store.member is not None and store.member[label].any():
@@ -246,70 +245,3 @@ def _spread(
     for label in np.unique(labels):
         rank[labels == label] = np.arange((labels == label).sum())
     return [groups[index] for index in np.argsort(rank, kind="stable")]
-
-
-def frames(
-    store: Store,
-    used: list[int],
-    images_dir: str | None = None,
-    rules: Preprocess | None = None,
-) -> Callable[[int], np.ndarray]:
-    """Return the images as the network saw them, by the row of their sample.
-
-    Parameters
-    ----------
-    store : store.Store
-    used : list of int
-        The rows that are asked for.
-    images_dir, rules
-        As for `open_album`.
-
-    Returns
-    -------
-    callable
-        Row (int) to (H, W, 3) uint8 array.
-
-    Raises
-    ------
-    GradtoolsError
-        An image is not there, or the preprocessing is one that only the model's code knows.
-    """
-    if not rules:
-        from gradtools.selection import regions
-
-        rules = regions.preprocessing(store)
-    ids, digests = [store.ids[row] for row in used], store.needed(paths.DIGEST)[used]
-    listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
-    place = {row: index for index, row in enumerate(used)}
-    value_range = store_images.value_range(store)
-
-    @functools.lru_cache(KEPT)
-    def frame(row: int) -> np.ndarray:
-        path = listed.path(place[row])
-        try:
-            image, digest = images.read(path, value_range)
-        except images.Unreadable as error:
-            raise GradtoolsError(f"{error}: say with --images DIR where the images are") from error
-        images.check_digest(path, digest, digests[place[row]])
-        if callable(rules):
-            return _visible(np.asarray(rules(image)))
-        return _of_three(images.preprocess(image, rules))
-
-    return frame
-
-
-def _visible(pixels: np.ndarray) -> np.ndarray:
-    """Pixels of a callable, (C, H, W) of unknown normalisation, on the scale of a screen: (H, W, 3) uint8."""
-    low, high = pixels.min(), pixels.max()
-    return _of_three(
-        ((pixels - low) / (high - low if high > low else 1) * 255).round().astype("u1")
-    )
-
-
-def _of_three(pixels: np.ndarray) -> np.ndarray:
-    """Channels (C, H, W) as red, green and blue, (H, W, 3): of more the first three, one or the mean of two as grey."""
-    if len(pixels) < 3:
-        pixels = np.broadcast_to(
-            pixels.mean(0, keepdims=True).astype(pixels.dtype), (3, *pixels.shape[1:])
-        )
-    return pixels[:3].transpose(1, 2, 0)

@@ -1,7 +1,6 @@
 """The pictures themselves: overlays, for and against, contact sheets, and the panels of the GAM paper (mathematics#gam-and-layercam)."""
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
@@ -9,12 +8,10 @@ import numpy as np
 
 from gradtools.figures import page
 from gradtools.figures.overlays import album as albums
-from gradtools.figures.overlays import blending, ones
+from gradtools.figures.overlays import blending, captions
 from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted
-from gradtools.store import paths
 
 ROWS = 6  # of a grid's page
-NAME = 1.0  # inches of a row's name
 SMALL = 0.82  # inches of a grid's pictures
 ACROSS = 8  # pictures in a row of a class's sheet
 SHEET = "images and their maps, each from 0 (the photograph alone) to its own largest value; below: name, target, score"
@@ -22,19 +19,6 @@ GRID = "each tap's own map over its image, from 0 (the photograph alone) to its 
 UNIT = Bar(blending.FOR, 0.0, "map, 0 to 1 in each")
 JET = Bar("jet", 0.0, "map, 0 to 1 in each")
 BOTH_WAYS = Bar(blending.SIGNED, -1.0, "against (-1) to for (+1)")
-SHORT = {
-    "positive-gradients": "positive\ngradients",
-    "negative-gradients": "negative\ngradients",
-    "activation": "activations",
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "gam": "GAM",
-    "layercam": "LayerCAM",
-    "hirescam": "HiResCAM",
-    "gradcam++-literal": "Grad-CAM++\nas printed",
-    "gradient": "gradient,\nto its 99 %",
-    "guided-backprop": "guided BP,\nto its 99 %",
-}
 ABLATED = ("gam", "gradcam", "gradcam++")
 POSITIVE, NEGATIVE = "gradcam-positive", "gradcam-negative"
 LAYERS = ("activation", "positive-gradients", "gam")
@@ -60,9 +44,9 @@ def overlay(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     return _rows_of(
         album,
         group,
-        [method_head(method) for method in methods],
+        [captions.method_head(method) for method in methods],
         [functools.partial(_fused, album, method) for method in methods],
-        _taps_line(album),
+        captions.taps_line(album),
     )
 
 
@@ -79,9 +63,11 @@ def signed(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
             shown = [
                 blending.over(_frame(album, row), part, blending.SIGNED, -1.0) for part in parts
             ]
-            rows.append((_named(album, group, row, method), [_frame(album, row), *shown]))
+            rows.append(
+                (captions.row_name(album, group, row, method), [_frame(album, row), *shown])
+            )
     return draw(
-        _title(album, group, _taps_line(album, methods)),
+        captions.title(album, group, captions.taps_line(album, methods)),
         heads,
         rows,
         [BOTH_WAYS],
@@ -92,7 +78,9 @@ def signed(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
 
 def explained(tap: str, album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     """Draw the pictures of pytorch-cnn-visualizations beside the right ones, with the sentences that explain them."""
-    return ones.beside(album, tap, group, lambda below: _title(album, group, below))
+    from gradtools.figures.overlays import ones
+
+    return ones.beside(album, tap, group, lambda below: captions.title(album, group, below))
 
 
 def compared(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
@@ -102,7 +90,7 @@ def compared(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     follow: of gradients that are flat these show what outweighs what.
     """
     tap = last_tap(album, COMPARED)
-    heads = [method_head(method) for method in COMPARED]
+    heads = [captions.method_head(method) for method in COMPARED]
     makers: list[Maker] = [_at_tap(album, method, tap) for method in COMPARED]
     if all(f"{name}@{tap}" in album.methods.get(name, ()) for name in (POSITIVE, NEGATIVE)):
         heads += ["P, positive\nchannels", "Q, negative\nchannels"]
@@ -123,12 +111,12 @@ def ablated(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
                 albums.last_taps(album, row, method, count)
                 for count in range(1, 1 + len(album.methods[method]))
             ]
-            name = _named(album, group, row, method)
+            name = captions.row_name(album, group, row, method)
             pictures = _line(album, row, maps, words, len(rows))
             rows.append((name, [*pictures, *[None] * (1 + most - len(pictures))]))
     heads = ["image", *_numbers_of_taps(album, methods, most)]
     return draw(
-        _title(album, group, f"{album.fuse} of the last n taps"),
+        captions.title(album, group, f"{album.fuse} of the last n taps"),
         heads,
         rows,
         [_bar(album)],
@@ -146,7 +134,7 @@ def _numbers_of_taps(album: albums.Album, methods: list[str], most: int) -> list
             for method in methods
             if len(album.methods[method]) >= count
         ]
-        added = fitted(names[0] if count == 1 else f"+ {names[0]}", NAME)
+        added = fitted(names[0] if count == 1 else f"+ {names[0]}", captions.ROW_NAME)
         heads.append(f"n = {count}" + (f"\n{added}" if len(set(names)) == 1 else ""))
     return heads
 
@@ -158,7 +146,7 @@ def overflowing(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
     return _rows_of(
         album,
         group,
-        [method_head(method) for method in methods],
+        [captions.method_head(method) for method in methods],
         [_at_tap(album, method, tap) for method in methods],
         f"at {tap}",
     )
@@ -177,10 +165,10 @@ def layered(album: albums.Album, group: tuple[int, ...]) -> Mosaic:
                 else albums.fused(album, row, method)
                 for method in LAYERS
             ]
-            name = fitted(tap, NAME) if tap else f"{album.fuse} of {len(taps)} taps"
+            name = fitted(tap, captions.ROW_NAME) if tap else f"{album.fuse} of {len(taps)} taps"
             rows.append((name, _line(album, row, maps, words, len(rows))))
     return draw(
-        _title(album, group, ""),
+        captions.title(album, group, ""),
         ["image", "activations", "positive\ngradients", "GAM"],
         rows,
         [_bar(album)],
@@ -199,17 +187,19 @@ def class_sheet(
         across(album),
         1 + len(methods),
     )
-    heads = ["image", *(method_head(method) for method in methods)] * min(per_row, len(cells))
+    heads = ["image", *(captions.method_head(method) for method in methods)] * min(
+        per_row, len(cells)
+    )
     rows: Lines = []
     words: Written = {"notes": {}, "marks": {}}
     for start in range(0, len(cells), per_row):
         pictures: list[np.ndarray | None] = []
         for row in cells[start : start + per_row]:
             maps = [albums.fused(album, row, method) for method in methods]
-            words["notes"][len(rows), len(pictures)] = _caption(album, row, width * 0.7)
+            words["notes"][len(rows), len(pictures)] = captions.caption(album, row, width * 0.7)
             pictures += _line(album, row, maps, words, len(rows), len(pictures))
         rows.append(("", pictures))
-    title = f"{page.shown(name)}, page {number}: {_taps_line(album)}\n{SHEET}"
+    title = f"{page.shown(name)}, page {number}: {captions.taps_line(album)}\n{SHEET}"
     return draw(title, heads, rows, [_bar(album)], **words)
 
 
@@ -219,7 +209,7 @@ def grid(album: albums.Album, groups: list[tuple[int, ...]], number: int) -> Mos
     heads = [
         "image",
         *(
-            f"{method_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}"
+            f"{captions.method_head(albums.split(name)[0])}\n{fitted(albums.split(name)[1], SMALL)}"
             for name in names
         ),
     ]
@@ -227,7 +217,12 @@ def grid(album: albums.Album, groups: list[tuple[int, ...]], number: int) -> Mos
     words: Written = {"notes": {}, "marks": {}}
     for row in (row for group in groups for row in group):
         maps = [albums.at_tap(album, row, name) for name in names]
-        rows.append((_caption(album, row, NAME, "\n"), _line(album, row, maps, words, len(rows))))
+        rows.append(
+            (
+                captions.caption(album, row, captions.ROW_NAME, "\n"),
+                _line(album, row, maps, words, len(rows)),
+            )
+        )
     classes = dict.fromkeys(page.shown(albums.class_of(album, group)) for group in groups)
     title = (
         f"every method at every tap, page {number}: {page.shortened(', '.join(classes), 60)}"
@@ -274,10 +269,10 @@ def _rows_of(
     words: Written = {"notes": {}, "marks": {}}
     for row in group:
         maps = [make(row) for make in makers]
-        name = fitted(_stem(album, row), NAME) if len(group) > 1 else ""
+        name = fitted(captions.stem(album, row), captions.ROW_NAME) if len(group) > 1 else ""
         rows.append((name, _line(album, row, maps, words, len(rows))))
     return draw(
-        _title(album, group, below),
+        captions.title(album, group, below),
         ["image", *heads],
         rows,
         [_bar(album)],
@@ -321,85 +316,3 @@ def _shown(album: albums.Album, row: int, values: np.ndarray) -> np.ndarray:
 
 def _bar(album: albums.Album) -> Bar:
     return JET if album.compat == "cam" else UNIT
-
-
-def method_head(method: str) -> str:
-    """Return a method's name in the field, its channels below."""
-    known = max(
-        (name for name in SHORT if method == name or method.startswith(f"{name}-")),
-        key=len,
-        default=None,
-    )
-    if known is None:
-        return page.shortened(method, 16)
-    channels = method[len(known) + 1 :]
-    return SHORT[known] + (f"\n{page.shortened(channels, 14)}" if channels else "")
-
-
-def _named(album: albums.Album, group: tuple[int, ...], row: int, method: str) -> str:
-    return (
-        method_head(method)
-        if len(group) == 1
-        else f"{method_head(method)}\n{fitted(_stem(album, row), NAME)}"
-    )
-
-
-def _stem(album: albums.Album, row: int) -> str:
-    """The last part of an image's name, without suffix."""
-    return page.shown(
-        os.path.splitext(os.path.basename(album.store.ids[int(album.sample[row])]))[0]
-    )
-
-
-def _caption(album: albums.Album, row: int, inches: float, between: str = ": ") -> str:
-    """An image's name, target and score in a width."""
-    name, score = _stem(album, row), f" {album.score[row]:.3g}"
-    about = page.shown(albums.target_name(album, row))
-    if between == "\n":
-        return f"{fitted(name, inches)}\n{fitted(about + score, inches)}"
-    return f"{fitted(name, inches / 2)}{between}{fitted(about + score, inches / 2)}"
-
-
-def _title(album: albums.Album, group: tuple[int, ...], below: str) -> str:
-    """Which image or pair, the class or likeness, its score; the taps below."""
-    names = " and ".join(
-        page.shortened(album.store.ids[int(album.sample[row])], 34) for row in group
-    )
-    form = album.store.attributes(paths.MAPS).get("score", "score") if len(group) == 1 else "score"
-    first = f"{names}\n{page.shown(albums.target_name(album, group[0]))}: {form} {album.score[group[0]]:.4g}"
-    answered = page.shown(albums.answer_in_words(album, group[0])) if len(group) == 1 else ""
-    lines = [f"{first}; {below}" if below else first, answered]
-    return "\n".join(line for line in lines if line)
-
-
-def _taps_line(album: albums.Album, methods: list[str] | None = None) -> str:
-    """Which taps, and how each method's became one; a method whose taps are others than most is named with its own."""
-    taps = {
-        method: [albums.split(name)[1] for name in album.methods[method]]
-        for method in methods or album.methods
-    }
-    shared = max(
-        taps.values(),
-        key=lambda taps_of_method: sum(taps_of_method == other for other in taps.values()),
-    )
-    others = {
-        tuple(taps_shown): [
-            name for name, taps_of_method in taps.items() if taps_of_method == taps_shown
-        ]
-        for taps_shown in taps.values()
-        if taps_shown != shared
-    }
-    line = _fused_in_words(album, shared) + "".join(
-        f"; {', '.join(names)} {_fused_in_words(album, taps_shown)}"
-        for taps_shown, names in others.items()
-    )
-    return line + (f", as --compat {album.compat}" if album.compat else "")
-
-
-def _fused_in_words(album: albums.Album, taps: list[str] | tuple[str, ...]) -> str:
-    """`at layer4`, or `mean of layer3 and layer4`."""
-    return (
-        f"at {taps[0]}"
-        if len(taps) == 1
-        else f"{album.fuse} of {page.shortened(' and '.join(taps), 48)}"
-    )
