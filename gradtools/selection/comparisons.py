@@ -21,6 +21,8 @@ class Space:
         The input that it is of; a reference's is -1.
     named : bool
         Whether the feature was written as STORE::FEATURE.
+    matrix : (feature, metric) or None
+        The stored matrix of every pair, of a store that holds no features.
     places : (n,) int array
         Its rows of the common samples, empty until these are known.
     """
@@ -32,6 +34,7 @@ class Space:
     store: Store | None = None
     feature: Feature | None = None
     reference: Reference | None = None
+    matrix: tuple[str, str] | None = None
     places: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, int))
 
 

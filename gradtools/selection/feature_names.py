@@ -46,6 +46,16 @@ def imported(store: Store) -> list[str]:
     return store.tree(paths.FEATURES)
 
 
+def matrices(store: Store) -> list[tuple[str, str]]:
+    """Return (feature, metric) of every stored matrix of all pairs, imported ones too."""
+    return [
+        (feature, metric)
+        for feature in store.tree(paths.SIMILARITY)
+        for metric in store.tree(paths.similarity_of(feature))
+        if store.rows(paths.matrix(feature, metric)) is not None
+    ]
+
+
 def map_names(store: Store) -> list[str]:
     """Return the names of the maps that are vectors of the samples when they are flattened (list of str)."""
     return [f"{maps.PREFIX}{name}" for name in store.maps if store.rows(paths.maps(name))]

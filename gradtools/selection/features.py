@@ -55,7 +55,7 @@ def resolve(
     """
     available = feature_names.names(store) + (feature_names.map_names(store) if with_maps else [])
     if not available:
-        raise GradtoolsError(f"{store.name} holds no features: gradtools extract makes them")
+        raise GradtoolsError(f"{store.name} holds {_in_place_of_features(store)}")
     matches = resolve_names(
         requests
         or (feature_names.maps_of_last_command(store) if with_maps else [])
@@ -73,6 +73,16 @@ def resolve(
             name for name in feature_names.controls(store, available) if name not in matches
         ]
     return [load(store, name) for name in matches]
+
+
+def _in_place_of_features(store: Store) -> str:
+    """Say what a store without features has, and what takes it."""
+    if not feature_names.matrices(store):
+        return "no features: gradtools extract makes them"
+    return (
+        "a matrix of every pair and no features: evaluate shows its statistics, and dendrogram, "
+        "cluster --method agglomerative and compare take it"
+    )
 
 
 def _flattened(store: Store, name: str) -> Feature:

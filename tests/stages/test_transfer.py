@@ -2,11 +2,14 @@
 
 import csv
 import hashlib
+import os
 
 import numpy as np
 import pytest
 from planted import by_loops, plant, write
 from shell import call, rows_of
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from gradtools import store
 from gradtools.math.pairs import bootstrap, of_matrix, pair_auc, pair_auc_bootstrap
@@ -155,6 +158,66 @@ def test_a_matrix_gives_the_statistics_of_the_rows_it_is_made_of(here, capsys):
     assert values["auc_same_prediction"] == pytest.approx(auc[1], abs=1e-12)
     tree = call(capsys, "dendrogram", path, "--linkage", "average", "--json", "--resamples", 2)
     assert tree.status == 0, tree.err
+
+
+def made_matrix(capsys):
+    """Cosines of every pair as another program gives them, beside a store of the rows: (matrix, path, path)."""
+    unit, _ = vectors.unit_rows(DATA.of("gradient@conv").astype(float))
+    cosines = unit @ unit.T
+    np.savez("m.npz", near=cosines, **{key: arrays()[key] for key in ("label", "id", "predicted")})
+    matrix = imported(capsys, "m.npz", "--matrix", "near", "--metric", "cosine")
+    os.rename(matrix, "matrix.h5")
+    return cosines, "matrix.h5", imported(capsys, "made.npz")
+
+
+@pytest.mark.parametrize("linkage", ["average", "complete", "single"])
+def test_agglomeration_of_a_matrix_is_that_of_another_library(here, capsys, linkage):
+    cosines, path, _ = made_matrix(capsys)
+    how = (
+        "--method",
+        "agglomerative",
+        "--linkage",
+        linkage,
+        "--resamples",
+        30,
+        "-o",
+        "c.h5",
+        "--force",
+    )
+    assert call(capsys, "cluster", path, *how).status == 0
+    with store.read("c.h5") as source:
+        ours = source.values("/clusters/near/agglomerative/label")[0]
+        columns, facts = source.table("/clusters/near/agglomerative")
+    theirs = AgglomerativeClustering(3, metric="precomputed", linkage=linkage).fit_predict(
+        1 - cosines
+    )
+    assert adjusted_rand_score(ours, theirs) == 1
+    assert columns["ari"][0] == pytest.approx(adjusted_rand_score(DATA.labels, theirs))
+    apart = np.maximum(1 - cosines, 0)
+    np.fill_diagonal(apart, 0)
+    silhouette = silhouette_score(apart, theirs, metric="precomputed")
+    assert columns["silhouette"][0] == pytest.approx(silhouette, abs=1e-6)
+    assert facts["resamples"] == 30 and facts["ari_low"] < columns["ari"][0] < facts["ari_high"]
+
+
+def test_a_matrix_is_compared_with_features_and_refused_where_rows_are_needed(here, capsys):
+    cosines, path, rows = made_matrix(capsys)
+    ended = call(capsys, "compare", path, f"{rows}::clip", "--json", "--no-intervals")
+    values = {
+        row["row"].split()[-1]: row["value"]
+        for row in rows_of(ended.out)
+        if row["column"] == "value"
+    }
+    unit, _ = vectors.unit_rows(DATA.of("activation@block").astype(float))
+    pairs = np.triu_indices(len(unit), 1)
+    expected = np.corrcoef(cosines[pairs], (unit @ unit.T)[pairs])[0, 1]
+    assert values["rsa_pearson"] == pytest.approx(expected, abs=1e-5)
+    assert "cka" not in values
+    for command in ("similarity", "neighbors"):
+        assert (
+            "cluster --method agglomerative and compare take it" in call(capsys, command, path).line
+        )
+    assert "--method agglomerative --linkage average" in call(capsys, "cluster", path).line
 
 
 def test_resampled_statistics_of_a_matrix_are_those_of_the_rows():

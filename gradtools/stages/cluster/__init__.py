@@ -13,12 +13,12 @@ import numpy as np
 from gradtools import allocator
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import agreement, clustering, half_samples
-from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
+from gradtools.math.pairs.intervals import HALF_SAMPLES
 from gradtools.math.rows import vectors
 from gradtools.selection import compared, features
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages import run
-from gradtools.stages.cluster import many
+from gradtools.stages.cluster import indices, many, matrices
 from gradtools.store import Store, paths
 
 if TYPE_CHECKING:
@@ -64,11 +64,19 @@ def cluster(
     job = run.begin(output, [source], **how)
     groups = compared.group(source, options.where, job.say)
     k = _number_of_clusters(source, groups, options)
-    chosen = features.resolve(source, options.feature, with_maps=True)
+    pairs = matrices.chosen(source, options.feature, options.method)
+    chosen = [] if pairs else features.resolve(source, options.feature, with_maps=True)
     _say_cost(groups, options, job.say)
     results, projections = [], {}
     controls: Facts = {**_controls(groups, options), "leaks": int(compared.target_leaks(source))}
-    with job.progress(len(chosen) * len(options.method), 0, "clusterings") as advance:
+    with job.progress((len(chosen) or 1) * len(options.method), 0, "clusterings") as advance:
+        for pair in pairs:
+            facts = controls | _facts(options, groups) | {"linkage": options.linkage}
+            half = _halves(options, groups, k) if options.intervals else None
+            results.append(
+                matrices.clustered(source, pair, k, groups, options.linkage, half, facts)
+            )
+            advance(1)
         for feature in chosen:
             if many.needs_passes(feature, len(groups.classes)) and not options.pca:
                 rows = many.Rows(source, feature, groups.keep, options.normalize == "unit")
@@ -206,8 +214,8 @@ def _clustered(
         "inertia": np.array([repeat.inertia for repeat in once]),
         "log_likelihood": np.array([repeat.log_likelihood for repeat in once]),
     }
-    columns |= _agreements(
-        x,
+    columns |= indices.agreements(
+        clustering.distance_blocks(x),
         of_repeats,
         classes if _has_classes(groups) else None,
         groups.predictions[kept] if groups.predicted else None,
@@ -223,7 +231,7 @@ def _clustered(
     if method == "gmm":
         facts["covariance"] = _covariance(options)
     replicates, drawn = _replicates(method, x, kept, k, groups, options)
-    facts |= drawn | _bounds(columns, replicates, drawn)
+    facts |= drawn | indices.bounds(columns, replicates, drawn)
     labels = np.full((repeats, len(kept)), -1, np.int32)
     labels[:, kept] = of_repeats
     return Result(
@@ -277,24 +285,19 @@ def _replicates(
     return values, facts | drawn | {"fits": half_samples.FITS[method]}
 
 
+def _halves(options: Options, groups: compared.Groups, k: int) -> np.ndarray | None:
+    """Half samples (B, n) of a matrix's rows; None where there can be none."""
+    kept = np.ones(len(groups.classes), bool)
+    if half_samples.why_none(groups.classes, kept, k) or options.resamples == 0:
+        return None
+    count = options.resamples or half_samples.number_of_halves(len(kept), matrices.METHOD)
+    return half_samples.half_samples(groups.classes, count, options.seed) if count else None
+
+
 def _settings(method: str, k: int, options: Options) -> half_samples.Method:
     """How one half is clustered."""
     n_init = options.n_init if method == "kmeans" else min(options.n_init, MIXTURE_STARTS)
     return half_samples.Method(method, k, n_init, _covariance(options), options.linkage)
-
-
-def _bounds(columns: Columns, replicates: np.ndarray, drawn: Facts) -> Facts:
-    """{index_low: .., index_high: ..} of every index."""
-    size = int(drawn.get("drawn", 0)), int(drawn.get("drawn_of", 0))
-    bounds: Facts = {}
-    for place, name in enumerate(half_samples.INDICES):
-        limits = half_samples.range_of(name)
-        value = float(np.mean(np.asarray(columns[name])))
-        low, high = interval_of(
-            replicates[:, place], value, str(drawn["resampling"]), *size, limits=limits
-        )
-        bounds |= {f"{name}_low": low, f"{name}_high": high}
-    return bounds
 
 
 def _repeated(
@@ -314,27 +317,6 @@ def _covariance(options: Options) -> str:
     return (
         options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
     )
-
-
-def _agreements(
-    x: np.ndarray, labels: np.ndarray, classes: np.ndarray | None, predictions: np.ndarray | None
-) -> Columns:
-    """Indices of every repeat, a column each; NaN where there are no classes, or no predictions."""
-    nan = np.full(len(labels), np.nan)
-    every = labels if classes is None else np.vstack([labels, classes])
-    silhouettes = clustering.silhouettes(clustering.distance_blocks(x), every)
-    (ari, nmi), (ari_argmax, nmi_argmax) = (
-        (nan, nan) if other is None else agreement.agreements(labels, other)
-        for other in (classes, predictions)
-    )
-    return {
-        "ari": ari,
-        "nmi": nmi,
-        "silhouette": silhouettes[: len(labels)],
-        "silhouette_true": nan if classes is None else np.full(len(labels), silhouettes[-1]),
-        "ari_argmax": ari_argmax,
-        "nmi_argmax": nmi_argmax,
-    }
 
 
 def _write(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
+from gradtools.math import trees
 from gradtools.math.rows import vectors
 from gradtools.selection import alignment, feature_names, features, references, samples
 from gradtools.selection.comparisons import Space
@@ -69,6 +70,14 @@ def gather(
     """
     spaces, several = [], len(stores) > 1
     for index, (source, named) in enumerate(zip(stores, arguments)):
+        if not feature_names.names(source):
+            of_pairs = [
+                Space(pair[0], index, pair[0], True, source, matrix=pair)
+                for pair in feature_names.matrices(source)
+            ]
+            found += of_pairs
+            if of_pairs:
+                continue
         requests = (*named, *options.feature)
         control = several and not requests and source.unit == "image"
         for feature in features.resolve(
@@ -102,7 +111,7 @@ def _name(spaces: list[Space], stores: list[alignment.Store]) -> None:
     alone = len({space.role for space in spaces}) == 1
     several = len(stores) > 1 or alone
     for space in spaces:
-        feature = space.feature.name if space.feature is not None else ""
+        feature = space.feature.name if space.feature is not None else space.name
         space.name = " ".join(
             [names[space.source]] * several + [feature] * (not several or not alone)
         )
@@ -237,6 +246,9 @@ def load(space: Space, metric: str) -> Relations:
             taxonomy=space.reference.taxonomy,
         )
     feature, source = space.feature, space.store
+    if space.matrix is not None and source is not None:
+        distances = _distances(source, *space.matrix)[np.ix_(space.places, space.places)]
+        return Relations(space.name, len(space.places), metric, matrix=-distances)
     if feature is None or source is None:
         raise ValueError(f"{space.name}: neither a feature nor a reference")
     keep = np.zeros(feature.shape[0], dtype=bool)
@@ -262,6 +274,20 @@ def load(space: Space, metric: str) -> Relations:
         metric,
         rows if ordered else rows[np.argsort(np.argsort(space.places))],
     )
+
+
+def _distances(source: alignment.Store, feature: str, metric: str) -> np.ndarray:
+    """Return a stored matrix as distances, (N, N) float64: itself, or the largest similarity minus it."""
+    rows = source.needed_rows(paths.matrix(feature, metric))
+    if rows.shape[0] != source.n_samples:
+        raise GradtoolsError(
+            f"{source.name}: {feature} has {rows.shape[0]} maps of {source.n_samples} samples: "
+            "compare takes one a sample, as gradtools saliency --target argmax makes"
+        )
+    values = rows.read(0, rows.shape[0]).astype(np.float64)
+    if metric in (*trees.DIVERGENCES, "euclidean"):
+        return values
+    return values.max() - values
 
 
 def positions(stores: list[str], at: list[float] | None = None) -> tuple[np.ndarray, str]:

@@ -59,7 +59,7 @@ def given(source: Store, options: Options, say: Callable[[str], None] = print) -
             f"{source.name}: {int(keep.sum())} samples have {pairs * 8 / 2**30:.0f} GiB of distances: take fewer with --where"
         )
     has_rows = bool(feature_names.names(source) or feature_names.map_names(source))
-    stored = _stored_matrices(source)
+    stored = feature_names.matrices(source)
     if has_rows and not _takes_matrix(source, stored, options):
         made_of = _rows(source, keep, options)
         if source.kind == "similarity" and not options.feature and not options.rows:
@@ -84,16 +84,6 @@ def _takes_matrix(source: Store, stored: list[tuple[str, str]], options: Options
         and bool(stored)
         and (not (options.feature or options.metric) or bool(_matching(stored, options)))
     )
-
-
-def _stored_matrices(source: Store) -> list[tuple[str, str]]:
-    """(feature, metric) of every matrix of a store."""
-    return [
-        (feature, metric)
-        for feature in source.tree(paths.SIMILARITY)
-        for metric in source.tree(paths.similarity_of(feature))
-        if source.rows(paths.matrix(feature, metric)) is not None
-    ]
 
 
 def _matching(stored: list[tuple[str, str]], options: Options) -> list[tuple[str, str]]:
