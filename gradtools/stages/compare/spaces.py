@@ -75,7 +75,7 @@ def gather(
                 Space(pair[0], index, pair[0], True, source, matrix=pair)
                 for pair in feature_names.matrices(source)
             ]
-            found += of_pairs
+            spaces += of_pairs
             if of_pairs:
                 continue
         requests = (*named, *options.feature)
