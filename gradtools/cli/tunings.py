@@ -2,8 +2,14 @@
 
 import dataclasses
 import sys
+from typing import TYPE_CHECKING
 
 from gradtools.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtools.selection.populations import Population
+    from gradtools.selection.tunings import Tuning
+    from gradtools.tables.model import Table
 
 OF_UNITS = ("strips", "fields", "masks")  # pictures of the units of a part
 OF_ALL = ("gallery", "tsne", "heat", "sparsity")  # pictures of the population
@@ -52,12 +58,13 @@ def show(path: str, asked: Asked) -> None:
         terminal.print_tables(build(tuning, source.class_names, asked), asked.form, sys.stdout)
 
 
-def _units(tuning, names, asked):
+def _units(tuning: "Tuning", names: list[str], asked: Asked) -> "list[Table]":
     """The units that change a part most."""
     from gradtools import figures
     from gradtools.selection import tunings
     from gradtools.tables import tunings as tables
 
+    assert asked.part is not None
     rows = tunings.top(tuning, asked.part, asked.metric, asked.top)
     if asked.figure:
         draw = {
@@ -69,7 +76,7 @@ def _units(tuning, names, asked):
     return [tables.top(rows, asked.part, asked.metric, tuning)]
 
 
-def _population(tuning, names, asked):
+def _population(tuning: "Tuning", names: list[str], asked: Asked) -> "list[Table]":
     """What units do together, by one metric."""
     from gradtools.selection import populations
     from gradtools.stages import tune
@@ -84,7 +91,7 @@ def _population(tuning, names, asked):
     return list(tables.tables([("", result) for result in results]))
 
 
-def _draw(tuning, units, names, asked):
+def _draw(tuning: "Tuning", units: "Population", names: list[str], asked: Asked) -> None:
     """Draw the population."""
     from gradtools import figures
 
@@ -99,7 +106,7 @@ def _draw(tuning, units, names, asked):
         figures.sparsity_curves(units, names, asked.figure)
 
 
-def _gallery(tuning, units, names, asked):
+def _gallery(tuning: "Tuning", units: "Population", names: list[str], asked: Asked) -> None:
     """Draw the units of sparsest label vectors, each named by the part that it changes most."""
     from gradtools import figures
     from gradtools.selection import populations

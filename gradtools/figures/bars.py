@@ -135,7 +135,7 @@ def _auc_given_prediction(measured: model.Result) -> tuple[float, float, float]:
 
 def _agreement(measured: model.Result) -> tuple[float, float, float]:
     """Mean ARI over the repeats and its interval; the spread over the repeats where there is none."""
-    values = measured.column("ari")
+    values = np.asarray(measured.columns["ari"])
     mean = float(values.mean())
     low, high = (float(measured.facts.get(f"ari_{end}", np.nan)) for end in ("low", "high"))
     return (

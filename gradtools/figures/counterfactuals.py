@@ -134,7 +134,7 @@ def _heat(result: Result, path: str) -> None:
         for row in rows:
             place = origins.index(str(row["origin"])), targets.index(str(row["target"]))
             values[place] = row[name]
-            if name == "share" and row["unit"] >= 0:
+            if name == "share" and int(row["unit"]) >= 0:
                 axes.text(*place[::-1], str(row["unit"]), ha="center", va="center", size=5, color="#3f90da")  # fmt: skip
         shares = name in ("drawn", "random_drawn")
         limits = (0, 1) if shares else (None, None)

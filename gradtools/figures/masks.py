@@ -1,5 +1,7 @@
 """Parts found in pictures: each step's picture with the outline of a part, and the metric that was measured of it."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -7,6 +9,9 @@ from gradtools.errors import UsageError
 from gradtools.figures import page
 from gradtools.math.links import regions
 from gradtools.selection.tunings import Tuning
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CELL = 0.85  # inches of a picture
 SAMPLES = 2  # of each unit
@@ -77,7 +82,7 @@ def _rgb(number: int) -> tuple[float, float, float]:
     )
 
 
-def _legend(figure, parts: list[str]) -> None:
+def _legend(figure: "Figure", parts: list[str]) -> None:
     """Name the tints below the panels."""
     from matplotlib.patches import Patch
 

@@ -85,7 +85,7 @@ def _typical_repeats(results: "list[Result]", feature: str) -> dict[str, tuple[n
 
 def typical_repeat(result: "Result") -> tuple[np.ndarray, float]:
     """Return (labels, ARI) of the repeat whose ARI is nearest the mean that tables show; of the first without classes."""
-    values = result.column("ari")
+    values = np.asarray(result.columns["ari"])
     place = 0 if np.isnan(values).any() else int(np.abs(values - values.mean()).argmin())
     if result.labels is None:
         raise ValueError(f"{result.path}: a result without the labels of its clusters")

@@ -46,7 +46,8 @@ def _plane(
         colour = page.COLOURS[number % len(page.COLOURS)]
         for shown, face in ((filled, colour), (~filled, "none")):
             rows = (strongest == number) & shown
-            axes.scatter(*places[rows].T, s=DOT, facecolors=face, edgecolors=colour, linewidths=0.8)
+            x, y = places[rows].T
+            axes.scatter(x, y, s=DOT, facecolors=face, edgecolors=colour, linewidths=0.8)
         axes.scatter([], [], s=DOT, color=colour, label=page.shown(part))
     axes.set_xticks([])
     axes.set_yticks([])

@@ -156,12 +156,12 @@ def test_theirs_beside_the_right_ones(signed, monkeypatch):
         frame = album.frame(0)
     title, heads, rows, bars, more = given[0]
     sized = {name: resize(part[:1], (10, 10))[0] for name, part in parts.items()}
-    scale = max(abs(values).max() for values in sized.values())
     for (words, pictures), (name, part) in zip(rows, parts.items()):
         theirs = read_maps([part[:1].astype("f4")], (10, 10), compat="ones")[0][0]
         assert pictures[1] == pytest.approx(blending.over(frame, theirs), abs=1e-6)
         assert pictures[2] == pytest.approx(
-            blending.over(frame, sized[name] / scale, blending.SIGNED, -1.0), abs=1e-6
+            blending.over(frame, sized[name] / abs(sized[name]).max(), blending.SIGNED, -1.0),
+            abs=1e-6,
         )
     assert rows[1][1][4] is None and "speak nowhere\nagainst" in more["notes"][1, 4]
     assert rows[2][1][3] is None and "speak nowhere\nfor" in more["notes"][2, 3]

@@ -14,7 +14,7 @@ def columns(plan: Plan, rows: store.Axis) -> list[store.Column]:
     assert plan.drawing is not None
     options, segmenter = plan.options, plan.drawing.segmenter
 
-    def column(name, *tail, dtype="f4"):
+    def column(name: str, *tail: int, dtype: str = "f4") -> store.Column:
         return store.Column(paths.counterfactual(name), tail, dtype=dtype, axis=rows)
 
     made = []
@@ -69,6 +69,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def _parts(plan: Plan, seen: Drawn, along: np.ndarray) -> dict[str, np.ndarray]:
     """Metrics of the parts along paths (B, T, L, M), and at ends of random moves (B, L, M)."""
+    assert plan.drawing is not None and plan.drawing.segmenter is not None
+    assert seen.masks is not None
     count, points = along.shape[:2]
     parts = len(plan.drawing.segmenter.parts)
     masks = seen.masks[: count * points].reshape(count, points, *seen.masks.shape[1:])
@@ -93,25 +95,26 @@ def _fields(first: np.ndarray, last: np.ndarray) -> np.ndarray:
 
 def _descents(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
     """The paper's descents of a block of moves."""
-    places = np.arange(block.start, block.stop)
-    r, link = plan.r[plan.sample[places]].astype(float), plan.drawing.link
+    assert plan.drawing is not None
+    drawing, places = plan.drawing, np.arange(block.start, block.stop)
+    r, link = plan.r[plan.sample[places]].astype(float), drawing.link
     target, size = plan.target[places], plan.options.batch_size
     problem = descent.Problem(
         plan.weight, plan.bias, link.coef, link.intercept, plan.origin[places], target
     )
 
-    def reached(rows, of):
-        return plan.drawing.draw(rows, size).logits.argmax(1) == target[of]
+    def reached(rows: np.ndarray, of: np.ndarray) -> np.ndarray:
+        return drawing.draw(rows, size).logits.argmax(1) == target[of]
 
     start = np.zeros_like(r)
     if plan.options.descent == "random":
         for row, place in zip(start, places):
-            row[:] = np.random.default_rng([plan.options.seed, 9, place]).random(len(row))
+            row[:] = np.random.default_rng([plan.options.seed, 9, int(place)]).random(len(row))
     ends, taken = descent.descend(r, start, plan.lower, problem, reached)
     return {
         "descent_end": ends,
         "descent_distance": np.linalg.norm(ends - r, axis=1),
         "descent_steps": taken,
         "descent_predicted": (ends @ plan.weight.T + plan.bias).argmax(1),
-        "descent_drawn": plan.drawing.draw(ends, size).logits.argmax(1),
+        "descent_drawn": drawing.draw(ends, size).logits.argmax(1),
     }

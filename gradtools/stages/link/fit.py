@@ -12,7 +12,7 @@ from gradtools.errors import UsageError
 from gradtools.math.links import fitting
 from gradtools.math.pairs.bootstrap import RESAMPLING, resample_weights
 from gradtools.math.regions import means
-from gradtools.selection.results import Columns, Result
+from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages.link.plan import Plan
 from gradtools.store import paths
 
@@ -105,7 +105,7 @@ def _warn(plan: Plan, rows: int, say: Callable[[str], None]) -> None:
 def results(plan: Plan, part: store.Part, fitted: Links) -> list[Result]:
     """Return the statistics of each kind of link over held-out pairs, and the difference of the non-linear one."""
     tables = {kind: _statistics(plan, part, fitted, kind) for kind in KINDS}
-    facts = {
+    facts: Facts = {
         "seed": plan.options.seed,
         "resamples": plan.options.resamples,
         "resampling": RESAMPLING,
@@ -196,7 +196,7 @@ def _result(
     values: np.ndarray,
     replicates: np.ndarray,
     count: int,
-    facts: dict[str, int],
+    facts: Facts,
     title: str,
 ) -> Result:
     """One kind of link as a result."""
