@@ -10,6 +10,7 @@ from gradtools.selection.counterfactuals import ALL, Moves
 from gradtools.selection.results import Result
 
 CELL = 0.5  # inches of a picture
+LABEL = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6}
 COLUMNS = 4  # pairs of classes whose curves are drawn
 PICTURES = ("strips", "heat", "curves", "fields")
 PANELS = {  # of the heat maps: figure, title, scale
@@ -60,7 +61,8 @@ def least_moves(
     elif picture == "curves":
         _curves(moves, path, metric)
     else:
-        _heat(next(result for result in results if result.method == "pairs"), path)
+        pairs = next(result for result in results if result.method == "pairs")
+        _heat(pairs, moves.names, path)
 
 
 @page.styled
@@ -111,13 +113,11 @@ def _strip(axes: Axes, moves: Moves, place: int) -> None:
 
 
 @page.styled
-def _heat(result: Result, path: str) -> None:
+def _heat(result: Result, names: list[str], path: str) -> None:
     """Draw figures of every pair of classes, before by after."""
     rows = [row for row in result.rows() if row["origin"] != ALL]
-    origins, targets = (
-        list(dict.fromkeys(str(row[side]) for row in rows)) for side in ("origin", "target")
-    )
-    targets.sort(key=lambda name: origins.index(name) if name in origins else len(origins))
+    met = [{str(row[side]) for row in rows} for side in ("origin", "target")]
+    origins, targets = ([name for name in names if name in side] for side in met)
     panels = [name for name in PANELS if any(row[name] == row[name] for row in rows)]
     side = min(0.34, 8 / max(len(origins), len(targets)))
     across = min(2, len(panels))
@@ -135,7 +135,7 @@ def _heat(result: Result, path: str) -> None:
             place = origins.index(str(row["origin"])), targets.index(str(row["target"]))
             values[place] = row[name]
             if name == "share" and int(row["unit"]) >= 0:
-                axes.text(*place[::-1], str(row["unit"]), ha="center", va="center", size=5, color="#3f90da")  # fmt: skip
+                axes.text(*place[::-1], str(row["unit"]), ha="center", va="center", size=5, bbox=LABEL)  # fmt: skip
         shares = name in ("drawn", "random_drawn")
         limits = (0, 1) if shares else (None, None)
         drawn = axes.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1])

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from shell import run
 
 from gradtools import store
 from gradtools.network import generators, models
 from gradtools.selection import tunings
+from gradtools.selection.gathering import gather
 from gradtools.stages import link, tune
 
 pytest.importorskip("skimage")
@@ -51,3 +53,28 @@ def test_trained_classifier_of_creatures_is_linked(tmp_path):
         > 0.5
         > results["null"].get("agreement").value
     )
+
+
+SIGNATURE = {"hare": "ear", "fox": "tail", "bear": "body", "crane": "leg", "owl": "eye"}
+
+
+@pytest.mark.slow
+def test_moves_to_a_class_grow_the_part_that_makes_it(tmp_path):
+    """Classes are nothing but the planted means of some latents: a move to the fox must lengthen the tail, and so on."""
+    link_path, moves = str(tmp_path / "link.h5"), str(tmp_path / "moves.h5")
+    linked("gradtools.bundled.creatures:trained", link_path, 120)
+    ended = run(
+        "counterfactual", link_path, "--target", "all", "--samples", "12", "--margin", "5", "--segmenter", "generator", "--keep", "0",
+        "--resamples", "200", "-o", moves,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    (subject,) = gather([moves])
+    rows = [
+        row
+        for row in subject.counterfactual["counterfactual", "parts"].rows()
+        if row["metric"] == "area" and SIGNATURE.get(row["target"]) == row["part"]
+    ]
+    assert len(rows) >= 16
+    changes, control = (np.array([row[name] for row in rows]) for name in ("change", "random"))
+    assert (changes > 0.05).all(), rows
+    assert changes.mean() > 0.15 > 0.1 > abs(control.mean())
