@@ -104,8 +104,8 @@ def command(
 ) -> None:
     """Measure what the score does when an image is multiplied by its map: ADP, PIC, deletion and insertion.
 
-    Reads the maps of saliency and shows their images to the --model again, each times its map and times masks that
-    know nothing of it: a constant of the map's own mean, its values in random places, another image's map, ones, a
+    Reads the maps of saliency and shows their images to the --model again, each times its map and times control
+    masks: a constant of the map's own mean, its values in random places, another image's map, ones, a
     constant .5, a centred Gaussian and, where boxes are known, the object and the background alone. Of pairs one
     image is masked and the similarity is the score. With --audit the masks are the annotated objects: whole image, object,
     background and neither, beside the same with another image's object; --figure draws the answers that are right for

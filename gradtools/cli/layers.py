@@ -32,7 +32,7 @@ def command(
     size: str | None,
     form: str | None,
 ) -> None:
-    """List a model's taps: shape, number of calls, and what the gradient there can know.
+    """List a model's taps: shape, number of calls, and what the gradient there depends on.
 
     A gradient that is constant over positions and the same for unrelated images equals the class row of the target:
     it holds nothing beyond the target's label.

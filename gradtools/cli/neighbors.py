@@ -89,7 +89,7 @@ def command(
     figure: str | None,
     form: str | None,
 ) -> None:
-    """Find the nearest samples of one sample (--of) or of all, and measure how well the nearest images tell the class.
+    """Find the nearest samples of one sample (--of) or of all, and measure how often the nearest images are of the same class.
 
     --of prints a table, also into a pipe (-o writes a store instead), with the floor under which nearness says nothing:
     the 95 % quantile of the largest similarity that a row by chance reaches, 1,000 times (--floor says which chance).

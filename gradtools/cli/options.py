@@ -290,7 +290,7 @@ def _counts(_context: "Context", _parameter: "Option", text: str | None) -> tupl
 
 
 def input_store(argument: str | None) -> str:
-    """Return the store to read: the argument, or '-' where stdin is no terminal."""
+    """Return the store to read: the argument, or '-' where stdin is not a terminal."""
     if argument:
         return argument
     if sys.stdin is None or sys.stdin.isatty():
@@ -299,7 +299,7 @@ def input_store(argument: str | None) -> str:
 
 
 def output_store(argument: str | None, form: str | None = None) -> str | None:
-    """Return where the store goes: the option, or '-' where stdout is no terminal; None where only a table can be shown."""
+    """Return where the store goes: the option, or '-' where stdout is not a terminal; None where only a table can be shown."""
     if form and not argument:
         return None
     if form and argument == "-":

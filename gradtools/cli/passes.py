@@ -126,7 +126,7 @@ def compute(batch_size: int) -> networks.Decorator:
         click.option(
             "--fold/--no-fold",
             default=True,
-            help="Fold BatchNorm into convolutions that are no taps: faster; activations equal within rounding, "
+            help="Fold BatchNorm into convolutions that are not taps: faster; activations equal within rounding, "
             "a gradient differs where a ReLU's input is rounded across zero.",
         ),
         compress,

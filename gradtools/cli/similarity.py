@@ -95,7 +95,7 @@ of_maps = options.combine(
 @click.option(
     "--auc/--no-auc",
     default=True,
-    help="Pair AUC: does similarity tell that two images are of one class?",
+    help="Pair AUC: is the similarity of images of one class larger than of two?",
 )
 @options.resamples_of_images
 @click.option("--no-intervals", is_flag=True, help="The same as --resamples 0 --permutations 0.")

@@ -72,7 +72,7 @@ class Console:
 
 
 class Minutes:
-    """Progress where stderr is no terminal, as in logs: one line a minute, none of a job that ends within one."""
+    """Progress where stderr is not a terminal, as in logs: one line a minute, none of a job that ends within one."""
 
     def __init__(
         self,

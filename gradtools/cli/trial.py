@@ -53,8 +53,8 @@ def command(
     """Measure how right saliency methods are on a network whose right answer is known, and which measure would have said so.
 
     The network is built by hand and its images are drawn here: what its answer depends on, the Shapley value of every
-    pixel, has a closed form. Each method is held against it, beside an edge filter, a centred Gaussian and other maps
-    that know nothing; then every measure that needs no truth (ADP, PIC, deletion, insertion, energy, pointing, IoU, a
+    pixel, has a closed form. Each method is held against it, beside an edge filter, a centred Gaussian and other
+    control maps; then every measure that needs no truth (ADP, PIC, deletion, insertion, energy, pointing, IoU, a
     permuted head) ranks the methods, and its ranking is held against the truth's. gradtools recipe known-answers runs
     all constructions; gradtools evaluate --layout known-answers prints them side by side. A trial takes seconds: one that
     was killed begins anew when the same command is given again, also in its --images DIR.

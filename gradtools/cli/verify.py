@@ -71,4 +71,4 @@ def _text(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'is no text'}") from error
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'is not text'}") from error

@@ -1,4 +1,4 @@
-"""The curve over taps: what gradient and activation know of class and prediction, from the first tap to the last."""
+"""The curve over taps: how gradient and activation depend on class and prediction, from the first tap to the last."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ STATISTICS = {
 }
 KINDS = ("gradient", "activation")
 MARKERS = "osD^vP"
-SHIFT = 0.07  # between models' points at one tap, so that their intervals can be told apart
+SHIFT = 0.07  # between models' points at one tap, so that their intervals do not overlap
 
 
 @page.styled

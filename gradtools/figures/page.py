@@ -45,7 +45,7 @@ METHODS = {"kmeans": "k-means", "gmm": "GMM", "agglomerative": "agglomerative"}
 
 Style = dict[str, Any]  # keywords of matplotlib
 
-# Names come from folders and files: a dollar in one is no formula.
+# Names come from folders and files: a dollar in one does not begin a formula.
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
@@ -172,7 +172,7 @@ def feature(name: str) -> str:
 
 
 def shortened(name: str, length: int) -> str:
-    """Shorten a name to at most so many characters; its end tells more than its beginning."""
+    """Shorten a name to at most so many characters; its end says more than its beginning."""
     name = shown(name)
     return name if len(name) <= length else "…" + name[1 - length :]
 

@@ -93,7 +93,7 @@ def _paragraphs(lines: Iterator | tuple[str, str, str, str] | list[str]) -> str:
 
 
 def _by_unit(stores: Sequence[str]) -> dict[str, list[Subject]]:
-    """Return what the stores say, those of images apart from those of classes or channels, which are no rows of one table."""
+    """Return what the stores say, those of images apart from those of classes or channels, which are not rows of one table."""
     paths_of: dict[str, list[str]] = {}
     for path in stores:
         with store.read(path) as source:
@@ -160,7 +160,7 @@ def _of_maps(stores: Sequence[str], images_dir: str | None) -> Iterator[tuple[st
 
 
 def _overlays(source: Store, images_dir: str | None) -> list[tuple[str, bytes, str]]:
-    """The first sheets of maps over their images; none where these are not there, or only the model's code knows what it saw."""
+    """The first sheets of maps over their images; none where these are not there, or only the model's code can prepare them."""
     name = os.path.basename(source.name)
     try:
         album = figures.overlays.open_album(source, images_dir)

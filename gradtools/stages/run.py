@@ -52,7 +52,7 @@ class Computing(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a command is told beside the options that decide values.
+    """What a command is given beside the options that decide values.
 
     Attributes
     ----------

@@ -194,7 +194,7 @@ def test_rows_without_a_direction_and_samples_left_out_are_no_leaves(tmp_path):
             source, None, dendrogram.Options(where=(f"list={tmp_path}/list",), resamples=0), **QUIET
         )
         assert tree.names == NAMES[6:12] and tree.facts["left_out"] == 18
-        with pytest.raises(UsageError, match="is no leaf of this tree"):
+        with pytest.raises(UsageError, match="is not a leaf of this tree"):
             dendrogram.around(source, tree, "class 20")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LINES = {"cka_debiased": "CKA, debiased", "rsa_pearson": "RSA", "cophenetic": "trees"}
 MARKERS = "osD"
-SHIFT = 0.008  # of the axis, between lines at one store, so that their intervals can be told apart
+SHIFT = 0.008  # of the axis, between lines at one store, so that their intervals do not overlap
 
 
 @page.styled

@@ -176,7 +176,7 @@ def check(folder: str, fuse: str = "mean", compat: str | None = None) -> None:
     """
     above = os.path.dirname(os.path.abspath(folder))
     if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise UsageError(f"--overlay {folder}: it exists and is no folder: name another")
+        raise UsageError(f"--overlay {folder}: it exists and is not a folder: name another")
     if not os.path.isdir(above):
         raise UsageError(f"--overlay {folder}: the folder {above} does not exist: make it first")
     check_reading(1 + fuse.count(","), fuse, compat)

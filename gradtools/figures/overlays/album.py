@@ -73,7 +73,7 @@ def open_album(
     Raises
     ------
     GradtoolsError
-        No maps, no images, or a preprocessing that only the model's code knows.
+        No maps, no images, or a preprocessing that is the model's own code.
     """
     if not store.maps:
         raise GradtoolsError(
@@ -216,7 +216,7 @@ def _read(album: Album, row: int, names: list[str], sign: str) -> tuple[np.ndarr
 
 
 def _overflows(album: Album, row: int, name: str) -> bool:
-    """Return True for a map of Grad-CAM++ as printed whose exp(score) is no finite number."""
+    """Return True for a map of Grad-CAM++ as printed whose exp(score) is not finite."""
     if not name.startswith("gradcam++-literal"):
         return False
     counts = album.store.values(paths.undefined(name))

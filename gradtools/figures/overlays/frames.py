@@ -38,7 +38,7 @@ def frames(
     Raises
     ------
     GradtoolsError
-        An image is not there, or the preprocessing is one that only the model's code knows.
+        An image is not there, or the preprocessing is the model's own code.
     """
     if not rules:
         from gradtools.selection import regions

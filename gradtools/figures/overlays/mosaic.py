@@ -165,5 +165,5 @@ def save(mosaic: Mosaic, path: str, option: str = "--figure") -> None:
 
 
 def fitted(name: str, inches: float) -> str:
-    """Shorten a name to at most so many inches; its end tells more than its beginning."""
+    """Shorten a name to at most so many inches; its end says more than its beginning."""
     return page.shortened(name, max(int(inches / LETTER), 4))

@@ -103,7 +103,7 @@ def describe(
 def _warnings(source: Store) -> Iterator[str]:
     """What stands below every table."""
     if compared.target_leaks(source):
-        yield "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
+        yield "target=label (leaks): the gradients were taken for the true label, so they depend on it by construction"
     if source.model.get("weights") == "random":
         yield RANDOM_WEIGHTS
 
@@ -180,7 +180,7 @@ def taps_of(source: Store, requests: Sequence[str] = (), one: bool = False) -> l
 
 
 def _automatic(source: Store, request: str) -> list[str]:
-    """The taps of an auto: name that the store tells."""
+    """The taps of an auto: name that the store records."""
     attributes = source.attributes(paths.TAPS)
     if request == "auto:blocks":
         import json

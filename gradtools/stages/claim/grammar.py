@@ -67,7 +67,7 @@ def read(lines: list[str], file: str) -> list[Sentence]:
     Raises
     ------
     UsageError
-        A line is no sentence; names file and line.
+        A line is not a sentence; names file and line.
     """
     return list(_sentences(lines, file))
 
@@ -83,7 +83,7 @@ def _sentence(text: str, number: int, place: str) -> Sentence:
     match = SENTENCE.fullmatch(text)
     body = match and BODY.fullmatch(match["body"])
     if not match or not body:
-        raise UsageError(f"{place}: {text!r} is no sentence: {EXAMPLE}")
+        raise UsageError(f"{place}: {text!r} is not a sentence: {EXAMPLE}")
     relation = body["relation"]
     if body["word"] and (body["word"] == "within") != (relation == "=="):
         raise UsageError(f"{place}: by goes with > and <, within with ==")
@@ -113,7 +113,9 @@ def _options(text: str | None, place: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in (text or "").split(","))):
         key, equals, value = part.partition("=")
         if not equals:
-            raise UsageError(f"{place}: [{part}] is no option: write key=value, as in [method=gmm]")
+            raise UsageError(
+                f"{place}: [{part}] is not an option: write key=value, as in [method=gmm]"
+            )
         options[key.strip()] = value.strip()
     return options
 
@@ -126,5 +128,7 @@ def _term(text: str, place: str) -> Term:
         pass
     match = re.fullmatch(r'(?:"([^"]+)"|(\S+))(?:\s+of\s+(\S+))?', text)
     if not match:
-        raise UsageError(f"{place}: {text!r} is no subject: a name with spaces needs double quotes")
+        raise UsageError(
+            f"{place}: {text!r} is not a subject: a name with spaces needs double quotes"
+        )
     return Term(match[1] or match[2], match[3] or "")

@@ -79,7 +79,7 @@ def labels_of_cuts(
     """
     Cut both trees into the same numbers of clusters.
 
-    A taxonomy is cut at its own levels alone, where no two merges of one height are told apart: the one with the number of
+    A taxonomy is cut at its own levels alone, where merges of one height are not separated: the one with the number of
     groups nearest to each k.
 
     Returns

@@ -59,7 +59,7 @@ def around(source: Store, tree: Tree, text: str) -> tuple[np.ndarray, float]:
     row = samples.find(source, text)
     if not tree.keep[row]:
         raise UsageError(
-            f"{source.ids[row]} is no leaf of this tree: --where leaves it out, or its row has no direction"
+            f"{source.ids[row]} is not a leaf of this tree: --where leaves it out, or its row has no direction"
         )
     return trees.around(tree.merges, int(tree.keep[:row].sum()))
 

@@ -1,6 +1,6 @@
 """maps + model -> what the score does when an image is multiplied by its map: ADP, PIC, deletion and insertion.
 
-Every map is shown beside masks that know nothing of the image: a constant of the map's own mean (a
+Every map is shown beside control masks: a constant of the map's own mean (a
 brighter mask leaves more of the score, so equal mass is the control that counts), its values in random
 places, another image's map; and beside all of them ones, a constant .5, a centred Gaussian and, where
 boxes are known, the object alone and the background alone. Scores are stored row by row.

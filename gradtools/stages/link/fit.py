@@ -1,4 +1,4 @@
-"""The links of the pairs: the affine map, one that is not linear, and two that know nothing: the mean and shuffled pairs."""
+"""The links of the pairs: the affine map, one that is not linear, and two controls: the mean and shuffled pairs."""
 
 import dataclasses
 import time

@@ -179,7 +179,7 @@ def _add_halves(
     """Add the queries `part` of a pool to the sums of every half sample: queries and candidates are those in the half."""
     for place, half in enumerate(halves):
         chosen = np.flatnonzero(half[part])
-        # A pool of one label in the half has nothing to tell, as in the whole.
+        # A pool of one label in the half has nothing to rank, as in the whole.
         if not len(chosen) or (labels[half] == labels[part[chosen[0]]]).all():
             continue
         # Every query of the half has the same number of candidates: all of the half but itself.

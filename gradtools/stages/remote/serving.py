@@ -161,7 +161,7 @@ class Requested(store.Part):
             yield [numbered[number]]
 
     def values(self, path: str) -> np.ndarray:
-        """Return all rows of a column that the parent knows."""
+        """Return all rows of a column that the parent has."""
         return self._served.known(path)
 
 

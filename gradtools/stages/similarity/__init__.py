@@ -1,7 +1,7 @@
 """features or maps -> similarity: how alike images are within and between classes, and within and between predictions.
 
 Means over pairs come from sums of rows, intervals from resampled images (mathematics#pairs-of-images). The control beside every
-feature is the class row of the prediction, which knows nothing of an image but its argmax. Maps are `map_statistics`'.
+feature is the class row of the prediction, which depends on an image only through its argmax. Maps are `map_statistics`'.
 """
 
 import dataclasses
@@ -90,7 +90,7 @@ def similarity(
             advance(1)
     if compared.target_leaks(source):
         job.say(
-            "target=label (leaks): the gradients were taken for the true label, so they tell it by construction"
+            "target=label (leaks): the gradients were taken for the true label, so they depend on it by construction"
         )
     if output is not None:
         writing.write(

@@ -1,7 +1,7 @@
-"""maps -> similarity: how alike the maps of two images of a class are, and what a map that knows nothing of the class would reach.
+"""maps -> similarity: how alike the maps of two images of a class are, and what a map that does not depend on the class would reach.
 
 Beside the pairs within classes stand the pairs of maps of two classes, every map against the mean map of its class's other
-images, and against a centred Gaussian (mathematics#maps). Intervals resample images; two maps of one image are no pair.
+images, and against a centred Gaussian (mathematics#maps). Intervals resample images; two maps of one image do not make a pair.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """features -> how well a linear probe reads the true label, also after the class row of the prediction is taken away.
 
 A gradient is mostly the class row W_c of the prediction c. Whether the true label stays readable without it, and among
-images of equal prediction, says whether the gradient knows more than the network's answer (mathematics#linear-probe).
+images of equal prediction, shows whether the gradient has more than the network's answer (mathematics#linear-probe).
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def describe(
         scopes[GIVEN] = given, groups.predictions
     else:
         say(
-            "no prediction has images of two labels that a probe could tell: nothing is read given the same prediction"
+            "no prediction has images of two labels that a probe could separate: nothing is read given the same prediction"
         )
     chosen = features.resolve(source, options.feature)
     results: list[Result] = []

@@ -170,7 +170,7 @@ def _numbers(column: Sequence[str]) -> np.ndarray | None:
         return None
 
 
-FIELDS = ("id", "label", "predicted", "target")  # columns of a row that are no features
+FIELDS = ("id", "label", "predicted", "target")  # columns of a row that are not features
 KNOWN = (
     *FIELDS,
     *("class_name", "model_class_name", "logits", "probabilities", "weight", "bias", "digest"),
@@ -178,7 +178,7 @@ KNOWN = (
 
 
 def vectors(arrays: Arrays) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Split what is no field into features and the rest.
+    """Split what is not a field into features and the rest.
 
     Returns
     -------

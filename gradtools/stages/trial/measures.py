@@ -1,4 +1,4 @@
-"""Every measure of maps that does not know the truth, image by image, beside the truth."""
+"""Every measure of maps that does not use the truth, image by image, beside the truth."""
 
 from collections.abc import Iterator
 
@@ -135,7 +135,7 @@ def of_sanity(maps: Maps, rolled: Maps) -> dict[str, np.ndarray]:
 
 
 def of_nothing(maps: Maps, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """Return measures that know nothing of the network: likeness to edges and to the centre, and random numbers.
+    """Return measures that do not depend on the network: likeness to edges and to the centre, and random numbers.
 
     Returns
     -------

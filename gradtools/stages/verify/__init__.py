@@ -46,7 +46,7 @@ def verify(text: str, name: str, paths: Sequence[str]) -> Checked:
     Raises
     ------
     UsageError
-        The text is no such table, or the stores cannot fill it.
+        The text is not such a table, or the stores cannot fill it.
     """
     claimed = read(text, name)
     differences = list(_damaged(paths))
@@ -78,7 +78,7 @@ def read(text: str, name: str) -> Cells:
         cells = _numbered(rows)
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{name} is no table of gradtools evaluate: make it with --json, or --format csv or tsv"
+            f"{name} is not a table of gradtools evaluate: make it with --json, or --format csv or tsv"
         ) from error
     if not cells:
         raise UsageError(f"{name} holds no cell")

@@ -1,4 +1,4 @@
-"""What was measured of channels, as tables: which ranking knows the effect, what subsets do, areas under curves, training steps."""
+"""What was measured of channels, as tables: which ranking agrees with the effect, what subsets do, areas under curves, training steps."""
 
 import dataclasses
 import functools
