@@ -9,7 +9,7 @@ DATA = frozenset(
     value_range augment augment_kind reference boxes max_skipped strict rename about unit""".split()
 )
 MODEL = frozenset(
-    """model weights weights_entry trust_weights head output_entry reduce preprocess class_names device dtype fold
+    """model weights weights_entry trust_weights head output_entry reduce preprocess class_names device dtype amp fold
     batch_size threads workers""".split()
 )
 OUTPUT = frozenset(

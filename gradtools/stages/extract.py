@@ -108,6 +108,7 @@ def prepare(
 ) -> Job:
     """Make the job of these options (see `plan.prepare`), versions included; a target with several rows an image is refused."""
     job = passes.prepare(image_list, model, options, say)
+    passes.mixed.check(job)
     if job.target is not None and job.target.kind in scores.MANY_KINDS + scores.PAIR_KINDS:
         raise UsageError(
             f"--target {options.target}: extract has one row an image and one target; gradtools saliency takes this one"

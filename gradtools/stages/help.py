@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 GUIDES = (
     *("controls", "claims", "relations", "truth", "pictures", "feature-maps", "linking"),
-    *("models", "files", "machines", "python", "example"),
+    *("models", "files", "machines", "speed", "python", "example"),
 )
 REFERENCES = ("architecture", "mathematics", "coverage", "store", "glossary", "changes")
 ORDER = (*GUIDES, *REFERENCES)  # as they are listed

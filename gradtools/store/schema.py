@@ -866,6 +866,7 @@ GROUPS = (
             "device": (WORD, "cpu or cuda"),
             "dtype": (WORD, "of the pass"),
             "batch_size": (NUMBER, "images a batch"),
+            "amp": (WORD, "bf16 or fp16 below the classifier; absent where all is of `dtype`"),
             "folded": (NUMBER, "1 where BatchNorm was folded into convolutions"),
             "output": (
                 WORD,

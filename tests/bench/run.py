@@ -280,6 +280,7 @@ def small_store(path, rows=100):
 
     with store.create(path, "features") as sink:
         sink.put("/samples/id", [str(i) for i in range(rows)], ["/sample"], "id")
+        sink.put("/samples/label", np.full(rows, -1, "i4"), ["/sample"], "label")
         sink.put("/outputs/logits", np.zeros((rows, 10), "f4"), ["/sample", "/class"], "logits")
         sink.history([], {"started": "now", "seconds": 0, "command": "bench"})
 

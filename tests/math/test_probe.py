@@ -60,7 +60,7 @@ def test_fewer_rows_than_channels_have_the_probe_of_all_channels():
     rows = rng.standard_normal((30, 200)) + np.eye(3, 200)[labels]
     train, test = np.arange(30) % 5 > 0, np.arange(30) % 5 == 0
     learned, tried = probe._standardised(rows[train], rows[test])
-    assert learned.shape == (24, 24)
+    assert learned.shape == (24, 23)  # 24 rows about their mean
     scaler = StandardScaler().fit(rows[train])
     whole = scaler.transform(rows[train]), scaler.transform(rows[test])
     values = [

@@ -14,6 +14,7 @@ from gradtools.errors import GradtoolsError
 
 FOLDS, ITERATIONS = 5, 1000
 ROUNDING = 1e-5  # of float32 rows: standardised, the rounding of a row that is its direction would tell which one
+SPANNED = 1e-12  # of the largest squared singular value: below, a direction is rounding
 
 
 @dataclass(frozen=True)
@@ -181,5 +182,7 @@ def _standardised(train, test):
     train, test = scaler.transform(train), scaler.transform(test)
     if len(train) >= train.shape[1]:
         return train, test
-    left, sizes, axes = np.linalg.svd(train, full_matrices=False)
-    return left * sizes, test @ axes.T
+    squares, left = np.linalg.eigh(train @ train.T)
+    held = squares > SPANNED * squares[-1]
+    left, sizes = left[:, held], np.sqrt(squares[held])
+    return left * sizes, test @ (train.T @ (left / sizes))

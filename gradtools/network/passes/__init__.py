@@ -6,7 +6,7 @@ with store.grow(...) as part:
     passes.judge_skipped(part, len(image_list.ids), allowed)
 """
 
-from gradtools.network.passes import reductions, schema
+from gradtools.network.passes import mixed, reductions, schema
 from gradtools.network.passes.forward import answers, array, forward, inputs, outputs, with_cosine
 from gradtools.network.passes.loop import (
     ENDS_EARLY,
@@ -36,6 +36,7 @@ __all__ = [
     "judge_ended_early",
     "judge_unreadable",
     "judge_skipped",
+    "mixed",
     "outputs",
     "prepare",
     "reductions",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradtools.network import passes, scores, taps
-from gradtools.network.passes import array
+from gradtools.network.passes import array, mixed
 from gradtools.store import paths
 
 NUMPY = {"float16": "f2", "float32": "f4"}
@@ -20,6 +20,7 @@ class Options(passes.Options):
     maps: tuple[str, ...] = ()  # "gradient", "activation": stored whole
     map_dtype: str = "float32"  # of activation maps
     embedding: bool = False  # also what the head reads
+    amp: str = "none"  # or bf16, fp16: precision below the classifier
 
 
 def run_batch(
@@ -66,7 +67,10 @@ def _scored(job, logits, tapped, label, cosine):
         member=job.member,
         cosine=cosine,
     )
-    gradients = taps.gradients(total, tapped)
+    scale = mixed.scale(job)
+    gradients = taps.gradients(total * scale, tapped)
+    if scale != 1:
+        gradients = {name: gradient.float() / scale for name, gradient in gradients.items()}
     return passes.outputs(job, logits) | {paths.TARGET: array(classes, "i4")}, gradients
 
 

@@ -8,6 +8,7 @@ import torch
 
 from gradtools.errors import GradtoolsError
 from gradtools.network import models, taps
+from gradtools.network.passes import mixed
 from gradtools.network.passes.plan import Job, normalised
 from gradtools.network.taps import Tap
 from gradtools.store import paths
@@ -44,9 +45,10 @@ def forward(job: Job, x: torch.Tensor, tapped_at: Sequence[Tap] | None = None) -
     GradtoolsError
         The output does not have one row an image.
     """
-    (output, tapped), cosine = with_cosine(
-        job, lambda: taps.forward(job.network, x, job.taps if tapped_at is None else tapped_at)
-    )
+    with mixed.passing(job):
+        (output, tapped), cosine = with_cosine(
+            job, lambda: taps.forward(job.network, x, job.taps if tapped_at is None else tapped_at)
+        )
     if len(output) != len(x):
         raise GradtoolsError(
             f"{job.model.spec} returns {len(output)} rows for {len(x)} images: its output must have one row an image; "
@@ -95,4 +97,7 @@ def answers(job: Job, pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 def array(tensor: torch.Tensor, dtype: str = "f4") -> np.ndarray:
     """Return a tensor as a contiguous numpy array."""
-    return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=dtype)
+    tensor = tensor.detach().cpu()
+    if tensor.dtype is torch.bfloat16:  # numpy has no such type
+        tensor = tensor.float()
+    return np.ascontiguousarray(tensor.numpy(), dtype=dtype)

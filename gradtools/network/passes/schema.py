@@ -14,6 +14,7 @@ from gradtools import __version__, store
 from gradtools.errors import GradtoolsError
 from gradtools.network import taps
 from gradtools.network.models import Model
+from gradtools.network.passes import mixed
 from gradtools.network.taps import Tap
 from gradtools.store import paths
 
@@ -148,13 +149,16 @@ def begin(part: store.Sink, job: Job) -> None:
         dtype=options.dtype,
         batch_size=options.batch_size,
         folded=int(options.fold),
-        **_read_otherwise(model, options),
+        **_read_otherwise(job),
     )
 
 
-def _read_otherwise(model, options):
-    """Return how the network's output and the image files are read, where that is not the default."""
+def _read_otherwise(job):
+    """Return how the network is run, and its output and the image files are read, where that is not the default."""
+    model, options = job.model, job.options
     facts = {"output": model.form.text} if model.form.text else {}
+    if mixed.kind(job) != "none":
+        facts["amp"] = mixed.kind(job)
     if options.value_range is not None:
         facts["range"] = ",".join(f"{value:g}" for value in options.value_range)
     return facts

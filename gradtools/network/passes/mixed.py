@@ -1,0 +1,84 @@
+"""Passes in mixed precision: the network below its classifier in bfloat16 or float16, the classifier and all sums in float32.
+
+The classifier stays whole, since logits of eight bits tie: the argmax would be the first of them.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from gradtools.errors import UsageError
+from gradtools.network.passes.plan import Job
+
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+SCALE = 1024.0  # of a score's gradients in float16, whose smallest number is 6e-8
+
+
+def kind(job: Job) -> str:
+    """Return the job's --amp: none, bf16 or fp16; commands without the option compute whole."""
+    return str(getattr(job.options, "amp", "none"))
+
+
+def check(job: Job) -> None:
+    """Refuse what cannot be computed in mixed precision.
+
+    Raises
+    ------
+    UsageError
+    """
+    asked = kind(job)
+    if asked == "none":
+        return
+    if job.options.dtype != "float32":
+        raise UsageError(f"--amp {asked} with --dtype {job.options.dtype}: leave one of them out")
+    if job.target is not None and job.model.head is None:
+        raise UsageError(
+            f"--amp {asked}: no classifier with a row for each class was found in {job.model.spec}, and logits of half "
+            "precision tie; name it with --head NAME"
+        )
+
+
+@contextlib.contextmanager
+def passing(job: Job) -> Iterator[None]:
+    """Run passes of a job's network in the precision that its options ask for (mathematics#mixed-precision)."""
+    asked = kind(job)
+    if asked == "none":
+        yield
+        return
+    device = torch.device(job.options.device).type
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.autocast(device, TYPES[asked]))
+        if job.model.head is not None:
+            head = job.network.get_submodule(job.model.head.name)
+            stack.enter_context(_whole(head, device))
+        yield
+
+
+@contextlib.contextmanager
+def _whole(module: torch.nn.Module, device: str) -> Iterator[None]:
+    """Have a module compute in float32 inside of autocast."""
+    entered: list[torch.autocast] = []
+
+    def before(_module, inputs):
+        entered.append(torch.autocast(device, enabled=False))
+        entered[-1].__enter__()
+        return tuple(one.float() if torch.is_tensor(one) else one for one in inputs)
+
+    def after(_module, _inputs, _output):
+        entered.pop().__exit__(None, None, None)
+
+    hooks = (
+        module.register_forward_pre_hook(before),
+        module.register_forward_hook(after, always_call=True),
+    )
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def scale(job: Job) -> float:
+    """Return the factor of scores whose gradients would be lost in float16; 1 in other types."""
+    return SCALE if kind(job) == "fp16" else 1.0
