@@ -14,7 +14,7 @@ test-all: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 bench: .venv/ready
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/run.py $(ONLY) $(if $(FORCE),--force) $(if $(SMALL),--small) $(if $(COMPARE),--compare $(COMPARE))
 
 coverage: .venv/ready
 	$(BIN)/python tests/bench/coverage.py

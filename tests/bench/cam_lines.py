@@ -10,8 +10,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from measure import size, turns
 
-BATCH = 16
+BATCH = size(16, 2)
 TARGETS = {"pytorch_grad_cam": 4, "captum": 1.4, "torchcam": 1.4}
 
 
@@ -72,24 +73,23 @@ def cams():
     """How many times as fast as each library, as each is run and then both with freed memory kept; its memory over the interpreter with torch."""
     import importlib.util
 
-    import run
     import sides
 
     base = peak("nothing")
     own = ours()
     for name, target in TARGETS.items():
         if importlib.util.find_spec(name) is None:
-            print(f"      - {name} is not here: the bench extra installs it")
+            print(f"{name} is not here: the bench extra installs it", file=sys.stderr)
             continue
         with sides.apart("grad-cam") as one, sides.apart(name) as other:
             yield (
                 f"Grad-CAM of {BATCH} images / {name} (each in its process)",
-                run.turns(one, other),
+                turns(one, other),
                 target,
             )
         yield (
             f"Grad-CAM of {BATCH} images / {name} (freed memory kept, both sides)",
-            run.turns(own, peer(name)),
+            turns(own, peer(name)),
             target,
         )
         yield (

@@ -4,6 +4,7 @@ import statistics
 import time
 
 import numpy as np
+from measure import size
 
 EPS = 2.2204e-16
 
@@ -13,16 +14,19 @@ def pairs_of_maps():
     from gradtools.math.maps.reading import read_maps
 
     rng = np.random.default_rng(0)
-    for n, side, looped, target in ((1000, 7, 200, 1000), (400, 224, 20, 50)):
+    for n, side, looped, target in (
+        (size(1000, 30), 7, size(200, 5), 1000),
+        (size(400, 6), 224, size(20, 2), 50),
+    ):
         maps, _ = read_maps([rng.normal(size=(n, side, side))])
         yield (
             f"all pairs of {n} maps {side}x{side}: CC, SIM, KLD, AUC / a loop",
             against_loop(maps, looped),
             target,
         )
-    maps, _ = read_maps([rng.normal(size=(10_000, 7, 7))])
+    maps, _ = read_maps([rng.normal(size=(size(10_000, 50), 7, 7))])
     took = seconds(all_pairs, maps)
-    yield f"all pairs of 10,000 maps 7x7 in {took:.1f} s / a minute", (60 / took,) * 3, 1
+    yield f"all pairs of {len(maps):,} maps 7x7 in {took:.1f} s / a minute", (60 / took,) * 3, 1
 
 
 def against_loop(maps, looped, turns=3):

@@ -1,6 +1,7 @@
 """Trees, neighbours and ablated channels against the libraries or the plain way, in turns."""
 
 import numpy as np
+from measure import size
 
 
 def relations(turns):
@@ -18,7 +19,9 @@ def _trees(turns):
     from gradtools.math import trees
     from gradtools.math.rows import class_rows
 
-    rows = class_rows.normalised(np.random.default_rng(0).standard_normal((1000, 2048)), "post")
+    rows = class_rows.normalised(
+        np.random.default_rng(0).standard_normal((size(1000, 40), 2048)), "post"
+    )
     condensed = pdist(rows)
     yield (
         "Ward's linkage of 1,000 classes / scipy",
@@ -42,7 +45,7 @@ def _neighbours(turns):
 
     from gradtools.math.rows import nearest, vectors
 
-    x = np.random.default_rng(1).standard_normal((5000, 512)).astype("f4")
+    x = np.random.default_rng(1).standard_normal((size(5000, 100), 512)).astype("f4")
 
     def own():
         rows, degenerate = vectors.prepared_rows(x, "cosine")
@@ -79,7 +82,7 @@ def _ablation(turns):
     whole = dataclasses.replace(tail, short=False, earlier=())
 
     def run(side, trunk):
-        for start in range(0, 64, 16):
+        for start in range(0, size(64, 16), 16):
             taps.tail.run(side, trunk, 0, ablated[start : start + 16].clone())
 
     return (

@@ -1,13 +1,20 @@
 """Speed as ratios, each measured side by side in one run on one machine: `make bench`.
 
-Runs of the two sides take turns; the ratio is the median over the turns, so a drift of the machine's speed cancels.
-`python tests/bench/run.py NAME...` runs some of the lines.
+Runs of the two sides take turns; the ratio is the median over the turns, so a drift of the machine's speed cancels. Every group of
+lines runs in a process of its own on the same two cores. Where others use these the bench refuses, since the ratios would be of
+their work too.
+
+    make bench                         # all lines; ONLY='extraction pictures' some of them
+    make bench FORCE=1                 # also on a machine that others use
+    make bench COMPARE=HEAD~3          # this working tree against a revision, in turns
+    make bench SMALL=1 FORCE=1         # tiny sizes: whether every line runs
 """
 
+import argparse
 import contextlib
+import json
 import os
-import resource
-import statistics
+import platform
 import subprocess
 import sys
 import tempfile
@@ -15,36 +22,18 @@ import time
 from pathlib import Path
 
 import cam_lines
-import h5py
+import compare_lines
 import map_lines
+import measure
 import numpy as np
 import relation_lines
 import sides
 import truth_lines
+import user_lines
+from measure import ROOT, size, turns
 
-ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
-WIDE = (1_000_000, 512)
-
-
-def turns(own, other, repeats=5):
-    """Median over turns of other's time / own's time: how many times as fast the first is.
-
-    Every second turn begins with the other side, so neither always runs in the other's wake.
-    """
-    own(), other()
-    ratios = []
-    for turn in range(repeats):
-        sides = [own, other] if turn % 2 == 0 else [other, own]
-        taken = {side: seconds(side) for side in sides}
-        ratios.append(taken[other] / taken[own])
-    return statistics.median(ratios), min(ratios), max(ratios)
-
-
-def seconds(function):
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+WIDE = size((1_000_000, 512), (20_000, 64))
 
 
 def process(*command, **options):
@@ -208,8 +197,8 @@ def clusterings():
 
     from gradtools.math.clusters import clustering
 
-    x = np.random.default_rng(0).standard_normal((2000, 128))
-    labels = np.arange(2000) % 10
+    x = np.random.default_rng(0).standard_normal((size(2000, 100), 128))
+    labels = np.arange(len(x)) % 10
     yield (
         "k-means / scikit-learn",
         turns(
@@ -248,7 +237,7 @@ def start_up():
             lambda: process(PYTHON, "-c", "import click"),
             7,
         )
-        for name in cli.COMMANDS
+        for name in size(list(cli.COMMANDS), list(cli.COMMANDS)[:2])
     ]
     yield "--help, the slowest command / import click", min(helps), 1 / 1.5
     with tempfile.TemporaryDirectory() as folder:
@@ -289,7 +278,7 @@ def pipes():
     """A store of 256 MB copied through a pipe against the same written to a file."""
     script = (
         "import numpy as np, sys; from gradtools import store\n"
-        "with store.create(sys.argv[1], 'features', force=True) as sink: sink.put('/x', np.ones((65536, 1024), 'f4'), ['/sample', '/channel'], 'x')"
+        f"with store.create(sys.argv[1], 'features', force=True) as sink: sink.put('/x', np.ones(({size(65536, 1024)}, 1024), 'f4'), ['/sample', '/channel'], 'x')"
     )
     with tempfile.TemporaryDirectory() as folder:
 
@@ -304,30 +293,18 @@ def pipes():
 
 
 def finishing():
-    """The output of a long job assembled from its blocks and sealed, a copy of the same file beside it; both synced.
-
-    With --compress gzip takes the time, and the line has no target.
-    """
+    """The output of a long job assembled from its blocks, a copy of the same file beside it; both synced."""
+    n, d = size(40_000, 2000), 2048
     sys.path.insert(0, str(ROOT))
-    yield from _finishing(40_000, False, 0.5)
-    yield from _finishing(5_000, True, None)
-
-
-def _finishing(n, compress, target):
-    from gradtools import interrupt, store
-    from gradtools.store import assembly, seal
-
-    d = 2048
+    from gradtools import store
 
     rows = np.random.default_rng(0).standard_normal((256, d)).astype("f4")
     columns = [store.Column("/taps/a/gradient", (d,), ["channel"], "f4", "gradient")]
-    growth = store.Growth(
-        "features", columns, store.cut(256, n), {}, lambda sink: None, compress=compress
-    )
+    growth = store.Growth("features", columns, store.cut(256, n), {}, lambda sink: None)
 
     def finish(part, path):
         stored = ((block, part._done[block.number]) for block in growth.blocks)
-        with seal.create_sealed(path) as file:
+        with h5py.File(path, "w") as file:
             assembly.fill(file, growth, stored, np.zeros(n, bool), interrupt.unwatched)
         sync(path)
 
@@ -339,19 +316,24 @@ def _finishing(n, compress, target):
         subprocess.run(["cp", "--reflink=never", path, target], check=True)
         sync(target)
 
+    import h5py
+
+    from gradtools import interrupt
+    from gradtools.store import assembly
+
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.suppress(InterruptedError), store.grow(f"{folder}/a.h5", growth) as part:
             for block in growth.blocks:
                 part.commit(block, {"/taps/a/gradient": rows[: len(block)]})
             finish(part, f"{folder}/whole.h5")
             yield (
-                f"finish of {n * d * 4 >> 20} MiB of blocks{' --compress' * compress} / cp of the same file",
+                f"finish of {n * d * 4 >> 20} MiB of blocks / cp (at least half as fast)",
                 turns(
                     lambda: finish(part, f"{folder}/b.h5"),
                     lambda: copy(f"{folder}/whole.h5", f"{folder}/c.h5"),
                     3,
                 ),
-                target,
+                0.5,
             )
             raise InterruptedError  # the job itself ends without an output
 
@@ -370,27 +352,127 @@ LINES = {
         wide_similarity,
         map_lines.pairs_of_maps,
         cam_lines.cams,
+        user_lines.pictures,
+        user_lines.few_rows,
+        user_lines.probes,
+        user_lines.tuning,
+        user_lines.imports,
     )
 }
 
 
-def main(names):
-    """Print every line: how many times as fast, its spread, the target and whether it is reached."""
+def main():
+    """Print every line: how many times as fast, its spread, CPU time, the target and whether it is reached."""
+    asked = _asked()
+    if asked.line:
+        _measure(asked.line, asked.compare)
+        return 0
+    cores = measure.pin(asked.cores)
+    if asked.small:
+        os.environ["GRADTOOLS_BENCH_SMALL"] = "1"
+    busy = measure.others(cores)
+    if busy > measure.BUSY and not asked.force:
+        load = os.getloadavg()[0]
+        print(
+            f"others use {busy:.1f} of cores {cores} (load {load:.1f}): the ratios would be of their work too. "
+            "Wait, or measure all the same with FORCE=1",
+            file=sys.stderr,
+        )
+        return 1
+    head = {
+        "machine": platform.processor() or platform.machine(),
+        "cores": cores,
+        "others": busy,
+        "load": os.getloadavg()[0],
+        "small": asked.small,
+        "compare": asked.compare,
+        "begun": time.strftime("%Y-%m-%dT%H:%M:%S"),
+    }
+    print(f"cores {cores}, others use {busy:.2f} of them; each ratio: the other side's time / ours")
+    print(f"{'wall':>8} {'[least,':>8} {'most]':>8} {'CPU':>8} {'target':>7} {'MiB':>6}  line")
+    rows = [row for name in asked.names or _names(asked) for row in _in_a_process(name, asked)]
+    below = [row for row in rows if row.get("reached") is False]
+    print(f"{len(rows)} lines, {len(below)} below their target or failed")
+    Path(asked.json).parent.mkdir(parents=True, exist_ok=True)
+    Path(asked.json).write_text(json.dumps({**head, "lines": rows}, indent=1))
+    print(f"{asked.json} has them in JSON")
+    return 0
+
+
+def _asked():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(LINES)}")
+    parser.add_argument("--force", action="store_true", help="measure where others compute, too")
+    parser.add_argument("--small", action="store_true", help="tiny sizes: whether every line runs")
+    parser.add_argument("--compare", metavar="REV", help="this working tree against a revision")
+    parser.add_argument("--json", default=str(ROOT / "build/bench.json"))
+    parser.add_argument("--cores", type=lambda text: [int(core) for core in text.split(",")])
+    parser.add_argument("--line", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    known = compare_lines.SIDES if asked.compare else LINES
+    for name in asked.names:
+        if name not in known:
+            parser.error(f"{name} is none of {', '.join(known)}")
+    return asked
+
+
+def _names(asked):
+    return list(compare_lines.SIDES if asked.compare else LINES)
+
+
+def _in_a_process(name, asked):
+    """Measure a group of lines in a process of its own, and print a row as soon as each is there."""
+    command = [PYTHON, __file__, "--line", name]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with contextlib.ExitStack() as stack:
+        if asked.compare:
+            command += ["--compare", stack.enter_context(compare_lines.worktree(asked.compare))]
+        process = stack.enter_context(
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        )
+        for line in process.stdout:
+            if not line.startswith("{"):
+                continue
+            row = {"name": name, **json.loads(line)}
+            _print(row)
+            yield row
+    if process.returncode:
+        row = {
+            "name": name,
+            "text": f"{name} failed with status {process.returncode}",
+            "reached": False,
+        }
+        print(row["text"])
+        yield row
+
+
+def _print(row):
+    verdict = "" if row["target"] is None else f"{row['target']:7.2f}"
+    low = "" if row["reached"] in (True, None) else "  BELOW ITS TARGET"
     print(
-        f"{os.cpu_count()} processors; each ratio: the other side's time / ours, median of turns [least, most]"
+        f"{row['ratio']:7.2f}x {row['least']:8.2f} {row['most']:8.2f} {row['cpu']:7.2f}x {verdict:>7} "
+        f"{row['peak_mib']:6}  {row['text']}{low}",
+        flush=True,
     )
-    for name in names or LINES:
-        for text, (ratio, low, high), target in LINES[name]():
-            verdict = (
-                ""
-                if target is None
-                else f"  target {target:.2f}  {'reached' if ratio >= target else 'NOT reached'}"
-            )
-            print(f"{ratio:7.2f} x [{low:.2f}, {high:.2f}]{verdict}  {text}", flush=True)
-    print(
-        f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB; h5py {h5py.__version__}"
-    )
+
+
+def _measure(name, compare):
+    """Measure a group of lines here, and print each as JSON."""
+    lines = compare_lines.lines(name, compare) if compare else LINES[name]()
+    for text, ratio, target in lines:
+        ratio = measure.Ratio(*ratio)
+        row = {
+            "text": text,
+            "ratio": ratio.value,
+            "least": ratio.low,
+            "most": ratio.high,
+            "cpu": ratio.cpu,
+            "target": target,
+            "reached": None if target is None else bool(ratio.value >= target),
+            "peak_mib": measure.peak_mib(),
+        }
+        print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -9,12 +9,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import cam_lines
+import measure
 import numpy as np
 
-BATCH = 16
+BATCH = cam_lines.BATCH
 
 
 def ours(*taps):
@@ -62,9 +62,9 @@ SIDES = {
 
 
 @contextlib.contextmanager
-def apart(name):
-    """The side in a process of its own, as a function that runs it once and waits for it."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+def apart(name, package=measure.ROOT):
+    """The side in a process of its own with the package of a checkout, as a function that runs it once and waits for it."""
+    environment = {**os.environ, "PYTHONPATH": str(package)}
     with subprocess.Popen(
         [sys.executable, __file__, name],
         stdin=subprocess.PIPE,
@@ -78,15 +78,27 @@ def apart(name):
             if not process.stdout.readline():
                 raise RuntimeError(f"the process of {name} has ended")
 
-        yield run
+        measure.processes[process.pid] = name
+        try:
+            yield run
+        finally:
+            del measure.processes[process.pid]
 
 
-if __name__ == "__main__":
-    from gradtools import allocator
+def _run():
+    """Prepare the side that is named and run it once for every line read."""
+    import compare_lines
 
-    if sys.argv[1] not in ("eager", *cam_lines.TARGETS):
-        allocator.keep_freed_memory()  # as the command does
-    function = SIDES[sys.argv[1]]()
+    with contextlib.suppress(ImportError):  # a revision before it was there
+        from gradtools import allocator
+
+        if sys.argv[1] not in ("eager", *cam_lines.TARGETS):
+            allocator.keep_freed_memory()  # as the command does
+    function = {**compare_lines.SIDES, **SIDES}[sys.argv[1]]()
     for _ in sys.stdin:
         function()
         print("done", flush=True)
+
+
+if __name__ == "__main__":
+    _run()

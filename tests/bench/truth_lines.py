@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from measure import size
 
-IMAGES, STEPS = 8, 16
+IMAGES, STEPS = size(8, 2), size(16, 4)
 FORWARD_SHARE = 0.9
 
 
