@@ -84,6 +84,12 @@ if TYPE_CHECKING:
     help="Where the root is.  [default: top up to 40 leaves, else left]",
 )
 @click.option(
+    "--leaves-per-page",
+    type=click.IntRange(2),
+    metavar="N",
+    help="With --figure FILE.pdf: pages of so many leaves each (100 fill a page), in place of one long picture.",
+)
+@click.option(
     "--newick",
     metavar="FILE",
     help="Also write the tree for programs that draw trees; '-' is stdout. --force replaces a file that exists.",
@@ -110,6 +116,7 @@ def command(
     seed: int,
     figure: str | None,
     orientation: str | None,
+    leaves_per_page: int | None,
     newick: str | None,
     form: str | None,
 ) -> None:
@@ -127,6 +134,8 @@ def command(
         from gradtools import figures
 
         figures.check(figure)
+    if leaves_per_page and not (figure or "").lower().endswith(".pdf"):
+        raise UsageError("--leaves-per-page is of a PDF: add --figure FILE.pdf")
     if newick:
         files.check(newick)
     source_path, named = options.split_feature(options.input_store(path))
@@ -157,7 +166,7 @@ def command(
         model = source.model.get("model", source.name)
         around = {name: dendrogram.around(source, tree, name) for name in find}
     if figure:
-        figures.tree(model, tree, orientation, figure)
+        figures.tree(model, tree, orientation, figure, leaves_per_page)
     if newick:
         files.write(tree, newick)
     stream = options.table_stream(target, form)

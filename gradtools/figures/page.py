@@ -141,6 +141,29 @@ def save(figure: Figure, path: str, option: str = "--figure") -> None:
     write(path, option, draw)
 
 
+def save_pages(figures: Iterable[Figure], path: str, option: str = "--figure") -> None:
+    """Write Figures as the pages of a PDF; parameters and errors as for `save`.
+
+    Raises
+    ------
+    UsageError
+        Another suffix.
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    if not path.lower().endswith(".pdf"):
+        raise UsageError(f"{option} {path}: pages go into a .pdf")
+
+    def draw(part: str) -> None:
+        with style(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            with PdfPages(part, metadata={"CreationDate": None}) as pages:
+                for figure in figures:
+                    pages.savefig(figure)
+
+    write(path, option, draw)
+
+
 def write(path: str, option: str, draw: Callable[[str], None]) -> None:
     """Write a picture's file by `draw`; it appears under its name when it is whole. Errors as for `save`."""
     check(path)

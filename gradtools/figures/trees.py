@@ -31,7 +31,9 @@ COLOURS = tuple(
 )  # grey is what lies above the colours
 
 
-def tree(name: str, merged: "Tree", orientation: str | None, path: str) -> None:
+def tree(
+    name: str, merged: "Tree", orientation: str | None, path: str, leaves: int | None = None
+) -> None:
     """Draw what `dendrogram` found.
 
     Parameters
@@ -43,13 +45,25 @@ def tree(name: str, merged: "Tree", orientation: str | None, path: str) -> None:
         As for `draw`.
     path : str
         As for `page.save`, and the errors too.
+    leaves : int, optional
+        Of a PDF with so many leaves a page; by default one page has them all.
     """
-    page.save(draw(short_name(name), merged, orientation), path)
+    if leaves is None:
+        page.save(draw(short_name(name), merged, orientation), path)
+    else:
+        parts = range(0, len(merged.names), leaves)
+        drawn = (draw(short_name(name), merged, orientation, (at, leaves)) for at in parts)
+        page.save_pages(drawn, path)
 
 
 @page.styled
-def draw(name: str, tree: "Tree", orientation: str | None = None) -> Figure:
-    """Draw one tree: clusters of its colours, the cut as a dashed line with their numbers, heights on an axis.
+def draw(
+    name: str,
+    tree: "Tree",
+    orientation: str | None = None,
+    part: tuple[int, int] | None = None,
+) -> Figure:
+    """Draw one tree: branches and names in the colours of its clusters, the cut as a dashed line with their numbers, heights on an axis.
 
     Parameters
     ----------
@@ -58,22 +72,29 @@ def draw(name: str, tree: "Tree", orientation: str | None = None) -> Figure:
     tree : selection.trees.Tree
     orientation : str, optional
         Where the root is: left, top, right or bottom; by default top for a few leaves, else left.
+    part : (int, int), optional
+        First leaf and number of leaves of a page; by default all.
 
     Returns
     -------
     Figure
     """
-    n = len(tree.names)
-    orientation = orientation or ("top" if n <= UPRIGHT else "left")
+    start, most = part or (0, len(tree.names))
+    order = tree.order[start : start + most]
+    n = len(order)
+    orientation = orientation or ("top" if len(tree.names) <= UPRIGHT else "left")
     sideways = orientation in ("left", "right")
     size = min(LARGE_TYPE if n <= LARGE_LEAVES else SMALL_TYPE, LONGEST / n / LINE)
-    names = [page.shortened(name, NAME) for name in tree.names] if size >= LEAST_TYPE else [""] * n
+    names = [page.shortened(tree.names[leaf], NAME) if size >= LEAST_TYPE else "" for leaf in order]
     figure, panel = _sheet(n, size, max(map(len, names)) * size * CHARACTER, orientation)
     _branches(panel, tree, sideways)
     _cut(panel, tree, sideways)
     _height_axis(panel, tree, orientation)
-    _leaf_axis(panel, [names[leaf] for leaf in tree.order], size, orientation)
-    lines = _title(name, tree.facts)
+    colours = [_colour(int(tree.colours[leaf]), "black") for leaf in order]
+    _leaf_axis(panel, names, colours, start, size, orientation)
+    lines = list(_title(name, tree.facts))
+    if part:
+        lines[0] += f", leaves {start + 1} to {start + n}"
     for place, (line, weight) in enumerate(zip(lines, ("bold", "normal", "normal"))):
         figure.text(
             0.12 / figure.get_figwidth(),
@@ -124,10 +145,15 @@ def _branches(panel: "Axes", tree: "Tree", sideways: bool) -> None:
             (at[second], heights[second]),
         ]
         lines.append([corner[::-1] for corner in corners] if sideways else corners)
-        colours.append(page.GREY if clusters[node] < 0 else COLOURS[clusters[node] % len(COLOURS)])
+        colours.append(_colour(clusters[node], page.GREY))
     panel.add_collection(
         LineCollection(lines, colors=colours, linewidths=0.7, capstyle="projecting")
     )
+
+
+def _colour(cluster: int, without: str) -> str:
+    """The colour of a cluster; another where there is none."""
+    return without if cluster < 0 else COLOURS[cluster % len(COLOURS)]
 
 
 def _cut(panel: "Axes", tree: "Tree", sideways: bool) -> None:
@@ -181,21 +207,35 @@ def _height_axis(panel: "Axes", tree: "Tree", orientation: str) -> None:
         panel.set_ylabel(label)
 
 
-def _leaf_axis(panel: "Axes", names: list[str], size: float, orientation: str) -> None:
-    """A name a leaf."""
+def _leaf_axis(
+    panel: "Axes",
+    names: list[str],
+    colours: list[str],
+    start: int,
+    size: float,
+    orientation: str,
+) -> None:
+    """A name a leaf, in the colour of its cluster; the first is leaf `start`."""
     panel.spines[:].set_visible(False)
+    first, last = start - 0.5, start + len(names) - 0.5
+    places = range(start, start + len(names))
     if orientation in ("left", "right"):
-        panel.set_ylim(len(names) - 0.5, -0.5)
-        panel.yaxis.set_ticks_position("right" if orientation == "left" else "left")
-        panel.set_yticks(range(len(names)), names, size=size)
+        panel.set_ylim(last, first)
+        side = "right" if orientation == "left" else "left"
+        panel.yaxis.set_ticks_position(side)
+        panel.set_yticks(places, names, size=size)
         panel.tick_params(axis="y", length=0, pad=2)
         panel.spines[["top", "bottom"]].set_visible(True)
     else:
-        panel.set_xlim(-0.5, len(names) - 0.5)
+        panel.set_xlim(first, last)
         panel.xaxis.set_ticks_position("bottom" if orientation == "top" else "top")
-        panel.set_xticks(range(len(names)), names, size=size, rotation=90)
+        panel.set_xticks(places, names, size=size, rotation=90)
         panel.tick_params(axis="x", length=0, pad=2)
         panel.spines["left"].set_visible(True)
+    sideways = orientation in ("left", "right")
+    labels = panel.get_yticklabels() if sideways else panel.get_xticklabels()
+    for label, colour in zip(labels, colours):
+        label.set_color(colour)
 
 
 def _title(name: str, facts: "Facts") -> Iterator[str]:

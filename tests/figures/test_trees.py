@@ -9,6 +9,7 @@ from planted_classes import write_classes
 from scipy.cluster import hierarchy
 
 from gradtools import figures, store
+from gradtools.errors import UsageError
 from gradtools.figures import page, trees
 from gradtools.stages import dendrogram
 
@@ -134,3 +135,33 @@ def test_a_thousand_leaves_become_a_file(suffix, tmp_path):
 
 def test_very_many_leaves_stay_on_a_page_that_pdf_has(tmp_path):
     assert trees.draw("net", grown(tmp_path, 2600)).get_figheight() < 200
+
+
+def test_pages_have_every_leaf_once_in_the_colours_of_their_clusters(tmp_path):
+    """Of 130 leaves three pages of 50, 50 and 30; a name has the colour of the branch above it."""
+    tree = grown(tmp_path, 130)
+    shown = []
+    for start in (0, 50, 100):
+        figure = trees.draw("net", tree, None, (start, 50))
+        with page.style():
+            FigureCanvasAgg(figure).draw()
+        panel = figure.axes[0]
+        labels = panel.get_yticklabels()
+        shown += [(label.get_text(), to_hex(label.get_color())) for label in labels]
+        found = boxes(figure, labels)
+        assert found.min() >= 0 and found[:, 3].max() <= figure.bbox.height
+        assert f"leaves {start + 1} to {min(start + 50, 130)}" in figure.texts[0].get_text()
+    names = [page.shortened(tree.names[leaf], trees.NAME) for leaf in tree.order]
+    assert [name for name, _ in shown] == names
+    clusters = tree.colours[tree.order]
+    for cluster in np.unique(clusters[clusters >= 0]):
+        colours = {colour for (_, colour), one in zip(shown, clusters) if one == cluster}
+        assert colours == {trees.COLOURS[cluster % len(trees.COLOURS)]}
+    path = tmp_path / "pages.pdf"
+    figures.tree("net", tree, None, str(path), 50)
+    written = path.read_bytes()
+    assert written.count(b"/Type /Page ") + written.count(b"/Type /Page\n") == 3
+    figures.tree("net", tree, None, str(path), 50)
+    assert path.read_bytes() == written
+    with pytest.raises(UsageError, match=".pdf"):
+        figures.tree("net", tree, None, str(tmp_path / "pages.png"), 50)
