@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import types
 
 import numpy as np
 import pytest
@@ -226,3 +227,17 @@ def test_maps_of_random_networks_stand_beside_another_images():
         [("net", {"map:gam@last": result})], ["map:gam@last"], columns["statistic"]
     )
     assert "gam@last falls to 0.100" in sentence and "another image's map has 0.500" in sentence
+
+
+@pytest.mark.parametrize("pairs, few", [(3, True), (400, False)])
+def test_means_of_maps_say_on_how_few_pairs_they_rest(pairs, few):
+    columns = {
+        "statistic": ["within", "between", "within_minus_between"],
+        "value": np.array([0.6, 0.2, 0.4]),
+        "pairs": np.array([pairs, 900, pairs]),
+    }
+    result = Result("", "map:gam@last", "similarity", "CC", columns)
+    subject = types.SimpleNamespace(name="net", maps={("map:gam@last", "CC"): result})
+    (sentence,) = maps._alike([subject]).sentences
+    assert "CC 0.600 within classes, 0.200 between classes" in sentence
+    assert ("rests on 3 pairs of one class" in sentence) == few

@@ -89,7 +89,7 @@ def _alike(subjects: list[Subject]) -> Block:
                 control=across(result.get("between").value for result in results),
                 difference=across(cell.number for cell in difference) + clear_of(difference),
             )
-            + _few([result.get("within").count for result in results])
+            + _few([result.get("within").n for result in results])
         )
     return Block(table, tuple(sentences))
 
