@@ -21,7 +21,8 @@ class Guard:
     """A descriptor as libhdf5 writes through it: a file-like object that raises nothing and notes the first error."""
 
     def __init__(self, handle: int):
-        self.handle, self.error = handle, None
+        self.handle = handle
+        self.error: OSError | None = None
         self._place = self._end = self._size = 0
         self._kept: dict[int, bytes] = {}
 
@@ -60,7 +61,7 @@ class Guard:
             self._attempt(piece)
         if self.error is not None and self._size + len(piece) <= MOST_KEPT:
             self._kept.pop(self._place, None)
-            self._kept[self._place] = bytes(piece)  # the last of overlapping pieces counts
+            self._kept[self._place] = bytes(piece)  # of overlapping pieces the last is read
             self._size += len(piece)
         self._place += len(piece)
         self._end = max(self._end, self._place)
