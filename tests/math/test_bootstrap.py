@@ -232,3 +232,9 @@ def test_means_over_images_are_those_of_the_resampled_rows(drawn_whole, monkeypa
         ]
         assert replicate[:2] == pytest.approx(expected, abs=1e-12)
         assert np.isnan(replicate[2])
+
+
+def test_images_whose_class_has_two_of_them_are_counted():
+    assert module.images_in_twos(np.array([0, 0, 1, 1, 1, 2, 3, 3])) == 4
+    weights = resample_weights(np.array([5, 5]), 300)
+    assert set(map(tuple, weights.tolist())) == {(1.0, 1.0), (2.0, 0.0), (0.0, 2.0)}

@@ -8,6 +8,7 @@ from planted import plant, write
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
+from gradtools.selection.results import Result
 from gradtools.stages import cluster, evaluate, neighbors, similarity
 from gradtools.tables import gradient_similarity, model, per_model
 
@@ -186,6 +187,13 @@ def test_other_resamples_are_not_paired(two, change):
     assert cell.value == first.get("auc")[0] - second.get("auc")[0] and cell.low is None
 
 
+def test_classes_of_two_images_are_said():
+    many, none = (Result("/a", facts={"in_twos": count}) for count in (4, 0))
+    (line,) = per_model.classes_of_two([none, many])
+    assert line.startswith("4 images are in classes of two")
+    assert not list(per_model.classes_of_two([none]))
+
+
 def test_agreement_counts_signs_and_intervals_clear_of_zero():
     cells = [
         model.Cell(0.2, 0.1, 0.3),
@@ -194,6 +202,8 @@ def test_agreement_counts_signs_and_intervals_clear_of_zero():
         model.Cell(np.nan),
     ]
     assert str(per_model.agreement(cells)) == "2 of 3 +, 1 clear of 0"
+    same = [model.Cell(value, value, value) for value in (0.0, 1e-9, -1e-9)]
+    assert str(per_model.agreement(same)) == "equal in 3 of 3"
     assert (
         str(per_model.agreement([model.Cell(-0.2, -0.3, -0.1), model.Cell(-0.1, -0.2, 0.1)]))
         == "2 of 2 -, 1 clear of 0"
