@@ -46,7 +46,10 @@ def _row(table: Result, place: int, statistic: str, images: int) -> Result:
     replicates = None
     if table.replicates is not None:
         drawn = table.replicates[:, place]
-        replicates = drawn[~np.isnan(drawn)][:, None]
+        count = (
+            np.flatnonzero(~np.isnan(drawn)).max(initial=-1) + 1
+        )  # fewer, but the same resamples
+        replicates = drawn[:count, None]
     columns: Columns = {
         "statistic": [statistic],
         **{name: np.array([table.columns[name][place]]) for name in ("value", "low", "high")},

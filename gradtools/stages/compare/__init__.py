@@ -123,6 +123,7 @@ def _compared(
         "metric": options.metric,
         "seed": options.seed,
         "resamples": len(counts),
+        "resampling": bootstrap.RESAMPLING,
         "permutations": options.permutations,
         "normalised": options.rows or features.row_default(stores[0]),
         "leaks": int(any(map(compared.target_leaks, stores))),
@@ -216,7 +217,7 @@ def table(compared: Comparisons) -> Result:
 def _replicates(compared: Comparisons) -> np.ndarray | None:
     """Return the statistics over resampled samples, (B, rows) as the table has them; NaN where there are fewer, or other ones."""
     drawn = [
-        statistic.replicates if statistic.resampling == "multinomial" else None
+        statistic.replicates if statistic.resampling == bootstrap.RESAMPLING else None
         for comparison in compared.comparisons
         for statistic in comparison.measured.statistics.values()
     ]

@@ -59,6 +59,7 @@ def tables(part: "Part", plan: "Plan") -> "list[Result]":
         "target": options.target,
         "weights": str(plan.job.model.weights),
         "resamples": options.resamples,
+        "resampling": bootstrap.RESAMPLING,
         "seed": options.seed,
         "images": int(keep.sum()),
         "left_out": int((~keep).sum()),
