@@ -12,6 +12,8 @@ from gradtools.math.trees.stability import jaccard
 
 MOST_CLUSTERS = 100  # that a silhouette chooses among
 PERPLEXITY = 30
+AT_ONCE = 1 << 22  # numbers of resampled label vectors held at once
+ROWS = 64  # of distances that silhouettes read at once
 FEWEST = 5  # samples below which there is no interval
 NAMED = 0.5  # of the strongest part's mean: parts that name a cluster
 
@@ -60,21 +62,24 @@ def sparsity_difference(
     resamples, seed : int
     """
     samples = units.shape[1]
+    drawn = resamples if samples >= FEWEST else 0
     every = np.ones((1, samples))
-    counts = np.concatenate([every, resample_weights(np.zeros(samples, int), resamples, seed)])
-    medians = np.array(
-        [[_median_sparsity(side, row) for side in (units, others)] for row in counts]
-    )
-    gaps = medians[:, 0] - medians[:, 1]
-    low, high = interval(gaps[1:]) if resamples and samples >= FEWEST else (np.nan, np.nan)
-    return float(medians[0, 0]), float(medians[0, 1]), float(gaps[0]), float(low), float(high)
+    counts = np.concatenate([every, resample_weights(np.zeros(samples, int), drawn, seed)])
+    medians = [_median_sparsities(side, counts) for side in (units, others)]
+    gaps = medians[0] - medians[1]
+    low, high = interval(gaps[1:]) if drawn else (np.nan, np.nan)
+    return float(medians[0][0]), float(medians[1][0]), float(gaps[0]), float(low), float(high)
 
 
-def _median_sparsity(change, counts):
-    """Median over units of the sparsity of their label vectors."""
-    values = hoyer(resampled(change, counts[None])[0])
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else np.nan
+def _median_sparsities(change: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the median over units of the sparsity of their label vectors of each resample, (B,)."""
+    at_once = max(1, AT_ONCE // change[:, 0].size)
+    medians = []
+    for part in np.array_split(counts, -(-len(counts) // at_once)):
+        for values in hoyer(resampled(change, part)):
+            values = values[np.isfinite(values)]
+            medians.append(np.median(values) if len(values) else np.nan)
+    return np.array(medians)
 
 
 def ward(vectors: np.ndarray, order: str = "optimal") -> np.ndarray:
@@ -88,7 +93,10 @@ def best_cut(vectors: np.ndarray, merges: np.ndarray) -> tuple[int, float]:
     tried = list(range(2, most + 1))
     labels = np.stack([cutting.cut(merges, k) for k in tried])
     rows = np.asarray(vectors, np.float64)
-    blocks = (np.linalg.norm(row - rows, axis=1)[None] for row in rows)
+    blocks = (
+        np.linalg.norm(rows[start : start + ROWS, None] - rows[None], axis=2)
+        for start in range(0, len(rows), ROWS)
+    )
     values = clustering.silhouettes(blocks, labels)
     best = int(np.nanargmax(values))
     return tried[best], float(values[best])
