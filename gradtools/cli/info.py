@@ -11,7 +11,7 @@ NOT_SEALED = "not sealed (changed through HDF5, or of an earlier gradtools): ind
 COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
 
 
-@options.command("info", ["gradtools info photos.h5", "gradtools info --digest photos.h5"])
+@options.command("info", ["gradtools info photos.h5", "gradtools info photos.h5 --sheets sheets/"])
 @click.argument("path", required=False, metavar="STORE")
 @click.option(
     "--digest",
@@ -30,6 +30,12 @@ COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
     help="The samples' ids, one a line, as --where list=FILE takes them; those that no line can hold in quotes, as git has them.",
 )
 @click.option(
+    "--sheets",
+    metavar="DIR",
+    help="Draw the images of every class as sheets, wrong answers marked, into a folder.",
+)
+@options.images_dir
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -42,6 +48,8 @@ def command(
     check: bool,
     history: bool,
     ids: bool,
+    sheets: str | None,
+    images_dir: str | None,
     as_json: bool,
 ) -> None:
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
@@ -55,6 +63,10 @@ def command(
             source.check()
             if not source.sealed:
                 console.say(f"{source.name}: {NOT_SEALED}")
+        elif sheets:
+            from gradtools import figures
+
+            figures.overlays.draw_images(source, sheets, images_dir, console.say)
         elif digest:
             digests = source.digests()
             if as_json:

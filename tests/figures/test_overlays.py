@@ -15,7 +15,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import overlays
 from gradtools.figures.overlays import album as albums
-from gradtools.figures.overlays import blending, captions, ones, pages
+from gradtools.figures.overlays import blending, captions, mosaic, ones, pages, plain
 from gradtools.math.maps.reading import read_maps
 
 
@@ -306,7 +306,7 @@ def test_a_limit_is_said_and_nothing_foreign_is_touched(maps, tmp_path):
         assert (folder / "grid-001.png").read_bytes() == before and (
             folder / "notes.txt"
         ).read_text() == "mine"
-        with pytest.raises(UsageError, match="is no folder"):
+        with pytest.raises(UsageError, match="is not a folder"):
             overlays.draw(album, str(folder / "notes.txt"))
 
 
@@ -431,3 +431,35 @@ def test_sheets_of_images_with_several_labels_are_of_the_label_that_each_map_is_
     with store.read(path) as source:
         album = overlays.open_album(source)
         assert [albums.class_of(album, (row,)) for row in range(4)] == ["bee", "ant", "ant", "fly"]
+
+
+def test_sheets_of_plain_images_show_every_image_once_and_mark_wrong_answers(tmp_path, monkeypatch):
+    ids = [f"ant/{n}.png" for n in range(50)] + [f"bee/{n}.png" for n in range(50)]
+    path = planted(tmp_path, ids=ids, methods=("gradcam",))
+    with h5py.File(path, "r+") as file:
+        for name, values, scales in (
+            ("outputs/predicted", np.arange(100) % 7 == 0, ["sample"]),
+            ("classes/member", np.eye(2, dtype="u1"), ["label", "class"]),
+        ):
+            file[name] = values.astype("i4" if name.endswith("predicted") else "u1")
+            for axis, scale in enumerate(scales):
+                file[name].dims[axis].attach_scale(file[scale])
+    pages_shown, draw = [], mosaic.draw
+    monkeypatch.setattr(
+        plain.mosaic,
+        "draw",
+        lambda *words, **more: pages_shown.append((words, more)) or draw(*words, **more),
+    )
+    with store.read(path) as source:
+        written = overlays.draw_images(source, str(tmp_path / "sheets"), say=lambda line: None)
+        frame = albums.frames(source, list(range(100)))
+        first = [frame(row) for row in range(8)]
+        wrong = int(np.sum(source.predicted != source.labels))
+    assert [os.path.basename(name) for name in written] == [
+        "images-0000-ant-001.png", "images-0001-bee-001.png",
+        "images-0000-ant-002.png", "images-0001-bee-002.png",
+    ]  # fmt: skip
+    assert [sum(len(row) for _, row in words[2]) for words, _ in pages_shown] == [48, 48, 2, 2]
+    np.testing.assert_array_equal(pages_shown[0][0][2][0][1], first)
+    notes = [note for _, more in pages_shown for note in more["notes"].values()]
+    assert len(notes) == 100 and sum(note.startswith("≠ ") for note in notes) == wrong > 10

@@ -3,6 +3,7 @@
 Every array shown is `gradtools.math.cams.read_maps` of stored maps at the size of the frame that the network saw.
 """
 
+import collections
 import functools
 import itertools
 import os
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
-from gradtools.figures.overlays import mosaic, pages
+from gradtools.figures.overlays import mosaic, pages, plain
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 from gradtools.store import paths
 
 if TYPE_CHECKING:
     from gradtools.figures.overlays.album import Album
+    from gradtools.store import Store
 
-__all__ = ["check", "draw", "open_album", "pictures", "sheets_of"]
+__all__ = ["check", "draw", "draw_images", "open_album", "pictures", "sheets_of"]
 
 LONGEST = 80  # letters of a sample's id in a file's name
 
@@ -56,17 +58,47 @@ def draw(
         A foreign file has a picture's name, an image is not there, or a file cannot be written.
     """
     check(folder, album.fuse, album.compat)
-    os.makedirs(folder, exist_ok=True)
-    chosen, written = list(itertools.islice(pictures(album), limit)), []
+    chosen = list(itertools.islice(pictures(album), limit))
     total = len(chosen) if len(chosen) < limit else sum(1 for _ in pictures(album))
+    cut = f" of {total}: --overlay-limit {total} draws all" if total > len(chosen) else ""
+    return _write(chosen, folder, "--overlay", cut, say, advance)
+
+
+def draw_images(
+    store: "Store",
+    folder: str,
+    images_dir: str | None = None,
+    say: Callable[[str], None] = print,
+) -> list[str]:
+    """Write sheets of the images of every class; parameters, result and errors as for `draw`."""
+    _check_folder(folder, "--sheets")
+    chosen: list[tuple[str, Callable]] = []
+    seen: collections.Counter[str] = collections.Counter()
+    for name, make in plain.sheets(store, images_dir):
+        seen[name] += 1
+        place = list(seen).index(name)  # two classes may have one name as a file's
+        chosen.append((f"images-{place:04}-{file_name(name)}-{seen[name]:03}.png", make))
+    return _write(chosen, folder, "--sheets", "", say, lambda done: None)
+
+
+def _write(
+    chosen: list[tuple[str, Callable]],
+    folder: str,
+    option: str,
+    cut: str,
+    say: Callable[[str], None],
+    advance: Callable,
+) -> list[str]:
+    """Write pictures into a folder; gives their paths."""
+    os.makedirs(folder, exist_ok=True)
+    written = []
     for name, _ in chosen:
-        _refuse_foreign(os.path.join(folder, name))
+        _refuse_foreign(os.path.join(folder, name), option)
     _say_others(folder, {name for name, _ in chosen}, say)
     for name, make in chosen:
         written.append(os.path.join(folder, name))
-        mosaic.save(make(), written[-1], "--overlay")
+        mosaic.save(make(), written[-1], option)
         advance(1)
-    cut = f" of {total}: --overlay-limit {total} draws all" if total > len(written) else ""
     say(f"{folder}: {len(written)} pictures{cut}")
     return written
 
@@ -174,12 +206,17 @@ def check(folder: str, fuse: str = "mean", compat: str | None = None) -> None:
     UsageError
         The folder cannot be one, or the maps cannot be read in this way.
     """
+    _check_folder(folder, "--overlay")
+    check_reading(1 + fuse.count(","), fuse, compat)
+
+
+def _check_folder(folder: str, option: str) -> None:
+    """Refuse what cannot be a folder."""
     above = os.path.dirname(os.path.abspath(folder))
     if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise UsageError(f"--overlay {folder}: it exists and is not a folder: name another")
+        raise UsageError(f"{option} {folder}: it exists and is not a folder: name another")
     if not os.path.isdir(above):
-        raise UsageError(f"--overlay {folder}: the folder {above} does not exist: make it first")
-    check_reading(1 + fuse.count(","), fuse, compat)
+        raise UsageError(f"{option} {folder}: the folder {above} does not exist: make it first")
 
 
 def _kinds(album: "Album") -> dict[str, Callable[["Album", tuple[int, ...]], mosaic.Mosaic]]:
@@ -220,7 +257,7 @@ def _chunks(items: list[tuple[int, ...]], size: int) -> Iterator[list[tuple[int,
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _refuse_foreign(path: str) -> None:
+def _refuse_foreign(path: str, option: str) -> None:
     """Stop where a file of this name was not made here."""
     if not os.path.lexists(path):
         return
@@ -233,5 +270,5 @@ def _refuse_foreign(path: str) -> None:
         ours = False
     if not ours or os.path.islink(path):
         raise GradtoolsError(
-            f"--overlay: {path} exists and was not drawn by gradtools: move it, or choose another folder"
+            f"{option}: {path} exists and was not drawn by gradtools: move it, or choose another folder"
         )
