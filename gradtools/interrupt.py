@@ -34,12 +34,12 @@ def deferred() -> Iterator[Callable[[], None]]:
     """Yield a function that raises `Interrupted` if a signal came; a second signal leaves at once."""
     seen: list[int] = []
 
-    def remember(number, frame):
+    def remember(number: int, frame: FrameType | None) -> None:
         if seen:
             os._exit(128 + number)
         seen.append(number)
 
-    def check():
+    def check() -> None:
         if seen:
             raise Interrupted(seen[0])
 
