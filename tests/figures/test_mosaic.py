@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from gradtools.figures import objects, page
-from gradtools.figures.overlays import blending, mosaic, pages, raster, vector
+from gradtools.figures.overlays import blending, captions, mosaic, raster, vector
 
 TITLE = "a title with gÄpj\nof two lines: 0.5"
 BARS = [mosaic.Bar(blending.FOR, 0.0, "map, 0 to 1"), mosaic.Bar(blending.SIGNED, -1.0, "both")]
@@ -95,7 +95,7 @@ def test_a_large_enlargement_keeps_squares():
 
 
 def test_heads_of_boxes_fit_their_pictures_however_many_columns_there_are():
-    names = [f"map:{method}@features.12" for method in pages.SHORT]
+    names = [f"map:{method}@features.12" for method in captions.SHORT]
     names += ["map:gradcam-positive@features.10+features.12:max", "map:gam@" + "a" * 40]
     for columns in (3, 13):
         for picture in ("boxes", "pairs"):
@@ -104,3 +104,19 @@ def test_heads_of_boxes_fit_their_pictures_however_many_columns_there_are():
                 for line in objects._head(name, side).split("\n"):
                     assert len(line) * mosaic.LETTER <= side + 0.02, (name, line)
     assert objects._head("map:gam@a+b:max", 1.0) == "GAM\nlast 2 taps\nmax"
+
+
+def test_heads_of_many_columns_stand_apart():
+    """Each head, as wide as it is drawn, ends before the next begins."""
+    heads = [captions.method_head(method) for method in captions.SHORT] * 2
+    pictures = [np.zeros((8, 8, 3), "u1")] * len(heads)
+    page_of_many = mosaic.draw("many", heads, [("", pictures)], BARS[:1])
+    drawn = vector.figure(page_of_many)
+    drawn.canvas.draw()
+    boxes = sorted(
+        (text.get_window_extent().x0, text.get_window_extent().x1)
+        for text in drawn.texts
+        if text.get_text() in heads
+    )
+    assert len(boxes) == len(heads)
+    assert all(before[1] <= after[0] for before, after in zip(boxes, boxes[1:]))

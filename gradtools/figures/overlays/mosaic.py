@@ -20,7 +20,7 @@ GAP, LINE, LEFT, BAR, LETTER = (
     0.056,
 )  # inches; LETTER is a mean one of 6.5 points
 
-TITLE_LETTER = 0.063  # of 8 points
+TITLE_LETTER, HEAD_LETTER = 0.063, 0.062  # of 8 and of 7 points
 NARROWEST = 3.2
 SPACING = 1.25  # of lines, in heights of a letter
 Words = Mapping[tuple[int, int], str]  # by row and column of the picture
@@ -104,7 +104,10 @@ def draw(
     """
     notes, marks, columns = notes or {}, marks or {}, len(heads)
     left, right = LEFT if any(name for name, _ in rows) else GAP, BAR * len(bars) + GAP
-    side = side or min(1.6, (page.WIDTH - left - right) / columns - GAP)
+    if side is None:  # what a page holds, but none narrower than its head
+        widest = max(len(line) for head in heads for line in head.split("\n"))
+        room = (page.WIDTH - left - right) / columns - GAP
+        side = max(min(1.6, room), HEAD_LETTER * widest)
     first = next(picture for _, pictures in rows for picture in pictures if picture is not None)
     tall = side * first.shape[0] / first.shape[1]
     step = tall + GAP + (LINE if notes else 0)
