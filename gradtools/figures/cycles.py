@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gradtools.figures import page
+from gradtools.selection import links
 from gradtools.selection.results import Result
 from gradtools.store import Store, paths
 
@@ -47,8 +48,16 @@ def cycled_pictures(source: Store, results: list[Result], path: str) -> None:
     figure = page.sheet(page.WIDTH, ROW * rows + 2.0)
     upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[ROW * rows, 1.9], squeeze=False))
     _grid(upper.subplots(1, 1), pictures, kinds)
-    for axes, name in zip(np.ravel(lower.subplots(1, len(measures))), measures):
-        _distribution(axes, source, kinds, name)
+    panels = np.ravel(lower.subplots(1, len(measures) + 1))
+    _latents(panels[0], source, kinds)
+    for axes, name in zip(panels[1:], measures):
+        _distribution(
+            axes, {kind: source.needed(paths.cycled(kind, name)) for kind in kinds}, kinds
+        )
+        axes.set_xlabel(MEASURES[name])
+    panels[0].set_ylabel("share of pairs below")
+    handles, names = panels[1].get_legend_handles_labels()
+    lower.legend(handles, names, loc="outside lower center", ncols=len(names))
     count = next(result.get("r2").n for result in results if result.method == "linear")
     r2 = next(result.get("r2").value for result in results if result.method == "linear")
     same = next(result.get("agreement").value for result in results if result.method == "linear")
@@ -74,14 +83,25 @@ def _grid(axes: Axes, pictures: np.ndarray, kinds: list[str]) -> None:
         side.set_visible(False)
 
 
-def _distribution(axes: Axes, source: Store, kinds: list[str], name: str) -> None:
+def _latents(axes: Axes, source: Store, kinds: list[str]) -> None:
+    """Draw the share of held-out pairs below each squared error of the latent, of the link and of the mean w."""
+    link = links.read(source)
+    w = link.w[link.held]
+    errors = {
+        "linear": w - link.latent(link.r[link.held]),
+        "mean": w - link.w[~link.held].mean(0),
+    }
+    _distribution(axes, {kind: (gap**2).mean(1) for kind, gap in errors.items()}, kinds)
+    axes.set_xlabel("MSE of latents")
+
+
+def _distribution(axes: Axes, measured: dict[str, np.ndarray], kinds: list[str]) -> None:
     """Draw the share of pairs below each value, a line a kind of link."""
     for kind, colour in zip(kinds, page.COLOURS):
-        values = np.sort(source.needed(paths.cycled(kind, name)))
+        if kind not in measured:
+            continue
+        values = np.sort(measured[kind])
         values = values[np.isfinite(values)]
         dashed = "--" if kind in ("null", "mean") else "-"
         axes.plot(values, np.linspace(0, 1, len(values)), dashed, color=colour, label=VIEWS[kind])
     axes.locator_params(axis="x", nbins=4)
-    axes.set_xlabel(MEASURES[name])
-    axes.set_ylabel("share of pairs below")
-    axes.legend()
