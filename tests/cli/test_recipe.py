@@ -157,6 +157,19 @@ def test_weights_that_cannot_be_had_stop_the_recipe_unless_random_ones_are_asked
     assert (tmp_path / "out" / "weights.txt").read_text() == "random\n"
 
 
+@pytest.mark.parametrize("status, made", [(0, True), (1, True), (4, True), (2, False)])
+@pytest.mark.parametrize("name", ["gradient-similarity", "gam-evaluation"])
+def test_contradicted_and_undecided_claims_are_answers(name, status, made, tmp_path):
+    (tmp_path / "Makefile").write_text(recipe.text(name))
+    answering = STAND_IN.replace("while", f"[ $1 = claim ] && exit {status}; while", 1)
+    (tmp_path / "gradtools").write_text(answering)
+    (tmp_path / "gradtools").chmod(0o755)
+    (tmp_path / "photos").mkdir()
+    ours = ("GRADTOOLS=./gradtools", "OUT=out", "IMAGES=photos", "out/claims.txt")
+    assert (make(tmp_path, *ours).returncode == 0) == made
+    assert (tmp_path / "out" / "claims.txt").exists() == made
+
+
 BUNDLED = "gradtools.bundled.scene_resnet:"
 WEIGHTS = ROOT / "gradtools" / "bundled"
 ONE = (f"MODEL={BUNDLED}resnet8", f"WEIGHTS={WEIGHTS}/scene_resnet8.pth")

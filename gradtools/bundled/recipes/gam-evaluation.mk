@@ -54,7 +54,7 @@ $(OUT)/tables.txt: $(STORES)
 
 # 1: a sentence is contradicted, 4: some are undecided; both are answers.
 $(OUT)/claims.txt: $(STORES)
-	$(GRADTOOLS) claim gam $(STORES) > $@ || [ $$? = 1 ] || [ $$? = 4 ]
+	$(GRADTOOLS) claim gam $(STORES) > $@ || { status=$$?; [ $$status = 1 ] || [ $$status = 4 ]; }
 
 # The images' names, written anew where one was added, removed or touched, also under make -n; those of a manifest are below its folder.
 FILES = find "$$([ -f "$$IMAGES" ] && dirname "$$IMAGES" || echo "$$IMAGES")" -type f ! -path '*$(OUT)/*'

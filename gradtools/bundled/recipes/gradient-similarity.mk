@@ -59,7 +59,7 @@ $(OUT)/tables.txt: $(STORES)
 
 # 1: a sentence is contradicted, 4: some are undecided; both are answers.
 $(OUT)/claims.txt: $(STORES)
-	$(GRADTOOLS) claim gradient-similarity $(STORES) > $@ || [ $$? = 1 ] || [ $$? = 4 ]
+	$(GRADTOOLS) claim gradient-similarity $(STORES) > $@ || { status=$$?; [ $$status = 1 ] || [ $$status = 4 ]; }
 
 $(addprefix $(OUT)/,prediction.png bars.png pca.png taps.png choices.png): $(OUT)/%.png: $(STORES)
 	$(GRADTOOLS) evaluate $(STORES) --picture $* --figure $@ --force > /dev/null
