@@ -141,7 +141,7 @@ def pairs(moves: Moves, facts: Facts) -> Result:
 
 
 def _columns(rows: list[dict]) -> Columns:
-    """The columns of rows; texts as lists."""
+    """Return the columns of rows; texts as lists."""
     columns: Columns = {}
     for name in rows[0]:
         column = [row[name] for row in rows]
@@ -151,7 +151,7 @@ def _columns(rows: list[dict]) -> Columns:
 
 
 def _pair(moves, origin, target, group, facts):
-    """What the moves of one pair of classes come to; NaN where there are none, or no pictures."""
+    """Return what the moves of one pair of classes come to; NaN where there are none, or no pictures."""
     values = moves.values
     rows = group[np.isfinite(values["distance"][group])]
     ledger = values["ledger"][rows]
@@ -181,7 +181,7 @@ def _pair(moves, origin, target, group, facts):
 
 
 def _measured(moves, rows):
-    """Every figure of the moves of rows, (n,) float arrays by name; NaN without pictures."""
+    """Return every figure of the moves of rows, (n,) float arrays by name; NaN without pictures."""
     values = {name: value[rows] for name, value in moves.values.items() if name != "picture"}
     nothing = np.full(len(rows), np.nan)
     target = values["target"]
@@ -221,7 +221,7 @@ def of_parts(moves: Moves, facts: Facts) -> Result:
 
 
 def _parts(moves, origin, target, group, facts):
-    """The rows of one pair of classes."""
+    """Yield the rows of one pair of classes."""
     rows = group[np.isfinite(moves.values["distance"][group])]
     metric = moves.values["metric"][rows].astype(float)
     ends = (metric[:, -1], moves.values["random_metric"][rows].astype(float))

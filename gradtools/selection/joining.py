@@ -59,7 +59,7 @@ def join_by_tap(kept: dict, new: dict) -> None:
 
 
 def _joined(before, now, places):
-    """Replicates (B, rows) with some columns of others beside them; None where one has none, or another number."""
+    """Return the replicates (B, rows) with some columns of others beside them; None where one has none, or another number."""
     if before is None or now is None or len(before) != len(now):
         return None
     return np.concatenate([before, now[:, places]], axis=1)

@@ -116,8 +116,8 @@ def of_tuning(tuning: Tuning, metric: str, level: float = 0.05) -> Population:
 def sparsest(units: Population, count: int) -> tuple[np.ndarray, bool]:
     """Return places of the units of sparsest label vectors among those that exceed decoys, and whether any does; else among all."""
     clear = units.clear
-    chosen = np.flatnonzero(clear) if clear.any() else np.arange(len(clear))
-    return _sparsest(units.vectors, chosen)[:count], bool(clear.any())
+    rows = np.flatnonzero(clear) if clear.any() else np.arange(len(clear))
+    return _sparsest(units.vectors, rows)[:count], bool(clear.any())
 
 
 def sparsest_decoys(units: Population, count: int) -> np.ndarray:
@@ -125,10 +125,10 @@ def sparsest_decoys(units: Population, count: int) -> np.ndarray:
     return _sparsest(units.decoys, np.arange(len(units.number)))[:count]
 
 
-def _sparsest(vectors, chosen):
-    """Places in order, the sparsest first."""
-    sparsity = np.nan_to_num(population.hoyer(vectors[chosen]), nan=-1.0)
-    return chosen[np.argsort(-sparsity, kind="stable")]
+def _sparsest(vectors, rows):
+    """Return the places in order, the sparsest first."""
+    sparsity = np.nan_to_num(population.hoyer(vectors[rows]), nan=-1.0)
+    return rows[np.argsort(-sparsity, kind="stable")]
 
 
 def gallery(units: Population, places: np.ndarray, decoys: bool = False) -> list[dict]:

@@ -11,7 +11,7 @@ import h5py
 
 from gradtools.errors import GradtoolsError, printable
 from gradtools.store import layout, paths, schema
-from gradtools.store.damage import Place, told
+from gradtools.store.damage import Place, located
 from gradtools.store.values import absent, check_values
 
 MOST_OBJECTS, DEEPEST = 200_000, 12
@@ -33,7 +33,7 @@ def check_objects(file: h5py.File, name: str) -> None:
         Names the first place that is not as the schema has it.
     """
     place = Place(name)
-    with told(place):
+    with located(place):
         size = file.id.get_filesize()
         groups, datasets, addresses = _visit(file, place)
         _check_needed(groups, datasets, place)

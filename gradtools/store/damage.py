@@ -28,12 +28,12 @@ class Place:
 @contextlib.contextmanager
 def damage(name: str, path: str) -> Iterator[None]:
     """Say in one line that something of a store cannot be read."""
-    with told(Place(name, path)):
+    with located(Place(name, path)):
         yield
 
 
 @contextlib.contextmanager
-def told(place: Place) -> Iterator[None]:
+def located(place: Place) -> Iterator[None]:
     """Say the same of the place where a check is when something cannot be read."""
     try:
         yield

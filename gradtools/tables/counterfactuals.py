@@ -108,7 +108,7 @@ def _pairs(models: Models) -> Table:
 
 
 def _bounded(row: Mapping, name: str, why: str = "") -> Cell:
-    """A figure of a row with its interval."""
+    """Return a figure of a row with its interval."""
     return Cell(row[name], row.get(f"{name}_low"), row.get(f"{name}_high"), why=why)
 
 

@@ -35,9 +35,9 @@ def tables(models: Models) -> Iterator[Table]:
         Of any kind; those of other tables are passed over.
     """
     for kind, build in BUILDERS.items():
-        chosen = [(model, result) for model, result in models if result.method == kind]
-        if chosen:
-            yield build(chosen)
+        of_kind = [(model, result) for model, result in models if result.method == kind]
+        if of_kind:
+            yield build(of_kind)
 
 
 def _sparsity(models: Models) -> Table:

@@ -135,7 +135,9 @@ def _of_metric(
         *per_model.where_taps_are(subjects),
         *_about_auc(subjects, by_subject),
         *per_model.left_out(subjects, by_subject),
-        *per_model.classes_of_two([one for results in by_subject for one in results.values()]),
+        *per_model.classes_of_two(
+            [result for results in by_subject for result in results.values()]
+        ),
     )
     tables = {
         "auc": (

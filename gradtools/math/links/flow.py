@@ -130,16 +130,16 @@ def _from_flow(first, second):
 
     rows, columns = optical_flow_ilk(first, second, radius=RADIUS)
     y, x = np.nonzero(_textured(first))
-    chosen = np.random.default_rng(0).permutation(len(y))[
+    drawn = np.random.default_rng(0).permutation(len(y))[
         :POINTS
     ]  # a fit takes time and memory of its points squared
-    y, x = y[chosen], x[chosen]
+    y, x = y[drawn], x[drawn]
     source = np.stack([x, y], axis=1).astype(float)
     return source, source + np.stack([columns[y, x], rows[y, x]], axis=1)
 
 
 def _refined(first, second, affine, seed):
-    """An affine map (3, 3) with those of the flow that is left put behind it, as long as the pictures come nearer.
+    """Return an affine map (3, 3) with those of the flow that is left put behind it, as long as the pictures come nearer.
 
     Flow of windows falls short of turns, whose edges move along themselves: one fit of it has less than half of a turn.
     """

@@ -109,7 +109,7 @@ def bootstrap_pair_statistics_streamed(
 
 
 def _scale_of_classes(sizes):
-    """Square root of m / (m - 1) for classes of m images, (G,): centring takes (m - 1) / m of the variance."""
+    """Return the square root of m / (m - 1) for classes of m images, (G,): centring takes (m - 1) / m of the variance."""
     sizes = np.maximum(sizes, 2)
     return np.sqrt(sizes / (sizes - 1))
 

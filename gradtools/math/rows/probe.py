@@ -183,6 +183,6 @@ def _standardised(train, test):
     if len(train) >= train.shape[1]:
         return train, test
     squares, left = np.linalg.eigh(train @ train.T)
-    held = squares > SPANNED * squares[-1]
-    left, sizes = left[:, held], np.sqrt(squares[held])
+    spanned = squares > SPANNED * squares[-1]
+    left, sizes = left[:, spanned], np.sqrt(squares[spanned])
     return left * sizes, test @ (train.T @ (left / sizes))

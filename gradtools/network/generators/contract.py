@@ -201,7 +201,7 @@ class Generator:
         """Return the maps (N, C, H, W) of the generator's layers of latents (N, d)."""
         rows = torch.from_numpy(np.ascontiguousarray(latents, dtype="f4"))
         maps = self.source.features(self.as_w(rows, classes))
-        return [torch.as_tensor(one).to(torch.float32) for one in maps]
+        return [torch.as_tensor(part).to(torch.float32) for part in maps]
 
     @torch.inference_mode()
     def masks(self, latents: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:

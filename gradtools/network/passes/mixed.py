@@ -63,7 +63,7 @@ def _whole(module: torch.nn.Module, device: str) -> Iterator[None]:
     def before(_module, inputs):
         entered.append(torch.autocast(device, enabled=False))
         entered[-1].__enter__()
-        return tuple(one.float() if torch.is_tensor(one) else one for one in inputs)
+        return tuple(value.float() if torch.is_tensor(value) else value for value in inputs)
 
     def after(_module, _inputs, _output):
         entered.pop().__exit__(None, None, None)

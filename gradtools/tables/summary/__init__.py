@@ -90,7 +90,7 @@ def _accuracy(subjects: list[Subject]) -> Iterator[Table]:
 
 
 def _recognised(subjects: list[Subject]) -> Iterator[Table]:
-    """The share of draws that were recognised, of samples that are there for it: their accuracy is 100 % by construction."""
+    """Yield the share of draws that were recognised, of samples that are there for it: their accuracy is 100 % by construction."""
     rows: list[dict[str, Entry]] = [
         {"model": subject.name, "recognised": _share(subject.draws)}
         for subject in subjects
@@ -101,7 +101,7 @@ def _recognised(subjects: list[Subject]) -> Iterator[Table]:
 
 
 def _share(draws: Draws) -> Cell:
-    """The share of recognised draws in percent."""
+    """Return the share of recognised draws in percent."""
     if not draws.drawn:
         return Cell(note=words.OWN_ANSWER)
     return Cell(100 * draws.recognised / draws.drawn, n=draws.drawn, digits=1)

@@ -97,7 +97,7 @@ def _moves(subjects: list[Subject]) -> Iterator[Block]:
 
 
 def _of(row: Row, name: str) -> Cell:
-    """A figure of a row with its interval."""
+    """Return a figure of a row with its interval."""
     return Cell(
         row[name], float(row[f"{name}_low"]), float(row[f"{name}_high"]), n=int(row["moves"])
     )
