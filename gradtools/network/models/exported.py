@@ -46,7 +46,10 @@ def find(path: str) -> Source:
     if rules is not None:
         rules = preprocessing.normalise(rules, f"{DECLARED[0]} in {path}")
     names = None if classes is None else [str(name) for name in classes]
-    return Source(lambda kind: _build(path, program, kind), rules, path, names, False)
+    notes: list[str] = []
+    return Source(
+        lambda kind: _build(path, program, kind, notes), rules, path, names, False, notes=notes
+    )
 
 
 def _opened(path):
@@ -115,8 +118,8 @@ def _check_input(path, program):
         )
 
 
-def _build(path, program, kind):
-    """Return the network of a program, with its weights."""
+def _build(path, program, kind, notes):
+    """Return the network of a program, with its weights; what is to be said of it is added to the notes."""
     if kind == "random":
         raise UsageError(
             f"--weights random: {path} has its weights; a network's code (file.py:callable) can be made with others"
@@ -129,6 +132,12 @@ def _build(path, program, kind):
             "(file.py:callable)"
         ) from error
     texts = []
+    split = [name for name, module in network.named_modules() if name and _is_split(module)]
+    if split:
+        notes.append(
+            f"{split[0]}{f' and {len(split) - 1} more' if len(split) > 1 else ''} of the program gives sizes beside its tensor: it is no "
+            "tap, and auto: names may stand for other layers than in the network's code"
+        )
     for module in list(network.modules()):
         texts.append(str(getattr(module, "graph", "")))
         for name, child in list(module.named_children()):
@@ -139,6 +148,19 @@ def _build(path, program, kind):
         _name_functions(module)
     network.code_sha256 = hashlib.sha256("".join(texts).encode()).hexdigest()
     return network
+
+
+def _is_split(module):
+    """Whether a module hands numbers that export has moved into it on to others, beside its tensor."""
+    graph = getattr(module, "graph", None)
+    if not isinstance(graph, fx.Graph):
+        return False
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    values = output.args[0]
+    return isinstance(values, (tuple, list)) and any(
+        not isinstance(value, fx.Node) or not isinstance(value.meta.get("val"), torch.Tensor)
+        for value in values
+    )
 
 
 def _name_functions(module):
