@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from gradtools.errors import GradtoolsError
 from gradtools.store import paths, schema
@@ -153,6 +153,35 @@ def put(
     label(dataset, long_name, units, attrs)
     if data.dtype.kind == "S" and _is_utf8(data):
         dataset.attrs[ENCODING] = "utf-8"  # xarray gives texts then, not bytes
+    attach(file, dataset, scales)
+    return dataset
+
+
+def put_blocks(
+    file: h5py.File,
+    path: str,
+    shape: Sequence[int],
+    dtype: DTypeLike,
+    blocks: Iterable[np.ndarray],
+    long_name: str = "",
+) -> h5py.Dataset:
+    """Write one whole dataset of numbers, the same as `put` does, from blocks of its rows, in order."""
+    entry = schema.known(path)
+    if path in file:
+        drop(file, path)
+    scales = [dimension(path, name) for name in entry.dims]
+    for length, name in zip(shape, scales):
+        scale(file, name, length)
+    like = np.broadcast_to(np.zeros((), dtype), tuple(shape))
+    options = {"chunks": whole_chunk(like), "fletcher32": True} if like.size else {}
+    dataset = file.create_dataset(path, shape=tuple(shape), dtype=dtype, **options)
+    start = 0
+    for rows in blocks:
+        dataset[start : start + len(rows)] = rows
+        start += len(rows)
+    if start != like.shape[0]:
+        raise ValueError(f"{path}: {start} of {like.shape[0]} rows were given")
+    label(dataset, long_name or entry.text, entry.units)
     attach(file, dataset, scales)
     return dataset
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from gradtools.store import guarded, layout, paths
 from gradtools.store.copying import copy, followed
@@ -53,6 +53,18 @@ class Sink:
         """Write one dataset; dimensions, text and units are the schema's unless given (see `layout.put`)."""
         guarded.check(self.file)
         return layout.put(self.file, path, values, dims, long_name, units, attrs)
+
+    def put_blocks(
+        self,
+        path: str,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        blocks: Iterable[np.ndarray],
+        long_name: str = "",
+    ) -> h5py.Dataset:
+        """Write one dataset from blocks of its rows (see `layout.put_blocks`)."""
+        guarded.check(self.file)
+        return layout.put_blocks(self.file, path, shape, dtype, blocks, long_name)
 
     def carry(
         self, store: "Store", keep: np.ndarray, whole: bool, replacing: Sequence[str] = ()

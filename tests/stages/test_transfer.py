@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from gradtools import store
 from gradtools.math.pairs import bootstrap, of_matrix, pair_auc, pair_auc_bootstrap
 from gradtools.math.rows import vectors
+from gradtools.stages.transfer import on_disk
 from gradtools.store import paths
 
 DATA = plant(n=36)
@@ -50,6 +51,12 @@ def imported(capsys, *arguments):
     ended = call(capsys, "import", *arguments, "-o", "out.h5", "--force")
     assert ended.status == 0, ended.err
     return "out.h5"
+
+
+def store_digests(path):
+    with store.read(path) as source:
+        source.check()
+        return source.digests()
 
 
 def test_an_import_says_what_each_feature_is_of_and_keeps_it(here, capsys):
@@ -341,3 +348,45 @@ def test_parquet_goes_out_and_comes_back(planted_store, capsys):
 def test_an_export_names_its_format(planted_store, capsys):
     assert ".npz" in call(capsys, "export", planted_store, "-o", "out.mat").line
     assert "name a file" in call(capsys, "export", planted_store, "--format", "npz").line
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+@pytest.mark.parametrize("kind", ["f4", "f8", "i2"])
+def test_rows_that_stay_on_disk_are_those_that_are_read_at_once(
+    kind, step, here, capsys, monkeypatch
+):
+    """From archives and from single files; compressed and Fortran-ordered ones are read at once."""
+    rows = (100 * DATA.of("gradient@conv")).astype(kind)
+    given = {"features": rows, "deep": rows.reshape(len(rows), -1, 2), "id": np.array(DATA.ids)}
+    np.savez("many.npz", **given, other=np.asfortranarray(rows))
+    np.savez_compressed("packed.npz", **given, other=rows)
+    np.save("alone.npy", rows)
+    names = ("many.npz", "packed.npz", "alone.npy")
+    whole = [store_digests(imported(capsys, name)) for name in names]
+    assert whole[0] == whole[1]
+    monkeypatch.setattr(on_disk, "LARGE_BYTES", 0)
+    monkeypatch.setattr(on_disk, "BLOCK_BYTES", step)
+    assert [store_digests(imported(capsys, name)) for name in names] == whole
+    monkeypatch.setattr(on_disk.RowsOnDisk, "blocks", lambda self: iter([]))
+    ended = call(capsys, "import", "many.npz", "-o", "none.h5")
+    assert ended.status != 0  # so they were read in blocks before
+
+
+def test_rows_on_disk_that_are_not_finite_or_cut_off_are_named(here, capsys, monkeypatch):
+    monkeypatch.setattr(on_disk, "LARGE_BYTES", 0)
+    monkeypatch.setattr(on_disk, "BLOCK_BYTES", 64)
+    rows = DATA.of("gradient@conv").astype("f4")
+    rows[7, 1] = np.nan
+    np.save("rows.npy", rows)
+    ended = call(capsys, "import", "rows.npy", "-o", "a.h5")
+    assert ended.status == 1 and "of 000007 holds NaN" in ended.line
+    matrix = np.corrcoef(DATA.of("gradient@conv"))
+    np.save("matrix.npy", matrix)
+    ended = call(capsys, "import", "matrix.npy", "--matrix", "matrix", "-o", "m.h5")
+    assert ended.status == 0, ended.err
+    with store.read("m.h5") as source:
+        stored = source.needed(paths.matrix("matrix", "similarity"))
+    np.testing.assert_array_equal(stored, matrix.astype("f4"))
+    (here / "rows.npy").write_bytes((here / "rows.npy").read_bytes()[:-100])
+    ended = call(capsys, "import", "rows.npy", "-o", "a.h5")
+    assert ended.status == 1 and "rows.npy" in ended.line

@@ -4,13 +4,16 @@ import csv
 import json
 import os
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError, some
+from gradtools.stages.transfer import on_disk
+from gradtools.stages.transfer.on_disk import RowsOnDisk
 
-Column = np.ndarray | list[str]
+Column = np.ndarray | list[str] | RowsOnDisk
 Arrays = dict[str, Column]
 ENTRY = re.compile(r"(.+)\[(.+)\]")  # a column of a table that is one entry of a vector
 TABLES = (".csv", ".tsv", ".parquet")
@@ -76,18 +79,26 @@ def _read_file(path: str) -> tuple[Arrays, bool]:
         return readers[end](path), end in TABLES
     except OSError as error:
         raise GradtoolsError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise GradtoolsError(f"{path} cannot be read: {error}") from error
 
 
 def _npz(path: str) -> Arrays:
+    with zipfile.ZipFile(path) as file:
+        members = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
+    large = {
+        name: on_disk.of_member(path, member)
+        for name, member in members.items()
+        if name not in KNOWN
+    }
     with np.load(path, allow_pickle=False) as held:
-        return {name: _plain(held[name]) for name in held.files}
+        return {name: large.get(name) or _plain(held[name]) for name in held.files}
 
 
 def _npy(path: str) -> Arrays:
-    values = np.load(path, allow_pickle=False)
-    return {os.path.splitext(os.path.basename(path))[0]: _plain(values)}
+    name = os.path.splitext(os.path.basename(path))[0]
+    large = None if name in KNOWN else on_disk.of_npy(path)
+    return {name: large or _plain(np.load(path, allow_pickle=False))}
 
 
 def _plain(values: np.ndarray) -> Column:
@@ -177,7 +188,7 @@ KNOWN = (
 )
 
 
-def vectors(arrays: Arrays) -> tuple[dict[str, np.ndarray], list[str]]:
+def vectors(arrays: Arrays) -> tuple[dict[str, np.ndarray | RowsOnDisk], list[str]]:
     """Split what is not a field into features and the rest.
 
     Returns
@@ -197,5 +208,9 @@ def vectors(arrays: Arrays) -> tuple[dict[str, np.ndarray], list[str]]:
             shape = "x".join(map(str, values.shape)) or "one value"
             rest.append(f"{name} ({values.dtype}, {shape})")
         else:
-            features[name] = values.reshape(len(values), -1)
+            features[name] = (
+                values.flattened()
+                if isinstance(values, RowsOnDisk)
+                else values.reshape(len(values), -1)
+            )
     return features, rest

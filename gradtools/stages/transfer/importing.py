@@ -1,6 +1,6 @@
 """Arrays of other programs -> a store of features: `import`. What the arrays say of the samples is checked, nothing is guessed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from gradtools.stages import run
 from gradtools.stages.transfer import arrays as files
 from gradtools.stages.transfer import described, matrices
 from gradtools.stages.transfer.arrays import Arrays
+from gradtools.stages.transfer.on_disk import BLOCK_BYTES, RowsOnDisk
 from gradtools.stages.transfer.options import Options
 from gradtools.store import paths
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["Options", "read_files", "write"]
+
+Vectors = np.ndarray | RowsOnDisk
 
 
 def read_files(
@@ -104,7 +107,7 @@ def write(
         this.note(sink, rows=count)
 
 
-def _chosen(vectors: dict[str, np.ndarray], wanted: Sequence[str]) -> dict[str, np.ndarray]:
+def _chosen(vectors: dict[str, Vectors], wanted: Sequence[str]) -> dict[str, Vectors]:
     """The features that --feature names; names that other features have, or that cannot be a path, are refused."""
     missing = [name for name in wanted if name not in vectors]
     if missing:
@@ -124,7 +127,7 @@ def _chosen(vectors: dict[str, np.ndarray], wanted: Sequence[str]) -> dict[str, 
     return chosen
 
 
-def _count(values: files.Arrays, vectors: dict[str, np.ndarray], matrix: np.ndarray | None) -> int:
+def _count(values: files.Arrays, vectors: dict[str, Vectors], matrix: np.ndarray | None) -> int:
     """Number of samples, the same in every array of one row a sample."""
     lengths = {name: len(rows) for name, rows in vectors.items()}
     lengths |= {} if matrix is None else {"the matrix": len(matrix)}
@@ -141,11 +144,22 @@ def _count(values: files.Arrays, vectors: dict[str, np.ndarray], matrix: np.ndar
     return count
 
 
-def _check_finite(name: str, rows: np.ndarray, ids: list[str]) -> None:
+def _blocks(rows: Vectors) -> Iterator[np.ndarray]:
+    """Rows of a feature, some at a time."""
+    if isinstance(rows, RowsOnDisk):
+        yield from rows.blocks()
+        return
+    step = max(1, BLOCK_BYTES // max(rows.itemsize * rows.shape[1], 1))
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
+
+
+def _check_finite(name: str, rows: Vectors, ids: list[str]) -> None:
     """Refuse NaN and infinity."""
     if rows.dtype.kind != "f":
         return
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    finite = [np.isfinite(block).all(axis=1) for block in _blocks(rows)]
+    bad = np.flatnonzero(~np.concatenate(finite))
     if len(bad):
         raise GradtoolsError(
             f"{name} of {ids[bad[0]]} holds NaN or infinity ({len(bad)} such rows): leave those samples out"
@@ -178,10 +192,11 @@ def _write_samples(sink: store.Sink, known: described.Samples, options: Options)
 
 
 def _write_feature(
-    sink: store.Sink, name: str, rows: np.ndarray, source: str, options: Options
+    sink: store.Sink, name: str, rows: Vectors, source: str, options: Options
 ) -> None:
     """One feature with what it is of."""
-    kept = rows if rows.dtype in (np.float32, np.float64) else rows.astype("f4")
+    dtype = rows.dtype if rows.dtype in (np.float32, np.float64) else np.dtype("f4")
     about = dict(options.about).get(name, "")
-    sink.put(paths.feature(name), kept, long_name=about)
+    blocks = (block.astype(dtype, copy=False) for block in _blocks(rows))
+    sink.put_blocks(paths.feature(name), rows.shape, dtype, blocks, about)
     sink.attributes(paths.feature_group(name), source=source, about=about)

@@ -33,7 +33,7 @@ def read(values: Arrays, options: Options) -> np.ndarray | None:
         raise GradtoolsError(
             f"--matrix {options.matrix} is {'x'.join(map(str, matrix.shape))}, and every pair of samples is square"
         )
-    matrix = matrix.astype(np.float64)
+    matrix = np.asarray(matrix, np.float64)
     if not np.isfinite(matrix).all():
         row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
         raise GradtoolsError(f"--matrix {options.matrix} holds NaN or infinity in row {row}")
