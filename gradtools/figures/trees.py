@@ -221,8 +221,7 @@ def _leaf_axis(
     places = range(start, start + len(names))
     if orientation in ("left", "right"):
         panel.set_ylim(last, first)
-        side = "right" if orientation == "left" else "left"
-        panel.yaxis.set_ticks_position(side)
+        panel.yaxis.set_ticks_position("right" if orientation == "left" else "left")
         panel.set_yticks(places, names, size=size)
         panel.tick_params(axis="y", length=0, pad=2)
         panel.spines[["top", "bottom"]].set_visible(True)
