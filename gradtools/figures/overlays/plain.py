@@ -47,7 +47,8 @@ def sheets(store: Store, images_dir: str | None = None) -> Iterator[tuple[str, C
 
 def _sheet(store: Store, frame: Callable, name: str, rows: list[int], number: int) -> mosaic.Mosaic:
     """One sheet of a class."""
-    lines, notes = [], {}
+    lines: list[tuple[str, list[np.ndarray]]] = []
+    notes: dict[tuple[int, int], str] = {}
     for start in range(0, len(rows), ACROSS):
         part = rows[start : start + ACROSS]
         for column, row in enumerate(part):
