@@ -281,12 +281,14 @@ def test_embeddings_that_are_asked_for(model, folder, tmp_path):
 
 
 def test_drawn_pairs_are_of_one_class_and_of_the_seed(model, folder, tmp_path):
+    said, how = [], {"target": "cosine", "pairs": "same-class:7"}
     found = [
-        make(
-            folder, model, tmp_path / f"{seed}.h5", target="cosine", pairs="same-class:7", seed=seed
-        )
+        make(folder, model, tmp_path / f"{seed}.h5", said.append, seed=seed, **how)
         for seed in (0, 0, 1)
     ]
+    assert any(
+        line.startswith("14 pairs of images, two maps each, drawn of 2 classes") for line in said
+    )
     lists = [list(zip(*read(path, "/pairs/a", "/pairs/b"))) for path in found]
     label = read(found[0], "/samples/label")
     assert lists[0] == lists[1] != lists[2]
