@@ -185,7 +185,7 @@ NOT_EUCLIDEAN = np.array([[1, 0.9, 0], [0.9, 1, 0.9], [0, 0.9, 1]])
 @pytest.mark.parametrize(
     "matrix, settings, words",
     [
-        (np.eye(1), {}, "takes two"),
+        (np.eye(1), {}, "at least 2 rows"),
         (np.full((2, 2), np.nan), {}, "NaN"),
         (np.array([[1, 0.2], [0.3, 1]]), {}, "not symmetric"),
         (np.array([[1, 2.0], [2, 1]]), {}, "at most 1"),

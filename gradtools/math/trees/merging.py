@@ -77,29 +77,45 @@ def distances_from_matrix(
     GradtoolsError
         Fewer than two samples, NaN, an asymmetric matrix, or similarities above 1.
     """
-    matrix = np.array(matrix, dtype=np.float64)
+    matrix = np.asarray(matrix, dtype=np.float64)
     _check(matrix, metric, method, on)
     if on == "as-published":
         return _between_rows(matrix)
-    first, second = np.triu_indices(len(matrix), 1)
-    above = matrix[first, second]
+    if metric == "dot" and on == "rows":
+        squares = np.diagonal(matrix)
+        apart = _condensed(
+            matrix, lambda row, place: squares[place] + squares[place + 1 :] - 2 * row
+        )
+        return np.sqrt(np.maximum(apart, 0, out=apart), out=apart)
+    above = _condensed(matrix, lambda row, place: row)
     if on == "as-meant":
-        return (1 - above) / 2 - ((1 - above) / 2).min()
+        halves = np.subtract(1, above, out=above)
+        halves /= 2
+        return np.subtract(halves, halves.min(), out=halves)
     if metric == "euclidean":
         return above
-    if metric == "dot":
-        squares = np.diagonal(matrix)
-        return np.sqrt(np.maximum(squares[first] + squares[second] - 2 * above, 0))
     if metric in DIVERGENCES:
         return _apart(above, metric, method)
-    apart = np.maximum(1 - above, 0)
+    apart = np.subtract(1, above, out=above)
+    np.maximum(apart, 0, out=apart)
     if method != "ward":
         return apart
     if metric not in METRICS and not _is_euclidean(matrix):
         raise UsageError(
             f"Ward assumes Euclidean distances, and no vectors have these similarities by {metric}: take --linkage average"
         )
-    return np.sqrt(2 * apart)
+    apart *= 2
+    return np.sqrt(apart, out=apart)
+
+
+def _condensed(matrix, value):
+    """Return what `value(row, i)` gives of the entries behind the diagonal of every row i, one after the other: no index of all pairs is made."""
+    n = len(matrix)
+    pairs, start = np.empty(n * (n - 1) // 2), 0
+    for place in range(n - 1):
+        pairs[start : start + n - 1 - place] = value(matrix[place, place + 1 :], place)
+        start += n - 1 - place
+    return pairs
 
 
 def _apart(divergences, metric, method):
@@ -140,8 +156,9 @@ def _check(matrix, metric, method, on):
         raise GradtoolsError(f"need at least 2 rows for a tree, got {len(matrix)}")
     if not np.isfinite(matrix).all():
         raise GradtoolsError(f"the {metric} matrix holds NaN or infinity: leave those samples out")
-    scale = np.abs(matrix).max()
-    if np.abs(matrix - matrix.T).max() > ROUNDING * scale:
+    scale = max(matrix.max(), -matrix.min())
+    blocks = (slice(start, start + 256) for start in range(0, len(matrix), 256))
+    if max(np.abs(matrix[rows] - matrix[:, rows].T).max() for rows in blocks) > ROUNDING * scale:
         raise GradtoolsError(
             f"the {metric} matrix is not symmetric, and a tree needs one number a pair"
         )
