@@ -79,15 +79,15 @@ def linkage():
 
 def cluster_command():
     """The whole of `cluster` on 60 rows of 512, intervals included."""
-    return _command(("cluster", "--feature", "gradient"), 60, 512)
+    return _command("cluster", 60, 512)
 
 
 def similarity_command():
     """The whole of `similarity` on 1,000 rows of 512."""
-    return _command(("similarity", "--feature", "gradient"), size(1000, 60), 512)
+    return _command("similarity", size(1000, 60), 512)
 
 
-def _command(words, count, width):
+def _command(name, count, width):
     """A command of a store of rows in ten classes, as a process."""
     import atexit
     import os
@@ -114,8 +114,7 @@ def _command(words, count, width):
         )
 
     run("import", f"{folder}/rows.npz", "-o", f"{folder}/rows.h5", "--force")
-    feature = [word if word != "gradient" else "embedding" for word in words]
-    return lambda: run(*feature, f"{folder}/rows.h5", "--tsv")
+    return lambda: run(name, f"{folder}/rows.h5", "--tsv")
 
 
 SIDES = {name: sides.SIDES[name] for name in ("last", "blocks", "grad-cam")} | {

@@ -59,9 +59,9 @@ def cpu_seconds():
 
 
 def cpu_of(pid):
-    """CPU seconds (user and system) of a running process."""
+    """CPU seconds (user and system) of a running process and of its finished children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    return sum(map(int, fields[11:15])) / TICK
 
 
 def pin(cores=None):

@@ -78,6 +78,11 @@ def extraction():
             turns(sides.SIDES[name](), other),
             target,
         )
+    yield (
+        "the same, last taps, --amp bf16 / eager forward in float32",
+        turns(sides.SIDES["last-bf16"](), other),
+        2.0 if "amx_bf16" in Path("/proc/cpuinfo").read_text() else None,
+    )
 
 
 def folder_of_images():
@@ -118,8 +123,8 @@ def folder_of_images():
         )
 
 
-def wide_store(path):
-    """A store of a million rows, written a block at a time."""
+def wide_store(path, predicted=True):
+    """A store of a million rows, written a block at a time; with the network's answers or without."""
     rng = np.random.default_rng(0)
     n, d = WIDE
     block = rng.standard_normal((8192, d)).astype("f4")
@@ -132,12 +137,9 @@ def wide_store(path):
         part.put("/samples/id", [str(i) for i in range(n)], ["/sample"], "id")
         part.put("/samples/label", label, ["/sample"], "label")
         part.put("/classes/name", [str(i) for i in range(10)], ["/label"], "class")
-        part.put(
-            "/outputs/predicted",
-            np.where(rng.random(n) < 0.8, label, rng.integers(0, 10, n)).astype("i4"),
-            ["/sample"],
-            "predicted",
-        )
+        if predicted:
+            answers = np.where(rng.random(n) < 0.8, label, rng.integers(0, 10, n))
+            part.put("/outputs/predicted", answers.astype("i4"), ["/sample"], "predicted")
         part.attributes("/taps", order='["a"]', default_gradient="a", default_activation="a")
 
     columns = [store.Column("/taps/a/gradient", (d,), ["channel"], "f4", "gradient")]
@@ -153,41 +155,36 @@ READ_ONCE = "import h5py, sys\nd = h5py.File(sys.argv[1])['/taps/a/gradient']\nf
 
 
 def wide_similarity():
-    """Class x prediction means over a million rows against reading the file once; memory of the process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/wide.h5"
-        wide_store(path)
-        command = [
-            PYTHON,
-            "-m",
-            "gradtools",
-            "similarity",
-            path,
-            "--feature",
-            "gradient",
-            "--no-intervals",
-            "--no-auc",
-            "--tsv",
-        ]
-        ratio = turns(lambda: process(*command), lambda: process(PYTHON, "-c", READ_ONCE, path), 3)
-        yield (
-            f"class x prediction means of {WIDE[0]} x {WIDE[1]} / reading once (at least 1/6 as fast)",
-            ratio,
-            1 / 6,
-        )
-        peak = subprocess.run(
-            [
-                PYTHON,
-                "-c",
-                "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
-                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
-                *command,
-            ],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ).stdout
-        yield "its memory: 1 GiB / peak", (2**20 / int(peak),) * 3, 1
+    """Means within and between classes, and by class and prediction, over a million rows against reading the file once."""
+    words = ("--feature", "gradient", "--no-intervals", "--no-auc", "--tsv")
+    tables = {"class x prediction means": (True, 6), "means within and between classes": (False, 3)}
+    for name, (predicted, times) in tables.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/wide.h5"
+            wide_store(path, predicted)
+            command = [PYTHON, "-m", "gradtools", "similarity", path, *words]
+            ratio = turns(
+                lambda: process(*command), lambda: process(PYTHON, "-c", READ_ONCE, path), 3
+            )
+            text = f"{name} of {WIDE[0]} x {WIDE[1]} / reading once (at least 1/{times} as fast)"
+            yield text, ratio, 1 / times
+            yield "its memory: 1 GiB / peak", (2**20 / _peak_of(command),) * 3, 1
+
+
+def _peak_of(command):
+    """Peak memory of a command (KiB)."""
+    code = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    ended = subprocess.run(
+        [PYTHON, "-c", code, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return int(ended.stdout)
 
 
 def clusterings():
@@ -370,6 +367,9 @@ def main():
     cores = measure.pin(asked.cores)
     if asked.small:
         os.environ["GRADTOOLS_BENCH_SMALL"] = "1"
+    # Every side has its modules compiled, as after the first run of an installation.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / "build/bench-modules")
     busy = measure.others(cores)
     if busy > measure.BUSY and not asked.force:
         load = os.getloadavg()[0]

@@ -17,7 +17,7 @@ import numpy as np
 BATCH = cam_lines.BATCH
 
 
-def ours(*taps):
+def ours(*taps, **options):
     """Features of a batch of decoded images at the taps, by the extract stage."""
     from PIL import Image
 
@@ -31,7 +31,7 @@ def ours(*taps):
         job = extract.prepare(
             images.list_images([folder]),
             models.load("resnet50", "random"),
-            extract.Options(tap=taps),
+            extract.Options(tap=taps, **options),
             say=lambda line: None,
         )
     return lambda: extract.run_batch(job, pixels, np.zeros(BATCH, int))
@@ -55,6 +55,7 @@ def eager():
 SIDES = {
     "last": lambda: ours("auto:last-conv", "auto:last-block"),
     "blocks": lambda: ours("auto:blocks", "auto:last-conv"),
+    "last-bf16": lambda: ours("auto:last-conv", "auto:last-block", amp="bf16"),
     "eager": eager,
     "grad-cam": cam_lines.ours,
     **{name: functools.partial(cam_lines.peer, name) for name in cam_lines.TARGETS},
