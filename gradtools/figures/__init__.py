@@ -23,6 +23,7 @@ FILES = {  # the file of each function that draws
     "label_heat": "populations",
     "label_planes": "populations",
     "least_moves": "counterfactuals",
+    "linked_pictures": "linked",
     "localized": "objects",
     "neighbours": "rankings",
     "part_masks": "masks",

@@ -59,7 +59,8 @@ def report(
     drawn = []
     if pictures:
         drawn = [picture for group in groups.values() for picture in _of_subjects(group)] + [
-            *_of_maps(stores, images_dir)
+            *_of_maps(stores, images_dir),
+            *_of_links(stores),
         ]
     main = [picture for picture in drawn if picture[0] == "prediction"]
     others = [picture for picture in drawn if picture[0] != "prediction"]
@@ -157,6 +158,16 @@ def _of_maps(stores: Sequence[str], images_dir: str | None) -> Iterator[tuple[st
             if source.maps:
                 over = _overlays(source, images_dir)
                 yield from over or _maps(source)
+
+
+def _of_links(stores: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
+    """Yield the same of the links, tunings and moves in the stores."""
+    with tempfile.TemporaryDirectory(prefix="gradtools-") as folder:
+        path = os.path.join(folder, "picture.png")
+        for name in stores:
+            with store.read(name) as source:
+                for caption in figures.linked_pictures(source, path):
+                    yield "linked", _taken(path), caption
 
 
 def _overlays(source: Store, images_dir: str | None) -> list[tuple[str, bytes, str]]:

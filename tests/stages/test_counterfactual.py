@@ -226,6 +226,15 @@ def test_summary_of_moves_has_their_controls(ellipses):
     assert "picture is of the target" in result.stdout and "random move" in result.stdout
 
 
+def test_report_has_the_pictures_of_moves(ellipses, tmp_path):
+    page = tmp_path / "r.html"
+    result = run("report", ellipses, "-o", str(page))
+    assert result.returncode == 0, result.stderr
+    text = page.read_text()
+    for caption in ("to other classes as pictures", "on the way", "by pair of classes"):
+        assert caption in text
+
+
 def test_what_pictures_lack_is_said(embedded, tmp_path):
     out = tmp_path / "m.h5"
     assert (

@@ -148,6 +148,21 @@ def test_masks_are_drawn_with_their_metric_and_evaluate_prints_the_population(tu
         assert f"population-{table}" in ended.stdout
 
 
+def test_report_has_the_pictures_of_links_and_tunings(tuned, tmp_path):
+    page = tmp_path / "r.html"
+    ended = run("report", *tuned, "-o", str(page))
+    assert ended.returncode == 0, ended.stderr
+    text = page.read_text()
+    for caption in (
+        "what comes back of them",
+        "over their range",
+        "each part, beside random",
+        "in how few parts",
+    ):
+        assert caption in text
+    assert "recognised draws" in text and "accuracy in %" not in text
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
