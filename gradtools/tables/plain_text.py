@@ -1,5 +1,6 @@
 """Tables as lines of texts, which Markdown and LaTeX share; and as text for people, folded to the width of a terminal: heads over several lines, then groups of columns."""
 
+import itertools
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +38,7 @@ def _table(table: Table, width: int | None) -> str:
         return "\n".join([*blocks, *_notes(table.notes, width)]) + "\n\n"
     heads = table.shown_heads()
     if width is not None and _width(body) > width:
-        body = [_fold_heads(body), *body[1:]]
+        body = _fold_names([_fold_heads(body), *body[1:]], heads, width)
     blocks += [_aligned(part) for part in parts(body, heads, width)]
     return "\n".join([*blocks, *_notes((*reasons, *table.notes), width)]) + "\n\n"
 
@@ -97,6 +98,22 @@ def _fold_heads(body: Lines) -> list[str]:
     ]
 
 
+def _fold_names(body: Lines, heads: int, width: int) -> Lines:
+    """Return lines whose row heads go on in further lines where they leave no room for the widest column beside them."""
+    widths = [max(map(_wide, column)) for column in zip(*body)]
+    room = width - max(widths[heads:], default=0) - 2 * heads
+    limits, least = widths[:heads], []
+    for column in list(zip(*body))[:heads]:
+        least.append(max(len(word.rstrip()) for cell in column for word in BREAKS.split(cell)))
+    while sum(limits) > room and limits != least:
+        widest = max(range(heads), key=lambda place: limits[place] - least[place])
+        limits[widest] -= 1
+    names = [
+        ["\n".join(_pieces(cell, limit)) for cell, limit in zip(line, limits)] for line in body[1:]
+    ]
+    return [body[0], *(name + line[heads:] for name, line in zip(names, body[1:]))]
+
+
 def _pieces(head: str, width: int) -> Iterator[str]:
     """Yield the lines of a head."""
     line = ""
@@ -113,7 +130,10 @@ def _aligned(part: Lines) -> str:
     heads = [head.split("\n") for head in part[0]]
     depth = max(map(len, heads))
     stacked = [[""] * (depth - len(head)) + head for head in heads]
-    rows = [*map(list, zip(*stacked)), *part[1:]]
+    rows = list(map(list, zip(*stacked)))
+    for line in part[1:]:
+        cells = [cell.split("\n") for cell in line]
+        rows += map(list, itertools.zip_longest(*cells, fillvalue=""))
     widths = [max(map(len, column)) for column in zip(*rows)]
     right = [all(map(is_number, column[1:])) for column in zip(*part)]
     return "\n".join(

@@ -188,3 +188,25 @@ def test_latex_compiles(tmp_path):
 def test_rounding_noise_has_no_sign_and_sizes_of_any_kind_have_three_digits():
     assert str(Cell(-0.0001)) == "0.000" and str(Cell(1234.5, digits=None)) == "1.23e+03"
     assert str(Cell(float("nan"))) == "-" and Cell(float("nan")).note == "not defined here"
+
+
+def test_long_row_heads_go_on_in_further_lines_of_a_narrow_terminal():
+    rows = [
+        {"model": "squeezenet1_0", "a": "gam@features.10+features.12", "b": other, "IoU": cell}
+        for other, cell in (
+            ("gradcam++@features.10+features.12", Cell(0.106, 0.028, 0.188)),
+            ("centred Gaussian", Cell(0.123, 0.039, 0.202)),
+        )
+    ]
+    table = Table("d", "differences", ["model", "a", "b", "IoU"], rows)
+    wide, narrow = (written([table], "text", width) for width in (None, 70))
+    assert max(map(len, wide.splitlines())) > 90
+    lines = narrow.splitlines()
+    assert max(map(len, lines)) <= 70
+    assert (
+        sum("[" in line for line in lines) == 2
+    )  # every interval on one line, beside its row's first
+    names = "".join(line[15:] for line in lines).replace(" ", "")
+    assert "gradcam++" in names and "+features.12" in names
+    for name in ("@features.10", "centred Gaussian", "0.123 [0.039, 0.202]"):
+        assert name in narrow
