@@ -11,6 +11,7 @@ takes more than `--limit` MiB. The data lie below `--folder` and are removed.
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -121,7 +122,8 @@ def store(folder, count):
     yield "neighbours of one", ["neighbors", made, *one, "--of", "0", "--tsv"], None
     for end in ("npz", "parquet"):
         yield f"export {end}", ["export", made, *one, "-o", f"{out}.{end}"], f"{out}.{end}"
-        os.unlink(f"{out}.{end}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{out}.{end}")
 
 
 def images(folder, count):
@@ -149,7 +151,7 @@ def maps(folder, count):
     subprocess.run([sys.executable, "-c", IMAGES, where, str(count), "32"], check=True)
     out, metrics = (
         os.path.join(folder, "maps.h5"),
-        ("cc", "sim", "kld", "jsd", "auc", "nss", "ssim"),
+        ("CC", "SIM", "KLD", "JSD", "AUC", "NSS", "SSIM"),
     )
     words = [
         "saliency",
