@@ -50,17 +50,17 @@ def command(
         raise UsageError("--images is about running images again: add --rerun 1%")
     checked = verify.verify(_text(table), table, paths)
     done = f"{checked.cells} cells of {checked.tables} tables, {checked.stores} stores"
-    found = list(checked.differences)
-    if rerun is not None and not any(difference.kind == "store" for difference in found):
+    differing = list(checked.differences)
+    if rerun is not None and not any(difference.kind == "store" for difference in differing):
         from gradtools.stages.verify import rerun as again
 
         count, more = again.rerun(
             paths, rerun, images_dir, seed, say=console.say, progress=console.progress
         )
         done += f", {count} images run again"
-        found += more
-    terminal.print_tables([differences.table(done, found)], form)
-    click.get_current_context().exit(1 if found else 0)
+        differing += more
+    terminal.print_tables([differences.table(done, differing)], form)
+    click.get_current_context().exit(1 if differing else 0)
 
 
 def _text(path: str) -> str:

@@ -112,11 +112,11 @@ def _heat(subjects: list[Subject]) -> "Figure":
 
     maps = {}
     for metric in sorted({metric for subject in subjects for _, metric in subject.similarity}):
-        found = [by_role(subject, subject.similarity, metric) for subject in subjects]
-        names = model.headline(found)
+        results_of = [by_role(subject, subject.similarity, metric) for subject in subjects]
+        names = model.headline(results_of)
         maps[metric] = [
             (subject.name, {name: results.get(name) for name in names})
-            for subject, results in zip(subjects, found)
+            for subject, results in zip(subjects, results_of)
         ]
     if not maps:
         raise GradtoolsError(f"no similarities to draw: {FILLED_BY['similarity']} computes them")

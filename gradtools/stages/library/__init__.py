@@ -193,10 +193,9 @@ def from_arrays(
 ) -> Opened:
     """Make a store of arrays, as `gradtools import` does of files; see `similarity`."""
     from gradtools.stages.transfer import importing
+    from gradtools.stages.transfer.arrays import Arrays
 
-    named: dict[str, np.ndarray | list[str]] = (
-        dict(rows) if isinstance(rows, Mapping) else {"features": np.asarray(rows)}
-    )
+    named: Arrays = dict(rows) if isinstance(rows, Mapping) else {"features": np.asarray(rows)}
     for name, column in (("label", labels), ("predicted", predicted)):
         if column is not None:
             values = np.asarray(column)

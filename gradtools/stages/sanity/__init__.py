@@ -60,16 +60,16 @@ def compute(plan: Plan, block: store.Block) -> dict[str, np.ndarray]:
 def columns(plan: Plan) -> list[store.Column]:
     """Return the datasets that the blocks fill: a row a network."""
     axis = store.Axis(paths.VARIANT)
-    found = [store.Column(paths.SANITY_ACCURACY, axis=axis)]
+    grown = [store.Column(paths.SANITY_ACCURACY, axis=axis)]
     for name, maps in plan.trained.items():
-        found += [
+        grown += [
             store.Column(paths.sanity(name, measure_name), (len(plan.pixels),), axis=axis)
             for measure_name in plan.options.measure
         ]
         shape = (len(plan.drawn), *maps.shape[1:])
         path = paths.sanity(name, paths.PICTURE)
-        found.append(store.Column(path, shape, dtype="u1", axis=axis))
-    return found
+        grown.append(store.Column(path, shape, dtype="u1", axis=axis))
+    return grown
 
 
 def measure(

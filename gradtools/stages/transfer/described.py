@@ -10,11 +10,14 @@ from gradtools.errors import GradtoolsError, some
 from gradtools.images import labels
 from gradtools.selection import features
 from gradtools.stages.run import Say
-from gradtools.stages.transfer.arrays import Arrays, Column
+from gradtools.stages.transfer.arrays import KNOWN, Arrays
 from gradtools.stages.transfer.options import Options
 
 TINIEST = 1.2e-38  # what a probability of 0 counts as: its logarithm is a logit
 ROUNDING = 1e-3  # within which probabilities must sum to 1
+
+Field = np.ndarray | list[str]
+Fields = dict[str, Field]  # what is known of the samples, in memory
 
 
 @dataclasses.dataclass
@@ -50,21 +53,26 @@ def read(values: Arrays, count: int, options: Options, say: Say) -> Samples:
     GradtoolsError
         Names the array that contradicts another.
     """
-    ids = [str(name) for name in values.get("id", [f"{row:06}" for row in range(count)])]
+    fields: Fields = {
+        name: column if isinstance(column, list) else np.asarray(column)
+        for name, column in values.items()
+        if name in KNOWN
+    }
+    ids = [str(name) for name in fields.get("id", [f"{row:06}" for row in range(count)])]
     if len(set(ids)) < len(ids):
         twice = next(name for row, name in enumerate(ids) if name in ids[:row])
         raise GradtoolsError(f"id {twice!r} stands twice: every sample has one of its own")
-    codes, names = _classes(values.get("label"), count, values.get("class_name"), "label")
+    codes, names = _classes(fields.get("label"), count, fields.get("class_name"), "label")
     known = Samples(ids, codes, names)
-    known.logits = _logits(values)
+    known.logits = _logits(fields)
     for name in ("weight", "bias", "digest"):
-        setattr(known, name, values.get(name))
-    known.model_class_names = [str(name) for name in values.get("model_class_name", [])]
+        setattr(known, name, fields.get(name))
+    known.model_class_names = [str(name) for name in fields.get("model_class_name", [])]
     if options.unit == "class":
         known.model_class_names = known.model_class_names or ids
         known.predicted = np.arange(count, dtype="i4")
         return known
-    _read_predictions(known, values.get("predicted"), say)
+    _read_predictions(known, fields.get("predicted"), say)
     if known.predicted is not None and names:
         _meet(known, options, say)
     if options.images is not None:
@@ -73,7 +81,7 @@ def read(values: Arrays, count: int, options: Options, say: Say) -> Samples:
 
 
 def _classes(
-    column: Column | None, count: int, names: Column | None, what: str
+    column: Field | None, count: int, names: Field | None, what: str
 ) -> tuple[np.ndarray, list[str]]:
     """Class number of every sample, (N,) int32 with -1 for none, and the names."""
     given = [str(name) for name in names] if names is not None else []
@@ -104,7 +112,7 @@ def _whole(column: np.ndarray, what: str) -> np.ndarray:
     return codes
 
 
-def _logits(values: Arrays) -> np.ndarray | None:
+def _logits(values: Fields) -> np.ndarray | None:
     """Logits (N, K) float32; of probabilities their logarithms, which have the same softmax."""
     logits, probabilities = (
         None if values.get(name) is None else np.asarray(values[name])
@@ -129,7 +137,7 @@ def _logits(values: Arrays) -> np.ndarray | None:
     return logits.astype("f4")
 
 
-def _read_predictions(known: Samples, column: Column | None, say: Say) -> None:
+def _read_predictions(known: Samples, column: Field | None, say: Say) -> None:
     """The predicted classes, their number and names: given, or the argmax of the logits."""
     n_classes = None if known.logits is None else known.logits.shape[1]
     if column is None and n_classes is None:
