@@ -10,7 +10,7 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "gradtools"
 FILES = sorted(PACKAGE.rglob("*.py"))
-FREE = {"allocator", "errors", "interrupt", "__version__"}
+FREE = {"errors", "interrupt", "__version__"}
 BELOW = {  # what each wing may import beside itself
     "cli": {"stages", "figures", "tables", "selection", "network", "images", "math", "store"},
     "stages": {"figures", "tables", "selection", "network", "store", "images", "math", "bundled"},
@@ -24,7 +24,7 @@ BELOW = {  # what each wing may import beside itself
     "bundled": set(),
     "training": {"network", "store", "images", "math", "bundled"},
 }
-DOORS = {*BELOW, "docs", "__init__", "__main__", "allocator", "errors", "interrupt"}
+DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
     "demo": {
         "classes",

@@ -20,10 +20,11 @@ def ours():
     """Maps of a batch of decoded images, argmax, by the saliency stage."""
     from PIL import Image
 
-    from gradtools import allocator, images
+    from gradtools import images
     from gradtools.network import models
     from gradtools.stages import saliency
     from gradtools.stages.saliency import plan
+    from gradtools.store import allocator
 
     allocator.keep_freed_memory()
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 3, 224, 224), dtype="u1")

@@ -68,7 +68,7 @@ def extraction():
                 turns(own, other),
                 target,
             )
-    from gradtools import allocator
+    from gradtools.store import allocator
 
     allocator.keep_freed_memory()
     other = sides.eager()

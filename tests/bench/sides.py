@@ -91,7 +91,7 @@ def _run():
     import compare_lines
 
     with contextlib.suppress(ImportError):  # a revision before it was there
-        from gradtools import allocator
+        from gradtools.store import allocator
 
         if sys.argv[1] not in ("eager", *cam_lines.TARGETS):
             allocator.keep_freed_memory()  # as the command does

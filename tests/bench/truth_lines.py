@@ -18,9 +18,10 @@ def prepared(folder):
     """SqueezeNet, the path of its maps of random images at 224, and their pixels (N, 3, 224, 224)."""
     from PIL import Image
 
-    from gradtools import allocator, images
+    from gradtools import images
     from gradtools.network import models
     from gradtools.stages import saliency
+    from gradtools.store import allocator
 
     allocator.keep_freed_memory()
     rng = np.random.default_rng(0)

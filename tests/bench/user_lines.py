@@ -64,8 +64,8 @@ def few_rows():
     from sklearn.cluster import KMeans
     from sklearn.mixture import GaussianMixture
 
-    from gradtools import allocator
     from gradtools.math.clusters import clustering, half_samples
+    from gradtools.store import allocator
 
     allocator.keep_freed_memory()
     warnings.simplefilter("ignore")

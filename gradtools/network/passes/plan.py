@@ -8,12 +8,13 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
-from gradtools import allocator, images
+from gradtools import images
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import ImageList, labels
 from gradtools.network import models, scores, taps
 from gradtools.network.models import Model
 from gradtools.network.taps import Tap, Trace, Verdict
+from gradtools.store import allocator
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradtools import allocator
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import agreement, clustering, half_samples
 from gradtools.math.pairs.intervals import HALF_SAMPLES
@@ -19,7 +18,7 @@ from gradtools.selection import compared, features
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages import run
 from gradtools.stages.cluster import indices, many, matrices
-from gradtools.store import Store, paths
+from gradtools.store import Store, allocator, paths
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

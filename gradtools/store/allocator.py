@@ -1,4 +1,4 @@
-"""The C library's allocator, told once a process to keep what is freed."""
+"""The C library's allocator, set once a process to keep what is freed."""
 
 import contextlib
 import ctypes
