@@ -52,8 +52,9 @@ def gather(paths: Sequence[str], joined: bool = True) -> list[Subject]:
                 joining.join_by_tap(subject.channels, part_of_store.channels)
                 _complete(subject, part_of_store)
     named = list(subjects.values())
-    _tell_apart(named)
-    return in_natural_order(named)
+    ordered = in_natural_order(named)
+    _tell_apart(ordered)
+    return ordered
 
 
 def _complete(subject: Subject, other: Subject) -> None:

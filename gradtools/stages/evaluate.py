@@ -182,4 +182,4 @@ def missing(subjects: list[Subject], layout: str = "summary") -> Iterator[str]:
         if not (subject.trial or subject.same_samples(subjects[0]))
     ]
     if unpaired:
-        yield f"{', '.join(unpaired)}: other samples than {subjects[0].name}'s: not paired with it"
+        yield f"{', '.join(unpaired)}: other samples than {subjects[0].name}: not paired with it"

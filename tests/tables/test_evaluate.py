@@ -311,6 +311,16 @@ def test_what_was_asked_otherwise_stays_apart(one, tmp_path, change, word):
     assert word in subjects[1].name and subjects[0].name != subjects[1].name
 
 
+def test_one_network_on_two_sets_of_samples_is_one_network(one, tmp_path):
+    """The larger set was given first and stays first, and the headline does not count two models."""
+    few = dataclasses.replace(DATA.take(slice(0, 30)))
+    subjects = evaluate.gather(one + made(tmp_path, "few", few, clusters=False))
+    assert [subject.name for subject in subjects] == ["planted 36 samples", "planted 30 samples"]
+    (first, *_) = evaluate.evaluate(subjects)
+    assert first.title.endswith(", planted 36 samples; other samples: planted 30 samples")
+    assert first.title.startswith("36 images") and "2 models" not in first.title
+
+
 def test_other_samples_are_said_and_not_paired(one, tmp_path):
     few = made(
         tmp_path,
@@ -319,7 +329,7 @@ def test_other_samples_are_said_and_not_paired(one, tmp_path):
     )
     subjects = evaluate.gather(one + few)
     assert list(evaluate.missing(subjects, "all")) == [
-        "few: other samples than planted's: not paired with it"
+        "few: other samples than planted: not paired with it"
     ]
     assert not [
         found.title

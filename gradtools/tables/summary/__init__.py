@@ -62,10 +62,12 @@ def _counts(subjects: list[Subject]) -> str:
     names = first.class_names
     some = ", ".join(names[: words.NAMED]) + (", ..." if len(names) > words.NAMED else "")
     classes = words.OF_CLASSES.format(count=len(names), names=some) if names else ""
-    models = words.OF_MODELS.format(count=len(subjects)) if len(subjects) > 1 else f", {first.name}"
+    other = [subject.name for subject in subjects[1:] if not subject.same_samples(first)]
+    networks = {(subject.key[1], subject.key[3]) for subject in subjects}  # weights and name
+    alone = len(subjects) == 1 or len(networks) == 1 and len(other) == len(subjects) - 1
+    models = f", {first.name}" if alone else words.OF_MODELS.format(count=len(subjects))
     unit = words.GROUPS[first.unit]
     line = words.SAMPLES.format(count=len(first.labels), unit=unit, classes=classes, models=models)
-    other = [subject.name for subject in subjects[1:] if not subject.same_samples(first)]
     return line + (words.OTHERS.format(names=", ".join(other)) if other else "")
 
 
