@@ -250,6 +250,7 @@ def task(long):
     }
     yield task
     worker.release("a")
+    worker._released.clear()
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ class Scheduler:
             _check_versions(client, self.address)
             task = self._task(growth, run)
             try:
-                _check_commands(client.run(worker.prepare, task))
+                _check_commands(client.run(worker.prepare, task, on_error="return"))
                 lost = False
                 with run.progress(part.entries, part.committed, growth.units) as advance:
                     for left in _stretches(part.left, growth.common):
@@ -204,9 +204,11 @@ def _check_versions(client, address):
         )
 
 
-def _check_commands(answers: dict[str, Message]) -> None:
+def _check_commands(answers: dict[str, Message | Exception]) -> None:
     """Refuse workers on which the command is another one or does not run."""
     for name, answer in answers.items():
+        if isinstance(answer, Exception):  # it died, or left
+            raise GradtoolsError(f"worker {name}: {type(answer).__name__}: {answer}") from answer
         if "error" in answer:
             raise GradtoolsError(f"worker {name}: {answer['error']}")
 

@@ -13,6 +13,7 @@ from gradtools.stages.remote.serving import Message
 
 _lock = threading.Lock()  # a worker may have several threads, a serving process has one
 _serving: dict[str, "Server"] = {}  # by the key of its task; one at most
+_released: set[str] = set()  # keys of tasks that have ended
 
 
 class Server:
@@ -106,6 +107,8 @@ def compute(task: Message, number: int, known: dict[str, np.ndarray] | None = No
         The process died; another try starts it anew.
     """
     with _lock:
+        if task["key"] in _released:
+            return {"error": "the command has ended"}
         server = _server(task)
         if "error" in server.answer:
             return server.answer
@@ -121,7 +124,11 @@ def compute(task: Message, number: int, known: dict[str, np.ndarray] | None = No
 
 
 def release(key: str) -> None:
-    """Stop the process that serves a command."""
+    """Stop the process that serves a command, also one that computes: nobody waits for its block."""
+    _released.add(key)
+    server = _serving.get(key)
+    if server is not None:
+        server.process.kill()
     with _lock:
         server = _serving.pop(key, None)
         if server is not None:
