@@ -93,7 +93,9 @@ class StyleGANXL:
         if name == "w+":
             return self._drawn(x.view(len(x), self.network.num_ws, -1))
         layers = self._affine()
-        styles = iter(x.split([layer.weight.shape[0] for layer in layers], dim=1))
+        styles = iter(
+            x.split([int(layer.get_parameter("weight").shape[0]) for layer in layers], dim=1)
+        )
         hooks = [
             layer.register_forward_hook(lambda layer, given, made: next(styles)) for layer in layers
         ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from gradtools.selection.counterfactuals import Moves
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables.model import Cell, Entry, Table
+from gradtools.tables.model import Cell, Entry, Table, number
 
 Models = Sequence[tuple[str, Result]]
 SHOWN = 20  # moves that people are shown
@@ -141,7 +141,12 @@ def _parts(models: Models) -> Table:
                         "model": model,
                         "part": row["part"],
                         "metric": row["metric"],
-                        "change": Cell(row["change"], row["low"], row["high"], n=int(row["moves"])),
+                        "change": Cell(
+                            row["change"],
+                            number(row, "low"),
+                            number(row, "high"),
+                            n=int(row["moves"]),
+                        ),
                         "random": Cell(row["random"]),
                         "difference": _bounded(row, "difference"),
                     }
@@ -162,7 +167,7 @@ def _areas(models: Models) -> Table:
             key = (model, row["origin"], row["target"])
             line = lines.setdefault(key, dict(zip(("model", "from", "to"), key)))
             line[str(row["part"])] = Cell(
-                row["change"], row["low"], row["high"], n=int(row["moves"])
+                row["change"], number(row, "low"), number(row, "high"), n=int(row["moves"])
             )
     rows = list(lines.values())
     columns = list(dict.fromkeys(name for line in rows for name in line))

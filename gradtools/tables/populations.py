@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from gradtools.selection.results import Result
-from gradtools.tables.model import Cell, Entry, Table
+from gradtools.tables.model import Cell, Entry, Table, number
 
 Models = Sequence[tuple[str, Result]]
 OF_SPARSITY = (
@@ -50,7 +50,7 @@ def _sparsity(models: Models) -> Table:
             "samples": row["samples"],
             "units": Cell(row["value"], n=int(row["units"])),
             "decoys": Cell(row["decoys"]),
-            "difference": Cell(row["difference"], row["low"], row["high"]),
+            "difference": Cell(row["difference"], number(row, "low"), number(row, "high")),
         }
         for model, result in models
         for row in result.rows()
@@ -64,7 +64,7 @@ def _clusters(models: Models) -> Table:
     """Return the clusters of units, the largest first."""
     rows: list[dict[str, Entry]] = []
     for model, result in models:
-        ordered = sorted(result.rows(), key=lambda row: -row["units"])
+        ordered = sorted(result.rows(), key=lambda row: -float(row["units"]))
         for row in ordered:
             rows.append(
                 {
@@ -97,16 +97,18 @@ def _concepts(models: Models) -> Table:
     """Return which parts change together, a row a pair."""
     rows: list[dict[str, Entry]] = []
     for model, result in models:
-        for row in sorted(result.rows(), key=lambda row: -row["value"]):
+        for row in sorted(result.rows(), key=lambda row: -float(row["value"])):
             rows.append(
                 {
                     "model": model,
                     "part": row["a"],
                     "and": row["b"],
-                    "correlation": Cell(row["value"], row["low"], row["high"]),
+                    "correlation": Cell(row["value"], number(row, "low"), number(row, "high")),
                     "decoys": Cell(row["decoys"]),
                     "difference": Cell(
-                        row["value"] - row["decoys"], row["above_low"], row["above_high"]
+                        float(row["value"]) - float(row["decoys"]),
+                        number(row, "above_low"),
+                        number(row, "above_high"),
                     ),
                 }
             )
@@ -123,8 +125,8 @@ def _coactivation(models: Models) -> Table:
         {
             "model": model,
             "active together over": row["scope"],
-            "correlation": Cell(row["value"], p=row["p"]),
-            "decoys": Cell(row["decoys"], p=row["decoys_p"]),
+            "correlation": Cell(row["value"], p=number(row, "p")),
+            "decoys": Cell(row["decoys"], p=number(row, "decoys_p")),
         }
         for model, result in models
         for row in result.rows()

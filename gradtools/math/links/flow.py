@@ -77,7 +77,8 @@ def field(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Field:
     model, inliers = _fit(source, target, seed)
     if inliers < INLIERS:
         inliers = 0
-        model, _ = _fit(*_from_flow(first, second), seed)
+        source, target = _from_flow(first, second)
+        model, _ = _fit(source, target, seed)
     affine = np.eye(3) if model is None else np.asarray(model.params)
     affine = _refined(first, second, affine, seed)
     flow = optical_flow_ilk(moved(first, affine), second, radius=RADIUS)

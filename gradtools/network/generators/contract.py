@@ -93,7 +93,10 @@ class Generator:
 
     @torch.inference_mode()
     def draw(
-        self, seeds: Sequence[int], classes: Sequence[int] | None = None, psi: float = 1.0
+        self,
+        seeds: Sequence[int],
+        classes: Sequence[int] | np.ndarray | None = None,
+        psi: float = 1.0,
     ) -> torch.Tensor:
         """Return the latents of samples, each by its seed alone: a sample is the same in every batch and job.
 
@@ -147,7 +150,7 @@ class Generator:
 
     @torch.inference_mode()
     def synth(
-        self, latents: torch.Tensor, classes: Sequence[int] | None = None
+        self, latents: torch.Tensor, classes: Sequence[int] | np.ndarray | None = None
     ) -> tuple[torch.Tensor, int]:
         """Return the images (N, C, H, W) float32 in 0..1 of latents (N, d), and how many values were clipped.
 
@@ -174,7 +177,9 @@ class Generator:
             ]
         )
 
-    def raw(self, latents: torch.Tensor, classes: Sequence[int] | None = None) -> torch.Tensor:
+    def raw(
+        self, latents: torch.Tensor, classes: Sequence[int] | np.ndarray | None = None
+    ) -> torch.Tensor:
         """Return what the generator draws, (N, C, H, W) float32 of its range."""
         if self.latent in ("w", "z"):
             images = self.source.synth(self.as_w(latents, classes))
@@ -187,7 +192,9 @@ class Generator:
             )
         return images.reshape(len(latents), *self.shape)
 
-    def as_w(self, latents: torch.Tensor, classes: Sequence[int] | None = None) -> torch.Tensor:
+    def as_w(
+        self, latents: torch.Tensor, classes: Sequence[int] | np.ndarray | None = None
+    ) -> torch.Tensor:
         """Return w (N, d) of latents that are w or z."""
         if self.latent == "w":
             return latents
