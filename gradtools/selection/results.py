@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtools.store import paths
+from gradtools.store.reading import Facts as StoreFacts
 from gradtools.store.reading import Store
 from gradtools.store.sink import Sink
 
@@ -73,10 +74,17 @@ class Result:
     def rows(self) -> Iterator[Row]:
         """Yield the rows of the table, with Python's own numbers."""
         for row in zip(*self.columns.values()):
-            yield {
+            values = {
                 name: value.item() if isinstance(value, np.generic) else value
                 for name, value in zip(self.columns, row)
             }
+            columns = self.columns
+            # of a store: a column that is missing is said in a line
+            yield (
+                StoreFacts(values, columns.name, columns.path)
+                if isinstance(columns, StoreFacts)
+                else values
+            )
 
     def has(self, statistic: str) -> bool:
         """Return True if the table has a row of this statistic."""

@@ -19,6 +19,7 @@ import traceback
 from pathlib import Path
 
 import damage
+import h5py
 
 from gradtools import cli, store
 from gradtools.network import passes  # noqa: F401  torch, once for all children
@@ -111,18 +112,29 @@ def judge(answer, whole, kind, name):
     return "refused"
 
 
+def clear(folder):
+    """Remove all that is in a folder."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def case(seed, job, folder, answers):
     """Damage one store and read it; gives what was done, and the judgement."""
     rng = random.Random(f"{job['seed']} {seed}")
     source, name = rng.choice(job["stores"]), rng.choice(sorted(job["commands"]))
     words, copied = job["commands"][name], folder / NAME
     shutil.copy(source, copied)
-    if (source, name) not in answers:
-        answers[source, name] = ended(words, folder)
     kind, what = damage.damage(copied, rng)
-    verdict = judge(ended(words, folder), answers[source, name], kind, name)
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    damaged, whole = copied.read_bytes(), (source, name, kind in BYTES)
+    if whole not in answers:
+        shutil.copy(source, copied)
+        if kind not in BYTES:  # what was done through HDF5 has no seal, which info says
+            h5py.File(copied, "r+").close()
+        answers[whole] = ended(words, folder)
+        clear(folder)
+    copied.write_bytes(damaged)
+    verdict = judge(ended(words, folder), answers[whole], kind, name)
+    clear(folder)
     return f"{seed}: {name} of {Path(source).name}, {kind} {what}", verdict
 
 
