@@ -80,7 +80,7 @@ def field(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Field:
         source, target = _from_flow(first, second)
         model, _ = _fit(source, target, seed)
     affine = np.eye(3) if model is None else np.asarray(model.params)
-    affine = _refined(first, second, affine, seed)
+    affine = _refined(first, second, affine)
     flow = optical_flow_ilk(moved(first, affine), second, radius=RADIUS)
     return Field(affine, np.asarray(flow, float), _textured(second), inliers)
 
@@ -139,7 +139,7 @@ def _from_flow(first, second):
     return source, source + np.stack([columns[y, x], rows[y, x]], axis=1)
 
 
-def _refined(first, second, affine, seed):
+def _refined(first, second, affine):
     """Return an affine map (3, 3) with those of the flow that is left put behind it, as long as the pictures come nearer.
 
     Flow of windows falls short of turns, whose edges move along themselves: one fit of it has less than half of a turn.
@@ -147,16 +147,29 @@ def _refined(first, second, affine, seed):
     here = moved(first, affine)
     error = np.square(here - second).sum()
     for _ in range(ROUNDS):
-        model, _ = _fit(*_from_flow(here, second), seed)
-        if model is None:
+        step = _least_squares(*_from_flow(here, second))
+        if step is None:
             break
-        tried = np.asarray(model.params) @ affine
+        tried = step @ affine
         here = moved(first, tried)
         nearer = np.square(here - second).sum()
         if not nearer < 0.99 * error:
             break
         affine, error = tried, nearer
     return affine
+
+
+def _least_squares(source, target):
+    """Return the affine map (3, 3) of most places, those that it misses by more than RANSAC allows left out; None for fewer than 4."""
+    keep, step = np.ones(len(source), bool), None
+    places = np.c_[source, np.ones(len(source))]
+    for _ in range(2):
+        if keep.sum() < 4:
+            return step
+        rows = np.linalg.lstsq(places[keep], target[keep], rcond=None)[0].T
+        step = np.vstack([rows, [0, 0, 1]])
+        keep = np.linalg.norm(places @ rows.T - target, axis=1) <= RESIDUAL
+    return step
 
 
 def _textured(picture):
