@@ -75,11 +75,11 @@ def test_less_is_more_turned_round_and_names_may_have_spaces_and_models():
 @pytest.mark.parametrize(
     "line, words",
     [
-        ("pair-auc gradient > activation", "no sentence"),
-        ("pair-auc: gradient >= activation", "no sentence"),
+        ("pair-auc gradient > activation", "is not a sentence"),
+        ("pair-auc: gradient >= activation", "is not a sentence"),
         ("pair-auc: 1 > 2", "two numbers"),
         ("pair-auc: a > b within .1", "within with =="),
-        ("pair-auc[gmm]: a > b", "no option"),
+        ("pair-auc[gmm]: a > b", "is not an option"),
     ],
 )
 def test_what_is_no_sentence_is_named_with_its_line(line, words):

@@ -248,5 +248,9 @@ def test_linking_runs_on_the_bundled_creatures(tmp_path):
     pictures += [f"population-{name}" for name in ("gallery", "tsne", "heat", "sparsity")]
     assert all((out / f"{name}.png").stat().st_size > 8000 for name in pictures)
     tables = (out / "tables.txt").read_text()
-    assert "decoys" in tables and "shuffled pairs" in tables and "least moves to another class" in tables
+    assert (
+        "decoys" in tables
+        and "shuffled pairs" in tables
+        and "least moves to another class" in tables
+    )
     assert make(tmp_path, "-q", *ours).returncode == 0

@@ -78,7 +78,7 @@ def test_one_changed_float_of_a_store_is_named(capsys, stores, tmp_path):
 
 @pytest.mark.parametrize(
     "text, words",
-    [("nothing", "no cell"), ('{"tables": []}', "no cell"), ("a,b\n1,2\n", "no table")],
+    [("nothing", "no cell"), ('{"tables": []}', "no cell"), ("a,b\n1,2\n", "not a table")],
 )
 def test_what_is_no_table_ends_with_2(capsys, stores, tmp_path, text, words):
     (tmp_path / "t").write_text(text)

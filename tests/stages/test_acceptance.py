@@ -104,7 +104,12 @@ def test_similarity_of_the_500_images(cifar):
 
 
 def test_clusters_of_the_500_images(cifar):
-    """`--normalize none --n-init 10 --seed 0`; flattened maps after PCA 50."""
+    """`--normalize none --n-init 10`; flattened maps after PCA 50.
+
+    The figures are of one seed of scikit-learn. Ten starts do not always end in the same minimum (gradient@layer2 of
+    ResNet-20: inertia 1.031 with ARI .60, or 1.063 to 1.069 with .54, which is that seed's), so they are held to what ten
+    seeds give.
+    """
     from gradtools.stages import cluster
 
     expected, folder = cifar
@@ -115,7 +120,7 @@ def test_clusters_of_the_500_images(cifar):
             method=("kmeans",),
             normalize="none",
             n_init=10,
-            repeats=1,
+            repeats=10,
             seed=0,
             resamples=0,
             pca=50 if "maps" in path.name else 0,
@@ -124,16 +129,32 @@ def test_clusters_of_the_500_images(cifar):
             results, _ = cluster.cluster(source, None, options, say=lambda line: None)
         for result in results:
             if result.feature in names:
-                found = [result.columns[key][0] for key in ("ari", "ari_argmax", "silhouette")]
-                np.testing.assert_allclose(
-                    found, expected[result.feature][4:7], atol=0.02, err_msg=result.feature
-                )
+                for key, figure in zip(
+                    ("ari", "ari_argmax", "silhouette"), expected[result.feature][4:7]
+                ):
+                    values = result.columns[key]
+                    assert min(values) - 0.02 <= figure <= max(values) + 0.02, (result.feature, key)
+                    assert np.ptp(values) < 0.12, (result.feature, key)
         argmax = (
             {"a.h5": 0.609, "maps.h5": 0.609}
             if "layer3.2.conv2" in str(expected.keys())
             else {"a.h5": 0.659, "maps.h5": 0.659}
         )
         assert results[0].facts["argmax_ari"] == pytest.approx(argmax[path.name], abs=0.0006)
+
+
+def test_ten_starts_end_as_low_as_those_of_scikit_learn(cifar):
+    from sklearn.cluster import KMeans
+
+    from gradtools.math.clusters import lloyd
+
+    _, folder = cifar
+    with store.read(str(folder / "a.h5")) as source:
+        rows = np.asarray(source.values("taps/layer2/gradient"), float).reshape(500, -1)
+    ours = lloyd.kmeans_of_seeds(lloyd.gram_matrix(rows), 10, range(10), 10).inertia
+    theirs = [KMeans(10, n_init=10, random_state=seed).fit(rows).inertia_ for seed in range(10)]
+    assert min(ours) == pytest.approx(min(theirs), rel=1e-3)
+    assert np.median(ours) <= np.median(theirs) * 1.001
 
 
 @pytest.fixture(scope="module")
