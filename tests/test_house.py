@@ -246,22 +246,6 @@ def test_no_paths_of_a_machine():
         assert not re.search(r"(^|[\s\"'=(])/(home|Users|root|work)/", path.read_text()), path
 
 
-HINTED = {  # where every public function has hints; it grows until it is the whole package
-    "__init__",
-    "__main__",
-    "bundled",
-    "cli",
-    "errors",
-    "figures",
-    "images",
-    "interrupt",
-    "math",
-    "network",
-    "selection",
-    "stages",
-    "store",
-    "tables",
-}
 MOST_LOOSE = 20  # hints that say Any or object
 
 
@@ -281,11 +265,7 @@ def parameters(function):
     return [one for one in every if one is not None and one.arg not in ("self", "cls")]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in FILES if wing(path) in HINTED],
-    ids=lambda path: str(path.relative_to(PACKAGE)),
-)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_public_functions_have_hints(path):
     for function, public in functions(ast.parse(path.read_text())):
         if public:

@@ -9,10 +9,12 @@ same weights, another one slightly different ones (sums are rounded in another o
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from gradtools.bundled import scene_resnet, scenes
 from gradtools.network import training
@@ -29,7 +31,9 @@ MEASURED = {
 }
 
 
-def batch_of(half, per_class, seed=0, heights=scenes.LARGE_HEIGHTS):
+def batch_of(
+    half: str, per_class: int, seed: int = 0, heights: tuple[int, int] = scenes.LARGE_HEIGHTS
+) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Return scenes as the networks take them.
 
@@ -55,7 +59,7 @@ def batch_of(half, per_class, seed=0, heights=scenes.LARGE_HEIGHTS):
     return preprocessed(images), labels
 
 
-def preprocessed(images):
+def preprocessed(images: np.ndarray) -> torch.Tensor:
     """Return (N, 64, 64, 3) uint8 images as a (N, 3, 64, 64) float32 tensor, normalised as `scene_resnet.PREPROCESS` says."""
     mean, std = (
         torch.tensor(scene_resnet.PREPROCESS[key]).view(3, 1, 1) for key in ("mean", "std")
@@ -63,7 +67,7 @@ def preprocessed(images):
     return ((torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - mean) / std).contiguous()
 
 
-def train(names=NETWORKS):
+def train(names: Sequence[str] = NETWORKS) -> dict[str, nn.Module]:
     """
     Train networks side by side on the same scenes.
 
@@ -88,7 +92,7 @@ def train(names=NETWORKS):
     return {name: network.eval() for name, network in networks.items()}
 
 
-def save(network, path):
+def save(network: nn.Module, path: str | Path) -> None:
     """
     Write a state dict in float16.
 
@@ -102,7 +106,7 @@ def save(network, path):
     torch.save(state, path)
 
 
-def load(name, folder=FOLDER):
+def load(name: str, folder: str | Path = FOLDER) -> nn.Module:
     """
     Load one of the example's networks with its shipped weights, in float32 and evaluation mode.
 
@@ -121,7 +125,7 @@ def load(name, folder=FOLDER):
     return network.eval()
 
 
-def table(names=NETWORKS):
+def table(names: Sequence[str] = NETWORKS) -> str:
     """Return the held-out accuracy of the shipped weights, one line a network, a column for each of `MEASURED`."""
     sets = [
         batch_of("heldout", per_class, heights=heights) for heights, per_class in MEASURED.values()
@@ -135,7 +139,7 @@ def table(names=NETWORKS):
     return "\n".join(lines)
 
 
-def main():
+def main() -> None:
     """Train, write the weights, print how well they do on held-out scenes."""
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -9,6 +9,7 @@ import argparse
 import time
 
 import torch
+from torch import nn
 
 from gradtools.bundled import creatures
 from gradtools.network import training
@@ -17,7 +18,9 @@ from gradtools.training.bundled_networks import save
 STEPS, BATCH = 600, 50
 
 
-def batch_of(generator, count, psi=1.0):
+def batch_of(
+    generator: torch.Generator, count: int, psi: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Return samples of all classes in turn.
 
@@ -36,12 +39,12 @@ def batch_of(generator, count, psi=1.0):
     return normalised(source.synth(source.to_w(z, labels, psi))), labels
 
 
-def normalised(images):
+def normalised(images: torch.Tensor) -> torch.Tensor:
     """Return what the classifier reads of a (N, 3, 64, 64) tensor in 0..1."""
     return (images - creatures.PREPROCESS["mean"][0]) / creatures.PREPROCESS["std"][0]
 
 
-def train():
+def train() -> nn.Module:
     """
     Train the classifier.
 
@@ -58,7 +61,7 @@ def train():
     return network.eval()
 
 
-def main():
+def main() -> None:
     """Train, write the weights, print how well they do on fresh samples."""
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

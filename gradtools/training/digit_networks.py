@@ -31,7 +31,7 @@ GENERATOR_EPOCHS, KEPT_CHANGE = (
 )  # the share of those changes that the generator's images get
 
 
-def images_of(half):
+def images_of(half: str) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Return one half of the digits at the classifier's size.
 
@@ -50,12 +50,12 @@ def images_of(half):
     return large.clamp(0, 1), torch.from_numpy(digits.labels.astype(np.int64))
 
 
-def normalised(images):
+def normalised(images: torch.Tensor) -> torch.Tensor:
     """Return what the classifier reads of a (N, 1, 32, 32) tensor in 0..1."""
     return (images - lenet.PREPROCESS["mean"][0]) / lenet.PREPROCESS["std"][0]
 
 
-def changed(images, generator, share=1.0):
+def changed(images: torch.Tensor, generator: torch.Generator, share: float = 1.0) -> torch.Tensor:
     """Change the turn, scale, place and values of each image (N, 1, 32, 32) at random, by a share of the most."""
     count = len(images)
     angle, *move = (share * (2 * torch.rand(3, count, generator=generator) - 1)).unbind()
@@ -71,7 +71,7 @@ def changed(images, generator, share=1.0):
     return moved.clamp(0, 1) ** torch.exp(share * bend).view(-1, 1, 1, 1)
 
 
-def train_classifier():
+def train_classifier() -> nn.Module:
     """
     Train LeNet-5.
 
@@ -102,12 +102,14 @@ class Encoder(nn.Module):
         )  # fmt: skip
         self.linear = nn.Linear(1024, 2 * digit_generator.LATENT)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Images (N, 1, 32, 32) in 0..1 to two (N, 16) tensors."""
         return self.linear(self.trunk(x)).chunk(2, dim=1)
 
 
-def evidence_loss(encoder, decoder, images, labels):
+def evidence_loss(
+    encoder: "Encoder", decoder: digit_generator.Decoder, images: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
     """Return the cross-entropy of the pixels and divergence from the Gaussian of the class, nats an image (Kingma and Welling 2014, equation 3)."""
     mean, log_var = encoder(images)
     w = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
@@ -119,7 +121,7 @@ def evidence_loss(encoder, decoder, images, labels):
     return (pixels + 0.5 * (2 * log_sd - log_var + spread - 1).sum()) / len(images)
 
 
-def train_generator():
+def train_generator() -> digit_generator.Decoder:
     """
     Train the autoencoder.
 
@@ -144,7 +146,7 @@ def train_generator():
 
 
 @torch.inference_mode()
-def recognised(psi, per_class=100):
+def recognised(psi: float, per_class: int = 100) -> float:
     """Return the share of the generator's samples, 0..1, that the classifier gives their class."""
     made, network = digit_generator.Digits(), lenet.digits()
     labels = torch.arange(10).repeat_interleave(per_class)
@@ -152,7 +154,7 @@ def recognised(psi, per_class=100):
     return training.accuracy(network, normalised(images), labels)
 
 
-def main():
+def main() -> None:
     """Train, write the weights, print how well they do on held-out digits."""
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
