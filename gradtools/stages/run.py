@@ -211,7 +211,24 @@ def begin(output: str | None, inputs: Sequence[store.Store] = (), **how: "Unpack
     run = Run(output, **how)
     if output is not None:
         store.check_output(output, run.force, inputs)
+        if run.carry:
+            _warn_of_room(run, output, sum(source.nbytes for source in inputs))
     return run
+
+
+def _warn_of_room(run: Run, output: str, carried: int) -> None:
+    """Say before anything is computed that what is carried on does not fit on the disk."""
+    free = store.free_bytes(output)
+    if carried > free:
+        place, way = (
+            ("TMPDIR, where stores of pipes are kept,", "set it to a folder with more room")
+            if output == "-"
+            else (output, "free some, or leave it with --no-carry")
+        )
+        run.say(
+            f"{place} takes up to {carried / 1e9:.2f} GB that are carried on of the input, and {free / 1e9:.2f} GB are free: "
+            f"the command may run out of space at its end; {way}"
+        )
 
 
 def of_images(

@@ -6,6 +6,7 @@
 from gradtools.store import paths
 from gradtools.store.blocks import UNREADABLE, Block, Stored, cut
 from gradtools.store.columns import Axis, Column
+from gradtools.store.disk import free_bytes
 from gradtools.store.folders import FILES, SIZES, marks
 from gradtools.store.growing import Part, grow
 from gradtools.store.growth import Growth
@@ -42,6 +43,7 @@ __all__ = [
     "dataset_digest",
     "datasets",
     "digests",
+    "free_bytes",
     "grow",
     "is_store",
     "marks",

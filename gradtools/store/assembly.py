@@ -1,6 +1,9 @@
 """A fresh file made of the blocks of a long job; rows of unreadable images are left out on the way."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from typing import TYPE_CHECKING
 
 import h5py
@@ -10,6 +13,7 @@ from numpy.typing import ArrayLike
 from gradtools.store import copying, guarded, layout, paths, schema
 from gradtools.store.blocks import Block, Stored
 from gradtools.store.columns import Column, rows_of
+from gradtools.store.hashing import Running
 from gradtools.store.shards import ATTRIBUTE, describe
 from gradtools.store.sink import Sink
 from gradtools.store.writing import stamp
@@ -50,13 +54,72 @@ def fill(
     first = KeptSink(file, keep) if keep else Sink(file)
     growth.begin(first)
     # kept open: closing a dataset after every block costs three times what writing it does
-    datasets = [(column, _make(file, column, growth, keep)) for column in growth.columns]
-    with progress(sum(map(len, growth.own)), 0, "written") as advance:
-        for block, kept in stored:
-            _copy(datasets, block, kept, keep)
+    hashed = {column.path: Running(_make(file, column, growth, keep)) for column in growth.columns}
+    pieces = _pieces(growth.columns, stored, keep, hashed)
+    with progress(sum(map(len, growth.own)), 0, "written") as advance, _ahead(pieces) as ready:
+        for path, first_row, values, entries in ready:
+            hashed[path].dataset[first_row : first_row + len(values)] = values
             guarded.check(file)
-            advance(len(block))
-    return Sink(file, first.origin)
+            advance(entries)
+    sink = Sink(file, first.origin)
+    sink.hashed = hashed
+    return sink
+
+
+Piece = tuple[
+    str, int, np.ndarray, int
+]  # path, first row, rows, and how many entries are done with it
+
+
+def _pieces(
+    columns: Sequence[Column],
+    stored: Iterable[tuple[Block, Stored]],
+    keep: Mapping[str, np.ndarray],
+    hashed: Mapping[str, Running],
+) -> Iterator[Callable[[], Piece]]:
+    """Yield what reads and hashes the rows of a column in a block that stay, block after block."""
+    for block, kept in stored:
+        present = [column for column in columns if rows_of(column, block)]
+        for column in present:
+            entries = len(block) if column is present[-1] else 0
+            yield functools.partial(_read, column, block, kept, keep, hashed[column.path], entries)
+
+
+def _read(
+    column: Column,
+    block: Block,
+    stored: Stored,
+    keep: Mapping[str, np.ndarray],
+    running: Running,
+    entries: int,
+) -> Piece:
+    """Read the rows of a column in a block that stay, and take them into its digest."""
+    with stored.arrays() as arrays:
+        values, first = arrays.read(column.path), column.axis.rows(block.start)
+    if column.axis.scale in keep:
+        stay = keep[column.axis.scale]
+        values = values[stay[first : first + len(values)]]
+        first = int(stay[:first].sum())
+    running.update(values)
+    return column.path, first, values, entries
+
+
+@contextlib.contextmanager
+def _ahead(pieces: Iterable[Callable[[], Piece]]) -> Iterator[Iterator[Piece]]:
+    """Yield the results of the pieces in order, the next one being computed by a thread meanwhile: reading and hashing take as long as HDF5 does."""
+    with futures.ThreadPoolExecutor(1) as pool:
+
+        def results() -> Iterator[Piece]:
+            waiting = None
+            for piece in pieces:
+                following = pool.submit(piece)
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = following
+            if waiting is not None:
+                yield waiting.result()
+
+        yield results()
 
 
 def _kept(growth: "Growth", absent: np.ndarray) -> dict[str, np.ndarray]:
@@ -105,25 +168,6 @@ def _make(
         layout.scale(file, path, length)
     layout.attach(file, dataset, dims)
     return dataset
-
-
-def _copy(
-    datasets: Sequence[tuple[Column, h5py.Dataset]],
-    block: Block,
-    stored: Stored,
-    keep: Mapping[str, np.ndarray],
-) -> None:
-    """Write the rows of one block that stay."""
-    with stored.arrays() as arrays:
-        for column, dataset in datasets:
-            if not rows_of(column, block):
-                continue
-            values, first = arrays.read(column.path), column.axis.rows(block.start)
-            if column.axis.scale in keep:
-                stay = keep[column.axis.scale]
-                values = values[stay[first : first + len(values)]]
-                first = int(stay[:first].sum())
-            dataset[first : first + len(values)] = values
 
 
 class Pointers(Sink):

@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 from gradtools.errors import GradtoolsError
@@ -50,6 +52,12 @@ def tells_of_full_disk(error: BaseException) -> bool:
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
         hint in str(error) for hint in ("No space left", "quota exceeded", "File too large")
     )
+
+
+def free_bytes(output: str) -> int:
+    """Return how many bytes are free where an output is written: '-' is spooled to the folder of temporary files."""
+    folder = tempfile.gettempdir() if output == "-" else os.path.dirname(os.path.realpath(output))
+    return shutil.disk_usage(folder).free
 
 
 SPARE_BYTES = 1 << 20  # of HDF5's own index, beside the rows

@@ -6,7 +6,6 @@ by separate calls. So OUTPUT.part is a folder of blocks, and the same command co
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -17,7 +16,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.store import assembly, folders, hashing, pipes, seal
 from gradtools.store.blocks import UNREADABLE, Block, Stored
 from gradtools.store.columns import Column, rows_of
-from gradtools.store.disk import disk_errors, reserve
+from gradtools.store.disk import disk_errors, free_bytes, reserve
 from gradtools.store.growth import Growth
 from gradtools.store.outputs import check_output, part_of
 from gradtools.store.shards import BATCH_LIMIT
@@ -201,7 +200,7 @@ class Part:
                 if self.batch_limit is not None:
                     sink.attributes("/", **{BATCH_LIMIT: self.batch_limit})
                 yield sink
-                hashing.write_digests(file, sink.origin)
+                hashing.write_digests(file, sink.origin, sink.hashed)
 
 
 def _checked(column: Column, block: Block, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -304,7 +303,7 @@ def _warn_of_room(part: Part, growth: Growth, say: Callable) -> None:
     """Say before the job begins that its blocks and its output, twice the rows, do not fit on the disk."""
     done = part.committed / max(part.entries, 1)
     needed = int(growth.nbytes * part.entries / max(growth.entries, 1) * (2 - done))
-    free = shutil.disk_usage(part.name).free
+    free = free_bytes(part.name)
     if needed > free:
         say(
             f"{part.name}: blocks and output take up to {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free: "

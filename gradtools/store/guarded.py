@@ -20,11 +20,14 @@ MOST_KEPT = 64 << 20  # bytes kept in memory after an error; the index is less
 class Guard:
     """A descriptor as libhdf5 writes through it: a file-like object that raises nothing and notes the first error."""
 
-    def __init__(self, handle: int):
-        self.handle = handle
+    def __init__(self, handle: int, name: str = ""):
+        self.handle, self.name = handle, name
         self.error: OSError | None = None
         self._place = self._end = self._size = 0
         self._kept: dict[int, bytes] = {}
+
+    def __repr__(self) -> str:
+        return self.name  # HDF5's name of the file, which messages have
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the place, from the beginning or from the end."""
@@ -124,7 +127,7 @@ def create(path: str) -> Iterator[tuple[File, int]]:
     try:
         _lock(handle)
         os.ftruncate(handle, 0)
-        guard = Guard(handle)
+        guard = Guard(handle, path)
         try:
             with File(guard) as file:
                 yield file, handle

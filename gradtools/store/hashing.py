@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 import h5py
 import numpy as np
@@ -38,16 +39,48 @@ def dataset_digest(dataset: h5py.Dataset, rows: np.ndarray | None = None, name: 
         return _digest(dataset, rows)
 
 
+class Running:
+    """The digest of a dataset that is being written, row after row.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Of its final shape and with its attributes, still without values.
+    """
+
+    def __init__(self, dataset: h5py.Dataset):
+        self.dataset, self._kind = dataset, _little_endian(dataset.dtype)
+        self._about = _about(dataset, dataset.shape)
+        self._sha = hashlib.sha256(self._about)
+
+    def update(self, values: np.ndarray) -> None:
+        """Take the next rows."""
+        self._sha.update(np.ascontiguousarray(values, dtype=self._kind).reshape(-1).view("u1"))
+
+    def digest_of(self, dataset: h5py.Dataset) -> str | None:
+        """Return the SHA-256 (hex) of the dataset as it is now; None where it is another one, or its attributes are others."""
+        same = dataset.id == self.dataset.id and _about(dataset, dataset.shape) == self._about
+        return self._sha.hexdigest() if same else None
+
+
+def _little_endian(dtype):
+    return dtype.newbyteorder("<") if dtype.byteorder not in "|<" else dtype
+
+
+def _about(dataset, shape):
+    """Return what a digest begins with: type, shape and result attributes."""
+    return f"{_little_endian(dataset.dtype).str} {shape} ".encode() + _attributes(dataset)
+
+
 def _digest(dataset, rows):
-    kind = dataset.dtype.newbyteorder("<") if dataset.dtype.byteorder not in "|<" else dataset.dtype
+    kind = _little_endian(dataset.dtype)
     shape = dataset.shape if rows is None else (int(rows.sum()), *dataset.shape[1:])
-    sha = hashlib.sha256(f"{kind.str} {shape} ".encode())
-    sha.update(_attributes(dataset))
+    sha = hashlib.sha256(_about(dataset, shape))
     start = 0
     for part in layout.blocks(dataset):
         values = part if rows is None else part[rows[start : start + len(part)]]
         start += 0 if rows is None else len(part)
-        sha.update(np.ascontiguousarray(values, dtype=kind).data.cast("B"))
+        sha.update(np.ascontiguousarray(values, dtype=kind).reshape(-1).view("u1"))
     return sha.hexdigest()
 
 
@@ -72,10 +105,18 @@ def unit_digests(weights: str, tap: str, count: int) -> np.ndarray:
     return np.frombuffer(b"".join(made), "u1").reshape(count, 32)
 
 
-def digests(file: h5py.File, name: str = "") -> dict[str, str]:
-    """Return {path: SHA-256} of every dataset and of every group with result attributes; the history is left out."""
+def digests(
+    file: h5py.File, name: str = "", written: Mapping[str, Running] | None = None
+) -> dict[str, str]:
+    """Return {path: SHA-256} of every dataset and of every group with result attributes; the history is left out.
+
+    Parameters
+    ----------
+    written : dict of str to Running, optional
+        Digests taken while datasets were written, by path: these are not read again.
+    """
     by_path = {
-        path: dataset_digest(dataset, name=name)
+        path: _taken(path, dataset, written or {}) or dataset_digest(dataset, name=name)
         for path, dataset in layout.datasets(file)
         if path != paths.HISTORY and not path.startswith(f"{paths.DIGESTS}/")
     }
@@ -86,22 +127,31 @@ def digests(file: h5py.File, name: str = "") -> dict[str, str]:
     return dict(sorted(by_path.items()))
 
 
-def recorded_digests(file: h5py.File, name: str = "") -> dict[str, str]:
-    """Return what the group of digests holds: those of all else, and of the history."""
-    by_path = digests(file, name)
+def _taken(path, dataset, written):
+    """Return the digest that was taken while a dataset was written, None where there is none."""
+    return written[path].digest_of(dataset) if path in written else None
+
+
+def recorded_digests(
+    file: h5py.File, name: str = "", written: Mapping[str, Running] | None = None
+) -> dict[str, str]:
+    """Return what the group of digests holds: those of all else, and of the history (see `digests`)."""
+    by_path = digests(file, name, written)
     if paths.HISTORY in file:
         by_path[paths.HISTORY] = dataset_digest(file[paths.HISTORY], name=name)
     by_path.pop(f"{paths.DIGESTS}/", None)
     return by_path
 
 
-def write_digests(file: h5py.File, origin: str = "") -> None:
+def write_digests(
+    file: h5py.File, origin: str = "", written: Mapping[str, Running] | None = None
+) -> None:
     """Write the samples' names into the groups, and the SHA-256 of everything in a file that is otherwise finished (about 1 s a GB).
 
     What HDF5 copied from another file, `origin`, it did not read: damage there shows here.
     """
     layout.name_samples(file)
-    by_path = recorded_digests(file, origin)
+    by_path = recorded_digests(file, origin, written)
     layout.put(file, f"{paths.DIGESTS}/path", list(by_path))
     layout.put(file, f"{paths.DIGESTS}/sha256", list(by_path.values()))
 

@@ -60,6 +60,11 @@ class Store:
         """The file's own number (str)."""
         return self.attributes("/")["uuid"]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file (int)."""
+        return self.file.id.get_filesize()
+
     @functools.cached_property
     def n_samples(self) -> int:
         """Number of samples (int)."""

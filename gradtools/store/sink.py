@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from gradtools.store import guarded, layout, paths
 from gradtools.store.copying import copy, followed
 from gradtools.store.damage import damage
+from gradtools.store.hashing import Running
 
 if TYPE_CHECKING:
     from gradtools.store.provenance import Fact
@@ -40,6 +41,7 @@ class Sink:
 
     def __init__(self, file: h5py.File, origin: str = ""):
         self.file, self.origin = file, origin  # the store that was carried on, as the user named it
+        self.hashed: dict[str, Running] = {}  # digests of what was hashed while it was written
 
     def put(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gradtools.selection.results import Facts, Result
 from gradtools.tables import pivot
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, notes_on_few
 from gradtools.tables.wording import (
     ABLATED,
     CHANNEL_NOTES,
@@ -73,7 +73,11 @@ def tables(measured: Sequence[pivot.Measured], every: bool = False) -> Iterator[
                 f"{layout.title}, {' | '.join(about)}",
                 pivot.columns(made),
                 made,
-                (*(note.format(count=FIRST_KERNELS) for note in CHANNEL_NOTES[name]), *notes),
+                (
+                    *(note.format(count=FIRST_KERNELS) for note in CHANNEL_NOTES[name]),
+                    *notes,
+                    *notes_on_few(made),
+                ),
             )
 
 

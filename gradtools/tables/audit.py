@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, notes_on_few
 from gradtools.tables.wording import OF_RESAMPLED_IMAGES, on_files
 
 EVERY = "every class"
@@ -89,6 +89,7 @@ def _summary(fill: str, summaries: list[tuple[str, Result]]) -> Table:
                 "with background inside"
             )
         notes += on_files(model, 0, int(result.facts.get("ended_early", 0)))
+    notes += notes_on_few(rows)
     facts = summaries[0][1].facts
     title = (
         f"right for the wrong reason? {fill} fill: {facts['right']} right answers of "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
-from gradtools.tables.model import Cell, Table, statistic_cell
+from gradtools.tables.model import Cell, Table, notes_on_few, statistic_cell
 from gradtools.tables.wording import OF_VERSIONS, ON_VERSIONS, computed_by, feature_head
 
 MEASURES = {
@@ -58,7 +58,7 @@ def _table(models: list[Model], names: list[str], measure: str, notes: tuple[str
                 | _cells(results, names, statistic)
                 | {UNCHANGED: Cell(note="of versions alone"), "images": images}
             )
-    notes = (ON_VERSIONS[measure], *notes)
+    notes = (ON_VERSIONS[measure], *notes, *notes_on_few(rows))
     return Table(f"versions-{measure}", MEASURES[measure], list(rows[0]), rows, notes)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from gradtools.selection.channels import Top
 from gradtools.selection.subjects import Subject
 from gradtools.tables import ablation, pivot
-from gradtools.tables.model import Cell, Entry, Table, shown
+from gradtools.tables.model import Cell, Entry, Table, notes_on_few, shown
 from gradtools.tables.wording import (
     CHANNEL_NOTES,
     CHANNEL_PICTURES,
@@ -163,7 +163,7 @@ def top_table(
         f"{top.name}, {images}: the first {len(top.channels)} of {top.n_channels} channels of {top.tap} by {by}",
         pivot.columns(rows),
         rows,
-        (together, *CHANNEL_NOTES["top"], *warnings),
+        (together, *CHANNEL_NOTES["top"], *warnings, *notes_on_few(rows)),
         heads=("channel",),
     )
 

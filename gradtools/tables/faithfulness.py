@@ -7,7 +7,7 @@ from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import pairing
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, notes_on_few
 from gradtools.tables.wording import on_files
 
 CONTROLS = {
@@ -114,7 +114,7 @@ def _table(
         _title(f"{name.upper()}, {what}", fill, facts),
         ["model", "mask", *heads.values()],
         rows,
-        tuple(notes) if name == "adp" else (),
+        (*(notes if name == "adp" else ()), *notes_on_few(rows)),
         better,
     )
 
@@ -143,7 +143,7 @@ def _curves(fill: str, facts: dict, entries: list[tuple[str, Result]]) -> Iterat
         title = _title(f"deletion and insertion of pixels in {facts['steps']} steps", fill, facts)
         title = f"{title}, {CURVES_BETTER}"
         columns = ["model", "mask", "deletion", "insertion"]
-        yield Table(f"pixel-curves-{fill}", title, columns, rows, ON_CURVES)
+        yield Table(f"pixel-curves-{fill}", title, columns, rows, (*ON_CURVES, *notes_on_few(rows)))
 
 
 SUBSETS = {"@25": "smallest 25 %", "@10": "smallest 10 %"}
@@ -170,7 +170,13 @@ def _small(fill: str, facts: dict, entries: list[tuple[str, Result]]) -> Iterato
             title = f"{title}, {ALL_BETTER}"
             for row in rows:
                 row |= {name: Cell(note="of maps alone") for name in columns if name not in row}
-            yield Table(f"faithfulness{suffix.replace('@', '-')}-{fill}", title, columns, rows)
+            yield Table(
+                f"faithfulness{suffix.replace('@', '-')}-{fill}",
+                title,
+                columns,
+                rows,
+                notes_on_few(rows),
+            )
 
 
 def _differences(fill: str, models: list[tuple[str, list[Result]]]) -> Iterator[Table]:

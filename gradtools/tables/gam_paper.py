@@ -8,7 +8,7 @@ import numpy as np
 from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables.model import Cell, Entry, Table
+from gradtools.tables.model import Cell, Entry, Table, notes_on_few
 from gradtools.tables.pairing import kind
 from gradtools.tables.wording import FILLED_BY, computed_by
 
@@ -281,5 +281,5 @@ def _table(
     )
     heads = [f"{head} {part}" for head in METHODS.values() for part in (*LAYERS, "Impr.")]
     columns = ["task", "model", column, "maps", *heads, *controls.values()]
-    notes = (IMPROVED, SMALL, *((PUBLISHED,) if published else ()))
+    notes = (IMPROVED, SMALL, *notes_on_few(rows), *((PUBLISHED,) if published else ()))
     return Table(table_id, title, columns, rows, notes)

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, notes_on_few
 from gradtools.tables.wording import CONSTRUCTIONS, OF_RESAMPLED_IMAGES
 
 TRUTH, PRECISION = "truth", "truth_ap"
@@ -104,7 +104,11 @@ def _methods(trials: dict[str, Result]) -> Table:
             )
         rows.append(row)
     title = f"how right maps are: correlation with the exact Shapley values, {_counts(trials)}"
-    notes = (*METHOD_NOTES, *(f"{name}: {CONSTRUCTIONS.get(name, '')}" for name in trials))
+    notes = (
+        *METHOD_NOTES,
+        *(f"{name}: {CONSTRUCTIONS.get(name, '')}" for name in trials),
+        *notes_on_few(rows),
+    )
     return Table("known-methods", title, ["method", *trials], rows, notes, "higher")
 
 
@@ -133,7 +137,12 @@ def _measures(trials: dict[str, Result]) -> Table:
         rows.append(row)
     columns = ["measure", *trials, *(["mean"] if len(trials) > 1 else [])]
     chance = ", ".join(f"{name} {_chance(result):.2f}" for name, result in trials.items())
-    notes = (MEASURE_NOTES[0], MEASURE_NOTES[1].format(chance=chance), OF_RESAMPLED_IMAGES)
+    notes = (
+        MEASURE_NOTES[0],
+        MEASURE_NOTES[1].format(chance=chance),
+        OF_RESAMPLED_IMAGES,
+        *notes_on_few(rows),
+    )
     title = f"how measures rank the methods, against the truth, {_counts(trials)}"
     return Table("known-measures", title, columns, rows, notes, "higher")
 

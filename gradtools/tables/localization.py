@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import pairing
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, notes_on_few
 
 MEASURES = {
     "iou": "IoU",
@@ -83,6 +83,7 @@ def tables(measured: Iterable[tuple[str, dict[str, Result]]]) -> Iterator[Table]
         rows += _without_activation(models)
         columns = [name for name in rows[0] if any(name in row for row in rows)]
         notes = (*NOTES, *_thresholds(models)) if not suffix else ()
+        notes = (*notes, *notes_on_few(rows))
         title = f"localisation, {words}, {_counts(models, suffix)}"
         yield Table(_id("localization", suffix), title, columns, rows, notes, "higher")
     for suffix in ("", "@25"):
@@ -111,7 +112,13 @@ def _outweighed(models: Sequence[tuple[str, dict[str, Result]]]) -> Iterator[Tab
                 rows.append(row)
     if rows:
         title = "where negative weights outweigh positive ones on the object"
-        yield Table("outweighed", title, ["model", "map", "IoU", "P < Q"], rows, ON_SIGN)
+        yield Table(
+            "outweighed",
+            title,
+            ["model", "map", "IoU", "P < Q"],
+            rows,
+            (*ON_SIGN, *notes_on_few(rows)),
+        )
 
 
 def _id(name: str, suffix: str) -> str:
@@ -137,7 +144,9 @@ def discrimination(
                 row[head] = Cell(value, low, high, n=count, why=reasons[statistic])
             rows.append(row)
     title = "class discrimination: Spearman's correlation with other maps"
-    return Table(table_id, title, ["model", "map", *heads.values()], rows, ON_CLASSES)
+    return Table(
+        table_id, title, ["model", "map", *heads.values()], rows, (*ON_CLASSES, *notes_on_few(rows))
+    )
 
 
 def _without_activation(models: Sequence[tuple[str, dict[str, Result]]]) -> Iterator[dict]:

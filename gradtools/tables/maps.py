@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import map_settings, per_model
-from gradtools.tables.model import Table, statistic_cell
+from gradtools.tables.model import Table, notes_on_few, statistic_cell
 from gradtools.tables.wording import (
     CLASS_BY_PREDICTION,
     EFFECT,
@@ -96,7 +96,7 @@ def _means(
             | {head: statistic_cell(result, name) for name, head in shown.items()}
             | {"pairs": pairs or result.get("all").n, "samples": int(result.facts["samples"])}
         )
-    return Table(table_id, title, list(rows[0]), rows, tuple(notes))
+    return Table(table_id, title, list(rows[0]), rows, (*notes, *notes_on_few(rows)))
 
 
 def _class_by_prediction(

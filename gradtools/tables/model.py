@@ -1,10 +1,12 @@
 """What tables are made of: cells with what they rest on, and tables of them."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtools.tables.wording import (
+    FEW,
+    FEW_INTERVALS,
     NEEDS_LABELS,
     NEEDS_PREDICTIONS,
     NO_PAIRS,
@@ -172,6 +174,15 @@ def shown(value: Value, digits: int | None = 3) -> str:
 def as_cell(entry: Entry | None) -> Cell:
     """Return an entry of a row as a cell."""
     return entry if isinstance(entry, Cell) else Cell(entry)
+
+
+def notes_on_few(rows: Iterable[Mapping[str, Entry]]) -> tuple[str, ...]:
+    """Return the note on intervals that rest on too few values, for rows that have some (coverage)."""
+    cells = [as_cell(entry) for row in rows for entry in row.values()]
+    least = min(
+        (cell.n for cell in cells if cell.low is not None and cell.n is not None), default=FEW
+    )
+    return (FEW_INTERVALS.format(least=least),) if least < FEW else ()
 
 
 def number(values: Mapping[str, str | int | float], name: str) -> float | None:

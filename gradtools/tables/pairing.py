@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from gradtools.selection.results import Result
-from gradtools.tables.model import Cell, Entry, Table
+from gradtools.tables.model import Cell, Entry, Table, notes_on_few
 from gradtools.tables.per_model import paired
 
 NOTE = (
@@ -87,7 +87,7 @@ def differences(
             rows.append(row)
     if rows:
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        yield Table(table_id, title, columns, rows, NOTE)
+        yield Table(table_id, title, columns, rows, (*NOTE, *notes_on_few(rows)))
 
 
 def _cell(a: Result, b: Result, statistic: str, digits: int) -> Cell:

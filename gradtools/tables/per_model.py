@@ -13,6 +13,7 @@ from gradtools.tables.wording import (
     CANCELS,
     CLASS_ROW_ALONE,
     CLASS_ROW_DIRECTION,
+    FEW_DISTINCT,
     IN_TWOS,
     INTERVALS,
     NOT_BOTH,
@@ -26,6 +27,7 @@ OWN = "gradient@last-conv"
 AGAINST = ("activation@last-block", "logits", "probabilities", "weight")
 FIRST = (OWN, *AGAINST)
 BLOCK_OUTPUT = "gradient@last-block"
+SMALL_SET = 100  # samples: beyond it no trial was made
 Row = dict[str, Entry]
 Results = dict[str, Result]  # by the feature's role
 Named = tuple[str | None, str, Result]  # the model's name (None: no column has it), feature, result
@@ -91,6 +93,17 @@ def classes_of_two(results: Iterable[Result], unit: str = "image") -> Iterator[s
     count = max((int(result.facts.get("in_twos", 0)) for result in results), default=0)
     if count:
         yield IN_TWOS.format(count=count, units=units(unit, count))
+
+
+def few_distinct(results: Iterable[Result], unit: str = "image") -> Iterator[str]:
+    """Yield how often intervals of features with few distinct rows cover, where there are some of at most SMALL_SET samples."""
+    if any(
+        result.feature in ("probabilities", "weight")
+        and int(result.facts["rows"]) <= SMALL_SET
+        and any(low == low for low in result.columns.get("low", ()))
+        for result in results
+    ):
+        yield FEW_DISTINCT.format(units=units(unit))
 
 
 def one_row_a_model(

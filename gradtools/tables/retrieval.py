@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from gradtools.math.pairs.intervals import HALF_SAMPLES
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, notes_on_few
 from gradtools.tables.wording import (
     CHANCE,
     CHANCE_GIVEN_PREDICTION,
@@ -13,6 +14,7 @@ from gradtools.tables.wording import (
     GIVEN_PREDICTION,
     GIVEN_THE_PREDICTION,
     NO_QUERIES,
+    OF_QUERIES,
     QUERIES,
     RETRIEVAL,
     units,
@@ -43,7 +45,7 @@ def _tables(entries: list[per_model.Named], unit: str, left_out: Iterator[str]) 
             name = "retrieval" + scope.replace("_", "-")
             title = f"leave-one-out retrieval by {facts['metric']}{words} (a vote of {facts['k']})"
             notes = (GIVEN_THE_PREDICTION.format(units=units(unit)),) if scope else tuple(left_out)
-            notes = (*notes, *_notes(entries, unit))
+            notes = (*notes, *_notes(entries, unit), *notes_on_few(rows))
             yield Table(name, title, list(rows[0]), rows, notes, "higher")
 
 
@@ -54,8 +56,11 @@ def _notes(entries: list[per_model.Named], unit: str) -> Iterator[str]:
     yield CHANCE
     if any(result.has("recall_1" + GIVEN_PREDICTION) for *_, result in entries):
         yield CHANCE_GIVEN_PREDICTION
-    if any(result.facts.get("resamples") for *_, result in entries):
-        yield QUERIES.format(units=units(unit))
+    kinds = {
+        result.facts.get("resampling") for *_, result in entries if result.facts.get("resamples")
+    }
+    if kinds:
+        yield (QUERIES if HALF_SAMPLES in kinds else OF_QUERIES).format(units=units(unit))
 
 
 def _row(model: str | None, feature: str, result: Result, scope: str) -> per_model.Row:

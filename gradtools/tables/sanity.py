@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Table, notes_on_few
 from gradtools.tables.wording import on_files
 
 MEASURES = {
@@ -57,6 +57,7 @@ def tables(measured: Iterable[tuple[str, list[Result]]]) -> Iterator[Table]:
             if facts.get("init", "torch") != "torch":
                 title += f", drawn as {facts['init']}"
             notes = (*NOTES, *_on_files(models)) if measure == "spearman" else ()
+            notes = (*notes, *notes_on_few(rows))
             yield Table(f"sanity-{measure}", title, columns, rows, notes)
 
 

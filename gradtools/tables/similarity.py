@@ -106,6 +106,7 @@ def _notes(results: list[Result], present: set[str], unit: str) -> Iterator[str]
     if any(result.feature == "weight" for result in results):
         yield CLASS_ROW
     yield from per_model.intervals(results, unit)
+    yield from per_model.few_distinct(results, unit)
 
 
 def build(subjects: list[Subject]) -> Iterator[Table]:
@@ -138,6 +139,7 @@ def _of_metric(
         *per_model.classes_of_two(
             [result for results in by_subject for result in results.values()]
         ),
+        *per_model.few_distinct([result for results in by_subject for result in results.values()]),
     )
     tables = {
         "auc": (

@@ -290,7 +290,7 @@ def pipes():
 
 
 def finishing():
-    """The output of a long job assembled from its blocks, a copy of the same file beside it; both synced."""
+    """The output of a long job assembled from its blocks, with digests and seal, and a copy of the same file beside it; both synced."""
     n, d = size(40_000, 2000), 2048
     sys.path.insert(0, str(ROOT))
     from gradtools import store
@@ -301,8 +301,9 @@ def finishing():
 
     def finish(part, path):
         stored = ((block, part._done[block.number]) for block in growth.blocks)
-        with h5py.File(path, "w") as file:
-            assembly.fill(file, growth, stored, np.zeros(n, bool), interrupt.unwatched)
+        with seal.create_sealed(path) as file:
+            sink = assembly.fill(file, growth, stored, np.zeros(n, bool), interrupt.unwatched)
+            hashing.write_digests(file, "", sink.hashed)
         sync(path)
 
     def sync(path):
@@ -313,10 +314,8 @@ def finishing():
         subprocess.run(["cp", "--reflink=never", path, target], check=True)
         sync(target)
 
-    import h5py
-
     from gradtools import interrupt
-    from gradtools.store import assembly
+    from gradtools.store import assembly, hashing, seal
 
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.suppress(InterruptedError), store.grow(f"{folder}/a.h5", growth) as part:

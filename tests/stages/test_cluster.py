@@ -1,6 +1,7 @@
 """Clusterings, store in and results out, against scikit-learn and planted classes."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -434,6 +435,14 @@ def test_a_subset_leaves_results_behind_and_says_so(source, tmp_path):
             opened.tree("/clusters") == ["logits", "weight"]
             and opened.n_samples == (DATA.labels == DATA.predicted).sum()
         )
+
+
+@pytest.mark.parametrize("carry", [True, False])
+def test_too_little_room_for_what_is_carried_on_is_said_first(source, tmp_path, monkeypatch, carry):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 0, 9))
+    computed(source, str(tmp_path / "a.h5"), lines := [], carry=carry)
+    assert ("carried on of the input, and 0.00 GB are free" in lines[0]) == carry
+    assert sum("are free" in line for line in lines) == carry
 
 
 def test_rows_that_memory_does_not_hold_give_what_those_in_memory_give(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from long_jobs import BLOCKS, cases
+from long_jobs import BLOCKS, NAMES, cases
 
 
 def swept(folder, count, every, first, names=None):
@@ -36,13 +36,26 @@ def swept(folder, count, every, first, names=None):
 
 def test_killed_at_some_events(tmp_path):
     """A small dose of the sweeps below."""
-    found = swept(tmp_path, 6, 31, 5, ("augmented", "neighbors", "ablate", "pairs"))
+    found = swept(tmp_path, 6, 61, 5, ("augmented", "neighbors", "ablate", "pairs"))
+    assert not any(found.values()), found
+
+
+def test_every_command_that_resumes_is_killed(tmp_path):
+    """The names below are all of them."""
+    assert tuple(cases(tmp_path, 2)[1]) == NAMES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_every_event(tmp_path, name):
+    """A small job at every event."""
+    found = swept(tmp_path, 6, 1, 1, [name])
     assert not any(found.values()), found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count, every, first", [(6, 1, 1), (40, 7, 3)])
-def test_killed_at_every_event(tmp_path, count, every, first):
-    """A small job at every event, one of ten blocks at every 7th."""
-    found = swept(tmp_path, count, every, first)
+@pytest.mark.parametrize("name", NAMES)
+def test_ten_blocks_killed_at_every_seventh_event(tmp_path, name):
+    """A job of ten blocks."""
+    found = swept(tmp_path, 40, 7, 3, [name])
     assert not any(found.values()), found

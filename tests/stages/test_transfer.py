@@ -270,6 +270,14 @@ def test_classes_meet_the_rows_of_a_network_by_name(here, capsys):
         ({"probabilities": np.ones((36, 3))}, "each row with the sum 1"),
         ({"logits": DATA.logits[:, ::-1]}, "not the argmax of the logits"),
         ({"gradient": DATA.logits}, "--rename gradient=NAME"),
+        ({"probabilities": np.full((36, 3), np.nan)}, "each row with the sum 1"),
+        ({"logits": DATA.logits.astype("f8") * 1e300}, "finite as 32-bit floats"),
+        ({"weight": np.full((3, 2), np.nan)}, "weight must be any x any finite numbers"),
+        ({"bias": np.zeros((3, 1))}, "bias must be any finite numbers"),
+        ({"digest": np.zeros((36, 31), "u1")}, "digest must be 36 x 32"),
+        ({"class_name": np.array(["ant", "ant", "cat"])}, "class_name 'ant' stands twice"),
+        ({"label": DATA.labels * 1e12}, "label must be whole numbers"),
+        ({"clip": np.zeros((36, 0))}, "clip has rows of no numbers"),
         ({"m": DATA.logits[:, :1] - DATA.logits[:, 0]}, "not symmetric"),
     ],
 )
@@ -279,6 +287,34 @@ def test_arrays_that_contradict_each_other_are_named(change, words, here, capsys
     ended = call(capsys, "import", "bad.npz", "-o", "b.h5", *more)
     assert ended.status in (1, 2) and words in ended.err.strip().splitlines()[-1], ended.err
     assert not (here / "b.h5").exists()
+
+
+def test_a_head_that_says_more_than_the_file_has_is_refused_at_once(here, capsys):
+    for shape in ((2**40, 4), (2**62, 4), (16, 2**40), (2**31, 2**31)):
+        with open("a.npy", "wb") as file:
+            head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, head)
+            file.write(bytes(64))
+        ended = call(capsys, "import", "a.npy", "-o", "x.h5")
+        assert ended.status == 1 and "it ends early" in ended.line
+
+
+def test_no_rows_are_refused(here, capsys):
+    np.savez("none.npz", features=np.zeros((0, 3)), label=np.zeros(0))
+    ended = call(capsys, "import", "none.npz", "-o", "x.h5")
+    assert ended.status == 1 and ended.line == "gradtools import: the arrays have no rows"
+
+
+def test_ids_of_a_table_stay_as_they_are_written(here, capsys):
+    (here / "a.csv").write_text("id,x\n007,1\n1e3,2\nnan,3\n")
+    with store.read(imported(capsys, "a.csv")) as source:
+        assert source.ids == ["007", "1e3", "nan"]
+
+
+def test_brackets_without_end_are_texts(here, capsys):
+    (here / "a.csv").write_text("id,x,y\na,1," + "[" * 100_000 + "\nb,2,[\n")
+    ended = call(capsys, "import", "a.csv", "-o", "x.h5")
+    assert ended.status == 0 and "y (texts)" in ended.err
 
 
 def test_files_that_are_no_arrays_are_refused(here, capsys):

@@ -35,6 +35,7 @@ from gradtools.stages import (  # noqa: F401
 from gradtools.stages.channels import ablation  # noqa: F401
 
 CALLS = [(os, name) for name in ("write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir")]
+CALLS += [(os, name) for name in ("pwrite", "ftruncate", "posix_fallocate")]  # HDF5 writes by these
 CALLS += [(h5py.Dataset, "__setitem__"), (h5py.Group, "create_dataset"), (h5py.File, "close")]
 
 

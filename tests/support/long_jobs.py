@@ -13,6 +13,11 @@ BLOCKS = {
     "gradtools.stages.tune:BLOCK": 2,
     "gradtools.stages.counterfactual:BLOCK": 4,
 }
+NAMES = (
+    *("extract", "augmented", "maps", "saliency", "pairs", "matrix", "matrix-maps", "neighbors"),
+    *("ablate", "faithfulness", "localize", "sanity", "labels", "audit", "trial", "link", "tune"),
+    "counterfactual",
+)
 LINKED = [
     "--generator",
     "planted_links:LinearGenerator",

@@ -161,7 +161,8 @@ def gathered(columns: Arrays) -> Arrays:
         if not isinstance(column, list):
             arrays[name] = column
             continue
-        numbers, entry = _numbers(column), ENTRY.fullmatch(name)
+        numbers = None if name == "id" else _numbers(column)  # 007 is a name
+        entry = ENTRY.fullmatch(name)
         if name in FIELDS or numbers is None:
             arrays[name] = column if numbers is None else numbers
         elif numbers.ndim == 2:
@@ -177,7 +178,7 @@ def _numbers(column: Sequence[str]) -> np.ndarray | None:
         if column[0].startswith("["):
             return np.array([json.loads(entry) for entry in column], dtype=np.float64)
         return np.array(column, dtype=np.float64)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -211,6 +212,6 @@ def vectors(arrays: Arrays) -> tuple[dict[str, np.ndarray | RowsOnDisk], list[st
             features[name] = (
                 values.flattened()
                 if isinstance(values, RowsOnDisk)
-                else values.reshape(len(values), -1)
+                else values.reshape(len(values), int(np.prod(values.shape[1:])))
             )
     return features, rest

@@ -13,6 +13,7 @@ from gradtools.stages.run import Say
 from gradtools.stages.transfer.arrays import KNOWN, Arrays
 from gradtools.stages.transfer.options import Options
 
+DIGEST_BYTES = 32  # of a SHA-256
 TINIEST = 1.2e-38  # what a probability of 0 counts as: its logarithm is a logit
 ROUNDING = 1e-3  # within which probabilities must sum to 1
 
@@ -65,8 +66,8 @@ def read(values: Arrays, count: int, options: Options, say: Say) -> Samples:
     codes, names = _classes(fields.get("label"), count, fields.get("class_name"), "label")
     known = Samples(ids, codes, names)
     known.logits = _logits(fields)
-    for name in ("weight", "bias", "digest"):
-        setattr(known, name, fields.get(name))
+    for name, shape in (("weight", (-1, -1)), ("bias", (-1,)), ("digest", (count, DIGEST_BYTES))):
+        setattr(known, name, _numbers_of_shape(fields.get(name), name, shape))
     known.model_class_names = [str(name) for name in fields.get("model_class_name", [])]
     if options.unit == "class":
         known.model_class_names = known.model_class_names or ids
@@ -80,11 +81,38 @@ def read(values: Arrays, count: int, options: Options, say: Say) -> Samples:
     return known
 
 
+def _finite(values: np.ndarray) -> bool:
+    """Return True if numbers are finite as they are stored, float32."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(values.dtype.kind in "fiub" and np.isfinite(values.astype("f4")).all())
+
+
+def _numbers_of_shape(column: Field | None, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    """A column as numbers of so many dimensions and lengths, -1 for any."""
+    if column is None:
+        return None
+    values = np.asarray(column)
+    fits = values.ndim == len(shape) and all(
+        length in (-1, had) for length, had in zip(shape, values.shape)
+    )
+    if not fits or not _finite(values):
+        wanted = " x ".join("any" if length < 0 else str(length) for length in shape)
+        raise GradtoolsError(
+            f"{name} must be {wanted} finite numbers, got {values.dtype} {' x '.join(map(str, values.shape))}"
+        )
+    return values
+
+
 def _classes(
     column: Field | None, count: int, names: Field | None, what: str
 ) -> tuple[np.ndarray, list[str]]:
     """Class number of every sample, (N,) int32 with -1 for none, and the names."""
     given = [str(name) for name in names] if names is not None else []
+    if what == "label" and len(set(given)) < len(given):
+        twice = next(name for row, name in enumerate(given) if name in given[:row])
+        raise GradtoolsError(
+            f"class_name {twice!r} stands twice: every class has a name of its own"
+        )
     if column is None:
         return np.full(count, -1, "i4"), given
     if isinstance(column, list):
@@ -104,7 +132,8 @@ def _classes(
 def _whole(column: np.ndarray, what: str) -> np.ndarray:
     """A column of whole numbers from -1, (N,) int32."""
     column = np.asarray(column)
-    codes = column.astype("i4")
+    with np.errstate(invalid="ignore"):  # NaN and huge numbers are refused below
+        codes = column.astype("i4")
     if column.ndim != 1 or not np.array_equal(codes, column) or codes.min(initial=0) < -1:
         raise GradtoolsError(
             f"{what} must be whole numbers from 0, -1 for none, or names; got {column.dtype} such as {column.ravel()[:1]}"
@@ -119,7 +148,10 @@ def _logits(values: Fields) -> np.ndarray | None:
         for name in ("logits", "probabilities")
     )
     if probabilities is not None:
-        if probabilities.ndim != 2 or np.abs(probabilities.sum(axis=1) - 1).max() > ROUNDING:
+        if probabilities.dtype.kind not in "fiub":
+            raise GradtoolsError("probabilities must be (N, K) numbers")
+        # not <=: NaN is refused, too
+        if probabilities.ndim != 2 or not np.abs(probabilities.sum(axis=1) - 1).max() <= ROUNDING:
             raise GradtoolsError("probabilities must be (N, K), each row with the sum 1")
         if probabilities.min() < 0:
             raise GradtoolsError("probabilities must not be negative")
@@ -127,8 +159,8 @@ def _logits(values: Fields) -> np.ndarray | None:
         if probabilities is None:
             return None
         return np.log(np.maximum(probabilities, TINIEST)).astype("f4")
-    if logits.ndim != 2 or not np.isfinite(logits).all():
-        raise GradtoolsError("logits must be (N, K) and finite")
+    if logits.ndim != 2 or not _finite(logits):
+        raise GradtoolsError("logits must be (N, K) and finite as 32-bit floats")
     if (
         probabilities is not None
         and np.abs(features.softmax(logits) - probabilities).max() > ROUNDING

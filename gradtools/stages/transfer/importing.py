@@ -141,6 +141,9 @@ def _count(values: files.Arrays, vectors: dict[str, Vectors], matrix: np.ndarray
     count = next(iter(lengths.values()))
     if count < 1:
         raise GradtoolsError("the arrays have no rows")
+    empty = next((name for name, rows in vectors.items() if rows.shape[1] < 1), None)
+    if empty is not None:
+        raise GradtoolsError(f"{empty} has rows of no numbers: --feature NAME takes others alone")
     return count
 
 

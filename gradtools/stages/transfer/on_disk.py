@@ -1,6 +1,8 @@
 """Rows of a large array in a NumPy file, read where they lie: from NPY, and from NPZ as `numpy.savez` writes it."""
 
 import dataclasses
+import math
+import os
 import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -76,7 +78,9 @@ def _described(path: str, file: BinaryIO, start: int) -> RowsOnDisk | None:
     if version != (1, 0):
         read = np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
-    large = int(np.prod(shape)) * dtype.itemsize >= LARGE_BYTES
-    if not large or fortran or len(shape) < 2 or dtype.kind not in "fiu":
+    nbytes = math.prod(shape) * dtype.itemsize
+    if file.tell() + nbytes > os.fstat(file.fileno()).st_size:
+        raise ValueError(f"it ends early: its head says {' x '.join(map(str, shape))} {dtype}")
+    if nbytes < LARGE_BYTES or fortran or len(shape) < 2 or dtype.kind not in "fiu":
         return None
     return RowsOnDisk(path, shape, dtype, file.tell())

@@ -128,7 +128,17 @@ DRAWN_SILHOUETTES = "{name}: silhouettes of {drawn:,} drawn rows, standard error
 CHANCE = "chance: candidates in random order; ties count as broken by chance."
 CHANCE_GIVEN_PREDICTION = "the class row of the prediction is the same for all candidates of one prediction, so it scores chance there."
 GIVEN_THE_PREDICTION = "given the same prediction: only {units} of the query's own prediction are candidates, where these have two classes or more."
-QUERIES = "[low, high]: 95 % of resampled queries; the {units} they are compared with stay."
+QUERIES = "[low, high]: 95 %, from half samples of the {units}: those that ask and those that answer change."
+OF_QUERIES = "[low, high]: 95 % of resampled queries; the {units} they are compared with stay."
+FEW = 20
+FEW_INTERVALS = (
+    f"intervals of values that rest on fewer than {FEW} (here {{least}}) are too narrow: 95 % ones cover 67 to 92 % in trials "
+    "(gradtools help coverage). Take those of fewer than five as none."
+)
+FEW_DISTINCT = (
+    "probabilities and the class row have few distinct rows: their 95 % intervals cover 87 to 98 % in trials of 60 {units} "
+    "(gradtools help coverage)."
+)
 ON_PROBES = (
     "{folds} folds, mean ± sd; chance: mean ± sd of {shuffles} shuffles of the labels, given the prediction among images of equal prediction.",
     "without W_c: less the projection on the class row of the prediction. given the prediction: images of predictions with two labels or more.",
