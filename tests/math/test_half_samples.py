@@ -7,7 +7,7 @@ from cluster_trials import gaussian_classes, trials
 from interval_trials import planted_sets
 from sklearn import metrics
 
-from gradtools.math.clusters import clustering, half_samples, lloyd
+from gradtools.math.clusters import chance, clustering, half_samples, lloyd
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 
 CLASSES = np.repeat([0, 3, 4, 9], [6, 7, 5, 9])
@@ -53,7 +53,7 @@ def test_indices_of_far_groups_are_exact_in_every_half(method, monkeypatch):
     halves = half_samples.half_samples(CLASSES, 6)
     predictions = RNG.integers(0, 3, 27)
     chosen = half_samples.Method(method, 4, 3)
-    found = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
+    found, _ = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
     for half, row in zip(halves, found):
         silhouette = metrics.silhouette_score(x[half], CLASSES[half])
         other = [
@@ -64,7 +64,7 @@ def test_indices_of_far_groups_are_exact_in_every_half(method, monkeypatch):
     # Beyond GRAM_ROWS the distances are not held, and scikit-learn clusters.
     monkeypatch.setattr(lloyd, "GRAM_ROWS", 10)
     monkeypatch.setattr(clustering, "BLOCK_ENTRIES", 40)
-    again = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
+    again, _ = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
     np.testing.assert_allclose(again, found, atol=1e-9)
 
 
@@ -72,7 +72,7 @@ def test_halves_of_several_sizes_keep_their_places():
     x = 40 * np.eye(4, 6)[np.searchsorted([0, 3, 4, 9], CLASSES)] + RNG.normal(size=(27, 6))
     halves = half_samples.half_samples(CLASSES, 4)
     halves[1:3, 20] = False
-    found = half_samples.replicates(x, halves, half_samples.Method("kmeans", 4, 2), CLASSES)
+    found, _ = half_samples.replicates(x, halves, half_samples.Method("kmeans", 4, 2), CLASSES)
     for half, row in zip(halves, found):
         assert row[3] == pytest.approx(metrics.silhouette_score(x[half], CLASSES[half]))
 
@@ -103,9 +103,45 @@ def test_halves_of_a_mean_give_its_standard_error():
     assert (high - low) / 3.92 == pytest.approx(values.std(ddof=1) / np.sqrt(300), rel=0.05)
 
 
+def test_what_shuffled_labels_give_by_a_loop():
+    labels = RNG.integers(0, 3, (2, 20))
+    classes = RNG.integers(0, 3, 20)
+    found = chance.of_all(labels, classes, 5)
+    assert found.shape == (chance.DRAWS, 2)
+    for draw in (0, 7):
+        order = np.random.default_rng([5, draw, 4]).permutation(20)
+        expected = [
+            np.mean([score(classes[order], row) for row in labels])
+            for score in (metrics.adjusted_rand_score, metrics.normalized_mutual_info_score)
+        ]
+        np.testing.assert_allclose(found[draw], expected, atol=1e-12)
+    assert np.isnan(chance.of_all(labels, None, 5)).all()
+
+
+def test_the_spread_of_halves_without_structure_becomes_that_of_the_whole():
+    """Index = c / n times noise: halves move twice as far, so that deviations are halved; none are widened."""
+    rng = np.random.default_rng(0)
+    halves, of_halves, of_all = (rng.normal(0, sd, 4000) for sd in (0.2, 0.2, 0.1))
+    made = chance.settled(halves, 0.05, of_halves, of_all, 50, 100)
+    assert made.std() == pytest.approx(0.1, rel=0.2) and made.mean() == pytest.approx(halves.mean())
+    assert np.corrcoef(made, halves)[0, 1] > 1 - 1e-9
+    # A third of the samples: the rule multiplies by sqrt(m / (n - m)).
+    made = chance.settled(halves, 0.05, of_halves, of_all, 100, 300)
+    assert made.std() * np.sqrt(100 / 200) == pytest.approx(0.1, rel=0.2)
+    # What moves beyond chance stays, and so do values that shuffled labels do not give.
+    wider = rng.normal(0, 0.5, 4000)
+    made = chance.settled(wider, 0.05, of_halves, of_all, 50, 100)
+    assert made.var() == pytest.approx(0.5**2 - 0.2**2 + 0.1**2, rel=0.1)
+    for value in (0.25, -0.25, np.nan):
+        assert chance.settled(halves, value, of_halves, of_all, 50, 100) is halves
+    assert chance.settled(halves / 4, 0.05, of_halves, of_all, 50, 100).std() <= halves.std() / 4
+    none = np.full(4000, np.nan)
+    assert chance.settled(halves, 0.05, none, none, 50, 100) is halves
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["kmeans", "agglomerative"])
-@pytest.mark.parametrize("apart", ["near", "far"])
+@pytest.mark.parametrize("apart", ["none", "near", "far"])
 def test_intervals_cover_the_expected_value_of_as_many_images(method, apart):
     """At most 40 sets of 60 images, so that 95 % may be 33 of 40 (once in 2,000 times), and 5 % of false differences 8."""
     for index, trial in trials(method, gaussian_classes(60, apart), 40, seconds=60).items():
@@ -113,6 +149,8 @@ def test_intervals_cover_the_expected_value_of_as_many_images(method, apart):
         assert trial.coverage >= 0.95 - error, index
         assert trial.false_differences <= 0.05 + error, index
         assert 0.9 * (1 - 2.5 / np.sqrt(2 * trial.sets)) <= trial.width, index
+        if apart == "none" and index in ("ari", "nmi"):
+            assert trial.width <= 1.6, index
 
 
 @pytest.mark.slow

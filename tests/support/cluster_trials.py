@@ -103,12 +103,16 @@ def _measured(method, x, labels, halves, seed):
     """Values (4,) as the command stores them, and replicates (B, 4)."""
     k = len(np.unique(labels))
     settings = half_samples.Method(method, k, STARTS.get(method, 1))
-    replicates = half_samples.replicates(x, halves, settings, labels, seed=seed)[:, : len(SHOWN)]
+    replicates, shuffled = half_samples.replicates(x, halves, settings, labels, seed=seed)
     clusters = _clusterings(method, x, k, seed)
     distances = half_samples._distances_of(lloyd.gram_matrix(x))
     silhouettes = clustering.silhouettes([distances], np.vstack([clusters, labels]))
     indices = [part.mean() for part in agreement.agreements(clusters, labels)]
-    return np.array([*indices, silhouettes[:-1].mean(), silhouettes[-1]]), replicates
+    values = np.array([*indices, silhouettes[:-1].mean(), silhouettes[-1]])
+    known = dict.fromkeys(half_samples.INDICES, np.nan) | dict(zip(SHOWN, values))
+    size = int(halves[0].sum()), len(labels)
+    settled = half_samples.settled(replicates, shuffled, known, clusters, labels, None, size, seed)
+    return values, settled[:, : len(SHOWN)]
 
 
 def _clusterings(method, x, k, seed):

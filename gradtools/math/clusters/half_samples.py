@@ -8,11 +8,12 @@ References
 D. N. Politis, J. P. Romano, M. Wolf, Subsampling (Springer 1999), ch. 2.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradtools.math.clusters import agreement, clustering, lloyd, mixtures
+from gradtools.math.clusters import agreement, chance, clustering, lloyd, mixtures
 
 SMALLEST_CLASS = 4  # images: of fewer, half a class is a single image
 
@@ -110,7 +111,7 @@ def replicates(
     classes: np.ndarray | None = None,
     predictions: np.ndarray | None = None,
     seed: int = 0,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Cluster every half sample anew and return its indices.
 
@@ -126,13 +127,16 @@ def replicates(
 
     Returns
     -------
-    (B, 6) float64 array in the order of `INDICES`, each the mean over FITS clusterings; NaN where an index is not defined.
+    values : (B, 6) float64 array
+        In the order of `INDICES`, each the mean over FITS clusterings; NaN where an index is not defined.
+    shuffled : (B, 6) float64 array
+        The same with shuffled classes and predictions; NaN for silhouettes.
 
     References
     ----------
     mathematics#half-samples
     """
-    values = np.full((len(halves), len(INDICES)), np.nan)
+    values, shuffled = (np.full((len(halves), len(INDICES)), np.nan) for _ in range(2))
     gram = lloyd.gram_matrix(x) if len(x) <= lloyd.GRAM_ROWS else None
     distances = None if gram is None else _distances_of(gram)
     sizes = halves.sum(axis=1)
@@ -151,7 +155,63 @@ def replicates(
                 else [distances[np.ix_(rows, rows)]]
             )
             values[place] = _indices(labels, of_class, of_prediction, blocks)
-    return values
+            shuffled[place] = of_shuffled(labels, of_class, of_prediction, [seed, int(place)])
+    return values, shuffled
+
+
+def of_shuffled(
+    labels: np.ndarray, classes: np.ndarray | None, predictions: np.ndarray | None, seed: list[int]
+) -> np.ndarray:
+    """Return the indices of clusterings (F, m) with shuffled classes and predictions, (6,); NaN for silhouettes."""
+    pairs = (chance.of_shuffled(labels, codes, seed) for codes in (classes, predictions))
+    return _in_order(*pairs)
+
+
+def settled(
+    values: np.ndarray,
+    shuffled: np.ndarray,
+    indices: Mapping[str, float],
+    labels: np.ndarray,
+    classes: np.ndarray | None,
+    predictions: np.ndarray | None,
+    size: tuple[int, int],
+    seed: int = 0,
+) -> np.ndarray:
+    """
+    Return replicates with the spread that their rule needs where an index is what shuffled labels give (`chance.settled`).
+
+    Parameters
+    ----------
+    values, shuffled : (B, 6) float arrays
+        From `replicates`.
+    indices : dict of str to float
+        Of all samples, by the names of `INDICES`.
+    labels : (R, N) int array
+        The clusterings of all samples whose mean indices are.
+    classes, predictions : (N,) int arrays or None
+    size : (m, n)
+        Samples in a half, and in all.
+    seed : int
+
+    References
+    ----------
+    mathematics#half-samples
+    """
+    pairs = [chance.of_all(labels, codes, seed).T for codes in (classes, predictions)]
+    of_all = _in_order(*pairs)
+    made = values.copy()
+    for place, name in enumerate(INDICES):
+        if not name.startswith("silhouette"):
+            made[:, place] = chance.settled(
+                values[:, place], indices[name], shuffled[:, place], of_all[place], *size
+            )
+    return made
+
+
+def _in_order(of_classes, of_predictions):
+    """Put the agreements (2, ...) with classes and with predictions in the order of INDICES; NaN for silhouettes."""
+    none = np.full_like(of_classes, np.nan)
+    return np.concatenate([of_classes, none, of_predictions])
 
 
 def _distances_of(gram):

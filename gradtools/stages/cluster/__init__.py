@@ -229,7 +229,7 @@ def _clustered(
     }
     if method == "gmm":
         facts["covariance"] = _covariance(options)
-    replicates, drawn = _replicates(method, x, kept, k, groups, options)
+    replicates, drawn = _replicates(method, x, kept, k, groups, options, columns, of_repeats)
     facts |= drawn | indices.bounds(columns, replicates, drawn)
     labels = np.full((repeats, len(kept)), -1, np.int32)
     labels[:, kept] = of_repeats
@@ -258,7 +258,14 @@ def _facts(options: Options, groups: compared.Groups) -> Facts:
 
 
 def _replicates(
-    method: str, x: np.ndarray, kept: np.ndarray, k: int, groups: compared.Groups, options: Options
+    method: str,
+    x: np.ndarray,
+    kept: np.ndarray,
+    k: int,
+    groups: compared.Groups,
+    options: Options,
+    columns: Columns,
+    labels: np.ndarray,
 ) -> tuple[np.ndarray, Facts]:
     """Indices of half samples (B, 6), and the facts of how they were drawn, or why there are none."""
     why = half_samples.why_none(groups.classes, kept, k)
@@ -272,15 +279,17 @@ def _replicates(
     if why:
         return np.empty((0, len(half_samples.INDICES))), facts | {"no_interval": why}
     halves = half_samples.half_samples(groups.classes, wanted, options.seed)
-    values = half_samples.replicates(
-        x,
-        halves[:, kept],
-        _settings(method, k, options),
-        groups.classes[kept] if _has_classes(groups) else None,
-        groups.predictions[kept] if groups.predicted else None,
-        options.seed,
+    classes = groups.classes[kept] if _has_classes(groups) else None
+    predictions = groups.predictions[kept] if groups.predicted else None
+    settings = _settings(method, k, options)
+    values, shuffled = half_samples.replicates(
+        x, halves[:, kept], settings, classes, predictions, options.seed
     )
-    drawn: Facts = {"drawn": int(halves[0].sum()), "drawn_of": len(kept)}
+    size = int(halves[0].sum()), len(kept)
+    values = half_samples.settled(
+        values, shuffled, indices.means(columns), labels, classes, predictions, size, options.seed
+    )
+    drawn: Facts = {"drawn": size[0], "drawn_of": size[1]}
     return values, facts | drawn | {"fits": half_samples.FITS[method]}
 
 

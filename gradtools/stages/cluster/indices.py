@@ -36,13 +36,17 @@ def agreements(
     }
 
 
+def means(columns: Columns) -> dict[str, float]:
+    """Return the mean of every index over the repeats."""
+    return {name: float(np.mean(np.asarray(columns[name]))) for name in half_samples.INDICES}
+
+
 def bounds(columns: Columns, replicates: np.ndarray, drawn: Facts) -> Facts:
     """Return {index_low: .., index_high: ..} of every index."""
     size = int(drawn.get("drawn", 0)), int(drawn.get("drawn_of", 0))
     found: Facts = {}
-    for place, name in enumerate(half_samples.INDICES):
+    for place, (name, value) in enumerate(means(columns).items()):
         limits = half_samples.range_of(name)
-        value = float(np.mean(np.asarray(columns[name])))
         low, high = interval_of(
             replicates[:, place], value, str(drawn["resampling"]), *size, limits=limits
         )

@@ -64,11 +64,18 @@ def clustered(
     replicates = np.empty((0, len(half_samples.INDICES)))
     drawn: Facts = {"resampling": HALF_SAMPLES, "resamples": 0, "no_interval": "not asked for"}
     if halves is not None and len(halves):
-        replicates = np.stack(
-            [_of_half(matrix, half, pair[1], linkage, k, classes, predictions) for half in halves]
+        seed, size = int(facts["seed"]), (int(halves[0].sum()), len(labels))
+        made = [
+            _of_half(matrix, half, pair[1], linkage, k, classes, predictions, [seed, place])
+            for place, half in enumerate(halves)
+        ]
+        replicates, shuffled = np.stack(made, axis=1)
+        of_all = indices.means(columns)
+        replicates = half_samples.settled(
+            replicates, shuffled, of_all, labels[None], classes, predictions, size, seed
         )
         drawn = {"resampling": HALF_SAMPLES, "resamples": len(halves), "fits": 1}
-        drawn |= {"drawn": int(halves[0].sum()), "drawn_of": len(labels)}
+        drawn |= {"drawn": size[0], "drawn_of": size[1]}
     facts = facts | {"k": k, "rows": len(labels), "degenerate": 0, "metric": pair[1]}
     return Result(
         paths.clusters(pair[0], METHOD),
@@ -100,9 +107,11 @@ def _of_half(
     k: int,
     classes: np.ndarray | None,
     predictions: np.ndarray | None,
+    seed: list[int],
 ) -> np.ndarray:
-    """The indices of one half, clustered anew, in the order of `half_samples.INDICES`."""
+    """The indices of one half, clustered anew, with its labels and with shuffled ones, (2, 6) in the order of `half_samples.INDICES`."""
     labels, distances = _cut(matrix[np.ix_(half, half)], metric, linkage, k)
-    of_half = (None if codes is None else codes[half] for codes in (classes, predictions))
+    of_half = [None if codes is None else codes[half] for codes in (classes, predictions)]
     columns = indices.agreements([distances], labels[None], *of_half)
-    return np.array([columns[name][0] for name in half_samples.INDICES])
+    values = [columns[name][0] for name in half_samples.INDICES]
+    return np.array([values, half_samples.of_shuffled(labels[None], *of_half, seed)])
