@@ -162,7 +162,23 @@ def replicates(
 def of_shuffled(
     labels: np.ndarray, classes: np.ndarray | None, predictions: np.ndarray | None, seed: list[int]
 ) -> np.ndarray:
-    """Return the indices of clusterings (F, m) with shuffled classes and predictions, (6,); NaN for silhouettes."""
+    """
+    Return the indices of clusterings with shuffled classes and predictions.
+
+    Parameters
+    ----------
+    labels : (F, m) int array
+    classes, predictions : (m,) int arrays or None
+    seed : list of int
+
+    Returns
+    -------
+    (6,) float64 array in the order of `INDICES`, NaN for silhouettes.
+
+    References
+    ----------
+    mathematics#half-samples
+    """
     pairs = (chance.of_shuffled(labels, codes, seed) for codes in (classes, predictions))
     return _in_order(*pairs)
 
