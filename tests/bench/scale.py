@@ -116,7 +116,6 @@ def store(folder, count):
         ["similarity", made, *one, "--no-intervals", "-o", f"{out}1.h5"],
         f"{out}1.h5",
     )
-    yield "the same with intervals", ["similarity", made, *one, "-o", f"{out}2.h5"], f"{out}2.h5"
     words = ["cluster", made, *one, "--method", "kmeans", "--repeats", "2", "-o", f"{out}3.h5"]
     yield "k-means, components", words, f"{out}3.h5"
     yield "neighbours of one", ["neighbors", made, *one, "--of", "0", "--tsv"], None
@@ -124,6 +123,7 @@ def store(folder, count):
         yield f"export {end}", ["export", made, *one, "-o", f"{out}.{end}"], f"{out}.{end}"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{out}.{end}")
+    yield "means with intervals", ["similarity", made, *one, "-o", f"{out}2.h5"], f"{out}2.h5"
 
 
 def images(folder, count):

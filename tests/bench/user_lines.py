@@ -136,7 +136,7 @@ def probes():
     yield (
         f"probe of 60 x 512, {shuffles} shuffles / scikit-learn's pipeline in a loop",
         turns(lambda: probe.decode(x, labels, None, shuffles), loop, 3),
-        1.5,
+        3,
     )
 
 

@@ -17,7 +17,7 @@ PLATE_ALPHA, PLATE_PAD = 191, 0.2  # of 255; of the text's size
 LARGE = 3  # times: beyond, and where it is whole, pixels stay squares, as matplotlib shows them
 TICK, TICK_WIDTH, PAD, LABEL_PAD = 3.5, 0.6, 3.5, 2.0  # points
 LABEL = 6.5  # points, of a colour bar's words
-COMPRESSION = 1  # zlib: photographs gain 5 % from 6, which takes three times as long
+COMPRESSION = {"compress_level": 1, "compress_type": 3}  # zlib, runs alone: photographs gain 8 % from 6, which takes three times as long
 Box = tuple[int, int, int, int]
 
 
@@ -26,7 +26,7 @@ def write(mosaic: Mosaic, target: str | BinaryIO) -> None:
     made = PngInfo()
     made.add_text("Software", page.MAKER)
     dots = (page.DPI, page.DPI)
-    render(mosaic).save(target, "PNG", pnginfo=made, dpi=dots, compress_level=COMPRESSION)
+    render(mosaic).save(target, "PNG", pnginfo=made, dpi=dots, **COMPRESSION)
 
 
 def render(mosaic: Mosaic) -> Image.Image:

@@ -41,10 +41,12 @@ def nearest(
     """
     best, whose = np.full((len(rows), k), np.inf), np.full((len(rows), k), NOBODY)
     for others, their_numbers, degenerate in blocks:
-        values = stepped(product_block(rows, others, metric), metric)
+        values = product_block(rows, others, metric)
+        if metric != "euclidean":
+            np.negative(values, out=values)
         values[:, degenerate] = np.inf
-        values[np.asarray(numbers)[:, None] == their_numbers] = np.inf
-        parts = zip((best, whose), _smallest(values, their_numbers, k))
+        values[_places_of(numbers, their_numbers)] = np.inf
+        parts = zip((best, whose), _smallest(values, their_numbers, k, metric))
         both, theirs = (np.concatenate(part, axis=1) for part in parts)
         order = np.lexsort((theirs, both), axis=1)[:, :k]
         best, whose = (np.take_along_axis(part, order, axis=1) for part in (both, theirs))
@@ -70,7 +72,11 @@ def stepped(values: np.ndarray, metric: str) -> np.ndarray:
     ----------
     mathematics#nearest-samples
     """
-    values = np.asarray(values, np.float64) * (1 if metric == "euclidean" else -1)
+    return _merged(np.asarray(values, np.float64) * (1 if metric == "euclidean" else -1), metric)
+
+
+def _merged(values, metric):
+    """Return values of which the smallest is the nearest in the steps of `stepped`."""
     if metric in ("cosine", "correlation"):
         return np.rint(values / COSINE_STEP) * COSINE_STEP + 0.0
     mantissa, exponent = np.frexp(values)
@@ -87,15 +93,32 @@ def ranked(values: np.ndarray, numbers: np.ndarray, metric: str) -> np.ndarray:
     return np.lexsort((numbers, stepped(values, metric)))
 
 
-def _smallest(values, numbers, k):
-    """Return the k smallest of each row and those equal to the last, (q, c) values and numbers; infinite ones are never nearest."""
-    last = np.partition(values, min(k, values.shape[1]) - 1, axis=1)[:, min(k, values.shape[1]) - 1]
-    row, column = np.nonzero((values <= last[:, None]) & (values < np.inf))
+def _places_of(numbers, others):
+    """Return the rows (r,) and columns (r,) at which others (m,) have the numbers (q,), each once at most."""
+    order = np.argsort(others, kind="stable")
+    at = np.searchsorted(others, numbers, sorter=order)
+    column = order[np.minimum(at, len(others) - 1)]
+    same = others[column] == numbers
+    return np.flatnonzero(same), column[same]
+
+
+def _smallest(values, numbers, k, metric):
+    """Return the k smallest of each row and those equal to the last, (q, c) values in steps and numbers; infinite ones are never nearest.
+
+    Steps keep the order, so only the candidates are brought to them: those below the k-th smallest and a step more.
+    """
+    place = min(k, values.shape[1]) - 1
+    last = _merged(np.partition(values, place, axis=1)[:, place], metric)
+    step = COSINE_STEP if metric in ("cosine", "correlation") else np.abs(last) * 2.0 ** (1 - BITS)
+    row, column = np.nonzero((values <= (last + step)[:, None]) & (values < np.inf))
+    candidates = _merged(values[row, column], metric)
+    near = candidates <= last[row]
+    row, column, candidates = row[near], column[near], candidates[near]
     count = np.bincount(row, minlength=len(values))
     place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     shape = len(values), count.max(initial=0)
     smallest, whose = np.full(shape, np.inf), np.full(shape, NOBODY)
-    smallest[row, place] = values[row, column]
+    smallest[row, place] = candidates
     whose[row, place] = np.asarray(numbers)[column]
     return smallest, whose
 
