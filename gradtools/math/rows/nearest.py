@@ -110,7 +110,8 @@ def _smallest(values, numbers, k, metric):
     place = min(k, values.shape[1]) - 1
     last = _merged(np.partition(values, place, axis=1)[:, place], metric)
     step = COSINE_STEP if metric in ("cosine", "correlation") else np.abs(last) * 2.0 ** (1 - BITS)
-    row, column = np.nonzero((values <= (last + step)[:, None]) & (values < np.inf))
+    limit = np.minimum(last + step, np.finfo(np.float64).max)
+    row, column = np.divmod(np.flatnonzero(values <= limit[:, None]), values.shape[1])
     candidates = _merged(values[row, column], metric)
     near = candidates <= last[row]
     row, column, candidates = row[near], column[near], candidates[near]
