@@ -12,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math import trees
+from gradtools.math.trees import merging
 from gradtools.tables.wording import LINKAGES
 
 ROWS = np.random.default_rng(0).normal(size=(30, 7))
@@ -312,3 +313,30 @@ def test_the_larger_part_of_the_root_comes_first(order):
     places = np.array(order)
     merges = trees.linkage(pdist(places[:, None]), "average")
     assert places[trees.leaves(merges)].tolist() in ([0, 1, 2.5, 100], [2.5, 1, 0, 100])
+
+
+@pytest.mark.parametrize(
+    "metric, on",
+    [("euclidean", "rows"), ("cosine", "rows"), ("correlation", "rows"), ("cosine", "as-meant")],
+)
+def test_distances_of_blocks_are_those_of_the_whole_matrix(metric, on, monkeypatch):
+    rows = np.random.default_rng(2).standard_normal((31, 5))
+    rows[7], rows[12] = rows[3], 0
+    whole = trees.distances(rows, metric, "average", on)
+    for size in (1, 7, 30):
+        monkeypatch.setattr(merging, "AT_ONCE", size)
+        np.testing.assert_allclose(
+            trees.distances(rows, metric, "average", on), whole, rtol=0, atol=1e-7
+        )
+    rows[5, 2] = np.nan
+    with pytest.raises(GradtoolsError, match="NaN"):
+        trees.distances(rows, metric, "average", on)
+
+
+def test_cophenetic_correlation_of_parts_is_that_of_all(monkeypatch):
+    rows = np.random.default_rng(3).standard_normal((20, 4))
+    condensed = pdist(rows)
+    merges = trees.linkage(condensed, "average")
+    monkeypatch.setattr(merging, "PAIRS", 7)
+    expected = hierarchy.cophenet(merges, condensed)[0]
+    assert trees.cophenetic(merges, condensed) == pytest.approx(expected, abs=1e-12)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from long_jobs import BLOCKS, cases, photos
+from long_jobs import BLOCKS, cases
 from shell import run
 
 from gradtools import cli, store
@@ -16,6 +16,7 @@ from gradtools.store import shards
 
 COUNT = 22  # images: six blocks of four
 KINDS = ("extract", "maps", "saliency", "pairs", "matrix", "matrix-maps", "faithfulness")
+DIVIDED = ("extract", "saliency", "pairs", "faithfulness", "matrix")  # by torchrun in two
 
 
 def call(*arguments):
@@ -173,22 +174,38 @@ def test_a_slurm_array_of_three_tasks(commands, tmp_path):
     assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
 
 
+def program(*words):
+    """Run a command in a process of its own, whose blocks have the size that users get."""
+    ended = subprocess.run([sys.executable, "-m", "gradtools", *words], capture_output=True)
+    assert ended.returncode == 0, ended.stderr
+
+
 @pytest.fixture(scope="module")
-def long(commands, tmp_path_factory):
-    """A command of three blocks of the size that it has without a patch, and the digests of what one process writes."""
+def long(tmp_path_factory):
+    """Commands of several blocks of their own size, and paths of what one process writes, made when they are asked for."""
     folder = tmp_path_factory.mktemp("long")
-    words = [*map(str, commands["extract"])]
-    words[1] = str(photos(folder / "photos", 520))
-    whole = [sys.executable, "-m", "gradtools", *words, "-o", str(folder / "whole.h5")]
-    assert subprocess.run(whole).returncode == 0
-    return words, digests(folder / "whole.h5")
+    before, made = cases(folder, 520)
+    for command in before[:2]:
+        program(*map(str, command))
+    made["pairs"][made["pairs"].index("same-class:4")] = "same-class:300"
+    words = {kind: [*map(str, made[kind])] for kind in DIVIDED}
+    written = {}
+
+    def whole(kind):
+        if kind not in written:
+            written[kind] = folder / f"{kind}.h5"
+            program(*words[kind], "-o", str(written[kind]))
+        return digests(written[kind])
+
+    return words, whole
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("parallel") is None, reason="GNU parallel is not here")
 def test_gnu_parallel_of_three_shares(long, tmp_path):
     words, whole = long
-    line = shlex.join([sys.executable, "-m", "gradtools", *words, "-o", str(tmp_path / "a.h5")])
+    command = [sys.executable, "-m", "gradtools", *words["extract"], "-o", str(tmp_path / "a.h5")]
+    line = shlex.join(command)
     done = subprocess.run(
         ["parallel", "--will-cite", "-j2", f"{line} --shard {{}}/3", ":::", "1", "2", "3"],
         capture_output=True,
@@ -196,15 +213,16 @@ def test_gnu_parallel_of_three_shares(long, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert call("merge", *tmp_path.glob("a.*-of-3.h5"), "-o", tmp_path / "a.h5", "-q") == 0
-    assert digests(tmp_path / "a.h5") == whole
+    assert digests(tmp_path / "a.h5") == whole("extract")
 
 
 @pytest.mark.slow
-def test_torchrun_of_two_processes(long, tmp_path):
+@pytest.mark.parametrize("kind", DIVIDED)
+def test_torchrun_of_two_processes(long, kind, tmp_path):
     words, whole = long
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    torchrun += ["--standalone", "-m", "gradtools", *words, "--shard", "auto"]
+    torchrun += ["--standalone", "-m", "gradtools", *words[kind], "--shard", "auto"]
     done = subprocess.run([*torchrun, "-o", str(tmp_path / "a.h5")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert call("merge", *tmp_path.glob("a.*-of-2.h5"), "-o", tmp_path / "a.h5", "-q") == 0
-    assert digests(tmp_path / "a.h5") == whole
+    assert digests(tmp_path / "a.h5") == whole(kind)

@@ -17,7 +17,10 @@ PLATE_ALPHA, PLATE_PAD = 191, 0.2  # of 255; of the text's size
 LARGE = 3  # times: beyond, and where it is whole, pixels stay squares, as matplotlib shows them
 TICK, TICK_WIDTH, PAD, LABEL_PAD = 3.5, 0.6, 3.5, 2.0  # points
 LABEL = 6.5  # points, of a colour bar's words
-COMPRESSION = {"compress_level": 1, "compress_type": 3}  # zlib, runs alone: photographs gain 8 % from 6, which takes three times as long
+COMPRESSION = {
+    "compress_level": 1,
+    "compress_type": 3,
+}  # zlib, runs alone: photographs gain 8 % from 6, which takes three times as long
 Box = tuple[int, int, int, int]
 
 

@@ -19,6 +19,9 @@ METHODS = (
 DIVERGENCES = ("KLD", "JSD", "distance")  # of maps, or imported: the larger, the less alike
 LINKED_ON = ("rows", "as-published", "as-meant")
 ORDERS = ("optimal", "none")
+PAIRS = 2**22  # held at once
+AT_ONCE = 1024  # rows whose similarities to all are held at once
+NOT_FINITE = "the {} matrix holds NaN or infinity: leave those samples out"
 ROUNDING = 1e-5  # of stored float32: eigenvalues, asymmetry, and what a similarity may exceed 1 by
 
 
@@ -44,7 +47,20 @@ def distances(
     ----------
     mathematics#distances-of-a-tree
     """
-    return distances_from_matrix(vectors.similarity_block(rows, rows, metric), metric, method, on)
+    if on == "as-published" or len(rows) <= AT_ONCE or metric not in METRICS:
+        matrix = vectors.similarity_block(rows, rows, metric)
+        return distances_from_matrix(matrix, metric, method, on)
+    _check_names(metric, method, on)
+    n, above, start = len(rows), np.empty(len(rows) * (len(rows) - 1) // 2), 0
+    for first in range(0, n - 1, AT_ONCE):
+        part = rows[first : first + AT_ONCE]
+        block = vectors.similarity_block(part, rows[first:], metric)
+        if not np.isfinite(block).all():
+            raise GradtoolsError(NOT_FINITE.format(metric))
+        for place, row in enumerate(block):
+            above[start : start + n - 1 - first - place] = row[place + 1 :]
+            start += n - 1 - first - place
+    return _from_pairs(above, metric, method, on)
 
 
 def distances_from_matrix(
@@ -87,7 +103,13 @@ def distances_from_matrix(
             matrix, lambda row, place: squares[place] + squares[place + 1 :] - 2 * row
         )
         return np.sqrt(np.maximum(apart, 0, out=apart), out=apart)
-    above = _condensed(matrix, lambda row, place: row)
+    if on == "rows" and method == "ward" and metric not in (*METRICS, *DIVERGENCES):
+        _check_euclidean(matrix, metric)
+    return _from_pairs(_condensed(matrix, lambda row, place: row), metric, method, on)
+
+
+def _from_pairs(above, metric, method, on):
+    """Return the distances of what a metric gives of every pair (P,), in its place."""
     if on == "as-meant":
         halves = np.subtract(1, above, out=above)
         halves /= 2
@@ -100,12 +122,16 @@ def distances_from_matrix(
     np.maximum(apart, 0, out=apart)
     if method != "ward":
         return apart
-    if metric not in METRICS and not _is_euclidean(matrix):
+    apart *= 2
+    return np.sqrt(apart, out=apart)
+
+
+def _check_euclidean(matrix, metric):
+    """Refuse similarities that Ward cannot take."""
+    if not _is_euclidean(matrix):
         raise UsageError(
             f"Ward assumes Euclidean distances, and no vectors have these similarities by {metric}: take --linkage average"
         )
-    apart *= 2
-    return np.sqrt(apart, out=apart)
 
 
 def _condensed(matrix, value):
@@ -144,7 +170,7 @@ def _is_euclidean(similarities):
     return values[0] >= -ROUNDING * values[-1]
 
 
-def _check(matrix, metric, method, on):
+def _check_names(metric, method, on):
     for value, known, name in ((method, METHODS, "linkage"), (on, LINKED_ON, "linkage-on")):
         if value not in known:
             raise UsageError(f"--{name} {value}: write one of {', '.join(known)}")
@@ -152,10 +178,14 @@ def _check(matrix, metric, method, on):
         raise UsageError(
             f"--linkage-on {on} is the blog post's tree of cosines: it takes no --metric {metric}"
         )
+
+
+def _check(matrix, metric, method, on):
+    _check_names(metric, method, on)
     if len(matrix) < 2:
         raise GradtoolsError(f"need at least 2 rows for a tree, got {len(matrix)}")
     if not np.isfinite(matrix).all():
-        raise GradtoolsError(f"the {metric} matrix holds NaN or infinity: leave those samples out")
+        raise GradtoolsError(NOT_FINITE.format(metric))
     scale = max(matrix.max(), -matrix.min())
     blocks = (slice(start, start + 256) for start in range(0, len(matrix), 256))
     if max(np.abs(matrix[rows] - matrix[:, rows].T).max() for rows in blocks) > ROUNDING * scale:
@@ -215,4 +245,13 @@ def cophenetic(merges: np.ndarray, condensed: np.ndarray) -> float:
     heights = hierarchy.cophenet(merges)
     if len(heights) < 2 or np.ptp(heights) == 0 or np.ptp(condensed) == 0:
         return np.nan
-    return float(np.corrcoef(heights, condensed)[0, 1])
+    return _correlation(heights, condensed)
+
+
+def _correlation(a, b):
+    """Return Pearson's r of two arrays (P,), float, without a copy of either: of some millions at a time."""
+    middles, sums = (a.mean(), b.mean()), np.zeros(3)
+    for start in range(0, len(a), PAIRS):
+        x, y = (values[start : start + PAIRS] - mean for values, mean in zip((a, b), middles))
+        sums += x @ y, x @ x, y @ y
+    return float(np.clip(sums[0] / np.sqrt(sums[1] * sums[2]), -1, 1))
