@@ -1,6 +1,7 @@
 """What a command may write, and where it is until it is whole: refusals before any work, hidden names, files that are no stores."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,10 +9,14 @@ from typing import TYPE_CHECKING
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import folders
+from gradtools.store.disk import has_no_locks
 
 if TYPE_CHECKING:
     from gradtools.store.reading import Store
 
+_absent: set[str] = (
+    set()
+)  # files that were not there when they were checked, and may not be replaced
 LONGEST_NAME = 249  # bytes, so that a dot before and .part behind them fit
 
 
@@ -30,6 +35,7 @@ def check_output(output: str, force: bool = False, inputs: "Iterable[Store]" = (
     if output == "-":
         return
     folders.remove_done(part_of(output))
+    _note(output, force)
     folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):
         raise UsageError(f"output {output} is a directory: name a file in it")
@@ -55,6 +61,14 @@ def check_output(output: str, force: bool = False, inputs: "Iterable[Store]" = (
             f"output directory {folder} cannot be written to: choose another place for -o"
         )
     _check_name("-o", output)
+
+
+def _note(path: str, force: bool) -> None:
+    """Note a file that may not be replaced: what another process writes there meanwhile stays."""
+    if force or os.path.exists(path):
+        _absent.discard(os.path.realpath(path))
+    else:
+        _absent.add(os.path.realpath(path))
 
 
 def check_files(
@@ -89,6 +103,7 @@ def check_files(
             )
         if twin := next((other for other, name in seen.items() if _same_file(path, name)), None):
             raise UsageError(f"{option} and {twin} both name {path}: give each a file of its own")
+        _note(path, force)
         if option != "-o" and os.path.exists(path):
             if not os.path.isfile(path):
                 raise UsageError(f"{option} {path} is not a regular file: choose another name")
@@ -144,17 +159,48 @@ def whole_file(path: str, option: str = "-o") -> Iterator[str]:
     folder, name = os.path.split(part_of(path))
     part = os.path.join(folder, "." + name.lstrip("."))
     try:
-        yield part
-        with open(part, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(part, os.path.realpath(path))
+        handle = _held(part, f"{option} {path}")
+        try:
+            yield part
+            os.fsync(handle)
+            if os.path.realpath(path) in _absent and os.path.exists(path):
+                raise GradtoolsError(
+                    f"{option} {path} exists by now: choose another name, or replace it with --force"
+                )
+            os.replace(part, os.path.realpath(path))
+            _absent.discard(os.path.realpath(path))
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            os.close(handle)
     except OSError as error:
         raise GradtoolsError(
             f"{option} {path} cannot be written: {error.strerror or error}; choose another place"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
+
+
+def _held(part: str, name: str) -> int:
+    """Return the descriptor of a new file that this process holds (flock), so that two commands do not write into one.
+
+    Raises
+    ------
+    GradtoolsError
+        Another process writes it.
+    """
+    while True:
+        handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if not has_no_locks(error):
+                os.close(handle)
+                raise GradtoolsError(
+                    f"{name} is being written by another process: wait for it, or choose another name"
+                ) from error
+        with contextlib.suppress(FileNotFoundError):  # its holder has just given it its name
+            if os.path.samestat(os.fstat(handle), os.stat(part)):
+                return handle
+        os.close(handle)
 
 
 def part_of(output: str) -> str:

@@ -346,6 +346,36 @@ def test_sigkill_loses_nothing_that_was_committed(tmp_path, pause):
     assert read_digests(whole) == read_digests(killed)
 
 
+def test_two_commands_do_not_write_into_one_file(tmp_path):
+    path = tmp_path / "a.txt"
+    with store.whole_file(str(path)) as part:
+        (tmp_path / part).write_text("whole")
+        with pytest.raises(GradtoolsError, match="is being written by another process"):
+            with store.whole_file(str(path)):
+                raise AssertionError("both write")
+        assert not path.exists()
+    assert path.read_text() == "whole" and os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_what_another_process_wrote_meanwhile_stays_without_force(tmp_path, force):
+    path = str(tmp_path / "a.txt")
+    store.check_files({"--figure": path}, force=force)
+
+    def write():
+        with store.whole_file(path, "--figure") as part, open(part, "w") as handle:
+            handle.write("late")
+            (tmp_path / "a.txt").write_text("early")
+
+    if force:
+        write()
+    else:
+        with pytest.raises(GradtoolsError, match="--figure .* exists by now"):
+            write()
+    assert (tmp_path / "a.txt").read_text() == ("late" if force else "early")
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
 def test_digest_is_of_type_shape_values_and_attributes(tmp_path):
     path = str(tmp_path / "a.h5")
     with store.create(path, "features") as sink:
