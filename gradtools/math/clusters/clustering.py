@@ -17,7 +17,7 @@ FULL_SVD_WORK = 10**10
 FEW_ROWS = 500
 
 # Entries of one block of distances.
-BLOCK_ENTRIES = 2**24
+BLOCK_ENTRIES = 2**22
 
 # Distances that only rounding keeps from 0.
 ZERO_DISTANCE = 1e-12
