@@ -21,6 +21,7 @@ from gradtools.store import Store, paths
 
 FORMATS = ("csv", "tsv", "npz", "parquet")
 BLOCK = 1024  # rows that are held
+GROUP_BYTES = 32 << 20  # of a row group of Parquet, whose every column takes some 2 kB until the file is closed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +43,12 @@ class Export:
     columns: Columns
     features: list[features.Feature]
 
-    def blocks(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-        """Yield which rows a block is of, and the features' rows, (n, D) each."""
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+        """Yield which rows a block of that size is of, and the features' rows, (n, D) each."""
         rows = {one.name: features.Slices(one, self.keep) for one in self.features}
         count = int(self.keep.sum())
-        for start in range(0, count, BLOCK):
-            part = slice(start, min(start + BLOCK, count))
+        for start in range(0, count, size):
+            part = slice(start, min(start + size, count))
             yield part, {name: slices[part] for name, slices in rows.items()}
 
 
@@ -205,9 +206,11 @@ def _parquet(export: Export, part: str, form: str, options: Options) -> None:
         from pyarrow import parquet
     except ImportError as error:
         raise GradtoolsError("Parquet needs pyarrow: pip install 'gradtools[parquet]'") from error
+    width = sum(one.shape[1] for one in export.features)
+    size = max(BLOCK, GROUP_BYTES // max(4 * width, 1))
     with contextlib.ExitStack() as stack:
         writer = None
-        for rows, blocks in export.blocks():
+        for rows, blocks in export.blocks(size):
             columns: dict = {name: column[rows] for name, column in export.columns.items()}
             for name, block in blocks.items():
                 if options.lists:
@@ -219,5 +222,8 @@ def _parquet(export: Export, part: str, form: str, options: Options) -> None:
             if writer is None:
                 facts = {"gradtools": json.dumps(export.source.model, default=str)}
                 schema = table.schema.with_metadata(facts)
-                writer = stack.enter_context(parquet.ParquetWriter(part, schema))
+                texts = [*export.columns]
+                writer = stack.enter_context(
+                    parquet.ParquetWriter(part, schema, use_dictionary=texts)
+                )
             writer.write_table(table)
