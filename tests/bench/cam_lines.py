@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import size, turns
+from measure import SKIPPED, size, turns
 
 BATCH = size(16, 2)
 TARGETS = {"pytorch_grad_cam": 4, "captum": 1.4, "torchcam": 1.4}
@@ -80,7 +80,7 @@ def cams():
     own = ours()
     for name, target in TARGETS.items():
         if importlib.util.find_spec(name) is None:
-            print(f"{name} is not here: the bench extra installs it", file=sys.stderr)
+            yield f"Grad-CAM / {name}: skipped, the bench extra installs it", SKIPPED, None
             continue
         with sides.apart("grad-cam") as one, sides.apart(name) as other:
             yield (

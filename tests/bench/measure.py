@@ -15,6 +15,9 @@ TICK = os.sysconf("SC_CLK_TCK")
 processes = {}  # sides that run apart: pid -> name
 
 
+SKIPPED = (float("nan"),) * 3  # the ratio of a line that cannot be measured here
+
+
 class Ratio(NamedTuple):
     """The other side's time over ours: median, least and most of the turns, and the median of CPU time (nan: not measured)."""
 
@@ -92,8 +95,9 @@ def _busy(cores):
 
 
 def peak_mib():
-    """Peak memory of this process (MiB); not getrusage, whose figure begins with the parent's."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+    """Peak memory (MiB) of this process, or of the side of ours that runs apart; not getrusage, whose figure begins with the parent's."""
+    own = next(iter(processes), "self")
+    for line in Path(f"/proc/{own}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) >> 10
     return 0

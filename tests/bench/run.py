@@ -5,6 +5,7 @@ lines runs in a process of its own on the same two cores. Where others use these
 their work too.
 
     make bench                         # all lines; ONLY='extraction pictures' some of them
+    make bench ONLY=scale              # a million samples, 10,000 maps, 50,000 images: memory
     make bench FORCE=1                 # also on a machine that others use
     make bench COMPARE=HEAD~3          # this working tree against a revision, in turns
     make bench SMALL=1 FORCE=1         # tiny sizes: whether every line runs
@@ -18,19 +19,22 @@ import platform
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
 import cam_lines
 import compare_lines
+import limits
 import map_lines
 import measure
 import numpy as np
 import relation_lines
+import scale_lines
 import sides
 import truth_lines
 import user_lines
-from measure import ROOT, size, turns
+from measure import ROOT, SKIPPED, size, turns
 
 PYTHON = sys.executable
 WIDE = size((1_000_000, 512), (20_000, 64))
@@ -85,10 +89,29 @@ def extraction():
     )
 
 
+def accelerator():
+    """The same on a GPU: what is copied there is pinned and does not wait; images of a batch lie in the host's memory."""
+    import torch
+
+    if not torch.cuda.is_available():
+        yield "extract on a GPU, each tap, float32 and 16 bits: skipped, no GPU here", SKIPPED, None
+        return
+    other = sides.eager("cuda")
+    for amp, target in {"none": 0.7, "bf16": 1.4, "fp16": 1.4}.items():
+        for taps in (
+            ("auto:last-conv", "auto:last-block"),
+            ("auto:blocks", "auto:last-conv"),
+        ):
+            own = sides.ours(*taps, device="cuda", amp=amp)
+            text = f"extract on a GPU, {' + '.join(taps)}, --amp {amp} / eager forward there in float32"
+            yield text, turns(own, other, 9), target if "auto:last-block" in taps else None
+
+
 def folder_of_images():
     """The same through the whole command, decoding and store included: images a second against the forward pass of decoded ones."""
     data = Path(os.environ.get("GRADTOOLS_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not data.exists():
+        yield "extract of photographs: skipped, they are not here", SKIPPED, None
         return
     import torch
 
@@ -201,7 +224,7 @@ def clusterings():
         turns(
             lambda: clustering.kmeans(x, 10),
             lambda: KMeans(10, n_init=10, random_state=0).fit(x),
-            3,
+            9,
         ),
         0.95,
     )
@@ -338,6 +361,7 @@ LINES = {
     function.__name__: function
     for function in (
         extraction,
+        accelerator,
         folder_of_images,
         clusterings,
         relations,
@@ -355,6 +379,7 @@ LINES = {
         user_lines.imports,
     )
 }
+ASKED = {scale_lines.scale.__name__: scale_lines.scale}  # half an hour: only where they are named
 
 
 def main():
@@ -392,6 +417,8 @@ def main():
     rows = [row for name in asked.names or _names(asked) for row in _in_a_process(name, asked)]
     below = [row for row in rows if row.get("reached") is False]
     print(f"{len(rows)} lines, {len(below)} below their target or failed")
+    if not asked.names and not asked.compare:
+        print(f"not measured, for they take half an hour: ONLY={' '.join(ASKED)}")
     Path(asked.json).parent.mkdir(parents=True, exist_ok=True)
     Path(asked.json).write_text(json.dumps({**head, "lines": rows}, indent=1))
     print(f"{asked.json} has them in JSON")
@@ -400,7 +427,7 @@ def main():
 
 def _asked():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(LINES)}")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(LINES | ASKED)}")
     parser.add_argument("--force", action="store_true", help="measure where others compute, too")
     parser.add_argument("--small", action="store_true", help="tiny sizes: whether every line runs")
     parser.add_argument("--compare", metavar="REV", help="this working tree against a revision")
@@ -408,7 +435,7 @@ def _asked():
     parser.add_argument("--cores", type=lambda text: [int(core) for core in text.split(",")])
     parser.add_argument("--line", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    known = compare_lines.SIDES if asked.compare else LINES
+    known = compare_lines.SIDES if asked.compare else LINES | ASKED
     for name in asked.names:
         if name not in known:
             parser.error(f"{name} is none of {', '.join(known)}")
@@ -453,11 +480,13 @@ def _print(row):
         f"{row['peak_mib']:6}  {row['text']}{low}",
         flush=True,
     )
+    if low and row.get("limit"):
+        print(textwrap.indent(textwrap.fill(row["limit"], 100), " " * 49), flush=True)
 
 
 def _measure(name, compare):
     """Measure a group of lines here, and print each as JSON."""
-    lines = compare_lines.lines(name, compare) if compare else LINES[name]()
+    lines = compare_lines.lines(name, compare) if compare else (LINES | ASKED)[name]()
     for text, ratio, target in lines:
         ratio = measure.Ratio(*ratio)
         row = {
@@ -468,6 +497,7 @@ def _measure(name, compare):
             "cpu": ratio.cpu,
             "target": target,
             "reached": None if target is None else bool(ratio.value >= target),
+            "limit": limits.of(text),
             "peak_mib": measure.peak_mib(),
         }
         print(json.dumps(row), flush=True)

@@ -37,17 +37,20 @@ def ours(*taps, **options):
     return lambda: extract.run_batch(job, pixels, np.zeros(BATCH, int))
 
 
-def eager():
-    """torchvision's forward pass alone, on normalised tensors."""
+def eager(device="cpu"):
+    """torchvision's forward pass alone, on normalised tensors; on an accelerator until it is done."""
     import torch
 
     from gradtools.network import models
 
-    module, x = models.load("resnet50", "random").module, torch.randn(BATCH, 3, 224, 224)
+    module = models.load("resnet50", "random").module.to(device)
+    x = torch.randn(BATCH, 3, 224, 224, device=device)
 
     def run():
         with torch.inference_mode():
             module(x)
+        if device != "cpu":
+            torch.cuda.synchronize()
 
     return run
 

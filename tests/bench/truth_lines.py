@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from measure import size
+from measure import SKIPPED, size
 
 IMAGES, STEPS = size(8, 2), size(16, 4)
 FORWARD_SHARE = 0.9
@@ -79,6 +79,11 @@ def faithful(turns):
             FORWARD_SHARE,
         )
         if importlib.util.find_spec("captum") is None:
+            yield (
+                "captum's infidelity in a loop: skipped, the bench extra installs it",
+                SKIPPED,
+                None,
+            )
             return
         from captum.metrics import infidelity
 

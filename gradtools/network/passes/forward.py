@@ -19,9 +19,10 @@ Answer = TypeVar("Answer")
 def inputs(pixels: np.ndarray, job: Job) -> torch.Tensor:
     """Return the pixels (B, 3, H, W), u8 or float, as what the network reads: normalised, of the job's type, on its device."""
     options = job.options
-    return normalised(pixels, job.model).to(
-        options.device, getattr(torch, options.dtype), memory_format=torch.channels_last
-    )
+    device, layout = torch.device(options.device), torch.channels_last
+    x = normalised(pixels, job.model).to(getattr(torch, options.dtype), memory_format=layout)
+    pinned = device.type == "cuda"  # so that the copy runs while the processor goes on
+    return (x.pin_memory() if pinned else x).to(device, memory_format=layout, non_blocking=pinned)
 
 
 def forward(job: Job, x: torch.Tensor, tapped_at: Sequence[Tap] | None = None) -> tuple:

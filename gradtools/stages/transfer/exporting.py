@@ -21,7 +21,9 @@ from gradtools.store import Store, paths
 
 FORMATS = ("csv", "tsv", "npz", "parquet")
 BLOCK = 1024  # rows that are held
-GROUP_BYTES = 32 << 20  # of a row group of Parquet, whose every column takes some 2 kB until the file is closed
+GROUP_BYTES = (
+    32 << 20
+)  # of a row group of Parquet, whose every column takes some 2 kB until the file is closed
 
 
 @dataclasses.dataclass(frozen=True)
