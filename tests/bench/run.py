@@ -14,6 +14,7 @@ their work too.
 import argparse
 import contextlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -37,6 +38,14 @@ import user_lines
 from measure import ROOT, SKIPPED, size, turns
 
 PYTHON = sys.executable
+COLUMNS = (
+    ("ratio", 8, "x"),
+    ("least", 8, ""),
+    ("most", 8, ""),
+    ("cpu", 8, "x"),
+    ("target", 7, ""),
+    ("peak_mib", 6, "MiB"),
+)
 WIDE = size((1_000_000, 512), (20_000, 64))
 
 
@@ -473,22 +482,25 @@ def _in_a_process(name, asked):
 
 
 def _print(row):
-    verdict = "" if row["target"] is None else f"{row['target']:7.2f}"
     low = "" if row["reached"] in (True, None) else "  BELOW ITS TARGET"
-    print(
-        f"{row['ratio']:7.2f}x {row['least']:8.2f} {row['most']:8.2f} {row['cpu']:7.2f}x {verdict:>7} "
-        f"{row['peak_mib']:6}  {row['text']}{low}",
-        flush=True,
-    )
+    figures = (_figure(row[key], width, unit) for key, width, unit in COLUMNS)
+    print(*figures, f" {row['text']}{low}", flush=True)
     if low and row.get("limit"):
         print(textwrap.indent(textwrap.fill(row["limit"], 100), " " * 49), flush=True)
+
+
+def _figure(value, width, unit):
+    """Return a figure right-aligned; a dash where there is none."""
+    text = "-" if value is None else f"{value:.0f}" if unit == "MiB" else f"{value:.2f}{unit}"
+    return text.rjust(width)
 
 
 def _measure(name, compare):
     """Measure a group of lines here, and print each as JSON."""
     lines = compare_lines.lines(name, compare) if compare else (LINES | ASKED)[name]()
     for text, ratio, target in lines:
-        ratio = measure.Ratio(*ratio)
+        figures = (None if math.isnan(value) else value for value in measure.Ratio(*ratio))
+        ratio = measure.Ratio(*figures)
         row = {
             "text": text,
             "ratio": ratio.value,
@@ -496,7 +508,9 @@ def _measure(name, compare):
             "most": ratio.high,
             "cpu": ratio.cpu,
             "target": target,
-            "reached": None if target is None else bool(ratio.value >= target),
+            "reached": None
+            if target is None or ratio.value is None
+            else bool(ratio.value >= target),
             "limit": limits.of(text),
             "peak_mib": measure.peak_mib(),
         }
