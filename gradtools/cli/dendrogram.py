@@ -187,11 +187,13 @@ def _text_form(form: str | None, newick: str | None) -> str | None:
 
 def _print_tree(tree: "Tree", around: "trees.Around", form: str, stream: TextIO) -> None:
     """Print the drawing and the tables of a tree."""
-    from gradtools.tables import trees
+    from gradtools.tables import plain_text, trees
     from gradtools.tables.render import FOR_PROGRAMS
 
     every = form in FOR_PROGRAMS
     if not every:
-        lines = [trees.title(tree), *trees.drawn(tree, getattr(stream, "encoding", None)), "", ""]
-        stream.write("\n".join(lines))
+        columns = terminal.width(stream)
+        drawn = trees.drawn(tree, getattr(stream, "encoding", None), columns)
+        title = plain_text.folded(trees.title(tree), columns, "", "  ")
+        stream.write("\n".join([title, *drawn, "", ""]))
     terminal.print_tables(trees.tables(tree, around, every), form, stream)

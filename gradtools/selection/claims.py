@@ -7,7 +7,10 @@ SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
 @dataclasses.dataclass(frozen=True)
 class OfModel:
-    """The difference of a claim in one model: left minus right, its 95 % interval, and images that would decide it."""
+    """The difference of a claim in one model: left minus right, its 95 % interval, and images that would decide it.
+
+    Where a side has no value the difference is NaN, and `lacks` says why.
+    """
 
     model: str
     difference: float
@@ -15,6 +18,7 @@ class OfModel:
     high: float
     images: int
     to_decide: float
+    lacks: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

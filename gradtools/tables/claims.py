@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from gradtools.selection.claims import UNDECIDED, Verdict
+from gradtools.selection.claims import UNDECIDED, OfModel, Verdict
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.per_model import Row
 from gradtools.tables.wording import claims as words
@@ -39,15 +39,23 @@ def tables(file: str, judged: Sequence[Verdict]) -> list[Table]:
 def _across(verdict: Verdict) -> Cell:
     """Return the difference of one model with its interval, else those of all as a range."""
     if len(verdict.models) == 1:
-        only = verdict.models[0]
-        return Cell(only.difference, only.low, only.high, n=only.images)
-    values = sorted(model.difference for model in verdict.models)
+        return _of_one(verdict.models[0])
+    values = sorted(model.difference for model in verdict.models if not model.lacks)
+    if not values:
+        return Cell(note=verdict.models[0].lacks)
     return Cell(f"{values[0]:.3f} to {values[-1]:.3f}")
+
+
+def _of_one(model: OfModel) -> Cell:
+    return Cell(model.difference, model.low, model.high, n=model.images, why=model.lacks)
 
 
 def _to_decide(verdict: Verdict) -> Cell:
     if verdict.verdict != UNDECIDED:
         return Cell(note=words.DECIDED)
+    lacking = [model for model in verdict.models if model.lacks]
+    if lacking:
+        return Cell(note=words.LACKS.format(model=lacking[0].model, reason=lacking[0].lacks))
     if verdict.resamples:
         return Cell(note=words.MORE_RESAMPLES.format(count=verdict.resamples))
     most = max(model.to_decide for model in verdict.models)
@@ -61,7 +69,7 @@ def _differences(judged: Sequence[Verdict]) -> Table:
         {
             "claim": verdict.name or f"line {verdict.line}",
             "model": model.model,
-            "left - right": Cell(model.difference, model.low, model.high, n=model.images),
+            "left - right": _of_one(model),
         }
         for verdict in judged
         for model in verdict.models

@@ -12,6 +12,7 @@ BREAKS = re.compile(r"(?<=[ /])|(?=[@+])")  # where a head may go on in the next
 
 Lines = list[list[str]]
 NARROWEST = 10  # columns to which the lines of a head are filled
+NAMES = 20  # columns that names of rows keep where they are folded so that all columns fit
 
 
 def write(tables: Sequence[Table], width: int | None = None) -> str:
@@ -31,9 +32,9 @@ def write(tables: Sequence[Table], width: int | None = None) -> str:
 
 def _table(table: Table, width: int | None) -> str:
     if table.inline:
-        return _folded(_sentence(table), width, "", "  ") + "\n"
+        return folded(_sentence(table), width, "", "  ") + "\n"
     body, reasons = of_table(table)
-    blocks = [_folded(title(table), width, "", "  ")] if table.title else []
+    blocks = [folded(title(table), width, "", "  ")] if table.title else []
     if not table.columns:
         return "\n".join([*blocks, *_notes(table.notes, width)]) + "\n\n"
     heads = table.shown_heads()
@@ -44,7 +45,7 @@ def _table(table: Table, width: int | None) -> str:
 
 
 def _notes(notes: Sequence[str], width: int | None) -> list[str]:
-    return [_folded(note, width, "  ", "    ") for note in notes]
+    return [folded(note, width, "  ", "    ") for note in notes]
 
 
 def _sentence(table: Table) -> str:
@@ -72,8 +73,8 @@ def _values(row: Mapping[str, Entry], columns: Sequence[str]) -> str:
     return ", ".join(f"{column} {text}" if named else text for column, text in texts.items())
 
 
-def _folded(text: str, width: int | None, first: str, later: str) -> str:
-    """Return a sentence in lines of at most a width."""
+def folded(text: str, width: int | None, first: str, later: str) -> str:
+    """Return a sentence in lines of at most a width; the first begins with one text, the later ones with another."""
     if width is None:
         return first + text
     wrapped = textwrap.wrap(
@@ -99,19 +100,32 @@ def _fold_heads(body: Lines) -> list[str]:
 
 
 def _fold_names(body: Lines, heads: int, width: int) -> Lines:
-    """Return lines whose row heads go on in further lines where they leave no room for the widest column beside them."""
+    """Return lines whose row heads go on in further lines: so that all columns fit where that leaves names some length, else the widest."""
     widths = [max(map(_wide, column)) for column in zip(*body)]
     room = width - max(widths[heads:], default=0) - 2 * heads
-    limits, least = widths[:heads], []
-    for column in list(zip(*body))[:heads]:
-        least.append(max(len(word.rstrip()) for cell in column for word in BREAKS.split(cell)))
-    while sum(limits) > room and limits != least:
-        widest = max(range(heads), key=lambda place: limits[place] - least[place])
-        limits[widest] -= 1
+    least = [
+        max(len(word.rstrip()) for cell in column for word in BREAKS.split(cell))
+        for column in list(zip(*body))[:heads]
+    ]
+    long = [max(low, min(wide, NAMES)) for low, wide in zip(least, widths)]
+    for_all = width - sum(widths[heads:]) - 2 * (len(widths) - 1)
+    if sum(long) <= for_all:
+        limits = _narrowed(widths[:heads], long, for_all)
+    else:
+        limits = _narrowed(widths[:heads], least, room)
     names = [
         ["\n".join(_pieces(cell, limit)) for cell, limit in zip(line, limits)] for line in body[1:]
     ]
     return [body[0], *(name + line[heads:] for name, line in zip(names, body[1:]))]
+
+
+def _narrowed(limits: list[int], least: list[int], room: int) -> list[int]:
+    """Return limits, each no less than its least, that sum up to a room where they can."""
+    limits = list(limits)
+    while sum(limits) > room and limits != least:
+        widest = max(range(len(limits)), key=lambda place: limits[place] - least[place])
+        limits[widest] -= 1
+    return limits
 
 
 def _pieces(head: str, width: int) -> Iterator[str]:

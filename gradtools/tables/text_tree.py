@@ -7,14 +7,19 @@ import numpy as np
 from gradtools.math import trees
 
 WIDTH = 44  # characters from the root to the leaves
-NAME = 60
+NARROWEST = 24  # to which long names narrow the tree on a terminal
+NAME, SHORTEST = 60, 12
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 BOXES = " │││─┘┐┤─└┌├─┴┬┼"  # by the sum of the directions that meet in a cell
 PLAIN = " |||-''+-`.+-+++"
 
 
 def draw(
-    merges: np.ndarray, names: Sequence[str], marks: Sequence[str], encoding: str | None = "utf-8"
+    merges: np.ndarray,
+    names: Sequence[str],
+    marks: Sequence[str],
+    encoding: str | None = "utf-8",
+    columns: int | None = None,
 ) -> list[str]:
     """
     Return the lines of a tree.
@@ -27,6 +32,8 @@ def draw(
         What stands before each name: its cluster.
     encoding : str
         Of the terminal: where it has no box characters, others stand for them.
+    columns : int, optional
+        Of the terminal: the tree is narrowed, then names are shortened, so that no line is longer.
 
     Returns
     -------
@@ -34,23 +41,32 @@ def draw(
         A scale of the heights, then a line a leaf, with the height at which it joins the leaf below.
     """
     order, highest = trees.leaves(merges), float(merges[-1, 2])
-    grid = _cells(merges, order, highest or 1.0)
     characters = BOXES if _can(encoding, BOXES) else PLAIN
     places = decimals(highest)
     heights = [*(f"{height:.{places}f}" for height in trees.joins(merges)), ""]
     wide, mark = max(map(len, heights)), max(map(len, marks))
+    across, most = _room(columns, wide + mark + 6, max(map(len, names)))
+    grid = _cells(merges, order, highest or 1.0, across)
     scale = (
-        f"{highest:.{places}f}".ljust(WIDTH // 2)
-        + f"{highest / 2:.{places}f}".ljust(WIDTH - WIDTH // 2 - 1)
+        f"{highest:.{places}f}".ljust(across // 2)
+        + f"{highest / 2:.{places}f}".ljust(across - across // 2 - 1)
         + "0"
     )
     lines = [f"{scale}  {'joins'.rjust(wide)}"]
     for cells, leaf, height in zip(grid, order, heights):
         drawn = "".join(characters[cell] for cell in cells)
         lines.append(
-            f"{drawn}  {height.rjust(wide)}  {marks[leaf].rjust(mark)}  {shortened(names[leaf])}".rstrip()
+            f"{drawn}  {height.rjust(wide)}  {marks[leaf].rjust(mark)}  {shortened(names[leaf], most)}".rstrip()
         )
     return lines
+
+
+def _room(columns: int | None, between: int, longest: int) -> tuple[int, int]:
+    """Return how many characters the tree has from root to leaves, and a name at most."""
+    if columns is None:
+        return WIDTH, NAME
+    across = min(WIDTH, max(NARROWEST, columns - between - min(longest, NAME)))
+    return across, min(NAME, max(SHORTEST, columns - between - across))
 
 
 def decimals(highest: float) -> int:
@@ -58,16 +74,16 @@ def decimals(highest: float) -> int:
     return int(np.clip(3 - np.floor(np.log10(highest)), 0, 8)) if highest > 0 else 0
 
 
-def _cells(merges, order, highest):
-    """Return which directions meet in each cell: N rows of WIDTH numbers."""
+def _cells(merges, order, highest, across):
+    """Return which directions meet in each cell: N rows of `across` numbers."""
     n = len(order)
-    grid = [[0] * WIDTH for _ in range(n)]
+    grid = [[0] * across for _ in range(n)]
     rows = [0] * n
     for row, leaf in enumerate(order):
         rows[leaf] = row
-    columns = [WIDTH] * n
+    columns = [across] * n
     for left, right, height, _ in merges:
-        column, ends = round((1 - height / highest) * (WIDTH - 2)), []
+        column, ends = round((1 - height / highest) * (across - 2)), []
         for child in sorted((int(left), int(right)), key=lambda node: rows[node]):
             ends.append(rows[child])
             _branch(grid[rows[child]], column, columns[child], child < n)
@@ -103,6 +119,8 @@ def _can(encoding, characters):
     return True
 
 
-def shortened(name: str) -> str:
-    """Return a name of at most NAME characters; the end of a path tells more than its beginning."""
-    return name if len(name) <= NAME else "..." + name[3 - NAME :]
+def shortened(name: str, most: int = NAME) -> str:
+    """Return a name of at most so many characters: the end of a path is kept, and the beginning of a list of names."""
+    if len(name) <= most:
+        return name
+    return name[: most - 3] + "..." if ", " in name else "..." + name[3 - most :]

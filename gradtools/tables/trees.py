@@ -71,12 +71,12 @@ def title(tree: Tree) -> str:
     return f"{LINKAGES[str(facts['method'])]}{on} on {tree.feature}{rows}: {facts['rows']} {facts['samples']}; height: {facts['height']}"
 
 
-def drawn(tree: Tree, encoding: str | None) -> list[str]:
-    """Return the lines of the whole tree, or of its top, for a terminal of an encoding."""
+def drawn(tree: Tree, encoding: str | None, columns: int | None = None) -> list[str]:
+    """Return the lines of the whole tree, or of its top, for a terminal of an encoding and a width."""
     n, k = int(tree.facts["rows"]), int(tree.facts["k"])
     labels = [str(label) for label in tree.labels]
     if n <= SMALL:
-        return text_tree.draw(tree.merges, tree.names, labels, encoding)
+        return text_tree.draw(tree.merges, tree.names, labels, encoding, columns)
     branches = k if 1 < k <= SMALL else TOP
     nodes = trees.cluster_nodes(tree.merges, branches)
     members = [trees.leaves(tree.merges, node) for node in nodes]
@@ -89,7 +89,8 @@ def drawn(tree: Tree, encoding: str | None) -> list[str]:
         if branches != k
         else "the tree above the cut, clusters with their sizes:"
     )
-    return [above, *text_tree.draw(trees.top(tree.merges, branches), names, marks, encoding)]
+    top = trees.top(tree.merges, branches)
+    return [above, *text_tree.draw(top, names, marks, encoding, columns)]
 
 
 def measures(tree: Tree, every: bool = False) -> Table:

@@ -173,6 +173,29 @@ def test_the_exit_status_is_for_make(capsys, stores, tmp_path, lines, status):
     assert table["id"] == "claims" and len({row["row"] for row in table["rows"]}) == len(lines)
 
 
+def test_a_sentence_without_a_value_is_undecided_and_the_others_are_judged(
+    capsys, stores, tmp_path
+):
+    """Every image has an answer of its own: nothing is known given the same prediction."""
+    n, path = 24, str(tmp_path / "apart.h5")
+    data = plant(n, n_classes=n, accuracy=1.0)
+    apart = dataclasses.replace(
+        data, labels=(np.arange(n) // 4).astype("i4"), predicted=np.arange(n).astype("i4")
+    )
+    with store.read(write(tmp_path / "data.h5", apart, n)) as source:
+        options = similarity.Options(resamples=400, permutations=20)
+        similarity.similarity(source, path, options, say=quiet)
+    file = tmp_path / "a.claims"
+    file.write_text(
+        "pair-auc[given=prediction]: gradient > activation\npair-auc: logits > .99 by .5\n"
+    )
+    ended = call(capsys, "claim", file, path)
+    assert ended.status == 1 and "0 pairs share a prediction" in ended.out
+    given, plain = claim.judge(claim.read(str(file)), evaluate.gather([path]), "f")
+    assert (given.verdict, plain.verdict) == ("undecided", "contradicted")
+    assert np.isnan(given.models[0].difference) and "prediction" in given.models[0].lacks
+
+
 def test_a_file_that_the_resamples_cannot_carry_is_refused(capsys, stores, tmp_path):
     file = tmp_path / "a.claims"
     file.write_text("pair-auc: gradient > logits\n" * 11)

@@ -225,3 +225,16 @@ def test_the_title_says_whose_tree_it_is(capsys, path, on, words):
         call(capsys, "dendrogram", path, "--json", "--linkage-on", on, "--resamples", 0).out
     )
     assert words in made["tables"][0]["title"]
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+@pytest.mark.parametrize("names", ["a/very/long/path/to/the/photograph/{}.jpeg", "great {0}, {0}"])
+def test_lines_of_a_tree_are_no_longer_than_the_terminal(columns, names):
+    """Long names narrow the tree first; of a path the end is kept, of a list the beginning."""
+    merges = trees.linkage(trees.distances(np.random.default_rng(0).standard_normal((9, 4))))
+    long = [names.format(f"Chesapeake Bay retriever {number}") for number in range(9)]
+    lines = text_tree.draw(merges, long, ["0"] * 9, columns=columns)
+    assert max(map(len, lines)) <= columns and len(lines) == 10
+    kept = "great Ches" if ", " in long[0] else "8.jpeg"
+    assert any(kept in line for line in lines[1:])
+    assert len(text_tree.draw(merges, list("abcdefghi"), ["0"] * 9, columns=columns)[0]) > 50

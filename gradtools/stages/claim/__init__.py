@@ -82,7 +82,7 @@ def judge(sentences: Sequence[Sentence], subjects: Sequence[Subject], file: str)
         raise UsageError(str(error)) from error
     hypotheses = 2 * len(sentences)
     _refuse_too_many(
-        hypotheses, [difference for _, of_models in asked for _, difference in of_models], file
+        hypotheses, [difference for _, of_models in asked for _, difference, _ in of_models], file
     )
     p = np.array(
         [
@@ -97,7 +97,7 @@ def judge(sentences: Sequence[Sentence], subjects: Sequence[Subject], file: str)
     ]
 
 
-Asked = list[tuple[str, Difference]]  # by model
+Asked = list[tuple[str, Difference, str]]  # by model; why a side has no value, or ""
 
 
 def _refuse_too_many(hypotheses: int, differences: Sequence[Difference], file: str) -> None:
@@ -131,7 +131,8 @@ def _differences(
             for subject, term in ((left, sentence.left), (right, sentence.right))
         ]
         name = left.name if left is right else f"{left.name}, {right.name}"
-        asked.append((name, _difference(sides, place)))
+        lacks = next((side.lacks for side in sides if isinstance(side, Value) and side.lacks), "")
+        asked.append((name, _difference(sides, place), lacks))
     return (statistic, bound), asked
 
 
@@ -212,7 +213,9 @@ def _p_values(sentence: Sentence, differences: Asked, file: str) -> tuple[float,
     place = f"{file}:{sentence.line}"
     bound = statistics.find(sentence.statistic, place).margin
     bound = bound if sentence.bound is None else sentence.bound
-    p = [verdicts.p_values(difference, sentence.relation, bound) for _, difference in differences]
+    p = [
+        verdicts.p_values(difference, sentence.relation, bound) for _, difference, _ in differences
+    ]
     supported, contradicted = zip(*p)
     least = _least(sentence, len(p), place)
     return (
@@ -238,8 +241,8 @@ def _verdict(
         verdict,
         float(p[1] if verdict == CONTRADICTED else p[0] if verdict == SUPPORTED else p.min()),
         tuple(
-            _of_model(name, difference, sentence.relation, bound, hypotheses)
-            for name, difference in differences
+            _of_model(name, difference, lacks, sentence.relation, bound, hypotheses)
+            for name, difference, lacks in differences
         ),
         statistic.lower,
         _at_floor(p, differences) * int(np.ceil(hypotheses * len(differences) / LEVEL)),
@@ -248,19 +251,19 @@ def _verdict(
 
 def _at_floor(p: np.ndarray, differences: Asked) -> bool:
     """Return True if no resample of some model is on the other side: more resamples would decide, not more images."""
-    if any(difference.resampling == verdicts.HALF_SAMPLES for _, difference in differences):
+    if any(difference.resampling == verdicts.HALF_SAMPLES for _, difference, _ in differences):
         return False
-    smallest = max(1 / (len(difference.replicates) + 1) for _, difference in differences)
+    smallest = max(1 / (len(difference.replicates) + 1) for _, difference, _ in differences)
     return bool(p.min() <= smallest * len(differences))
 
 
 def _of_model(
-    name: str, difference: Difference, relation: str, bound: float, hypotheses: int
+    name: str, difference: Difference, lacks: str, relation: str, bound: float, hypotheses: int
 ) -> OfModel:
     drawn = difference.resampling, difference.drawn, difference.drawn_of
     low, high = interval_of(difference.replicates, difference.value, *drawn)
     decide = verdicts.images_to_decide(difference, relation, bound, hypotheses)
-    return OfModel(name, difference.value, low, high, difference.images, decide)
+    return OfModel(name, difference.value, low, high, difference.images, decide, lacks)
 
 
 def exit_status(verdicts_of_file: Sequence[Verdict]) -> int:

@@ -11,7 +11,8 @@ from gradtools.math.pairs import bootstrap
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject, role
 from gradtools.stages.claim import table_rows
-from gradtools.tables.wording import computed_by
+from gradtools.tables.model import why_missing
+from gradtools.tables.wording import NOT_DEFINED, computed_by
 
 SHARES, INDEX, POINTS = 0.02, 0.05, 2.0  # margins of ==
 RULE = ("resampling", "drawn", "drawn_of")
@@ -32,13 +33,14 @@ class Statistic(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A value and its replicates; `draws` says which resamples these are."""
+    """A value and its replicates; `draws` says which resamples these are, `lacks` why there is no value (NaN)."""
 
     value: float
     replicates: np.ndarray
     images: int
     rule: dict
     draws: tuple
+    lacks: str = ""
 
 
 def _of_maps(metric: str) -> Statistic:
@@ -218,21 +220,28 @@ def value(
     if statistic.part == "clusters":
         return _of_clusters(result, row, place)
     stored = result.get(row)
-    if not result.has(row) or stored.value != stored.value:
+    if not result.has(row):
         raise UsageError(f"{place}: {subject.name}: {name} has no {row.replace('_', ' ')} here")
     rows = int(result.facts.get("images", result.facts.get("rows", stored.n)))
-    return _resampled(stored.value, result.replicate(row), rows, result, place)
+    lacks = why_missing(result, row) if statistic.part == "similarity" else NOT_DEFINED
+    return _resampled(stored.value, result.replicate(row), rows, result, place, lacks)
 
 
 def _resampled(
-    number: float, replicates: np.ndarray, images: int, result: Result, place: str
+    number: float,
+    replicates: np.ndarray,
+    images: int,
+    result: Result,
+    place: str,
+    lacks: str = NOT_DEFINED,
 ) -> Value:
     if not len(replicates):
         raise UsageError(
             f"{place}: {result.source} has no resamples of it: make it again without --no-intervals"
         )
     rule = {key: result.facts[key] for key in RULE if key in result.facts}
-    return Value(number, replicates, images, rule, tuple(result.facts.get(key) for key in DRAWS))
+    draws = tuple(result.facts.get(key) for key in DRAWS)
+    return Value(number, replicates, images, rule, draws, "" if number == number else lacks)
 
 
 def _of_clusters(result: Result, row: str, place: str) -> Value:
