@@ -15,7 +15,7 @@ from gradtools.cli import options, terminal
 @click.option(
     "--full",
     is_flag=True,
-    help="Also ask whether maps tell the truth, link two generators to classifiers, tune their units and move samples to other classes: minutes more.",
+    help="Also ask whether maps are right, link two generators to classifiers, tune their units and move samples to other classes: minutes more.",
 )
 def command(console: terminal.Console, folder: str, force: bool, full: bool) -> None:
     """Run the whole way on the bundled example and print the answer.
@@ -24,7 +24,7 @@ def command(console: terminal.Console, folder: str, force: bool, full: bool) -> 
     answer them. Features, their similarities and clusters; maps of one network, how alike they are and whether they lie
     on the digit, as pictures too; a tree of its classes and the neighbours of one. Every table goes to FOLDER/tables.txt,
     every command that was run to FOLDER/commands.sh. Needs no internet; about two minutes on two cores.
-    --full: also whether maps tell the truth (localisation, ADP, PIC and curves of 16 steps on 60 scenes, sanity with 3
+    --full: also whether maps are right (localisation, ADP, PIC and curves of 16 steps on 60 scenes, sanity with 3
     seeds on 30, LeNet-5 on 500 digits with true and permuted labels), and the links of two generators, of digits and of creatures, to small classifiers: pictures that come back,
     and what single units of the classifiers do to them.
     """

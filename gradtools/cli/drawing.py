@@ -51,6 +51,7 @@ drawing = networks.record(
         metavar="N",
         help="Pictures at most.",
     ),
+    options.width,
     click.option(
         "--fuse",
         default="mean",

@@ -13,7 +13,7 @@ MODEL = frozenset(
     batch_size threads workers""".split()
 )
 OUTPUT = frozenset(
-    """output force carry restart compress map_dtype figure picture newick overlay overlay_limit compat alpha colormap
+    """output force carry restart compress map_dtype figure width picture newick overlay overlay_limit compat alpha colormap
     size_of order orientation title pictures form json tsv format lists per_image quiet verbose help
     dry_run list_recipes""".split()
 )

@@ -34,6 +34,7 @@ COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
     metavar="DIR",
     help="Draw the images of every class as sheets, wrong answers marked, into a folder.",
 )
+@options.width
 @options.images_dir
 @click.option(
     "--json",

@@ -24,6 +24,7 @@ WRITTEN = {
     "figure": "--figure",
     "newick": "--newick",
 }  # parameters that name files a command writes
+PICTURES = ("figure", "overlay", "sheets")  # those that name pictures
 
 
 def command(
@@ -36,6 +37,7 @@ def command(
         @functools.wraps(function)
         def run(quiet: bool, verbose: int, **options: Any) -> None:
             _check_files(options)
+            _check_width(options)
             _check_scheduler(options)
             return function(console=Console(quiet, verbose), **options)
 
@@ -220,10 +222,39 @@ def resamples(text: str) -> Callable[[Callable], Callable]:
 
 resamples_of_images = resamples("Resamples of images for the intervals.")
 
-figure = click.option(
-    "--figure",
-    metavar="FILE",
-    help="Also draw the picture (.png, .svg or .pdf; --force replaces one that exists).",
+
+def _check_width(options: dict[str, Any]) -> None:
+    """Refuse a width where nothing is drawn."""
+    drawn = [name for name in PICTURES if name in options]
+    if given("width") and not any(options[name] for name in drawn):
+        named = " or ".join(f"--{name}" for name in drawn)
+        raise UsageError(f"--width is about pictures: add {named}")
+
+
+def _width(context: "Context", _parameter: "Option", text: str | None) -> None:
+    """Make the pictures of this command as wide as is asked for."""
+    from gradtools.figures import paper
+
+    if text is not None:
+        paper.ask(paper.inches(text))
+        context.call_on_close(lambda: paper.ask(None))
+
+
+width = click.option(
+    "--width",
+    metavar="W",
+    expose_value=False,
+    callback=_width,
+    help="Of pictures: one-column (3.25 inches) or two-columns (6.75) of a paper, or inches; words of 8 points.",
+)
+
+figure = combine(
+    click.option(
+        "--figure",
+        metavar="FILE",
+        help="Also draw the picture (.png, .svg or .pdf; --force replaces one that exists).",
+    ),
+    width,
 )
 
 

@@ -47,7 +47,7 @@ def audit_sheet(
     """
     rows = rows[:MOST]
     frame = frames(source, sorted({row.sample for row in rows}), images_dir)
-    figure = page.sheet(4.2 * SIDE, len(rows) * (SIDE + 0.22) + 0.35)
+    figure = page.sheet(4.2 * SIDE, len(rows) * (SIDE + 0.22) + 0.35, pictures=True)
     figure.suptitle(title)
     axes = figure.subplots(len(rows), 3, squeeze=False)
     for line, row in zip(axes, rows):

@@ -77,9 +77,9 @@ def draw(subjects: list[Subject]) -> Figure:
 def _drawn(subjects: list[Subject], panels: list[tuple[str, list[dict], Callable]]) -> Figure:
     """A panel for each (title, results of each model by role, how a bar is read)."""
     features = model.headline([results for _, results_of, _ in panels for results in results_of])
-    stacked = len(subjects) * len(features) > SIDE_BY_SIDE
+    stacked = len(subjects) * len(features) > SIDE_BY_SIDE or page.narrow()
     shape = (len(panels), 1) if stacked else (1, len(panels))
-    width = page.WIDTH if stacked or len(panels) > 1 else page.WIDTH / 2
+    width = page.width() if stacked or len(panels) > 1 else page.WIDTH / 2
     figure = page.sheet(width, 0.9 + 1.7 * shape[0] if stacked else 2.7)
     axes = figure.subplots(*shape, squeeze=False).ravel()
     for panel, (title, results_of, bar) in zip(axes, panels):
@@ -225,5 +225,9 @@ def _legend(
             Line2D([], [], linewidth=1, label=name, **look) for name, look in REFERENCES.items()
         ]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=4, handlelength=1.8, columnspacing=1.4
+        handles=handles,
+        loc="outside lower center",
+        ncols=page.legend_columns([str(handle.get_label()) for handle in handles], 4),
+        handlelength=1.8,
+        columnspacing=1.4,
     )

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.selection.subjects import Subject
 from gradtools.tables import choices
 from gradtools.tables.wording import FILLED_BY
@@ -43,15 +43,20 @@ def draw(subjects: list[Subject]) -> Figure:
         )
     labels = [_labels(curve) for curve in curves]
     deepest = max(map(len, labels))
-    figure = page.sheet(page.WIDTH * max(1, 0.62 * len(curves)), 2.4 + 0.16 * deepest)
+    beside = paper.fitting(len(curves), 3.0)
+    lines = -(-len(curves) // beside)
+    figure = page.sheet(page.WIDTH * max(1, 0.62 * len(curves)), (2.4 + 0.16 * deepest) * lines)
     panels = figure.subplots(
-        2,
-        len(curves),
+        2 * lines,
+        beside,
         squeeze=False,
-        height_ratios=(2.0, 0.16 * deepest + 0.2),
-        sharex="col",
+        height_ratios=(2.0, 0.16 * deepest + 0.2) * lines,
     )
-    for (above, below), curve, names in zip(panels.T, curves, labels):
+    pairs = panels.reshape(lines, 2, beside).transpose(0, 2, 1).reshape(-1, 2)
+    for axes in pairs[len(curves) :].ravel():
+        axes.set_axis_off()
+    for (above, below), curve, names in zip(pairs, curves, labels):
+        above.sharex(below)
         _points(above, curve)
         _dots(below, curve, names)
     return figure

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.selection import confusion
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def draw(subjects: "list[Subject]") -> "Figure":
             "no answers to draw: give the stores of gradtools extract, with labels that meet the model's classes"
         )
     side = max(2.6, 0.22 * max(len(counts.labels) for _, counts in counted) + 1.2)
-    columns = min(len(counted), 3)
+    columns = paper.fitting(min(len(counted), 3), 2.2)
     rows = -(-len(counted) // columns)
     figure = page.sheet(max(page.WIDTH, side * columns) if columns > 1 else side + 1.5, side * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -4,12 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.math.links import regions
 from gradtools.selection.counterfactuals import ALL, Moves
 from gradtools.selection.results import Result
 
-CELL = 0.5  # inches of a picture
+CELL, LEAST = 0.5, 0.38  # inches of a picture, and at least
 LABEL = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6}
 COLUMNS = 4  # pairs of classes whose curves are drawn
 PICTURES = ("strips", "heat", "curves", "fields")
@@ -70,12 +70,13 @@ def _strips(moves: Moves, path: str) -> None:
     """Draw a row a move: pictures, and beside them the target's probability by the head and by the picture."""
     pictures = moves.values["picture"]
     count, points = pictures.shape[:2]
-    figure = page.sheet(points * CELL + 3.4, count * (CELL + 0.22) + 0.7)
+    shown = _shown(points)
+    figure = page.sheet(len(shown) * CELL + 3.4, count * (CELL + 0.22) + 0.7, pictures=True)
     grid = figure.subplots(
-        count, 2, squeeze=False, gridspec_kw={"width_ratios": [points * CELL, 1.5]}
+        count, 2, squeeze=False, gridspec_kw={"width_ratios": [len(shown) * CELL, 1.5]}
     )
     for place, (left, right) in enumerate(grid):
-        _strip(left, moves, place)
+        _strip(left, moves, place, shown)
         x = np.linspace(0, 1, points)
         right.plot(x, moves.values["probability"][place, :, 1], color=page.COLOURS[0], label="head")
         right.plot(
@@ -83,7 +84,11 @@ def _strips(moves: Moves, path: str) -> None:
         )  # fmt: skip
         right.set_ylim(-0.05, 1.05)
         right.set_xticks([0, 1], [] if place < count - 1 else ["start", "end"])
-    grid[0, 1].legend(loc="upper left")
+    if page.narrow():
+        handles, names = grid[0, 1].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=2)
+    else:
+        grid[0, 1].legend(loc="upper left")
     grid[0, 1].set_title("p(target)")
     figure.suptitle(
         "least moves of what the head reads, drawn through the link; above each picture its class"
@@ -91,15 +96,21 @@ def _strips(moves: Moves, path: str) -> None:
     page.save(figure, path)
 
 
-def _strip(axes: Axes, moves: Moves, place: int) -> None:
+def _shown(points: int) -> np.ndarray:
+    """Return the points of a path that are drawn: all, or as many as have room, both ends among them."""
+    fit = max(2, paper.fitting(points, LEAST, 1.7))
+    return np.unique(np.linspace(0, points - 1, fit).round().astype(int))
+
+
+def _strip(axes: Axes, moves: Moves, place: int, shown: np.ndarray) -> None:
     """Lay the pictures of one move out in a row, their classes above."""
-    pictures = moves.values["picture"][place]
+    pictures = moves.values["picture"][place][shown]
     rgb = np.repeat(pictures, 3, axis=1) if pictures.shape[1] == 1 else pictures
     axes.imshow(
         np.concatenate([one.transpose(1, 2, 0) for one in rgb], axis=1), interpolation="nearest"
     )
     wide = pictures.shape[-1]
-    classes = moves.values["drawn_predicted"][place]
+    classes = moves.values["drawn_predicted"][place][shown]
     names = [page.shown(moves.names[label])[:8] for label in classes]
     axes.set_xticks([wide * (k + 0.5) for k in range(len(names))], names)
     axes.xaxis.tick_top()
@@ -120,10 +131,12 @@ def _heat(result: Result, names: list[str], path: str) -> None:
     origins, targets = ([name for name in names if name in side] for side in met)
     panels = [name for name in PANELS if any(row[name] == row[name] for row in rows)]
     side = min(0.34, 8 / max(len(origins), len(targets)))
-    across = min(2, len(panels))
+    across = paper.fitting(min(2, len(panels)), 2.6)
     down = -(-len(panels) // across)
     figure = page.sheet(
-        across * (len(targets) * side + 1.9), down * (len(origins) * side + 1.3) + 0.4
+        across * (len(targets) * side + 1.9),
+        down * (len(origins) * side + 1.3) + 0.4,
+        pictures=True,
     )
     grid = figure.subplots(down, across, squeeze=False)
     for axes in grid.flat[len(panels) :]:
@@ -163,7 +176,8 @@ def _curves(moves: Moves, path: str, metric: str) -> None:
     keys, counts = np.unique(
         np.stack([values["origin"], values["target"]], 1)[real], axis=0, return_counts=True
     )
-    chosen = keys[np.argsort(-counts, kind="stable")[:COLUMNS]]
+    columns = paper.fitting(COLUMNS, 1.3, 0.4)
+    chosen = keys[np.argsort(-counts, kind="stable")[:columns]]
     parts = [
         place for place in range(1, len(moves.parts)) if np.isfinite(along[real][..., place]).any()
     ]
@@ -206,7 +220,9 @@ def _fields(moves: Moves, path: str) -> None:
 
     pictures = moves.values["picture"]
     size = fields.CELL
-    figure = page.sheet(size * len(fields.HEADS) + 1.5, (size + 0.12) * len(pictures) + 0.6)
+    figure = page.sheet(
+        size * len(fields.HEADS) + 1.5, (size + 0.12) * len(pictures) + 0.6, pictures=True
+    )
     grid = figure.subplots(len(pictures), len(fields.HEADS), squeeze=False)
     for place, line in enumerate(grid):
         fields.draw(line, pictures[place])

@@ -70,7 +70,9 @@ def draw(subjects: list[model.Subject]) -> "Figure":
         for measured in curve.values()
     ]
     figure.suptitle(f"{page.samples(counts)}; error bars: 95 % intervals of resampled samples")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    columns = page.legend_columns(labels, 4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
     return figure
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from matplotlib.axes import Axes
 
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.selection import links
 from gradtools.selection.results import Result
 from gradtools.store import Store, paths
@@ -45,10 +45,16 @@ def cycled_pictures(source: Store, results: list[Result], path: str) -> None:
         name for name in MEASURES if source.values(paths.cycled(kinds[0], name)) is not None
     ]
     rows = len(kinds) + 1
-    figure = page.sheet(page.WIDTH, ROW * rows + 2.0)
-    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[ROW * rows, 1.9], squeeze=False))
+    beside = paper.fitting(len(measures) + 1, 1.3)
+    lines = -(-(len(measures) + 1) // beside)
+    row = ROW * page.width() / page.WIDTH
+    figure = page.sheet(page.WIDTH, row * rows + 1.9 * lines + 0.1)
+    ratios = [row * rows, 1.9 * lines]
+    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=ratios, squeeze=False))
     _grid(upper.subplots(1, 1), pictures, kinds)
-    panels = np.ravel(lower.subplots(1, len(measures) + 1))
+    panels = np.ravel(lower.subplots(lines, beside))
+    for axes in panels[len(measures) + 1 :]:
+        axes.set_axis_off()
     _latents(panels[0], source, kinds)
     for axes, name in zip(panels[1:], measures):
         _distribution(
@@ -57,7 +63,9 @@ def cycled_pictures(source: Store, results: list[Result], path: str) -> None:
         axes.set_xlabel(MEASURES[name])
     panels[0].set_ylabel("share of pairs below")
     handles, names = panels[1].get_legend_handles_labels()
-    lower.legend(handles, names, loc="outside lower center", ncols=len(names))
+    lower.legend(
+        handles, names, loc="outside lower center", ncols=page.legend_columns(names, len(names))
+    )
     count = next(result.get("r2").n for result in results if result.method == "linear")
     r2 = next(result.get("r2").value for result in results if result.method == "linear")
     same = next(result.get("agreement").value for result in results if result.method == "linear")

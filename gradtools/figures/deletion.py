@@ -75,8 +75,10 @@ def draw(measured: dict[str, dict[str, ablation.Result]]) -> Figure:
         for name, tables in measured.items()
         for tap in dict.fromkeys(tables["channel_points"].columns["tap"])
     ]
-    figure = page.sheet(page.WIDTH * 1.35, PANEL_HEIGHT * len(rows) + 0.6)
-    axes = figure.subplots(len(rows), len(CURVES), squeeze=False)
+    below = len(CURVES) if page.narrow() else 1  # panels one below the other
+    figure = page.sheet(page.WIDTH * 1.35, PANEL_HEIGHT * len(rows) * below + 0.6)
+    axes = figure.subplots(len(rows) * below, len(CURVES) // below, squeeze=False)
+    axes = axes.reshape(len(rows), len(CURVES))
     for line, (name, tap, tables) in zip(axes, rows):
         for panel, curve in zip(line, CURVES):
             points, areas = (

@@ -63,9 +63,11 @@ def _default(layout: str) -> list[str]:
 def _drawn(subjects: list[Subject], names: list[str]) -> tuple[str, Figure]:
     """Return the first of the pictures that the stores can fill; the first one's error where they can fill none."""
     errors = []
+    measured = [subject for subject in subjects if subject.similarity or subject.clusters]
     for name in names:
-        try:
-            return name, DRAWN[name](subjects)
+        try:  # a tree of classes has no bar
+            of_features = name in ("prediction", "bars", "heat", "taps") and measured
+            return name, DRAWN[name](measured if of_features else subjects)
         except GradtoolsError as error:
             errors.append(error)
     raise errors[0]

@@ -5,11 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import hsv_to_rgb
 
 from gradtools.errors import UsageError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.math.links import flow
 from gradtools.selection.tunings import Tuning
 
-CELL = 1.05  # inches of a picture
+CELL, LEAST = 1.05, 0.6  # inches of a picture, and at least
 SHOWN = 80  # percentile of lengths below which no arrow is drawn
 BORDER, LEAST_SATURATION = 3, 0.5
 ARROWS = 16  # a side, at most
@@ -37,9 +37,9 @@ def change_fields(
         raise UsageError(
             "--figure: the tuning keeps no pictures: give --keep N to gradtools tune, which stores those of N samples"
         )
-    samples = min(SAMPLES, tuning.picture.shape[1])
+    samples = paper.fitting(min(SAMPLES, tuning.picture.shape[1]), len(HEADS) * LEAST, 0.8)
     columns = len(HEADS) * samples
-    figure = page.sheet(CELL * columns + 0.8, (CELL + 0.12) * len(rows) + 0.6)
+    figure = page.sheet(CELL * columns + 0.8, (CELL + 0.12) * len(rows) + 0.6, pictures=True)
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, row in zip(axes, rows):
         for sample in range(samples):

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ CELLS = (
     ("same_class_same_prediction", "same_class_other_prediction"),
     ("other_class_same_prediction", "other_class_other_prediction"),
 )
-COLUMNS = 5
+COLUMNS, LEAST = 5, 1.0  # maps in a row, and inches of one at least where a width was asked for
 BOUNDED = ("cosine", "correlation")
 DARK = 0.6  # share of the scale beyond which text is white
 
@@ -68,11 +68,12 @@ def draw(maps: dict[str, list[tuple[str, dict]]]) -> Figure:
 
 
 def _wrapped(rows: "list[tuple[str, dict[str, Result]]]") -> "list[tuple[str, dict[str, Result]]]":
-    """Rows of at most COLUMNS maps."""
+    """Rows of at most COLUMNS maps, fewer where a width was asked for."""
+    columns = paper.fitting(COLUMNS, LEAST, 1.1)
     return [
-        (name, dict(list(results.items())[start : start + COLUMNS]))
+        (name, dict(list(results.items())[start : start + columns]))
         for name, results in rows
-        for start in range(0, len(results), COLUMNS)
+        for start in range(0, len(results), columns)
     ]
 
 

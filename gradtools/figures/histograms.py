@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.math.channels.channel_values import STATISTICS
 from gradtools.selection.subjects import short_name
 
@@ -54,7 +54,7 @@ def draw(taps: "list[TapChannels]", kind: str, title: str) -> "Figure":
     -------
     Figure
     """
-    columns = min(ACROSS, len(taps))
+    columns = paper.fitting(min(ACROSS, len(taps)), 1.5)
     rows = -(-len(taps) // columns)
     figure = page.sheet(max(page.WIDTH * columns / ACROSS, 3.6), PANEL_HEIGHT * rows + 0.75)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)

@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gradtools.errors import UsageError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.math.links import regions
 from gradtools.selection.tunings import Tuning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CELL = 0.85  # inches of a picture
+CELL, LEAST = 0.85, 0.42  # inches of a picture, and at least
 SAMPLES = 2  # of each unit
 
 
@@ -37,8 +37,9 @@ def part_masks(
         raise UsageError(
             "--picture masks: the tuning keeps no masks: give --keep N to gradtools tune, which stores those of N samples"
         )
-    samples, steps = min(SAMPLES, tuning.picture.shape[1]), tuning.picture.shape[2]
-    figure = page.sheet(CELL * samples * steps + 0.9, (CELL + 0.2) * len(rows) + 0.8)
+    steps = tuning.picture.shape[2]
+    samples = paper.fitting(min(SAMPLES, tuning.picture.shape[1]), steps * LEAST, 0.8)
+    figure = page.sheet(CELL * samples * steps + 0.9, (CELL + 0.2) * len(rows) + 0.8, pictures=True)
     axes = figure.subplots(len(rows), samples * steps, squeeze=False)
     place, measure = tuning.place(part), regions.METRICS.index(metric)
     for line, row in zip(axes, rows):
@@ -91,4 +92,8 @@ def _legend(figure: "Figure", parts: list[str]) -> None:
         for number, part in enumerate(parts)
         if number
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=page.legend_columns(parts, min(len(handles), 8)),
+    )

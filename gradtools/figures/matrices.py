@@ -49,8 +49,9 @@ def draw(matrices: "list[Matrices]", order: str) -> Figure:
     -------
     Figure
     """
-    size = page.WIDTH / 2
-    figure = page.sheet(page.WIDTH, len(matrices) * size + 0.3)
+    size = page.width() / (1 if page.narrow() else 2)
+    lines = 2 if page.narrow() else 1
+    figure = page.sheet(page.WIDTH, len(matrices) * size * lines + 0.3)
     parts = figure.subfigures(len(matrices), 1, squeeze=False)[:, 0]
     for part, pairs in zip(parts, matrices):
         places = (
@@ -58,10 +59,12 @@ def draw(matrices: "list[Matrices]", order: str) -> Figure:
             if order == "leaf"
             else np.arange(len(pairs.names))
         )
-        panels = part.subplots(1, len(pairs.values), squeeze=False)[0]
+        count = len(pairs.values)
+        shape = (count, 1) if page.narrow() else (1, count)
+        panels = part.subplots(*shape, squeeze=False).ravel()
         for panel, (metric, matrix) in zip(panels, pairs.values.items()):
             _matrix(part, panel, metric, matrix[np.ix_(places, places)])
-            _name(panel, pairs, places, order, left=panel is panels[0])
+            _name(panel, pairs, places, order, left=panel is panels[0] or page.narrow())
         drawn = f" of {pairs.samples}, drawn" if pairs.samples > len(pairs.names) else ""
         part.suptitle(
             f"{page.shown(pairs.feature)} (rows {ROWS.get(pairs.normalised, pairs.normalised)}), {len(pairs.names)} {units(pairs.unit, len(pairs.names))}{drawn}, {order} order"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from gradtools import store
 from gradtools.errors import UsageError
+from gradtools.figures import paper
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +24,8 @@ R = TypeVar("R")
 
 SUFFIXES = (".png", ".svg", ".pdf")
 WIDTH = 7.2  # inches: both columns of a paper
+NARROW = 5.0  # inches below which panels stand one below the other
+PAPER_TYPE = 8 / 7  # of the sizes below, where a width was asked for: 8 points of titles and labels
 DPI = 200
 GREY = "#8c8c8c"
 MAKER = "gradtools"  # PNG files say who made them
@@ -82,18 +85,63 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """Return a context with matplotlib's own defaults and STYLE over them."""
+    """Return a context with matplotlib's own defaults and STYLE over them, in the type of a paper where a width was asked for."""
     import matplotlib.style
 
-    with matplotlib.style.context(["default", STYLE]):
+    larger = PAPER_TYPE if paper.asked() else 1.0
+    sizes = {name: size * larger for name, size in STYLE.items() if name.endswith("size")}
+    sizes["figure.titlesize"] = STYLE["figure.titlesize"]
+    with matplotlib.style.context(["default", STYLE | sizes]):
         yield
 
 
-def sheet(width: float, height: float) -> Figure:
-    """Make an empty Figure of a size in inches, laid out without overlap, on no screen."""
+def width() -> float:
+    """Return the inches of a picture across: what was asked for, else WIDTH."""
+    return paper.asked() or WIDTH
+
+
+def narrow() -> bool:
+    """Return True if panels are to stand one below the other."""
+    return width() < NARROW
+
+
+def legend_columns(labels: Iterable[str], most: int) -> int:
+    """Return in how many columns a legend fits a width that was asked for; `most` without one."""
+    if not paper.asked():
+        return most
+    letter = 0.56 / 72 * STYLE["legend.fontsize"] * PAPER_TYPE  # inches of a mean one
+    widest = max((len(label) for label in labels), default=0) * letter + 0.45
+    return max(1, min(most, int(width() / widest)))
+
+
+def sheet(across: float, height: float, pictures: bool = False) -> Figure:
+    """Make an empty Figure, laid out without overlap, on no screen.
+
+    Parameters
+    ----------
+    across, height : float
+        Inches, where no width was asked for.
+    pictures : bool
+        Whether it holds pictures whose shape is theirs, so that height follows from width.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    asked = paper.asked()
+    if asked is None:
+        return Figure(figsize=(across, height), dpi=DPI, layout="constrained")
+    tall = height * max(1.0, asked / across) if pictures else height
+    layout = "compressed" if pictures else "constrained"
+    return Figure(figsize=(asked, tall), dpi=DPI, layout=layout)
+
+
+def _fitted(figure: Figure) -> Figure:
+    """Return a figure whose words fit the width that was asked for."""
+    engine = figure.get_layout_engine()
+    if paper.asked() and engine is not None:
+        from gradtools.figures import fit
+
+        fit.fit(figure, getattr(engine, "_compress", False))
+    return figure
 
 
 def check(path: str) -> None:
@@ -136,7 +184,7 @@ def save(figure: Figure, path: str, option: str = "--figure") -> None:
         with style(), warnings.catch_warnings():
             # A character that the font lacks is drawn as a box.
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            figure.savefig(part, dpi=DPI, metadata=undated[suffix], format=suffix[1:])
+            _fitted(figure).savefig(part, dpi=DPI, metadata=undated[suffix], format=suffix[1:])
 
     write(path, option, draw)
 
@@ -159,7 +207,7 @@ def save_pages(figures: Iterable[Figure], path: str, option: str = "--figure") -
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
             with PdfPages(part, metadata={"CreationDate": None}) as pages:
                 for figure in figures:
-                    pages.savefig(figure)
+                    pages.savefig(_fitted(figure))
 
     write(path, option, draw)
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.figures.matching import UNMATCHED, matched
 from gradtools.selection.subjects import short_name
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MARKERS = ("o", "^")
 NAMED_CLASSES = len(page.COLOURS) * len(MARKERS)  # beyond, a colour bar
 LEGEND_WIDTH = 1.1
-PANEL = 1.3
+PANEL, LEAST = 1.3, 0.85  # inches, and at least where a width was asked for
 MANY_COLOURS = "viridis"
 TRUE_CLASS = "true class"
 
@@ -106,14 +106,24 @@ def draw(grids: list[Grid]) -> Figure:
     """
     if not any(grid.planes for grid in grids):
         raise GradtoolsError("no projections to draw: gradtools cluster computes them")
+    grids = [part for grid in grids for part in _wrapped(grid)]
     used = {method for grid in grids for plane in grid.planes for method in plane.clusterings}
     methods = [method for method in page.METHODS if method in used]
     columns = max(len(grid.planes) for grid in grids)
-    height = PANEL * (1 + len(methods)) + 0.8
+    asked = (page.width() - (0.7 if page.narrow() else 0.6 + LEGEND_WIDTH)) / columns
+    side = min(PANEL, asked) if paper.asked() else PANEL
+    height = side * (1 + len(methods)) + (1.4 if page.narrow() else 0.8)
     figure = page.sheet(max(3.5, PANEL * columns + LEGEND_WIDTH), height * len(grids))
     for part, grid in zip(figure.subfigures(len(grids), 1, squeeze=False)[:, 0], grids):
         _grid(part, grid, methods)
     return figure
+
+
+def _wrapped(grid: Grid) -> Iterator[Grid]:
+    """Yield a model's grid in parts whose columns fit the width that was asked for."""
+    columns = paper.fitting(len(grid.planes), LEAST, 0.5)
+    for start in range(0, len(grid.planes), columns):
+        yield dataclasses.replace(grid, planes=grid.planes[start : start + columns])
 
 
 def _grid(part: "SubFigure", grid: Grid, methods: list[str]) -> None:
@@ -206,7 +216,9 @@ def _marker(index: int) -> str:
 def _label_components(column: np.ndarray, shares: np.ndarray | None) -> None:
     """The axes of a column, below its last panel and at each panel's left."""
     first, second = (
-        (f" ({100 * share:.0f} %)" for share in shares) if shares is not None else ("", "")
+        (f" ({100 * share:.0f} %)" for share in shares)
+        if shares is not None and not paper.asked()
+        else ("", "")
     )
     column[-1].set_xlabel(f"PC 1{first}", labelpad=2)
     for panel in column:
@@ -234,9 +246,14 @@ def _legend(part: "SubFigure", grid: Grid, values: np.ndarray) -> None:
     codes = [matched for plane in grid.planes for matched in _matched(plane, grid.classes).values()]
     if any(UNMATCHED in matched for matched in codes):
         handles.append(handle("x", page.GREY, "further cluster"))
+    names = [str(one.get_label()) for one in handles]
     part.legend(
         handles=handles,
-        loc="outside right center",
+        **(
+            {"loc": "outside lower center", "ncols": page.legend_columns(names, 5)}
+            if page.narrow()
+            else {"loc": "outside right center"}
+        ),
         title="class",
         alignment="left",
         handletextpad=0.2,

@@ -23,14 +23,16 @@ def label_planes(units: Population, path: str, seed: int = 0) -> None:
         Where the picture goes.
     seed : int
     """
-    figure = page.sheet(page.WIDTH, 3.9)
-    axes = figure.subplots(1, 2)
+    figure = page.sheet(page.WIDTH, 3.9 * (1 + 0.4 * page.narrow()))
+    axes = figure.subplots(*((2, 1) if page.narrow() else (1, 2)))
     _plane(axes[0], units.vectors, units.clear, units.parts, seed)
     _plane(axes[1], units.decoys, np.zeros(len(units.number), bool), units.parts, seed)
     axes[0].set_title("units; filled: beyond decoys")
     axes[1].set_title("random directions (control)")
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=page.legend_columns(names, len(names))
+    )
     figure.suptitle(
         f"t-SNE of what {len(units.number)} units change in the {units.metric} of each part; colour: the part changed most"
     )
@@ -79,7 +81,11 @@ def label_heat(units: Population, path: str, k: int | None = None) -> None:
         drawn = panel.imshow(
             values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
         )
-        panel.set_xticks(range(len(units.parts)), list(map(page.shown, units.parts)), rotation=45)
+        panel.set_xticks(
+            range(len(units.parts)),
+            list(map(page.shown, units.parts)),
+            rotation=90 if page.narrow() else 45,
+        )
         panel.set_yticks([])
         panel.set_title(title)
     _clusters(left, labels[order], vectors[order], units.parts)
@@ -112,8 +118,8 @@ def sparsity_curves(units: Population, names: list[str], path: str) -> None:
     names : list of str
         Of the classes.
     """
-    figure = page.sheet(page.WIDTH, 3.2)
-    axes = figure.subplots(1, 2, sharey=True)
+    figure = page.sheet(page.WIDTH, 3.2 * (1 + 0.6 * page.narrow()))
+    axes = figure.subplots(*((2, 1) if page.narrow() else (1, 2)), sharey=True)
     labels = np.unique(units.label)
     groups = [("all classes", units), *((names[one], units.of_class(one)) for one in labels)]
     for (name, group), colour in zip(groups, ["black", *page.COLOURS * 10]):
@@ -140,4 +146,9 @@ def sparsity_curves(units: Population, names: list[str], path: str) -> None:
 def _legend(figure: Figure, axes: Axes) -> None:
     """Name the lines below the panels, at most a dozen."""
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles[:12], names[:12], loc="outside lower center", ncols=6)
+    figure.legend(
+        handles[:12],
+        names[:12],
+        loc="outside lower center",
+        ncols=page.legend_columns(names[:12], 6),
+    )

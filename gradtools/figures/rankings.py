@@ -50,7 +50,11 @@ def draw(nears: "list[Near]", names: list[str]) -> Figure:
         page.WIDTH / 2 * (1 + (len(nears) > 1)), len(nears) * (BAR_HEIGHT * longest + 0.75)
     )
     for panel, near in zip(figure.subplots(len(nears), 1, squeeze=False)[:, 0], nears):
-        _bars(panel, near, [page.shortened(names[row], NAME_LENGTH) for row in near.index])
+        _bars(
+            panel,
+            near,
+            [page.shortened(names[row], NAME_LENGTH // (1 + page.narrow())) for row in near.index],
+        )
     return figure
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.figures.overlays import blending
 from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted, save
 from gradtools.math.maps.resize import resize
@@ -102,8 +102,13 @@ def sanity_curve(results: list[Result], path: str) -> None:
 def curve(results: list[Result]) -> Figure:
     """Return the curves: a line a map, the interval over images around it, its null dashed, seeds as error bars."""
     measures = list(dict.fromkeys(result.metric for result in results))
-    figure = page.sheet(max(page.WIDTH, PANEL * len(measures) + 1.6), PANEL + 0.9)
-    for panel, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures):
+    beside = paper.fitting(len(measures), 2.0)
+    lines = -(-len(measures) // beside)
+    figure = page.sheet(max(page.WIDTH, PANEL * len(measures) + 1.6), PANEL * lines + 0.9)
+    panels = figure.subplots(lines, beside, squeeze=False).ravel()
+    for axes in panels[len(measures) :]:
+        axes.set_axis_off()
+    for panel, measure in zip(panels, measures):
         chosen = [result for result in results if result.metric == measure]
         for colour, result in zip(page.COLOURS, chosen):
             _line(panel, result, colour)
@@ -115,7 +120,12 @@ def curve(results: list[Result]) -> Figure:
         panel.set_ylabel(f"{measure} with the trained map")
         panel.axhline(0, color=page.GREY, linewidth=0.5)
     handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center")
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center" if paper.asked() else "outside right center",
+        ncols=page.legend_columns(labels, len(labels)) if paper.asked() else 1,
+    )
     facts = results[0].facts
     figure.suptitle(
         f"{facts['images_in_all']} images, {facts['seeds']} networks a step: band 95 % of images, bars ± sd of networks; "

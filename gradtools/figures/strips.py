@@ -3,10 +3,10 @@
 import numpy as np
 
 from gradtools.errors import UsageError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.selection.tunings import Tuning
 
-CELL = 0.42  # inches of a picture
+CELL, LEAST = 0.42, 0.22  # inches of a picture, and at least
 GAP = 0.15  # of a picture, between samples
 
 
@@ -46,11 +46,12 @@ def unit_strips(
         raise UsageError(
             "--figure: the tuning keeps no pictures: give --keep N to gradtools tune, which stores those of N samples"
         )
-    kept, steps = tuning.picture.shape[1:3]
+    steps = tuning.picture.shape[2]
+    kept = paper.fitting(tuning.picture.shape[1], steps * LEAST, 1.2)
     width = kept * steps * CELL + (kept - 1) * GAP * CELL + 1.6
-    figure = page.sheet(max(width, 4.0), len(rows) * (CELL + 0.04) + 0.9)
+    figure = page.sheet(max(width, 4.0), len(rows) * (CELL + 0.04) + 0.9, pictures=True)
     axes = figure.subplots(1, 1)
-    sheets = [_strip(tuning.picture[row["row"]]) for row in rows]
+    sheets = [_strip(tuning.picture[row["row"], :kept]) for row in rows]
     gap = np.full((2, *sheets[0].shape[1:]), 255, "u1")
     sheet = np.concatenate([part for one in sheets for part in (one, gap)][:-1])
     axes.imshow(sheet, interpolation="nearest")

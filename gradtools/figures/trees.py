@@ -1,5 +1,6 @@
 """Dendrograms, as long as their leaves need: a name a line in type of one size, so that a thousand can be read when zoomed in."""
 
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.math import trees
 from gradtools.selection.subjects import short_name
 from gradtools.tables.wording import LINKAGES, LINKED_ON, ROWS
@@ -82,41 +83,61 @@ def draw(
     start, most = part or (0, len(tree.names))
     order = tree.order[start : start + most]
     n = len(order)
-    orientation = orientation or ("top" if len(tree.names) <= UPRIGHT else "left")
+    upright = paper.fitting(UPRIGHT, LARGE_TYPE * LINE, 0.9)
+    orientation = orientation or ("top" if len(tree.names) <= upright else "left")
     sideways = orientation in ("left", "right")
-    size = min(LARGE_TYPE if n <= LARGE_LEAVES else SMALL_TYPE, LONGEST / n / LINE)
-    names = [page.shortened(tree.names[leaf], NAME) if size >= LEAST_TYPE else "" for leaf in order]
-    figure, panel = _sheet(n, size, max(map(len, names)) * size * CHARACTER, orientation)
+    longest = LONGEST if sideways or not paper.asked() else page.width() - 0.9
+    size = min(LARGE_TYPE if n <= LARGE_LEAVES else SMALL_TYPE, longest / n / LINE)
+    longest_name = NAME // (1 + page.narrow())
+    names = [
+        page.shortened(tree.names[leaf], longest_name) if size >= LEAST_TYPE else ""
+        for leaf in order
+    ]
+    lines = list(_title(name, tree.facts))
+    if part:
+        lines[0] += f", leaves {start + 1} to {start + n}"
+    lines, bold = _folded(lines)
+    label = max(map(len, names)) * size * CHARACTER
+    figure, panel = _sheet(n, size, label, orientation, 0.23 + 0.13 * len(lines))
     _branches(panel, tree, sideways)
     _cut(panel, tree, sideways)
     _height_axis(panel, tree, orientation)
     colours = [_colour(int(tree.colours[leaf]), "black") for leaf in order]
     _leaf_axis(panel, names, colours, start, size, orientation)
-    lines = list(_title(name, tree.facts))
-    if part:
-        lines[0] += f", leaves {start + 1} to {start + n}"
-    for place, (line, weight) in enumerate(zip(lines, ("bold", "normal", "normal"))):
+    for place, line in enumerate(lines):
         figure.text(
             0.12 / figure.get_figwidth(),
             1 - (0.14 + 0.13 * place) / figure.get_figheight(),
             line,
             size=7,
-            weight=weight,
+            weight="bold" if place < bold else "normal",
             va="center",
         )
     return figure
 
 
-def _sheet(n: int, size: float, label: float, orientation: str) -> "tuple[Figure, Axes]":
+def _folded(lines: list[str]) -> tuple[list[str], int]:
+    """Return lines of the title that fit the width that was asked for, and how many are the first one's."""
+    if not paper.asked():
+        return lines, 1
+    most = int((page.width() - 0.24) / (7 * CHARACTER))
+    folded = [textwrap.wrap(line, most, break_on_hyphens=False) for line in lines]
+    return [piece for pieces in folded for piece in pieces], len(folded[0])
+
+
+def _sheet(
+    n: int, size: float, label: float, orientation: str, head: float
+) -> "tuple[Figure, Axes]":
     """An empty page and its panel, margins in inches: title above, names on the side of the leaves, heights on the other two."""
-    along, head = max(n * size * LINE, 1.2), 0.62
+    along = max(n * size * LINE, 1.2)
     if orientation in ("left", "right"):
-        width, height = page.WIDTH, along + head + 0.62
+        width, height = page.width(), along + head + 0.62
         names, other = label + 0.12, 0.22
         x, wide = (other if orientation == "left" else names), width - names - other
         box = (x, 0.34, wide, along)
     else:
-        width, height = max(along + 0.9, page.WIDTH / 2), DEPTH * 0.6 + head + label + 0.2
+        width = paper.asked() or max(along + 0.9, page.WIDTH / 2)
+        height = DEPTH * 0.6 + head + label + 0.2
         box = (0.62, label + 0.12 if orientation == "top" else 0.15, width - 0.8, DEPTH * 0.6)
         height += 0 if orientation == "top" else 0.1
     figure = page.sheet(width, height)

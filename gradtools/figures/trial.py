@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 from matplotlib.axes import Axes
 
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.selection.results import Result
 
 COLUMNS = 7
@@ -36,9 +36,10 @@ def trial_sheet(
         PNG, SVG or PDF.
     """
     rest = [name for name in maps if name != "truth"]
-    rows = -(-(len(rest) + 2) // COLUMNS)
-    figure = page.sheet(COLUMNS * PANEL, rows * (PANEL + 0.28))
-    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    columns = paper.fitting(COLUMNS, 0.8)
+    rows = -(-(len(rest) + 2) // columns)
+    figure = page.sheet(columns * PANEL, rows * (PANEL + 0.28), pictures=True)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     axes[0].imshow(image, interpolation="nearest")
     _panel(axes[0], "image, object outlined", inside)
     for place, name in enumerate(["truth", *rest], 1):

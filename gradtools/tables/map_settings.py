@@ -43,7 +43,7 @@ def settings_in_words(results: Iterable[tuple[str, str, Mapping]]) -> list[str]:
     lines += _degenerate_in_words(results)
     if any(facts["leaks"] for _, _, facts in results):
         lines.append(
-            "target=label (leaks): the maps are of the true label, so they can tell it by construction"
+            "target=label (leaks): the maps are of the true label, so they depend on it by construction"
         )
     return lines
 

@@ -144,7 +144,7 @@ def _of_metric(
     tables = {
         "auc": (
             "pair-auc",
-            f"pair AUC by {metric}: does similarity tell that two images are of one class?",
+            f"pair AUC by {metric}: are images of one class more alike than others?",
             notes,
         ),
         "auc_same_prediction": (

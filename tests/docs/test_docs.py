@@ -172,3 +172,21 @@ def test_the_mean_within_classes_goes_through_the_nine_files_that_the_architectu
 
 def test_the_page_of_the_format_is_the_schemas():
     assert (DOCS / "store.md").read_text() == made_store_page(), "make docs writes it anew"
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))])
+def test_code_and_networks_do_not_tell_or_know(path):
+    """Words of people, said of programs; `known` is an answer's."""
+    found = re.findall(r".*\b(?:tells?|telling|told|knows?|knew)\b.*", path.read_text())
+    assert not found, found
+
+
+def test_sentences_of_tables_do_not_tell_or_know():
+    texts = [
+        text
+        for path in sorted((ROOT / "gradtools" / "tables").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(text := node.value, str)
+    ]
+    assert len(texts) > 500
+    assert not [text for text in texts if re.search(r"\b(tells?|telling|told|knows?)\b", text)]

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from matplotlib.container import BarContainer
+from matplotlib.text import Text
 from PIL import Image
 
 from gradtools import figures
 from gradtools.cli import cluster, similarity
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.figures import bars, curves, heat, page, planes
+from gradtools.figures import bars, curves, evaluation, fit, heat, page, paper, planes
 from gradtools.figures.matching import UNMATCHED, matched
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
@@ -376,3 +377,58 @@ def test_one_tap_is_no_curve(tmp_path):
 def test_names_that_are_no_utf8_are_escaped():
     assert page.shown(os.fsdecode(b"caf\xe9")) == "caf\\udce9"
     assert page.shortened("denseblock4.denselayer16", 12) == "…denselayer16"[:1] + "enselayer16"
+
+
+@pytest.fixture
+def as_wide():
+    """Asks for a width, and for none in the end."""
+    yield lambda text: paper.ask(paper.inches(text))
+    paper.ask(None)
+
+
+@pytest.mark.parametrize("width", ["one-column", "two-columns", "4.5"])
+@pytest.mark.parametrize("picture", ["prediction", "bars", "heat", "pca", "taps"])
+def test_words_stay_on_the_page_and_legible_at_the_width_of_a_paper(picture, width, as_wide):
+    """As a renderer measures them, in the final size: no smaller than LEAST_TYPE, none over an edge, no title over another."""
+    as_wide(width)
+    models = [subject("a"), subject("a-network-with-a-longer-name"), subject("c")]
+    with page.style():
+        figure = page._fitted(evaluation.DRAWN[picture](models))
+        figure.draw_without_rendering()
+        assert figure.get_figwidth() == paper.inches(width)
+        shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        shown = [text for text in shown if text.axes is None or text.axes.axison]
+        boxes = [(text, text.get_window_extent()) for text in shown]
+    assert len(boxes) > 10
+    for text, box in boxes:
+        assert text.get_fontsize() >= fit.LEAST_TYPE, text
+        assert -2 <= box.x0 and box.x1 <= figure.bbox.width + 2, text
+    heads = [box for text, box in boxes if text.axes is not None and text is text.axes.title]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(heads, 2))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_file_is_as_wide_as_was_asked(tmp_path, as_wide, suffix):
+    as_wide("one-column")
+    path = tmp_path / f"picture{suffix}"
+    figures.evaluated([subject("a"), subject("b")], "bars", str(path))
+    if suffix == ".png":
+        with Image.open(path) as image:
+            assert image.size[0] == 3.25 * page.DPI
+    elif suffix == ".svg":
+        assert ElementTree.parse(path).getroot().get("width") == f"{3.25 * 72:g}pt"
+    else:
+        assert b"/MediaBox [ 0 0 234 " in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--width", "one-column"], "add --figure"),
+        (["--figure", "a.png", "--width", "wide"], "one-column, two-columns"),
+        (["--figure", "a.png", "--width", "0.5"], "inches from 2"),
+    ],
+)
+def test_a_width_that_is_none_is_refused(feature_store, arguments, words):
+    ended = CliRunner().invoke(cluster.command, [str(feature_store), *arguments])
+    assert ended.exit_code and words in str(ended.exception)

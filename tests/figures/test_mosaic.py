@@ -7,7 +7,8 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from gradtools.figures import objects, page
+from gradtools.errors import UsageError
+from gradtools.figures import objects, page, paper
 from gradtools.figures.overlays import blending, captions, mosaic, raster, vector
 
 TITLE = "a title with gÄpj\nof two lines: 0.5"
@@ -120,3 +121,26 @@ def test_heads_of_many_columns_stand_apart():
     )
     assert len(boxes) == len(heads)
     assert all(before[1] <= after[0] for before, after in zip(boxes, boxes[1:]))
+
+
+@pytest.mark.parametrize("width", [3.25, 6.75])
+def test_a_page_is_as_wide_as_was_asked_and_its_words_stay_apart(width):
+    """Heads that are wider than a picture become letters, which the title explains."""
+    heads = ["image", *(captions.method_head(method) for method in list(captions.SHORT)[:5])]
+    pictures = [np.zeros((8, 8, 3), "u1")] * len(heads)
+    notes = {(0, 0): "a name that is much longer than a picture is wide " * 3}
+    paper.ask(width)
+    try:
+        narrow = mosaic.draw("many", heads, [("a row", pictures)], BARS[:1], 0.82, notes)
+        with pytest.raises(UsageError, match="no room for 24 pictures"):
+            mosaic.draw("many", heads * 4, [("", pictures * 4)], BARS[:1])
+    finally:
+        paper.ask(None)
+    assert narrow.width == width
+    drawn = vector.figure(narrow)
+    drawn.canvas.draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in drawn.texts}
+    assert all(-2 <= box.x0 and box.x1 <= drawn.bbox.width + 2 for box in boxes.values()), boxes
+    assert width > 6 or ("a image" in narrow.texts[0].text and "a" in boxes)
+    edges = [picture.place for picture in narrow.pictures]
+    assert all(x >= 0 and x + wide <= width for x, _, wide, _ in edges)

@@ -83,7 +83,7 @@ def table(found, words):
 def test_cells_are_the_stored_values(one):
     found = evaluate.evaluate(evaluate.gather(one), "all")
     titles = {
-        "does similarity tell": "auc",
+        "images of one class more alike": "auc",
         "given the same prediction": "auc_same_prediction",
         "label effect": "label_effect",
         "(a level": "within",
@@ -355,7 +355,7 @@ def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
 def test_cells_that_nobody_computed_name_the_command(one, tmp_path):
     lone = made(tmp_path, "worse", WORSE, feature=("logits",), clusters=False)
     subjects = evaluate.gather(one + lone)
-    found = table(evaluate.evaluate(subjects, "all"), "does similarity tell")
+    found = table(evaluate.evaluate(subjects, "all"), "images of one class more alike")
     assert (
         str(found.rows[1]["gradient@last-conv"]) == "-"
         and found.rows[1]["gradient@last-conv"].note == "gradtools similarity computes it"
@@ -390,13 +390,17 @@ def test_what_is_left_out_is_in_the_notes(tmp_path):
     }
     labels = np.where(np.arange(36) < 2, -1, DATA.labels).astype("i4")
     paths = made(tmp_path, "planted", dataclasses.replace(DATA, taps=taps), clusters=False)
-    found = table(evaluate.evaluate(evaluate.gather(paths), "all"), "does similarity tell")
+    found = table(
+        evaluate.evaluate(evaluate.gather(paths), "all"), "images of one class more alike"
+    )
     assert (
         "planted, gradient@last-conv: 1 rows without a direction (zero, or constant) are left out"
         in found.notes
     )
     paths = made(tmp_path, "unlabelled", dataclasses.replace(DATA, labels=labels), clusters=False)
-    found = table(evaluate.evaluate(evaluate.gather(paths), "all"), "does similarity tell")
+    found = table(
+        evaluate.evaluate(evaluate.gather(paths), "all"), "images of one class more alike"
+    )
     assert (
         "planted: 2 samples are left out (2 of them without one label)" in found.notes
         and found.rows[0]["samples"] == 34
@@ -498,7 +502,9 @@ def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path
         assert "-" not in [str(row[head]) for head in spread.columns]
     both = evaluate.evaluate(evaluate.gather([bare, *one]), "all")
     assert table(both, "without labels").rows[0]["model"] == "bare"
-    assert [row["model"] for row in table(both, "does similarity tell").rows] == ["planted"]
+    assert [row["model"] for row in table(both, "images of one class more alike").rows] == [
+        "planted"
+    ]
 
 
 def test_retrieval_is_shown_as_it_is_stored_beside_chance(tmp_path):

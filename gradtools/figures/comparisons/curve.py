@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.math.pairs.bootstrap import interval
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def draw(results: "Comparisons", values: np.ndarray, label: str) -> "Figure":
         raise GradtoolsError(
             "a curve takes one store and others to compare it with: name several stores and --against first or last"
         )
-    figure = page.sheet(page.WIDTH / 2 * min(2, len(panels)), 2.6 * -(-len(panels) // 2))
-    axes = figure.subplots(
-        -(-len(panels) // 2), min(2, len(panels)), squeeze=False, sharex=True, sharey=True
-    ).ravel()
+    beside = paper.fitting(min(2, len(panels)), 2.2)
+    lines = -(-len(panels) // beside)
+    figure = page.sheet(page.WIDTH / 2 * beside, 2.6 * lines)
+    axes = figure.subplots(lines, beside, squeeze=False, sharex=True, sharey=True).ravel()
     for panel, (anchor, role, comparisons) in zip(axes, panels):
         for index, (name, text) in enumerate(LINES.items()):
             _line(panel, results, comparisons, values, name, text, index)
@@ -53,7 +53,9 @@ def draw(results: "Comparisons", values: np.ndarray, label: str) -> "Figure":
         panel.axhline(0, color="black", linewidth=0.6)
     for panel in axes[len(panels) :]:
         panel.set_axis_off()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles, names = axes[0].get_legend_handles_labels()
+    columns = page.legend_columns(names, 3)
+    figure.legend(handles, names, loc="outside lower center", ncols=columns)
     figure.suptitle(
         f"{page.samples([results.facts['samples']])}; bars: 95 % intervals of resampled samples"
     )

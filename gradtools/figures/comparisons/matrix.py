@@ -50,10 +50,15 @@ def draw(comparisons: "Comparisons", by: str, title: str) -> "Figure":
     if 2 * np.isnan(values).sum() > len(places) ** 2:
         return _bars(comparisons, by, title)
     np.fill_diagonal(values, 1)
-    names = [page.shortened(comparisons.spaces[place].name, 34) for place in places]
+    names = [
+        page.shortened(comparisons.spaces[place].name, 18 if page.narrow() else 34)
+        for place in places
+    ]
     side = CELL * len(places)
     figure = page.sheet(
-        side + 1.2 + 0.055 * max(map(len, names)), side + 0.8 + 0.04 * max(map(len, names))
+        side + 1.2 + 0.055 * max(map(len, names)),
+        side + 0.8 + 0.04 * max(map(len, names)),
+        pictures=True,
     )
     panel = figure.subplots()
     image = panel.imshow(values, cmap="viridis", vmin=min(0, np.nanmin(values)), vmax=1)
@@ -74,7 +79,7 @@ def _bars(comparisons: "Comparisons", by: str, title: str) -> "Figure":
         for comparison in comparisons.comparisons
         if by in comparison.measured.statistics
     ]
-    names = [page.shortened(name, 70) for name, _ in pairs]
+    names = [page.shortened(name, 28 if page.narrow() else 70) for name, _ in pairs]
     figure = page.sheet(page.WIDTH, 0.8 + 0.26 * len(pairs))
     panel = figure.subplots()
     for place, (_, statistic) in enumerate(pairs):

@@ -48,7 +48,9 @@ def draw(comparisons: Comparisons, comparison: Comparison) -> Figure:
         elinewidth=0.7,
         capsize=1.2,
     )
-    panel.set_yticks(at, [page.shortened(comparisons.ids[row], 28) for row in rows])
+    panel.set_yticks(
+        at, [page.shortened(comparisons.ids[row], 14 if page.narrow() else 28) for row in rows]
+    )
     panel.tick_params(axis="y", length=0)
     panel.set_ylim(at[-1] + 0.6, -0.6)
     _marks(panel, moved)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.math import trees
 from gradtools.math.spaces import untangle
 from gradtools.math.spaces.rsa import HELD
@@ -44,9 +44,10 @@ def draw(comparisons: "Comparisons", comparison: "Comparison") -> "Figure":
     one, other, crossed = untangle.untangle(*merges)
     n = len(comparisons.ids)
     _, step, size, line = next(row for row in SIZES if n <= row[0])
-    names = [page.shortened(name, 32) for name in comparisons.ids]
+    names = [page.shortened(name, 14 if page.narrow() else 32) for name in comparisons.ids]
     room = max(map(len, names)) * size * LETTER + 0.1
-    widths = [TREE, room, LINES, room, TREE]
+    rest = (page.width() - 2 * room) / (2 * TREE + LINES) if paper.asked() else 1.0
+    widths = [TREE * rest, room, LINES * rest, room, TREE * rest]
     figure = page.sheet(sum(widths), n * step + 0.75)
     left, *middle, right = figure.subplots(1, 5, width_ratios=widths, sharey=True)
     colours = _colours(merges[0], one, comparison)

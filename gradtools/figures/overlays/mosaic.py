@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gradtools.figures import page
+from gradtools.errors import UsageError
+from gradtools.figures import page, paper
 
 GAP, LINE, LEFT, BAR, LETTER = (
     0.06,
@@ -22,6 +23,7 @@ GAP, LINE, LEFT, BAR, LETTER = (
 
 TITLE_LETTER, HEAD_LETTER = 0.063, 0.062  # of 8 and of 7 points
 NARROWEST = 3.2
+SMALLEST = 0.2  # inches of a picture where a width was asked for
 SPACING = 1.25  # of lines, in heights of a letter
 Words = Mapping[tuple[int, int], str]  # by row and column of the picture
 
@@ -101,17 +103,34 @@ def draw(
         What is written below the picture at a row and column, or in its place where there is none.
     marks : dict of (int, int) to str, optional
         What is written on it.
+
+    Raises
+    ------
+    UsageError
+        The width that was asked for has no room for so many pictures.
     """
     notes, marks, columns = notes or {}, marks or {}, len(heads)
     left, right = LEFT if any(name for name, _ in rows) else GAP, BAR * len(bars) + GAP
-    if side is None:  # what a page holds, but none narrower than its head
+    asked = paper.asked()
+    if asked is not None:
+        left = min(left, LEFT * asked / page.WIDTH + 0.3)
+        side = _side(asked - left - right, columns, asked)
+        heads, below = _lettered(heads, side)
+        title += below
+        notes = {
+            place: _cut(words, side * _apart(notes, place, columns))
+            for place, words in notes.items()
+        }
+        marks = {place: _cut(words, side) for place, words in marks.items()}
+        rows = [(_cut(name, left - GAP), pictures) for name, pictures in rows]
+    elif side is None:  # what a page holds, but none narrower than its head
         widest = max(len(line) for head in heads for line in head.split("\n"))
         room = (page.WIDTH - left - right) / columns - GAP
         side = max(min(1.6, room), HEAD_LETTER * widest)
     first = next(picture for _, pictures in rows for picture in pictures if picture is not None)
     tall = side * first.shape[0] / first.shape[1]
     step = tall + GAP + (LINE if notes else 0)
-    width = max(left + columns * (side + GAP) + right, NARROWEST)
+    width = asked or max(left + columns * (side + GAP) + right, NARROWEST)
     title = _folded(title, width - 2 * GAP)
     top = 2 * GAP + LINE * (1 + title.count("\n") + max(1 + head.count("\n") for head in heads))
     height = top + max(len(rows) * step, 1.0) + GAP
@@ -138,6 +157,39 @@ def draw(
         for index, bar in enumerate(bars)
     ]
     return Mosaic(width, height, tuple(text for text in texts if text.text), (*placed,), (*scales,))
+
+
+def _side(room: float, columns: int, asked: float) -> float:
+    """Return the width of a picture that fills a room with so many columns."""
+    side = room / columns - GAP
+    if side < SMALLEST:
+        least = asked - room + columns * (SMALLEST + GAP)
+        raise UsageError(
+            f"--width {asked:g}: no room for {columns} pictures in a row: take {least:.1f} inches or more, or fewer maps"
+        )
+    return side
+
+
+def _lettered(heads: Sequence[str], side: float) -> tuple[Sequence[str], str]:
+    """Return heads that fit so many inches: letters where they are longer, and a line that says what each stands for."""
+    widest = max(len(line) for head in heads for line in head.split("\n"))
+    if HEAD_LETTER * widest <= side:
+        return heads, ""
+    names = dict.fromkeys(heads)
+    letters = dict(zip(names, map(chr, range(ord("a"), ord("a") + len(names)))))
+    said = ", ".join(f"{letter} {' '.join(name.split())}" for name, letter in letters.items())
+    return [letters[head] for head in heads], f"\n{said}"
+
+
+def _apart(notes: Words, place: tuple[int, int], columns: int) -> int:
+    """Return how many columns a note may fill: up to the next one of its row."""
+    row, column = place
+    return min((at for line, at in notes if line == row and at > column), default=columns) - column
+
+
+def _cut(words: str, inches: float) -> str:
+    """Return lines, each of at most so many inches."""
+    return "\n".join(fitted(line, inches) for line in words.split("\n"))
 
 
 def _folded(title: str, inches: float) -> str:

@@ -6,14 +6,14 @@ from typing import TypedDict
 
 import numpy as np
 
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays import blending, captions
 from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted
 
 ROWS = 6  # of a grid's page
 SMALL = 0.82  # inches of a grid's pictures
-ACROSS = 8  # pictures in a row of a class's sheet
+ACROSS, LEAST = 8, 0.55  # pictures in a row of a class's sheet, and inches of one at least
 SHEET = "images and their maps, each from 0 (the photograph alone) to its own largest value; below: name, target, score"
 GRID = "each tap's own map over its image, from 0 (the photograph alone) to its own largest value; a row an image"
 UNIT = Bar(blending.FOR, 0.0, "map, 0 to 1 in each")
@@ -243,7 +243,7 @@ def _fused(album: albums.Album, method: str, row: int) -> tuple[np.ndarray, str]
 
 def across(album: albums.Album) -> int:
     """Return how many images stand in a row of a class's sheet (int)."""
-    return max(1, ACROSS // (1 + len(album.methods)))
+    return max(1, paper.fitting(ACROSS, LEAST, 0.8) // (1 + len(album.methods)))
 
 
 def shared_taps(album: albums.Album, methods: tuple[str, ...] | list[str]) -> list[str]:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.figures import page
+from gradtools.figures import page, paper
 from gradtools.figures.overlays import mosaic
 from gradtools.figures.overlays.album import frames
 from gradtools.store import Store
 
 ACROSS, ROWS = 8, 6  # images in a row, and rows, of a sheet
-WIDE = 0.82  # inches of an image
+WIDE, LEAST = 0.82, 0.6  # inches of an image, and at least
 SHEET = "images as the network saw them; below: name, or ≠ and its answer where that is wrong"
 
 
@@ -35,7 +35,7 @@ def sheets(store: Store, images_dir: str | None = None) -> Iterator[tuple[str, C
         raise GradtoolsError(f"{store.name} holds no images: its samples are {store.unit}s")
     frame = frames(store, list(range(store.n_samples)), images_dir)
     names = [store.class_names[label] if label >= 0 else "no label" for label in store.labels]
-    size = ACROSS * ROWS
+    size = paper.fitting(ACROSS, LEAST) * ROWS
     of_class = [np.flatnonzero([other == name for other in names]) for name in sorted(set(names))]
     parts = [[rows[at : at + size] for at in range(0, len(rows), size)] for rows in of_class]
     for number, turn in enumerate(itertools.zip_longest(*parts), 1):
@@ -49,13 +49,14 @@ def _sheet(store: Store, frame: Callable, name: str, rows: list[int], number: in
     """One sheet of a class."""
     lines: list[tuple[str, list[np.ndarray]]] = []
     notes: dict[tuple[int, int], str] = {}
-    for start in range(0, len(rows), ACROSS):
-        part = rows[start : start + ACROSS]
+    across = paper.fitting(ACROSS, LEAST)
+    for start in range(0, len(rows), across):
+        part = rows[start : start + across]
         for column, row in enumerate(part):
             notes[len(lines), column] = mosaic.fitted(_words(store, row), WIDE)
         lines.append(("", [frame(row) for row in part]))
     title = f"{page.shown(name)}, page {number}: {len(rows)} images\n{SHEET}"
-    return mosaic.draw(title, [""] * min(len(rows), ACROSS), lines, [], side=WIDE, notes=notes)
+    return mosaic.draw(title, [""] * min(len(rows), across), lines, [], side=WIDE, notes=notes)
 
 
 def _words(store: Store, row: int) -> str:

@@ -62,7 +62,7 @@ def run(
     say: Say = print,
     progress: Progress = interrupt.unwatched,
 ) -> Made:
-    """Make everything below `folder`; in full, whether maps tell the truth and the links of generators too.
+    """Make everything below `folder`; in full, whether maps are right and the links of generators too.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def steps(folder: str, how: dict, full: bool = False) -> Iterator[Step]:
     how : dict
         `force`, `say` and `progress` of every stage.
     full : bool
-        Ask whether maps tell the truth, and link generators to classifiers too.
+        Ask whether maps are right, and link generators to classifiers too.
     """
     for network in NETWORKS:
         yield from _features(network, folder, how)

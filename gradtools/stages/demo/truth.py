@@ -1,4 +1,4 @@
-"""The demo's question whether maps tell the truth: found objects, shown parts, random parameters and permuted labels."""
+"""The demo's question whether maps are right: found objects, shown parts, random parameters and permuted labels."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""The sentences of a summary about features: which tells classes best, what is left given the prediction, what clusters are."""
+"""The sentences of a summary about features: which separates classes best, what is left given the prediction, what clusters are."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,7 @@ def similarities(subjects: list[Subject]) -> list[Results]:
 
 
 def _best(by_subject: list[Results]) -> Iterator[str]:
-    """Yield which feature tells classes best, and by how much it is ahead of the gradient, else of the next."""
+    """Yield which feature separates classes best, and by how much it is ahead of the gradient, else of the next."""
     names = [name for name in per_model.headline(by_subject) if name != CONTROL]
     means = {
         name: float(
@@ -91,7 +91,7 @@ def _in_models(best: str, by_subject: list[Results], names: list[str]) -> str:
 
 
 def _given_prediction(by_subject: list[Results]) -> Iterator[str]:
-    """Yield what the gradient, and the best other feature, tell beyond the answer."""
+    """Yield what the gradient, and the best other feature, hold beyond the answer."""
     given = "auc_same_prediction"
     names = [name for name in per_model.headline(by_subject) if name != CONTROL]
     cells = {

@@ -1,4 +1,4 @@
-"""The summaries of what has no classes to tell apart: trees, comparisons, channels, and stores that nothing was computed from."""
+"""The summaries of what has no classes to separate: trees, comparisons, channels, and stores that nothing was computed from."""
 
 import dataclasses
 from collections import Counter
@@ -125,7 +125,7 @@ def computed(subject: Subject) -> bool:
 
 
 def bare(subjects: list[Subject]) -> Iterator[str]:
-    """Yield what stores hold that nothing was computed from: classes, maps, features with what their gradients can know."""
+    """Yield what stores hold that nothing was computed from: classes, maps, features with what their gradients depend on."""
     for subject in subjects:
         for near in subject.nearest.values():
             others = ", ".join(f"{name} {shown(value)}" for name, value in near[1 : 1 + NEAREST])

@@ -2,7 +2,7 @@
 
 HEADLINES = {  # title and statistic by the table's id
     "choices-pair-auc": (
-        "does the gradient tell classes better? pair AUC, gradient minus the other feature, under every choice",
+        "does the gradient separate classes better? pair AUC, gradient minus the other feature, under every choice",
         "auc",
     ),
     "choices-pair-auc-same-prediction": (

@@ -23,7 +23,7 @@ ALWAYS = (PAIR_AUC, GIVEN)  # rows that say why they are empty
 METHODS = {"kmeans": "k-means", "gmm": "GMM", "agglomerative": "agglomerative"}
 WITHIN_MAPS, BETWEEN_MAPS = "{metric} within classes", "{metric} of other classes (control)"
 
-BEST = "Best at telling the classes apart: {best}, pair AUC {value}{models}; {second} is {behind} below{clear}."
+BEST = "Classes are separated best by {best}: pair AUC {value}{models}; {second} is {behind} below{clear}."
 LEFT = "Given the same prediction, where the class row is at .5: {features}."
 NOTHING_LEFT = "Given the same prediction {feature} is at .5, as the class row: it says nothing beyond the answer."
 NO_SHARED = "Nothing can be said given the same prediction: {reason}."
