@@ -206,7 +206,7 @@ def write_demo_scenes(folder: str | Path) -> None:
     Write the demo's 300 held-out scenes, 30 a class, with digits of 10 to 32 pixels.
 
     The networks learned on 20 to 46 pixels; the smaller ones make them err often enough for class and prediction to
-    be told apart: 86.7, 87.3 and 88.0 % are right (8, 14, 20 layers; the same range with other seeds: 85.7 to 88.0 %).
+    be separated: 86.7, 87.3 and 88.0 % are right (8, 14, 20 layers; the same range with other seeds: 85.7 to 88.0 %).
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, terminal
 from gradtools.errors import printable
 
 NOT_SEALED = "not sealed (changed through HDF5, or of an earlier gradtools): index and attributes are checked as far as HDF5 checks them"
@@ -57,6 +57,7 @@ def command(
     from gradtools import store
     from gradtools.stages import info
     from gradtools.tables import info as tables
+    from gradtools.tables import plain_text
     from gradtools.tables.render import write_tables
 
     with store.read(options.input_store(path)) as source:
@@ -84,7 +85,14 @@ def command(
         elif as_json:
             write_tables(tables.of_store(source.name, info.describe(source)), "json")
         else:
-            print("\n".join(map(printable, _lines(source.name, info.describe(source)))))
+            columns = terminal.width()
+            for line in map(printable, _lines(source.name, info.describe(source))):
+                if line.startswith("/") and columns is not None and len(line) > columns:
+                    line, about = line.rsplit("  ", 1)
+                    print(line)
+                    print(plain_text.folded(about, columns, "    ", "    "))
+                else:
+                    print(plain_text.folded(line, columns, "", " " * 9))
 
 
 def _lines(name: str, facts: dict) -> Iterator[str]:

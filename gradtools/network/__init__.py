@@ -1,1 +1,1 @@
-"""Everything that needs torch and knows no command: models, taps, scores, the pass over images, saliency methods."""
+"""Everything that needs torch, independent of commands: models, taps, scores, the pass over images, saliency methods."""

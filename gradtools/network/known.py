@@ -68,7 +68,7 @@ class Window(nn.Module):
 
 
 class Channels(nn.Module):
-    """Three colours mixed by M into `mixed`, and told apart again by a head of M^-1."""
+    """Three colours mixed by M into `mixed`, and separated again by a head of M^-1."""
 
     def __init__(self) -> None:
         super().__init__()

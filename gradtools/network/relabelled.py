@@ -44,7 +44,7 @@ def of_variant(
 
 
 def train(model: Model, pixels: np.ndarray, labels: np.ndarray, seed: int) -> tuple[Model, float]:
-    """Train a model's architecture from new parameters until it knows its images by heart.
+    """Train a model's architecture from new parameters until it answers its images without error.
 
     Parameters
     ----------

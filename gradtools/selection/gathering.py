@@ -70,7 +70,7 @@ def _complete(subject: Subject, other: Subject) -> None:
 
 
 def _tell_apart(subjects):
-    """Give subjects of equal names as much as tells them apart; a target that leaks is always said."""
+    """Give subjects of equal names as much as separates them; a target that leaks is always said."""
     base = {id(subject): subject.name for subject in subjects}
     for subject in subjects:
         twins = [

@@ -87,7 +87,7 @@ def shares_of_samples(store: Store, keep: np.ndarray) -> tuple[np.ndarray, np.nd
     """Return the share of the frame of every object, by (image, label).
 
     Of an image with a label of its own its label's object, else those of every class that is annotated
-    there. Where only the model's code knows the frame, the share is of the whole image.
+    there. Where only the model's code has the frame, the share is of the whole image.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class Subject:
     Attributes
     ----------
     name : str
-        The model's short name, told apart by its weights where two would be equal.
+        The model's short name, completed by its weights where two would be equal.
     similarity : dict of (feature, metric) to Result
         Of vectors.
     maps : dict of (feature, metric) to Result
@@ -116,7 +116,7 @@ class Subject:
 
 
 def short_name(spec: str) -> str:
-    """Return the part of a model's name that tells it apart: a callable's or an architecture's."""
+    """Return the part of a model's name that is its own: a callable's or an architecture's."""
     return os.path.basename(str(spec)).rsplit(":", 1)[-1]
 
 

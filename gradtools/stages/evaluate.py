@@ -31,6 +31,7 @@ from gradtools.tables import (
 )
 from gradtools.tables.model import Table
 from gradtools.tables.wording import FILLED_BY, LAYOUTS
+from gradtools.tables.wording.summary import NO_ANSWERS
 
 __all__ = ["LAYOUTS", "evaluate", "every_table", "fillable", "gather", "missing"]
 
@@ -104,6 +105,8 @@ def evaluate(
     else:
         tables = every_table(subjects) if layout == "all" else list(BUILDERS[layout](subjects))
     if not tables:
+        if layout == "confusion" and any(subject.answers is not None for subject in subjects):
+            raise GradtoolsError(f"nothing for --layout confusion: {NO_ANSWERS}")
         command = FILLED_BY.get(layout, f"{FILLED_BY['similarity']} or {FILLED_BY['clustering']}")
         raise GradtoolsError(
             f"the stores hold nothing for --layout {layout}: {command} computes it"

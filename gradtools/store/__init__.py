@@ -1,6 +1,6 @@
 """HDF5 feature stores: the one owner of their layout (`gradtools.store.layout` has the schema).
 
-`read` opens one, `create` writes one in one go, `grow` block by block; `digests` tells whether two are equal.
+`read` opens one, `create` writes one in one go, `grow` block by block; `digests` of equal stores are equal.
 """
 
 from gradtools.store import paths

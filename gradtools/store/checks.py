@@ -112,7 +112,7 @@ def _address_of_ids(file):
 
 
 def _address(item):
-    """Return what tells an object from every other of its file."""
+    """Return what identifies an object within its file."""
     return h5py.h5o.get_info(item).addr
 
 

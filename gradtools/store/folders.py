@@ -261,7 +261,7 @@ def fingerprint(command: dict) -> str:
 
 
 def marks(files: Iterable[Sequence[int]]) -> dict[str, str]:
-    """Return what tells whether files changed: a SHA-256 over the numbers of all, and four digits each that tell which."""
+    """Return a SHA-256 over the numbers of all files, which is another where one changed, and four digits of each that say which."""
     digests = [hashlib.sha256(repr(tuple(numbers)).encode()).hexdigest() for numbers in files]
     return {
         "sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),

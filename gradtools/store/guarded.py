@@ -39,7 +39,7 @@ class Guard:
         return self._place
 
     def read(self, size: int = -1) -> bytes:
-        """Read bytes from the place on; h5py tells a file-like object by this method, and calls `readinto`."""
+        """Read bytes from the place on; h5py recognises a file-like object by this method, and calls `readinto`."""
         piece = bytearray(self._end - self._place if size < 0 else size)
         self.readinto(piece)
         return bytes(piece)

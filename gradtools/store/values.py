@@ -50,7 +50,7 @@ def _range(entry, count):
 
 
 def _check_floats(values, nan, place):
-    """Refuse what is not finite; a sum tells that all is well in one fast pass."""
+    """Refuse what is not finite; a finite sum proves that all is well in one fast pass."""
     with np.errstate(all="ignore"):
         if np.isfinite(values.sum(dtype="f8" if values.dtype.itemsize == 8 else "f4")):
             return

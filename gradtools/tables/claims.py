@@ -31,7 +31,13 @@ def tables(file: str, judged: Sequence[Verdict]) -> list[Table]:
         *(words.LOWER for _ in [verdict for verdict in judged if verdict.lower][:1]),
     )
     verdicts = Table(
-        "claims", f"{file}: {counts}", columns, rows, notes, heads=("verdict", "claim")
+        "claims",
+        f"{file}: {counts}",
+        columns,
+        rows,
+        notes,
+        heads=("verdict", "claim"),
+        hidden=("line",),  # people read the sentence itself
     )
     return [verdicts, _differences(judged)]
 

@@ -110,7 +110,7 @@ class Table:
     inline : bool
         Whether people read the rows as one sentence behind the title.
     hidden : tuple of str
-        Heads that people do not read, being the same in every row.
+        Columns that people do not read, being the same in every row, or for programs alone.
     spoken : bool
         Whether the title says all that people read, and the rows are for programs.
     """

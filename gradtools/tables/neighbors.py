@@ -93,9 +93,9 @@ def _near_row(source: Samples, near: Near, rank: int, every: bool) -> Row:
     return {
         "rank": str(rank),
         "name": text_tree.shortened(source.ids[row]),
+        name: value,
         **_known(source, row),
         "index": _index(source, row),
-        name: value,
     }
 
 

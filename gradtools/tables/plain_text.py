@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gradtools.tables.model import Cell, Entry, Table, as_cell
 from gradtools.tables.wording import BETTER
 
-BREAKS = re.compile(r"(?<=[ /])|(?=[@+])")  # where a head may go on in the next line
+BREAKS = re.compile(r"(?<=[ /])|(?=[@+\[])")  # where a head may go on in the next line
 
 Lines = list[list[str]]
 NARROWEST = 10  # columns to which the lines of a head are filled

@@ -289,3 +289,22 @@ def test_rankings_of_channels_and_links_are_judged(stores):
     assert [one.models[0].difference for one in both[:2]] == pytest.approx([0.7, 0.4])
     with pytest.raises(UsageError, match="contribution@high"):
         claim.judge(grammar.read(["ablation: contribution > 0"], "f"), [subject], "f")
+
+
+def test_verdicts_that_ship_stand_in_one_table_of_80_columns(capsys, stores, tmp_path, monkeypatch):
+    """Sentences go on in further lines; programs have their line numbers too."""
+    file = tmp_path / "long.claims"
+    file.write_text("beyond-the-prediction = pair-auc[given=prediction]: gradient > activation\n")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    shown = call(
+        capsys, "claim", file.name, *stores[:3], terminal=["out"], monkeypatch=monkeypatch
+    ).out
+    lines = shown.splitlines()
+    assert (
+        max(map(len, lines)) <= 80 and sum("verdict" in line for line in lines) == 2
+    )  # and a note
+    heads = shown.split("contradicted  beyond")[0].split("undecided     beyond")[0]
+    assert all(word in heads for word in ("verdict", "claim", "left - right", "p", "decide"))
+    table = json.loads(call(capsys, "claim", file, *stores[:3], "--json").out)["tables"][0]
+    assert any(row["column"] == "line" for row in table["rows"])

@@ -113,11 +113,11 @@ def test_of_one_is_text_also_in_a_pipe_and_has_a_line_at_the_floor(capsys, path)
     assert lines[0].startswith(
         "nearest to 000.png: cosine of activation@block (rows raw), 30 images"
     )
-    assert lines[1].split() == ["rank", "name", "class", "prediction", "index", "similarity"]
+    assert lines[1].split() == ["rank", "name", "similarity", "class", "prediction", "index"]
     at = next(i for i, line in enumerate(lines) if "-- floor --" in line)
     floor = float(lines[at].split()[-1])
     above, below = (
-        [float(line.split()[-1]) for line in part] for part in (lines[2:at], lines[at + 1 : 33])
+        [float(line.split()[2]) for line in part] for part in (lines[2:at], lines[at + 1 : 33])
     )
     assert min(above) > floor >= max(below) and len(above) + len(below) == 30
     assert any(f"{len(above) - 1} of 29 are above the floor" in line for line in lines)

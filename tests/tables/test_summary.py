@@ -103,7 +103,7 @@ def test_a_feature_that_is_the_class_row_or_the_argmax_is_said_to_be(capsys, fiv
 def test_the_best_feature_and_its_lead_are_paired(capsys, five):
     text = " ".join(text_of(capsys, *five[0][:2]).split())
     best, value, second, behind = re.search(
-        r"apart: (\S+), pair AUC ([\d.]+); (\S+) is ([\d.]+) below \[", text
+        r"separated best by (\S+): pair AUC ([\d.]+); (\S+) is ([\d.]+) below \[", text
     ).groups()
     with store.read(five[0][1]) as source:
         auc = {}

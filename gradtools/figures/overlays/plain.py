@@ -29,7 +29,7 @@ def sheets(store: Store, images_dir: str | None = None) -> Iterator[tuple[str, C
     Raises
     ------
     GradtoolsError
-        The samples are no images, one of them is not there, or only the model's code knows what the network saw.
+        The samples are no images, one of them is not there, or only the model's code has what the network saw.
     """
     if store.unit != "image":
         raise GradtoolsError(f"{store.name} holds no images: its samples are {store.unit}s")

@@ -1,4 +1,4 @@
-"""The forms that annotations come in, told apart by suffix and content."""
+"""The forms that annotations come in, recognised by suffix and content."""
 
 import csv
 import json

@@ -2,7 +2,7 @@
 Deletion and insertion of channels in the order of a ranking: which are there at each step, areas under the scores, their intervals.
 
 A deletion curve begins with all channels and takes the first of the ranking away; an insertion curve begins with none and puts them
-in. Where a ranking knows which channels matter, deletion falls at once (a small area) and insertion rises at once (a large one).
+in. Where a ranking is of what matters, deletion falls at once (a small area) and insertion rises at once (a large one).
 """
 
 import numpy as np

@@ -101,7 +101,7 @@ def make(
     Parameters
     ----------
     member : (G, K) u8 array, optional
-        Model classes of each data class, where a store knows them.
+        Model classes of each data class, where a store has them.
     dataset_mean : callable, optional
         Takes a tap's name, gives the mean activation of its channels over the data, (C,) float64; asked for the fill `dataset` alone.
 

@@ -14,7 +14,7 @@ RANDOM = "random weights, whose numbers say nothing about a trained network"
 class Source:
     """Where a network comes from.
 
-    `build(weights)` makes it, with weights 'default', 'random', one of `named`, or None (about to be loaded).  `constructed` tells that
+    `build(weights)` makes it, with weights 'default', 'random', one of `named`, or None (about to be loaded).  `constructed` says that
     the default weights are what the callable makes, `entry` which of several outputs are the logits. `notes` are what `build` adds to be
     said once.
     """

@@ -86,7 +86,7 @@ def prepare(
     probed : bool
         Whether what gradients at the taps can know is found out and said.
     member : (G, K) u8 array, optional
-        Model classes of each data class, where a store knows them; by default they are found by name.
+        Model classes of each data class, where a store has them; by default they are found by name.
     """
     allocator.keep_freed_memory()
     options = _settled(model, options, say)

@@ -20,7 +20,7 @@ class Tap:
     """A place in a network: the output of one call of one module, or of the ReLU that follows it.
 
     `module` is '' for the input. `layout` is as in `Call`; `channels`, `height`, `width` are those of the map, `prefix`
-    the number of tokens before the patches, `element` tells that the module gives a tuple, of which this is the first.
+    the number of tokens before the patches, `element` says that the module gives a tuple, of which this is the first.
     """
 
     name: str
@@ -197,7 +197,7 @@ def _checked(spec, call, relu):
             f"{spec}:{name}" for name, axes in LAYOUTS.items() if axes == len(call.shape)
         )
         raise UsageError(
-            f"tap {spec}: nothing in the network tells which axis of shape {call.shape} is the channels': write {ways}"
+            f"tap {spec}: nothing in the network says which axis of shape {call.shape} is the channels': write {ways}"
         )
     if call.layout is None:
         what = (

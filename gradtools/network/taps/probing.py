@@ -32,7 +32,7 @@ class Verdict:
     """What gradients of one class's logit at a tap are, seen on two unrelated inputs.
 
     `max_error_to_class_row` is max|G - W_c/(HW)| (mathematics#gradient-at-the-head), None where the classifier's rows have another length or there is no
-    classifier; `class_weights` tells that it is rounding. `parallel`: the pooled gradient is the class row times a number of each input.
+    classifier; `class_weights` says that it is rounding. `parallel`: the pooled gradient is the class row times a number of each input.
     `gradient_cancels`, `activation_cancels`: values of every channel sum to zero over positions, so that what is pooled is rounding noise.
     """
 

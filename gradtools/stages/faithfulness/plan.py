@@ -157,7 +157,7 @@ def _regions(
     if callable(model.preprocess):
         say(
             "boxes and masks are not shown alone, nor are objects small: where they lie in the frame, the model's own "
-            "preprocess(image) alone knows"
+            "preprocess(image) alone has"
         )
         return None
     annotated = regions.of_maps(source, rows)

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 OTHER_SIZE = (
-    1.5  # times the example's sides, where a second size tells rows and columns from channels
+    1.5  # times the example's sides, where a second size separates rows and columns from channels
 )
 
 

@@ -15,7 +15,7 @@ class Call:
     """One call of one module.
 
     `layout` is 'nchw', 'nhwc', 'tokens' (N, T, C), 'ncl' (N, C, L), 'vector' (N, C), or None where the output is no tensor with the
-    images first; `undecided` where it is one, and nothing tells which axis is the channels'. `element`: the map is the first of a tuple.
+    images first; `undecided` where it is one, and nothing says which axis is the channels'. `element`: the map is the first of a tuple.
     `convolution` is 'plain', 'grouped', 'parallel' (reads what an earlier one has read), or ''. `output` numbers the output tensors:
     calls with equal numbers gave the very same values. `depth` counts the calls around it that give a map and are not the whole trunk.
     `role` is 'all' where all that reaches the network's output goes through this one, 'some', or 'none' (a branch without influence).
