@@ -1,5 +1,6 @@
 """The bar table: pair AUC of each feature and agreement of its clusters with the classes, grouped by model."""
 
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from gradtools.errors import GradtoolsError
 from gradtools.figures import page
 from gradtools.selection.subjects import Subject
 from gradtools.tables import per_model as model
+from gradtools.tables.model import why_missing
 from gradtools.tables.per_model import by_role
 from gradtools.tables.wording import FILLED_BY
 
@@ -85,6 +87,7 @@ def _drawn(subjects: list[Subject], panels: list[tuple[str, list[dict], Callable
     for panel, (title, results_of, bar) in zip(axes, panels):
         _groups(panel, results_of, features, bar)
         panel.set_title(title)
+        _say_empty(panel, results_of, bar)
         _name_models(panel, subjects, panel.get_subplotspec().is_last_row(), width / shape[1])
     for panel, (title, results_of, _) in zip(axes, panels):
         _reference_lines(panel, results_of, title)
@@ -97,6 +100,15 @@ def _drawn(subjects: list[Subject], panels: list[tuple[str, list[dict], Callable
     ]
     figure.suptitle(f"{page.samples(counts)}; error bars: 95 % intervals")
     return figure
+
+
+def _say_empty(panel: "Axes", results_of: list[dict[str, model.Result]], bar: Callable) -> None:
+    """Write the reason into a panel of pair AUC given the prediction that has no bar."""
+    results = [measured for results in results_of for measured in results.values()]
+    if bar is _auc_given_prediction and all(bar(one)[0] != bar(one)[0] for one in results):
+        why = textwrap.fill(why_missing(results[0], "auc_same_prediction"), 32)
+        place = panel.transAxes
+        panel.text(0.5, 0.75, f"no value:\n{why}", ha="center", va="center", transform=place)
 
 
 def _similarities(

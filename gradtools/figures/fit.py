@@ -55,7 +55,8 @@ def _parts(figure: FigureBase) -> Iterator[FigureBase]:
 def _fold_titles(figure: Figure) -> bool:
     """Fold the titles above all panels; return True if one changed."""
     room = figure.bbox.width - 2 * MARGIN * figure.dpi
-    titles = [part._suptitle for part in _parts(figure) if part._suptitle is not None]
+    every = [getattr(part, "_suptitle", None) for part in _parts(figure)]
+    titles = [title for title in every if title is not None]
     folded = [_fold(title, room) for title in titles]  # each, not up to the first
     return any(folded)
 

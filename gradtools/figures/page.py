@@ -49,7 +49,7 @@ METHODS = {"kmeans": "k-means", "gmm": "GMM", "agglomerative": "agglomerative"}
 Style = dict[str, Any]  # keywords of matplotlib
 
 # Names come from folders and files: a dollar in one does not begin a formula.
-STYLE = {
+STYLE: Style = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
     "axes.titlesize": 7,
@@ -130,8 +130,9 @@ def sheet(across: float, height: float, pictures: bool = False) -> Figure:
     if asked is None:
         return Figure(figsize=(across, height), dpi=DPI, layout="constrained")
     tall = height * max(1.0, asked / across) if pictures else height
-    layout = "compressed" if pictures else "constrained"
-    return Figure(figsize=(asked, tall), dpi=DPI, layout=layout)
+    figure = Figure(figsize=(asked, tall), dpi=DPI)
+    figure.set_layout_engine("compressed" if pictures else "constrained")
+    return figure
 
 
 def _fitted(figure: Figure) -> Figure:

@@ -1,5 +1,6 @@
 """Any stores -> one HTML file: the answer, how to read it, every table and picture there is data for, and what was run."""
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -14,7 +15,14 @@ from gradtools.stages import evaluate
 from gradtools.store import Store, paths
 from gradtools.tables import html, page
 from gradtools.tables.model import Table
-from gradtools.tables.wording import ABOVE, HOW_TO_READ, PICTURES, SECTIONS
+from gradtools.tables.wording import (
+    ABOVE,
+    HOW_TO_READ,
+    OF_FEATURES,
+    OF_MAPS,
+    PICTURES,
+    SECTIONS,
+)
 
 MOST_MAPS = 12  # drawn of one kind, without their images
 MOST_SHEETS = 4  # of classes, with them
@@ -68,7 +76,7 @@ def report(
     answers = "".join(_summary(group, used) for group in groups.values())
     sections = [
         page.Section("answer", "The answer", answers + _shown(main)),
-        page.Section("how-to-read", "How to read it", _paragraphs(HOW_TO_READ)),
+        page.Section("how-to-read", "How to read it", _paragraphs(_how_to_read(groups))),
         *_of_layouts(groups, used),
     ]
     if others:
@@ -87,6 +95,18 @@ def _summary(subjects: list[Subject], used: set[str]) -> str:
     kept = (table for table in tables if table.id != "layouts")  # all of them follow
     shown = (html.of_table(table, _anchor(table, used)) for table in kept)
     return "\n".join(shown) + _paragraphs(evaluate.missing(subjects, "summary"))
+
+
+def _how_to_read(groups: dict[str, list[Subject]]) -> list[str]:
+    """Return what explains the tables that there are."""
+    subjects = [subject for group in groups.values() for subject in group]
+    features = any(
+        not name.startswith("map:")
+        for one in subjects
+        for name, _ in [*one.similarity, *one.clusters]
+    )
+    maps = any(one.maps or one.localization or one.faithfulness for one in subjects)
+    return [*HOW_TO_READ[:1], *OF_FEATURES * features, *OF_MAPS * maps, *HOW_TO_READ[1:]]
 
 
 def _paragraphs(lines: Iterator | tuple[str, str, str, str] | list[str]) -> str:
@@ -117,7 +137,14 @@ def _tables(subjects: list[Subject], layout: str) -> list[Table]:
     """The tables of a layout; none where the stores hold nothing for it."""
     tables = list(evaluate.BUILDERS[layout](subjects))
     alone = layout == "layers" and tables and len(tables[0].rows) <= len(subjects) * 2
-    return [] if alone else tables
+    return [] if alone else [_without_model(table) for table in tables]
+
+
+def _without_model(table: Table) -> Table:
+    """Return a table without its column of models where there is one model, which the heading names, and rows have other names."""
+    if len({row.get("model") for row in table.rows}) != 1 or table.shown_heads() < 2:
+        return table
+    return dataclasses.replace(table, hidden=(*table.hidden, "model"))
 
 
 def _anchor(table: Table, used: set[str]) -> str:

@@ -65,6 +65,8 @@ def _to_decide(verdict: Verdict) -> Cell:
     if verdict.resamples:
         return Cell(note=words.MORE_RESAMPLES.format(count=verdict.resamples))
     most = max(model.to_decide for model in verdict.models)
+    if any(math.isnan(model.to_decide) for model in verdict.models):
+        return Cell(note=words.NO_INTERVAL)
     if not math.isfinite(most):
         return Cell(note=words.NEVER)
     return Cell(math.ceil(most), n=max(model.images for model in verdict.models))

@@ -16,11 +16,18 @@ class Section:
     body: str
 
 
+MOST_WIDE = (
+    760  # pixels of a picture on a narrow screen, where it scrolls so that its words can be read
+)
+
+
 def picture(png: bytes, caption: str) -> str:
     """Return a picture with its caption, its bytes in the page."""
     data = base64.b64encode(png).decode("ascii")
     text = escaped(caption)
-    return f'<figure><img alt="{text}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>\n'
+    wide = min(MOST_WIDE, int.from_bytes(png[16:20], "big") // 2)  # of a PNG's header: its width
+    image = f'<img alt="{text}" style="--wide: {wide}px" src="data:image/png;base64,{data}">'
+    return f'<figure><div class="scrolled">{image}</div><figcaption>{text}</figcaption></figure>\n'
 
 
 def document(title: str, sections: Sequence[Section], foot: str) -> str:
@@ -82,6 +89,7 @@ thead th:first-child, tbody th:first-child { position: sticky; left: 0; box-shad
 @media (max-width: 40rem) { tbody th { white-space: normal; min-width: 6.5rem; } th, td { padding: .25rem .45rem; } }
 .notes { color: var(--soft); font-size: .85rem; margin: .4rem 0; padding-left: 1.1rem; max-width: 60rem; }
 figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 4px; padding: .5rem; }
+@media screen and (max-width: 40rem) { .scrolled { overflow-x: auto; } .scrolled img { max-width: none; width: var(--wide); } }
 figcaption, footer { color: var(--soft); font-size: .85rem; } pre { overflow-x: auto; background: var(--band); padding: .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 @media print { :root { --page: #fff; --text: #000; --soft: #444; --line: #bbb; --band: #fff; } nav { display: none; } body { max-width: none; font-size: 10pt; padding: 0; }
   .gradtools-table { overflow: visible; } table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .35rem; } .gradtools-table, figure, tr { break-inside: avoid; } h2 { break-after: avoid; } figure img { max-height: 88vh; } thead th:first-child, tbody th:first-child, caption span { position: static; } }

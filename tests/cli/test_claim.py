@@ -190,7 +190,7 @@ def test_a_sentence_without_a_value_is_undecided_and_the_others_are_judged(
         "pair-auc[given=prediction]: gradient > activation\npair-auc: logits > .99 by .5\n"
     )
     ended = call(capsys, "claim", file, path)
-    assert ended.status == 1 and "0 pairs share a prediction" in ended.out
+    assert ended.status == 1 and "pairs that share a prediction: 0" in ended.out
     given, plain = claim.judge(claim.read(str(file)), evaluate.gather([path]), "f")
     assert (given.verdict, plain.verdict) == ("undecided", "contradicted")
     assert np.isnan(given.models[0].difference) and "prediction" in given.models[0].lacks

@@ -179,6 +179,7 @@ TRIALS = {  # what each recipe is run with, and what it must have written
         + ("CLUSTER=--repeats 2", "LIMIT=3"),
         {
             "claims.txt": "supported",
+            "report.html": "what similarity says",
             "table.txt": "published",
             "prediction.png": "",
             "choices.png": "",
@@ -186,7 +187,12 @@ TRIALS = {  # what each recipe is run with, and what it must have written
     ),
     "gam-evaluation": (
         (*ONE, "SANITY=--seeds 1", "FAITHFULNESS=--steps 4", "LIMIT=3"),
-        {"claims.txt": "supported", "tables.txt": "IoU", "summary.txt": "accuracy"},
+        {
+            "claims.txt": "supported",
+            "tables.txt": "IoU",
+            "summary.txt": "accuracy",
+            "report.html": "constant .5",
+        },
     ),
     "channel-relevance": (
         (*ONE, "TAP=layer3", "CLASS=7", "STEPS=2", "TOP=3", "LIMIT=3"),

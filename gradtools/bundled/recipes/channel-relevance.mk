@@ -45,7 +45,7 @@ $(OUT)/maps.h5: $(OUT)/features.h5
 $(OUT)/pictures.txt: $(OUT)/maps.h5
 	$(GRADTOOLS) channels $< --format text > $@
 
-# What the score loses without each channel: which ranking knows it, what is left of subsets, deletion and insertion, training steps.
+# What the score loses without each channel: which ranking agrees with it, what is left of subsets, deletion and insertion, training steps.
 $(OUT)/measured.h5: $(OUT)/features.h5 $(OUT)/steps.txt
 	$(GRADTOOLS) channels $< --model $(FEATURES) --tap "$$TAP" --target "$$CLASS" --ablate zero --steps "$$STEPS" -o $@ --force
 

@@ -4,8 +4,8 @@
 #   make -f gam-evaluation.mk IMAGES=val/ ANNOTATIONS=instances.json LABEL_MAP=map.csv MODEL=densenet201
 #   make -f gam-evaluation.mk IMAGES=digits/manifest.csv MODEL=net.py:make WEIGHTS=best.pth     (boxes are in the manifest)
 #
-# IoU at a threshold of held-out images, ADP and PIC, small objects, sanity, each beside masks that know nothing of the image;
-# claims.txt says which of the paper's sentences hold.
+# IoU at a threshold of held-out images, ADP and PIC, small objects, sanity, each beside masks that do not depend on the image;
+# claims.txt says which of the paper's sentences hold; report.html is all of it as one page.
 
 IMAGES ?= photos
 ANNOTATIONS ?=
@@ -28,7 +28,7 @@ READ = $(if $(ANNOTATIONS),--annotations "$$ANNOTATIONS") $(if $(LABEL_MAP),--la
 STORES = $(OUT)/localization.h5 $(OUT)/faithfulness.h5 $(OUT)/sanity.h5
 
 .PHONY: all
-all: $(addprefix $(OUT)/,summary.txt tables.txt claims.txt overlays.txt)
+all: $(addprefix $(OUT)/,summary.txt tables.txt claims.txt overlays.txt report.html)
 	@cat $(OUT)/summary.txt
 
 $(OUT)/maps.h5: $(OUT)/images.txt $(OUT)/asked.txt $(wildcard $(WEIGHTS))
@@ -51,6 +51,9 @@ $(OUT)/summary.txt: $(STORES)
 
 $(OUT)/tables.txt: $(STORES)
 	$(GRADTOOLS) evaluate $(STORES) --layout all > $@
+
+$(OUT)/report.html: $(OUT)/maps.h5 $(STORES)
+	$(GRADTOOLS) report $^ -o $@ --force
 
 # 1: a sentence is contradicted, 4: some are undecided; both are answers.
 $(OUT)/claims.txt: $(STORES)

@@ -5,7 +5,7 @@
 #   make -f gradient-similarity.mk IMAGES=cifar/ NETWORKS='resnet20 resnet56' MODEL=net.py:% WEIGHTS=%.pth
 #
 # photos/ has one folder a class. In MODEL and WEIGHTS % stands for the network's name. The tables are those of the gradient-similarity
-# post with its published values beside; claims.txt says which of its sentences hold.
+# post with its published values beside; claims.txt says which of its sentences hold; report.html is all of it as one page.
 
 IMAGES ?= photos
 NETWORKS ?= resnet18 resnet34 resnet50 resnet101 resnet152
@@ -25,7 +25,7 @@ STORES = $(FEATURES) $(foreach part,similarity clusters maps-similarity,$(NETWOR
 NAMED = --model '$(subst %,$*,$(MODEL))' --weights '$(subst %,$*,$(WEIGHTS))'
 
 .PHONY: all
-all: $(addprefix $(OUT)/,summary.txt table.txt tables.txt claims.txt prediction.png bars.png pca.png taps.png choices.png overlays.txt)
+all: $(addprefix $(OUT)/,summary.txt table.txt tables.txt claims.txt prediction.png bars.png pca.png taps.png choices.png overlays.txt report.html)
 	@cat $(OUT)/summary.txt
 
 $(FEATURES): $(OUT)/%.h5: $(OUT)/images.txt $(OUT)/models.txt
@@ -56,6 +56,9 @@ $(OUT)/table.txt: $(STORES)
 
 $(OUT)/tables.txt: $(STORES)
 	$(GRADTOOLS) evaluate $(STORES) --layout all > $@
+
+$(OUT)/report.html: $(STORES)
+	$(GRADTOOLS) report $^ -o $@ --force
 
 # 1: a sentence is contradicted, 4: some are undecided; both are answers.
 $(OUT)/claims.txt: $(STORES)

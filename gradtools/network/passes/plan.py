@@ -244,13 +244,19 @@ def _with_targets(image_list, member, target, options, say):
     if missing and options.unmapped != "skip":
         raise UsageError(
             f"--target label: {missing} of {len(has)} images have no single label that matches a model class, the first "
-            f"{image_list.ids[int(np.argmin(has))]}; leave them out with --unmapped skip"
+            f"{image_list.ids[int(np.argmin(has))]}; leave them out with --unmapped skip{_every_label(image_list)}"
         )
     if missing:
         say(
-            f"{missing} of {len(has)} images have no single label that matches a model class: left out"
+            f"{missing} of {len(has)} images have no single label that matches a model class: left out{_every_label(image_list)}"
         )
     return images.subset(image_list, has) if missing else image_list
+
+
+def _every_label(image_list):
+    """Return how images of several labels are taken, where there are some."""
+    several = image_list.label_names and (image_list.labels < 0).any()
+    return "; saliency --target labels makes a map of each label of an image" if several else ""
 
 
 def _say_mapping(mapping, say):

@@ -18,7 +18,9 @@ NOT_BOTH = "one of the two has no value"
 NEEDS_LABELS = "the samples have no labels"
 NEEDS_PREDICTIONS = "the samples have no predictions"
 NO_PAIRS = "there are no such pairs"
-SHARED_PREDICTION = "{pairs:,} pairs share a prediction: {same:,} of one class, {other:,} of two"
+SHARED_PREDICTION = (
+    "pairs that share a prediction: {pairs:,}, {same:,} of one class and {other:,} of two"
+)
 OF_CLUSTERS_ALONE = "a control has labels and no clusters"
 BETTER = {"higher": "higher is better", "lower": "lower is better"}
 PART = "part {number} of {count}"
@@ -442,11 +444,17 @@ PICTURES = {  # captions of a report, by picture
 ABOVE = "Its commands stand above, with another store."
 HOW_TO_READ = (
     "Brackets are 95 % intervals; they resample images (of clusterings: half of the images), never pairs. Differences are paired.",
+    "A cell without a value says why below its table. Point at a cell for how many images or pairs it rests on; "
+    "click on a head to sort.",
+)
+OF_FEATURES = (
     "Pair AUC is the chance that two images of one class are more alike than two images of different classes: .5 says nothing.",
     "The class row is the control: it depends on an image only through the network's answer. A gradient says something more "
     "only where it differs from it, and 'given the same prediction' asks what is left when the answer is equal.",
-    "A cell without a value says why below its table. Point at a cell for how many images or pairs it rests on; "
-    "click on a head to sort.",
+)
+OF_MAPS = (
+    "A map says something of an image only where it is ahead of its controls: a centred Gaussian and another image's map for "
+    "where it points, a constant mask of the same mean for what the score does under it.",
 )
 
 

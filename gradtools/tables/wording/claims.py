@@ -6,5 +6,6 @@ LOWER = "> is the larger number, also where lower is better (ADP, deletion, KLD,
 DECIDED = "decided"
 MORE_RESAMPLES = "all resamples agree; --resamples {count} would be enough to say so"
 NEVER = "the difference is the bound itself: no number of images would decide it"
+NO_INTERVAL = "rests on too few images to have an interval"
 LACKS = "{model} has no value on one side: {reason}"
 BEHIND = "left minus right in every model, with 95 % intervals"
