@@ -67,6 +67,8 @@ def _text(path: str) -> str:
     """The text of the table."""
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise UsageError("no input: name a table, or pipe one in")
             return sys.stdin.read()
         with open(path, encoding="utf-8") as file:
             return file.read()

@@ -252,6 +252,8 @@ def _contents(left_out):
 def _content(files_from):
     try:
         if files_from == "-":
+            if sys.stdin is None:
+                raise UsageError("--files-from -: standard input is closed")
             return sys.stdin.buffer.read()
         with open(files_from, "rb") as stream:
             return stream.read()

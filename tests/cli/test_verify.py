@@ -78,12 +78,34 @@ def test_one_changed_float_of_a_store_is_named(capsys, stores, tmp_path):
 
 @pytest.mark.parametrize(
     "text, words",
-    [("nothing", "no cell"), ('{"tables": []}', "no cell"), ("a,b\n1,2\n", "not a table")],
+    [
+        ("nothing", "no cell"),
+        ('{"tables": []}', "no cell"),
+        ("a,b\n1,2\n", "not a table"),
+        ("[" * 200_000, "not a table"),
+        ('{"tables": ' + "[" * 200_000, "not a table"),
+    ],
 )
 def test_what_is_no_table_ends_with_2(capsys, stores, tmp_path, text, words):
     (tmp_path / "t").write_text(text)
     ended = call(capsys, "verify", tmp_path / "t", *stores)
     assert ended.status == 2 and words in ended.line
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, True, "x", 10**400])
+def test_what_stands_in_place_of_a_number_differs(capsys, stores, tmp_path, value):
+    path = table(capsys, stores, tmp_path / "t", "--json", "--layout", "similarity")
+    document = json.loads(path.read_text())
+    next(t for t in document["tables"] if t["id"] == "pair-auc")["rows"][0]["low"] = value
+    path.write_text(json.dumps(document))
+    ended = call(capsys, "verify", path, *stores)
+    assert ended.status == 1 and "low is" in ended.out
+
+
+def test_a_store_that_is_not_there_ends_with_2(capsys, stores, tmp_path):
+    path = table(capsys, stores, tmp_path / "t", "--json", "--layout", "similarity")
+    ended = call(capsys, "verify", path, *stores, tmp_path / "gone.h5")
+    assert ended.status == 2 and "gone.h5: no such file" in ended.line
 
 
 def test_a_table_of_other_stores_ends_with_2(capsys, stores, tmp_path):

@@ -1,8 +1,10 @@
 """A table + its stores -> what differs: every cell recomputed, the stores' digests, and random images run again."""
 
+import collections
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -76,7 +78,7 @@ def read(text: str, name: str) -> Cells:
     try:
         rows = list(_rows_of_json(text) if text.lstrip().startswith("{") else _rows_of_text(text))
         cells = _numbered(rows)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
         raise UsageError(
             f"{name} is not a table of gradtools evaluate: make it with --json, or --format csv or tsv"
         ) from error
@@ -99,12 +101,11 @@ def _rows_of_text(text: str) -> Iterator[dict]:
 def _numbered(rows: Sequence[dict]) -> Cells:
     """Cells by their names, and by their turn where several have the same."""
     cells: Cells = {}
+    turns: collections.Counter[tuple[str, ...]] = collections.Counter()
     for row in rows:
         names = tuple(str(row[key]) for key in NAMES)
-        turn = 0
-        while (*names, str(turn)) in cells:
-            turn += 1
-        cells[(*names, str(turn))] = row
+        cells[(*names, str(turns[names]))] = row
+        turns[names] += 1
     return cells
 
 
@@ -154,7 +155,7 @@ def _number(value: str | float | None) -> str | float | None:
         return None
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):  # whatever a file holds in its place
         return str(value)
 
 
@@ -169,8 +170,16 @@ def _shown(value: str | float | None) -> str:
 
 
 def _damaged(paths: Sequence[str]) -> Iterator[Difference]:
-    """Stores whose values are not what was written."""
+    """Stores whose values are not what was written.
+
+    Raises
+    ------
+    UsageError
+        A store is not there.
+    """
     for path in paths:
+        if path != "-" and not os.path.exists(path):
+            raise UsageError(f"{path}: no such file")
         try:
             with store.read(path) as source:
                 source.check()
