@@ -1,7 +1,6 @@
 """The boxes and masks of a store in the frame that the network saw, and the region of one map."""
 
 import dataclasses
-import json
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from gradtools import images
 from gradtools.errors import GradtoolsError
 from gradtools.images.annotations import runs
 from gradtools.math.regions import boxes as rectangles
+from gradtools.selection.prepared import preprocessing
 from gradtools.store import Store, paths
 
 OTHER_CLASS = "no object of their class is annotated in the image"
@@ -62,24 +62,6 @@ class Region:
     def share(self) -> float:
         """The object's share of the frame, by its boxes."""
         return rectangles.share(self.boxes, self.size)
-
-
-def preprocessing(store: Store) -> dict:
-    """Return the preprocessing that a store's images went through.
-
-    Raises
-    ------
-    GradtoolsError
-        It is code of the model's own.
-    """
-    text = str(store.model.get("preprocess", ""))
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise GradtoolsError(
-            f"{store.name}: its images went through {text or 'a preprocessing'} of the model's own code: "
-            "name the --model again, so that the same frames can be drawn"
-        ) from None
 
 
 class Annotated:

@@ -9,6 +9,7 @@ import numpy as np
 from gradtools import images
 from gradtools.images import ImageList
 from gradtools.selection import samples
+from gradtools.selection.prepared import value_range
 from gradtools.store import Store, paths
 
 
@@ -59,15 +60,6 @@ def found_again(source: Store, keep: np.ndarray, images_dir: str | None = None) 
         masks=_masks(source, keep),
         value_range=value_range(source),
     )
-
-
-def value_range(source: Store) -> tuple[float, float] | None:
-    """Return the files' values of black and white that a store's images were read with, None for those of their types."""
-    text = source.model.get("range")
-    if text is None:
-        return None
-    low, high = map(float, str(text).split(","))
-    return low, high
 
 
 def still_kept(keep: np.ndarray | None, images: ImageList, left: ImageList) -> np.ndarray | None:

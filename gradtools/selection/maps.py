@@ -1,6 +1,6 @@
 """The maps a store has, by the names of architecture#features: `map:gradcam`, `map:gradcam@layer3`, and how raw ones are read.
 
-Stores keep raw maps of single taps. ReLU, resize, normalisation and fusion over taps happen here, on reading, by `math.cams`.
+Stores keep raw maps of single taps. ReLU, resize, normalisation and fusion over taps happen here, on reading, by `math.maps.reading`.
 """
 
 import dataclasses

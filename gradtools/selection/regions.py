@@ -6,7 +6,8 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images.labels import normalise
-from gradtools.selection.annotated import OTHER_CLASS, Annotated, Region, preprocessing
+from gradtools.selection.annotated import OTHER_CLASS, Annotated, Region
+from gradtools.selection.prepared import preprocessing
 from gradtools.store import Store, paths
 
 WHOLE = {"resize": None, "crop": None}  # the frame is the image

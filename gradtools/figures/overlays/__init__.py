@@ -1,6 +1,6 @@
 """Maps as pictures: `draw` fills a folder with overlays, contact sheets and the panels of the GAM paper.
 
-Every array shown is `gradtools.math.cams.read_maps` of stored maps at the size of the frame that the network saw.
+Every array shown is `gradtools.math.maps.reading.read_maps` of stored maps at the size of the frame that the network saw.
 """
 
 import collections
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import page
-from gradtools.figures.overlays import mosaic, pages, plain
+from gradtools.figures.overlays import mosaic, pages
 from gradtools.figures.overlays.album import check_reading, class_of, open_album, signed_methods
 from gradtools.store import paths
 
@@ -71,6 +71,8 @@ def draw_images(
     say: Callable[[str], None] = print,
 ) -> list[str]:
     """Write sheets of the images of every class; parameters, result and errors as for `draw`."""
+    from gradtools.figures.overlays import plain
+
     _check_folder(folder, "--sheets")
     chosen: list[tuple[str, Callable]] = []
     seen: collections.Counter[str] = collections.Counter()

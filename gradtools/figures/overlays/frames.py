@@ -8,7 +8,7 @@ import numpy as np
 from gradtools import images
 from gradtools.errors import GradtoolsError
 from gradtools.images.loading import Preprocess
-from gradtools.selection import images as store_images
+from gradtools.selection import prepared
 from gradtools.store import Store, paths
 
 KEPT = 64  # frames held, so that the pictures of a group read each image once
@@ -40,14 +40,11 @@ def frames(
     GradtoolsError
         An image is not there, or the preprocessing is the model's own code.
     """
-    if not rules:
-        from gradtools.selection import regions
-
-        rules = regions.preprocessing(store)
+    rules = rules or prepared.preprocessing(store)
     ids, digests = [store.ids[row] for row in used], store.needed(paths.DIGEST)[used]
     listed = images.find(store.attributes("/")["root"], ids, digests, images_dir)
     place = {row: index for index, row in enumerate(used)}
-    value_range = store_images.value_range(store)
+    value_range = prepared.value_range(store)
 
     @functools.lru_cache(KEPT)
     def frame(row: int) -> np.ndarray:
