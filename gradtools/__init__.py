@@ -15,10 +15,10 @@ from collections.abc import Callable
 __version__ = "0.1.0"
 
 LIBRARY = {  # the module of each public name
-    "open": "gradtools.stages.library",
-    "extract": "gradtools.stages.library",
-    "saliency": "gradtools.stages.library",
-    "similarity": "gradtools.stages.library",
+    "open": "gradtools.stages.python",
+    "extract": "gradtools.stages.python",
+    "saliency": "gradtools.stages.python",
+    "similarity": "gradtools.stages.python",
     "gradient_similarity": "gradtools.network.gradient_similarity",
 }
 

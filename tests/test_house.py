@@ -43,7 +43,7 @@ STAGES = {  # which stage may import which other, and why
         "tune",
     },  # it runs them on the bundled examples
     "verify": {"evaluate", "extract"},  # it fills the tables again, and runs images again
-    "library": {
+    "python": {
         "evaluate",
         "extract",
         "saliency",

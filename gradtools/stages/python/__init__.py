@@ -15,7 +15,7 @@ from gradtools import images as image_lists
 from gradtools import store
 from gradtools.errors import UsageError
 from gradtools.images.preprocessing import Rules
-from gradtools.stages.library.opened import Opened, Shown
+from gradtools.stages.python.opened import Opened, Shown
 from gradtools.tables.model import Table
 
 if TYPE_CHECKING:
