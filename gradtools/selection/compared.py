@@ -43,6 +43,11 @@ class Groups:
     unlabelled: int
     left_out: int
 
+    @property
+    def has_classes(self) -> bool:
+        """True if the samples are of two classes or more."""
+        return self.labelled and len(np.unique(self.classes)) > 1
+
 
 def group(source: Store, where: Sequence[str], say: Callable[[str], None] = print) -> Groups:
     """Return the samples that are compared and their classes and predictions."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables import per_model
+from gradtools.tables import paired, per_model
 from gradtools.tables.model import Cell, Table, notes_on_few, statistic_cell
 from gradtools.tables.wording import OF_VERSIONS, ON_VERSIONS, computed_by, feature_head
 
@@ -87,7 +87,7 @@ def _differences(subjects: list[Subject], by_subject: list[per_model.Results]) -
 def _difference(results: per_model.Results, names: list[str], statistic: str) -> per_model.Row:
     """Return gradient minus each of the other features."""
     return {
-        feature_head(name): per_model.paired(
+        feature_head(name): paired.difference(
             results.get(per_model.OWN),
             results.get(name),
             lambda result: result.get(statistic).value,

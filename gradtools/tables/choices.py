@@ -7,7 +7,7 @@ import numpy as np
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables import clustering, per_model
+from gradtools.tables import clustering, paired, per_model
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.wording import NOT_BOTH, ROWS, feature_head
 from gradtools.tables.wording import choices as words
@@ -136,7 +136,7 @@ def _pairs(
     for gradient in gradients:
         for other in others:
             pair = (results[gradient], results[other])
-            cell = per_model.paired(*(pair if sign > 0 else pair[::-1]), value, replicates)
+            cell = paired.difference(*(pair if sign > 0 else pair[::-1]), value, replicates)
             yield gradient, other, dataclasses.replace(cell, why=NOT_BOTH)
 
 

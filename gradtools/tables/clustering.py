@@ -7,7 +7,7 @@ import numpy as np
 from gradtools.math.clusters import half_samples
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables import per_model
+from gradtools.tables import paired, per_model
 from gradtools.tables.model import Cell, Table, number
 from gradtools.tables.wording import (
     CONTROLS_OF_CLUSTERS,
@@ -135,9 +135,9 @@ def _pairs(
     """Build the paired differences of ARI, between features and between models."""
     pair = (lambda result: float(result.columns["ari"].mean())), replicates
     words = f"{method}: ARI, {per_model.OWN} minus the others, paired intervals"
-    yield from per_model.differences(subjects, by_subject, f"{method}-ari-difference", words, *pair)
+    yield from paired.differences(subjects, by_subject, f"{method}-ari-difference", words, *pair)
     words = f"{method}: ARI"
-    yield from per_model.between_models(subjects, by_subject, f"{method}-ari-models", words, *pair)
+    yield from paired.between_models(subjects, by_subject, f"{method}-ari-models", words, *pair)
 
 
 def replicates(result: Result) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables import map_settings, per_model
+from gradtools.tables import map_settings, paired, per_model
 from gradtools.tables.model import Table, notes_on_few, statistic_cell
 from gradtools.tables.wording import (
     CLASS_BY_PREDICTION,
@@ -62,7 +62,7 @@ def build(subjects: list[Subject]) -> Iterator[Table]:
         table_id = f"maps-{metric.lower()}"
         yield _means(table_id, f"{metric} of maps", entries, notes)
         yield from _class_by_prediction(f"{table_id}-class-by-prediction", metric, entries)
-        yield from per_model.between_models(
+        yield from paired.between_models(
             subjects,
             by_subject,
             f"{table_id}-models",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gradtools.selection.results import Result
 from gradtools.tables.model import Cell, Entry, Table, notes_on_few
-from gradtools.tables.per_model import paired
+from gradtools.tables.paired import difference
 
 NOTE = (
     "a minus b over the same resampled images; two kinds differ in their method, their taps or their fusion alone. An "
@@ -94,7 +94,7 @@ def _cell(a: Result, b: Result, statistic: str, digits: int) -> Cell:
     """Return a minus b of one statistic."""
     if not (a.has(statistic) and b.has(statistic)):
         return Cell(note="one of the two has none")
-    made = paired(
+    made = difference(
         a,
         b,
         lambda result: result.get(statistic).value,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables import augmentation, maps, pair_distribution, per_model, probes
+from gradtools.tables import augmentation, maps, pair_distribution, paired, per_model, probes
 from gradtools.tables.model import Cell, Table, number, statistic_cell
 from gradtools.tables.wording import (
     CLASS_BY_PREDICTION,
@@ -176,11 +176,11 @@ def _of_metric(
         )
     pair = (lambda result: result.get("auc").value), (lambda result: result.replicate("auc"))
     words = f"{per_model.OWN} minus the others: pair AUC by {metric}, paired intervals"
-    yield from per_model.differences(
+    yield from paired.differences(
         subjects, by_subject, _id("pair-auc-difference", metric), words, *pair
     )
     words = f"pair AUC by {metric}"
-    yield from per_model.between_models(
+    yield from paired.between_models(
         subjects, by_subject, _id("pair-auc-models", metric), words, *pair
     )
 

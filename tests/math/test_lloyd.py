@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans, kmeans_plusplus
 
-from gradtools.math.clusters import lloyd
+from gradtools.math.clusters import lloyd, plus_plus
 
 RNG = np.random.default_rng(1)
 
@@ -76,7 +76,7 @@ def test_first_centres_are_as_good_as_scikit_learns():
     x = rows(150, 6, apart=3.0)
     gram, k = lloyd.gram_matrix(x), 6
     drawn = RNG.random((1, 400, k, 2 + int(np.log(k))))
-    chosen = lloyd.plus_plus(gram[None], drawn)[0]
+    chosen = plus_plus.first_centres(gram[None], drawn)[0]
     assert all(len(set(row)) == k for row in chosen.tolist())
 
     def potential(centres):

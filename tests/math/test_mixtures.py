@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from gradtools.math.clusters import lloyd, mixtures
+from gradtools.math.clusters import lloyd, mixtures, plus_plus
 
 RNG = np.random.default_rng(5)
 
@@ -49,7 +49,7 @@ def test_the_same_starts_end_where_scikit_learn_ends(n, d, k):
 
 def test_the_best_of_several_starts_is_as_good_as_scikit_learns():
     x = rows(150, 5, 4, apart=4.0)
-    drawn = np.stack([lloyd.numbers(seed, 4, 5) for seed in range(6)])
+    drawn = np.stack([plus_plus.numbers(seed, 4, 5) for seed in range(6)])
     labels, likelihood = mixtures.mixtures(x, lloyd.gram_matrix(x), 4, drawn)
     best = GaussianMixture(4, covariance_type="diag", n_init=10, random_state=0).fit(x)
     np.testing.assert_allclose(likelihood, best.score(x), rtol=2e-3)
@@ -59,7 +59,7 @@ def test_the_best_of_several_starts_is_as_good_as_scikit_learns():
 def test_fits_do_not_depend_on_those_beside_them(monkeypatch):
     x = rows(50, 6, 3)
     gram = lloyd.gram_matrix(x)
-    drawn = np.stack([lloyd.numbers(seed, 4, 3) for seed in (7, 8)])
+    drawn = np.stack([plus_plus.numbers(seed, 4, 3) for seed in (7, 8)])
     together = mixtures.mixtures(x, gram, 4, drawn)
     alone = mixtures.mixtures(x, gram, 4, drawn[1:])
     np.testing.assert_array_equal(together[0][1:], alone[0])
@@ -69,7 +69,7 @@ def test_fits_do_not_depend_on_those_beside_them(monkeypatch):
 
 def test_rows_that_are_equal_leave_components_empty_and_finite():
     x = np.eye(3)[RNG.integers(0, 3, 30)]
-    drawn = lloyd.numbers(0, 5, 2)[None]
+    drawn = plus_plus.numbers(0, 5, 2)[None]
     labels, likelihood = mixtures.mixtures(x, lloyd.gram_matrix(x), 5, drawn)
     assert np.isfinite(likelihood).all() and len(np.unique(labels)) <= 5
     for one in np.eye(3):  # equal rows share a component

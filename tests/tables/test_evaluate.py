@@ -10,7 +10,7 @@ from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.selection.results import Result
 from gradtools.stages import cluster, evaluate, neighbors, similarity
-from gradtools.tables import gradient_similarity, model, per_model
+from gradtools.tables import gradient_similarity, model, paired, per_model
 
 DATA = plant(36)
 WORSE = dataclasses.replace(
@@ -181,9 +181,11 @@ def test_other_resamples_are_not_paired(two, change):
         subject.similarity["gradient@conv", "cosine"] for subject in evaluate.gather(two)
     )
     args = (lambda m: m.get("auc")[0]), (lambda m: m.replicate("auc"))
-    assert per_model.paired(first, second, *args).low == per_model.paired(first, second, *args).low
+    assert (
+        paired.difference(first, second, *args).low == paired.difference(first, second, *args).low
+    )
     other = dataclasses.replace(second, facts={**second.facts, **change})
-    cell = per_model.paired(first, other, *args)
+    cell = paired.difference(first, other, *args)
     assert cell.value == first.get("auc")[0] - second.get("auc")[0] and cell.low is None
 
 
@@ -201,11 +203,11 @@ def test_agreement_counts_signs_and_intervals_clear_of_zero():
         model.Cell(-0.3, -0.4, -0.2),
         model.Cell(np.nan),
     ]
-    assert str(per_model.agreement(cells)) == "2 of 3 +, 1 clear of 0"
+    assert str(paired.agreement(cells)) == "2 of 3 +, 1 clear of 0"
     same = [model.Cell(value, value, value) for value in (0.0, 1e-9, -1e-9)]
-    assert str(per_model.agreement(same)) == "equal in 3 of 3"
+    assert str(paired.agreement(same)) == "equal in 3 of 3"
     assert (
-        str(per_model.agreement([model.Cell(-0.2, -0.3, -0.1), model.Cell(-0.1, -0.2, 0.1)]))
+        str(paired.agreement([model.Cell(-0.2, -0.3, -0.1), model.Cell(-0.1, -0.2, 0.1)]))
         == "2 of 2 -, 1 clear of 0"
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.clusters import lloyd, mixtures
+from gradtools.math.clusters import lloyd, mixtures, plus_plus
 from gradtools.math.rows.vectors import product_block
 
 # Entries x the shorter side, beyond which the full decomposition gives way to the randomised one.
@@ -153,7 +153,7 @@ def gmm_of_seeds(
     x = np.asarray(x, dtype=np.float64)
     if covariance != "diag" or len(x) > lloyd.GRAM_ROWS:
         return [_gmm_by_sklearn(x, k, seed, n_init, covariance, reg) for seed in seeds]
-    drawn = np.stack([lloyd.numbers(seed, k, n_init) for seed in seeds])
+    drawn = np.stack([plus_plus.numbers(seed, k, n_init) for seed in seeds])
     fitted = mixtures.mixtures(x, lloyd.gram_matrix(x), k, drawn, reg)
     return [Clustering(labels, log_likelihood=float(mean)) for labels, mean in zip(*fitted)]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradtools.math.clusters import agreement, chance, clustering, lloyd, mixtures
+from gradtools.math.clusters import agreement, chance, clustering, lloyd, mixtures, plus_plus
 
 SMALLEST_CLASS = 4  # images: of fewer, half a class is a single image
 
@@ -246,7 +246,7 @@ def _clusterings(x, gram, subsets, method, seed):
         return
     if method.name == "gmm" and gram is not None and method.covariance == "diag":
         for number, rows in enumerate(subsets):
-            starts = lloyd.numbers([seed, number], method.k, fits * method.n_init)
+            starts = plus_plus.numbers([seed, number], method.k, fits * method.n_init)
             drawn = starts.reshape(fits, method.n_init, method.k, -1)
             yield mixtures.mixtures(x[rows], gram[np.ix_(rows, rows)], method.k, drawn)[0]
         return

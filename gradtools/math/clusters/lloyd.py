@@ -7,7 +7,6 @@ of what has moved updates the clusters of all starts together.
 References
 ----------
 S. P. Lloyd, Least squares quantization in PCM, IEEE Trans. Information Theory 28 (1982).
-D. Arthur, S. Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007 (the greedy variant of section 6).
 """
 
 from collections.abc import Sequence
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+
+from gradtools.math.clusters import plus_plus
 
 MAX_STEPS = 300  # as scikit-learn's max_iter
 
@@ -74,13 +75,15 @@ def best_of_starts(
     """
     n_subsets, m = subsets.shape
     best = Starts(np.empty((n_subsets, fits, m), np.int32), np.empty((n_subsets, fits)))
-    per_subset = max(m * m, fits * n_init * m * max(k, _trials(k)))
+    per_subset = max(m * m, fits * n_init * m * max(k, plus_plus.candidates(k)))
     step = max(1, BATCH_ENTRIES // per_subset)
     for first in range(0, n_subsets, step):
         part = subsets[first : first + step]
         blocks = gram[part[:, :, None], part[:, None, :]]
         # A stream of its own for each subset: its clusterings do not depend on the batch.
-        drawn = np.stack([numbers([seed, first + b], k, fits * n_init) for b in range(len(part))])
+        drawn = np.stack(
+            [plus_plus.numbers([seed, first + b], k, fits * n_init) for b in range(len(part))]
+        )
         place = slice(first, first + len(part))
         best.labels[place], best.inertia[place] = _best(blocks, drawn, n_init)
     return best
@@ -107,28 +110,18 @@ def kmeans_of_seeds(gram: np.ndarray, k: int, seeds: Sequence[int], n_init: int)
     ----------
     mathematics#clustering-methods
     """
-    step = max(1, BATCH_ENTRIES // (n_init * len(gram) * max(k, _trials(k))))
+    step = max(1, BATCH_ENTRIES // (n_init * len(gram) * max(k, plus_plus.candidates(k))))
     parts = []
     for first in range(0, len(seeds), step):
-        drawn = [numbers(seed, k, n_init) for seed in seeds[first : first + step]]
+        drawn = [plus_plus.numbers(seed, k, n_init) for seed in seeds[first : first + step]]
         parts.append(_best(gram[None], np.concatenate(drawn)[None], n_init))
     labels, inertia = zip(*parts)
     return Starts(np.concatenate(labels, axis=1)[0], np.concatenate(inertia, axis=1)[0])
 
 
-def numbers(seed: int | Sequence[int], k: int, starts: int) -> np.ndarray:
-    """Draw the random numbers from which `plus_plus` chooses first centres: (starts, k, candidates) float64 in [0, 1).
-
-    References
-    ----------
-    mathematics#clustering-methods
-    """
-    return np.random.default_rng(seed).random((starts, k, _trials(k)))
-
-
 def _best(blocks, drawn, n_init):
     """Return the labels (B, F, m) and inertia (B, F) of the best of every `n_init` starts drawn (B, F n_init, k, t)."""
-    starts = lloyd(blocks, plus_plus(blocks, drawn))
+    starts = lloyd(blocks, plus_plus.first_centres(blocks, drawn))
     inertia = starts.inertia.reshape(len(blocks), -1, n_init)
     labels = starts.labels.reshape(*inertia.shape, -1)
     best = inertia.argmin(axis=2)[:, :, None]
@@ -146,66 +139,6 @@ def gram_matrix(x: np.ndarray) -> np.ndarray:
     centred = np.asarray(x, dtype=np.float64)
     centred = centred - centred.mean(axis=0)
     return centred @ centred.T
-
-
-def _trials(k):
-    """Return the candidates for each further centre, as scikit-learn takes."""
-    return 2 + int(np.log(k))
-
-
-def plus_plus(blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """
-    Choose rows as first centres: each the best of a few candidates drawn with probability of their squared distance.
-
-    Parameters
-    ----------
-    blocks : (B, m, m) float64 array
-        Gram matrix of each subset.
-    drawn : (B, s, k, t) float64 array
-        Uniform random numbers: t candidates for each of k centres of s starts.
-
-    Returns
-    -------
-    (B, s, k) int array of rows of the subset.
-
-    References
-    ----------
-    mathematics#clustering-methods
-    """
-    n_subsets, m, _ = blocks.shape
-    _, s, k, trials = drawn.shape
-    squares = np.einsum("bii->bi", blocks)
-    subset = np.repeat(np.arange(n_subsets), s)
-    drawn = drawn.reshape(n_subsets * s, k, trials)
-    centres = np.empty((n_subsets * s, k), int)
-    centres[:, 0] = (drawn[:, 0, 0] * m).astype(int)
-    closest = _distances(blocks, squares, subset[:, None], centres[:, :1])[:, 0]
-    for place in range(1, k):
-        reached = np.cumsum(closest, axis=1)
-        wanted = drawn[:, place] * reached[:, -1:]
-        candidates = _search(reached, wanted)
-        distances = np.minimum(
-            _distances(blocks, squares, subset[:, None], candidates), closest[:, None]
-        )
-        best = distances.sum(axis=2).argmin(axis=1)
-        rows = np.arange(len(subset))
-        centres[:, place], closest = candidates[rows, best], distances[rows, best]
-    return centres.reshape(n_subsets, s, k)
-
-
-def _search(reached, wanted):
-    """Place of each wanted number (A, t) in ascending rows (A, m), as np.searchsorted, at most m - 1."""
-    places = np.stack([(reached < column[:, None]).sum(axis=1) for column in wanted.T], axis=1)
-    return np.minimum(places, reached.shape[1] - 1)
-
-
-def _distances(blocks, squares, subset, rows):
-    """Return the squared distances (A, t, m) of rows (A, t) of the subsets `subset` (A, 1) to all rows of theirs."""
-    products = blocks[subset, rows]
-    products *= -2
-    products += squares[subset, rows][:, :, None]
-    products += squares[subset[:, 0]][:, None]
-    return np.maximum(products, 0, out=products)
 
 
 def lloyd(blocks: np.ndarray, centres: np.ndarray) -> Starts:

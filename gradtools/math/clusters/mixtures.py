@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradtools.math.clusters import lloyd
+from gradtools.math.clusters import lloyd, plus_plus
 
 MAX_STEPS = 100  # as scikit-learn's max_iter
 TOLERANCE = 1e-3  # nats a row, as scikit-learn's tol
@@ -52,7 +52,7 @@ def mixtures(
         Inner products of the rows about a mean (`lloyd.gram_matrix`).
     k : int
     drawn : (F, n_init, k, t) float64 array
-        Uniform random numbers for the first centres of F fits (`lloyd.numbers`).
+        Uniform random numbers for the first centres of F fits (`plus_plus.numbers`).
     reg : float
         Added to the variances.
 
@@ -68,7 +68,7 @@ def mixtures(
     """
     fits, n_init = drawn.shape[:2]
     starts = drawn.reshape(1, fits * n_init, k, -1)
-    first = lloyd.lloyd(gram[None], lloyd.plus_plus(gram[None], starts)).labels
+    first = lloyd.lloyd(gram[None], plus_plus.first_centres(gram[None], starts)).labels
     step = max(1, BATCH_ENTRIES // (k * x.shape[1]))
     parts = [
         expectation_maximisation(x, first[at : at + step], k, reg)

@@ -4,47 +4,26 @@ Beside every agreement with the classes stand the agreement of the argmax itself
 the class rows of the prediction (feature `weight`) and of random labels (mathematics#agreement-of-labellings).
 """
 
-import dataclasses
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.clusters import agreement, clustering, half_samples
-from gradtools.math.pairs.intervals import HALF_SAMPLES
+from gradtools.math.clusters import agreement, clustering
 from gradtools.math.rows import vectors
 from gradtools.selection import compared, features
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages import run
-from gradtools.stages.cluster import indices, many, matrices
+from gradtools.stages.cluster import indices, intervals, many, matrices
+from gradtools.stages.cluster.options import METHODS, Options
 from gradtools.store import Store, allocator, paths
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-METHODS = ("kmeans", "gmm", "agglomerative")
+__all__ = ["METHODS", "Options", "cluster"]
+
 PICTURE_COMPONENTS = 2
-MIXTURE_STARTS = 5  # at most: expectation-maximisation is slow
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Options that decide the values, by their names on the command line."""
-
-    feature: tuple[str, ...] = ()
-    method: tuple[str, ...] = ("kmeans", "gmm")
-    where: tuple[str, ...] = ()
-    k: int | None = None
-    pca: int = 0
-    normalize: str = "unit"
-    n_init: int = 10
-    covariance: str = "auto"
-    linkage: str = "ward"
-    seed: int = 0
-    repeats: int = 10
-    intervals: bool = True
-    resamples: int | None = None  # half samples; by default half_samples.number_of_halves
 
 
 def cluster(
@@ -65,13 +44,13 @@ def cluster(
     k = _number_of_clusters(source, groups, options)
     pairs = matrices.chosen(source, options.feature, options.method)
     chosen = [] if pairs else features.resolve(source, options.feature, with_maps=True)
-    _say_cost(groups, options, job.say)
+    intervals.say_cost(groups, options, job.say)
     results, projections = [], {}
     controls: Facts = {**_controls(groups, options), "leaks": int(compared.target_leaks(source))}
     with job.progress((len(chosen) or 1) * len(options.method), 0, "clusterings") as advance:
         for pair in pairs:
             facts = controls | _facts(options, groups) | {"linkage": options.linkage}
-            half = _halves(options, groups, k) if options.intervals else None
+            half = intervals.halves(options, groups, k) if options.intervals else None
             results.append(
                 matrices.clustered(source, pair, k, groups, options.linkage, half, facts)
             )
@@ -106,22 +85,6 @@ def cluster(
     if output is not None:
         _write(job, source, groups, results, projections, options)
     return results, projections
-
-
-def _say_cost(groups: compared.Groups, options: Options, say: Callable[[str], None]) -> None:
-    """Say what the intervals cost, as a multiple of the values' work: half samples are half the rows."""
-    if not options.intervals or options.resamples == 0:
-        return
-    for method in options.method:
-        n = len(groups.classes)
-        halves = options.resamples or half_samples.number_of_halves(n, method)
-        once = 1 if method == "agglomerative" else options.repeats
-        if halves:
-            times = halves * half_samples.FITS[method] / 2 / once
-            say(
-                f"{method}: intervals from {halves} half samples, about {times:.0f} times the work of "
-                "the values (--no-intervals skips them)"
-            )
 
 
 def _number_of_clusters(source: Store, groups: compared.Groups, options: Options) -> int:
@@ -172,7 +135,7 @@ def _placed(
 
 def _controls(groups: compared.Groups, options: Options) -> Facts:
     """Agreement of the argmax itself, and of random labels, with the classes; nothing where there are no two classes."""
-    if not _has_classes(groups):
+    if not groups.has_classes:
         return {}
     random = agreement.random_label_control(groups.classes, groups.classes, seed=options.seed)
     facts: Facts = {
@@ -187,10 +150,6 @@ def _controls(groups: compared.Groups, options: Options) -> Facts:
             "argmax_nmi": agreement.nmi(groups.predictions, groups.classes),
         }
     return facts
-
-
-def _has_classes(groups: compared.Groups) -> bool:
-    return groups.labelled and len(np.unique(groups.classes)) > 1
 
 
 def _clustered(
@@ -216,7 +175,7 @@ def _clustered(
     columns |= indices.agreements(
         clustering.distance_blocks(x),
         of_repeats,
-        classes if _has_classes(groups) else None,
+        classes if groups.has_classes else None,
         groups.predictions[kept] if groups.predicted else None,
     )
     facts = {
@@ -228,8 +187,10 @@ def _clustered(
         "dimension": x.shape[1],
     }
     if method == "gmm":
-        facts["covariance"] = _covariance(options)
-    replicates, drawn = _replicates(method, x, kept, k, groups, options, columns, of_repeats)
+        facts["covariance"] = options.covariance_of_mixtures
+    replicates, drawn = intervals.replicates(
+        method, x, kept, k, groups, options, columns, of_repeats
+    )
     facts |= drawn | indices.bounds(columns, replicates, drawn)
     labels = np.full((repeats, len(kept)), -1, np.int32)
     labels[:, kept] = of_repeats
@@ -257,57 +218,6 @@ def _facts(options: Options, groups: compared.Groups) -> Facts:
     }
 
 
-def _replicates(
-    method: str,
-    x: np.ndarray,
-    kept: np.ndarray,
-    k: int,
-    groups: compared.Groups,
-    options: Options,
-    columns: Columns,
-    labels: np.ndarray,
-) -> tuple[np.ndarray, Facts]:
-    """Indices of half samples (B, 6), and the facts of how they were drawn, or why there are none."""
-    why = half_samples.why_none(groups.classes, kept, k)
-    wanted = options.resamples
-    if wanted is None:
-        wanted = half_samples.number_of_halves(len(x), method)
-        why = why if wanted else f"more than {half_samples.MOST_ROWS} rows: ask with --resamples"
-    if not options.intervals or wanted == 0 and options.resamples == 0:
-        why = "not asked for"
-    facts: Facts = {"resampling": HALF_SAMPLES, "resamples": 0 if why else wanted}
-    if why:
-        return np.empty((0, len(half_samples.INDICES))), facts | {"no_interval": why}
-    halves = half_samples.half_samples(groups.classes, wanted, options.seed)
-    classes = groups.classes[kept] if _has_classes(groups) else None
-    predictions = groups.predictions[kept] if groups.predicted else None
-    settings = _settings(method, k, options)
-    values, shuffled = half_samples.replicates(
-        x, halves[:, kept], settings, classes, predictions, options.seed
-    )
-    size = int(halves[0].sum()), len(kept)
-    values = half_samples.settled(
-        values, shuffled, indices.means(columns), labels, classes, predictions, size, options.seed
-    )
-    drawn: Facts = {"drawn": size[0], "drawn_of": size[1]}
-    return values, facts | drawn | {"fits": half_samples.FITS[method]}
-
-
-def _halves(options: Options, groups: compared.Groups, k: int) -> np.ndarray | None:
-    """Half samples (B, n) of a matrix's rows; None where there can be none."""
-    kept = np.ones(len(groups.classes), bool)
-    if half_samples.why_none(groups.classes, kept, k) or options.resamples == 0:
-        return None
-    count = options.resamples or half_samples.number_of_halves(len(kept), matrices.METHOD)
-    return half_samples.half_samples(groups.classes, count, options.seed) if count else None
-
-
-def _settings(method: str, k: int, options: Options) -> half_samples.Method:
-    """How one half is clustered."""
-    n_init = options.n_init if method == "kmeans" else min(options.n_init, MIXTURE_STARTS)
-    return half_samples.Method(method, k, n_init, _covariance(options), options.linkage)
-
-
 def _repeated(
     method: str, x: np.ndarray, k: int, seeds: list[int], options: Options
 ) -> list[clustering.Clustering]:
@@ -315,16 +225,10 @@ def _repeated(
     if method == "kmeans":
         return clustering.kmeans_of_seeds(x, k, seeds, options.n_init)
     if method == "gmm":
-        starts = min(options.n_init, MIXTURE_STARTS)
-        return clustering.gmm_of_seeds(x, k, seeds, starts, _covariance(options))
+        return clustering.gmm_of_seeds(
+            x, k, seeds, options.mixture_starts, options.covariance_of_mixtures
+        )
     return [clustering.agglomerative(x, k, options.linkage)]
-
-
-def _covariance(options: Options) -> str:
-    """'diag' in the full dimension, 'full' after PCA, unless one is asked for (mathematics#clustering-methods)."""
-    return (
-        options.covariance if options.covariance != "auto" else ("full" if options.pca else "diag")
-    )
 
 
 def _write(

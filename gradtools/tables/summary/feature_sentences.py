@@ -7,7 +7,7 @@ import numpy as np
 from gradtools.selection.feature_names import CONTROL
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables import clustering, per_model
+from gradtools.tables import clustering, paired, per_model
 from gradtools.tables.model import Cell, number, statistic_cell
 from gradtools.tables.per_model import Results
 from gradtools.tables.summary.blocks import across, clear_of
@@ -58,7 +58,7 @@ def _best(by_subject: list[Results]) -> Iterator[str]:
     if per_model.OWN in ranked and best != per_model.OWN:
         second = per_model.OWN
     cells = [
-        per_model.paired(
+        paired.difference(
             results[best], results[second], _auc, lambda result: result.replicate("auc")
         )
         for results in by_subject

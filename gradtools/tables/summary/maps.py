@@ -6,7 +6,7 @@ import numpy as np
 
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
-from gradtools.tables import faithfulness, localization, per_model, sanity
+from gradtools.tables import faithfulness, localization, paired, sanity
 from gradtools.tables.model import Cell, statistic_cell
 from gradtools.tables.summary.blocks import Block, across, clear_of, of_rows
 from gradtools.tables.wording import MAP_METRICS, NOT_COMPUTED
@@ -165,7 +165,7 @@ def _against(
 ) -> list[Cell]:
     """Return a map minus a control under the same resamples, a cell a model."""
     return [
-        per_model.paired(
+        paired.difference(
             kinds[name],
             kinds[control],
             lambda result: result.get(measure).value,
