@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gradtools.cli import networks, options, passes
+from gradtools.cli import networks, options, passes, streams
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -28,7 +28,7 @@ class Ablation:
     target: str | None
 
 
-ablation = networks.record(
+ablation = options.record(
     "ablation",
     Ablation,
     click.option(
@@ -168,7 +168,7 @@ def measure(
             source=source,
             where=where,
             images_dir=images_dir,
-            carry=source is not None and options.carried(carry, path, output),
+            carry=source is not None and streams.carried(carry, path, output),
             **job.how(console, force),
         )
     named = {result.path.rpartition("/")[2]: result for result in results}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradtools.cli import ablation as measured
-from gradtools.cli import networks, options, passes, terminal
+from gradtools.cli import networks, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.render import FOR_PROGRAMS, FORMS
@@ -125,7 +125,7 @@ def command(
         store.check_output(ablated, force)
         name, results = measured.measure(
             console,
-            options.input_store(path),
+            streams.input_store(path),
             ablated,
             network=network,
             ablation=ablation,
@@ -144,7 +144,7 @@ def command(
             from gradtools import figures
 
             figures.deletion_curves({name: results}, figure)
-        stream = options.table_stream(ablated, form)
+        stream = streams.table_stream(ablated, form)
         if stream is not None:
             from gradtools.tables import ablation as tables
 
@@ -154,7 +154,7 @@ def command(
     _check(bins, profiles, of, carry)
     picture = _picture(figure, picture, of)
     form = form or ("text" if of and not output else None)
-    source_path, target = options.input_store(path), options.output_store(output, form)
+    source_path, target = streams.input_store(path), streams.output_store(output, form)
     if target is None and form is None:
         raise UsageError(
             "a store is HDF5 and does not go to a terminal: name a file with -o, or see the tables with --format text"
@@ -188,7 +188,7 @@ def command(
             source,
             target,
             asked,
-            carry=options.carried(carry, source_path, target),
+            carry=streams.carried(carry, source_path, target),
             force=force,
             say=console.say,
             progress=console.progress,
@@ -205,7 +205,7 @@ def command(
             _draw_sheet(source, tops[0], where, model, images_dir, figure, over_images.warnings)
         elif figure:
             figures.channels(source.model.get("model", source.name), over_images, picture, figure)
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         terminal.print_tables(_tables(over_images, tops, form in FOR_PROGRAMS), form, stream)
 

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -48,7 +48,7 @@ def command(
     if file is None:
         raise UsageError("name a file of claims, or one of those that ship (--list)")
     sentences = claim.read(file)
-    subjects = evaluate.gather(paths or [options.input_store(None)])
+    subjects = evaluate.gather(paths or [streams.input_store(None)])
     judged = claim.judge(sentences, subjects, file)
     terminal.print_tables(claims.tables(file, judged), form)
     click.get_current_context().exit(claim.exit_status(judged))

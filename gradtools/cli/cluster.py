@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,9 +120,9 @@ def command(
         from gradtools import figures
 
         figures.check(figure)
-    source_path = options.input_store(path)
-    target = options.output_store(output, form)
-    source_path, named = options.split_feature(source_path)
+    source_path = streams.input_store(path)
+    target = streams.output_store(output, form)
+    source_path, named = streams.split_feature(source_path)
     wanted = cluster.Options(
         feature=(*named, *feature),
         method=method,
@@ -143,7 +143,7 @@ def command(
             source,
             target,
             wanted,
-            carry=options.carried(carry, source_path, target),
+            carry=streams.carried(carry, source_path, target),
             force=force,
             say=console.say,
             progress=console.progress,
@@ -153,7 +153,7 @@ def command(
         tables = of_results(results, every=form is not None)
         of_features = [result.feature for result in results]
         notes = per_model.known_gradients(of_features, subjects.verdicts_of(source))
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         terminal.print_tables(tables, form, stream, notes=notes)
 

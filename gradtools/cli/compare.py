@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -118,11 +118,11 @@ def command(
         figures.check(figure)
     elif picture or at or by and not spaces:
         raise UsageError("--picture, --at and --by are those of the picture: add --figure FILE")
-    target = options.output_store(output, form)
+    target = streams.output_store(output, form)
     if spaces and target is None:
         raise UsageError("--spaces is about the store that is made: name it with -o")
     compared = compare.compare(
-        list(stores) or [options.input_store(None)],
+        list(stores) or [streams.input_store(None)],
         target,
         compare.Options(
             feature=feature,
@@ -149,7 +149,7 @@ def command(
             by or BY,
             compare.positions(compared.stores, _numbers(at)),
         )
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         from gradtools.tables import comparisons
         from gradtools.tables.render import FOR_PROGRAMS

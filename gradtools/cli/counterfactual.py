@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradtools.cli import moves as moves_of
-from gradtools.cli import networks, options, passes, sampling, terminal
+from gradtools.cli import networks, options, passes, sampling, streams, terminal
 from gradtools.cli.terminal import Console
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def command(
     construction, the picture need not. Beside every move a random one as long. Moves that exist are printed and drawn again
     from their store alone.
     """
-    source_path = options.input_store(path)
+    source_path = streams.input_store(path)
     from gradtools import figures, store
 
     if figure:
@@ -192,13 +192,13 @@ def command(
         moves, results = counterfactual.counterfactual(
             plan,
             target_path,
-            carry=options.carried(carry, source_path, target_path),
+            carry=streams.carried(carry, source_path, target_path),
             **job.how(console, force),
         )
         name = short_name(str(source.model.get("model", "")))
     if figure:
         figures.least_moves(moves, results, figure, picture, metric)
-    stream = options.table_stream(target_path, form)
+    stream = streams.table_stream(target_path, form)
     if stream is not None:
         tables = [
             counterfactuals.moves(moves, every=form is not None),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.wording import LINKAGES, LINKED_ON
@@ -138,8 +138,8 @@ def command(
         raise UsageError("--leaves-per-page is of a PDF: add --figure FILE.pdf")
     if newick:
         files.check(newick)
-    source_path, named = options.split_feature(options.input_store(path))
-    target = options.output_store(output, _text_form(form, newick))
+    source_path, named = streams.split_feature(streams.input_store(path))
+    target = streams.output_store(output, _text_form(form, newick))
     with store.read(source_path) as source:
         tree = dendrogram.dendrogram(
             source,
@@ -158,7 +158,7 @@ def command(
                 resamples=resamples,
                 seed=seed,
             ),
-            carry=options.carried(carry, source_path, target),
+            carry=streams.carried(carry, source_path, target),
             force=force,
             say=console.say,
             progress=console.progress,
@@ -169,7 +169,7 @@ def command(
         figures.tree(model, tree, orientation, figure, leaves_per_page)
     if newick:
         files.write(tree, newick)
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None and newick != "-":
         _print_tree(tree, around, form or "text", stream)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import networks, options
+from gradtools.cli import options, streams
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -36,7 +36,7 @@ class Drawing:
     compat: str | None
 
 
-drawing = networks.record(
+drawing = options.record(
     "drawing",
     Drawing,
     click.option(
@@ -107,7 +107,7 @@ def draw_alone(
         raise UsageError(
             f"{len(images)} inputs and no --model: one store of maps is drawn at a time"
         )
-    path = options.input_store(images[0] if images else None)
+    path = streams.input_store(images[0] if images else None)
     draw(console, path, drawing.overlay, images_dir, where, drawing)
 
 

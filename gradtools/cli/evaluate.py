@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.tables.render import FORMS
 from gradtools.tables.wording import LAYOUTS
 
@@ -72,7 +72,7 @@ def command(
 
         figures.check(figure)
     apart = "choices" in (layout, picture)  # stores made with different options
-    subjects = evaluate.gather(paths or [options.input_store(None)], joined=not apart)
+    subjects = evaluate.gather(paths or [streams.input_store(None)], joined=not apart)
     width = terminal.width() or evaluate.SUMMARY_WIDTH if form == "text" else None
     tables = evaluate.evaluate(
         subjects, layout, published=published, per_image=per_image, width=width

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, streams
 from gradtools.cli.terminal import Console
 
 
@@ -56,7 +56,7 @@ def command(
     from gradtools.stages.transfer import exporting
 
     form = exporting.form_of(output, form)
-    source_path, named = options.split_feature(options.input_store(path))
+    source_path, named = streams.split_feature(streams.input_store(path))
     with store.read(source_path) as source:
         if output not in (None, "-"):
             store.check_output(output, force, [source])

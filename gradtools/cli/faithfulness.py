@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import networks, options, passes, terminal
+from gradtools.cli import networks, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -117,7 +117,7 @@ def command(
     from gradtools.tables import faithfulness as builder
 
     _check_audit(audit, figure, shard, scheduler)
-    source_path, named = options.split_feature(options.input_store(path))
+    source_path, named = streams.split_feature(streams.input_store(path))
     target = passes.output_file(output)
     with store.read(source_path) as source:
         model = network.load(console)
@@ -139,12 +139,12 @@ def command(
                 ),
                 where=where,
                 images_dir=images_dir,
-                carry=options.carried(carry, source_path, target),
+                carry=streams.carried(carry, source_path, target),
                 **job.how(console, force),
             )
             if figure:
                 auditing.draw(made, figure, images_dir)
-            stream = options.table_stream(target, form)
+            stream = streams.table_stream(target, form)
             if stream is not None:
                 tables = audit_builder.tables([(short_name(model.spec), made.results)])
                 terminal.print_tables(tables, form, stream)
@@ -169,12 +169,12 @@ def command(
             asked,
             where=where,
             images_dir=images_dir,
-            carry=options.carried(carry, source_path, target),
+            carry=streams.carried(carry, source_path, target),
             shard=shard,
             scheduler=scheduler,
             **job.how(console, force),
         )
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None and not shard:  # whose tables merge makes
         terminal.print_tables(builder.tables([(short_name(model.spec), results)]), form, stream)
 

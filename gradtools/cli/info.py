@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.errors import printable
 
 NOT_SEALED = "not sealed (changed through HDF5, or of an earlier gradtools): index and attributes are checked as far as HDF5 checks them"
@@ -60,7 +60,7 @@ def command(
     from gradtools.tables import plain_text
     from gradtools.tables.render import write_tables
 
-    with store.read(options.input_store(path)) as source:
+    with store.read(streams.input_store(path)) as source:
         if check:
             source.check()
             if not source.sealed:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import click
 
-from gradtools.cli import networks, options, passes, sampling, terminal
+from gradtools.cli import networks, options, passes, sampling, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -126,6 +126,6 @@ def command(
     if figure:
         with store.read(target) as source:
             figures.cycled_pictures(source, results, figure)
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         terminal.print_tables(links.tables([(short_name(model.spec), results)]), form, stream)

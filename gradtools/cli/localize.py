@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.cli.terminal import Console
 
 
@@ -84,8 +84,8 @@ def command(
         from gradtools import figures
 
         figures.check(figure)
-    source_path, named = options.split_feature(options.input_store(path))
-    target = options.output_store(output, form)
+    source_path, named = streams.split_feature(streams.input_store(path))
+    target = streams.output_store(output, form)
     asked = localize.Options(
         feature=(*named, *feature),
         layers=layers,
@@ -101,7 +101,7 @@ def command(
             source,
             target,
             asked,
-            carry=options.carried(carry, source_path, target),
+            carry=streams.carried(carry, source_path, target),
             force=force,
             say=console.say,
             progress=console.progress,
@@ -111,7 +111,7 @@ def command(
             how = {"picture": picture, "images_dir": images_dir, "limit": rows}
             figures.localized(source, drawn.kinds, results, drawn.found, figure, **how)
         model = short_name(source.model.get("model", source.name))
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         kinds = {result.feature: result for result in results}
         terminal.print_tables(localization.tables([(model, kinds)]), form, stream)

@@ -4,7 +4,7 @@ import contextlib
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import options, streams
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -37,7 +37,7 @@ def command(
     They are checked to be of the same command (options, images by name and size, network), with no share missing or
     there twice.
     """
-    target = options.output_store(output)
+    target = streams.output_store(output)
     if target is None:
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
     from gradtools import store

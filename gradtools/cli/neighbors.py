@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def command(
         if of is None:
             raise UsageError("--figure draws the neighbours of one sample: add --of NAME")
         figures.check(figure)
-    source_path = options.input_store(path)
-    target = output if of is not None and not output else options.output_store(output, form)
-    source_path, named = options.split_feature(source_path)
+    source_path = streams.input_store(path)
+    target = output if of is not None and not output else streams.output_store(output, form)
+    source_path, named = streams.split_feature(source_path)
     wanted = neighbors.Options(
         feature=(*named, *feature),
         metric=metric,
@@ -121,8 +121,8 @@ def command(
         resamples=resamples,
         seed=seed,
     )
-    carried = options.carried(carry, source_path, target)
-    stream = options.table_stream(target, form)
+    carried = streams.carried(carry, source_path, target)
+    stream = streams.table_stream(target, form)
     notes: tuple[str, ...] = ()
     with store.read(source_path) as source:
         if of is not None:

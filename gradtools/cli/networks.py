@@ -1,9 +1,8 @@
 """Options that name a network and say how it is read, each group of them one record whose fields have the options' names."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,23 +15,6 @@ if TYPE_CHECKING:
     from gradtools.network import models
     from gradtools.network.models import Model
     from gradtools.store import Store
-
-Decorator = Callable[[Callable], Callable]
-
-
-def record(name: str, kind: type, *decorators: Decorator) -> Decorator:
-    """Return a decorator that adds options and hands them to the command as one record, its parameter `name`."""
-    fields = [field.name for field in dataclasses.fields(kind)]
-
-    def decorate(function: Callable) -> Callable:
-        @functools.wraps(function)
-        def run(**parameters: Any) -> None:
-            values = {field: parameters.pop(field) for field in fields}
-            return function(**parameters, **{name: kind(**values)})
-
-        return options.combine(*decorators)(run)
-
-    return decorate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +76,7 @@ _reading = (
         help="Of a network that gives maps of logits: mean, max, predicted (where the class is the argmax), or a position Y,X.",
     ),
 )
-reading = record("reading", Reading, *_reading)
+reading = options.record("reading", Reading, *_reading)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,9 +130,9 @@ def _sample(
     return None if listed is None else lambda rules: images.first_readable(listed, rules)
 
 
-def _network(required: bool) -> Decorator:
+def _network(required: bool) -> options.Decorator:
     spec = "resnet50, torchvision:NAME, timm:NAME, hf:FOLDER, file.py:callable, package.module:callable or FILE.pt2 (torch.export)."
-    return record(
+    return options.record(
         "network",
         Network,
         click.option(

@@ -1,9 +1,9 @@
 """Options that several commands share: the same word for the same thing everywhere."""
 
+import dataclasses
 import functools
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
 
+Decorator = Callable[[Callable], Callable]
 WRITTEN = {
     "output": "-o",
     "figure": "--figure",
@@ -104,13 +105,28 @@ def _texts(value: str | tuple[str, ...] | float | None) -> Iterator[str]:
             } - {""}
 
 
-def combine(*decorators: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
+def combine(*decorators: Decorator) -> Decorator:
     """Combine several decorators into one, in the order in which the help shows them."""
 
     def decorate(function: Callable) -> Callable:
         for decorator in reversed(decorators):
             function = decorator(function)
         return function
+
+    return decorate
+
+
+def record(name: str, kind: type, *decorators: Decorator) -> Decorator:
+    """Return a decorator that adds options and hands them to the command as one record, its parameter `name`."""
+    fields = [field.name for field in dataclasses.fields(kind)]
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def run(**parameters: Any) -> None:
+            values = {field: parameters.pop(field) for field in fields}
+            return function(**parameters, **{name: kind(**values)})
+
+        return combine(*decorators)(run)
 
     return decorate
 
@@ -318,52 +334,3 @@ def _counts(_context: "Context", _parameter: "Option", text: str | None) -> tupl
             f"--layers {text}: write how many of the last taps, as in 2, or several such numbers, as in 1,2,4"
         )
     return tuple(dict.fromkeys(int(number) for number in numbers))
-
-
-def input_store(argument: str | None) -> str:
-    """Return the store to read: the argument, or '-' where stdin is not a terminal."""
-    if argument:
-        return argument
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("no input: name a store, or pipe one in")
-    return "-"
-
-
-def output_store(argument: str | None, form: str | None = None) -> str | None:
-    """Return where the store goes: the option, or '-' where stdout is not a terminal; None where only a table can be shown."""
-    if form and not argument:
-        return None
-    if form and argument == "-":
-        raise UsageError(
-            f"--{form} is text on standard output, where -o - puts the store: leave one of them out"
-        )
-    if not sys.stdout.writable() and argument in (None, "-"):
-        raise UsageError("standard output is closed: name a file with -o")
-    if argument == "-" and sys.stdout.isatty():
-        raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
-    if argument and argument != "-":
-        return argument
-    if argument is None and sys.stdout.isatty():
-        return None
-    from gradtools.store import pipes
-
-    click.get_current_context().with_resource(pipes.reserved_output())
-    return "-"
-
-
-def carried(choice: bool | None, source: str, target: str | None) -> bool:
-    """Return True if the input is copied whole into the output: by default where one of them is a pipe."""
-    return choice if choice is not None else "-" in (source, target)
-
-
-def split_feature(path: str) -> tuple[str, tuple[str, ...]]:
-    """Split a store and the features its argument names: `a.h5::gradient@layer3`."""
-    store, separator, name = path.partition("::")
-    return store, (name,) if separator else ()
-
-
-def table_stream(target: str | None, form: str | None) -> TextIO | None:
-    """Return where a table goes: stdout where a form is asked for or no store is written, else stderr where that is a terminal."""
-    if target is None or form:
-        return sys.stdout
-    return sys.stderr if sys.stderr.isatty() else None

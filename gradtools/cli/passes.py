@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import networks, options
+from gradtools.cli import options, streams
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -28,7 +28,7 @@ class Score:
     unmapped: str
 
 
-score = networks.record(
+score = options.record(
     "score",
     Score,
     click.option(
@@ -110,9 +110,9 @@ compress = click.option(
 )
 
 
-def compute(batch_size: int) -> networks.Decorator:
+def compute(batch_size: int) -> options.Decorator:
     """Return the options of `Compute` as the parameter `compute`; the default batch size is the command's."""
-    return networks.record(
+    return options.record(
         "compute",
         Compute,
         click.option(
@@ -174,7 +174,7 @@ class Job:
         }
 
 
-job = networks.record(
+job = options.record(
     "job",
     Job,
     restart,
@@ -241,7 +241,7 @@ class Listing:
         return attached
 
 
-listing = networks.record(
+listing = options.record(
     "listing",
     Listing,
     click.option(
@@ -270,7 +270,7 @@ def output_file(output: str | None) -> str:
     UsageError
         Standard output is a terminal and no file is named.
     """
-    target = options.output_store(output)
+    target = streams.output_store(output)
     if target is None:
         raise UsageError("a store is HDF5 and does not go to a terminal: name a file with -o")
     return target

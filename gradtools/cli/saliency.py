@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import completion, networks, options, passes
+from gradtools.cli import completion, networks, options, passes, streams
 from gradtools.cli import drawing as pictures
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
@@ -138,7 +138,7 @@ def command(
         raise UsageError("--overlay with --shard: draw the maps of the merged store")
     store.check_output(shard.output(store_path) if shard else store_path, force)
     if not images and listing.files_from is None:
-        images = (options.input_store(None),)
+        images = (streams.input_store(None),)
     from_store = len(images) == 1 and listing.files_from is None and store.is_store(images[0])
     if not from_store and (where or images_dir or carry):
         raise UsageError(
@@ -178,7 +178,7 @@ def command(
             source=source,
             where=where,
             images_dir=images_dir,
-            carry=from_store and options.carried(carry, images[0], store_path),
+            carry=from_store and streams.carried(carry, images[0], store_path),
             shard=shard,
             scheduler=scheduler,
             **job.how(console, force),

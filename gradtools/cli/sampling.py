@@ -80,8 +80,8 @@ class Samples:
         return list(dict.fromkeys(known[name.lower()] for name in self.of_class))
 
 
-def _samples(required: bool, per_class: int | None) -> networks.Decorator:
-    return networks.record(
+def _samples(required: bool, per_class: int | None) -> options.Decorator:
+    return options.record(
         "samples",
         Samples,
         click.option(
@@ -114,7 +114,7 @@ def _samples(required: bool, per_class: int | None) -> networks.Decorator:
     )
 
 
-def samples(per_class: int) -> networks.Decorator:
+def samples(per_class: int) -> options.Decorator:
     """Return the options of `Samples` for a command that needs a generator, as the parameter `samples`."""
     return _samples(True, per_class)
 
@@ -195,7 +195,7 @@ class Compute:
     compress: bool
 
 
-compute = networks.record(
+compute = options.record(
     "compute",
     Compute,
     click.option(
@@ -225,7 +225,7 @@ class Job:
         }
 
 
-job = networks.record(
+job = options.record(
     "job",
     Job,
     passes.restart,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from gradtools.cli import networks, options, passes, terminal
+from gradtools.cli import networks, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -149,7 +149,7 @@ def command(
     from gradtools.selection.subjects import short_name
     from gradtools.tables import sanity as builder
 
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         terminal.print_tables(builder.tables([(short_name(model.spec), results)]), form, stream)
 

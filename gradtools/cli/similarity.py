@@ -1,10 +1,12 @@
 """gradtools similarity"""
 
+import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import options, streams, terminal
 from gradtools.errors import UsageError
 from gradtools.tables.wording import MAP_METRICS
 
@@ -14,7 +16,37 @@ if TYPE_CHECKING:
     from gradtools.stages.similarity import MapOptions, Options
     from gradtools.store import Share, Store
 
-of_maps = options.combine(
+
+@dataclasses.dataclass(frozen=True)
+class OfMaps:
+    """How maps are made of the stored ones and compared."""
+
+    map_metric: tuple[str, ...]
+    sign: str
+    size: str | None
+    layers: tuple[int, ...] | None
+    fuse: str | None
+    eps: float
+    log_base: float
+    top_share: float | None
+    between: bool
+
+    @property
+    def settings(self) -> "MapOptions":
+        """What the stage takes of it."""
+        from gradtools.selection import maps
+        from gradtools.stages.similarity import MapOptions
+
+        values = vars(self) | {
+            "map_metric": tuple(dict.fromkeys(self.map_metric)),
+            "size": maps.parse_size(self.size),
+        }
+        return MapOptions(**values)
+
+
+of_maps = options.record(
+    "of_maps",
+    OfMaps,
     click.option(
         "--map-metric",
         multiple=True,
@@ -45,7 +77,12 @@ of_maps = options.combine(
         default=2.2204e-16,
         help="What KLD adds inside its logarithm (its value depends on it).",
     ),
-    click.option("--log-base", type=float, help="Of KLD and JSD.  [default: e]"),
+    click.option(
+        "--log-base",
+        type=float,
+        callback=lambda _context, _parameter, base: math.e if base is None else base,
+        help="Of KLD and JSD.  [default: e]",
+    ),
     click.option(
         "--top-share",
         type=float,
@@ -132,15 +169,7 @@ def command(
     metric: tuple[str, ...],
     rows: str | None,
     where: tuple[str, ...],
-    map_metric: tuple[str, ...],
-    sign: str,
-    size: str | None,
-    layers: tuple[int, ...] | None,
-    fuse: str | None,
-    eps: float,
-    log_base: float | None,
-    top_share: float | None,
-    between: bool,
+    of_maps: OfMaps,
     matrix: bool,
     auc: bool,
     resamples: int,
@@ -172,9 +201,9 @@ def command(
         from gradtools import figures
 
         figures.check(figure)
-    source_path = options.input_store(path)
-    target = options.output_store(output, form)
-    source_path, named = options.split_feature(source_path)
+    source_path = streams.input_store(path)
+    target = streams.output_store(output, form)
+    source_path, named = streams.split_feature(source_path)
     wanted = similarity.Options(
         feature=(*named, *feature),
         metric=metric,
@@ -185,9 +214,9 @@ def command(
         resamples=0 if no_intervals else resamples,
         permutations=0 if no_intervals else permutations,
         seed=seed,
-        maps=map_options(map_metric, sign, size, layers, fuse, eps, log_base, top_share, between),
+        maps=of_maps.settings,
     )
-    carried = options.carried(carry, source_path, target)
+    carried = streams.carried(carry, source_path, target)
     with store.read(source_path) as source:
         if target is not None:
             store.check_output(shard.output(target) if shard else target, force, [source])
@@ -218,7 +247,7 @@ def command(
         tables = of_results([*results, *beside], source.unit, every=form is not None)
         of_features = [result.feature for result in results]
         notes = per_model.known_gradients(of_features, subjects.verdicts_of(source))
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         terminal.print_tables(tables, form, stream, notes=notes)
 
@@ -276,30 +305,3 @@ def _draw(
     else:
         of_vectors = [result for result in results if result.metric not in MAP_METRICS]
         figures.class_by_prediction(of_vectors, figure)
-
-
-def map_options(
-    map_metric: tuple[str, ...],
-    sign: str,
-    size: str | None,
-    layers: tuple[int, ...] | None,
-    fuse: str | None,
-    eps: float,
-    log_base: float | None,
-    top_share: float | None,
-    between: bool,
-) -> "MapOptions":
-    """Return the options about maps as `similarity.MapOptions`."""
-    import math
-
-    from gradtools.selection import maps
-    from gradtools.stages.similarity import MapOptions
-
-    return MapOptions(
-        tuple(dict.fromkeys(map_metric)),
-        maps.Reading(sign, maps.parse_size(size), fuse, layers),
-        eps,
-        math.e if log_base is None else log_base,
-        top_share,
-        between,
-    )

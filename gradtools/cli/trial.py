@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes, terminal
+from gradtools.cli import options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.tables.wording import CONSTRUCTIONS
 
@@ -83,6 +83,6 @@ def command(
             made.results[0],
             figure,
         )
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         terminal.print_tables(builder.tables({construction: made.results}), form, stream)

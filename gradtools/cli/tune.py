@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import networks, options, passes, sampling, terminal, tunings
+from gradtools.cli import networks, options, passes, sampling, streams, terminal, tunings
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -135,7 +135,7 @@ def command(
     that moves the latent as far. With --of, lists (and with --figure draws) the units of a tuning that change a part most;
     with --population, what all units do together.
     """
-    source_path = options.input_store(path)
+    source_path = streams.input_store(path)
     if figure:
         from gradtools import figures
 
@@ -175,10 +175,10 @@ def command(
         results = tune.tune(
             plan,
             target,
-            carry=options.carried(carry, source_path, target),
+            carry=streams.carried(carry, source_path, target),
             scheduler=scheduler,
             **job.how(console, force),
         )
-    stream = options.table_stream(target, form)
+    stream = streams.table_stream(target, form)
     if stream is not None:
         terminal.print_tables(tables.tables([(short_name(model.spec), results)]), form, stream)

@@ -45,19 +45,12 @@ def path(tmp_path):
 
 def run(path, *requests, where=(), resamples=0, **options):
     """{(feature, metric): {statistic: (value, low, high, pairs)}} and the results."""
-    reading = maps.Reading(
-        **{
-            name: options.pop(name)
-            for name in ("sign", "size", "fuse", "layers")
-            if name in options
-        }
-    )
     asked = similarity.Options(
         feature=requests,
         where=where,
         resamples=resamples,
         permutations=0,
-        maps=similarity.MapOptions(reading=reading, **options),
+        maps=similarity.MapOptions(**options),
     )
     with store.read(str(path)) as source:
         return similarity.similarity(source, None, asked, say=quiet)
@@ -524,7 +517,7 @@ def test_seeds_columns_are_means_of_class_means_of_grad_cam_at_its_own_size(tmp_
         "Grad_Cam_KLD" in note and "gradtools saliency | gradtools similarity" in note
         for note in found.notes
     )
-    _, row = seed_row(written(path, tmp_path / "s.h5", reading=maps.Reading(size=(9, 9))))
+    _, row = seed_row(written(path, tmp_path / "s.h5", size=(9, 9)))
     assert row["Grad_Cam_CC"].value is None
 
 

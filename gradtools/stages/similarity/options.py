@@ -16,17 +16,25 @@ class MapOptions:
     """Options about maps, by their names on the command line."""
 
     map_metric: tuple[str, ...] = MAP_METRICS
-    reading: maps.Reading = maps.Reading()
+    sign: str = "for"
+    size: tuple[int, int] | None = None
+    layers: tuple[int, ...] | None = None
+    fuse: str | None = None
     eps: float = map_metrics.MIT_EPS
     log_base: float = np.e
     top_share: float | None = None
     between: bool = True
 
     @property
+    def reading(self) -> maps.Reading:
+        """What makes maps of raw ones."""
+        return maps.Reading(self.sign, self.size, self.fuse, self.layers)
+
+    @property
     def settings(self) -> MapSettings:
         """The metrics' own settings (MapSettings); signed maps span twice the range."""
         return map_metrics.MapSettings(
-            self.eps, self.log_base, self.top_share, 2.0 if self.reading.sign == "signed" else 1.0
+            self.eps, self.log_base, self.top_share, 2.0 if self.sign == "signed" else 1.0
         )
 
 
