@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import pytest
-from long_jobs import BLOCKS, cases
+from long_jobs import cases, digests, small_blocks
 from shell import call
 
 from gradtools import cli, store
@@ -21,31 +21,6 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.stages import remote
 from gradtools.stages.remote import client, serving, worker
 from gradtools.store import paths
-
-COUNT = 22  # images: six blocks of four
-
-
-def digests(path):
-    with store.read(str(path)) as source:
-        source.check()
-        return source.digests()
-
-
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("remote")
-    with pytest.MonkeyPatch.context() as patch:
-        small_blocks(patch)
-        before, made = cases(folder, COUNT)
-        for command in before:
-            assert cli.main([str(word) for word in command]) == 0
-    return {name: [str(word) for word in words] for name, words in made.items()}
-
-
-def small_blocks(patch):
-    for name, value in BLOCKS.items():
-        module, attribute = name.split(":")
-        patch.setattr(f"{module}.{attribute}", value)
 
 
 def asked(words, messages, folder, monkeypatch):

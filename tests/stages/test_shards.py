@@ -6,15 +6,15 @@ import shutil
 import subprocess
 import sys
 
+import long_jobs
 import pytest
-from long_jobs import BLOCKS, cases
+from long_jobs import COUNT, cases, digests
 from shell import run
 
 from gradtools import cli, store
 from gradtools.errors import UsageError
 from gradtools.store import shards
 
-COUNT = 22  # images: six blocks of four
 KINDS = ("extract", "maps", "saliency", "pairs", "matrix", "matrix-maps", "faithfulness")
 DIVIDED = ("extract", "saliency", "pairs", "faithfulness", "matrix")  # by torchrun in two
 
@@ -24,30 +24,9 @@ def call(*arguments):
     return cli.main([str(argument) for argument in arguments])
 
 
-def digests(path):
-    with store.read(str(path)) as source:
-        source.check()
-        return source.digests()
-
-
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in BLOCKS.items():
-            module, attribute = name.split(":")
-            patch.setattr(f"{module}.{attribute}", value)
-        before, made = cases(folder, COUNT)
-        for command in before:
-            assert call(*command) == 0
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    for name, value in BLOCKS.items():
-        module, attribute = name.split(":")
-        monkeypatch.setattr(f"{module}.{attribute}", value)
+    long_jobs.small_blocks(monkeypatch)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,9 +1,13 @@
 """Every command that resumes, over small images: the inputs they need, and how to make their blocks small."""
 
 import numpy as np
+import pytest
 from networks import TOY_SOURCE
 from PIL import Image
 
+from gradtools import cli, store
+
+COUNT = 22  # images of `commands`: six blocks of four
 BLOCKS = {
     "gradtools.network.passes.loop:BLOCK": 4,
     "gradtools.stages.similarity.writing:MATRIX_BLOCK": 4,
@@ -124,3 +128,27 @@ def cases(folder, count):
         + ["--segmenter", "threshold:0.5", "--fields", "--descent", "random", "--resamples", "5"]
         + ["--threads", "1", "-q"],
     }
+
+
+def small_blocks(patch):
+    """Give every command small blocks, by pytest's MonkeyPatch."""
+    for name, value in BLOCKS.items():
+        module, attribute = name.split(":")
+        patch.setattr(f"{module}.{attribute}", value)
+
+
+def commands(folder):
+    """The commands of `cases` on COUNT images as lists of text, their inputs made in small blocks."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_blocks(patch)
+        before, made = cases(folder, COUNT)
+        for command in before:
+            assert cli.main([str(word) for word in command]) == 0
+    return {name: [str(word) for word in words] for name, words in made.items()}
+
+
+def digests(path):
+    """The digests of a store, which is whole."""
+    with store.read(str(path)) as source:
+        source.check()
+        return source.digests()
