@@ -156,12 +156,12 @@ def test_training_steps_of_channels_are_means_over_images(workplace, monkeypatch
         "--json",
         "-q",
     )
-    found = {
+    by_channel = {
         (row["row"], row["column"]): row["value"]
         for row in rows_of(ended.out)
         if row["table"] == "channel-kernels"
     }
-    assert len(found) == 4 * 3 * 2
+    assert len(by_channel) == 4 * 3 * 2
     with store.read("k.h5") as source:
         for quantity, name in (
             ("kernel_gradient", "kernel_gradient"),
@@ -175,9 +175,9 @@ def test_training_steps_of_channels_are_means_over_images(workplace, monkeypatch
             ]
             for k in range(4):
                 head = ABLATED[quantity]
-                assert found[f"stem {k}", head] == pytest.approx(expected[k])
+                assert by_channel[f"stem {k}", head] == pytest.approx(expected[k])
                 rank = 1 + sum(other > expected[k] for other in expected)
-                assert found[f"stem {k}", RANK_BY.format(head)] == rank
+                assert by_channel[f"stem {k}", RANK_BY.format(head)] == rank
 
 
 def test_curves_are_drawn_at_once_and_later_and_their_points_are_means_of_shares(

@@ -22,7 +22,7 @@ def path(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(path):
+def described(path):
     with store.read(path) as source:
         return channels.describe(source, channels.Options(**QUICK), say=lambda line: None)
 
@@ -34,7 +34,7 @@ def separated(text, form):
 
 
 @pytest.mark.parametrize("form", ["json", "tsv", "csv"])
-def test_tables_for_programs_have_every_value(path, found, form, capsys):
+def test_tables_for_programs_have_every_value(path, described, form, capsys):
     ended = call(capsys, "channels", path, "--format", form, *FEW)
     rows = separated(ended.out, form)
     kinds = 2 * len(CHANNEL_STATISTICS) + 2 * len(RANKINGS_OF_CHANNELS)
@@ -46,7 +46,7 @@ def test_tables_for_programs_have_every_value(path, found, form, capsys):
         for row in rows
         if (row["table"], row["row"], row["column"]) == ("channel-gradient", "late cat", "at 0")
     )
-    means = found.taps[1].distribution["gradient"]
+    means = described.taps[1].distribution["gradient"]
     assert [float(row[key]) for key in ("value", "low", "high")] == pytest.approx(
         [means.value[2, 2], *means.bounds[2, 2]]
     )
@@ -54,9 +54,9 @@ def test_tables_for_programs_have_every_value(path, found, form, capsys):
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "latex"])
-def test_tables_for_people(path, found, form, capsys):
+def test_tables_for_people(path, described, form, capsys):
     ended = call(capsys, "channels", path, "--format", form, *FEW)
-    means = found.taps[0].distribution["contribution"]
+    means = described.taps[0].distribution["contribution"]
     assert (
         f"{means.value[0, 0]:.3f} [{means.bounds[0, 0, 0]:.3f}, {means.bounds[0, 0, 1]:.3f}]"
         in ended.out
@@ -212,12 +212,12 @@ def test_a_sheet_is_drawn_from_stored_maps_and_from_the_model(tmp_path, capsys):
     assert moved.status == 1 and "--images" in moved.line
 
 
-def test_evaluate_shows_the_tables_a_row_a_tap(path, found, tmp_path, capsys):
+def test_evaluate_shows_the_tables_a_row_a_tap(path, described, tmp_path, capsys):
     call(capsys, "channels", path, "-o", tmp_path / "t.h5", *FEW)
     rows = rows_of(
         call(capsys, "evaluate", tmp_path / "t.h5", "--layout", "channels", "--json").out
     )
-    means = found.taps[1].distribution["contribution"]
+    means = described.taps[1].distribution["contribution"]
     cell = [
         row
         for row in rows

@@ -217,9 +217,9 @@ def test_two_spaces_are_judged_under_the_resamples_of_their_comparison(stores, t
     options = compare.Options(
         resamples=300, permutations=20, feature=("activation", "logits", "gradient")
     )
-    found = compare.compare([stores[0]], path, options, say=quiet)
+    compared = compare.compare([stores[0]], path, options, say=quiet)
     subjects = evaluate.gather([path])
-    for comparison in found.comparisons:
+    for comparison in compared.comparisons:
         for name, key in (
             ("rsa", "rsa_pearson"),
             ("rsa-ranks", "rsa_spearman"),
@@ -232,7 +232,7 @@ def test_two_spaces_are_judged_under_the_resamples_of_their_comparison(stores, t
             assert model.difference == pytest.approx(0.2)
             low, high = np.quantile(statistic.replicates, [0.025, 0.975]) - statistic.value + 0.2
             assert (model.low, model.high) == pytest.approx((low, high), abs=1e-9)
-    a, b, c = found.comparisons
+    a, b, c = compared.comparisons
     (paired,) = judged([path], f'rsa: "{a.a}~{a.b}" > "{b.a}~{b.b}"')
     drawn = (
         a.measured.statistics["rsa_pearson"].replicates

@@ -23,17 +23,17 @@ def path(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(path):
+def results(path):
     options = cluster.Options(repeats=2, n_init=1, resamples=20, feature=("gradient",))
     with store.read(path) as source:
         return cluster.cluster(source, None, options, say=lambda line: None)[0]
 
 
-def same(rows, found):
+def same(rows, results):
     """Rows of a table for programs are the repeats of the results."""
     expected = [
         (f"{feature_head(result.feature)} {result.method} {repeat}", INDICES[name], column[repeat])
-        for result in found
+        for result in results
         for repeat in range(2)
         for name, column in result.columns.items()
     ]
@@ -49,26 +49,26 @@ def same(rows, found):
         assert ("" if got in (None, "") else float(got)) == pytest.approx(value), (name, head)
 
 
-def test_json_and_tsv_hold_every_repeat(capsys, path, found):
+def test_json_and_tsv_hold_every_repeat(capsys, path, results):
     ended = call(capsys, "cluster", path, "--json", *QUICK)
     assert ended.status == 0 and ended.err.count("half samples") == 2
-    same(rows_of(ended.out), found)
+    same(rows_of(ended.out), results)
     same(
         list(
             csv.DictReader(
                 call(capsys, "cluster", path, "--tsv", *QUICK).out.splitlines(), delimiter="\t"
             )
         ),
-        found,
+        results,
     )
 
 
-def test_on_a_terminal_the_table_is_the_answer(capsys, path, found, monkeypatch):
+def test_on_a_terminal_the_table_is_the_answer(capsys, path, results, monkeypatch):
     ended = call(capsys, "cluster", path, *QUICK, terminal=["out"], monkeypatch=monkeypatch)
     lines = ended.out.splitlines()
     assert lines[0] == "3 clusters of 30 samples, higher is better"
     assert lines[1].split()[:3] == ["feature", "method", "ARI"]
-    first = found[0]
+    first = results[0]
     assert (
         lines[2].startswith("gradient@conv  kmeans")
         and f"{first.columns['ari'].mean():.3f} ±{first.columns['ari'].std():.3f}" in lines[2]
@@ -97,13 +97,13 @@ def test_with_an_output_the_terminal_gets_the_table_on_stderr(capsys, path, tmp_
         assert opened.tree("/clusters/gradient@conv") == ["gmm", "kmeans"]
 
 
-def test_a_file_is_written_silently_and_the_table_only_where_asked(capsys, path, found, tmp_path):
+def test_a_file_is_written_silently_and_the_table_only_where_asked(capsys, path, results, tmp_path):
     ended = call(capsys, "cluster", path, "-o", tmp_path / "a.h5", *QUICK)
     assert (ended.status, ended.out) == (0, "") and (tmp_path / "a.h5").exists()
     assert [line.split(":")[0] for line in ended.err.splitlines()] == ["kmeans", "gmm"]
     same(
         rows_of(call(capsys, "cluster", path, "-o", tmp_path / "b.h5", "--json", *QUICK).out),
-        found,
+        results,
     )
     assert (tmp_path / "b.h5").exists()
 

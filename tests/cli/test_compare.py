@@ -26,7 +26,7 @@ def store_ids(path):
         return source.ids
 
 
-def found(paths, **options):
+def compared(paths, **options):
     return compare.compare(
         paths,
         None,
@@ -37,7 +37,7 @@ def found(paths, **options):
 
 def test_programs_get_a_row_a_statistic_and_a_row_a_sample(capsys, paths):
     ended = call(capsys, "compare", *paths[:2], "--feature", "logits", "--json", *QUICK)
-    rows, made = rows_of(ended.out), found(paths[:2], feature=("logits",))
+    rows, made = rows_of(ended.out), compared(paths[:2], feature=("logits",))
     table, moved = compare.table(made).columns, compare.moved(made).columns
     values = [row for row in rows if (row["table"], row["column"]) == ("compare", "value")]
     assert [row["row"].split()[-1] for row in values] == table["statistic"]
@@ -67,7 +67,9 @@ def test_on_a_terminal_the_table_is_the_answer(capsys, paths, monkeypatch):
         monkeypatch=monkeypatch,
     )
     lines = ended.out.splitlines()
-    first = found(paths[:2], feature=("logits",)).comparisons[0].measured.statistics["cka_debiased"]
+    first = (
+        compared(paths[:2], feature=("logits",)).comparisons[0].measured.statistics["cka_debiased"]
+    )
     assert (
         lines[0] == "30 images, cosine (rows raw)"
         and f"{first.value:.3f} [" in lines[2]
@@ -177,7 +179,7 @@ def test_real_networks_agree_with_each_other_and_with_a_taxonomy_and_random_weig
         )
         for depth in (20, 56)
     ]
-    statistics = found(cifar).comparisons[0].measured.statistics
+    statistics = compared(cifar).comparisons[0].measured.statistics
     assert (
         statistics["cka_debiased"].value > 0.9 and statistics["cka"].shuffled > 0.9
     )  # ten rows: plain CKA says nothing
@@ -188,7 +190,7 @@ def test_real_networks_agree_with_each_other_and_with_a_taxonomy_and_random_weig
         (path.stem, path.parent.name) for path in sorted((DATA / "imagenet60").glob("*/*.jpg"))
     ]
     (tmp_path / "groups.csv").write_text("\n".join(",".join(pair) for pair in groups))
-    made = found([squeezenet], reference=(str(tmp_path / "groups.csv"),))
+    made = compared([squeezenet], reference=(str(tmp_path / "groups.csv"),))
     statistics = made.comparisons[0].measured.statistics
     assert (
         made.facts["samples"] == 60
@@ -196,7 +198,7 @@ def test_real_networks_agree_with_each_other_and_with_a_taxonomy_and_random_weig
         and statistics["cophenetic"].value > 5 * statistics["cophenetic"].floor
     )
     random = class_store(tmp_path, "squeezenet1_0", "random", "random")
-    statistics = found([squeezenet, random]).comparisons[0].measured.statistics
+    statistics = compared([squeezenet, random]).comparisons[0].measured.statistics
     assert (
         abs(statistics["cka_debiased"].value) < 0.01 < statistics["cka"].shuffled
         and abs(statistics["rsa_pearson"].value) < 0.01

@@ -17,19 +17,19 @@ LAYOUTS = ("all", "layers", "gradient-similarity", "summary", "confusion")
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shell")
-    found = [str(folder / "similarity.h5"), str(folder / "clusters.h5")]
+    stores = [str(folder / "similarity.h5"), str(folder / "clusters.h5")]
     with store.read(write(folder / "a.h5", plant())) as source:
         chosen = similarity.Options(
             resamples=20, permutations=20, feature=("gradient", "activation", "logits")
         )
-        similarity.similarity(source, found[0], chosen, say=print)
+        similarity.similarity(source, stores[0], chosen, say=print)
         cluster.cluster(
             source,
-            found[1],
+            stores[1],
             cluster.Options(repeats=2, n_init=1, resamples=20, feature=("gradient", "logits")),
             say=print,
         )
-    return tuple(found)
+    return tuple(stores)
 
 
 @functools.cache

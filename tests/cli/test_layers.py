@@ -21,29 +21,29 @@ def network(tmp_path_factory):
 def rows(capsys, *arguments):
     ended = call(capsys, "layers", *arguments, "--weights", "random", "--json")
     assert ended.status == 0, ended.err
-    found = {}
+    by_tap = {}
     for row in rows_of(ended.out):
-        found.setdefault(row["row"], {"tap": row["row"]})[row["column"]] = row["value"]
-    return found
+        by_tap.setdefault(row["row"], {"tap": row["row"]})[row["column"]] = row["value"]
+    return by_tap
 
 
 def test_shapes_calls_and_verdicts(capsys, network):
-    found = rows(capsys, network)
+    by_tap = rows(capsys, network)
     assert {
         tap: [row[key] for key in ("module", "calls", "channels", "height", "width")]
-        for tap, row in found.items()
+        for tap, row in by_tap.items()
     } == {"stem": ["Conv2d", 1, 4, 8, 8], "body": ["Conv2d", 1, 3, 8, 8]}
     # body is averaged over positions into the linear layer: its gradient is the class row; stem's goes through a ReLU
-    assert [found["body"][key] for key in ("constant", "independent")] == [
+    assert [by_tap["body"][key] for key in ("constant", "independent")] == [
         "yes",
         "yes",
-    ] and "class weights" in found["body"]["verdict"]
-    assert [found["stem"][key] for key in ("constant", "independent", "verdict")] == [
+    ] and "class weights" in by_tap["body"]["verdict"]
+    assert [by_tap["stem"][key] for key in ("constant", "independent", "verdict")] == [
         "no",
         "no",
         None,
     ]
-    assert "auto:last-conv" in found["body"]["auto"]
+    assert "auto:last-conv" in by_tap["body"]["auto"]
 
 
 def test_size_and_no_classes(capsys, network):

@@ -50,11 +50,11 @@ def class_store(path, names, rows):
 
 def by_row(rows):
     """Rows of one value each as a dict for each row of the table, with its `name`."""
-    found = {}
+    cells = {}
     for row in rows:
-        about = found.setdefault(row["row"], {"name": row["row"]})
+        about = cells.setdefault(row["row"], {"name": row["row"]})
         about[row["column"]] = row["value"]
-    return list(found.values())
+    return list(cells.values())
 
 
 @pytest.fixture(scope="module")

@@ -34,11 +34,11 @@ def results(path, **options):
         )
 
 
-def same(rows, found):
+def same(rows, results):
     """Rows of a table for programs are the results, statistic by statistic."""
     expected = {
         (f"{feature_head(result.feature)} {result.metric}", STATISTICS[name]): values
-        for result in found
+        for result in results
         for name, *values in zip(
             *(result.columns[key] for key in ("statistic", "value", "low", "high", "pairs"))
         )
@@ -199,7 +199,7 @@ def test_a_picture_beside_the_table(capsys, path, tmp_path):
 def test_a_picture_of_every_pair(capsys, path, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        figures, "every_pair", lambda found, order, path: drawn.append((len(found), order))
+        figures, "every_pair", lambda results, order, path: drawn.append((len(results), order))
     )
     for order in ("class", "leaf"):
         assert (
@@ -240,7 +240,7 @@ def test_a_picture_of_every_pair(capsys, path, tmp_path, monkeypatch):
 
 def test_without_labels_the_table_is_of_all_pairs(capsys, tmp_path, monkeypatch):
     path = write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
-    found = results(path, feature=("gradient",))[0]
+    result = results(path, feature=("gradient",))[0]
     ended = call(
         capsys,
         "similarity",
@@ -253,7 +253,7 @@ def test_without_labels_the_table_is_of_all_pairs(capsys, tmp_path, monkeypatch)
         monkeypatch=monkeypatch,
     )
     lines = ended.out.splitlines()
-    value = dict(zip(found.columns["statistic"], found.columns["value"]))
+    value = dict(zip(result.columns["statistic"], result.columns["value"]))
     assert (
         lines[1].split()[:3] == ["feature", "metric", "rows"]
         and "same pred" in lines[1]
@@ -271,7 +271,7 @@ def test_without_labels_the_table_is_of_all_pairs(capsys, tmp_path, monkeypatch)
         )
     ]
     assert all(number in lines[2] for number in shown) and "nan" not in ended.out
-    pair = f"{found.facts['most_alike_first']}, {found.facts['most_alike_second']}"
+    pair = f"{result.facts['most_alike_first']}, {result.facts['most_alike_second']}"
     assert pair in ended.out
 
 

@@ -60,10 +60,10 @@ def test_one_changed_float_of_the_table_is_named(capsys, stores, tmp_path):
     cell["low"] += 1e-6
     path.write_text(json.dumps(document))
     ended = call(capsys, "verify", path, *stores, "--json")
-    (found,) = json.loads(ended.out)["tables"]
-    assert ended.status == 1 and len(found["rows"]) == 1
-    assert "pair-auc" in found["rows"][0]["row"] and "logits" in found["rows"][0]["row"]
-    assert found["rows"][0]["value"].startswith("low is")
+    (printed,) = json.loads(ended.out)["tables"]
+    assert ended.status == 1 and len(printed["rows"]) == 1
+    assert "pair-auc" in printed["rows"][0]["row"] and "logits" in printed["rows"][0]["row"]
+    assert printed["rows"][0]["value"].startswith("low is")
 
 
 def test_one_changed_float_of_a_store_is_named(capsys, stores, tmp_path):
@@ -181,16 +181,16 @@ def test_a_changed_row_image_and_weight_are_named(extracted, tmp_path):
     before = image.read_bytes(), weights.read_bytes()
     try:
         image.write_bytes(before[0] + b"\0")
-        _, found = rerun_all(extracted)
-        assert [(one.kind, one.where) for one in found] == [("image", changed)]
+        _, differences = rerun_all(extracted)
+        assert [(one.kind, one.where) for one in differences] == [("image", changed)]
         image.write_bytes(before[0])
         import torch
 
         state = torch.load(weights, weights_only=True)
         state["6.bias"][0] += 1e-3
         torch.save(state, weights)
-        _, found = rerun_all(extracted)
-        assert [one.kind for one in found] == ["weights"]
+        _, differences = rerun_all(extracted)
+        assert [one.kind for one in differences] == ["weights"]
     finally:
         image.write_bytes(before[0])
         weights.write_bytes(before[1])
