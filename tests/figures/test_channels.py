@@ -22,15 +22,17 @@ from gradtools.tables.wording import RANKINGS_OF_CHANNELS
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def described(tmp_path_factory):
     with store.read(write(tmp_path_factory.mktemp("figures") / "a.h5")) as source:
         return channels.describe(source, channels.Options(**QUICK), say=lambda line: None)
 
 
 @pytest.mark.parametrize("kind", ["gradient", "contribution"])
-def test_bars_are_the_shares_of_the_channels(found, kind):
+def test_bars_are_the_shares_of_the_channels(described, kind):
     panels = [
-        panel for panel in histograms.draw(found.taps, kind, "a $title$").axes if panel.get_title()
+        panel
+        for panel in histograms.draw(described.taps, kind, "a $title$").axes
+        if panel.get_title()
     ]
     assert [panel.get_title() for panel in panels] == ["early", "late"]
     for panel, tap in zip(panels, ("early", "late")):
@@ -47,10 +49,10 @@ def test_bars_are_the_shares_of_the_channels(found, kind):
         ]
 
 
-def test_a_histogram_of_many_taps_has_a_panel_each(found):
+def test_a_histogram_of_many_taps_has_a_panel_each(described):
     many = [
         of_channels.TapChannels(
-            **{**vars(found.taps[0]), "tap": f"a.very.long.name.of.a.tap.number.{i}"}
+            **{**vars(described.taps[0]), "tap": f"a.very.long.name.of.a.tap.number.{i}"}
         )
         for i in range(9)
     ]
@@ -60,13 +62,16 @@ def test_a_histogram_of_many_taps_has_a_panel_each(found):
     assert len(titles) == 9 and titles[8].endswith("number.8") and max(map(len, titles)) <= 30
 
 
-def test_the_title_says_whose_channels(found, tmp_path, monkeypatch):
+def test_the_title_says_whose_channels(described, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(histograms, "draw", lambda taps, kind, title: said.append(title))
     monkeypatch.setattr(figures.page, "save", lambda figure, path: None)
-    figures.channels("net.py:make", found, "gradient", "a.png")
+    figures.channels("net.py:make", described, "gradient", "a.png")
     cat = of_channels.ChannelResults(
-        groups.Groups(found.groups.keep, found.groups.code[:1], [], "cat"), found.taps, [], {}
+        groups.Groups(described.groups.keep, described.groups.code[:1], [], "cat"),
+        described.taps,
+        [],
+        {},
     )
     figures.channels("net.py:make", cat, "contribution", "a.png")
     assert said == [

@@ -264,19 +264,21 @@ def test_every_picture_becomes_a_file(tmp_path, picture, suffix):
 
 def test_pictures_of_results(tmp_path):
     made = subject()
-    found = [
+    results = [
         SimpleNamespace(feature=feature, metric=metric, columns=result.columns, facts=result.facts)
         for (feature, metric), result in made.similarity.items()
     ]
-    figures.class_by_prediction(found, str(tmp_path / "heat.svg"))
-    found = [
+    figures.class_by_prediction(results, str(tmp_path / "heat.svg"))
+    results = [
         SimpleNamespace(
             feature=feature, method=method, labels=result.labels, columns=result.columns
         )
         for (feature, method), result in made.clusters.items()
     ]
     coordinates = made.projections
-    figures.projections("net", made.labels, NAMES, found, coordinates, str(tmp_path / "planes.svg"))
+    figures.projections(
+        "net", made.labels, NAMES, results, coordinates, str(tmp_path / "planes.svg")
+    )
     opened(tmp_path / "heat.svg")
     opened(tmp_path / "planes.svg")
 
@@ -293,18 +295,18 @@ def test_cluster_draws_the_samples_it_kept(tmp_path, feature_store):
         "--resamples",
         "0",
     ]
-    found = CliRunner().invoke(
+    ended = CliRunner().invoke(
         cluster.command, [str(feature_store), *options, "--tsv", "--figure", str(path)]
     )
-    assert found.exit_code == 0, found.output
+    assert ended.exit_code == 0, ended.output
     opened(path)
 
 
 def test_similarity_draws_beside_its_table(tmp_path, feature_store):
     path = tmp_path / "heat.svg"
     options = ["--no-intervals", "--tsv", "--figure", str(path)]
-    found = CliRunner().invoke(similarity.command, [str(feature_store), *options])
-    assert found.exit_code == 0, found.output
+    ended = CliRunner().invoke(similarity.command, [str(feature_store), *options])
+    assert ended.exit_code == 0, ended.output
     opened(path)
 
 

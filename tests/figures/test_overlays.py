@@ -76,8 +76,8 @@ def test_what_is_shown_is_read_maps(maps, shown, fuse):
         np.testing.assert_allclose(picture, covered(grey, values))
     for picture, head in zip(shown[1][2][0][1][1:], shown[1][1][1:]):
         tap = head.rsplit("\n", 1)[1]
-        found = [read_maps([raw[f"{method}@{tap}"]], (10, 10))[0][0] for method in METHODS]
-        assert any(np.allclose(picture, covered(grey, values)) for values in found)
+        expected_maps = [read_maps([raw[f"{method}@{tap}"]], (10, 10))[0][0] for method in METHODS]
+        assert any(np.allclose(picture, covered(grey, values)) for values in expected_maps)
     assert sum(picture is not None for picture in shown[1][2][0][1]) == 1 + len(raw)
 
 

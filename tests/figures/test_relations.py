@@ -42,7 +42,7 @@ def test_of_distances_the_smaller_are_nearer_and_without_a_floor_there_is_no_lin
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def pair_matrices(tmp_path_factory):
     with store.read(write(tmp_path_factory.mktemp("figures") / "a.h5", DATA)) as source:
         options = similarity.Options(feature=("gradient",))
         return similarity.compute_matrices(source, similarity.chosen(source, options)[0], options)
@@ -57,20 +57,21 @@ def images(figure):
     ]
 
 
-def test_matrices_stand_side_by_side_sorted_by_class(found):
+def test_matrices_stand_side_by_side_sorted_by_class(pair_matrices):
     order = np.argsort(DATA.labels, kind="stable")
     x = DATA.of("gradient@conv")[order]
-    shown = images(matrices.draw(found, "class"))
+    shown = images(matrices.draw(pair_matrices, "class"))
     assert len(shown) == 4  # gradient and the control, cosine and euclidean each
     for matrix, metric in zip(shown, ("cosine", "euclidean")):
         np.testing.assert_allclose(matrix, [[alike(a, b, metric) for b in x] for a in x], atol=1e-9)
     assert [
-        label.get_text() for label in matrices.draw(found, "class").axes[0].get_yticklabels()
+        label.get_text()
+        for label in matrices.draw(pair_matrices, "class").axes[0].get_yticklabels()
     ] == ["ant", "bee", "cat"]
 
 
-def test_leaves_are_in_an_order_of_the_tree_as_near_as_any(found):
-    distances = found[0].values["euclidean"]
+def test_leaves_are_in_an_order_of_the_tree_as_near_as_any(pair_matrices):
+    distances = pair_matrices[0].values["euclidean"]
     order = trees.leaves(trees.linkage(squareform(distances, checks=False)))
     assert sorted(order) == list(range(24))
     plain = np.arange(24)
@@ -84,7 +85,7 @@ def test_leaves_are_in_an_order_of_the_tree_as_near_as_any(found):
         members[24 + at] = members[int(a)] | members[int(b)]
         places = sorted(order.tolist().index(member) for member in members[24 + at])
         assert places[-1] - places[0] == len(places) - 1
-    shown = images(matrices.draw(found, "leaf"))
+    shown = images(matrices.draw(pair_matrices, "leaf"))
     np.testing.assert_allclose(shown[1], distances[np.ix_(order, order)])
 
 

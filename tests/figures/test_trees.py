@@ -53,14 +53,14 @@ def test_names_are_apart_and_on_the_page(n, orientation, tmp_path):
     texts = (panel.get_yticklabels if sideways else panel.get_xticklabels)()
     names = [page.shortened(tree.names[leaf], trees.NAME) for leaf in tree.order]
     assert [text.get_text() for text in texts] == names
-    found = boxes(figure, texts)
-    low, high = (found[:, 1], found[:, 3]) if sideways else (found[:, 0], found[:, 2])
+    corners = boxes(figure, texts)
+    low, high = (corners[:, 1], corners[:, 3]) if sideways else (corners[:, 0], corners[:, 2])
     by_place = np.argsort(low)
     assert np.all(high[by_place][:-1] <= low[by_place][1:] + 0.5)
     assert (
-        found.min() >= 0
-        and found[:, 2].max() <= figure.bbox.width
-        and found[:, 3].max() <= figure.bbox.height
+        corners.min() >= 0
+        and corners[:, 2].max() <= figure.bbox.width
+        and corners[:, 3].max() <= figure.bbox.height
     )
     title = boxes(figure, figure.texts)
     assert (
@@ -148,8 +148,8 @@ def test_pages_have_every_leaf_once_in_the_colours_of_their_clusters(tmp_path):
         panel = figure.axes[0]
         labels = panel.get_yticklabels()
         shown += [(label.get_text(), to_hex(label.get_color())) for label in labels]
-        found = boxes(figure, labels)
-        assert found.min() >= 0 and found[:, 3].max() <= figure.bbox.height
+        corners = boxes(figure, labels)
+        assert corners.min() >= 0 and corners[:, 3].max() <= figure.bbox.height
         assert f"leaves {start + 1} to {min(start + 50, 130)}" in figure.texts[0].get_text()
     names = [page.shortened(tree.names[leaf], trees.NAME) for leaf in tree.order]
     assert [name for name, _ in shown] == names
