@@ -62,10 +62,10 @@ def test_a_tar_is_listed_as_the_folder_that_it_unpacks_to(tmp_path):
     assert [one.digest.tobytes() for one in decoded] == [
         hashlib.sha256(png(seed)).digest() for seed in (1, 0, 2)
     ]
-    found = images.find(
+    listed = images.find(
         str(tmp_path / "photos"), inside.ids, np.stack([one.digest for one in decoded]), tar
     )
-    assert found.path(0) == os.path.join(tar, "ant/1.png")
+    assert listed.path(0) == os.path.join(tar, "ant/1.png")
 
 
 def test_labels_stand_beside_the_images_of_a_webdataset(tmp_path):

@@ -208,8 +208,8 @@ def test_correct_by_its_definition():
         -1 if label < 0 or not member[label].any() else int(member[label, guess])
         for guess, label in zip(predicted, own)
     ]
-    found = labels.correct(predicted, own, member)
-    assert found.tolist() == expected and found.dtype == np.int8 and set(expected) == {-1, 0, 1}
+    correct = labels.correct(predicted, own, member)
+    assert correct.tolist() == expected and correct.dtype == np.int8 and set(expected) == {-1, 0, 1}
 
 
 def test_correct_without_classes():

@@ -46,24 +46,24 @@ def decoders():
 @pytest.mark.parametrize("workers", [1, 3])
 def test_batches(folder, batch_size, workers):
     listed = images.list_images([str(folder)])
-    found = list(images.batches(listed, PLAIN, batch_size, workers=workers))
-    assert [batch.start for batch in found] == list(range(0, N, batch_size))
-    assert [len(batch.pixels) for batch in found] == [
+    batches = list(images.batches(listed, PLAIN, batch_size, workers=workers))
+    assert [batch.start for batch in batches] == list(range(0, N, batch_size))
+    assert [len(batch.pixels) for batch in batches] == [
         min(batch_size, N - start) for start in range(0, N, batch_size)
     ]
     pixels, unreadable = (
-        np.concatenate([batch.pixels for batch in found]),
-        np.concatenate([batch.unreadable for batch in found]),
+        np.concatenate([batch.pixels for batch in batches]),
+        np.concatenate([batch.unreadable for batch in batches]),
     )
     assert pixels.shape == (N, 3, 4, 5) and pixels.dtype == np.uint8
     assert np.flatnonzero(unreadable).tolist() == list(BROKEN)
-    reasons = {index: reason for batch in found for index, reason in batch.reasons.items()}
+    reasons = {index: reason for batch in batches for index, reason in batch.reasons.items()}
     assert sorted(reasons) == list(BROKEN) and all(
         reasons[index].startswith(f"{folder}/{index:02}.png: not a JPEG") for index in BROKEN
     )
     digests, heights = (
-        np.concatenate([batch.digests for batch in found]),
-        np.concatenate([batch.heights for batch in found]),
+        np.concatenate([batch.digests for batch in batches]),
+        np.concatenate([batch.heights for batch in batches]),
     )
     for index in range(N):
         if index in BROKEN:
@@ -87,11 +87,11 @@ def test_a_share_has_the_batches_of_the_whole(folder):
         (10, 16, [10, 12]),
         (23, None, []),
     ):
-        found = list(images.batches(listed, PLAIN, 4, [(start, stop or N)]))
-        assert [batch.start for batch in found] == starts
+        batches = list(images.batches(listed, PLAIN, 4, [(start, stop or N)]))
+        assert [batch.start for batch in batches] == starts
         assert all(
             np.array_equal(batch.pixels, whole[batch.start][: len(batch.pixels)])
-            for batch in found
+            for batch in batches
             if batch.start in whole
         )
 
@@ -153,10 +153,10 @@ def test_nothing_can_be_read(folder):
 
 def test_too_narrow_a_strip_is_unreadable(folder):
     Image.new("RGB", (9000, 1)).save(folder / "05.png")
-    found = list(
+    batches = list(
         images.batches(images.list_images([str(folder)]), {**PLAIN, "resize": 200, "crop": 8}, N)
     )
-    assert "too long and narrow" in found[0].reasons[5]
+    assert "too long and narrow" in batches[0].reasons[5]
 
 
 def test_own_preprocessing(folder):
@@ -210,9 +210,9 @@ def test_files_that_end_early_are_told(folder):
     Image.fromarray(whole).save(path)
     path.write_bytes(path.read_bytes()[:-2])
     listed = images.list_images([str(folder)])
-    found = list(images.batches(listed, PLAIN, 4))
-    assert [batch.ending_early for batch in found if batch.ending_early] == [{3: str(path)}]
-    unreadable = np.concatenate([batch.unreadable for batch in found])
+    batches = list(images.batches(listed, PLAIN, 4))
+    assert [batch.ending_early for batch in batches if batch.ending_early] == [{3: str(path)}]
+    unreadable = np.concatenate([batch.unreadable for batch in batches])
     assert np.flatnonzero(unreadable).tolist() == list(BROKEN)
 
 

@@ -167,11 +167,11 @@ def test_names_that_are_not_utf8(tmp_path, monkeypatch):
     name = os.fsencode(tmp_path) + b"/caf\xe9.png"
     Image.new("RGB", (2, 2)).save(tmp_path / "plain.png")
     os.rename(tmp_path / "plain.png", name)
-    (found,) = images.list_images([str(tmp_path)]).ids
-    assert found.encode("utf-8", "surrogateescape") == b"caf\xe9.png"
+    (identifier,) = images.list_images([str(tmp_path)]).ids
+    assert identifier.encode("utf-8", "surrogateescape") == b"caf\xe9.png"
     stdin(monkeypatch, name + b"\0")
-    assert images.list_images(files_from="-", null=True).ids == [found]
-    assert images.list_images([name]).ids == [found]
+    assert images.list_images(files_from="-", null=True).ids == [identifier]
+    assert images.list_images([name]).ids == [identifier]
 
 
 def test_list_of_paths(folder, tmp_path, monkeypatch):
@@ -306,10 +306,10 @@ def test_images_of_a_store_are_found_again(folder, tmp_path):
         match="2 of 2 images are not in .*photos, first .*x.webp: say with --images DIR",
     ):
         images.find(str(folder), ids, digests)
-    found = images.find(str(folder), ids, digests, images_dir=str(tmp_path / "moved"))
+    listed = images.find(str(folder), ids, digests, images_dir=str(tmp_path / "moved"))
     rules = {"resize": None, "crop": None, "interpolation": "bilinear"}
-    (batch,) = images.batches(found, rules, 2)
+    (batch,) = images.batches(listed, rules, 2)
     assert np.array_equal(batch.digests, digests)
     draw(tmp_path / "moved" / "dog" / "b.png", colour=(9, 9, 9))
     with pytest.raises(GradtoolsError, match="b.png is not the image that the store was made from"):
-        list(images.batches(found, rules, 2))
+        list(images.batches(listed, rules, 2))

@@ -128,11 +128,11 @@ def test_colour(picture):
 
 
 def test_strengths_scale_one_draw_and_bad_ones_are_refused():
-    found = versions.parse(["rotation=5", "rotation=30", "flip", "flip"], 3, 4)
-    assert found == images.Augmentation(
+    augmentation = versions.parse(["rotation=5", "rotation=30", "flip", "flip"], 3, 4)
+    assert augmentation == images.Augmentation(
         (("rotation", 5.0), ("rotation", 30.0), ("flip", 1.0)), 3, 4
     )
-    assert [version.name for version in found.versions()] == ["rotation=5"] * 3 + [
+    assert [version.name for version in augmentation.versions()] == ["rotation=5"] * 3 + [
         "rotation=30"
     ] * 3 + ["flip"]
     assert {kind for kind, _ in versions.parse((), 1).kinds} == set(versions.KINDS)
