@@ -78,8 +78,8 @@ def test_several_labellings_at_once_are_each_alone():
     rng = np.random.default_rng(5)
     labels, others = rng.integers(-1, 6, (4, 50)), rng.integers(0, 5, 50)
     labels[3] = 2
-    found = agreements(labels, others)
-    np.testing.assert_allclose(found[0], [adjusted_rand_score(others, row) for row in labels])
+    together = agreements(labels, others)
+    np.testing.assert_allclose(together[0], [adjusted_rand_score(others, row) for row in labels])
     np.testing.assert_allclose(
-        found[1], [normalized_mutual_info_score(others, row) for row in labels], atol=1e-12
+        together[1], [normalized_mutual_info_score(others, row) for row in labels], atol=1e-12
     )

@@ -36,14 +36,14 @@ def drawn_images(counts):
 def test_mean_over_images(planted):
     _, own, _, counts, _ = planted
     own[:, 5] = np.nan
-    found = augmented.mean_over_images(own, counts)
+    estimate = augmented.mean_over_images(own, counts)
 
     def looped(images):
         means = [np.mean([x for x in own[:, i] if x == x]) for i in images if i != 5]
         return sum(means) / len(means)
 
-    assert found.value == pytest.approx(looped(range(14)), abs=1e-12) and found.count == 25
-    assert found.replicates == pytest.approx(
+    assert estimate.value == pytest.approx(looped(range(14)), abs=1e-12) and estimate.count == 25
+    assert estimate.replicates == pytest.approx(
         [looped(drawn_images(row)) for row in counts], abs=1e-12
     )
     nothing = augmented.mean_over_images(np.full((2, 14), np.nan), counts)
@@ -66,12 +66,12 @@ def test_own_or_other(planted, block, monkeypatch):
     unit, own, classes, counts, _ = planted
     monkeypatch.setattr(augmented, "BLOCK", block)
     own[0, 0] = unit[0] @ unit[2]  # a tie
-    found = augmented.own_or_other(unit, own, classes, counts)
-    assert found.value == pytest.approx(looped_auc(unit, own, classes, range(14)), abs=1e-12)
-    assert found.replicates == pytest.approx(
+    estimate = augmented.own_or_other(unit, own, classes, counts)
+    assert estimate.value == pytest.approx(looped_auc(unit, own, classes, range(14)), abs=1e-12)
+    assert estimate.replicates == pytest.approx(
         [looped_auc(unit, own, classes, drawn_images(row)) for row in counts], abs=1e-12
     )
-    assert found.count == 11 * 5 + 14 * 6
+    assert estimate.count == 11 * 5 + 14 * 6
 
 
 def test_own_or_other_at_its_ends(planted):

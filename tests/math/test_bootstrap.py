@@ -74,17 +74,17 @@ def plain(classes):
 def test_replicates_equal_explicit_resamples(d, memory):
     unit, classes, predictions = example(d=d)
     counts = copies(classes, 9, seed=3)
-    found = bootstrap_pair_statistics(unit, *cells(classes, predictions), counts, memory)
+    replicates = bootstrap_pair_statistics(unit, *cells(classes, predictions), counts, memory)
     expected = [explicit(unit @ unit.T, plain(classes), plain(predictions), c) for c in counts]
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    np.testing.assert_allclose(replicates, expected, atol=1e-10)
 
 
 def test_replicates_of_distances_equal_explicit_resamples():
     unit, classes, predictions = example()
     counts, matrix = copies(classes, 9, seed=3), cdist(unit, unit)
-    found = bootstrap_matrix_statistics(matrix, classes, predictions, counts)
+    replicates = bootstrap_matrix_statistics(matrix, classes, predictions, counts)
     expected = [explicit(matrix, plain(classes), plain(predictions), c) for c in counts]
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    np.testing.assert_allclose(replicates, expected, atol=1e-10)
 
 
 def test_short_long_and_matrix_forms_agree():
@@ -92,9 +92,9 @@ def test_short_long_and_matrix_forms_agree():
     counts = resample_weights(classes, 50)
     assert compact_rows(unit).shape == (60, 60)
     np.testing.assert_allclose(compact_rows(unit) @ compact_rows(unit).T, unit @ unit.T, atol=1e-13)
-    found = bootstrap_pair_statistics(unit, *cells(classes, predictions), counts)
+    replicates = bootstrap_pair_statistics(unit, *cells(classes, predictions), counts)
     expected = bootstrap_matrix_statistics(unit @ unit.T, classes, predictions, counts)
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    np.testing.assert_allclose(replicates, expected, atol=1e-10)
 
 
 def test_copies_paired_with_themselves_would_have_shown():
@@ -223,8 +223,8 @@ def test_means_over_images_are_those_of_the_resampled_rows(drawn_whole, monkeypa
         counts = module.poisson_counts(0, 40, 12, seed=2)
     else:
         counts = module.resample_weights(np.zeros(40, int), 12, seed=2)
-    found = module.bootstrap_means(values, 12, seed=2)
-    for replicate, weights in zip(found, counts):
+    replicates = module.bootstrap_means(values, 12, seed=2)
+    for replicate, weights in zip(replicates, counts):
         there = ~np.isnan(values[:, 1])
         expected = [
             np.average(values[:, 0], weights=weights),

@@ -84,8 +84,8 @@ def test_random_values_are_of_the_image_and_not_of_the_block():
 
 
 def test_spearman_with_ties_is_scipys(rows):
-    found = channel_values.spearman(rows["gradient"], rows["contribution"])
-    assert found == pytest.approx(
+    correlation = channel_values.spearman(rows["gradient"], rows["contribution"])
+    assert correlation == pytest.approx(
         [stats.spearmanr(a, b)[0] for a, b in zip(rows["gradient"], rows["contribution"])],
         abs=1e-12,
     )
@@ -94,10 +94,10 @@ def test_spearman_with_ties_is_scipys(rows):
 
 def test_gini_and_effective_number_by_their_definitions():
     values = np.random.default_rng(1).standard_normal((3, 7))
-    for row, found, effective in zip(
+    for row, gini, effective in zip(
         abs(values), channel_values.gini(values), channel_values.effective_number(values)
     ):
-        assert found == pytest.approx(
+        assert gini == pytest.approx(
             sum(abs(a - b) for a in row for b in row) / (2 * len(row) * row.sum()), abs=1e-12
         )
         assert effective == pytest.approx(sum(row) ** 2 / sum(row**2), abs=1e-12)
@@ -118,11 +118,15 @@ def test_gini_and_effective_number_at_their_ends(values, gini, effective):
 
 def test_the_description_of_an_image():
     values = np.array([[-3.0, -1.0, 0.0, 0.0, 0.0, 2.0, 4.0, 10.0]])
-    found = dict(zip(channel_values.STATISTICS, channel_values.describe(values)[0]))
-    assert (found["positive"], found["negative"], found["zero"]) == (3 / 8, 2 / 8, 3 / 8)
-    assert (found["min"], found["median"], found["max"]) == (-3, 0, 10)
+    statistics = dict(zip(channel_values.STATISTICS, channel_values.describe(values)[0]))
+    assert (statistics["positive"], statistics["negative"], statistics["zero"]) == (
+        3 / 8,
+        2 / 8,
+        3 / 8,
+    )
+    assert (statistics["min"], statistics["median"], statistics["max"]) == (-3, 0, 10)
     assert (
-        found["q25"] == -0.25 and found["q75"] == 2.5
+        statistics["q25"] == -0.25 and statistics["q75"] == 2.5
     )  # linear between the 2nd and 3rd, the 6th and 7th
 
 
@@ -151,10 +155,12 @@ def test_a_linear_toy_gives_the_exact_order():
         loss[:, channel] = (A.mean((2, 3)) - without.mean((2, 3))) @ b
     contribution = (gradient[:, :, None, None] * A).sum((2, 3))
     assert contribution == pytest.approx(loss, abs=1e-12)
-    found = channel_values.RANKINGS["contribution"](gradient, A.mean((2, 3)), contribution)
-    assert np.array_equal(channel_values.order(found), np.argsort(-loss, axis=1))
+    ranking = channel_values.RANKINGS["contribution"](gradient, A.mean((2, 3)), contribution)
+    assert np.array_equal(channel_values.order(ranking), np.argsort(-loss, axis=1))
 
 
 def test_quantiles_are_those_of_the_channels():
-    found = channel_values.describe(np.random.default_rng(0).permutation(np.arange(101.0))[None])[0]
-    assert found[-len(channel_values.QUANTILES) :].tolist() == [0, 5, 25, 50, 75, 95, 100]
+    statistics = channel_values.describe(
+        np.random.default_rng(0).permutation(np.arange(101.0))[None]
+    )[0]
+    assert statistics[-len(channel_values.QUANTILES) :].tolist() == [0, 5, 25, 50, 75, 95, 100]

@@ -54,9 +54,9 @@ def debiased_by(hsic, k, l, *more):  # noqa: E741
 
 def test_gram_form_is_kornbliths_and_songs():
     x, y = planted()
-    found = cka.of_grams(x @ x.T, y @ y.T)
-    assert found.plain == pytest.approx(kornblith(x, y), abs=1e-12)
-    assert found.debiased == pytest.approx(debiased_by(song, x @ x.T, y @ y.T), abs=1e-10)
+    alignment = cka.of_grams(x @ x.T, y @ y.T)
+    assert alignment.plain == pytest.approx(kornblith(x, y), abs=1e-12)
+    assert alignment.debiased == pytest.approx(debiased_by(song, x @ x.T, y @ y.T), abs=1e-10)
 
 
 def test_shuffled_is_the_mean_over_every_order_of_one_side():
@@ -69,8 +69,8 @@ def test_resamples_pair_no_copies_of_one_sample():
     x, y = planted(9, 3, 3)
     k, l = x @ x.T, y @ y.T  # noqa: E741
     counts = np.array([[1] * 9, [2, 0, 1, 1, 3, 0, 0, 1, 1], [0, 1, 2, 1, 1, 1, 1, 1, 1]])
-    found = cka.bootstrap_debiased(k, l, counts)
-    assert found == pytest.approx(
+    replicates = cka.bootstrap_debiased(k, l, counts)
+    assert replicates == pytest.approx(
         [debiased_by(hsic_by_loops, k, l, copies) for copies in counts], abs=1e-9
     )
 
@@ -79,8 +79,8 @@ def test_invariant_to_rotation_scale_and_shift_and_one_for_equals():
     x, _ = planted(30, 8)
     turn, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((8, 8)))
     y = 7 * x @ turn + 5
-    found = cka.of_grams(x @ x.T, y @ y.T)
-    assert found.plain == pytest.approx(1, abs=1e-12) and found.debiased == pytest.approx(
+    alignment = cka.of_grams(x @ x.T, y @ y.T)
+    assert alignment.plain == pytest.approx(1, abs=1e-12) and alignment.debiased == pytest.approx(
         1, abs=1e-10
     )
 
@@ -100,8 +100,8 @@ def test_independent_rows_have_a_plain_value_and_no_debiased_one():
 
 def test_too_few_or_equal_rows_have_none():
     x = np.ones((5, 3))
-    found = cka.of_grams(x @ x.T, x @ x.T)
-    assert np.isnan([found.plain, found.debiased]).all()
+    alignment = cka.of_grams(x @ x.T, x @ x.T)
+    assert np.isnan([alignment.plain, alignment.debiased]).all()
     x = np.random.default_rng(0).standard_normal((3, 4))
     assert np.isnan(cka.of_grams(x @ x.T, x @ x.T).debiased)
 
@@ -115,10 +115,10 @@ def blocks(x, y, step=5):
 
 def test_feature_form_equals_the_gram_form():
     x, y = planted(60)
-    found, _ = cka_features.of_rows(blocks(x, y))
+    alignment, _ = cka_features.of_rows(blocks(x, y))
     expected = cka.of_grams(x @ x.T, y @ y.T)
     for name in ("plain", "shuffled", "debiased"):
-        assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-10)
+        assert getattr(alignment, name) == pytest.approx(getattr(expected, name), abs=1e-10)
 
 
 def test_influence_is_the_derivative_by_each_samples_copies():

@@ -30,11 +30,11 @@ def test_planted_groups_are_found(method):
 
 
 def test_the_inertia_is_the_sum_of_squares_about_the_means():
-    found = kmeans(X, 3, seed=1)
+    fitted = kmeans(X, 3, seed=1)
     expected = sum(
-        ((X[found.labels == g] - X[found.labels == g].mean(axis=0)) ** 2).sum() for g in range(3)
+        ((X[fitted.labels == g] - X[fitted.labels == g].mean(axis=0)) ** 2).sum() for g in range(3)
     )
-    np.testing.assert_allclose(found.inertia, expected, rtol=1e-10)
+    np.testing.assert_allclose(fitted.inertia, expected, rtol=1e-10)
     assert np.isnan(agglomerative(X, 3).inertia)
 
 
@@ -45,9 +45,9 @@ def test_one_seed_gives_one_clustering(method):
 
 
 def test_fewer_distinct_rows_than_clusters_give_fewer_labels_without_a_warning(recwarn):
-    found = kmeans(np.eye(3)[RNG.integers(0, 3, 40)], 6)
-    assert len(np.unique(found.labels)) == 3 and not recwarn.list
-    np.testing.assert_allclose(found.inertia, 0, atol=1e-12)
+    fitted = kmeans(np.eye(3)[RNG.integers(0, 3, 40)], 6)
+    assert len(np.unique(fitted.labels)) == 3 and not recwarn.list
+    np.testing.assert_allclose(fitted.inertia, 0, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", [kmeans, gmm, agglomerative])
@@ -95,9 +95,9 @@ def test_silhouettes_in_blocks_equal_scikit_learn(block, metric):
     labels = RNG.choice([-1, 2, 3, 9], (3, 80))
     labels[0, 0] = 77  # a cluster of one
     distances = cdist(x, x, metric)
-    found = silhouettes((distances[i : i + block] for i in range(0, 80, block)), labels)
+    silhouette = silhouettes((distances[i : i + block] for i in range(0, 80, block)), labels)
     expected = [silhouette_score(x, row, metric=metric) for row in labels]
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    np.testing.assert_allclose(silhouette, expected, atol=1e-10)
 
 
 def test_equal_rows_in_two_clusters_have_silhouette_0():

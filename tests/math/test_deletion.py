@@ -19,10 +19,10 @@ def test_taken_are_the_first_of_the_order():
     rng = np.random.default_rng(0)
     order = np.stack([rng.permutation(6) for _ in range(3)])
     counts = [0, 2, 5, 6]
-    found = deletion.taken(order, counts)
+    taken = deletion.taken(order, counts)
     for ranking in range(3):
         for step, count in enumerate(counts):
-            assert set(np.flatnonzero(found[ranking, step])) == set(order[ranking, :count])
+            assert set(np.flatnonzero(taken[ranking, step])) == set(order[ranking, :count])
 
 
 def test_areas_are_those_of_trapezes_over_the_share_of_channels():
@@ -37,8 +37,8 @@ def test_areas_are_those_of_trapezes_over_the_share_of_channels():
 
 
 def test_shares_are_of_each_image_s_own_score():
-    found = deletion.shares([[1.0, 3], [1, 0], [2, 2]], [2.0, -1, 0])
-    np.testing.assert_array_equal(found, [[0.5, 1.5], [np.nan, np.nan], [np.nan, np.nan]])
+    shares = deletion.shares([[1.0, 3], [1, 0], [2, 2]], [2.0, -1, 0])
+    np.testing.assert_array_equal(shares, [[0.5, 1.5], [np.nan, np.nan], [np.nan, np.nan]])
 
 
 def test_means_leave_out_what_is_not_there_and_spread_as_means_do():

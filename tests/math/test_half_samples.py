@@ -53,8 +53,8 @@ def test_indices_of_far_groups_are_exact_in_every_half(method, monkeypatch):
     halves = half_samples.half_samples(CLASSES, 6)
     predictions = RNG.integers(0, 3, 27)
     chosen = half_samples.Method(method, 4, 3)
-    found, _ = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
-    for half, row in zip(halves, found):
+    replicates, _ = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
+    for half, row in zip(halves, replicates):
         silhouette = metrics.silhouette_score(x[half], CLASSES[half])
         other = [
             score(predictions[half], CLASSES[half])
@@ -65,15 +65,15 @@ def test_indices_of_far_groups_are_exact_in_every_half(method, monkeypatch):
     monkeypatch.setattr(lloyd, "GRAM_ROWS", 10)
     monkeypatch.setattr(clustering, "BLOCK_ENTRIES", 40)
     again, _ = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
-    np.testing.assert_allclose(again, found, atol=1e-9)
+    np.testing.assert_allclose(again, replicates, atol=1e-9)
 
 
 def test_halves_of_several_sizes_keep_their_places():
     x = 40 * np.eye(4, 6)[np.searchsorted([0, 3, 4, 9], CLASSES)] + RNG.normal(size=(27, 6))
     halves = half_samples.half_samples(CLASSES, 4)
     halves[1:3, 20] = False
-    found, _ = half_samples.replicates(x, halves, half_samples.Method("kmeans", 4, 2), CLASSES)
-    for half, row in zip(halves, found):
+    replicates, _ = half_samples.replicates(x, halves, half_samples.Method("kmeans", 4, 2), CLASSES)
+    for half, row in zip(halves, replicates):
         assert row[3] == pytest.approx(metrics.silhouette_score(x[half], CLASSES[half]))
 
 

@@ -55,8 +55,8 @@ def test_replicates_are_linear_in_the_finite_differences(metric):
         slope[members] *= np.sqrt(members.sum() / max(members.sum() - 1, 1))
     expected = linear_replicates(value, slope, poisson_counts(0, 40, 12))
     for size in (7, 1000):
-        found = streamed(x, *cells(classes, predictions), 12, metric, size)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        replicates = streamed(x, *cells(classes, predictions), 12, metric, size)
+        np.testing.assert_allclose(replicates, expected, atol=1e-6)
 
 
 def test_they_spread_like_exact_resamples_within_the_classes():
@@ -80,7 +80,7 @@ def test_rows_left_out_do_not_move_anything():
     keep[[3, 5]] = False
     zeroed, chosen = x.copy(), code.copy()
     zeroed[3], chosen[5] = 0, -1
-    found = streamed(zeroed, chosen, cell_class, cell_prediction, 9, "cosine")
+    replicates = streamed(zeroed, chosen, cell_class, cell_prediction, 9, "cosine")
     counts = poisson_counts(0, 60, 9)[:, keep]
     slope = derivatives(x[keep], classes[keep], predictions[keep], "cosine")
     for label in np.unique(classes[keep]):
@@ -91,11 +91,11 @@ def test_rows_left_out_do_not_move_anything():
     value = bootstrap_matrix_statistics(
         unit @ unit.T, classes[keep], predictions[keep], np.ones((1, 58))
     )[0]
-    np.testing.assert_allclose(found, linear_replicates(value, slope, counts), atol=1e-6)
+    np.testing.assert_allclose(replicates, linear_replicates(value, slope, counts), atol=1e-6)
 
 
 def test_what_has_no_pairs_stays_nan():
-    found = streamed(np.eye(3), *cells([0, 1, 2], [0, 0, 0]), 5, "cosine")
-    assert np.isnan(found[:, STATISTICS.index("within")]).all()
-    assert np.isnan(found[:, STATISTICS.index("label_effect")]).all()
-    np.testing.assert_allclose(found[:, STATISTICS.index("between")], 0, atol=1e-12)
+    replicates = streamed(np.eye(3), *cells([0, 1, 2], [0, 0, 0]), 5, "cosine")
+    assert np.isnan(replicates[:, STATISTICS.index("within")]).all()
+    assert np.isnan(replicates[:, STATISTICS.index("label_effect")]).all()
+    np.testing.assert_allclose(replicates[:, STATISTICS.index("between")], 0, atol=1e-12)

@@ -31,21 +31,21 @@ def test_the_same_starts_end_where_scikit_learn_ends(n, d, k):
     gram = lloyd.gram_matrix(x)
     centres = np.stack([[RNG.permutation(m)[:k] for _ in range(4)] for _ in subsets])
     blocks = gram[subsets[:, :, None], subsets[:, None]]
-    found = lloyd.lloyd(blocks, centres)
+    ended = lloyd.lloyd(blocks, centres)
     for place in range(12):
         own = x[subsets[place // 4]]
         start = own[centres[place // 4, place % 4]]
         fitted = KMeans(k, init=start, n_init=1, tol=0, algorithm="lloyd").fit(own)
-        np.testing.assert_array_equal(found.labels[place], fitted.labels_)
-        assert found.inertia[place] == pytest.approx(fitted.inertia_, rel=1e-9, abs=1e-9)
+        np.testing.assert_array_equal(ended.labels[place], fitted.labels_)
+        assert ended.inertia[place] == pytest.approx(fitted.inertia_, rel=1e-9, abs=1e-9)
 
 
 def test_an_empty_cluster_takes_the_farthest_row():
     """Two equal starts: the second is nobody's nearest."""
     x = np.array([[0.0], [0.0], [1.0], [9.0], [10.0], [30.0]])
-    found = lloyd.lloyd(lloyd.gram_matrix(x)[None], np.array([[[0, 1, 4]]]))
+    ended = lloyd.lloyd(lloyd.gram_matrix(x)[None], np.array([[[0, 1, 4]]]))
     fitted = KMeans(3, init=x[[0, 1, 4]], n_init=1, tol=0).fit(x)
-    assert found.inertia[0] == pytest.approx(fitted.inertia_) == 1.1666666666666667
+    assert ended.inertia[0] == pytest.approx(fitted.inertia_) == 1.1666666666666667
 
 
 def test_the_best_of_several_starts_is_as_good_as_scikit_learns():

@@ -91,13 +91,13 @@ def test_pysaliencys_constants(side):
     y, x = np.mgrid[:side, :side]
     gaussian = np.exp(-0.5 * ((x - 0.5 * side) ** 2 + (y - 0.5 * side) ** 2) / np.hypot(side, side))
     constant = np.ones((side, side))
-    found = [
+    divergences = [
         values(a[None], b[None], metric, "forward")[0, 0]
         for metric, a, b in (("SIM", gaussian, constant), ("KLD", constant, gaussian))
     ]
     if side == 40:
-        np.testing.assert_allclose(found[0], 0.54392, rtol=1e-6)
-        np.testing.assert_allclose(found[1], 0.8396272788909165, rtol=1e-10)
+        np.testing.assert_allclose(divergences[0], 0.54392, rtol=1e-6)
+        np.testing.assert_allclose(divergences[1], 0.8396272788909165, rtol=1e-10)
         prepared = prepare(gaussian[None], ["NSS", "AUC"])
         pixel = np.ravel_multi_index(
             (10, 0), (side, side)
@@ -111,7 +111,7 @@ def test_pysaliencys_constants(side):
         np.testing.assert_allclose(fixation, 0.099375, rtol=1e-6)
     else:
         np.testing.assert_allclose(
-            found, [sim(gaussian, constant), mit_kldiv(gaussian, constant)], rtol=1e-10
+            divergences, [sim(gaussian, constant), mit_kldiv(gaussian, constant)], rtol=1e-10
         )
 
 
@@ -172,17 +172,17 @@ def test_ssim_equals_its_definition_window_by_window(size):
     side = min(7, *(n - 1 + n % 2 for n in size))
 
     def ssim(x, y):
-        found = []
+        means = []
         for i in range(size[0] - side + 1):
             for j in range(size[1] - side + 1):
                 u, v = x[i : i + side, j : j + side].ravel(), y[i : i + side, j : j + side].ravel()
                 (vu, c), (_, vv) = np.cov(u, v)
-                found.append(
+                means.append(
                     (2 * u.mean() * v.mean() + 1e-4)
                     * (2 * c + 9e-4)
                     / ((u.mean() ** 2 + v.mean() ** 2 + 1e-4) * (vu + vv + 9e-4))
                 )
-        return np.mean(found)
+        return np.mean(means)
 
     np.testing.assert_allclose(
         values(a, b, "SSIM"), [[ssim(x, y) for y in b] for x in a], rtol=1e-10
@@ -202,13 +202,13 @@ def test_ssim_equals_scikit_image():
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_set_with_itself_is_symmetric_and_equals_two_sets(metric, monkeypatch):
     prepared = prepare(A, [metric])
-    found = pair_block(prepared, prepared, metric)
-    np.testing.assert_array_equal(found, found.T)
+    pairs = pair_block(prepared, prepared, metric)
+    np.testing.assert_array_equal(pairs, pairs.T)
     np.testing.assert_allclose(
-        found, pair_block(prepared, prepare(A.copy(), [metric]), metric), atol=1e-12
+        pairs, pair_block(prepared, prepare(A.copy(), [metric]), metric), atol=1e-12
     )
     monkeypatch.setattr(map_metrics, "CACHED", 100)
-    np.testing.assert_allclose(found, pair_block(prepared, prepared, metric), atol=1e-12)
+    np.testing.assert_allclose(pairs, pair_block(prepared, prepared, metric), atol=1e-12)
 
 
 @pytest.mark.parametrize("levels", [1, 3, 1000])
@@ -268,8 +268,8 @@ def test_degenerate_maps_are_nan_and_counted_by_metric():
         )  # a constant positive map is the uniform distribution
         useless = np.array([False] * len(A) + [True, not uniform, True])
         np.testing.assert_array_equal(prepared.degenerate[metric], useless, metric)
-        found = pair_block(prepared, prepared, metric)
-        np.testing.assert_array_equal(np.isnan(found), useless[:, None] | useless)
+        pairs = pair_block(prepared, prepared, metric)
+        np.testing.assert_array_equal(np.isnan(pairs), useless[:, None] | useless)
 
 
 def test_maps_too_narrow_for_a_window_have_no_ssim_and_one_map_is_enough():

@@ -57,7 +57,7 @@ def by_list(matrix, groups, drawn):
 def test_means_and_replicates_equal_lists_of_pairs(block, between):
     maps, groups = example()
     counts = copies(groups, 6, seed=2)
-    found = within_groups(maps, groups, counts=counts, between=between, block=block)
+    by_metric = within_groups(maps, groups, counts=counts, between=between, block=block)
     for metric in METRICS:
         matrix = matrix_of(maps, metric)
         values, pairs = by_list(matrix, groups, range(len(maps)))
@@ -67,7 +67,7 @@ def test_means_and_replicates_equal_lists_of_pairs(block, between):
         if not between:
             values[2], pairs[2] = np.nan, 0
             replicates = [[*r[:2], np.nan] for r in replicates]
-        result = found[metric]
+        result = by_metric[metric]
         np.testing.assert_allclose(
             [result.means[name].value for name in STATISTICS], values, rtol=1e-10, err_msg=metric
         )
@@ -86,12 +86,12 @@ def test_replicates_agree_with_the_bootstrap_of_a_matrix():
     maps, groups = example()
     maps, groups = np.delete(maps, [4, 9, 12], axis=0), np.delete(groups, [4, 9, 12])
     counts = resample_weights(groups, 20)
-    found = within_groups(maps, groups, ["CC"], counts=counts, between=True, block=5)[
+    replicates = within_groups(maps, groups, ["CC"], counts=counts, between=True, block=5)[
         "CC"
     ].replicates
     expected = bootstrap_matrix_statistics(matrix_of(maps, "CC"), groups, groups, counts)
     chosen = [ALL_STATISTICS.index(name) for name in STATISTICS]
-    np.testing.assert_allclose(found, expected[:, chosen], rtol=1e-10)
+    np.testing.assert_allclose(replicates, expected[:, chosen], rtol=1e-10)
 
 
 KINDS = {
@@ -109,7 +109,7 @@ def test_means_by_class_and_prediction_equal_lists_of_pairs(block):
     images = np.arange(len(maps))
     images[[2, 6]] = np.flatnonzero(groups == groups[2])[0], np.flatnonzero(groups == groups[6])[0]
     predictions = np.random.default_rng(4).integers(0, 3, len(maps))[images]
-    found = within_groups(
+    by_metric = within_groups(
         maps,
         groups,
         ["CC", "KLD"],
@@ -118,8 +118,8 @@ def test_means_by_class_and_prediction_equal_lists_of_pairs(block):
         images=images,
         predictions=predictions,
     )
-    for metric in found:
-        matrix, means = matrix_of(maps, metric), found[metric].means
+    for metric in by_metric:
+        matrix, means = matrix_of(maps, metric), by_metric[metric].means
         for name, kind in KINDS.items():
             pairs = [
                 matrix[i, j]
@@ -148,45 +148,46 @@ def test_replicates_by_class_and_prediction_agree_with_the_bootstrap_of_a_matrix
     maps, groups = example()
     maps, groups = np.delete(maps, [4, 9, 12], axis=0), np.delete(groups, [4, 9, 12])
     counts, predictions = resample_weights(groups, 20), groups[::-1]
-    found = within_groups(
+    means = within_groups(
         maps, groups, ["CC"], counts=counts, between=True, block=5, predictions=predictions
     )["CC"]
-    assert list(found.means) == list(ALL_STATISTICS)
+    assert list(means.means) == list(ALL_STATISTICS)
     expected = bootstrap_matrix_statistics(matrix_of(maps, "CC"), groups, predictions, counts)
-    np.testing.assert_allclose(found.replicates, expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(means.replicates, expected, rtol=1e-8, atol=1e-12)
 
 
 def test_groups_come_in_ascending_order_with_their_own_means():
     maps, groups = example()
-    found = within_groups(maps, groups, ["CC"], block=3)["CC"]
+    means = within_groups(maps, groups, ["CC"], block=3)["CC"]
     matrix = matrix_of(maps, "CC")
     for k, group in enumerate(np.unique(groups)):
         pairs = [matrix[i, j] for i, j in combinations(np.flatnonzero(groups == group), 2)]
         pairs = [value for value in pairs if not np.isnan(value)]
-        assert found.group_pairs[k] == len(pairs)
-        np.testing.assert_allclose(found.group_values[k], np.mean(pairs) if pairs else np.nan)
+        assert means.group_pairs[k] == len(pairs)
+        np.testing.assert_allclose(means.group_values[k], np.mean(pairs) if pairs else np.nan)
 
 
 @pytest.mark.parametrize("n, groups", [(0, []), (1, [4]), (2, [0, 1]), (2, [7, 7]), (5, [1] * 5)])
 def test_few_maps_and_one_class_give_nan_where_there_is_no_pair_and_no_warning(n, groups):
     maps = example()[0][:n]
-    found = within_groups(
+    by_metric = within_groups(
         maps, np.array(groups, dtype=int), between=True, counts=np.ones((2, n), dtype=int)
     )
     same = sum(
         groups[i] == groups[j] and {i, j}.isdisjoint({4}) for i, j in combinations(range(n), 2)
     )
     for metric in METRICS:
-        assert found[metric].means["within"].pairs == same
-        assert np.isnan(found[metric].means["within"].value) == (same == 0)
+        assert by_metric[metric].means["within"].pairs == same
+        assert np.isnan(by_metric[metric].means["within"].value) == (same == 0)
         np.testing.assert_allclose(
-            found[metric].replicates, [[found[metric].means[s].value for s in STATISTICS]] * 2
+            by_metric[metric].replicates,
+            [[by_metric[metric].means[s].value for s in STATISTICS]] * 2,
         )
 
 
 def test_only_degenerate_maps_leave_nothing():
-    found = within_groups(np.zeros((4, 7, 7)), np.zeros(4, dtype=int))
-    assert all(np.isnan(f.means["within"].value) and f.degenerate == 4 for f in found.values())
+    by_metric = within_groups(np.zeros((4, 7, 7)), np.zeros(4, dtype=int))
+    assert all(np.isnan(f.means["within"].value) and f.degenerate == 4 for f in by_metric.values())
 
 
 def test_stored_rows_are_asked_for_in_ascending_order_and_blocks_are_kept_or_made_again(
@@ -210,10 +211,10 @@ def test_stored_rows_are_asked_for_in_ascending_order_and_blocks_are_kept_or_mad
     expected = within_groups(maps, groups, between=True)
     monkeypatch.setattr(blocks, "MEMORY", 1)
     for source in (maps, Rows(maps)):
-        found = within_groups(source, groups, between=True, block=4)
+        by_metric = within_groups(source, groups, between=True, block=4)
         for metric in METRICS:
             np.testing.assert_allclose(
-                [m.value for m in found[metric].means.values()],
+                [m.value for m in by_metric[metric].means.values()],
                 [m.value for m in expected[metric].means.values()],
                 rtol=1e-10,
             )
@@ -246,7 +247,7 @@ def test_a_bad_map_is_named_by_its_own_number():
 def test_each_map_against_the_mean_of_its_groups_others():
     maps, groups = example()
     for block in (None, 1, 4):
-        found = against_mean(maps, groups, direction="forward", block=block)
+        by_metric = against_mean(maps, groups, direction="forward", block=block)
         for metric in METRICS:
             expected = np.full(len(maps), np.nan)
             for i in range(len(maps)):
@@ -258,7 +259,7 @@ def test_each_map_against_the_mean_of_its_groups_others():
                     )
                     expected[i] = pair_block(*pair, metric, "forward")[0, 0]
             np.testing.assert_allclose(
-                found[metric], expected, rtol=1e-9, atol=1e-12, err_msg=metric
+                by_metric[metric], expected, rtol=1e-9, atol=1e-12, err_msg=metric
             )
 
 
@@ -268,7 +269,7 @@ def test_maps_of_one_image_are_no_pair_and_not_in_its_own_mean(block):
     maps, _ = example(40)
     images = np.random.default_rng(3).integers(15, size=40)
     groups, counts = images % 3, np.random.default_rng(4).integers(3, size=(5, 15))[:, images]
-    found = within_groups(
+    means = within_groups(
         maps, groups, ["SIM"], counts=counts, between=True, block=block, images=images
     )["SIM"]
     mean = against_mean(maps, groups, ["SIM"], direction="forward", block=block, images=images)[
@@ -278,7 +279,7 @@ def test_maps_of_one_image_are_no_pair_and_not_in_its_own_mean(block):
     matrix[images[:, None] == images] = np.nan
     for c, row in zip(
         [np.ones(40), *counts],
-        [[found.means[name].value for name in STATISTICS], *found.replicates],
+        [[means.means[name].value for name in STATISTICS], *means.replicates],
     ):
         weight = np.triu(np.outer(c, c) * ~np.isnan(matrix), 1)
         same = groups[:, None] == groups
@@ -301,20 +302,20 @@ def test_aligned_values_are_a_diagonal(size):
     (a, _), (b, _) = example(size=size), example(size=size, seed=1)
     settings = MapSettings(log_base=2)
     a, b = prepare(a, settings=settings), prepare(b, settings=settings)
-    for metric, found in aligned_values(a, b, METRICS, "backward").items():
+    for metric, aligned in aligned_values(a, b, METRICS, "backward").items():
         np.testing.assert_allclose(
-            found, np.diagonal(pair_block(a, b, metric, "backward")), rtol=1e-10, atol=1e-12
+            aligned, np.diagonal(pair_block(a, b, metric, "backward")), rtol=1e-10, atol=1e-12
         )
 
 
 def test_maps_against_the_centre():
     maps, _ = example(size=(8, 7))
     centre = centred_gaussian((8, 7))
-    found = against(maps, centre, direction="forward", block=5)
+    by_metric = against(maps, centre, direction="forward", block=5)
     both = prepare(np.concatenate([maps, centre[None]]))
     for metric in METRICS:
         np.testing.assert_allclose(
-            found[metric],
+            by_metric[metric],
             pair_block(both, both, metric, "forward")[:-1, -1],
             rtol=1e-10,
             atol=1e-12,
@@ -333,5 +334,5 @@ def test_the_centred_gaussian():
 
 @pytest.mark.parametrize("size", [(5, 5), (7, 9), (14, 14), (224, 224)])
 def test_mirrored_pixels_of_the_centred_gaussian_are_equal_to_the_last_bit(size):
-    found = centred_gaussian(size)
-    assert (found == found[::-1]).all() and (found == found[:, ::-1]).all()
+    gaussian = centred_gaussian(size)
+    assert (gaussian == gaussian[::-1]).all() and (gaussian == gaussian[:, ::-1]).all()

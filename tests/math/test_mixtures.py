@@ -37,9 +37,9 @@ def by_scikit_learn(x, labels, k, reg):
 def test_the_same_starts_end_where_scikit_learn_ends(n, d, k):
     x = rows(n, d, k)
     starts = np.stack([RNG.permutation(np.arange(n) % k) for _ in range(6)])
-    found = mixtures.expectation_maximisation(x, starts, k, 1e-3)
+    ended = mixtures.expectation_maximisation(x, starts, k, 1e-3)
     for start, labels, likelihood, bound in zip(
-        starts, found.labels, found.log_likelihood, found.bound
+        starts, ended.labels, ended.log_likelihood, ended.bound
     ):
         fitted = by_scikit_learn(x, start, k, 1e-3)
         np.testing.assert_array_equal(labels, fitted.predict(x))

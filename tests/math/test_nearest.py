@@ -58,16 +58,16 @@ def test_the_nearest_by_a_loop_for_any_blocks(metric, sizes):
 def test_blocks_make_no_difference_and_equal_rows_stand_by_number(metric):
     x = np.repeat(np.random.default_rng(1).standard_normal((6, 33)), 5, axis=0)
     rows, degenerate = prepared_rows(x, metric)
-    found = [
+    in_blocks = [
         nearest.nearest(rows, np.arange(30), pieces(rows, degenerate, sizes), 8, metric)
         for sizes in ((30,), (1,), (4, 9))
     ]
-    for index, values in found[1:]:
-        assert np.array_equal(index, found[0][0]) and np.array_equal(values, found[0][1])
+    for index, values in in_blocks[1:]:
+        assert np.array_equal(index, in_blocks[0][0]) and np.array_equal(values, in_blocks[0][1])
     if metric != "dot":
         assert all(
             row[:4].tolist() == [i for i in range(q - q % 5, q - q % 5 + 5) if i != q]
-            for q, row in enumerate(found[0][0])
+            for q, row in enumerate(in_blocks[0][0])
         )
 
 
@@ -124,15 +124,15 @@ def test_the_floor_by_a_loop_over_shuffles(metric, kind):
         chance = prepared_rows(nearest.shuffled_samples(blocks, 29, 200, 4), metric)[0]
         drawn = random.integers(29, size=(200, 12))
         shuffles = [[rows[1 + i, d] for d, i in enumerate(row)] for row in drawn]
-    found = nearest.floor(chance, blocks, metric)
+    floor = nearest.floor(chance, blocks, metric)
     pick = min if metric == "euclidean" else max
     best = [
         pick(alike(np.asarray(shuffled), other, metric) for other in x[1:]) for shuffled in shuffles
     ]
     if metric == "cosine":
-        assert found == pytest.approx(np.quantile(best, 0.95), abs=1e-12)
+        assert floor == pytest.approx(np.quantile(best, 0.95), abs=1e-12)
     else:
-        assert found == pytest.approx(np.quantile(best, 0.05), abs=1e-12)
+        assert floor == pytest.approx(np.quantile(best, 0.05), abs=1e-12)
 
 
 def share_above(x, kind):

@@ -24,8 +24,8 @@ def maps():
 
 
 def test_against_scipy(maps):
-    found = ones.compare(*maps)
-    for row, (whole, positive, negative) in zip(found, zip(*maps)):
+    statistics = ones.compare(*maps)
+    for row, (whole, positive, negative) in zip(statistics, zip(*maps)):
         of_all, of_positive, of_negative = (
             np.maximum(1 + part, 0).ravel() for part in (whole, positive, negative)
         )
@@ -34,9 +34,9 @@ def test_against_scipy(maps):
 
 
 def test_the_negative_channels_are_bright_where_nothing_speaks_against(maps):
-    found = ones.compare(*maps)
-    assert found[:, 2] == pytest.approx(-1, abs=1e-12)
-    assert (found[:, 3] == 0).all() and (found[:, 4] == 1).all()
+    statistics = ones.compare(*maps)
+    assert statistics[:, 2] == pytest.approx(-1, abs=1e-12)
+    assert (statistics[:, 3] == 0).all() and (statistics[:, 4] == 1).all()
 
 
 def test_where_the_relu_acts_and_where_the_negative_channels_speak_for():

@@ -50,36 +50,36 @@ def reference(scores, classes, predictions, counts=None):
 def test_auc_equals_scikit_learn(metric, block, few, monkeypatch):
     monkeypatch.setattr(module, "FEW_ROWS", few)
     x, classes, predictions = example()
-    found = pair_auc(x, classes, predictions, metric, block)
+    measured = pair_auc(x, classes, predictions, metric, block)
     np.testing.assert_allclose(
-        found.auc, reference(score_matrix(x, metric), classes, predictions), atol=1e-10
+        measured.auc, reference(score_matrix(x, metric), classes, predictions), atol=1e-10
     )
     i, j = np.triu_indices(len(x), 1)
-    assert found.positives[0] == (classes[i] == classes[j]).sum()
-    assert found.positives[0] + found.negatives[0] == len(i)
-    assert (found.positives[1:].sum(), found.negatives[1:].sum()) == (
-        found.positives[0],
-        found.negatives[0],
+    assert measured.positives[0] == (classes[i] == classes[j]).sum()
+    assert measured.positives[0] + measured.negatives[0] == len(i)
+    assert (measured.positives[1:].sum(), measured.negatives[1:].sum()) == (
+        measured.positives[0],
+        measured.negatives[0],
     )
-    assert not found.error.any()
+    assert not measured.error.any()
 
 
 def test_ties_get_half_credit():
     x, classes, predictions = example()
     tied = np.eye(4)[predictions].astype(np.float32) * np.float32(0.3)
-    found, scores = (
+    measured, scores = (
         pair_auc(tied, classes, predictions),
         np.eye(4)[predictions] @ np.eye(4)[predictions].T,
     )
-    np.testing.assert_allclose(found.auc, reference(scores, classes, predictions))
-    np.testing.assert_allclose(found.auc[1:], 0.5)
+    np.testing.assert_allclose(measured.auc, reference(scores, classes, predictions))
+    np.testing.assert_allclose(measured.auc[1:], 0.5)
 
 
 def test_a_stratum_without_pairs_of_one_side_is_nan():
     x, classes, _ = example(12)
-    found = pair_auc(x, classes, classes)
-    assert np.isnan(found.auc[1:]).all() and not np.isnan(found.auc[0])
-    assert found.negatives[1] == found.positives[2] == 0
+    measured = pair_auc(x, classes, classes)
+    assert np.isnan(measured.auc[1:]).all() and not np.isnan(measured.auc[0])
+    assert measured.negatives[1] == measured.positives[2] == 0
     for n in (1, 2):
         lone = pair_auc(x[:n], np.zeros(n), np.zeros(n), "euclidean")
         assert np.isnan(lone.auc).all() and lone.positives[0] == n - 1
@@ -102,11 +102,11 @@ def test_replicates_equal_the_weighted_reference(metric, part, monkeypatch):
     monkeypatch.setattr("gradtools.math.pairs.pair_auc_bootstrap.CACHED_PAIRS", part)
     x, classes, predictions = example(40)
     counts = copies(classes, 20)
-    found, exact = bootstrap_pair_auc(x, classes, predictions, counts, metric)
+    replicates, exact = bootstrap_pair_auc(x, classes, predictions, counts, metric)
     scores = score_matrix(x, metric)
     assert exact
     np.testing.assert_allclose(
-        found, [reference(scores, classes, predictions, c) for c in counts], atol=1e-10
+        replicates, [reference(scores, classes, predictions, c) for c in counts], atol=1e-10
     )
 
 
@@ -114,8 +114,8 @@ def test_replicates_equal_explicit_resamples():
     x, classes, predictions = example(30)
     scores = score_matrix(x, "cosine")
     counts = copies(classes, 5)
-    found, _ = bootstrap_pair_auc(x, classes, predictions, counts)
-    for replicate, c in zip(found, counts):
+    replicates, _ = bootstrap_pair_auc(x, classes, predictions, counts)
+    for replicate, c in zip(replicates, counts):
         drawn = np.repeat(np.arange(30), c)
         i, j = np.triu_indices(len(drawn), 1)
         keep = drawn[i] != drawn[j]
@@ -128,8 +128,8 @@ def test_replicates_equal_explicit_resamples():
 def test_replicates_of_tied_scores_are_one_half():
     _, classes, predictions = example(50)
     rows = np.random.default_rng(1).normal(size=(4, 9))[predictions]
-    found, _ = bootstrap_pair_auc(rows, classes, predictions, resample_weights(classes, 30))
-    np.testing.assert_allclose(found[:, 1], 0.5, atol=1e-12)
+    replicates, _ = bootstrap_pair_auc(rows, classes, predictions, resample_weights(classes, 30))
+    np.testing.assert_allclose(replicates[:, 1], 0.5, atol=1e-12)
 
 
 def test_the_influence_is_the_derivative_by_the_weight():

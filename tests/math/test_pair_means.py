@@ -60,11 +60,13 @@ def separable(x, classes, predictions, metric, size=7):
     return pair_statistics(totals, cell_class, cell_prediction, metric)
 
 
-def assert_equal_to_loop(found, expected):
-    assert tuple(found) == STATISTICS
+def assert_equal_to_loop(statistics, expected):
+    assert tuple(statistics) == STATISTICS
     for name, (value, pairs) in expected.items():
-        assert found[name].pairs == pairs, name
-        np.testing.assert_allclose(found[name].value, value, rtol=1e-10, atol=1e-10, err_msg=name)
+        assert statistics[name].pairs == pairs, name
+        np.testing.assert_allclose(
+            statistics[name].value, value, rtol=1e-10, atol=1e-10, err_msg=name
+        )
 
 
 def example(n=40, d=6, seed=0):
@@ -88,8 +90,8 @@ def test_every_statistic_equals_the_loop(metric):
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_streamed_blocks_equal_the_loop(metric, block):
     x, classes, predictions = example()
-    found = pair_statistics_streamed(x, classes, predictions, metric, block)
-    assert_equal_to_loop(found, by_loop(x, classes, predictions, SCORES[metric]))
+    statistics = pair_statistics_streamed(x, classes, predictions, metric, block)
+    assert_equal_to_loop(statistics, by_loop(x, classes, predictions, SCORES[metric]))
 
 
 @pytest.mark.parametrize(
@@ -159,15 +161,15 @@ def test_a_metric_that_does_not_separate_is_refused_and_an_empty_selection_too()
 def test_gradients_at_the_head_are_the_mixture_of_two_levels():
     """Rows that are one of two class vectors by prediction: Cos = p + (1 - p) s (mathematics#class-x-prediction)."""
     vectors, predictions = np.array([[1.0, 0.0], [0.6, 0.8]]), np.array([0, 0, 0, 1, 1])
-    found = separable(vectors[predictions], np.zeros(5, int), predictions, "cosine")
+    statistics = separable(vectors[predictions], np.zeros(5, int), predictions, "cosine")
     p = 4 / 10
-    np.testing.assert_allclose(found["within"].value, p + (1 - p) * 0.6, rtol=1e-12)
-    np.testing.assert_allclose(found["prediction_effect"].value, 1 - 0.6, rtol=1e-12)
+    np.testing.assert_allclose(statistics["within"].value, p + (1 - p) * 0.6, rtol=1e-12)
+    np.testing.assert_allclose(statistics["prediction_effect"].value, 1 - 0.6, rtol=1e-12)
 
 
 def test_the_mean_distance_equals_scipy():
     x, classes, predictions = example(30)
     d = cdist(x, x)
     upper = np.triu_indices(30, 1)
-    found = pair_statistics_streamed(x, classes, predictions)["all"]
-    np.testing.assert_allclose(found.value, d[upper].mean(), rtol=1e-12)
+    mean = pair_statistics_streamed(x, classes, predictions)["all"]
+    np.testing.assert_allclose(mean.value, d[upper].mean(), rtol=1e-12)

@@ -22,8 +22,8 @@ def test_the_observed_value_is_that_of_the_table():
     for d in (6, 300):
         unit, _ = unit_rows(rng.normal(size=(50, d)) + classes[:, None])
         expected = table(unit, classes, predictions)
-        found = permutation_label_effect(unit, classes, predictions, 20)
-        np.testing.assert_allclose(found.observed, expected["label_effect"].value, rtol=1e-10)
+        tested = permutation_label_effect(unit, classes, predictions, 20)
+        np.testing.assert_allclose(tested.observed, expected["label_effect"].value, rtol=1e-10)
         np.testing.assert_allclose(
             permutation_within(unit, classes, 20).observed, expected["within"].value, rtol=1e-10
         )
@@ -37,11 +37,13 @@ def test_the_null_is_that_of_every_permutation_of_a_stratum():
         table(unit, classes[[*order, 5]], predictions)["label_effect"].value
         for order in permutations(range(5))
     ]
-    found = permutation_label_effect(unit, classes, predictions, 4000, seed=2)
-    share = np.mean(np.array(null) >= found.observed - 1e-12)
-    assert abs(found.p - share) < 0.03
-    assert abs(found.null_mean - np.mean(null)) < 0.02 and abs(found.null_sd - np.std(null)) < 0.02
-    assert found.movable == 5
+    tested = permutation_label_effect(unit, classes, predictions, 4000, seed=2)
+    share = np.mean(np.array(null) >= tested.observed - 1e-12)
+    assert abs(tested.p - share) < 0.03
+    assert (
+        abs(tested.null_mean - np.mean(null)) < 0.02 and abs(tested.null_sd - np.std(null)) < 0.02
+    )
+    assert tested.movable == 5
 
 
 def test_identical_rows_of_a_stratum_are_ties_and_p_is_1():
@@ -50,19 +52,19 @@ def test_identical_rows_of_a_stratum_are_ties_and_p_is_1():
     classes, predictions = rng.integers(0, 10, 300), rng.integers(0, 10, 300)
     for d in (7, 64, 900):
         rows = rng.normal(size=(10, d))[predictions] * rng.uniform(0.1, 3, (300, 1))
-        found = permutation_label_effect(
+        tested = permutation_label_effect(
             unit_rows(rows.astype(np.float32))[0], classes, predictions, 200
         )
-        assert found.p == 1
-        assert abs(found.observed) < 1e-9
+        assert tested.p == 1
+        assert abs(tested.observed) < 1e-9
 
 
 def test_strata_of_one_sample_or_one_label_cannot_move():
     unit, _ = unit_rows(np.random.default_rng(0).normal(size=(7, 3)))
-    found = permutation_label_effect(
+    tested = permutation_label_effect(
         unit, np.array([0, 1, 0, 0, 0, 1, 2]), np.array([0, 1, 2, 2, 3, 3, 3]), 50
     )
-    assert found.movable == 3
+    assert tested.movable == 3
     still = permutation_label_effect(unit, np.arange(7), np.arange(7), 50)
     assert still.movable == 0 and np.isnan(still.p)
 
@@ -79,8 +81,8 @@ def test_planted_classes_are_found(test):
     rng = np.random.default_rng(3)
     classes = rng.integers(0, 4, 80)
     unit, _ = unit_rows(rng.normal(size=(4, 20))[classes] + rng.normal(size=(80, 20)))
-    found = test(unit, classes, 199, 0)
-    assert found.p == 1 / 200 and found.observed > found.null_mean + 5 * found.null_sd
+    tested = test(unit, classes, 199, 0)
+    assert tested.p == 1 / 200 and tested.observed > tested.null_mean + 5 * tested.null_sd
 
 
 def test_p_is_uniform_without_an_effect():

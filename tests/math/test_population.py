@@ -96,13 +96,13 @@ def test_parts_that_change_together_have_spearmans_correlation_of_sizes():
     vectors = RNG.normal(size=(60, 3))
     vectors[:, 1] = -2 * vectors[:, 0] + 0.01 * RNG.normal(size=60)
     others = RNG.normal(size=(60, 3))
-    found = population.together(vectors, others, 100, 0)
+    correlation = population.together(vectors, others, 100, 0)
     for name, side in (("value", vectors), ("decoys", others)):
         expected = spearmanr(np.abs(side)).statistic
-        np.testing.assert_allclose(found[name], expected)
-    assert found["value"][0, 1] > 0.95 and found["low"][0, 1] > 0.9
-    assert found["above_low"][0, 1] > 0.3  # clear of decoys
-    assert found["low"][0, 2] < 0 < found["high"][0, 2]
+        np.testing.assert_allclose(correlation[name], expected)
+    assert correlation["value"][0, 1] > 0.95 and correlation["low"][0, 1] > 0.9
+    assert correlation["above_low"][0, 1] > 0.3  # clear of decoys
+    assert correlation["low"][0, 2] < 0 < correlation["high"][0, 2]
 
 
 def test_coactivation_is_the_correlation_and_class_means_are_taken_off():

@@ -48,9 +48,9 @@ def test_equal_to_scikit_learn(planted):
         )
         plain.append((told == labels[test]).mean())
         balanced.append(balanced_accuracy_score(labels[test], told))
-    found = probe.decode(rows, labels, shuffles=2, seed=3)
-    assert found.accuracy.tolist() == plain and found.balanced.tolist() == balanced
-    assert found.shuffled_accuracy.shape == found.shuffled_balanced.shape == (2,)
+    probed = probe.decode(rows, labels, shuffles=2, seed=3)
+    assert probed.accuracy.tolist() == plain and probed.balanced.tolist() == balanced
+    assert probed.shuffled_accuracy.shape == probed.shuffled_balanced.shape == (2,)
 
 
 def test_fewer_rows_than_channels_have_the_probe_of_all_channels():
@@ -93,18 +93,18 @@ def test_label_elsewhere_stays(planted):
         + 0.05 * np.hstack([noise, noise[:, :4]])
         + np.hstack([np.zeros((160, 12)), np.eye(4)[labels]])
     )
-    found = probe.decode(probe.without_direction(rows, own), labels, predictions, shuffles=5)
+    probed = probe.decode(probe.without_direction(rows, own), labels, predictions, shuffles=5)
     assert (
-        found.balanced.mean() > 0.95
-        and found.shuffled_balanced.max() < 0.85
-        and found.p == pytest.approx(1 / 6)
+        probed.balanced.mean() > 0.95
+        and probed.shuffled_balanced.max() < 0.85
+        and probed.p == pytest.approx(1 / 6)
     )
 
 
 def test_prediction_alone_is_as_good_on_shuffled_labels(planted):
     labels, predictions, weights, _ = planted
-    found = probe.decode(weights[predictions], labels, predictions, shuffles=5)
-    assert abs(found.balanced.mean() - found.shuffled_balanced.mean()) < 0.03 and found.p > 0.17
+    probed = probe.decode(weights[predictions], labels, predictions, shuffles=5)
+    assert abs(probed.balanced.mean() - probed.shuffled_balanced.mean()) < 0.03 and probed.p > 0.17
 
 
 def test_shuffles_keep_to_their_strata(planted):

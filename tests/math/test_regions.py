@@ -30,11 +30,11 @@ def test_iou_of_boxes_equals_counted_pixels(rng):
         np.concatenate([low, low + rng.integers(1, 12, (5, 2))], axis=1)
         for low in (rng.integers(0, 12, (5, 2)), rng.integers(0, 12, (5, 2)))
     )
-    found = boxes.iou(first, second)
+    ious = boxes.iou(first, second)
     for i, a in enumerate(first):
         for j, b in enumerate(second):
             mine, theirs = boxes.pixels(a[None], (30, 30)), boxes.pixels(b[None], (30, 30))
-            assert found[i, j] == pytest.approx((mine & theirs).sum() / (mine | theirs).sum())
+            assert ious[i, j] == pytest.approx((mine & theirs).sum() / (mine | theirs).sum())
 
 
 def test_largest_component(rng):
@@ -64,8 +64,8 @@ def test_measures_without_threshold(rng, levels):
         assert localization.pointing(image_map, region, valid) == pytest.approx(np.mean(hits))
         values, hit = zip(*inside)
         expected = average_precision_score(hit, values)
-        found = localization.average_precision(image_map, region, valid)
-        assert found == pytest.approx(expected, abs=1e-12)
+        precision = localization.average_precision(image_map, region, valid)
+        assert precision == pytest.approx(expected, abs=1e-12)
 
 
 def test_an_empty_map():
@@ -98,8 +98,8 @@ def test_ious_at_thresholds(rng):
         reached = image_map >= threshold
         union = (reached | region).sum()
         assert by_mask[place] == pytest.approx((reached & region).sum() / union)
-        found = boxes.around_largest_component(reached)
-        expected = 0 if found is None else max(boxes.iou(found[None], truth)[0])
+        box = boxes.around_largest_component(reached)
+        expected = 0 if box is None else max(boxes.iou(box[None], truth)[0])
         assert by_box[place] == pytest.approx(expected)
 
 
@@ -159,7 +159,7 @@ def test_a_pair_is_drawn_as_often_as_its_two_images_together(rng):
     assert mean == pytest.approx(np.nanmean(values, axis=0))
     counts = means.resample_weights(np.zeros(4, int), 40, 3)
     of = {image: column for column, image in enumerate((0, 1, 2, 4))}
-    for draw, found in zip(counts, replicates):
+    for draw, replicate in zip(counts, replicates):
         weights = np.array(
             [
                 draw[of[image]] * (draw[of[other]] if other >= 0 else 1)
@@ -171,9 +171,9 @@ def test_a_pair_is_drawn_as_often_as_its_two_images_together(rng):
             total = weights[known].sum()
             if total:
                 loop = (weights[known] * values[known, column]).sum() / total
-                assert found[column] == pytest.approx(loop)
+                assert replicate[column] == pytest.approx(loop)
             else:
-                assert np.isnan(found[column])
+                assert np.isnan(replicate[column])
 
 
 def test_small_objects_are_a_percentile_of_shares_and_pairs_need_both():

@@ -24,20 +24,20 @@ def similarities(n=40, classes=4, seed=0, steps=None):
 
 def test_without_ties_the_measures_are_scikit_learns():
     x, labels, similar = similarities()
-    found = retrieval.scores(similar, labels, labels, 5)
+    scores = retrieval.scores(similar, labels, labels, 5)
     for query in range(40):
         others = np.arange(40) != query
         right = labels[others] == labels[query]
-        assert found["average_precision"][query] == pytest.approx(
+        assert scores["average_precision"][query] == pytest.approx(
             average_precision_score(right, similar[query, others]), abs=1e-12
         )
         model = KNeighborsClassifier(5).fit(x[others], labels[others])
         votes = np.sort(model.predict_proba(x[query : query + 1])[0])
         if votes[-1] > votes[-2]:
-            assert found["knn"][query] == (model.predict(x[query : query + 1])[0] == labels[query])
+            assert scores["knn"][query] == (model.predict(x[query : query + 1])[0] == labels[query])
         nearest = labels[others][np.argsort(-similar[query, others])]
-        assert found["recall_1"][query] == (nearest[0] == labels[query])
-        assert found["recall_5"][query] == (labels[query] in nearest[:5])
+        assert scores["recall_1"][query] == (nearest[0] == labels[query])
+        assert scores["recall_5"][query] == (labels[query] in nearest[:5])
 
 
 def by_definition(ranked, own, k):
@@ -67,13 +67,15 @@ def by_definition(ranked, own, k):
 def test_ties_are_the_mean_over_their_orders(values, own):
     labels = np.array([0, 1, 0, 2, 1, 0, 2, own])
     similar = np.array([[*values, -np.inf]], "f4")
-    found = retrieval.scores(similar, np.array([own]), labels, 3)
+    scores = retrieval.scores(similar, np.array([own]), labels, 3)
     every = [
         by_definition([labels[i] for i in sorted(order, key=lambda i: -values[i])], own, 3)
         for order in itertools.permutations(range(7))
     ]
     for name, expected in zip(retrieval.MEASURES, np.mean(every, axis=0)):
-        assert found[name][0] == pytest.approx(expected, abs=0.02 if name == "knn" else 1e-12), name
+        assert scores[name][0] == pytest.approx(expected, abs=0.02 if name == "knn" else 1e-12), (
+            name
+        )
 
 
 def test_places_of_a_tie_at_the_last_vote_go_to_any_of_the_tied():
@@ -93,8 +95,10 @@ def test_places_of_a_tie_at_the_last_vote_go_to_any_of_the_tied():
 
 
 def test_no_candidate_of_the_label_is_no_measure():
-    found = retrieval.scores(np.array([[1.0, 0.5, -np.inf]]), np.array([2]), np.array([0, 1, 2]), 5)
-    assert all(np.isnan(values[0]) for values in found.values())
+    scores = retrieval.scores(
+        np.array([[1.0, 0.5, -np.inf]]), np.array([2]), np.array([0, 1, 2]), 5
+    )
+    assert all(np.isnan(values[0]) for values in scores.values())
 
 
 def test_chance_is_what_shuffled_similarities_score():
@@ -115,9 +119,9 @@ def test_chance_is_what_shuffled_similarities_score():
 def test_rows_that_are_all_alike_score_chance():
     _, labels, similar = similarities()
     equal = np.where(np.isinf(similar), similar, 1)
-    found, expected = (
+    scores, expected = (
         retrieval.scores(equal, labels, labels, 5),
         retrieval.chance(labels, labels, 5),
     )
     for name in retrieval.MEASURES:
-        assert found[name] == pytest.approx(expected[name], abs=1e-12)
+        assert scores[name] == pytest.approx(expected[name], abs=1e-12)

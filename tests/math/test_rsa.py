@@ -36,9 +36,11 @@ def test_pearson_from_blocks_is_that_of_the_upper_triangles():
     assert rsa.pearson(sums) == pytest.approx(
         stats.pearsonr(a[upper], b[upper]).statistic, abs=1e-12
     )
-    for i, found in enumerate(rsa.row_pearson(sums)):
+    for i, correlations in enumerate(rsa.row_pearson(sums)):
         others = np.arange(14) != i
-        assert found == pytest.approx(np.corrcoef(a[i, others], b[i, others])[0, 1], abs=1e-12)
+        assert correlations == pytest.approx(
+            np.corrcoef(a[i, others], b[i, others])[0, 1], abs=1e-12
+        )
 
 
 def test_a_constant_matrix_has_no_correlation():
@@ -121,12 +123,12 @@ def test_mantel_permutes_the_samples_and_counts_the_observed_one():
 
 
 def test_mantel_finds_what_is_planted_and_nothing_in_noise():
-    found = []
+    tests = []
     for seed in range(40):
         a, b = matrices(12, seed, alike=0)
         observed, null = rsa.mantel(a[None], b[None], 99, seed)
-        found.append(rsa.p_value(observed, null)[0])
-    assert 0.3 < np.mean(found) < 0.7 and np.mean(np.array(found) <= 0.05) < 0.2
+        tests.append(rsa.p_value(observed, null)[0])
+    assert 0.3 < np.mean(tests) < 0.7 and np.mean(np.array(tests) <= 0.05) < 0.2
     a, b = matrices(alike=2)
     assert rsa.p_value(*rsa.mantel(a[None], b[None], 99))[0] == 0.01
 

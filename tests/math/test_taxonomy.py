@@ -25,24 +25,24 @@ EDGES = [
 
 def up(node):
     """{ancestor: steps} by trying every way up; the roots meet in None."""
-    found = {node: 0}
+    steps_to = {node: 0}
     parents = [parent for child, parent in EDGES if child == node] or (
         [None] if node is not None else []
     )
     for parent in parents:
         for ancestor, steps in up(parent).items():
-            found[ancestor] = min(found.get(ancestor, np.inf), steps + 1)
-    return found
+            steps_to[ancestor] = min(steps_to.get(ancestor, np.inf), steps + 1)
+    return steps_to
 
 
 def test_lengths_are_the_shortest_way_over_a_common_ancestor():
     names = ["cat", "dog", "lion", "whale", "feline", "rock"]
-    found = taxonomy.path_lengths(EDGES, names)
-    assert not np.diagonal(found).any() and (found == found.T).all()
+    lengths = taxonomy.path_lengths(EDGES, names)
+    assert not np.diagonal(lengths).any() and (lengths == lengths.T).all()
     for i, j in itertools.combinations(range(6), 2):
         above, other = up(names[i]), up(names[j])
-        assert found[i, j] == min(above[node] + other[node] for node in above if node in other)
-    assert found[0, 1] == 2  # both are pets, nearer than as carnivores
+        assert lengths[i, j] == min(above[node] + other[node] for node in above if node in other)
+    assert lengths[0, 1] == 2  # both are pets, nearer than as carnivores
 
 
 def test_an_ancestor_of_itself_is_named():

@@ -230,17 +230,17 @@ NAMES = [
 def test_newick_survives_a_parser_that_is_not_ours():
     dendropy = pytest.importorskip("dendropy")
     merges = tree(ROWS[:12], order="optimal")
-    found = dendropy.Tree.get(
+    parsed = dendropy.Tree.get(
         data=trees.newick(merges, NAMES),
         schema="newick",
         preserve_underscores=True,
         case_sensitive_taxon_labels=True,
     )
-    assert [leaf.taxon.label for leaf in found.leaf_node_iter()] == [
+    assert [leaf.taxon.label for leaf in parsed.leaf_node_iter()] == [
         NAMES[leaf] for leaf in trees.leaves(merges)
     ]
-    apart, heights = found.phylogenetic_distance_matrix(), squareform(hierarchy.cophenet(merges))
-    taxa = {taxon.label: taxon for taxon in found.taxon_namespace}
+    apart, heights = parsed.phylogenetic_distance_matrix(), squareform(hierarchy.cophenet(merges))
+    taxa = {taxon.label: taxon for taxon in parsed.taxon_namespace}
     for a, b in itertools.combinations(range(12), 2):
         assert apart.patristic_distance(taxa[NAMES[a]], taxa[NAMES[b]]) == pytest.approx(
             heights[a, b], rel=1e-9
@@ -261,11 +261,11 @@ def test_newick_of_a_long_chain_and_of_three_leaves_by_hand():
 def test_jaccard_is_that_of_sets():
     random = np.random.default_rng(2)
     labels, others = random.permutation(np.arange(40) % 4), random.integers(6, size=40)
-    found = trees.jaccard(labels, others)
+    overlaps = trees.jaccard(labels, others)
     for cluster in range(4):
         mine = set(np.flatnonzero(labels == cluster))
         theirs = [set(np.flatnonzero(others == other)) for other in range(6)]
-        assert found[cluster] == pytest.approx(
+        assert overlaps[cluster] == pytest.approx(
             max(len(mine & one) / len(mine | one) for one in theirs)
         )
 
@@ -274,17 +274,17 @@ def test_planted_groups_come_back_from_drawn_dimensions_and_permuted_rows_do_not
     random = np.random.default_rng(3)
     groups = np.arange(60) % 4
     rows = random.normal(size=(4, 200))[groups] + 0.5 * random.normal(size=(60, 200))
-    found = trees.stability(rows, trees.distances, trees.cut(tree(rows), 4), resamples=5)
+    stability = trees.stability(rows, trees.distances, trees.cut(tree(rows), 4), resamples=5)
     assert (
-        np.allclose(found.ari, 1)
-        and np.allclose(found.jaccard, 1)
-        and found.jaccard.shape == (5, 4)
+        np.allclose(stability.ari, 1)
+        and np.allclose(stability.jaccard, 1)
+        and stability.jaccard.shape == (5, 4)
     )
-    assert abs(found.control_ari.mean()) < 0.35 and found.control_jaccard.mean() < 0.8
-    assert trees.cophenetic(tree(rows), pdist(rows)) > 0.9 > found.control_cophenetic.max()
-    assert tree(rows)[0, 2] < found.control_lowest.min()
+    assert abs(stability.control_ari.mean()) < 0.35 and stability.control_jaccard.mean() < 0.8
+    assert trees.cophenetic(tree(rows), pdist(rows)) > 0.9 > stability.control_cophenetic.max()
+    assert tree(rows)[0, 2] < stability.control_lowest.min()
     again = trees.stability(rows, trees.distances, trees.cut(tree(rows), 4), resamples=5)
-    assert np.array_equal(found.control_ari, again.control_ari)
+    assert np.array_equal(stability.control_ari, again.control_ari)
     assert trees.stability(rows, trees.distances, groups, resamples=0).jaccard.shape == (0, 4)
     shuffled = trees.shuffled_cophenetic(pdist(rows), repeats=5)
     assert len(shuffled) == 5 and shuffled.max() < 0.5
@@ -295,10 +295,10 @@ def test_the_control_permutes_the_values_of_each_row_by_themselves():
     random = np.random.default_rng(0)
     level = np.repeat([0.0, 100.0], 6)
     rows = level[:, None] + random.normal(size=(12, 30))
-    found = trees.stability(rows, lambda x: trees.distances(x), np.arange(12) % 2, resamples=3)
-    assert found.control_ari.tolist() == [1, 1, 1] and (found.control_jaccard == 1).all()
+    stability = trees.stability(rows, lambda x: trees.distances(x), np.arange(12) % 2, resamples=3)
+    assert stability.control_ari.tolist() == [1, 1, 1] and (stability.control_jaccard == 1).all()
     within = pdist(rows[:6])
-    assert (found.control_lowest < within.max()).all() and (found.ari < 0.1).all()
+    assert (stability.control_lowest < within.max()).all() and (stability.ari < 0.1).all()
     far = trees.stability(
         rows + np.linspace(0, 1000, 30),
         lambda x: trees.distances(x),
