@@ -77,9 +77,9 @@ def test_scores_equal_a_loop_in_batches_that_are_always_full(fill):
         sizes.append(len(x))
         return masking.probability(made, x, members[places])
 
-    found = masking.scores(made, images, iter(shown), fill, score)
-    assert sizes == [4, 4] and found.shape == (6,)
-    for value, (row, mask), member in zip(found, shown, members):
+    scores = masking.scores(made, images, iter(shown), fill, score)
+    assert sizes == [4, 4] and scores.shape == (6,)
+    for value, (row, mask), member in zip(scores, shown, members):
         x = torch.from_numpy(by_hand(images[row], mask, fill))[None]
         expected = made.network(x).softmax(1)[0, torch.from_numpy(member)].sum()
         assert value == pytest.approx(float(expected.detach()), abs=1e-5)
@@ -91,10 +91,10 @@ def test_a_mask_of_ones_changes_nothing_wherever_it_stands_in_a_batch():
     ones = np.ones((9, 9), "f4")
     shown = [(row, mask) for row in range(3) for mask in (ones, ones / 2, ones)]
     members = np.ones((9, 2), bool) * [True, False]
-    found = masking.scores(
+    scores = masking.scores(
         made, images, shown, "black", lambda x, at: masking.probability(made, x, members[at])
     ).reshape(3, 3)
-    assert np.array_equal(found[:, 0], found[:, 2]) and (found[:, 0] != found[:, 1]).all()
+    assert np.array_equal(scores[:, 0], scores[:, 2]) and (scores[:, 0] != scores[:, 1]).all()
 
 
 def test_pairs_are_compared_by_the_input_of_the_head():

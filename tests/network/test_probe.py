@@ -20,27 +20,27 @@ def verdicts(network, specs, size=(3, 64, 64), **options):
 
 
 def test_resnet_s_block_output_holds_class_rows():
-    found = verdicts(torchvision_network("resnet18"), ["layer4", "layer4.1.conv2", "layer3"])
-    assert found["layer4"].class_weights and found["layer4"].max_error_to_class_row < 1e-9
+    by_tap = verdicts(torchvision_network("resnet18"), ["layer4", "layer4.1.conv2", "layer3"])
+    assert by_tap["layer4"].class_weights and by_tap["layer4"].max_error_to_class_row < 1e-9
     assert (
         "equal class weights of the target class; they hold no information beyond the target label"
-        in found["layer4"].sentence
+        in by_tap["layer4"].sentence
     )
     for name in ("layer4.1.conv2", "layer3"):
         assert (
-            not found[name].spatially_constant
-            and not found[name].input_independent
-            and not found[name].sentence
+            not by_tap[name].spatially_constant
+            and not by_tap[name].input_independent
+            and not by_tap[name].sentence
         )
     assert (
-        found["layer4.1.conv2"].max_error_to_class_row > 1e-3
-        and found["layer3"].max_error_to_class_row is None
+        by_tap["layer4.1.conv2"].max_error_to_class_row > 1e-3
+        and by_tap["layer3"].max_error_to_class_row is None
     )
 
 
 def test_densenet_s_relu_holds_class_rows_and_the_map_before_it_does_not():
-    found = verdicts(torchvision_network("densenet121"), ["features@relu", "features"])
-    assert found["features@relu"].class_weights and not found["features"].class_weights
+    by_tap = verdicts(torchvision_network("densenet121"), ["features@relu", "features"])
+    assert by_tap["features@relu"].class_weights and not by_tap["features"].class_weights
 
 
 def test_patches_that_nobody_reads():
@@ -49,17 +49,17 @@ def test_patches_that_nobody_reads():
     with torch.no_grad():
         kept = head.weight.clone()
         head.weight.normal_(generator=torch.Generator().manual_seed(0))
-        found = verdicts(
+        by_tap = verdicts(
             network, ["encoder.layers.encoder_layer_11", "encoder.layers.encoder_layer_10"]
         )
         head.weight.copy_(kept)
     assert (
-        found["encoder.layers.encoder_layer_11"].zero
-        and "are zero" in found["encoder.layers.encoder_layer_11"].sentence
+        by_tap["encoder.layers.encoder_layer_11"].zero
+        and "are zero" in by_tap["encoder.layers.encoder_layer_11"].sentence
     )
     assert (
-        not found["encoder.layers.encoder_layer_10"].zero
-        and not found["encoder.layers.encoder_layer_10"].sentence
+        not by_tap["encoder.layers.encoder_layer_10"].zero
+        and not by_tap["encoder.layers.encoder_layer_10"].sentence
     )
 
 
@@ -67,9 +67,9 @@ def test_two_linear_layers_depend_on_the_class_alone_without_being_its_row():
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 3)
     ).eval()
-    found = verdicts(network.requires_grad_(False), ["0"], (3, 8, 8))["0"]
-    assert found.spatially_constant and found.input_independent and not found.class_weights
-    assert "depend on the target class alone" in found.sentence
+    verdict = verdicts(network.requires_grad_(False), ["0"], (3, 8, 8))["0"]
+    assert verdict.spatially_constant and verdict.input_independent and not verdict.class_weights
+    assert "depend on the target class alone" in verdict.sentence
 
 
 def test_a_constant_that_depends_on_the_input():
@@ -77,8 +77,8 @@ def test_a_constant_that_depends_on_the_input():
         def forward(self, x):
             return self.classifier(self.body(self.stem(x)).mean((2, 3)) ** 2)
 
-    found = verdicts(Squared().eval().requires_grad_(False), ["body"], (3, 8, 8))["body"]
-    assert found.spatially_constant and not found.input_independent and not found.sentence
+    verdict = verdicts(Squared().eval().requires_grad_(False), ["body"], (3, 8, 8))["body"]
+    assert verdict.spatially_constant and not verdict.input_independent and not verdict.sentence
 
 
 @pytest.mark.parametrize("affine", [False, True])
@@ -91,15 +91,15 @@ def test_what_an_instance_normalisation_takes_the_mean_of_is_noise(affine, side)
         *(nn.Conv2d(8, 4, 3, padding=1), nn.InstanceNorm2d(4, affine=affine), nn.ReLU()),
         *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
     ).eval()
-    found = verdicts(network.requires_grad_(False), list("012345"), (3, side, side))
-    assert {name: one.gradient_cancels for name, one in found.items()} == dict(
+    by_tap = verdicts(network.requires_grad_(False), list("012345"), (3, side, side))
+    assert {name: one.gradient_cancels for name, one in by_tap.items()} == dict(
         zip("012345", [True, False, False, True, False, False])
     )
-    assert {name: one.activation_cancels for name, one in found.items()} == dict(
+    assert {name: one.activation_cancels for name, one in by_tap.items()} == dict(
         zip("012345", [False, True, False, False, True, False])
     )
-    assert "rounding noise" in found["0"].about_gradients and not found["2"].sentence
-    assert found["1"].sentence and not found["1"].about_gradients
+    assert "rounding noise" in by_tap["0"].about_gradients and not by_tap["2"].sentence
+    assert by_tap["1"].sentence and not by_tap["1"].about_gradients
 
 
 def test_the_target_can_be_chosen():

@@ -56,12 +56,12 @@ def agree(model, album, *taps):
         expected = theirs(model, album, method, *taps)
         assert expected.max() > 0.99  # not all of them are empty
         for row, cam in enumerate(expected):
-            found, _ = albums.fused(album, row, method)
-            np.testing.assert_allclose(found, cam, atol=1e-3, err_msg=f"{method} of {row}")
+            fused, _ = albums.fused(album, row, method)
+            np.testing.assert_allclose(fused, cam, atol=1e-3, err_msg=f"{method} of {row}")
             picture = peer.utils.image.show_cam_on_image(
-                np.float32(album.frame(row)) / 255, np.float32(found), use_rgb=True
+                np.float32(album.frame(row)) / 255, np.float32(fused), use_rgb=True
             )
-            off = np.abs(pages._shown(album, row, found).astype(int) - picture)
+            off = np.abs(pages._shown(album, row, fused).astype(int) - picture)
             assert (
                 off.max() <= 3 and off.mean() < 0.5
             )  # OpenCV's table of jet is rounded differently in places

@@ -28,7 +28,7 @@ def maps(shape, layout, seed, dtype=torch.float32):
 def test_reductions_are_those_of_the_definition(shape, layout, dtype):
     A, G = (maps(shape, layout, seed, dtype) for seed in (0, 7))
     before = A.clone(), G.clone()
-    found = reductions.over_positions(A, G)
+    reduced = reductions.over_positions(A, G)
     a, g = (tensor.numpy().astype("f8") for tensor in (A, G))
     wanted = {
         "activation": a.mean((2, 3)),
@@ -36,11 +36,11 @@ def test_reductions_are_those_of_the_definition(shape, layout, dtype):
         "gradient": g.mean((2, 3)),
         "contribution": np.einsum("nchw,nchw->nc", a, g),
     }
-    assert list(found) == list(wanted)
+    assert list(reduced) == list(wanted)
     for name, values in wanted.items():
-        assert found[name].dtype == torch.float64
+        assert reduced[name].dtype == torch.float64
         np.testing.assert_allclose(
-            found[name].numpy(),
+            reduced[name].numpy(),
             values,
             rtol=0,
             atol=1e-12 * max(1, np.abs(values).max()),
@@ -49,7 +49,7 @@ def test_reductions_are_those_of_the_definition(shape, layout, dtype):
     assert torch.equal(A, before[0]) and torch.equal(G, before[1])
     alone = reductions.over_positions(A)
     assert list(alone) == ["activation", "active_share"] and all(
-        torch.equal(alone[name], found[name]) for name in alone
+        torch.equal(alone[name], reduced[name]) for name in alone
     )
 
 

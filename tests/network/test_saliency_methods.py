@@ -63,9 +63,9 @@ TERMS = {
 @pytest.mark.parametrize("dtype, rtol", [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 def test_equations(tensors, name, dtype, rtol):
     A, G = tensors
-    found = methods.AT_TAPS[name](A.to(dtype), G.to(dtype)).numpy()
+    computed = methods.AT_TAPS[name](A.to(dtype), G.to(dtype)).numpy()
     expected = looped(TERMS[name](A, G), A, G)
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * np.abs(expected).max())
+    np.testing.assert_allclose(computed, expected, rtol=rtol, atol=rtol * np.abs(expected).max())
 
 
 def printed_weight(A, G, n, k, score):
@@ -84,11 +84,11 @@ def test_grad_cam_plus_plus(tensors, score, rectified):
     """The cancelled form is the printed one over exp(s); denominators that are not positive are counted, their weight is 0."""
     A, G = tensors
     A = A.relu() if rectified else A
-    found, undefined, near = methods.gradcam_plus_plus(A, G)
+    computed, undefined, near = methods.gradcam_plus_plus(A, G)
     expected = looped(
         lambda n, k, i, j: printed_weight(A, G, n, k, score) * float(A[n, k, i, j]), A, G
     ) / math.exp(score)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(computed.numpy(), expected, rtol=1e-10, atol=1e-12)
     bad = [
         sum(
             g > 0 >= 2 + g * math.fsum(A[n, k].flatten().tolist())
@@ -364,10 +364,10 @@ def test_guided_backpropagation(way):
     network = Rectified(WAYS[way]).double().eval().requires_grad_(False)
     x = images(2, 8, torch.float64)
     with guided.guided_relus("it"):
-        _, found = at(network, x, "input", lambda output, _: output[:, 2])
-    torch.testing.assert_close(found, by_hand(network, x, 2), rtol=1e-10, atol=1e-14)
+        _, gradient = at(network, x, "input", lambda output, _: output[:, 2])
+    torch.testing.assert_close(gradient, by_hand(network, x, 2), rtol=1e-10, atol=1e-14)
     _, plain = at(network, x, "input", lambda output, _: output[:, 2])
-    assert not torch.allclose(plain, found)
+    assert not torch.allclose(plain, gradient)
 
 
 def test_guided_backpropagation_without_relus_is_refused():

@@ -44,10 +44,10 @@ def of_several(row, cosines, chosen, form):
 
 
 def score(target, form, **more):
-    found = scores.score(
+    scored = scores.score(
         torch.from_numpy(LOGITS), target, form, cosine=torch.from_numpy(COSINES), **more
     )
-    return found[0].numpy(), found[1].tolist()
+    return scored[0].numpy(), scored[1].tolist()
 
 
 @pytest.mark.parametrize("form", scores.FORMS)

@@ -10,7 +10,7 @@ from gradtools.network.taps import kernels
 DENSE = tuple(f"features.denseblock4.denselayer{number}.conv2" for number in range(1, 17))
 
 
-def found(name, spec):
+def kernels_of(name, spec):
     network, x = torchvision_network(name), images(1)
     (tap,) = taps.resolve(taps.trace(network, x), [spec])
     result = kernels.find(network, tap, x)
@@ -42,7 +42,7 @@ def found(name, spec):
     ],
 )
 def test_convolutions_below_a_tap(name, spec, modules, summed):
-    assert found(name, spec) == kernels.Kernels(modules, summed)
+    assert kernels_of(name, spec) == kernels.Kernels(modules, summed)
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_convolutions_below_a_tap(name, spec, modules, summed):
 )
 def test_channels_that_no_kernel_makes(name, spec, words):
     with pytest.raises(GradtoolsError, match=words):
-        found(name, spec)
+        kernels_of(name, spec)

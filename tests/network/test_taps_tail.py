@@ -71,23 +71,23 @@ def test_a_channel_of_zeros_equals_the_whole_network_with_it(name, spec):
     network, x = torchvision_network(name), images(3)
     tap = tap_of(network, x, spec)
     channels = [0, tap.channels // 3, tap.channels - 1]
-    tail, found = from_tap(network, x, tap, 1, channels)
+    tail, logits = from_tap(network, x, tap, 1, channels)
     assert tail.short
     scale = float(network(x).abs().max())
-    for row, channel in zip(found, channels):
+    for row, channel in zip(logits, channels):
         expected = by_hook(network, x, tap, channel)
         assert float((row - expected[1]).abs().max()) <= 1e-5 * scale
-    assert float((found[-1] - network(x)[1]).abs().max()) <= 1e-5 * scale
+    assert float((logits[-1] - network(x)[1]).abs().max()) <= 1e-5 * scale
 
 
 def test_the_relu_that_follows_a_dense_network():
     network, x = torchvision_network("densenet121"), images(2)
-    _, found = from_tap(network, x, tap_of(network, x, "features@relu"), 1, [7])
+    _, logits = from_tap(network, x, tap_of(network, x, "features@relu"), 1, [7])
     with torch.no_grad():
         maps = network.features(x).relu()
         maps[:, 7] = 0
         expected = network.classifier(maps.mean((2, 3)))
-    torch.testing.assert_close(found[0], expected[1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits[0], expected[1], rtol=1e-4, atol=1e-5)
 
 
 class _Convolutions(TorchFunctionMode):
@@ -152,9 +152,9 @@ def test_a_network_that_cannot_start_at_the_tap_runs_whole():
     torch.manual_seed(0)
     network, x = _Counting().eval().requires_grad_(False), images(3, 8)
     tap = tap_of(network, x, "first")
-    tail, found = from_tap(network, x, tap, 2, [1, 3])
+    tail, logits = from_tap(network, x, tap, 2, [1, 3])
     assert not tail.short
-    for row, channel in zip(found, (1, 3)):
+    for row, channel in zip(logits, (1, 3)):
         torch.testing.assert_close(row, by_hook(network, x, tap, channel)[2], rtol=1e-5, atol=1e-6)
 
 
@@ -183,9 +183,9 @@ def test_tensors_changed_in_place_around_the_tap():
     torch.manual_seed(0)
     network, x = _Residual().eval().requires_grad_(False), images(2, 8)
     tap = tap_of(network, x, "second")
-    tail, found = from_tap(network, x, tap, 1, [0, 2])
+    tail, logits = from_tap(network, x, tap, 1, [0, 2])
     assert tail.short
-    for row, channel in zip(found, (0, 2)):
+    for row, channel in zip(logits, (0, 2)):
         torch.testing.assert_close(row, by_hook(network, x, tap, channel)[1], rtol=1e-5, atol=1e-6)
 
 
@@ -193,17 +193,17 @@ def test_tensors_changed_in_place_around_the_tap():
 def test_a_shortcut_that_is_padded_to_the_shape_of_the_images():
     network, x = cifar_network("resnet20").module, images(3, 32)
     tap = tap_of(network, x, "layer2.0.conv1")
-    tail, found = from_tap(network, x, tap, 2, [4])
+    tail, logits = from_tap(network, x, tap, 2, [4])
     assert tail.short
-    torch.testing.assert_close(found[0], by_hook(network, x, tap, 4)[2], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits[0], by_hook(network, x, tap, 4)[2], rtol=1e-4, atol=1e-5)
 
 
 def test_the_input_as_a_tap():
     network, x = torchvision_network("squeezenet1_0"), images(2)
-    _, found = from_tap(network, x, tap_of(network, x, "input"), 1, [2])
+    _, logits = from_tap(network, x, tap_of(network, x, "input"), 1, [2])
     changed = x.clone()
     changed[:, 2] = 0
-    torch.testing.assert_close(found[0], network(changed)[1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits[0], network(changed)[1], rtol=1e-4, atol=1e-5)
 
 
 class _OtherWay(nn.Module):
