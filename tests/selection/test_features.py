@@ -170,6 +170,6 @@ def test_gauge_takes_the_mean_row_of_the_chosen_samples(tmp_path):
     with store.read(write(tmp_path / "gauge.h5", data)) as opened:
         (feature,) = features.resolve(opened, ("activation",))[:1]
         keep = np.arange(20) % 3 == 0
-        found = features.read_rows(features.normalised(opened, feature, "gauge", keep), keep)
+        centred = features.read_rows(features.normalised(opened, feature, "gauge", keep), keep)
     rows = data.of(feature.name)[keep].astype(float)
-    np.testing.assert_allclose(found, rows - rows.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(centred, rows - rows.mean(axis=0), atol=1e-6)

@@ -29,10 +29,10 @@ def test_a_request_is_a_name_or_else_a_glob(request_, expected):
 
 def test_every_name_comes_once_in_the_order_of_the_requests():
     short = {"last": TAPS[-1:]}
-    found = names.resolve(
+    resolved = names.resolve(
         ("layer2.conv", "last", "layer[12]", "*"), TAPS, str, lambda request: short.get(request, [])
     )
-    assert found == ["layer2.conv", "layer[3]", "layer1", "layer2"]
+    assert resolved == ["layer2.conv", "layer[3]", "layer1", "layer2"]
     assert names.resolve((), TAPS, str) == []
 
 

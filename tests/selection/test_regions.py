@@ -70,13 +70,13 @@ BOXES = [
 
 
 def test_boxes_of_the_label_the_class_or_the_image(tmp_path):
-    found = find(write(tmp_path / "a.h5", BOXES, label=[0, 1, -1]))
-    assert [region.row for region in found.regions] == [0, 2]
-    assert found.left_out == {"cut away by the crop": 1}
+    located = find(write(tmp_path / "a.h5", BOXES, label=[0, 1, -1]))
+    assert [region.row for region in located.regions] == [0, 2]
+    assert located.left_out == {"cut away by the crop": 1}
     # 16 x 24 becomes 8 x 12, of which columns 2 to 10 are seen: x -> x / 2 - 2
-    assert found.regions[0].boxes.tolist() == [[0, 0, 4, 8]] and found.regions[0].share == 0.5
-    assert found.regions[1].boxes.tolist() == [[2, 2, 6, 6]]  # by the model's class 1, a bee
-    assert not found.regions[1].valid[0, 2:6].any() and found.regions[1].valid[2:].all()
+    assert located.regions[0].boxes.tolist() == [[0, 0, 4, 8]] and located.regions[0].share == 0.5
+    assert located.regions[1].boxes.tolist() == [[2, 2, 6, 6]]  # by the model's class 1, a bee
+    assert not located.regions[1].valid[0, 2:6].any() and located.regions[1].valid[2:].all()
     of_ants = find(write(tmp_path / "d.h5", BOXES), "ant")
     assert of_ants.left_out == {regions.OTHER_CLASS: 2}
     everything = find(write(tmp_path / "b.h5", BOXES), "any")
@@ -86,33 +86,33 @@ def test_boxes_of_the_label_the_class_or_the_image(tmp_path):
 
 
 def test_where_no_class_meets_the_model_all_boxes_count(tmp_path):
-    found = find(write(tmp_path / "a.h5", BOXES, member=np.zeros((2, 3), "u1")))
-    assert len(found.regions[0].boxes) == 2 and "all boxes" in found.notes[0]
+    located = find(write(tmp_path / "a.h5", BOXES, member=np.zeros((2, 3), "u1")))
+    assert len(located.regions[0].boxes) == 2 and "all boxes" in located.notes[0]
 
 
 def test_masks(tmp_path):
     mask = np.zeros((16, 24), bool)
     mask[4:12, 8:16] = True
-    found = find(
+    located = find(
         write(tmp_path / "a.h5", None, masks=[(0, 0, mask), (2, 1, ~mask)], label=[0, 1, 1])
     )
-    assert found.left_out == {"not annotated": 1}
-    assert np.array_equal(found.regions[0].mask, images.transform_mask(mask, RULES))
-    assert found.regions[0].boxes.tolist() == [[2, 2, 6, 6]]
-    assert np.array_equal(found.regions[1].mask, ~found.regions[0].mask)
+    assert located.left_out == {"not annotated": 1}
+    assert np.array_equal(located.regions[0].mask, images.transform_mask(mask, RULES))
+    assert located.regions[0].boxes.tolist() == [[2, 2, 6, 6]]
+    assert np.array_equal(located.regions[1].mask, ~located.regions[0].mask)
 
 
 def test_masks_follow_resize_and_crop_as_nearest_pixels():
     rng = np.random.default_rng(0)
     mask = rng.random((33, 50)) < 0.4
     rules = {"resize": 20, "crop": 17}
-    found = images.transform_mask(mask, rules)
+    pixels = images.transform_mask(mask, rules)
     tall, wide = 20, int(20 * 50 / 33)
     top, left = round((tall - 17) / 2), round((wide - 17) / 2)
     for y in range(17):
         for x in range(17):
             row, column = (y + top + 0.5) * 33 / tall, (x + left + 0.5) * 50 / wide
-            assert found[y, x] == mask[int(row), int(column)]
+            assert pixels[y, x] == mask[int(row), int(column)]
 
 
 def test_a_store_without_annotations(tmp_path):

@@ -189,15 +189,15 @@ def test_right_is_not_known_without_predictions_or_common_classes(tmp_path):
 
 def test_groups_leave_out_and_count_what_has_no_label(source):
     lines = []
-    found = compared.group(source, (), lines.append)
+    groups = compared.group(source, (), lines.append)
     assert (
-        found.unlabelled == 3
-        and found.labelled
-        and found.predicted
-        and (found.keep == (DATA.labels >= 0)).all()
+        groups.unlabelled == 3
+        and groups.labelled
+        and groups.predicted
+        and (groups.keep == (DATA.labels >= 0)).all()
     )
-    assert found.classes.tolist() == DATA.labels[DATA.labels >= 0].tolist()
-    assert found.predictions.tolist() == DATA.predicted[DATA.labels >= 0].tolist()
+    assert groups.classes.tolist() == DATA.labels[DATA.labels >= 0].tolist()
+    assert groups.predictions.tolist() == DATA.predicted[DATA.labels >= 0].tolist()
     assert lines == ["3 samples without a single label are left out"]
 
 
@@ -206,11 +206,11 @@ def test_groups_without_any_label_keep_all(tmp_path):
     with store.read(
         write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))
     ) as opened:
-        found = compared.group(opened, (), lines.append)
+        groups = compared.group(opened, (), lines.append)
     assert (
-        not found.labelled
-        and found.unlabelled == 0
-        and found.keep.all()
+        not groups.labelled
+        and groups.unlabelled == 0
+        and groups.keep.all()
         and "no sample has a label" in lines[0]
     )
 
