@@ -89,12 +89,12 @@ def test_similarity_of_the_500_images(cifar):
     for path, names in stores_of(expected, folder):
         options = similarity.Options(feature=tuple(names), resamples=0, permutations=0)
         with store.read(str(path)) as source:
-            found = {
+            results = {
                 result.feature: result
                 for result in similarity.similarity(source, None, options, say=lambda line: None)
             }
         for name in names:
-            values = dict(zip(found[name].columns["statistic"], found[name].columns["value"]))
+            values = dict(zip(results[name].columns["statistic"], results[name].columns["value"]))
             np.testing.assert_allclose(
                 [values[key] for key in STATISTICS + AUCS],
                 [*expected[name][:4], *expected[name][7:]],
@@ -207,10 +207,10 @@ def test_clusters_above_the_networks_own(squeezenet):
     options = cluster.Options(method=("kmeans",), repeats=20, resamples=0)
     with store.read(str(squeezenet)) as source:
         results, _ = cluster.cluster(source, None, options, say=lambda line: None)
-    found = {result.feature: result for result in results}
+    by_feature = {result.feature: result for result in results}
     for name, mean in KMEANS.items():
-        assert found[name].columns["ari"].mean() == pytest.approx(mean, abs=0.03), name
+        assert by_feature[name].columns["ari"].mean() == pytest.approx(mean, abs=0.03), name
     np.testing.assert_array_equal(
-        found["gradient@features.12"].columns["ari"], found["weight"].columns["ari"]
+        by_feature["gradient@features.12"].columns["ari"], by_feature["weight"].columns["ari"]
     )
     assert results[0].facts["argmax_ari"] == pytest.approx(0.036, abs=0.0006)

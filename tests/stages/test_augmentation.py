@@ -171,7 +171,7 @@ def test_unreadable_images_take_their_versions_along(stores, folder, model, tmp_
 def measured(path, output):
     """Every number of the stages that see only images: similarities, clusters, and evaluate's tables of both."""
     with store.read(path) as source:
-        found = similarity.similarity(source, str(output) + "-s.h5", OPTIONS, say=quiet)
+        results = similarity.similarity(source, str(output) + "-s.h5", OPTIONS, say=quiet)
         clusters, _ = cluster.cluster(
             source, str(output) + "-c.h5", cluster.Options(repeats=2, resamples=4), say=quiet
         )
@@ -180,7 +180,7 @@ def measured(path, output):
         evaluate.gather([str(output) + "-s.h5", str(output) + "-c.h5"]), "all"
     )
     return (
-        found,
+        results,
         clusters,
         subject,
         [(table.title, [str(row) for row in table.rows], table.notes) for table in tables],
@@ -219,14 +219,14 @@ def looped(source, feature):
     def cosine(i, j):
         return rows[i] @ rows[j] / np.sqrt((rows[i] @ rows[i]) * (rows[j] @ rows[j]))
 
-    found = {}
+    expected = {}
     for name, kind in (("rotation=25", "rotation"), ("colour=0.3", "colour"), ("flip", "flip")):
         changed = np.flatnonzero(kinds == kind)
-        found[f"{name}:cosine"] = np.mean([cosine(row, original[row]) for row in changed])
-        found[f"{name}:unchanged"] = np.mean(
+        expected[f"{name}:cosine"] = np.mean([cosine(row, original[row]) for row in changed])
+        expected[f"{name}:unchanged"] = np.mean(
             [predicted[row] == predicted[original[row]] for row in changed]
         )
-        found[f"{name}:auc"] = np.mean(
+        expected[f"{name}:auc"] = np.mean(
             [
                 cosine(row, original[row]) > cosine(original[row], other)
                 for row in changed
@@ -235,9 +235,9 @@ def looped(source, feature):
             ]
         )
     pairs = list(itertools.combinations(range(40), 2))
-    found["within"] = np.mean([cosine(i, j) for i, j in pairs if labels[i] == labels[j]])
-    found["between"] = np.mean([cosine(i, j) for i, j in pairs if labels[i] != labels[j]])
-    return found
+    expected["within"] = np.mean([cosine(i, j) for i, j in pairs if labels[i] == labels[j]])
+    expected["between"] = np.mean([cosine(i, j) for i, j in pairs if labels[i] != labels[j]])
+    return expected
 
 
 @pytest.mark.parametrize(
@@ -245,11 +245,13 @@ def looped(source, feature):
 )
 def test_table_equals_a_loop(stores, name, path):
     with store.read(stores[0]) as source:
-        found = augmentation.describe(source, similarity.Options(feature=(name,), resamples=200))[0]
+        result = augmentation.describe(source, similarity.Options(feature=(name,), resamples=200))[
+            0
+        ]
         expected = looped(source, path)
-    assert set(found.columns["statistic"]) == set(expected)
+    assert set(result.columns["statistic"]) == set(expected)
     for statistic, value, low, high in zip(
-        *(found.columns[key] for key in ("statistic", "value", "low", "high"))
+        *(result.columns[key] for key in ("statistic", "value", "low", "high"))
     ):
         assert value == pytest.approx(expected[statistic], abs=1e-6), statistic
         assert low - 1e-9 <= value <= high + 1e-9 or statistic.endswith("auc")
@@ -258,19 +260,19 @@ def test_table_equals_a_loop(stores, name, path):
 def test_where_and_draws_choose_images(stores, monkeypatch):
     with store.read(stores[0]) as source:
         name = source.class_names[3]
-        found = augmentation.describe(
+        result = augmentation.describe(
             source, similarity.Options(feature=("logits",), where=(f"class={name}",), resamples=10)
         )[0]
         assert (
-            found.facts["rows"] == 4
-            and dict(zip(found.columns["statistic"], found.columns["pairs"]))["flip:cosine"] == 4
+            result.facts["rows"] == 4
+            and dict(zip(result.columns["statistic"], result.columns["pairs"]))["flip:cosine"] == 4
         )
         monkeypatch.setattr(augmentation, "MOST_IMAGES", 10)
         said = []
-        found = augmentation.describe(
+        result = augmentation.describe(
             source, similarity.Options(feature=("logits",), resamples=10), say=said.append
         )
-        assert found[0].facts["rows"] == 10 and "versions of 10 images" in said[0]
+        assert result[0].facts["rows"] == 10 and "versions of 10 images" in said[0]
     with store.read(stores[1]) as source:
         assert augmentation.describe(source, OPTIONS) == []
 
@@ -318,13 +320,16 @@ def test_decode_a_planted_store(feature_store, tmp_path, monkeypatch):
         expected = decodability.probe.decode(
             source.values("/taps/block/gradient"), source.labels.astype(int), shuffles=4
         )
-    found = {
+    balanced = {
         probe.feature: dict(zip(probe.columns["statistic"], probe.columns["balanced"]))
         for probe in probes
     }
-    assert found["gradient@block"]["all"] == expected.balanced.mean()
-    assert min(found["gradient@block"].values()) > 0.95
-    assert found["weight"]["all"] > 0.6 and abs(found["weight"]["all:without-row"] - 1 / 3) < 1e-9
+    assert balanced["gradient@block"]["all"] == expected.balanced.mean()
+    assert min(balanced["gradient@block"].values()) > 0.95
+    assert (
+        balanced["weight"]["all"] > 0.6
+        and abs(balanced["weight"]["all:without-row"] - 1 / 3) < 1e-9
+    )
     given = {probe.feature: probe for probe in probes}["weight"].columns
     at = given["statistic"].index("same-prediction")
     assert (
@@ -346,16 +351,16 @@ def test_cifar(tmp_path):
     options = extract.Options(augment=versions.parse(["rotation", "colour=0.3"], 1))
     extract.extract(listed, cifar_network(), str(tmp_path / "a.h5"), options, say=quiet)
     with store.read(str(tmp_path / "a.h5")) as source:
-        found = {
+        by_feature = {
             one.feature.split("@")[0]: dict(zip(one.columns["statistic"], one.columns["value"]))
             for one in augmentation.describe(source, OPTIONS)
         }
-    assert set(found) == {"gradient", "activation", "logits", "probabilities", "weight"}
+    assert set(by_feature) == {"gradient", "activation", "logits", "probabilities", "weight"}
     for kind in ("rotation=15", "colour=0.3"):
-        auc = {name: values[f"{kind}:auc"] for name, values in found.items()}
+        auc = {name: values[f"{kind}:auc"] for name, values in by_feature.items()}
         assert auc["activation"] > auc["logits"] > auc["gradient"] > auc["weight"]
     assert (
-        found["gradient"]["colour=0.3:cosine"]
-        > found["gradient"]["rotation=15:cosine"]
-        > found["gradient"]["between"]
+        by_feature["gradient"]["colour=0.3:cosine"]
+        > by_feature["gradient"]["rotation=15:cosine"]
+        > by_feature["gradient"]["between"]
     )

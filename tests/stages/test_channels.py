@@ -32,19 +32,19 @@ def run(path, output=None, say=lambda line: None, **options):
         )
 
 
-def groups(found):
+def groups(described):
     """(name, rows) of every group, by hand."""
-    assert found.groups.every_name == ["all", "ant", "cat", "dog"]
+    assert described.groups.every_name == ["all", "ant", "cat", "dog"]
     return [("all", np.arange(N))] + [
         (NAMES[index], np.flatnonzero(index == TARGET)) for index in (0, 2, 3)
     ]
 
 
 def test_values_are_the_means_over_every_class(path):
-    found = run(path)
-    for one in found.taps:
+    described = run(path)
+    for one in described.taps:
         rows = {kind: values.astype(float) for kind, values in TAPS[one.tap].items()}
-        for number, (_, chosen) in enumerate(groups(found)):
+        for number, (_, chosen) in enumerate(groups(described)):
             assert one.images[number] == len(chosen)
             for name, rule in rules.RANKINGS.items():
                 by_hand = np.mean(
@@ -52,15 +52,15 @@ def test_values_are_the_means_over_every_class(path):
                     axis=0,
                 )
                 assert one.values[name][number] == pytest.approx(by_hand, abs=1e-12)
-    assert [one.tap for one in found.taps] == ["early", "late"]
+    assert [one.tap for one in described.taps] == ["early", "late"]
 
 
 def test_the_distribution_is_of_every_images_channels(path):
-    found = run(path)
-    for one in found.taps:
+    described = run(path)
+    for one in described.taps:
         for kind in ("gradient", "contribution"):
             rows = TAPS[one.tap][kind].astype(float)
-            for number, (_, chosen) in enumerate(groups(found)):
+            for number, (_, chosen) in enumerate(groups(described)):
                 means = dict(zip(rules.STATISTICS, one.distribution[kind].value[number]))
                 assert means["zero"] == pytest.approx(
                     np.mean([np.mean(rows[i] == 0) for i in chosen])
@@ -75,11 +75,11 @@ def test_the_distribution_is_of_every_images_channels(path):
 
 
 def test_histograms_count_every_channel_of_every_image_once(path):
-    found = run(path)
-    for one in found.taps:
+    described = run(path)
+    for one in described.taps:
         for kind, (edges, counts) in one.histograms.items():
             rows = TAPS[one.tap][kind].astype(float)
-            for number, (_, chosen) in enumerate(groups(found)):
+            for number, (_, chosen) in enumerate(groups(described)):
                 by_hand = [
                     sum(
                         low <= value < high or (last and value == high)
@@ -93,10 +93,10 @@ def test_histograms_count_every_channel_of_every_image_once(path):
 
 
 def test_agreement_and_ties_of_rankings(path):
-    found = run(path)
-    one = found.taps[1]
+    described = run(path)
+    one = described.taps[1]
     rows = {kind: values.astype(float) for kind, values in TAPS["late"].items()}
-    for number, (_, chosen) in enumerate(groups(found)):
+    for number, (_, chosen) in enumerate(groups(described)):
         for place, name in enumerate(rules.RANKINGS):
             values = rules.RANKINGS[name](**rows)
             by_hand = [
@@ -126,10 +126,14 @@ def test_intervals_resample_the_images_of_a_class(path):
 
 
 def test_one_image_has_values_and_no_interval(path):
-    found = run(path, of="07.png")
-    assert found.groups.every_name == ["07.png"] and [one.tap for one in found.taps] == ["late"]
-    assert found.taps[0].values["contribution"][0] == pytest.approx(TAPS["late"]["contribution"][7])
-    assert np.isnan(found.taps[0].distribution["gradient"].bounds).all()
+    described = run(path, of="07.png")
+    assert described.groups.every_name == ["07.png"] and [one.tap for one in described.taps] == [
+        "late"
+    ]
+    assert described.taps[0].values["contribution"][0] == pytest.approx(
+        TAPS["late"]["contribution"][7]
+    )
+    assert np.isnan(described.taps[0].distribution["gradient"].bounds).all()
 
 
 def test_the_size_of_blocks_decides_nothing(path, monkeypatch):
@@ -146,9 +150,9 @@ def test_the_size_of_blocks_decides_nothing(path, monkeypatch):
 
 
 def test_by_label_and_where(path):
-    found = run(path, by="label", tap=("late",))
-    assert found.groups.every_name == ["all", "odd", "even"]
-    assert found.taps[0].images.tolist() == [N, (LABEL == 0).sum(), (LABEL == 1).sum()]
+    described = run(path, by="label", tap=("late",))
+    assert described.groups.every_name == ["all", "odd", "even"]
+    assert described.taps[0].images.tolist() == [N, (LABEL == 0).sum(), (LABEL == 1).sum()]
     some = run(path, where=("class=even",), tap=("l*",))
     assert some.taps[0].images[0] == (LABEL == 1).sum()
 
@@ -156,8 +160,8 @@ def test_by_label_and_where(path):
 def test_the_top_of_a_class(path):
     options = channels.Options(of="cat", **QUICK)
     with store.read(path) as source:
-        found = channels.describe(source, options, say=lambda line: None)
-        top = channels.top(source, found.taps[0], found.groups, "abs", 3, options)
+        described = channels.describe(source, options, say=lambda line: None)
+        top = channels.top(source, described.taps[0], described.groups, "abs", 3, options)
     chosen = TARGET == 2
     means = abs(TAPS["late"]["gradient"][chosen].astype(float)).mean(axis=0)
     assert (
@@ -179,8 +183,8 @@ def test_the_top_of_a_class(path):
 def test_ties_of_the_top_are_told(path):
     options = channels.Options(of="00.png", **QUICK)
     with store.read(path) as source:
-        found = channels.describe(source, options, say=lambda line: None)
-        top = channels.top(source, found.taps[0], found.groups, "contribution", 7, options)
+        described = channels.describe(source, options, say=lambda line: None)
+        top = channels.top(source, described.taps[0], described.groups, "contribution", 7, options)
     gradient = TAPS["late"]["gradient"][0]
     zeros = gradient[top.channels] == 0
     assert zeros.sum() > 1 and np.array_equal(top.tied["gradient"], zeros)
@@ -188,16 +192,16 @@ def test_ties_of_the_top_are_told(path):
 
 
 def test_what_is_written(path, tmp_path):
-    found = run(path, tmp_path / "out.h5")
+    described = run(path, tmp_path / "out.h5")
     with store.read(str(tmp_path / "out.h5")) as made:
         assert made.kind == "channels" and made.n_samples == N
         assert made.texts("/channels/late/class") == ["all", "ant", "cat", "dog"]
         assert np.array_equal(
-            made.values("/channels/late/gxa"), found.taps[1].values["gxa"].astype("f4")
+            made.values("/channels/late/gxa"), described.taps[1].values["gxa"].astype("f4")
         )
         assert np.array_equal(
             made.values("/channels/early/contribution_histogram/count"),
-            found.taps[0].histograms["contribution"][1],
+            described.taps[0].histograms["contribution"][1],
         )
         columns, facts = made.table("/tables/channel_distribution")
         assert facts["by"] == "target" and len(columns["value"]) == 2 * 4 * 2 * len(
@@ -215,7 +219,9 @@ def test_what_is_written(path, tmp_path):
             == ("late", "dog", "contribution", "gini")
         ]
         place = rules.STATISTICS.index("gini")
-        assert columns["value"][at] == found.taps[1].distribution["contribution"].value[3, place]
+        assert (
+            columns["value"][at] == described.taps[1].distribution["contribution"].value[3, place]
+        )
         columns, _ = made.table("/tables/channel_agreement")
         assert (
             columns["value"][
@@ -248,13 +254,13 @@ def test_channels_as_samples(path, tmp_path):
         quiet = {"say": lambda line: None}
         asked = similarity.Options(feature=("contribution@profile",), resamples=5, permutations=5)
         assert similarity.similarity(made, None, asked, **quiet)[0].facts["rows"] == 12
-        found, _ = cluster.cluster(
+        results, _ = cluster.cluster(
             made,
             None,
             cluster.Options(feature=("contribution@profile",), repeats=1, resamples=5),
             **quiet,
         )
-        assert found[0].facts["k"] == 2 and found[0].labels.shape == (1, 12)
+        assert results[0].facts["k"] == 2 and results[0].labels.shape == (1, 12)
         with pytest.raises(GradtoolsError, match="samples are of the kind channel"):
             channels.describe(made, channels.Options())
 
@@ -314,8 +320,8 @@ def test_rows_that_are_no_numbers_and_taps_without_gradients(tmp_path):
 )
 def test_what_the_values_do_not_mean_is_said(tmp_path, model, words):
     said = []
-    found = run(write(tmp_path / "l.h5", **model), say=said.append)
-    assert [words in line for line in said] == [True] and list(found.warnings) == said
+    described = run(write(tmp_path / "l.h5", **model), say=said.append)
+    assert [words in line for line in said] == [True] and list(described.warnings) == said
 
 
 @pytest.fixture(scope="module")
@@ -364,7 +370,7 @@ def test_contributions_of_a_pooled_linear_head_are_what_the_score_loses(real):
 
     folder, model = real
     with store.read(str(folder / "maps.h5")) as source:
-        found = channels.describe(
+        described = channels.describe(
             source,
             channels.Options(tap=("body",), of=source.ids[0], **QUICK),
             say=lambda line: None,
@@ -376,7 +382,7 @@ def test_contributions_of_a_pooled_linear_head_are_what_the_score_loses(real):
         without = A.clone()
         without[:, channel] = 0
         lost = float(whole - model.module.classifier(without.mean((2, 3)))[0, target])
-        assert found.taps[0].values["contribution"][0, channel] == pytest.approx(lost, abs=1e-5)
+        assert described.taps[0].values["contribution"][0, channel] == pytest.approx(lost, abs=1e-5)
 
 
 def test_taps_measured_apart_stand_in_one_table(path, tmp_path):

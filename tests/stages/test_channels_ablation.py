@@ -121,14 +121,14 @@ def rows_of(table):
     return list(zip(*table.columns.values()))
 
 
-def table(found, name):
-    return next(one for one in found if one.path.endswith(name))
+def table(measured, name):
+    return next(one for one in measured if one.path.endswith(name))
 
 
 def test_a_linear_network_gives_the_exact_order(toy, folder, tmp_path):
     """y = sum_k b_k mean(A_k): without channel k the score falls by b_k mean(A_k), and by nothing where the mean stays."""
     said = []
-    found = make(folder, toy, tmp_path / "a.h5", channels=("all", "positive"), say=said.append)
+    measured = make(folder, toy, tmp_path / "a.h5", channels=("all", "positive"), say=said.append)
     network = toy.module
     A = (
         network.body(network.stem(pixels(folder).float()).relu())
@@ -146,11 +146,11 @@ def test_a_linear_network_gives_the_exact_order(toy, folder, tmp_path):
     assert (np.argsort(zero, axis=1) == np.argsort(expected, axis=1)).all()
     assert all(
         np.isnan(row[4]) and row[3] == 0
-        for row in rows_of(table(found, "channel_ablation"))
+        for row in rows_of(table(measured, "channel_ablation"))
         if row[1] == "mean"
     )
     agreement = {
-        row[2]: row[4] for row in rows_of(table(found, "channel_ablation")) if row[1] == "zero"
+        row[2]: row[4] for row in rows_of(table(measured, "channel_ablation")) if row[1] == "zero"
     }
     assert agreement["contribution"] == agreement["gxa"] == 1
     assert any("for nothing" in line for line in said)
@@ -189,7 +189,7 @@ def test_a_label_of_several_classes_is_measured(toy, folder, tmp_path):
         .mean((2, 3))
     )
     rows, bias = np.array(Toy.ROWS), network.classifier.bias.detach().double().numpy()
-    (found,) = read(tmp_path / "a.h5", "ablation_zero")
+    (effect,) = read(tmp_path / "a.h5", "ablation_zero")
     for image in range(COUNT):
 
         def score(maps):
@@ -197,7 +197,7 @@ def test_a_label_of_several_classes_is_measured(toy, folder, tmp_path):
             return np.logaddexp(*logits) if image < 4 else logits[1]
 
         for k in range(3):
-            assert found[image, k] == pytest.approx(
+            assert effect[image, k] == pytest.approx(
                 score(A[image]) - score(np.where(np.arange(3) == k, 0, A[image])), abs=1e-5
             )
 
@@ -259,15 +259,15 @@ def test_every_channel_out_by_a_loop_over_them(deeper, folder, tmp_path, score, 
             (mean, lambda maps: maps.mean((1, 2), keepdim=True)),
             (dataset, float(means[k])),
         )
-        for found, fill in fills:
+        for effects, fill in fills:
             expected = (
                 form(whole)[of_target] - form(answers(deeper, folder, without(k, fill)))[of_target]
             )
-            np.testing.assert_allclose(found[:, k], expected, atol=2e-5)
+            np.testing.assert_allclose(effects[:, k], expected, atol=2e-5)
 
 
 def test_subsets_that_stay_and_that_go(deeper, folder, tmp_path):
-    found = make(
+    measured = make(
         folder,
         deeper,
         tmp_path / "a.h5",
@@ -305,7 +305,7 @@ def test_subsets_that_stay_and_that_go(deeper, folder, tmp_path):
                 logits = answers(deeper, folder, without(np.flatnonzero(gone)))[image]
                 assert score[image, number, side] == pytest.approx(logits[target[image]], abs=2e-5)
                 assert unchanged[image, number, side] == (logits.argmax() == target[image])
-    quantities = {(row[1], row[2]): row[3:5] for row in rows_of(table(found, "channel_subsets"))}
+    quantities = {(row[1], row[2]): row[3:5] for row in rows_of(table(measured, "channel_subsets"))}
     assert quantities["all", "stay_score"] == (COUNT, pytest.approx(1))
     assert quantities["random:1,4", "channels"][1] == pytest.approx(2 / C)
     assert quantities["positive", "go_score"] == (
@@ -344,7 +344,7 @@ def test_curves_take_channels_in_the_order_of_the_ranking(deeper, folder, tmp_pa
 @pytest.mark.parametrize("fold", [True, False])
 def test_kernel_gradients_are_those_of_training_on_one_image(deeper, folder, tmp_path, fold):
     make(folder, deeper, tmp_path / "a.h5", channels=("all",), steps=0, fold=fold)
-    (found,) = read(tmp_path / "a.h5", "kernel_gradient")
+    (norms,) = read(tmp_path / "a.h5", "kernel_gradient")
     network, x = deeper.module.double(), pixels(folder)
     weight = network.body[0].weight
     weight.requires_grad_(True)
@@ -354,7 +354,7 @@ def test_kernel_gradients_are_those_of_training_on_one_image(deeper, folder, tmp
             nn.functional.cross_entropy(logits, logits.argmax(1)), weight
         )
         np.testing.assert_allclose(
-            found[image], gradient.flatten(1).norm(dim=1).numpy(), rtol=1e-3, atol=1e-6
+            norms[image], gradient.flatten(1).norm(dim=1).numpy(), rtol=1e-3, atol=1e-6
         )
     weight.requires_grad_(False)
     network.float()
@@ -433,10 +433,10 @@ def test_an_unreadable_image_is_left_out_of_rows_and_tables(deeper, folder, tmp_
 
     shutil.copytree(folder, tmp_path / "photos")
     (tmp_path / "photos" / "bee" / "05.png").write_bytes(b"no image")
-    found = make(tmp_path / "photos", deeper, tmp_path / "a.h5")
+    measured = make(tmp_path / "photos", deeper, tmp_path / "a.h5")
     assert read(tmp_path / "a.h5", "ablation_zero")[0].shape == (COUNT - 1, C)
-    assert {row[3] for row in rows_of(table(found, "channel_ablation"))} == {COUNT - 1}
-    assert table(found, "channel_ablation").facts["left_out"] == 1
+    assert {row[3] for row in rows_of(table(measured, "channel_ablation"))} == {COUNT - 1}
+    assert table(measured, "channel_ablation").facts["left_out"] == 1
 
 
 @pytest.mark.parametrize(

@@ -65,14 +65,14 @@ def tables(model, path, step, **options):
     """The tables of every so many of the photographs, by name."""
     listed = images.list_images([str(DATA / "imagenet60")])
     listed = images.subset(listed, np.arange(len(listed.ids)) % step == 0)
-    found = ablation.ablate(
+    measured = ablation.ablate(
         listed,
         model,
         str(path),
         ablation.Options(steps=0, kernels=False, **options),
         say=lambda line: None,
     )
-    return {one.path.rsplit("/", 1)[-1]: list(zip(*one.columns.values())) for one in found}
+    return {one.path.rsplit("/", 1)[-1]: list(zip(*one.columns.values())) for one in measured}
 
 
 @pytest.mark.parametrize("tap, step", [("features.12", 1), ("features.9", 3)])
@@ -80,11 +80,11 @@ def test_rankings_against_the_ablation_of_every_channel(model, tmp_path, tap, st
     rows = tables(model, tmp_path / "a.h5", step, tap=(tap,), ablate=("zero",), channels=())[
         "channel_ablation"
     ]
-    found = {ranking: value for _, _, ranking, _, value, _, _ in rows}
-    assert {name: found[name] for name in RANKINGS[tap]} == pytest.approx(
+    values = {ranking: value for _, _, ranking, _, value, _, _ in rows}
+    assert {name: values[name] for name in RANKINGS[tap]} == pytest.approx(
         RANKINGS[tap], abs=TOLERANCE
     )
-    assert found["random"] == pytest.approx(0, abs=TOLERANCE)
+    assert values["random"] == pytest.approx(0, abs=TOLERANCE)
 
 
 def test_subsets(model, tmp_path):
@@ -96,13 +96,13 @@ def test_subsets(model, tmp_path):
         ablate=(),
         channels=("positive", "negative", "zero", "nearzero"),
     )
-    found = {
+    means = {
         (tap, name, quantity): value
         for tap, name, quantity, _, value, _, _ in rows["channel_subsets"]
     }
     for tap, expected in SUBSETS.items():
         for name, values in expected.items():
-            assert [found[tap, name, quantity] for quantity in QUANTITIES] == pytest.approx(
+            assert [means[tap, name, quantity] for quantity in QUANTITIES] == pytest.approx(
                 values, abs=TOLERANCE
             ), (tap, name)
-        assert found[tap, "zero", "channels"] == pytest.approx(ZEROS[tap], abs=TOLERANCE)
+        assert means[tap, "zero", "channels"] == pytest.approx(ZEROS[tap], abs=TOLERANCE)

@@ -40,7 +40,7 @@ def describe(path, photographs):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def sixty(tmp_path_factory):
     """All sixty."""
     return describe(tmp_path_factory.mktemp("squeezenet"), DATA / "imagenet60")
 
@@ -55,17 +55,17 @@ def cock(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_share_of_channels_without_gradient(found):
+def test_share_of_channels_without_gradient(sixty):
     place = rules.STATISTICS.index("zero")
     assert [
-        one.distribution["gradient"].value[0, place] for one in found[None].taps
+        one.distribution["gradient"].value[0, place] for one in sixty[None].taps
     ] == pytest.approx([0.00, 0.77], abs=TOLERANCE)
 
 
 @pytest.mark.slow
-def test_rankings_agree_with_the_contribution_as_they_do_with_ablation_where_that_is_exact(found):
+def test_rankings_agree_with_the_contribution_as_they_do_with_ablation_where_that_is_exact(sixty):
     """At features.12 the ablation effect ranks as the contribution (1.00), so the others' figures are the same."""
-    agreement = dict(zip(RANKINGS_OF_CHANNELS, found[None].taps[1].agreement.value[0]))
+    agreement = dict(zip(RANKINGS_OF_CHANNELS, sixty[None].taps[1].agreement.value[0]))
     expected = {
         "contribution": 1.00,
         "gxa": 0.99,
@@ -77,8 +77,8 @@ def test_rankings_agree_with_the_contribution_as_they_do_with_ablation_where_tha
     assert {name: agreement[name] for name in expected} == pytest.approx(expected, abs=TOLERANCE)
 
 
-def pictures(found):
-    return {one.tap: dict(zip(ones.STATISTICS, one.means.value[0])) for one in found.pictures}
+def pictures(sixty):
+    return {one.tap: dict(zip(ones.STATISTICS, one.means.value[0])) for one in sixty.pictures}
 
 
 def test_pictures_of_one_photograph(cock):
@@ -101,9 +101,9 @@ def test_pictures_of_one_photograph(cock):
     ],
 )
 def test_pictures_of_the_negative_and_positive_channels_against_that_of_all(
-    found, name, tap, negative, positive
+    sixty, name, tap, negative, positive
 ):
-    row = pictures(found[name])[tap]
+    row = pictures(sixty[name])[tap]
     assert (row["negative_with_all"], row["positive_with_all"]) == pytest.approx(
         (negative, positive), abs=TOLERANCE
     )
@@ -111,8 +111,8 @@ def test_pictures_of_the_negative_and_positive_channels_against_that_of_all(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tap", TAPS)
-def test_the_negative_picture_is_the_negative_evidence_turned_round(found, tap):
-    row = pictures(found[None])[tap]
+def test_the_negative_picture_is_the_negative_evidence_turned_round(sixty, tap):
+    row = pictures(sixty[None])[tap]
     assert row["negative_with_against"] == pytest.approx(-1, abs=1e-4)
     assert row["below_zero"] < 0.001 and row["gradcam_zero"] == 1
-    assert pictures(found[COCK])[tap]["below_zero"] == 0
+    assert pictures(sixty[COCK])[tap]["below_zero"] == 0

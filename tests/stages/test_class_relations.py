@@ -31,10 +31,10 @@ def compared(path, out, **options):
         }
     )
     with store.read(str(path)) as source:
-        found = similarity.similarity(source, str(out), options, say=lambda line: None)
+        results = similarity.similarity(source, str(out), options, say=lambda line: None)
     with store.read(str(out)) as made:
         matrices = {
-            (one.feature, one.metric): (one, made.values(f"{one.path}/matrix")) for one in found
+            (one.feature, one.metric): (one, made.values(f"{one.path}/matrix")) for one in results
         }
         return matrices, made.predicted
 
@@ -93,7 +93,7 @@ def squeezenet(tmp_path_factory):
     """SqueezeNet's 1,000 classes: matrices, statistics and the raw rows."""
     at = tmp_path_factory.mktemp("squeezenet")
     classes.classes(models.load(*SQUEEZENET[:2], without_images=True), str(at / "c.h5"))
-    found, _ = compared(at / "c.h5", at / "s.h5")
+    results, _ = compared(at / "c.h5", at / "s.h5")
     with store.read(str(at / "c.h5")) as source:
         (feature,) = features.resolve(source)
         assert np.allclose(
@@ -101,12 +101,12 @@ def squeezenet(tmp_path_factory):
             np.sqrt(511),
             rtol=1e-12,
         )
-        return found, feature.read(0, 1000).astype(np.float64)
+        return results, feature.read(0, 1000).astype(np.float64)
 
 
 def test_cosine_is_pearson_and_the_two_matrices_are_one(squeezenet):
-    found, rows = squeezenet
-    (_, cosine), (_, distance) = (found["weight", metric] for metric in ("cosine", "euclidean"))
+    results, rows = squeezenet
+    (_, cosine), (_, distance) = (results["weight", metric] for metric in ("cosine", "euclidean"))
     np.testing.assert_allclose(cosine, np.corrcoef(rows), atol=1e-6)
     np.testing.assert_allclose(distance**2, 2 * 511 * (1 - np.corrcoef(rows)), atol=1e-3, rtol=1e-5)
     assert not np.diag(distance).any() and np.array_equal(distance, distance.T)
@@ -128,9 +128,9 @@ def test_normalisations_agree_as_the_specification_says(squeezenet):
 
 
 def test_the_mean_over_all_pairs_is_the_matrix_s(squeezenet):
-    found, rows = squeezenet
+    results, rows = squeezenet
     upper = np.corrcoef(rows)[np.triu_indices(1000, 1)]
-    result, _ = found["weight", "cosine"]
+    result, _ = results["weight", "cosine"]
     got = dict(zip(result.columns["statistic"], result.columns["value"]))
     assert got["all"] == pytest.approx(upper.mean(), abs=1e-10) and got["median"] == pytest.approx(
         np.median(upper), abs=1e-10

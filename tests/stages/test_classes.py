@@ -64,11 +64,13 @@ def test_post_is_torchs_standardisation_and_makes_cosine_pearson():
     weight = (weight - weight.mean(1, keepdim=True)) / weight.std(
         1, keepdim=True
     )  # the blog post's two lines
-    found = class_rows.normalised(rows, "post")
-    assert np.allclose(found, weight.numpy(), atol=1e-13)
-    assert np.allclose(np.linalg.norm(found, axis=1), np.sqrt(39), atol=1e-12)
-    assert np.allclose(found @ found.T / 39, np.corrcoef(rows.astype("f8")), atol=1e-13)
-    distances = product_block(found, found, "euclidean")
+    standardised = class_rows.normalised(rows, "post")
+    assert np.allclose(standardised, weight.numpy(), atol=1e-13)
+    assert np.allclose(np.linalg.norm(standardised, axis=1), np.sqrt(39), atol=1e-12)
+    assert np.allclose(
+        standardised @ standardised.T / 39, np.corrcoef(rows.astype("f8")), atol=1e-13
+    )
+    distances = product_block(standardised, standardised, "euclidean")
     assert np.allclose(distances**2, 2 * 39 * (1 - np.corrcoef(rows.astype("f8"))), atol=1e-10)
 
 

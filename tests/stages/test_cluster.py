@@ -37,14 +37,14 @@ def source(tmp_path_factory):
 def computed(source, output=None, lines=None, *, carry=False, **options):
     """({(feature, method): Result}, projections)."""
     options = cluster.Options(**{**QUICK, **options})
-    found, planes = cluster.cluster(
+    results, planes = cluster.cluster(
         source,
         output,
         options,
         carry=carry,
         say=lines.append if lines is not None else lambda line: None,
     )
-    return {(result.feature, result.method): result for result in found}, planes
+    return {(result.feature, result.method): result for result in results}, planes
 
 
 def of(tmp_path, data, name="b.h5", **options):
@@ -73,8 +73,8 @@ def by_sklearn(method, x, seed):
 def test_every_index_by_scikit_learn(source, method, monkeypatch):
     """Where rows are many, scikit-learn clusters; few are clustered together (tests of lloyd and mixtures)."""
     monkeypatch.setattr(lloyd, "GRAM_ROWS", 0)
-    found, _ = computed(source, method=(method,))
-    result, x = found["gradient@conv", method], unit()
+    results, _ = computed(source, method=(method,))
+    result, x = results["gradient@conv", method], unit()
     assert result.columns["seed"].tolist() == ([0] if method == "agglomerative" else [0, 1])
     for repeat, labels in enumerate(result.labels):
         fitted = by_sklearn(method, x, repeat)
@@ -193,20 +193,20 @@ def test_the_cost_of_intervals_is_said_and_they_can_be_left_out(source):
 
 def test_small_classes_have_no_interval_and_the_reason_is_kept(tmp_path):
     few = np.concatenate([np.flatnonzero(DATA.labels == c)[:3] for c in range(3)])
-    found, _ = of(tmp_path, DATA.take(few), feature=("activation",))
-    facts = found["activation@block", "kmeans"].facts
+    results, _ = of(tmp_path, DATA.take(few), feature=("activation",))
+    facts = results["activation@block", "kmeans"].facts
     assert "a class has 3 images" in facts["no_interval"] and np.isnan(facts["ari_high"])
 
 
 def test_what_is_stored_is_what_is_returned(source, tmp_path):
     out = str(tmp_path / "out.h5")
-    found, planes = computed(source, out, method=cluster.METHODS)
+    results, planes = computed(source, out, method=cluster.METHODS)
     with store.read(out) as opened:
         assert opened.kind == "clusters" and len(opened.history_lines()) == 2
         assert {
             (f, m) for f in opened.tree("/clusters") for m in opened.tree(f"/clusters/{f}")
-        } == set(found) and len(found) == 6
-        for (feature, method), result in found.items():
+        } == set(results) and len(results) == 6
+        for (feature, method), result in results.items():
             where = f"/clusters/{feature}/{method}"
             columns, facts = opened.table(where)
             assert columns.keys() == result.columns.keys()
@@ -227,10 +227,10 @@ def test_what_is_stored_is_what_is_returned(source, tmp_path):
 def test_the_same_seed_gives_the_same_store(source, tmp_path):
     digests = []
     for name, seed in (("a", 0), ("b", 0), ("c", 7)):
-        found, _ = computed(source, str(tmp_path / name), seed=seed, method=("kmeans", "gmm"))
+        results, _ = computed(source, str(tmp_path / name), seed=seed, method=("kmeans", "gmm"))
         with store.read(str(tmp_path / name)) as opened:
             digests.append(store.digests(opened.file))
-    assert digests[0] == digests[1] != digests[2] and found["gradient@conv", "kmeans"].columns[
+    assert digests[0] == digests[1] != digests[2] and results["gradient@conv", "kmeans"].columns[
         "seed"
     ].tolist() == [7, 8]
 
@@ -245,27 +245,27 @@ def test_the_plane_is_that_of_the_principal_components(source):
 
 def test_clusters_of_principal_components(source):
     x = PCA(2, svd_solver="full").fit_transform(unit())
-    found, _ = computed(source, pca=2, method=cluster.METHODS)
-    facts = found["gradient@conv", "gmm"].facts
+    results, _ = computed(source, pca=2, method=cluster.METHODS)
+    facts = results["gradient@conv", "gmm"].facts
     assert facts["dimension"] == facts["pca"] == 2 and facts["covariance"] == "full"
-    assert found["gradient@conv", "kmeans"].columns["inertia"].min() == pytest.approx(
+    assert results["gradient@conv", "kmeans"].columns["inertia"].min() == pytest.approx(
         KMeans(3, n_init=10, random_state=0).fit(x).inertia_, rel=0.02
     )
-    mine = found["gradient@conv", "agglomerative"].labels[0]
+    mine = results["gradient@conv", "agglomerative"].labels[0]
     assert metrics.adjusted_rand_score(mine, AgglomerativeClustering(3).fit(x).labels_) == 1
 
 
 def test_more_components_than_there_are_take_all(source):
-    found, _ = computed(source, pca=50, method=("agglomerative",))
-    assert found["gradient@conv", "agglomerative"].facts["dimension"] == 6
-    mine = found["gradient@conv", "agglomerative"].labels[0]
+    results, _ = computed(source, pca=50, method=("agglomerative",))
+    assert results["gradient@conv", "agglomerative"].facts["dimension"] == 6
+    mine = results["gradient@conv", "agglomerative"].labels[0]
     assert metrics.adjusted_rand_score(mine, AgglomerativeClustering(3).fit(unit()).labels_) == 1
 
 
 def test_rows_as_they_are(source):
-    found, _ = computed(source, normalize="none", method=("agglomerative",), linkage="average")
+    results, _ = computed(source, normalize="none", method=("agglomerative",), linkage="average")
     expected = AgglomerativeClustering(3, linkage="average").fit(DATA.of("gradient@conv")).labels_
-    np.testing.assert_array_equal(found["gradient@conv", "agglomerative"].labels[0], expected)
+    np.testing.assert_array_equal(results["gradient@conv", "agglomerative"].labels[0], expected)
 
 
 def zeroed(rows):
@@ -276,12 +276,12 @@ def zeroed(rows):
 
 @pytest.mark.parametrize("normalize", ["unit", "none"])
 def test_rows_of_zeros_are_counted_and_left_out(tmp_path, normalize):
-    found, planes = of(
+    results, planes = of(
         tmp_path, zeroed([4, 9]), method=("kmeans", "agglomerative"), normalize=normalize
     )
     kept = ~np.isin(np.arange(36), [4, 9])
     for method in ("kmeans", "agglomerative"):
-        result = found["gradient@conv", method]
+        result = results["gradient@conv", method]
         assert result.facts["degenerate"] == 2 and result.facts["rows"] == 34
         assert (result.labels[:, ~kept] == -1).all() and (result.labels[:, kept] >= 0).all()
         for labels, ari in zip(result.labels, result.columns["ari"]):
@@ -292,7 +292,7 @@ def test_rows_of_zeros_are_counted_and_left_out(tmp_path, normalize):
         np.isnan(planes["gradient@conv"][0][~kept]).all()
         and not np.isnan(planes["gradient@conv"][0][kept]).any()
     )
-    assert found["weight", "kmeans"].facts["degenerate"] == 0
+    assert results["weight", "kmeans"].facts["degenerate"] == 0
 
 
 def test_a_row_that_is_no_number_names_its_image(tmp_path):
@@ -319,9 +319,9 @@ def test_chosen_samples_are_as_a_store_of_them_alone(tmp_path, condition):
             "".join(f"{name}\n" for name, kept in zip(DATA.ids, rows) if kept)
         )
         condition = f"list={tmp_path / 'ids'}"
-    found, planes = of(tmp_path, DATA, "all.h5", where=(condition,))
+    results, planes = of(tmp_path, DATA, "all.h5", where=(condition,))
     alone, of_alone = of(tmp_path, DATA.take(np.flatnonzero(rows)), "alone.h5")
-    for key, result in found.items():
+    for key, result in results.items():
         np.testing.assert_array_equal(result.labels, alone[key].labels)
         np.testing.assert_array_equal(result.replicates, alone[key].replicates)
         assert (
@@ -333,9 +333,9 @@ def test_chosen_samples_are_as_a_store_of_them_alone(tmp_path, condition):
 
 def test_samples_without_a_label_are_left_out_and_counted(tmp_path):
     labels = np.where(np.arange(36) < 5, -1, DATA.labels).astype("i4")
-    found, _ = of(tmp_path, dataclasses.replace(DATA, labels=labels))
+    results, _ = of(tmp_path, dataclasses.replace(DATA, labels=labels))
     alone, _ = of(tmp_path, DATA.take(slice(5, None)))
-    for key, result in found.items():
+    for key, result in results.items():
         np.testing.assert_array_equal(result.labels, alone[key].labels)
         assert (
             result.facts["unlabelled"] == result.facts["left_out"] == 5
@@ -347,8 +347,8 @@ def test_without_labels_k_must_be_given(tmp_path):
     data = dataclasses.replace(DATA, labels=np.full(36, -1, "i4"))
     with pytest.raises(GradtoolsError, match="no sample has a label.*--k"):
         of(tmp_path, data)
-    found, _ = of(tmp_path, data, k=3)
-    result = found["gradient@conv", "kmeans"]
+    results, _ = of(tmp_path, data, k=3)
+    result = results["gradient@conv", "kmeans"]
     assert (
         np.isnan(result.columns["ari"]).all()
         and np.isnan(result.columns["silhouette_true"]).all()
@@ -366,8 +366,8 @@ def test_without_labels_k_must_be_given(tmp_path):
 def test_one_class_takes_a_given_k(source):
     with pytest.raises(GradtoolsError, match="all samples are of one class.*--k"):
         computed(source, where=("class=ant",))
-    found, _ = computed(source, where=("class=ant",), k=2)
-    assert np.isnan(found["gradient@conv", "kmeans"].columns["ari"]).all()
+    results, _ = computed(source, where=("class=ant",), k=2)
+    assert np.isnan(results["gradient@conv", "kmeans"].columns["ari"]).all()
 
 
 def test_without_predictions_the_argmax_is_not_told(tmp_path):
@@ -378,9 +378,9 @@ def test_without_predictions_the_argmax_is_not_told(tmp_path):
         class_rows=None,
         taps={"activation@block": DATA.taps["activation@block"]},
     )
-    found, _ = of(tmp_path, data, feature=())
-    assert {feature for feature, _ in found} == {"activation@block"}
-    result = found["activation@block", "kmeans"]
+    results, _ = of(tmp_path, data, feature=())
+    assert {feature for feature, _ in results} == {"activation@block"}
+    result = results["activation@block", "kmeans"]
     assert (
         np.isnan(result.columns["ari_argmax"]).all()
         and "argmax_ari" not in result.facts
@@ -417,9 +417,9 @@ def test_one_cluster(source):
 
 def test_gradients_of_the_true_label_are_marked(tmp_path):
     lines = []
-    found, _ = of(tmp_path, dataclasses.replace(DATA, model={"target": "label"}), lines=lines)
+    results, _ = of(tmp_path, dataclasses.replace(DATA, model={"target": "label"}), lines=lines)
     assert (
-        all(result.facts["leaks"] for result in found.values())
+        all(result.facts["leaks"] for result in results.values())
         and "target=label (leaks)" in lines[-1]
     )
 

@@ -82,11 +82,11 @@ def test_every_statistic_against_its_definition(path, metric):
     )
     x, y = (data.of(feature) for feature in FEATURES)
     a, b = matrix(x, metric), matrix(y, metric)
-    upper, found = np.triu_indices(30, 1), values(comparison)
-    assert found["rsa_pearson"] == pytest.approx(
+    upper, statistics = np.triu_indices(30, 1), values(comparison)
+    assert statistics["rsa_pearson"] == pytest.approx(
         stats.pearsonr(a[upper], b[upper]).statistic, abs=1e-10
     )
-    assert found["rsa_spearman"] == pytest.approx(
+    assert statistics["rsa_spearman"] == pytest.approx(
         stats.spearmanr(a[upper], b[upper]).statistic, abs=1e-10
     )
     centred = [rows - rows.mean(axis=0) for rows in (x, y)]
@@ -94,7 +94,7 @@ def test_every_statistic_against_its_definition(path, metric):
         np.linalg.norm(p.T @ q) ** 2
         for p, q in ((centred[0], centred[1]), (centred[0],) * 2, (centred[1],) * 2)
     )
-    assert found["cka"] == pytest.approx(cross / np.sqrt(one * other), abs=1e-10)
+    assert statistics["cka"] == pytest.approx(cross / np.sqrt(one * other), abs=1e-10)
     moved, others = comparison.measured.moved, ~np.eye(30, dtype=bool)
     for i in range(30):
         assert moved.value[i] == pytest.approx(
@@ -113,12 +113,12 @@ def test_trees_are_wards_of_the_unit_rows(path):
         for feature in FEATURES
     ]
     trees = [hierarchy.linkage(rows, "ward") for rows in unit]
-    found = values(comparison)
-    assert found["cophenetic"] == pytest.approx(
+    statistics = values(comparison)
+    assert statistics["cophenetic"] == pytest.approx(
         np.corrcoef(*(hierarchy.cophenet(tree) for tree in trees))[0, 1], abs=1e-9
     )
     labels = [hierarchy.fcluster(tree, 4, "maxclust") for tree in trees]
-    assert found["ari@4"] == pytest.approx(adjusted_rand_score(*labels), abs=1e-12)
+    assert statistics["ari@4"] == pytest.approx(adjusted_rand_score(*labels), abs=1e-12)
 
 
 def test_rotated_and_scaled_features_are_equal_and_noise_is_not(tmp_path):
@@ -126,14 +126,14 @@ def test_rotated_and_scaled_features_are_equal_and_noise_is_not(tmp_path):
     turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))
     data.taps["activation@block"] = 3 * data.taps["gradient@conv"] @ turn
     data.taps["gradient@block"] = np.random.default_rng(1).standard_normal((30, 6))
-    found, _ = run(write(tmp_path / "a.h5", data), feature=(*FEATURES, "gradient@block"), k=(3,))
-    equal, noise, _ = (values(comparison) for comparison in found.comparisons)
+    compared, _ = run(write(tmp_path / "a.h5", data), feature=(*FEATURES, "gradient@block"), k=(3,))
+    equal, noise, _ = (values(comparison) for comparison in compared.comparisons)
     assert [
         equal[name]
         for name in ("rsa_pearson", "rsa_spearman", "cka", "cka_debiased", "cophenetic", "ari@3")
     ] == pytest.approx([1] * 6, abs=1e-5)
     assert abs(noise["cka_debiased"]) < 0.1 and abs(noise["rsa_pearson"]) < 0.2
-    p = [comparison.measured.statistics["rsa_pearson"].p for comparison in found.comparisons]
+    p = [comparison.measured.statistics["rsa_pearson"].p for comparison in compared.comparisons]
     assert p[0] == 1 / 61 and p[1] > 0.05
 
 
@@ -144,9 +144,11 @@ def test_another_order_and_a_subset_are_put_right_and_said(path, tmp_path):
     expected, _ = run(
         path, whole, feature=FEATURES[:1], where=(f"list={_list(tmp_path, data, rows)}",)
     )
-    found, said = run(path, part, feature=FEATURES[:1])
-    assert values(found.comparisons[0]) == pytest.approx(values(expected.comparisons[0]), abs=1e-12)
-    assert found.ids == [data.ids[row] for row in sorted(rows)]
+    compared, said = run(path, part, feature=FEATURES[:1])
+    assert values(compared.comparisons[0]) == pytest.approx(
+        values(expected.comparisons[0]), abs=1e-12
+    )
+    assert compared.ids == [data.ids[row] for row in sorted(rows)]
     assert any("6 of 30 images are not in every input" in line for line in said) and any(
         "another order" in line for line in said
     )
@@ -180,18 +182,19 @@ def test_classes_meet_by_name_whatever_their_order_and_digests(tmp_path):
     other = class_store(
         tmp_path / "other.h5", rows[order] * 2, [names[i].replace(" ", "_").title() for i in order]
     )
-    found, said = run(one, other)
+    compared, said = run(one, other)
     assert (
-        values(found.comparisons[0])["rsa_pearson"] == pytest.approx(1, abs=1e-6)
-        and found.facts["samples"] == 6
+        values(compared.comparisons[0])["rsa_pearson"] == pytest.approx(1, abs=1e-6)
+        and compared.facts["samples"] == 6
     )
     assert (
-        not np.isnan(found.comparisons[0].measured.moved.value).any() and "another order" in said[0]
+        not np.isnan(compared.comparisons[0].measured.moved.value).any()
+        and "another order" in said[0]
     )
-    assert [found.comparisons[0].a, found.comparisons[0].b] == ["one", "other"]
+    assert [compared.comparisons[0].a, compared.comparisons[0].b] == ["one", "other"]
     few = class_store(tmp_path / "few.h5", rows[:5], ["desk", *names[:4]])
-    found, said = run(one, few)
-    assert found.ids == [*names[:3], "desk"] and any(
+    compared, said = run(one, few)
+    assert compared.ids == [*names[:3], "desk"] and any(
         "1 names stand for several classes in one input only" in line for line in said
     )
 
@@ -210,12 +213,12 @@ def test_nameless_classes_meet_by_index_where_their_number_is_equal(tmp_path):
 
 def test_roles_of_two_models_meet_and_named_features_meet_everything(path, tmp_path):
     other = write(tmp_path / "b.h5", plant(seed=1))
-    found, _ = run(path, other, feature=FEATURES)
-    assert [(c.a, c.b) for c in found.comparisons] == [
+    compared, _ = run(path, other, feature=FEATURES)
+    assert [(c.a, c.b) for c in compared.comparisons] == [
         (f"a {feature}", f"b {feature}") for feature in FEATURES
     ]
-    found, _ = run(f"{path}::gradient", f"{other}::activation")
-    assert [(c.a, c.b) for c in found.comparisons] == [("a gradient@conv", "b activation@block")]
+    compared, _ = run(f"{path}::gradient", f"{other}::activation")
+    assert [(c.a, c.b) for c in compared.comparisons] == [("a gradient@conv", "b activation@block")]
     third = write(tmp_path / "c.h5", plant(seed=2))
     expected = {
         "first": [("a", "b"), ("a", "c")],
@@ -234,10 +237,10 @@ def test_differences_are_of_the_same_resamples(path, tmp_path):
         path,
         *(write(tmp_path / f"{name}.h5", plant(seed=seed)) for name, seed in (("b", 1), ("c", 2))),
     ]
-    found, _ = run(*stores, feature=FEATURES[:1], against="first")
-    table = compare.table(found).columns
+    compared, _ = run(*stores, feature=FEATURES[:1], against="first")
+    table = compare.table(compared).columns
     first, second = (
-        comparison.measured.statistics["cka_debiased"] for comparison in found.comparisons
+        comparison.measured.statistics["cka_debiased"] for comparison in compared.comparisons
     )
     at = [i for i, name in enumerate(table["statistic"]) if name == "cka_debiased"]
     assert np.isnan(table["difference"][at[0]]) and table["difference"][at[1]] == pytest.approx(
@@ -252,8 +255,8 @@ def test_differences_are_of_the_same_resamples(path, tmp_path):
 def test_intervals_of_cuts_are_from_half_samples_that_grow_their_own_trees(path, tmp_path):
     planted = plant(), plant(seed=1)
     other = write(tmp_path / "b.h5", planted[1])
-    found, _ = run(path, other, feature=FEATURES[:1], resamples=10, k=(3,))
-    statistic = found.comparisons[0].measured.statistics["ari@3"]
+    compared, _ = run(path, other, feature=FEATURES[:1], resamples=10, k=(3,))
+    statistic = compared.comparisons[0].measured.statistics["ari@3"]
     with store.read(str(path)) as source:
         halves = half_samples.half_samples(source.labels, half_samples.MANY)
     spaces = [
@@ -268,7 +271,7 @@ def test_intervals_of_cuts_are_from_half_samples_that_grow_their_own_trees(path,
         expected.append(adjusted_rand_score(first, second))
     assert statistic.replicates == pytest.approx(expected, abs=1e-12)
     reach = 1.96 * np.std(expected, ddof=1) * np.sqrt(halves[0].sum() / (~halves[0]).sum())
-    table = compare.table(found).columns
+    table = compare.table(compared).columns
     at = table["statistic"].index("ari@3")
     assert table["low"][at] == pytest.approx(max(-0.5, statistic.value - reach))
     assert table["high"][at] == pytest.approx(min(1, statistic.value + reach))
@@ -317,8 +320,8 @@ def test_a_planted_taxonomy_is_found_and_another_is_not(tmp_path):
         [("class", "group"), *((name, name.split(",")[0]) for name in names)],
     )
     mixed = written(tmp_path / "mixed.csv", [(name, f"g{i % 3}") for i, name in enumerate(names)])
-    found, said = run(path, reference=(groups, mixed))
-    right, wrong = (comparison.measured.statistics for comparison in found.comparisons)
+    compared, said = run(path, reference=(groups, mixed))
+    right, wrong = (comparison.measured.statistics for comparison in compared.comparisons)
     assert (
         right["ari@3"].value == 1
         and right["cophenetic"].p == 1 / 61
@@ -330,7 +333,7 @@ def test_a_planted_taxonomy_is_found_and_another_is_not(tmp_path):
         [[0 if i == j else 2 if i // 4 == j // 4 else 4 for j in range(12)] for i in range(12)]
     )
     upper = np.triu_indices(12, 1)
-    merges = found.trees[0]
+    merges = compared.trees[0]
     assert right["cophenetic"].value == pytest.approx(
         np.corrcoef(hierarchy.cophenet(merges), lengths[upper])[0, 1], abs=1e-10
     )
@@ -351,10 +354,10 @@ def test_a_matrix_of_the_networks_own_similarities_agrees_fully(tmp_path, simila
             ["absent", *[0.5] * 12, float(similarities)],
         ],
     )
-    found, said = run(path, reference=(reference,))
+    compared, said = run(path, reference=(reference,))
     assert (
-        values(found.comparisons[0])["rsa_pearson"] == pytest.approx(1, abs=1e-9)
-        and found.facts["samples"] == 12
+        values(compared.comparisons[0])["rsa_pearson"] == pytest.approx(1, abs=1e-9)
+        and compared.facts["samples"] == 12
     )
     assert f"read as {'similarities' if similarities else 'distances'}" in said[0] and any(
         "1 of 13" in line for line in said
@@ -372,8 +375,8 @@ def test_equal_names_meet_in_turn_or_by_what_the_store_calls_them(tmp_path):
         reference = written(
             tmp_path / "m.csv", [["", *names], *([name, *row] for name, row in zip(names, own))]
         )
-        found, _ = run(path, reference=(reference,))
-        assert found.facts["samples"] == 5 and values(found.comparisons[0])[
+        compared, _ = run(path, reference=(reference,))
+        assert compared.facts["samples"] == 5 and values(compared.comparisons[0])[
             "rsa_pearson"
         ] == pytest.approx(1, abs=1e-9)
 
@@ -409,23 +412,23 @@ def test_what_is_no_reference_is_refused(tmp_path, lines, words):
 
 def test_the_store_has_the_tables_and_the_samples(path, tmp_path):
     other = write(tmp_path / "b.h5", plant(seed=1).take(np.arange(25)))
-    found, _ = run(path, other, feature=FEATURES[:1], output=str(tmp_path / "out.h5"))
+    compared, _ = run(path, other, feature=FEATURES[:1], output=str(tmp_path / "out.h5"))
     with store.read(str(tmp_path / "out.h5")) as made:
         assert (
             made.kind == "compare"
-            and made.ids == found.ids
+            and made.ids == compared.ids
             and made.n_samples == 25
             and len(made.history_lines()) == 2
         )
         columns, facts = made.table("/tables/compare")
         assert (
-            columns["value"] == pytest.approx(compare.table(found).columns["value"])
-            and columns["statistic"] == compare.table(found).columns["statistic"]
+            columns["value"] == pytest.approx(compare.table(compared).columns["value"])
+            and columns["statistic"] == compare.table(compared).columns["statistic"]
         )
         moved, _ = made.table("/tables/moved")
         assert (
             (np.diff(moved["moved"]) <= 0).all()
-            and sorted(moved["sample"]) == sorted(found.ids)
+            and sorted(moved["sample"]) == sorted(compared.ids)
             and facts["samples"] == 25
         )
 
@@ -433,8 +436,8 @@ def test_the_store_has_the_tables_and_the_samples(path, tmp_path):
 def test_rows_without_a_direction_are_left_out(tmp_path):
     data = plant()
     data.taps["gradient@conv"][4] = 0
-    found, said = run(write(tmp_path / "a.h5", data), feature=FEATURES)
-    assert found.facts["samples"] == 29 and any(
+    compared, said = run(write(tmp_path / "a.h5", data), feature=FEATURES)
+    assert compared.facts["samples"] == 29 and any(
         "1 rows without a direction" in line for line in said
     )
     assert run(tmp_path / "a.h5", feature=FEATURES, metric="euclidean")[0].facts["samples"] == 30
@@ -486,7 +489,7 @@ def test_the_floor_is_what_one_permutation_in_twenty_passes(tmp_path):
         class_store(tmp_path / f"{name}.h5", one, list("abcdefghij"))
         for name, one in zip("ab", rows)
     ]
-    found, _ = run(*paths, permutations=2000, metric="cosine", rows="raw")
+    compared, _ = run(*paths, permutations=2000, metric="cosine", rows="raw")
     a, b = (hierarchy.distance.pdist(one.astype("f4"), "cosine") for one in rows)
     squares = hierarchy.distance.squareform(b)
     orders = (rng.permutation(10) for _ in range(4000))
@@ -494,7 +497,7 @@ def test_the_floor_is_what_one_permutation_in_twenty_passes(tmp_path):
         np.corrcoef(a, hierarchy.distance.squareform(squares[np.ix_(order, order)]))[0, 1]
         for order in orders
     ]
-    assert found.comparisons[0].measured.statistics["rsa_pearson"].floor == pytest.approx(
+    assert compared.comparisons[0].measured.statistics["rsa_pearson"].floor == pytest.approx(
         np.quantile(null, 0.95), abs=0.03
     )
 
@@ -519,21 +522,21 @@ def test_the_spaces_themselves_become_samples_of_a_tree(path, tmp_path):
     )
     with store.read(made) as source:
         assert source.unit == "space"
-        found = source.values("/similarity/space/cka/matrix")
+        matrix = source.values("/similarity/space/cka/matrix")
         at = [source.ids.index(name) for name in FEATURES]
     centred = [x - x.mean(0) for x in (rows.astype("f8"), data.of("activation@block").astype("f8"))]
     cross = [
         np.linalg.norm(a.T @ b) ** 2
         for a, b in ((centred[0], centred[1]), (centred[0], centred[0]), (centred[1], centred[1]))
     ]
-    assert found[at[0], at[1]] == pytest.approx(cross[0] / np.sqrt(cross[1] * cross[2]), abs=1e-6)
-    assert np.array_equal(found, found.T) and np.all(np.diagonal(found) == 1)
+    assert matrix[at[0], at[1]] == pytest.approx(cross[0] / np.sqrt(cross[1] * cross[2]), abs=1e-6)
+    assert np.array_equal(matrix, matrix.T) and np.all(np.diagonal(matrix) == 1)
     options = dendrogram.Options(linkage="average", resamples=2)
     with store.read(made) as source:
         tree = dendrogram.dendrogram(source, None, options, say=lambda line: None)
-    assert len(tree.merges) == len(found) - 1
+    assert len(tree.merges) == len(matrix) - 1
     assert tree.merges[0, 2] == pytest.approx(
-        1 - np.sort(found[np.triu_indices(len(found), 1)])[-1], abs=1e-6
+        1 - np.sort(matrix[np.triu_indices(len(matrix), 1)])[-1], abs=1e-6
     )
 
 

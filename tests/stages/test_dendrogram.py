@@ -246,7 +246,7 @@ def test_squeezenet_as_in_spec_2(tmp_path):
         models.load("squeezenet1_0", str(DATA / "squeezenet1_0_imagenet.pth"), without_images=True),
         path,
     )
-    found = {
+    grown = {
         on: grow(path, linkage_on=on, k=30, order="none", resamples=0) for on in trees.LINKED_ON
     }
     for one, other, expected in (
@@ -254,7 +254,7 @@ def test_squeezenet_as_in_spec_2(tmp_path):
         ("as-published", "rows", 0.40),
         ("as-meant", "rows", 0.58),
     ):
-        assert abs(adjusted_rand_score(found[one].labels, found[other].labels) - expected) < 0.02
+        assert abs(adjusted_rand_score(grown[one].labels, grown[other].labels) - expected) < 0.02
     coloured = {
         on: grow(path, linkage_on=on, order="none", resamples=0)
         for on in ("as-published", "as-meant")
@@ -267,23 +267,23 @@ def test_squeezenet_as_in_spec_2(tmp_path):
         r = np.corrcoef(source.class_rows.astype("f8"))
     condensed = squareform(r, checks=False)
     assert np.allclose(
-        found["rows"].merges[:, 2],
+        grown["rows"].merges[:, 2],
         hierarchy.linkage(np.sqrt(2 * 511 * (1 - condensed)), "ward")[:, 2],
         rtol=0,
         atol=3e-13,
     )
     assert np.allclose(
-        found["as-published"].merges[:, 2],
+        grown["as-published"].merges[:, 2],
         hierarchy.linkage(pdist((1 - r) / 2), "ward")[:, 2],
         atol=1e-9,
     )
     unshifted = hierarchy.fcluster(hierarchy.linkage((1 - condensed) / 2, "ward"), 30, "maxclust")
     assert (
-        abs(adjusted_rand_score(unshifted, found["as-meant"].labels) - 0.62) < 0.03
+        abs(adjusted_rand_score(unshifted, grown["as-meant"].labels) - 0.62) < 0.03
     )  # .646 from scipy alone as well
-    assert found["as-meant"].merges[0, 2] == 0
+    assert grown["as-meant"].merges[0, 2] == 0
     for one, other in itertools.combinations(trees.LINKED_ON, 2):
-        assert found[one].facts["height"] != found[other].facts["height"]
+        assert grown[one].facts["height"] != grown[other].facts["height"]
 
 
 def test_merges_below_the_floor_are_those_of_what_is_planted(tmp_path):

@@ -67,7 +67,7 @@ def plain(model, folder, score):
     net = copy.deepcopy(model.module).double()
     listed = images.list_images([str(folder)])
     scale, shift = images.normalisation(model.preprocess)
-    found = []
+    expected = []
     for index in range(len(listed.ids)):
         pixels = np.asarray(images.read(listed.path(index))[0], dtype="f8").transpose(2, 0, 1)
         x = torch.from_numpy(pixels * scale[:, None, None] + shift[:, None, None])[None]
@@ -77,14 +77,14 @@ def plain(model, folder, score):
             )
             logits = net.linear(net.layer3(middle).mean((2, 3)))
             (slope,) = torch.autograd.grad(score(logits[0], int(listed.labels[index])), middle)
-        found.append(
+        expected.append(
             (
                 middle.detach()[0].double().numpy(),
                 slope[0].double().numpy(),
                 logits[0].detach().numpy(),
             )
         )
-    return [np.stack(part) for part in zip(*found)]
+    return [np.stack(part) for part in zip(*expected)]
 
 
 def test_every_column_equals_the_definition(folder, model, tmp_path):
@@ -106,12 +106,12 @@ def test_every_column_equals_the_definition(folder, model, tmp_path):
         "gradient_map": gradient,
     }
     for name, wanted in expected.items():
-        (found,) = values(path, f"/taps/layer2/{name}")
+        (stored,) = values(path, f"/taps/layer2/{name}")
         np.testing.assert_allclose(
-            found, wanted, rtol=1e-4, atol=2e-5 * np.abs(wanted).max(), err_msg=name
+            stored, wanted, rtol=1e-4, atol=2e-5 * np.abs(wanted).max(), err_msg=name
         )
-    found, predicted = values(path, "/outputs/logits", "/outputs/predicted")
-    np.testing.assert_allclose(found, logits, rtol=1e-4, atol=1e-4)
+    stored, predicted = values(path, "/outputs/logits", "/outputs/predicted")
+    np.testing.assert_allclose(stored, logits, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(predicted, logits.argmax(1))
 
 
@@ -205,11 +205,11 @@ def test_values_do_not_depend_on_batches_workers_or_folding(folder, model, tmp_p
 
 def test_same_command_gives_the_same_bits(folder, model, tmp_path):
     paths = [write(folder, model, tmp_path / name) for name in ("a.h5", "b.h5")]
-    found = []
+    contents = []
     for path in paths:
         with store.read(str(path)) as source:
-            found.append(store.digests(source.file))
-    assert found[0] == found[1]
+            contents.append(store.digests(source.file))
+    assert contents[0] == contents[1]
 
 
 def test_defaults_and_verdicts_are_in_the_store(folder, model, tmp_path):
@@ -372,12 +372,12 @@ def test_unreadable_images_are_left_out_counted_and_judged(folder, model, tmp_pa
         "/taps/layer2/gradient",
         "/outputs/logits",
     ):
-        found, wanted = values(path, name)[0], values(whole, name)[0]
-        np.testing.assert_allclose(found, wanted[kept], atol=1e-5) if not isinstance(
-            found, list
+        stored, wanted = values(path, name)[0], values(whole, name)[0]
+        np.testing.assert_allclose(stored, wanted[kept], atol=1e-5) if not isinstance(
+            stored, list
         ) else None
-        if isinstance(found, list):
-            assert found == [wanted[i] for i in kept]
+        if isinstance(stored, list):
+            assert stored == [wanted[i] for i in kept]
 
 
 def test_nothing_readable_fails(folder, model, tmp_path):

@@ -79,18 +79,18 @@ def test_scores_equal_a_loop_and_ones_change_nothing(folder, model, tmp_path):
             for name in source.maps
         }
         group = "/faithfulness/map:gam@stem+body/black"
-        found = {name: made.values(f"{group}/{name}") for name in ("map", "equal", "deletion")}
+        scores = {name: made.values(f"{group}/{name}") for name in ("map", "equal", "deletion")}
         drops = []
         for row in range(COUNT):
             pixels = np.asarray(Image.open(listed.path(row))).transpose(2, 0, 1) / 255
             mask = read_maps([raw["gam@stem"][[row]], raw["gam@body"][[row]]])[0][0]
             whole, after = network(model, pixels)[target[row]], network(model, pixels * mask)
-            assert found["map"][row] == pytest.approx(after[target[row]], abs=1e-5)
+            assert scores["map"][row] == pytest.approx(after[target[row]], abs=1e-5)
             dim = network(model, pixels * mask.mean())[target[row]]
-            assert found["equal"][row] == pytest.approx(dim, abs=1e-5)
-            assert found["deletion"][row, 0] == pytest.approx(whole, abs=1e-5)
+            assert scores["equal"][row] == pytest.approx(dim, abs=1e-5)
+            assert scores["deletion"][row, 0] == pytest.approx(whole, abs=1e-5)
             black = network(model, pixels * 0)[target[row]]
-            assert found["deletion"][row, -1] == pytest.approx(black, abs=1e-5)
+            assert scores["deletion"][row, -1] == pytest.approx(black, abs=1e-5)
             drops.append(max(0, whole - after[target[row]]) / whole)
     result = results["map:gam@stem+body", "black"]
     assert result.get("adp").value == pytest.approx(100 * np.mean(drops), abs=1e-3)

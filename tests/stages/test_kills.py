@@ -29,15 +29,15 @@ def swept(folder, count, every, first, names=None):
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
     assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout)
-    print({name: (case["events"], case["kills"]) for name, case in found.items()})
-    return {name: case["wrong"] for name, case in found.items()}
+    differences = json.loads(ended.stdout)
+    print({name: (case["events"], case["kills"]) for name, case in differences.items()})
+    return {name: case["wrong"] for name, case in differences.items()}
 
 
 def test_killed_at_some_events(tmp_path):
     """A small dose of the sweeps below."""
-    found = swept(tmp_path, 6, 61, 5, ("augmented", "neighbors", "ablate", "pairs"))
-    assert not any(found.values()), found
+    differences = swept(tmp_path, 6, 61, 5, ("augmented", "neighbors", "ablate", "pairs"))
+    assert not any(differences.values()), differences
 
 
 def test_every_command_that_resumes_is_killed(tmp_path):
@@ -49,13 +49,13 @@ def test_every_command_that_resumes_is_killed(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_every_event(tmp_path, name):
     """A small job at every event."""
-    found = swept(tmp_path, 6, 1, 1, [name])
-    assert not any(found.values()), found
+    differences = swept(tmp_path, 6, 1, 1, [name])
+    assert not any(differences.values()), differences
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_ten_blocks_killed_at_every_seventh_event(tmp_path, name):
     """A job of ten blocks."""
-    found = swept(tmp_path, 40, 7, 3, [name])
-    assert not any(found.values()), found
+    differences = swept(tmp_path, 40, 7, 3, [name])
+    assert not any(differences.values()), differences

@@ -103,20 +103,20 @@ def test_every_number_equals_a_loop(tmp_path):
     results = run(path, feature=("map:copy@b",), layers=(1,))
     with store.read(path) as source:
         raw = source.rows("/maps/copy@b/map").read(0, COUNT).reshape(COUNT, SIDE, SIDE)
-        found = regions.of_maps(source, np.arange(COUNT)).regions
+        located = regions.of_maps(source, np.arange(COUNT)).regions
     read = [(one - one.min()) / (one.max() - one.min()) for one in raw.astype(float)]
-    energy = [one[region.pixels].sum() / one.sum() for one, region in zip(read, found)]
+    energy = [one[region.pixels].sum() / one.sum() for one, region in zip(read, located)]
     result = results["map:copy@b"]
     assert result.get("energy").value == pytest.approx(np.mean(energy), abs=1e-12)
     held_out = localization.hold_outs(np.arange(COUNT))[0]
     curves = np.array(
-        [localization.box_ious(one, region.boxes) for one, region in zip(read, found)]
+        [localization.box_ious(one, region.boxes) for one, region in zip(read, located)]
     )
     place = curves[held_out].mean(axis=0).argmax()
     assert result.facts["threshold"] == localization.THRESHOLDS[place]
     assert result.get("iou").value == pytest.approx(curves[~held_out, place].mean(), abs=1e-12)
     assert result.get("iou").n == (~held_out).sum() and result.get("energy").n == COUNT
-    small = np.array([region.share for region in found])
+    small = np.array([region.share for region in located])
     chosen = small <= np.percentile(small, 25)
     assert result.get("energy@25").value == pytest.approx(np.mean(np.array(energy)[chosen]))
 
@@ -194,13 +194,13 @@ def test_maps_of_other_classes_beside_the_figures(tmp_path):
     path = planted(tmp_path / "a.h5", noise=0.9)
     with store.read(path) as source:
         everything = np.arange(COUNT)
-        found = regions.of_maps(source, everything).regions
+        located = regions.of_maps(source, everything).regions
         maps = source.rows("/maps/copy@b/map").read(0, COUNT).reshape(COUNT, -1)
         sums = source.rows("/maps/shifted@b/map").read(0, COUNT).reshape(COUNT, -1)
     feature = Feature("map:copy@b", "copy", ("b",))
     other = _made_over(tmp_path / "b.h5", path, {"activation@b": sums}, target="ranks")
     with store.read(other) as source:
-        alike = measuring.discrimination(source, feature, "mean", found[::3][:6], 0)
+        alike = measuring.discrimination(source, feature, "mean", located[::3][:6], 0)
     for place, row in enumerate(range(0, 18, 3)):
         for name, beside in (("second", row + 1), ("middle", row + 2)):
             loop = spearmanr(maps[row], maps[beside])[0]
@@ -236,10 +236,10 @@ def test_where_negative_weights_outweigh_equals_a_loop(tmp_path):
     signed = np.random.default_rng(5).standard_normal((COUNT, SIDE * SIDE)).astype("f4")
     other = _made_over(tmp_path / "b.h5", path, {"gradcam@b": signed}, target="argmax")
     with store.read(other) as source:
-        found = regions.of_maps(source, np.arange(COUNT)).regions
-        shares = measuring.outweighed(source, Feature("", "gradcam", ("b",)), found)
-        assert measuring.outweighed(source, Feature("", "copy", ("b",)), found) is None
-    for region, share in zip(found, shares):
+        located = regions.of_maps(source, np.arange(COUNT)).regions
+        shares = measuring.outweighed(source, Feature("", "gradcam", ("b",)), located)
+        assert measuring.outweighed(source, Feature("", "copy", ("b",)), located) is None
+    for region, share in zip(located, shares):
         negative = signed[region.row].reshape(SIDE, SIDE) < 0
         assert share == pytest.approx(negative[region.pixels].mean())
     results = run(other)

@@ -134,11 +134,14 @@ def by_loop(read, label, metric, image=None, predicted=PREDICTED):
 
 
 def assert_equal(result, expected):
-    found = table(result)
-    assert list(found) == list(expected)
+    statistics = table(result)
+    assert list(statistics) == list(expected)
     for name, (value, pairs) in expected.items():
-        assert found[name][0] == pytest.approx(value, rel=1e-9, abs=1e-12), (result.metric, name)
-        assert found[name][3] == pairs, (result.metric, name)
+        assert statistics[name][0] == pytest.approx(value, rel=1e-9, abs=1e-12), (
+            result.metric,
+            name,
+        )
+        assert statistics[name][3] == pairs, (result.metric, name)
 
 
 @pytest.mark.parametrize("sign", ["for", "against"])
@@ -159,14 +162,14 @@ def test_every_statistic_equals_a_loop(path, sign):
 
 
 def test_signed_maps_keep_what_speaks_against(path):
-    found = table(run(path, "map:gam", sign="signed", map_metric=("CC",))[0])
+    statistics = table(run(path, "map:gam", sign="signed", map_metric=("CC",))[0])
     raw = raw_maps()["gam@block2"]
     same = [
         np.corrcoef(raw[i].ravel(), raw[j].ravel())[0, 1]
         for i, j in itertools.combinations(range(COUNT), 2)
         if i % 3 == j % 3
     ]
-    assert found["within"][0] == pytest.approx(np.mean(same), rel=1e-9)
+    assert statistics["within"][0] == pytest.approx(np.mean(same), rel=1e-9)
 
 
 def test_settings_change_what_they_name(path):
@@ -342,8 +345,8 @@ def test_one_class_has_nothing_between_and_no_labels_give_all_pairs(tmp_path):
 
 
 def test_between_can_be_left_out(path):
-    found = table(run(path, "map:gam", between=False, map_metric=("CC",))[0])
-    assert np.isnan(found["between"][0]) and found["within"][3] == 18
+    statistics = table(run(path, "map:gam", between=False, map_metric=("CC",))[0])
+    assert np.isnan(statistics["between"][0]) and statistics["within"][3] == 18
 
 
 def test_only_degenerate_maps_give_no_value_and_no_warning(tmp_path):
@@ -420,8 +423,8 @@ def test_command_writes_a_store_that_evaluate_reads(path, tmp_path):
         str(out),
         "-q",
     ]
-    found = CliRunner().invoke(command.command, arguments, catch_exceptions=False)
-    assert found.exit_code == 0, found.output
+    ended = CliRunner().invoke(command.command, arguments, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
     subjects = evaluate.gather([str(out)])
     layout = evaluate.evaluate(subjects, "maps")
     assert [one.title for one in layout[::2]] == ["CC of maps", "SSIM of maps"]
@@ -484,10 +487,10 @@ def test_maps_of_the_label_are_said_to_leak(tmp_path):
 
 
 def seed_row(*paths):
-    found = evaluate.evaluate(
+    printed = evaluate.evaluate(
         evaluate.gather([str(path) for path in paths]), "gradient-similarity"
     )[0]
-    return found, found.rows[0]
+    return printed, printed.rows[0]
 
 
 def written(path, out, **options):
@@ -505,17 +508,17 @@ def written(path, out, **options):
 def test_seeds_columns_are_means_of_class_means_of_grad_cam_at_its_own_size(tmp_path):
     raw = raw_maps()
     path = write(tmp_path / "a.h5", {name: raw[name] for name in ("gradcam@block2", "gam@block1")})
-    found, row = seed_row(written(path, tmp_path / "s.h5"))
+    printed, row = seed_row(written(path, tmp_path / "s.h5"))
     read = normalised(raw["gradcam@block2"])
     for metric in ("CC", "KLD", "SIM", "AUC"):
         expected = by_loop(read, np.arange(COUNT) % 3, metric)["within_macro"][0]
         assert row[f"Grad_Cam_{metric}"].value == pytest.approx(expected), metric
-    assert "Grad_Cam_SSIM" not in found.columns
-    found, row = seed_row(written(path, tmp_path / "s.h5", map_metric=("CC", "SSIM")))
+    assert "Grad_Cam_SSIM" not in printed.columns
+    printed, row = seed_row(written(path, tmp_path / "s.h5", map_metric=("CC", "SSIM")))
     assert row["Grad_Cam_SSIM"].value == row["Grad_Cam_SSIM"].value
     assert any(
         "Grad_Cam_KLD" in note and "gradtools saliency | gradtools similarity" in note
-        for note in found.notes
+        for note in printed.notes
     )
     _, row = seed_row(written(path, tmp_path / "s.h5", size=(9, 9)))
     assert row["Grad_Cam_CC"].value is None
@@ -525,7 +528,7 @@ def test_seeds_tap_is_the_last_convolution_of_the_features_beside(tmp_path):
     """Two taps alone leave the choice open; a feature store of the same images says which is the last convolution."""
     raw = raw_maps()
     own = written(write(tmp_path / "a.h5", raw), tmp_path / "s.h5", map_metric=("CC",))
-    found, row = seed_row(own)
+    printed, row = seed_row(own)
     assert row["Grad_Cam_CC"].value is None
     with (
         store.read(str(tmp_path / "a.h5")) as source,
@@ -572,13 +575,13 @@ def test_maps_of_a_real_network_equal_a_loop(tmp_path):
 
 
 def test_pictures_are_of_vectors(path, tmp_path):
-    found = CliRunner().invoke(
+    ended = CliRunner().invoke(
         command.command,
         [str(path), "-o", str(tmp_path / "s.h5"), "--figure", str(tmp_path / "a.png")],
     )
     assert (
-        isinstance(found.exception, UsageError)
-        and "of vectors" in str(found.exception)
+        isinstance(ended.exception, UsageError)
+        and "of vectors" in str(ended.exception)
         and not (tmp_path / "s.h5").exists()
     )
 

@@ -29,7 +29,7 @@ def source(tmp_path_factory):
         yield opened
 
 
-def found(source, output=None, lines=None, *, carry=False, restart=False, **options):
+def neighbours(source, output=None, lines=None, *, carry=False, restart=False, **options):
     """({feature: Found}, {feature: Outcome})."""
     say = lines.append if lines is not None else lambda line: None
     options = neighbors.Options(**{"resamples": 20, "k": 5, **options})
@@ -50,7 +50,7 @@ def by_loop(x, i, k, metric, among=None):
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_nearest_of_all_by_loops(source, tmp_path, metric):
     out = str(tmp_path / "n.h5")
-    near, _ = found(source, out, metric=metric, feature=("gradient", "logits"))
+    near, _ = neighbours(source, out, metric=metric, feature=("gradient", "logits"))
     name = "distance" if metric == "euclidean" else "similarity"
     with store.read(out) as opened:
         assert (
@@ -73,11 +73,11 @@ def test_the_nearest_of_all_by_loops(source, tmp_path, metric):
 
 def test_some_samples_are_as_a_store_of_them_alone(source, tmp_path):
     right = np.flatnonzero(DATA.labels == DATA.predicted)
-    near, measured = found(
+    near, measured = neighbours(
         source, str(tmp_path / "n.h5"), where=("correct",), feature=("gradient",)
     )
     with store.read(write(tmp_path / "alone.h5", DATA.take(right))) as alone:
-        again, measured_again = found(alone, str(tmp_path / "m.h5"), feature=("gradient",))
+        again, measured_again = neighbours(alone, str(tmp_path / "m.h5"), feature=("gradient",))
     np.testing.assert_array_equal(near["gradient@conv"].index, again["gradient@conv"].index)
     for name in ("value", "chance", "queries"):
         np.testing.assert_allclose(
@@ -88,14 +88,14 @@ def test_some_samples_are_as_a_store_of_them_alone(source, tmp_path):
 
 
 def test_blocks_make_no_difference(source, tmp_path, monkeypatch):
-    whole, _ = found(source, str(tmp_path / "a.h5"))
+    whole, _ = neighbours(source, str(tmp_path / "a.h5"))
     for patched, (block, held, read) in enumerate(
         ((7, 1 << 29, 100), (16, 0, 4 * 6 * 3), (40, 0, 1))
     ):
         monkeypatch.setattr(neighbors, "BLOCK", block)
         monkeypatch.setattr(reading, "HELD", held)
         monkeypatch.setattr(features, "READ_BYTES", read)
-        again, _ = found(source, str(tmp_path / f"{patched}.h5"))
+        again, _ = neighbours(source, str(tmp_path / f"{patched}.h5"))
         assert again.keys() == whole.keys()
         for name, one in whole.items():
             np.testing.assert_array_equal(again[name].index, one.index)
@@ -104,7 +104,7 @@ def test_blocks_make_no_difference(source, tmp_path, monkeypatch):
 
 def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     monkeypatch.setattr(neighbors, "BLOCK", 8)
-    found(source, str(tmp_path / "whole.h5"))
+    neighbours(source, str(tmp_path / "whole.h5"))
     made, of_block = [], neighbors._of_block
 
     def dies(rows, block, pieces, options):
@@ -116,11 +116,11 @@ def test_it_goes_on_after_a_kill(source, tmp_path, monkeypatch):
     out = str(tmp_path / "out.h5")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(neighbors, "_of_block", dies)
-        found(source, out)
+        neighbours(source, out)
     assert not os.path.exists(out) and max(made) == 16
     with pytest.raises(GradtoolsError, match="another command: k was 5, is 6"):
-        found(source, out, k=6)
-    found(source, out, lines := [])
+        neighbours(source, out, k=6)
+    neighbours(source, out, lines := [])
     assert any("16 of 40 done" in line for line in lines)
     with store.read(out) as again, store.read(str(tmp_path / "whole.h5")) as whole:
         assert store.digests(again.file) == store.digests(whole.file)
@@ -130,7 +130,7 @@ def test_rows_without_a_direction_have_no_neighbours_and_are_nobodys(tmp_path):
     taps = {"gradient@conv": DATA.taps["gradient@conv"].copy()}
     taps["gradient@conv"][[3, 9]] = 0
     with store.read(write(tmp_path / "a.h5", dataclasses.replace(DATA, taps=taps))) as opened:
-        near, measured = found(opened, str(tmp_path / "n.h5"), feature=("gradient",), k=39)
+        near, measured = neighbours(opened, str(tmp_path / "n.h5"), feature=("gradient",), k=39)
         one = near["gradient@conv"]
         assert (one.index[[3, 9]] == -1).all() and np.isnan(one.values[[3, 9]]).all()
         assert (
@@ -152,7 +152,7 @@ def test_rows_without_a_direction_have_no_neighbours_and_are_nobodys(tmp_path):
 
 
 def test_k_is_at_most_the_others(source, tmp_path):
-    near, _ = found(source, str(tmp_path / "n.h5"), lines := [], k=100, feature=("logits",))
+    near, _ = neighbours(source, str(tmp_path / "n.h5"), lines := [], k=100, feature=("logits",))
     assert near["logits"].index.shape == (40, 39) and any("k is 39" in line for line in lines)
 
 
@@ -160,7 +160,7 @@ def test_without_labels_the_neighbours_are_what_is_shown(tmp_path):
     with store.read(
         write(tmp_path / "a.h5", dataclasses.replace(DATA, labels=np.full(40, -1, "i4")))
     ) as opened:
-        near, measured = found(opened, feature=("gradient",))
+        near, measured = neighbours(opened, feature=("gradient",))
     assert (
         not measured
         and near["gradient@conv"].index[5].tolist()
@@ -174,7 +174,7 @@ def table(outcome, key="value"):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_retrieval_is_scikit_learns(source, metric):
-    _, measured = found(source, metric=metric, feature=("activation",))
+    _, measured = neighbours(source, metric=metric, feature=("activation",))
     got, x, labels = table(measured["activation@block"]), DATA.of("activation@block"), DATA.labels
     precision, hits = [], []
     for i in range(40):
@@ -203,7 +203,7 @@ def test_retrieval_is_scikit_learns(source, metric):
 
 
 def test_given_the_prediction_only_its_images_are_candidates(source):
-    _, measured = found(source, feature=("activation",))
+    _, measured = neighbours(source, feature=("activation",))
     got, x = table(measured["activation@block"]), DATA.of("activation@block")
     first, chance = [], []
     for i in range(40):
@@ -224,7 +224,7 @@ def test_given_the_prediction_only_its_images_are_candidates(source):
 
 
 def test_the_class_row_of_the_prediction_retrieves_what_chance_does_given_the_prediction(source):
-    _, measured = found(source)
+    _, measured = neighbours(source)
     got, chance = table(measured["weight"]), table(measured["weight"], "chance")
     for name in ("recall_1", "recall_5", "average_precision"):
         assert got[f"{name}_same_prediction"] == pytest.approx(
@@ -240,7 +240,7 @@ def test_random_labels_are_retrieved_by_chance(tmp_path):
     data = plant(150, effect=1.0)
     shuffled = dataclasses.replace(data, labels=np.random.default_rng(7).permutation(data.labels))
     with store.read(write(tmp_path / "a.h5", shuffled)) as opened:
-        _, measured = found(opened, feature=("activation",), resamples=300)
+        _, measured = neighbours(opened, feature=("activation",), resamples=300)
     low, high, chance = (
         table(measured["activation@block"], key) for key in ("low", "high", "chance")
     )
@@ -249,7 +249,7 @@ def test_random_labels_are_retrieved_by_chance(tmp_path):
 
 
 def test_intervals_are_from_half_samples_of_queries_and_candidates(source):
-    _, measured = found(source, feature=("logits",), resamples=12)
+    _, measured = neighbours(source, feature=("logits",), resamples=12)
     outcome, x = measured["logits"], DATA.of("logits")
     halves = half_samples.half_samples(DATA.labels, 12)
     assert outcome.replicates.shape == (12, 8)
@@ -286,7 +286,7 @@ def test_intervals_are_from_half_samples_of_queries_and_candidates(source):
 def test_of_many_images_some_are_drawn(source, monkeypatch):
     monkeypatch.setattr(retrieval, "QUERIES", 12)
     monkeypatch.setattr(retrieval, "BLOCK_ENTRIES", 100)
-    _, measured = found(source, feature=("activation",))
+    _, measured = neighbours(source, feature=("activation",))
     asked = np.sort(np.random.default_rng(0).permutation(40)[:12])
     hits = [
         DATA.labels[by_loop(DATA.of("activation@block"), i, 1, "cosine")[0][0]] == DATA.labels[i]
@@ -343,7 +343,7 @@ def test_another_order_of_the_classes_gives_the_same_neighbours(tmp_path, how):
             member=np.zeros((3, 30), "u1"),
         )
         with store.read(write(tmp_path / f"{name}.h5", data)) as opened:
-            near, _ = found(opened, rows=how, feature=("weight",))
+            near, _ = neighbours(opened, rows=how, feature=("weight",))
             found_in[name] = (
                 near["weight"],
                 near_to(
@@ -402,7 +402,7 @@ def test_the_neighbours_of_the_dungeness_crab(squeezenet):
 
 @needs_data
 def test_neighbours_of_all_classes_are_those_of_the_matrix(squeezenet, tmp_path):
-    near, _ = found(squeezenet, str(tmp_path / "n.h5"), k=25)
+    near, _ = neighbours(squeezenet, str(tmp_path / "n.h5"), k=25)
     pearson = np.corrcoef(squeezenet.class_rows.astype(float))
     np.fill_diagonal(pearson, -2)
     order = np.argsort(-pearson, axis=1)[:, :25]

@@ -48,17 +48,17 @@ def test_planted_groups_of_units_are_named_and_exceed_decoys():
     units = populations.of_tuning(tuning, "area")
     assert units.parts == ["ear", "leg", "eye"] and units.left_out == 0
     assert units.clear.all() and set(units.strongest) == {0, 1}
-    found = {one.method: one for one in population.results(tuning, ["hare", "owl"])}
-    clusters = found["clusters"]
+    by_method = {one.method: one for one in population.results(tuning, ["hare", "owl"])}
+    clusters = by_method["clusters"]
     assert sorted(clusters.columns["parts"]) == ["+ear", "-leg"]
     assert clusters.facts["stability"] == 1 > clusters.facts["stability_decoys"]
     assert clusters.columns["clear"].tolist() == clusters.columns["units"].tolist() == [24, 24]
-    sparsity = list(found["sparsity"].rows())
+    sparsity = list(by_method["sparsity"].rows())
     assert [row["class"] for row in sparsity] == ["all", "hare", "owl"]
     assert sparsity[0]["low"] > 0 and sparsity[0]["value"] > 0.85 and np.isnan(sparsity[1]["low"])
-    together = {(row["a"], row["b"]): row["value"] for row in found["concepts"].rows()}
+    together = {(row["a"], row["b"]): row["value"] for row in by_method["concepts"].rows()}
     assert together["ear", "leg"] < -0.5 and len(together) == 3
-    alike = list(found["alike"].rows())
+    alike = list(by_method["alike"].rows())
     assert alike[0]["value"] > 0.9 and alike[0]["p"] < 0.01 < alike[0]["decoys_p"]
 
 

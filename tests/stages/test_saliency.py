@@ -282,15 +282,15 @@ def test_embeddings_that_are_asked_for(model, folder, tmp_path):
 
 def test_drawn_pairs_are_of_one_class_and_of_the_seed(model, folder, tmp_path):
     said, how = [], {"target": "cosine", "pairs": "same-class:7"}
-    found = [
+    drawn = [
         make(folder, model, tmp_path / f"{seed}.h5", said.append, seed=seed, **how)
         for seed in (0, 0, 1)
     ]
     assert any(
         line.startswith("14 pairs of images, two maps each, drawn of 2 classes") for line in said
     )
-    lists = [list(zip(*read(path, "/pairs/a", "/pairs/b"))) for path in found]
-    label = read(found[0], "/samples/label")
+    lists = [list(zip(*read(path, "/pairs/a", "/pairs/b"))) for path in drawn]
+    label = read(drawn[0], "/samples/label")
     assert lists[0] == lists[1] != lists[2]
     for pairs in lists:
         assert len(set(pairs)) == 14 and all(label[i] == label[j] and i < j for i, j in pairs)
@@ -350,7 +350,7 @@ def test_a_store_s_images_are_found_again(model, folder, tmp_path):
     )
     plain = make(folder, model, tmp_path / "plain.h5")
     with store.read(str(features)) as source:
-        found = make(None, model, tmp_path / "found.h5", source=source)
+        again = make(None, model, tmp_path / "found.h5", source=source)
         bees = make(
             None, model, tmp_path / "bees.h5", source=source, where=("class=bee",), carry=True
         )
@@ -360,7 +360,7 @@ def test_a_store_s_images_are_found_again(model, folder, tmp_path):
         if name.startswith(("/maps", "/samples", "/outputs"))
     } == {
         name: digest
-        for name, digest in digests(found).items()
+        for name, digest in digests(again).items()
         if name.startswith(("/maps", "/samples", "/outputs"))
     }
     with store.read(str(bees)) as source:
@@ -453,5 +453,7 @@ def test_transformers(name, side, folder, tmp_path):
     )
     with store.read(str(path)) as source:
         for name in source.maps:
-            found = source.values(f"/maps/{name}/map")
-            assert found.shape == (1, side, side) and np.isfinite(found).all() and found.std() > 0
+            stored = source.values(f"/maps/{name}/map")
+            assert (
+                stored.shape == (1, side, side) and np.isfinite(stored).all() and stored.std() > 0
+            )

@@ -71,15 +71,15 @@ def test_cifar_networks(network, tmp_path):
     with store.read(str(tmp_path / "a.h5")) as source:
         maps = {name.split("@")[0]: rectified(source, name, 6) for name in source.maps}
     for name, expected in CIFAR[network].items():
-        found = maps[name] if name != "activation" else None
-        if found is None:
+        own_maps = maps[name] if name != "activation" else None
+        if own_maps is None:
             assert agreement(maps["gam"][:, 0], maps["activation"][:, 0]) == pytest.approx(
                 expected, abs=TOLERANCE
             )
         else:
-            assert [agreement(found[:, 0], found[:, rank]) for rank in (1, 5)] == pytest.approx(
-                expected, abs=TOLERANCE
-            ), name
+            assert [
+                agreement(own_maps[:, 0], own_maps[:, rank]) for rank in (1, 5)
+            ] == pytest.approx(expected, abs=TOLERANCE), name
 
 
 @pytest.mark.slow

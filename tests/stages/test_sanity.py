@@ -88,12 +88,12 @@ def test_running_statistics_are_reset():
 def test_comparisons_equal_a_loop():
     rng = np.random.default_rng(0)
     trained, other = rng.standard_normal((2, 5, 8, 8)).astype("f4")
-    found = alikeness.compare(trained, other)
+    alike = alikeness.compare(trained, other)
     for row in range(5):
         first, second = (np.maximum(maps[row], 0).ravel() for maps in (trained, other))
-        assert found["spearman"][row] == pytest.approx(spearmanr(first, second)[0])
+        assert alike["spearman"][row] == pytest.approx(spearmanr(first, second)[0])
         both = spearmanr(abs(trained[row]).ravel(), abs(other[row]).ravel())[0]
-        assert found["absolute"][row] == pytest.approx(both)
+        assert alike["absolute"][row] == pytest.approx(both)
     same = alikeness.compare(trained, trained)
     assert same["spearman"] == pytest.approx(np.ones(5)) and same["ssim"] == pytest.approx(
         np.ones(5)
@@ -121,7 +121,7 @@ def test_comparisons_by_edges_equal_scikit_image():
     feature = pytest.importorskip("skimage.feature")
     rng = np.random.default_rng(1)
     first, second = rng.random((2, 3, 32, 32))
-    found = alikeness.compare(first, second, ("hog",))["hog"]
+    alike = alikeness.compare(first, second, ("hog",))["hog"]
     for row in range(3):
         edges = [
             feature.hog(
@@ -132,7 +132,7 @@ def test_comparisons_by_edges_equal_scikit_image():
             )
             for maps in (first[row], second[row])
         ]
-        assert found[row] == pytest.approx(np.corrcoef(*edges)[0, 1])
+        assert alike[row] == pytest.approx(np.corrcoef(*edges)[0, 1])
 
 
 def test_other_ways_to_draw_parameters_and_their_digest(model):

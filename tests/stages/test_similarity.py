@@ -31,7 +31,7 @@ def source(tmp_path_factory):
 def computed(source, output=None, lines=None, *, carry=False, restart=False, **options):
     """{(feature, metric): Result}."""
     options = similarity.Options(**{**QUICK, **options})
-    found = similarity.similarity(
+    results = similarity.similarity(
         source,
         output,
         options,
@@ -39,7 +39,7 @@ def computed(source, output=None, lines=None, *, carry=False, restart=False, **o
         restart=restart,
         say=lines.append if lines is not None else lambda line: None,
     )
-    return {(result.feature, result.metric): result for result in found}
+    return {(result.feature, result.metric): result for result in results}
 
 
 def of(tmp_path, data, name="b.h5", **options):
@@ -106,7 +106,7 @@ def test_intervals_are_the_quantiles_of_the_replicates(source):
 
 def test_what_is_stored_is_what_is_returned(source, tmp_path):
     out = str(tmp_path / "out.h5")
-    found = computed(source, out, metric=("cosine", "dot"))
+    results = computed(source, out, metric=("cosine", "dot"))
     with store.read(out) as opened:
         assert (
             opened.kind == "similarity"
@@ -115,8 +115,8 @@ def test_what_is_stored_is_what_is_returned(source, tmp_path):
         )
         assert {
             (f, m) for f in opened.tree("/similarity") for m in opened.tree(f"/similarity/{f}")
-        } == set(found) and len(found) == 10
-        for (feature, metric), result in found.items():
+        } == set(results) and len(results) == 10
+        for (feature, metric), result in results.items():
             columns, facts = opened.table(f"/similarity/{feature}/{metric}")
             assert facts == result.facts and columns.keys() == result.columns.keys()
             for name, column in result.columns.items():
@@ -139,16 +139,16 @@ def test_the_same_seed_gives_the_same_store_and_fewer_resamples_are_the_first(so
 
 def test_equal_features_have_equal_replicates(tmp_path):
     taps = dict.fromkeys(("gradient@conv", "activation@block"), DATA.taps["gradient@conv"])
-    found = of(tmp_path, dataclasses.replace(DATA, taps=taps))
-    equal(found["gradient@conv", "cosine"], found["activation@block", "cosine"])
+    results = of(tmp_path, dataclasses.replace(DATA, taps=taps))
+    equal(results["gradient@conv", "cosine"], results["activation@block", "cosine"])
 
 
 def test_the_class_row_knows_the_prediction_and_no_more(source):
-    found = computed(source, feature=("gradient@block",))
+    results = computed(source, feature=("gradient@block",))
     for key in (("weight", "cosine"), ("gradient@block", "cosine")):
-        assert values(found[key])["same_class_same_prediction"] == pytest.approx(1, abs=1e-6)
-        assert values(found[key])["label_effect"] == pytest.approx(0, abs=1e-6)
-        assert values(found[key])["auc_same_prediction"] == 0.5
+        assert values(results[key])["same_class_same_prediction"] == pytest.approx(1, abs=1e-6)
+        assert values(results[key])["label_effect"] == pytest.approx(0, abs=1e-6)
+        assert values(results[key])["auc_same_prediction"] == 0.5
 
 
 @pytest.mark.parametrize("condition", ["correct", "wrong", "class=ant,cat", "smallest=40%", "list"])
@@ -173,56 +173,59 @@ def test_chosen_samples_are_as_a_store_of_them_alone(tmp_path, condition):
             "".join(f"{name}\n" for name, kept in zip(DATA.ids, rows) if kept)
         )
         condition = f"list={tmp_path / 'ids'}"
-    found = of(tmp_path, dataclasses.replace(DATA, boxes=boxes), "all.h5", where=(condition,))
+    results = of(tmp_path, dataclasses.replace(DATA, boxes=boxes), "all.h5", where=(condition,))
     alone = of(tmp_path, DATA.take(np.flatnonzero(rows)), "alone.h5")
-    assert found.keys() == alone.keys()
-    for key, result in found.items():
+    assert results.keys() == alone.keys()
+    for key, result in results.items():
         equal(result, alone[key])
         assert result.facts["left_out"] == 30 - rows.sum() and result.facts["rows"] == rows.sum()
 
 
 def test_samples_without_a_label_are_left_out_and_counted(tmp_path):
     labels = np.where(np.arange(30) < 4, -1, DATA.labels).astype("i4")
-    found, lines = of(tmp_path, dataclasses.replace(DATA, labels=labels), lines=(said := [])), said
+    results, lines = (
+        of(tmp_path, dataclasses.replace(DATA, labels=labels), lines=(said := [])),
+        said,
+    )
     alone = of(tmp_path, DATA.take(slice(4, None)))
-    for key, result in found.items():
+    for key, result in results.items():
         equal(result, alone[key])
         assert result.facts["unlabelled"] == result.facts["left_out"] == 4
     assert lines == ["4 samples without a single label are left out"]
 
 
 def test_without_labels_means_are_over_all_pairs_and_by_prediction(tmp_path):
-    found = of(tmp_path, dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))[
+    result = of(tmp_path, dataclasses.replace(DATA, labels=np.full(30, -1, "i4")))[
         "gradient@conv", "cosine"
     ]
     expected = by_loops(DATA.of("gradient@conv"), DATA.labels, DATA.predicted)
     expected = {name: pair for name, pair in expected.items() if name not in vector_statistics.AUC}
     known = {"all", "same_prediction"}
     alone = dataclasses.replace(
-        found, columns={name: column[: len(known)] for name, column in found.columns.items()}
+        result, columns={name: column[: len(known)] for name, column in result.columns.items()}
     )
     holds(alone, {name: expected[name] for name in known})
-    assert np.isfinite(found.columns["value"]).all() and found.replicates.shape[1] == len(
-        found.columns["statistic"]
+    assert np.isfinite(result.columns["value"]).all() and result.replicates.shape[1] == len(
+        result.columns["statistic"]
     )
-    low = values(found, "low")
+    low = values(result, "low")
     assert {name for name, value in low.items() if value == value} == known
-    assert "p_label_effect" not in found.facts and "p_within" not in found.facts
+    assert "p_label_effect" not in result.facts and "p_within" not in result.facts
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_without_labels_all_pairs_are_spread_out(tmp_path, metric):
     data = dataclasses.replace(zeroed([2]), labels=np.full(30, -1, "i4"))
-    found = of(tmp_path, data, metric=(metric,), feature=("gradient",))["gradient@conv", metric]
+    result = of(tmp_path, data, metric=(metric,), feature=("gradient",))["gradient@conv", metric]
     rows = [i for i in range(30) if i != 2 or metric in ("dot", "euclidean")]
     x = data.of("gradient@conv")
     pairs = {(i, j): alike(x[i], x[j], metric) for i, j in itertools.combinations(rows, 2)}
     best = (min if metric == "euclidean" else max)(pairs, key=pairs.get)
-    got = values(found)
-    assert (found.facts["most_alike_first"], found.facts["most_alike_second"]) == tuple(
+    got = values(result)
+    assert (result.facts["most_alike_first"], result.facts["most_alike_second"]) == tuple(
         data.ids[i] for i in best
     )
-    assert got["most_alike"] == pytest.approx(pairs[best]) and values(found, "pairs")[
+    assert got["most_alike"] == pytest.approx(pairs[best]) and values(result, "pairs")[
         "median"
     ] == len(pairs)
     assert got["median"] == pytest.approx(statistics.median(pairs.values()))
@@ -257,22 +260,22 @@ def test_without_predictions_only_classes_are_told(tmp_path):
         class_rows=None,
         taps={"activation@block": DATA.taps["activation@block"]},
     )
-    found = of(tmp_path, data)
-    assert set(found) == {("activation@block", "cosine")}
+    results = of(tmp_path, data)
+    assert set(results) == {("activation@block", "cosine")}
     expected = by_loops(DATA.of("activation@block"), DATA.labels, DATA.predicted)
     known = {"within", "within_macro", "between", "all", "auc"}
-    holds(found["activation@block", "cosine"], {name: expected[name] for name in known})
+    holds(results["activation@block", "cosine"], {name: expected[name] for name in known})
 
 
 def test_one_class_has_nothing_between(tmp_path):
-    found, lines = of(tmp_path, DATA, where=("class=bee",), lines=(said := [])), said
+    results, lines = of(tmp_path, DATA, where=("class=bee",), lines=(said := [])), said
     rows = DATA.labels == 1
     holds(
-        found["logits", "cosine"],
+        results["logits", "cosine"],
         by_loops(DATA.of("logits")[rows], DATA.labels[rows], DATA.predicted[rows]),
     )
     assert (
-        values(found["logits", "cosine"], "pairs")["between"] == 0
+        values(results["logits", "cosine"], "pairs")["between"] == 0
         and "all samples are of one class" in lines[0]
     )
 
@@ -300,19 +303,19 @@ def zeroed(rows):
 
 @pytest.mark.parametrize("metric", ["cosine", "correlation"])
 def test_rows_of_zeros_are_counted_and_left_out(tmp_path, metric):
-    found = of(tmp_path, zeroed([2, 3, 17]), metric=(metric,))["gradient@conv", metric]
+    result = of(tmp_path, zeroed([2, 3, 17]), metric=(metric,))["gradient@conv", metric]
     rows = ~np.isin(np.arange(30), [2, 3, 17])
-    assert found.facts["degenerate"] == 3 and found.facts["rows"] == 27
+    assert result.facts["degenerate"] == 3 and result.facts["rows"] == 27
     holds(
-        found,
+        result,
         by_loops(DATA.of("gradient@conv")[rows], DATA.labels[rows], DATA.predicted[rows], metric),
     )
     copies = bootstrap.resample_weights(DATA.labels, 20, 0)[0][rows]
     again = by_loops(
         DATA.of("gradient@conv")[rows], DATA.labels[rows], DATA.predicted[rows], metric, copies
     )
-    assert found.replicates[0] == pytest.approx(
-        [again[name][0] for name in found.columns["statistic"]], abs=1e-9
+    assert result.replicates[0] == pytest.approx(
+        [again[name][0] for name in result.columns["statistic"]], abs=1e-9
     )
 
 
@@ -336,13 +339,13 @@ def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
     whole = computed(source, feature=("gradient",), metric=(metric,))["gradient@conv", metric]
     monkeypatch.setattr(vector_statistics, "IN_MEMORY", 30 * 6 * 8 - 1)
     monkeypatch.setattr(features, "READ_BYTES", 4 * 6 * 7)
-    found = computed(source, feature=("gradient",), metric=(metric,), resamples=400)[
+    result = computed(source, feature=("gradient",), metric=(metric,), resamples=400)[
         "gradient@conv", metric
     ]
     assert (
-        found.facts["resampling"] == "poisson"
-        and found.facts["auc_rows"] == 29
-        and "p_within" not in found.facts
+        result.facts["resampling"] == "poisson"
+        and result.facts["auc_rows"] == 29
+        and "p_within" not in result.facts
     )
     drawn = np.sort(np.random.default_rng(0).permutation(30)[:29])
     few = by_loops(
@@ -352,16 +355,17 @@ def test_block_by_block_is_as_in_memory(source, metric, monkeypatch):
         name: few[name] if "auc" in name else (value, values(whole, "pairs")[name])
         for name, value in values(whole).items()
     }
-    holds(found, expected)
+    holds(result, expected)
 
 
 def test_block_by_block_intervals_are_about_as_wide(source, monkeypatch):
     whole = computed(source, feature=("gradient",), resamples=600)["gradient@conv", "cosine"]
     monkeypatch.setattr(vector_statistics, "RESAMPLED_ROWS", 29)
-    found = computed(source, feature=("gradient",), resamples=600)["gradient@conv", "cosine"]
+    streamed = computed(source, feature=("gradient",), resamples=600)["gradient@conv", "cosine"]
     for name in ("within", "between", "label_effect", "auc"):
         width = [
-            values(result, "high")[name] - values(result, "low")[name] for result in (whole, found)
+            values(result, "high")[name] - values(result, "low")[name]
+            for result in (whole, streamed)
         ]
         assert 0.5 < width[0] / width[1] < 2, name
 
@@ -369,35 +373,35 @@ def test_block_by_block_intervals_are_about_as_wide(source, monkeypatch):
 def test_zeros_block_by_block(tmp_path, monkeypatch):
     whole = of(tmp_path, zeroed([2, 3]))["gradient@conv", "cosine"]
     monkeypatch.setattr(vector_statistics, "RESAMPLED_ROWS", 29)
-    found = of(tmp_path, zeroed([2, 3]))["gradient@conv", "cosine"]
-    assert found.facts["degenerate"] == 2 and found.facts["rows"] == 28
+    result = of(tmp_path, zeroed([2, 3]))["gradient@conv", "cosine"]
+    assert result.facts["degenerate"] == 2 and result.facts["rows"] == 28
     for name, value in values(whole).items():
-        assert "auc" in name or values(found)[name] == pytest.approx(value, abs=1e-10)
+        assert "auc" in name or values(result)[name] == pytest.approx(value, abs=1e-10)
 
 
 def test_a_planted_effect_beyond_the_prediction_is_found(tmp_path):
-    found = of(
+    result = of(
         tmp_path, plant(90, effect=1.0), feature=("gradient",), resamples=200, permutations=199
     )["gradient@conv", "cosine"]
     assert (
-        values(found, "low")["label_effect"] > 0
-        and found.facts["p_label_effect"] == found.facts["p_within"] == 1 / 200
+        values(result, "low")["label_effect"] > 0
+        and result.facts["p_label_effect"] == result.facts["p_within"] == 1 / 200
     )
-    assert values(found, "low")["auc_same_prediction"] > 0.5
+    assert values(result, "low")["auc_same_prediction"] > 0.5
 
 
 def test_random_labels_have_no_effect(tmp_path):
     data, rng, covered, p = plant(60, effect=1.0), np.random.default_rng(5), [], []
     for _ in range(20):
         labels = rng.permutation(data.labels)
-        found = of(
+        results = of(
             tmp_path,
             dataclasses.replace(data, labels=labels),
             feature=("gradient",),
             resamples=100,
             permutations=99,
         )
-        result = found["gradient@conv", "cosine"]
+        result = results["gradient@conv", "cosine"]
         covered.append(
             [
                 values(result, "low")[name] < at < values(result, "high")[name]
@@ -417,14 +421,14 @@ def test_the_permutation_says_what_it_can_move(source):
 
 def test_gradients_of_the_true_label_are_marked(tmp_path):
     lines = []
-    found = of(
+    results = of(
         tmp_path,
         dataclasses.replace(DATA, model={"target": "label"}),
         lines=lines,
         feature=("logits",),
     )
     assert (
-        all(result.facts["leaks"] for result in found.values())
+        all(result.facts["leaks"] for result in results.values())
         and "target=label (leaks)" in lines[-1]
     )
 
@@ -441,16 +445,18 @@ def test_matrices_hold_every_pair(source, tmp_path, where, rows, monkeypatch):
     monkeypatch.setattr(writing, "MATRIX_BLOCK", 4)
     monkeypatch.setattr(features, "READ_BYTES", 4 * 6 * 7)
     out = str(tmp_path / "out.h5")
-    found = computed(source, out, matrix=True, feature=("gradient",), metric=METRICS, where=where)
+    results = computed(source, out, matrix=True, feature=("gradient",), metric=METRICS, where=where)
     with store.read(out) as opened:
-        for feature, metric in found:
+        for feature, metric in results:
             matrix = opened.values(f"/similarity/{feature}/{metric}/matrix")
             assert matrix.dtype == np.float32
             np.testing.assert_allclose(
                 matrix, full(DATA, feature, metric, rows), rtol=1e-6, atol=1e-6
             )
             columns, _ = opened.table(f"/similarity/{feature}/{metric}")
-            np.testing.assert_array_equal(columns["value"], found[feature, metric].columns["value"])
+            np.testing.assert_array_equal(
+                columns["value"], results[feature, metric].columns["value"]
+            )
         assert opened.ids == [DATA.ids[i] for i in rows]
 
 
@@ -564,9 +570,9 @@ def test_ties_are_what_is_equal_to_a_millionth(tmp_path):
         labels=np.array([0, 0, 1, 1], "i4"),
         predicted=np.zeros(4, "i4"),
     )
-    found = of(tmp_path, data, feature=("gradient",))["gradient@conv", "cosine"]
+    result = of(tmp_path, data, feature=("gradient",))["gradient@conv", "cosine"]
     # alike: 01 (same class) 1, 23 (same) 0; 02 and 12 (other) 1; 03 and 13 (other) 0
     assert (
-        values(found)["auc"] == (0.5 * 2 + 2 + 0 * 2 + 0.5 * 2) / 8
-        and found.facts["score_step"] == pair_auc.COSINE_STEP
+        values(result)["auc"] == (0.5 * 2 + 2 + 0 * 2 + 0.5 * 2) / 8
+        and result.facts["score_step"] == pair_auc.COSINE_STEP
     )

@@ -106,7 +106,7 @@ def test_whole_objects_and_cues_agree_with_random_orders_of_their_pixels(rule, f
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Maps, truth and scenes of every construction, of 12 images."""
-    found = {}
+    by_name = {}
     for name, construction in constructions.CONSTRUCTIONS.items():
         scenes = construction.scenes(12)
         folder = str(tmp_path_factory.mktemp("known") / name)
@@ -114,8 +114,8 @@ def made(tmp_path_factory):
         listed, model = images.list_images([folder]), methods.load(construction)
         truth = construction.truth(scenes.pixels / 255, scenes.target)
         maps = methods.make(construction, scenes, listed, model, truth)
-        found[name] = (scenes, truth, maps)
-    return found
+        by_name[name] = (scenes, truth, maps)
+    return by_name
 
 
 def energy(maps, region):
@@ -292,12 +292,12 @@ def test_evaluate_puts_trials_side_by_side(stores, capsys):
     assert {row["table"] for row in rows} == {"known-methods", "known-measures", "known-first"}
 
     def value(table, row, column):
-        (found,) = [
+        (match,) = [
             one["value"]
             for one in rows
             if (one["table"], one["row"], one["column"]) == (table, row, column)
         ]
-        return found
+        return match
 
     assert value("known-methods", "truth", "channels") == 1
     assert value("known-methods", "gradcam", "cue-strong") == 1

@@ -182,9 +182,9 @@ def test_few_shot_segmenter_learns_masks_of_features(tmp_path, monkeypatch):
     np.savez(
         tmp_path / "few.npz", w=w[:10].numpy(), mask=mask[:10], parts=np.array(["under", "over"])
     )
-    found = segmenting.find(f"few-shot:{tmp_path / 'few.npz'}", made, lambda line: None)
-    assert found.parts == ("under", "over")
-    right = found.find(w[10:].numpy(), made.synth(w[10:])[0], None) == mask[10:]
+    segmenter = segmenting.find(f"few-shot:{tmp_path / 'few.npz'}", made, lambda line: None)
+    assert segmenter.parts == ("under", "over")
+    right = segmenter.find(w[10:].numpy(), made.synth(w[10:])[0], None) == mask[10:]
     assert right.mean() > 0.9
 
 
@@ -201,6 +201,8 @@ def test_segmenters_that_are_not_there_are_usage_errors(tmp_path):
     (tmp_path / "parts.py").write_text(
         "PARTS = ('a', 'b')\ndef find(picture):\n    return picture[..., 0] > 0.5\n"
     )
-    found = segmenting.find(f"{tmp_path / 'parts.py'}:find", made)
+    segmenter = segmenting.find(f"{tmp_path / 'parts.py'}:find", made)
     pictures = made.synth(made.draw([0, 1], [3, 4]))[0]
-    np.testing.assert_array_equal(found.find(None, pictures, None), (pictures[:, 0] > 0.5).long())
+    np.testing.assert_array_equal(
+        segmenter.find(None, pictures, None), (pictures[:, 0] > 0.5).long()
+    )
