@@ -73,15 +73,15 @@ def statistic(path, feature, name, metric="cosine"):
     return columns["value"][at], columns["low"][at], columns["high"][at], replicates[:, at]
 
 
-def table(found, words):
+def table(tables, words):
     """The one table whose title has the words."""
-    chosen = [made_ for made_ in found if words in made_.title]
-    assert len(chosen) == 1, [made_.title for made_ in found]
+    chosen = [made_ for made_ in tables if words in made_.title]
+    assert len(chosen) == 1, [made_.title for made_ in tables]
     return chosen[0]
 
 
 def test_cells_are_the_stored_values(one):
-    found = evaluate.evaluate(evaluate.gather(one), "all")
+    tables = evaluate.evaluate(evaluate.gather(one), "all")
     titles = {
         "images of one class more alike": "auc",
         "given the same prediction": "auc_same_prediction",
@@ -89,7 +89,7 @@ def test_cells_are_the_stored_values(one):
         "(a level": "within",
     }
     for words, name in titles.items():
-        chosen = [made_ for made_ in found if words in made_.title][0]
+        chosen = [made_ for made_ in tables if words in made_.title][0]
         (row,) = chosen.rows
         assert row["model"] == "planted" and row["samples"] == 36
         for head, feature in HEADS.items():
@@ -106,8 +106,8 @@ def test_label_effects_tell_their_p_and_what_it_can_move(one):
 
 
 def test_class_by_prediction_holds_means_and_pairs(one):
-    found = table(evaluate.evaluate(evaluate.gather(one), "all"), "class x prediction")
-    row = next(row for row in found.rows if row["feature"] == "gradient@last-conv")
+    printed = table(evaluate.evaluate(evaluate.gather(one), "all"), "class x prediction")
+    row = next(row for row in printed.rows if row["feature"] == "gradient@last-conv")
     columns, _, _ = stored(one[0], "/similarity/gradient@conv/cosine")
     for name, head in (
         ("same_class_same_prediction", "same class, same pred"),
@@ -118,10 +118,10 @@ def test_class_by_prediction_holds_means_and_pairs(one):
 
 
 def test_differences_between_features_are_paired(one):
-    found = table(evaluate.evaluate(evaluate.gather(one), "similarity"), "minus the others")
+    printed = table(evaluate.evaluate(evaluate.gather(one), "similarity"), "minus the others")
     own = statistic(one[0], "gradient@conv", "auc")
     for head, feature in list(HEADS.items())[1:]:
-        other, cell = statistic(one[0], feature, "auc"), found.rows[0][head]
+        other, cell = statistic(one[0], feature, "auc"), printed.rows[0][head]
         assert cell.value == own[0] - other[0]
         assert (cell.low, cell.high) == pytest.approx(
             tuple(np.quantile(own[3] - other[3], [0.025, 0.975]))
@@ -134,9 +134,9 @@ def test_identical_features_differ_by_nothing(tmp_path):
     same = dataclasses.replace(
         DATA, taps=dict.fromkeys(("gradient@conv", "activation@block"), DATA.taps["gradient@conv"])
     )
-    found = evaluate.evaluate(evaluate.gather(made(tmp_path, "same", same)), "all")
+    tables = evaluate.evaluate(evaluate.gather(made(tmp_path, "same", same)), "all")
     for words in ("pair AUC by cosine, paired", "kmeans: ARI, gradient"):
-        cell = table([made_ for made_ in found if "minus the others" in made_.title], words).rows[
+        cell = table([made_ for made_ in tables if "minus the others" in made_.title], words).rows[
             0
         ]["activation@last-block"]
         assert (cell.value, cell.low, cell.high) == (0, 0, 0)
@@ -144,14 +144,14 @@ def test_identical_features_differ_by_nothing(tmp_path):
 
 def test_identical_models_differ_by_nothing(tmp_path):
     twin = dataclasses.replace(DATA, model={**WORSE.model, "model": "net.py:twin"})
-    found = evaluate.evaluate(
+    tables = evaluate.evaluate(
         evaluate.gather(made(tmp_path, "planted") + made(tmp_path, "twin", twin)), "all"
     )
     for words in (
         "pair AUC by cosine: difference to planted",
         "kmeans: ARI: difference to planted",
     ):
-        (row,) = table(found, words).rows
+        (row,) = table(tables, words).rows
         assert row.pop("model") == "twin"
         assert len(row) >= 4 and all(
             (cell.value, cell.low, cell.high) == (0, 0, 0) for cell in row.values()
@@ -213,13 +213,13 @@ def test_agreement_counts_signs_and_intervals_clear_of_zero():
 
 
 def test_agreement_of_two_models_by_hand(two):
-    found = table(evaluate.evaluate(evaluate.gather(two), "all"), "minus the others: pair AUC")
-    cells = [row["class row"] for row in found.rows[:2]]
-    assert found.rows[2]["model"] == "models that agree"
+    printed = table(evaluate.evaluate(evaluate.gather(two), "all"), "minus the others: pair AUC")
+    cells = [row["class row"] for row in printed.rows[:2]]
+    assert printed.rows[2]["model"] == "models that agree"
     positive = sum(cell.value > 0 for cell in cells)
     commoner, sign = (positive, "+") if positive >= 1 else (2, "-")
     clear = sum(cell.low > 0 if sign == "+" else cell.high < 0 for cell in cells)
-    assert str(found.rows[2]["class row"]) == f"{commoner} of 2 {sign}, {clear} clear of 0"
+    assert str(printed.rows[2]["class row"]) == f"{commoner} of 2 {sign}, {clear} clear of 0"
 
 
 def test_clusterings_show_mean_spread_interval_and_controls(one):
@@ -250,8 +250,8 @@ def test_differences_of_clusterings_take_the_spread_of_paired_halves(one):
     value = first[0]["ari"].mean() - second[0]["ari"].mean()
     m, n = first[1]["drawn"], first[1]["drawn_of"]
     spread = (first[2][:, 0] - second[2][:, 0]).std(ddof=1) * np.sqrt(m / (n - m))
-    found = row[name]
-    assert (found.value, found.low, found.high) == pytest.approx(
+    cell = row[name]
+    assert (cell.value, cell.low, cell.high) == pytest.approx(
         (value, value - 1.96 * spread, value + 1.96 * spread)
     )
 
@@ -334,20 +334,20 @@ def test_other_samples_are_said_and_not_paired(one, tmp_path):
         "few: other samples than planted: not paired with it"
     ]
     assert not [
-        found.title
-        for found in evaluate.evaluate(subjects, "all")
-        if "difference to" in found.title
+        printed.title
+        for printed in evaluate.evaluate(subjects, "all")
+        if "difference to" in printed.title
     ]
 
 
 def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
     leaky = dataclasses.replace(DATA, model={"target": "label"})
     subjects = evaluate.gather(made(tmp_path, "leaky", leaky))
-    found = evaluate.evaluate(subjects, "all") + evaluate.evaluate(subjects, "gradient-similarity")
+    tables = evaluate.evaluate(subjects, "all") + evaluate.evaluate(subjects, "gradient-similarity")
     heads = [
-        head for made_ in found for head in made_.columns if "ARI" in head and "planted" in head
+        head for made_ in tables for head in made_.columns if "ARI" in head and "planted" in head
     ]
-    names = [row.get("model", row.get("Model")) for made_ in found for row in made_.rows]
+    names = [row.get("model", row.get("Model")) for made_ in tables for row in made_.rows]
     rows = [name for name in names if name not in (None, "models that agree")]
     assert rows and all("target=label (leaks)" in name for name in rows + heads)
     both = evaluate.gather(one + made(tmp_path, "third", leaky, clusters=False))
@@ -357,10 +357,10 @@ def test_gradients_of_the_true_label_are_marked_in_every_row(one, tmp_path):
 def test_cells_that_nobody_computed_name_the_command(one, tmp_path):
     lone = made(tmp_path, "worse", WORSE, feature=("logits",), clusters=False)
     subjects = evaluate.gather(one + lone)
-    found = table(evaluate.evaluate(subjects, "all"), "images of one class more alike")
+    printed = table(evaluate.evaluate(subjects, "all"), "images of one class more alike")
     assert (
-        str(found.rows[1]["gradient@last-conv"]) == "-"
-        and found.rows[1]["gradient@last-conv"].note == "gradtools similarity computes it"
+        str(printed.rows[1]["gradient@last-conv"]) == "-"
+        and printed.rows[1]["gradient@last-conv"].note == "gradtools similarity computes it"
     )
     assert list(evaluate.missing(subjects, "all")) == [
         "worse: no clusters: gradtools cluster computes them"
@@ -370,19 +370,21 @@ def test_cells_that_nobody_computed_name_the_command(one, tmp_path):
 
 
 def test_features_alone_fill_the_tables_of_answers_and_without_labels_none(tmp_path):
-    found = evaluate.evaluate(evaluate.gather([write(tmp_path / "a.h5", DATA)]), "all")
-    assert [made_.id for made_ in found] == ["accuracy-by-class", "confusion", "errors"]
+    tables = evaluate.evaluate(evaluate.gather([write(tmp_path / "a.h5", DATA)]), "all")
+    assert [made_.id for made_ in tables] == ["accuracy-by-class", "confusion", "errors"]
     bare = dataclasses.replace(DATA, labels=np.full(36, -1, "i4"))
     with pytest.raises(GradtoolsError, match="nothing for --layout all: gradtools similarity"):
         evaluate.evaluate(evaluate.gather([write(tmp_path / "b.h5", bare)]), "all")
 
 
 def test_the_sweep_has_one_row_a_tap_in_order_of_execution(one):
-    (found,) = evaluate.evaluate(evaluate.gather(one), "layers")
-    assert [row["tap"] for row in found.rows] == ["conv", "block"]
-    assert found.rows[1]["gradient: same class, same pred"].value == pytest.approx(1, abs=1e-6)
-    assert found.rows[0]["gradient: pair AUC"].value == statistic(one[0], "gradient@conv", "auc")[0]
-    assert str(found.rows[0]["activation: pair AUC"]) == "-"
+    (printed,) = evaluate.evaluate(evaluate.gather(one), "layers")
+    assert [row["tap"] for row in printed.rows] == ["conv", "block"]
+    assert printed.rows[1]["gradient: same class, same pred"].value == pytest.approx(1, abs=1e-6)
+    assert (
+        printed.rows[0]["gradient: pair AUC"].value == statistic(one[0], "gradient@conv", "auc")[0]
+    )
+    assert str(printed.rows[0]["activation: pair AUC"]) == "-"
 
 
 def test_what_is_left_out_is_in_the_notes(tmp_path):
@@ -392,20 +394,20 @@ def test_what_is_left_out_is_in_the_notes(tmp_path):
     }
     labels = np.where(np.arange(36) < 2, -1, DATA.labels).astype("i4")
     paths = made(tmp_path, "planted", dataclasses.replace(DATA, taps=taps), clusters=False)
-    found = table(
+    printed = table(
         evaluate.evaluate(evaluate.gather(paths), "all"), "images of one class more alike"
     )
     assert (
         "planted, gradient@last-conv: 1 rows without a direction (zero, or constant) are left out"
-        in found.notes
+        in printed.notes
     )
     paths = made(tmp_path, "unlabelled", dataclasses.replace(DATA, labels=labels), clusters=False)
-    found = table(
+    printed = table(
         evaluate.evaluate(evaluate.gather(paths), "all"), "images of one class more alike"
     )
     assert (
-        "planted: 2 samples are left out (2 of them without one label)" in found.notes
-        and found.rows[0]["samples"] == 34
+        "planted: 2 samples are left out (2 of them without one label)" in printed.notes
+        and printed.rows[0]["samples"] == 34
     )
 
 
@@ -456,12 +458,12 @@ def test_models_of_other_numbers_of_clusters_say_theirs(one, tmp_path):
             cluster.Options(repeats=1, n_init=1, resamples=0, method=("kmeans",), k=5),
             say=quiet,
         )
-    found = [
+    tables = [
         made_
         for made_ in evaluate.evaluate(evaluate.gather([*one, str(tmp_path / "c.h5")]), "all")
         if "ARI with the classes" in made_.title
     ]
-    assert "k = 3, unit rows" in found[0].title and "k = 5, unit rows" in found[0].title
+    assert "k = 3, unit rows" in tables[0].title and "k = 5, unit rows" in tables[0].title
 
 
 @pytest.mark.parametrize(
@@ -490,8 +492,8 @@ def test_samples_without_labels_have_a_table_of_their_own_and_no_dashes(tmp_path
         model={"model": "net.py:bare", "weights_sha256": "2" * 64, "target": "argmax"},
     )
     (bare,) = made(tmp_path, "bare", data, clusters=False, feature=("gradient", "logits"))
-    found = evaluate.evaluate(evaluate.gather([bare]), "all")
-    (spread,) = found
+    tables = evaluate.evaluate(evaluate.gather([bare]), "all")
+    (spread,) = tables
     assert [row["feature"] for row in spread.rows] == ["gradient@last-conv", "logits", "class row"]
     for row, feature in zip(spread.rows, ("gradient@conv", "logits", "weight")):
         for head, name in {
