@@ -190,9 +190,9 @@ def test_the_wheel_has_every_file_but_the_training_code():
     find_packages = pytest.importorskip("setuptools").find_packages
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    found, data = config["options.packages.find"], config["options.package_data"]
+    where, data = config["options.packages.find"], config["options.package_data"]
     packages = set(
-        find_packages(ROOT, include=found["include"].split(), exclude=found["exclude"].split())
+        find_packages(ROOT, include=where["include"].split(), exclude=where["exclude"].split())
     )
     patterns = [
         f"{package.replace('.', '/')}/{pattern}"

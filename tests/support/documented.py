@@ -46,9 +46,10 @@ sys.exit(cli.main(words))
 def blocks(path: Path, language: str) -> list[str]:
     """The fenced blocks of a page in a language, without comments at the ends of lines."""
     text = path.read_text()
-    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+    matches = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
     return [
-        re.sub(r"(?m)(^|\s{2,})# .*$", "", block) if language == "sh" else block for block in found
+        re.sub(r"(?m)(^|\s{2,})# .*$", "", block) if language == "sh" else block
+        for block in matches
     ]
 
 

@@ -21,8 +21,8 @@ TABLE = [
 
 def expand(blocks):
     """`name_{2,5}` written out."""
-    found = []
+    names = []
     for block in blocks:
         stem, _, numbers = block.rstrip("}").partition("{")
-        found += [stem + number for number in numbers.split(",")]
-    return found
+        names += [stem + number for number in numbers.split(",")]
+    return names
