@@ -101,9 +101,9 @@ def test_comparisons_equal_a_loop():
 
 
 def test_a_map_of_activations_before_the_random_part_does_not_change(model, listed, tmp_path):
-    asked = sanity.Options(method=("activation", "gradcam"), tap=("stem",), seeds=2, resamples=10)
+    options = sanity.Options(method=("activation", "gradcam"), tap=("stem",), seeds=2, resamples=10)
     results = sanity.measure(
-        listed, model, str(tmp_path / "s.h5"), asked, threads=1, say=lambda line: None
+        listed, model, str(tmp_path / "s.h5"), options, threads=1, say=lambda line: None
     )
     by_name = {(result.feature, result.metric): result for result in results}
     activation = by_name["map:activation@stem", "spearman"]
@@ -111,10 +111,10 @@ def test_a_map_of_activations_before_the_random_part_does_not_change(model, list
     assert activation.get("cascade:1").value == pytest.approx(1)
     assert activation.get("cascade:2").value < 0.99
     assert by_name["map:gradcam@stem", "spearman"].get("cascade:1").value < 0.99
-    with store.read(str(tmp_path / "s.h5")) as made:
-        values = made.values("/sanity/activation@stem/spearman")
+    with store.read(str(tmp_path / "s.h5")) as source:
+        values = source.values("/sanity/activation@stem/spearman")
         assert values.shape == (6, 4) and values[:4] == pytest.approx(np.ones((4, 4)), abs=1e-6)
-        assert made.texts("/sanity/group") == ["classifier"] * 2 + ["body"] * 2 + ["stem"] * 2
+        assert source.texts("/sanity/group") == ["classifier"] * 2 + ["body"] * 2 + ["stem"] * 2
 
 
 def test_comparisons_by_edges_equal_scikit_image():
@@ -159,7 +159,7 @@ def two_classes(tmp_path_factory):
 
 
 def test_networks_learn_true_and_permuted_labels_by_heart(model, two_classes, tmp_path):
-    asked = sanity.Options(
+    options = sanity.Options(
         method=("gam", "gradient"),
         tap=("body",),
         randomise=("labels",),
@@ -168,12 +168,12 @@ def test_networks_learn_true_and_permuted_labels_by_heart(model, two_classes, tm
         measure=("spearman",),
     )
     path = str(tmp_path / "labels.h5")
-    results = sanity.measure(two_classes, model, path, asked, threads=1, say=lambda line: None)
-    with store.read(path) as made:
-        assert made.texts("/sanity/group") == [relabelled.TRUE, relabelled.PERMUTED]
-        assert (made.values("/sanity/accuracy") >= relabelled.REACHED).all()
-        assert made.values("/sanity/gam@body/picture").shape[:2] == (2, 3)
-        assert made.values("/drawn/frame").shape == (3, 8, 8, 3)
+    results = sanity.measure(two_classes, model, path, options, threads=1, say=lambda line: None)
+    with store.read(path) as source:
+        assert source.texts("/sanity/group") == [relabelled.TRUE, relabelled.PERMUTED]
+        assert (source.values("/sanity/accuracy") >= relabelled.REACHED).all()
+        assert source.values("/sanity/gam@body/picture").shape[:2] == (2, 3)
+        assert source.values("/drawn/frame").shape == (3, 8, 8, 3)
     (gam,) = [result for result in results if result.feature == "map:gam@body"]
     assert gam.facts["accuracy"] >= relabelled.REACHED
     assert gam.columns["statistic"] == ["labels:0", "labels:1", "activation sum", "null"]
@@ -226,9 +226,9 @@ def test_unreadable_images_are_skipped_counted_and_those_that_end_early_refused_
     assert "short.jpg ends early: read as far as it goes (--strict refuses it)" in ended.err
     assert "1 images could not be read and are in no row" in ended.out
     assert "the files of 1 images end early" in ended.out
-    with store.read(str(tmp_path / "a.h5")) as made:
-        assert made.ids == ["0.png", "1.png", "2.png", "3.png", "short.jpg"]
-        step = json.loads(made.history_lines()[-1])
+    with store.read(str(tmp_path / "a.h5")) as source:
+        assert source.ids == ["0.png", "1.png", "2.png", "3.png", "short.jpg"]
+        step = json.loads(source.history_lines()[-1])
         assert (step["read"], step["skipped"], step["ended_early"]) == (5, 1, 1)
     strict = call(capsys, *start, "-o", tmp_path / "b.h5", "--strict")
     assert strict.status == 3 and "1 of 6 images end early" in strict.err

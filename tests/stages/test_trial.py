@@ -179,11 +179,11 @@ def test_a_coarse_tap_shows_its_cells_and_both_taps_the_mean(made):
     scenes, truth, maps = made["two-taps"]
     np.testing.assert_array_equal(maps.maps["gam, earlier tap"], maps.maps["truth"])
     cells = scenes.object.reshape(-1, 4, 8, 4, 8).mean(axis=(2, 4))
-    inside = np.repeat(np.repeat(cells, 8, axis=1), 8, axis=2)  # the map without a resize
+    in_cells = np.repeat(np.repeat(cells, 8, axis=1), 8, axis=2)  # the map without a resize
     touched = (cells > 0).sum(axis=(1, 2))
     assert set(touched) <= {1, 2, 4} and len(set(touched)) > 1
-    one = touched == 1
-    np.testing.assert_allclose(energy(inside, scenes.object)[one], 9 / 64)
+    single = touched == 1
+    np.testing.assert_allclose(energy(in_cells, scenes.object)[single], 9 / 64)
     both = measures.of_regions(maps, scenes, 0)["energy"]
     assert (both["gam"] < both["gam, both taps"]).all()
     assert (both["gam, both taps"] < both["gam, earlier tap"]).all()
@@ -364,12 +364,12 @@ def test_the_recipe_makes_every_construction_and_prints_the_table(tmp_path):
     (tmp_path / "Makefile").write_text(recipe.text("known-answers"))
     sizes = ("CONSTRUCTIONS=channels cue-or", "SAMPLES=8", "STEPS=2", "RESAMPLES=20")
     ours = f"GRADTOOLS={sys.executable} -m gradtools"
-    made = {"cwd": tmp_path, "capture_output": True, "text": True}
-    made["env"] = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(["make", "-j2", ours, *sizes], **made)
+    how = {"cwd": tmp_path, "capture_output": True, "text": True}
+    how["env"] = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(["make", "-j2", ours, *sizes], **how)
     assert ended.returncode == 0, ended.stderr
     assert "how measures rank the methods" in ended.stdout and "cue-or" in ended.stdout
     pictures = {path.name for path in (tmp_path / "known-answers").glob("*.png")}
     assert pictures == {"channels.png", "cue-or.png"}
-    again = subprocess.run(["make", ours, *sizes], **made)
+    again = subprocess.run(["make", ours, *sizes], **how)
     assert "gradtools trial" not in again.stdout and "how measures rank" in again.stdout
