@@ -15,7 +15,6 @@ from gradtools.network import taps
 from gradtools.network.models import Model
 
 MODES = ("cascade", "independent", "full")
-INITS = ("torch", "he")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -98,7 +98,7 @@ def common(
             say(
                 f"{name}: its {units(unit)} are in another order than in {inputs[0][0]} and were reordered"
             )
-    _say_ambiguous(inputs, places_of, unit, say)
+    _say_ambiguous(places_of, unit, say)
     return places
 
 
@@ -117,7 +117,7 @@ def _refusal(inputs, places_of, shared, unit, references):
     return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison needs at least {LEAST}: {what}"
 
 
-def _say_ambiguous(inputs, places_of, unit, say):
+def _say_ambiguous(places_of, unit, say):
     """Name what is left out because one input has it more often than another."""
     if unit == "image":
         return

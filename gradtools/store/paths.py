@@ -58,7 +58,7 @@ PICTURE, TRAINED = "picture", "trained"  # of a map below /sanity
 AUGMENTATION, DECODING = "/augmentation", "/decoding"
 CHANNELS, TABLES = "/channels", "/tables"
 FEATURES = "/features"
-HISTORY, DIGESTS, UNFINISHED = "/history", "/digests", "/part"
+HISTORY, DIGESTS = "/history", "/digests"
 ORIGINAL, CHANGED_BY, STRENGTH, VERSION = (
     "/samples/original",
     "/samples/augmentation",

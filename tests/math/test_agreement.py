@@ -1,16 +1,12 @@
 """Agreement of labellings against scikit-learn and written-out resamples."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
-from resamples import copies
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from gradtools.math.clusters.agreement import (
     agreements,
     ari,
-    bootstrap_ari,
     nmi,
     random_label_control,
 )
@@ -45,26 +41,6 @@ def test_nmi_and_ari_of_a_good_clustering_equal_scikit_learn():
     np.testing.assert_allclose(
         nmi(labels, classes), normalized_mutual_info_score(classes, labels), rtol=1e-12
     )
-
-
-def rand_of_pairs(a, b, drawn):
-    """Hubert and Arabie's index over the pairs of a resample, two copies of one image left out."""
-    pairs = [(i, j) for i, j in combinations(drawn, 2) if i != j]
-    same_a, same_b = (np.array([x[i] == x[j] for i, j in pairs]) for x in (a, b))
-    expected = same_a.sum() * same_b.sum() / len(pairs)
-    return ((same_a & same_b).sum() - expected) / ((same_a.sum() + same_b.sum()) / 2 - expected)
-
-
-def test_replicates_equal_explicit_resamples():
-    rng = np.random.default_rng(2)
-    classes, labels = rng.integers(0, 3, 25), rng.integers(0, 4, 25)
-    counts = copies(classes, 8)
-    expected = [rand_of_pairs(labels, classes, np.repeat(np.arange(25), c)) for c in counts]
-    np.testing.assert_allclose(bootstrap_ari(labels, classes, counts), expected, atol=1e-10)
-
-
-def test_replicates_without_pairs_are_nan():
-    assert np.isnan(bootstrap_ari(np.array([0]), np.array([0]), np.ones((2, 1)))).all()
 
 
 def test_random_labels_agree_by_chance_alone():

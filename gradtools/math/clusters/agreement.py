@@ -100,35 +100,6 @@ def _sums(values, rows):
     return np.bincount(rows, values)
 
 
-def bootstrap_ari(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """
-    Return the ARI of resampled images; copies of one image are not paired with themselves.
-
-    Parameters
-    ----------
-    a, b : (N,) int arrays
-        Clusters and classes, say.
-    counts : (B, N) array
-        From `bootstrap.resample_weights`.
-
-    Returns
-    -------
-    (B,) float64 array, NaN where chance alone decides (0 / 0).
-
-    References
-    ----------
-    Hubert and Arabie, eq. 5, each pair {i, j}, i != j, with weight c_i c_j (mathematics#bootstrap-over-images).
-    Too narrow as the interval of a clustering, which is fixed here: mathematics#half-samples.
-    """
-    (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (a, b))
-    counts = np.asarray(counts, dtype=np.float64)
-    _, cell = np.unique(i * np.int64(len(j) + 1) + j, return_inverse=True)
-    both, in_a, in_b, total = (
-        _weighted_pairs(codes, counts) for codes in (cell, i, j, np.zeros(len(i), dtype=int))
-    )
-    return _adjusted(both, in_a, in_b, total)
-
-
 def _adjusted(both, in_a, in_b, total):
     """Return the Hubert and Arabie's index from numbers of pairs, NaN where nothing is left to chance."""
     expected = ratio(in_a * in_b, total)
@@ -136,13 +107,6 @@ def _adjusted(both, in_a, in_b, total):
     # Never negative; with one cluster each it is 0, but for the rounding of a product of pair counts.
     room = highest - expected
     return ratio(both - expected, np.where(room > ROUNDING * highest, room, 0))
-
-
-def _weighted_pairs(codes, counts):
-    """Return the weight of the pairs within equal codes, (N,), (B, N) -> (B,)."""
-    groups = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
-    within = groups @ counts.T
-    return (np.square(within).sum(axis=0) - np.square(counts).sum(axis=1)) / 2
 
 
 def random_label_control(

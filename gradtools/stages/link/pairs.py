@@ -159,7 +159,7 @@ def _tried(plan: Plan, part: store.Part, kept: np.ndarray) -> np.ndarray:
     return np.where(kept, part.values(paths.LINK_ATTEMPTS), plan.options.attempts)
 
 
-def say(plan: Plan, part: store.Part, clock: Clock, line: Callable) -> None:
+def say(plan: Plan, part: store.Part, line: Callable) -> None:
     """Say how many samples were recognised, and of which class fewest."""
     kept = ~part.unreadable[: plan.entries]
     if plan.given or not plan.conditional:

@@ -76,7 +76,7 @@ def rerun(
             having += 1
             chosen = _chosen(source, share, seed)
             say(f"{path}: {len(chosen)} images again")
-            differences += _of_store(source, path, chosen, images_dir, say, progress)
+            differences += _of_store(source, path, chosen, images_dir, progress)
             count += len(chosen)
     if not having:
         raise UsageError("--rerun needs the stores that gradtools extract made: give them as well")
@@ -95,7 +95,6 @@ def _of_store(
     path: str,
     chosen: np.ndarray,
     images_dir: str | None,
-    say: Say,
     progress: Progress,
 ) -> Iterator[Difference]:
     """Compare the chosen images of a store."""

@@ -5,7 +5,6 @@ OF_MAPS = "how alike maps are"
 OF_REGIONS = "where maps lie"
 OF_MASKS = "what the score loses when an image is multiplied by its map"
 OF_SANITY = "what is left of maps when the parameters are random"
-OF_RETRIEVAL = "retrieval"
 OF_SPACES = "how alike spaces are"
 ACCURACY = "accuracy in %"
 ACCURACY_OF = "accuracy in % of the {count} images with one label that the model has"
@@ -73,7 +72,6 @@ SPACES = "{a} and {b}: {measure} {value}{interval}, {control} by chance."
 CHANNELS = (
     "{ranking} agrees best with the contribution of a channel, after itself: Spearman {value}."
 )
-UNREAD = "{model}: {count} images could not be read and are in no row."
 PAIRS = "similarity of all pairs, samples without labels"
 OF_ALL_PAIRS = {
     "all": "mean of all pairs",
@@ -95,7 +93,6 @@ GROUPS = {"image": "images", "class": "classes", "channel": "channels"}
 SAMPLES = "{count:,} {unit}{classes}{models}"
 OF_CLASSES = " of {count:,} classes ({names})"
 OF_MODELS = ", {count} models"
-NOT_SAME = "The stores hold {count} sets of samples: {names}."
 NAMED = 10  # classes that the first line names
 OTHERS = "; other samples: {names}"
 NO_CLASSES = "the samples have no classes"
