@@ -50,6 +50,14 @@ class Page(html.parser.HTMLParser):
         assert self.stack.pop() == tag
 
 
+@pytest.fixture(scope="module", autouse=True)
+def coarse():
+    """Pictures of few pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gradtools.figures.page.DPI", 60)
+        yield
+
+
 @pytest.fixture(scope="module")
 def stores(feature_store, tmp_path_factory):
     from gradtools import cli

@@ -230,7 +230,7 @@ def test_gradients_of_transformers_are_finite_differences(name, spec):
 
 def test_tokens_become_maps_and_the_class_token():
     """What enters ViT's blocks is the patch convolution's map plus the positions, and the class token apart."""
-    network = torchvision_network("vit_b_16")
+    network = torchvision_network("vit_tiny")
     values, _, chosen, _ = capture(network, images(2), ["encoder.dropout", "conv_proj"])
     maps, token = taps.to_chw(values["encoder.dropout"], chosen["encoder.dropout"])
     position = network.encoder.pos_embedding[0]
@@ -244,7 +244,7 @@ def test_tokens_become_maps_and_the_class_token():
 
 
 def test_patches_of_the_last_block_of_a_vit_have_no_gradient():
-    network = copy.deepcopy(torchvision_network("vit_b_16"))
+    network = copy.deepcopy(torchvision_network("vit_tiny"))
     nn.init.normal_(network.heads.head.weight)  # torchvision sets it to 0
     _, gradients, chosen, _ = capture(
         network,

@@ -48,7 +48,7 @@ def test_convolutions_below_a_tap(name, spec, modules, summed):
 @pytest.mark.parametrize(
     "name, spec, words",
     [
-        ("vit_b_16", "encoder.layers.encoder_layer_3", "not made one by one"),
+        ("vit_tiny", "encoder.layers.encoder_layer_3", "not made one by one"),
         ("swin_t", "features.1", "not made one by one"),
         ("resnet18", "input", "no convolution lies below"),
     ],

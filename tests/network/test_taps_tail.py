@@ -64,7 +64,7 @@ def from_tap(network, x, tap, image, channels):
         ("vgg11", "features.13"),
         ("googlenet", "inception4c.branch2.0.bn"),
         ("swin_t", "features.3.1"),
-        ("vit_b_16", "encoder.layers.encoder_layer_5.ln_1"),
+        ("vit_tiny", "encoder.layers.encoder_layer_5.ln_1"),
     ],
 )
 def test_a_channel_of_zeros_equals_the_whole_network_with_it(name, spec):

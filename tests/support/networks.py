@@ -1,7 +1,9 @@
 """Networks that several tests share, built once a session."""
 
+import contextlib
 import functools
 import inspect
+from unittest import mock
 
 import pytest
 import torch
@@ -21,11 +23,19 @@ OPTIONS = {
 }
 
 
+class _Narrow(nn.Linear):
+    """A linear layer between 32 units where VGG has 4,096: its classifier has 124 of 133 million parameters."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(*(32 if count == 4096 else count for count in (inputs, outputs)))
+
+
 @functools.cache
 def torchvision_network(name):
     """An architecture of torchvision with random weights and random BatchNorm statistics, frozen, in eval mode."""
     models = pytest.importorskip("torchvision.models")
-    with torch.random.fork_rng():
+    narrow = mock.patch("torch.nn.Linear", _Narrow) if name == "vgg11" else contextlib.nullcontext()
+    with torch.random.fork_rng(), narrow:
         torch.manual_seed(0)
         make = models.VisionTransformer if name == "vit_tiny" else models.get_model_builder(name)
         module = make(**OPTIONS.get(name, {})).eval().requires_grad_(False)

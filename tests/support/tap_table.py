@@ -11,7 +11,7 @@ squeezenet1_0   features.1 features.5 features.10 features.12 | features.12
 convnext_tiny   features.1 features.3 features.5 features.7 | features.7
 efficientnet_b0 features.1 features.2 features.3 features.5 features.8 | features.8.0
 swin_t          features.1 features.3 features.5 permute | permute
-vit_b_16        encoder.layers.encoder_layer_{2,5,8,10} | encoder.layers.encoder_layer_10
+vit_tiny        encoder.layers.encoder_layer_{2,5,8,10} | encoder.layers.encoder_layer_10
 """
 TABLE = [
     (row.split()[0], row.split("|")[0].split()[1:], row.split("|")[1].strip())
