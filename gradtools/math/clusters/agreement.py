@@ -88,19 +88,21 @@ def agreements(labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.n
     )
 
 
-def _counts(codes):
+def _counts(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the sizes of the groups of equal codes in each row of (F, N): their rows (c,), and sizes (c,) float64."""
     width = codes.max() + 1
     keys, sizes = np.unique(codes + np.arange(len(codes))[:, None] * width, return_counts=True)
     return keys // width, sizes.astype(np.float64)
 
 
-def _sums(values, rows):
+def _sums(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Sum of the values of each row, (F,)."""
     return np.bincount(rows, values)
 
 
-def _adjusted(both, in_a, in_b, total):
+def _adjusted(
+    both: np.ndarray, in_a: np.ndarray, in_b: np.ndarray, total: np.ndarray
+) -> np.ndarray:
     """Return the Hubert and Arabie's index from numbers of pairs, NaN where nothing is left to chance."""
     expected = ratio(in_a * in_b, total)
     highest = (in_a + in_b) / 2

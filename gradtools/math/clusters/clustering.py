@@ -80,12 +80,12 @@ def kmeans_of_seeds(
     ]
 
 
-def _few(x, k):
+def _few(x: np.ndarray, k: int) -> bool:
     """Return True where a product of all rows with all costs less than Lloyd's steps from each start (measured)."""
     return len(x) <= min(lloyd.GRAM_ROWS, max(FEW_ROWS, k * x.shape[1]))
 
 
-def _kmeans_by_sklearn(x, k, seed, n_init):
+def _kmeans_by_sklearn(x: np.ndarray, k: int, seed: int, n_init: int) -> Clustering:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -158,7 +158,9 @@ def gmm_of_seeds(
     return [Clustering(labels, log_likelihood=float(mean)) for labels, mean in zip(*fitted)]
 
 
-def _gmm_by_sklearn(x, k, seed, n_init, covariance, reg):
+def _gmm_by_sklearn(
+    x: np.ndarray, k: int, seed: int, n_init: int, covariance: str, reg: float
+) -> Clustering:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -203,7 +205,7 @@ def agglomerative(x: np.ndarray, k: int, linkage: str = "ward") -> Clustering:
     return Clustering(AgglomerativeClustering(k, linkage=linkage).fit(x).labels_.astype(np.int32))
 
 
-def _check_size(x, k):
+def _check_size(x: np.ndarray, k: int) -> None:
     if not 1 <= k <= len(x):
         raise GradtoolsError(
             f"cannot make {k} clusters of {len(x)} rows: ask for between 1 and {len(x)} clusters"
@@ -249,7 +251,9 @@ def pca(x: np.ndarray, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return centred @ axes.T, s**2 / variance if variance > 0 else np.zeros(n)
 
 
-def _leading_svd(centred, n, seed):
+def _leading_svd(
+    centred: np.ndarray, n: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the n largest singular values with their vectors: u (N, n), s (n,), axes (n, D)."""
     if centred.size * min(centred.shape) <= FULL_SVD_WORK:
         u, s, axes = np.linalg.svd(centred, full_matrices=False)
@@ -320,7 +324,7 @@ def silhouettes(blocks: Iterable[np.ndarray], labels: np.ndarray) -> np.ndarray:
     return np.where(defined, total / n, np.nan)
 
 
-def _silhouettes(sums, group, sizes):
+def _silhouettes(sums: np.ndarray, group: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return the silhouette of each of n rows: sums of distances to the groups (n, G), own (n,), sizes (G,)."""
     rows = np.arange(len(group))
     within = sums[rows, group] / np.maximum(sizes[group] - 1, 1)

@@ -8,7 +8,7 @@ References
 D. N. Politis, J. P. Romano, M. Wolf, Subsampling (Springer 1999), ch. 2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -230,7 +230,7 @@ def _in_order(of_classes, of_predictions):
     return np.concatenate([of_classes, none, of_predictions])
 
 
-def _distances_of(gram):
+def _distances_of(gram: np.ndarray) -> np.ndarray:
     """Return the Euclidean distances from inner products."""
     squares = np.diag(gram)
     squared = squares[:, None] + squares - 2 * gram
@@ -238,7 +238,9 @@ def _distances_of(gram):
     return np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
 
 
-def _clusterings(x, gram, subsets, method, seed):
+def _clusterings(
+    x: np.ndarray, gram: np.ndarray | None, subsets: np.ndarray, method: Method, seed: int
+) -> Iterator[np.ndarray]:
     """Yield labels (F, m) of every subset (B, m)."""
     fits = FITS[method.name]
     if method.name == "kmeans" and gram is not None:
@@ -255,7 +257,7 @@ def _clusterings(x, gram, subsets, method, seed):
         yield np.stack([_once(x[rows], method, int(start)) for start in drawn])
 
 
-def _once(x, method, seed):
+def _once(x: np.ndarray, method: Method, seed: int) -> np.ndarray:
     """Return the labels of one clustering."""
     if method.name == "kmeans":
         return clustering.kmeans(x, method.k, seed, method.n_init).labels
@@ -264,7 +266,12 @@ def _once(x, method, seed):
     return clustering.agglomerative(x, method.k, method.linkage).labels
 
 
-def _indices(labels, classes, predictions, blocks):
+def _indices(
+    labels: np.ndarray,
+    classes: np.ndarray | None,
+    predictions: np.ndarray | None,
+    blocks: Iterable[np.ndarray],
+) -> list[float]:
     """Return the mean of each index over the clusterings of one half: labels (F, m) -> (6,)."""
     both = labels if classes is None else np.vstack([labels, classes])
     silhouettes = clustering.silhouettes(blocks, both)
@@ -278,7 +285,7 @@ def _indices(labels, classes, predictions, blocks):
     ]
 
 
-def _agreement(labels, others):
+def _agreement(labels: np.ndarray, others: np.ndarray | None) -> Sequence[float]:
     """Return the mean ARI and NMI of clusterings (F, m) with one labelling (m,)."""
     if others is None:
         return np.nan, np.nan

@@ -119,7 +119,7 @@ def kmeans_of_seeds(gram: np.ndarray, k: int, seeds: Sequence[int], n_init: int)
     return Starts(np.concatenate(labels, axis=1)[0], np.concatenate(inertia, axis=1)[0])
 
 
-def _best(blocks, drawn, n_init):
+def _best(blocks: np.ndarray, drawn: np.ndarray, n_init: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels (B, F, m) and inertia (B, F) of the best of every `n_init` starts drawn (B, F n_init, k, t)."""
     starts = lloyd(blocks, plus_plus.first_centres(blocks, drawn))
     inertia = starts.inertia.reshape(len(blocks), -1, n_init)
@@ -204,7 +204,9 @@ class _State:
     inertia: np.ndarray
 
 
-def _assigned(sums, sizes, lengths):
+def _assigned(
+    sums: np.ndarray, sizes: np.ndarray, lengths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest centre of every row (A, m), and |x - c|^2 - |x|^2 there; empty clusters are nobody's."""
     slope = np.divide(-2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
     offset = np.where(sizes > 0, lengths, np.inf)
@@ -219,7 +221,7 @@ def _assigned(sums, sizes, lengths):
     return labels, cost
 
 
-def _without_empty(labels, cost, squares, k):
+def _without_empty(labels: np.ndarray, cost: np.ndarray, squares: np.ndarray, k: int) -> np.ndarray:
     """Return the labels in which each empty cluster has taken one of the rows farthest from their centres, if any is off its centre."""
     sizes = _sizes(labels, k)
     lacking = np.flatnonzero((sizes == 0).any(axis=1))
@@ -235,13 +237,20 @@ def _without_empty(labels, cost, squares, k):
     return labels
 
 
-def _sizes(labels, k):
+def _sizes(labels: np.ndarray, k: int) -> np.ndarray:
     """Return the members of each cluster, (A, m) -> (A, k)."""
     codes = labels + np.arange(len(labels))[:, None] * k
     return np.bincount(codes.ravel(), minlength=len(labels) * k).reshape(-1, k)
 
 
-def _moved(rows, subset, sums, members, labels, k):
+def _moved(
+    rows: np.ndarray,
+    subset: np.ndarray,
+    sums: np.ndarray,
+    members: np.ndarray,
+    labels: np.ndarray,
+    k: int,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the sums and sizes of the clusters after the rows that changed have moved; members of -1 were in none."""
     m = labels.shape[1]
     start, row = np.nonzero(members != labels)
@@ -266,7 +275,7 @@ def _moved(rows, subset, sums, members, labels, k):
     return sums, _sizes(labels, k).astype(float)
 
 
-def _lengths(sums, sizes, members):
+def _lengths(sums: np.ndarray, sizes: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Return the squared length of each centre, (A, k)."""
     k = sums.shape[1]
     to_centre = np.take_along_axis(sums, members[:, None], axis=1)[:, 0]

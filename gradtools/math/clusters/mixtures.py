@@ -119,7 +119,9 @@ def expectation_maximisation(x: np.ndarray, labels: np.ndarray, k: int, reg: flo
     return _read_off(x, squares, ended)
 
 
-def _read_off(x, squares, ended):
+def _read_off(
+    x: np.ndarray, squares: np.ndarray, ended: list[tuple[np.ndarray, _Mixture, np.ndarray]]
+) -> Fits:
     """Return labels and likelihoods of mixtures that have ended, in the order of their starts."""
     order = np.argsort(np.concatenate([places for places, _, _ in ended]))
     labels, likelihood = [], []
@@ -131,11 +133,13 @@ def _read_off(x, squares, ended):
     return Fits(np.concatenate(labels)[order], np.concatenate(likelihood)[order], bound[order])
 
 
-def _some(mixture, rows):
+def _some(mixture: _Mixture, rows: np.ndarray) -> _Mixture:
     return _Mixture(mixture.weight[rows], mixture.mean[rows], mixture.variance[rows])
 
 
-def _expected(x, squares, mixture):
+def _expected(
+    x: np.ndarray, squares: np.ndarray, mixture: _Mixture
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean log density of each mixture (A,) and every component's share of the rows (A, k, m)."""
     (count, k, d), m = mixture.mean.shape, len(x)
     precision = 1 / mixture.variance
@@ -157,7 +161,7 @@ def _expected(x, squares, mixture):
     return (most + np.log(total)).mean(axis=(1, 2)), share
 
 
-def _maximised(x, squares, share, reg):
+def _maximised(x: np.ndarray, squares: np.ndarray, share: np.ndarray, reg: float) -> _Mixture:
     """Return the mixtures (A) of the likeliest parameters, given the components' shares of the rows (A, k, m)."""
     count, k, m = share.shape
     size = share.sum(axis=2) + 10 * np.finfo(float).eps

@@ -20,7 +20,7 @@ def numbers(seed: int | Sequence[int], k: int, starts: int) -> np.ndarray:
     return np.random.default_rng(seed).random((starts, k, candidates(k)))
 
 
-def candidates(k):
+def candidates(k: int) -> int:
     """Return the number of candidates for each further centre, as scikit-learn takes.
 
     References
@@ -70,13 +70,15 @@ def first_centres(blocks: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     return centres.reshape(n_subsets, s, k)
 
 
-def _search(reached, wanted):
+def _search(reached: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Place of each wanted number (A, t) in ascending rows (A, m), as np.searchsorted, at most m - 1."""
     places = np.stack([(reached < column[:, None]).sum(axis=1) for column in wanted.T], axis=1)
     return np.minimum(places, reached.shape[1] - 1)
 
 
-def _distances(blocks, squares, subset, rows):
+def _distances(
+    blocks: np.ndarray, squares: np.ndarray, subset: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
     """Return the squared distances (A, t, m) of rows (A, t) of the subsets `subset` (A, 1) to all rows of theirs."""
     products = blocks[subset, rows]
     products *= -2

@@ -1,6 +1,6 @@
 """k-means, components and silhouette of more rows than memory holds: several passes over blocks of them (mathematics#clusters-of-many-rows)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -99,7 +99,9 @@ def kmeans(blocks: Blocks, count: int, k: int, seed: int = 0, n_init: int = 10) 
     return Clustering(labels, inertia)
 
 
-def _step(blocks, centres):
+def _step(
+    blocks: Callable[[], Iterable[np.ndarray]], centres: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Assign rows to their nearest centres: return the sums (k, D) and sizes (k,) of the clusters, labels (N,), inertia."""
     sums, sizes = np.zeros_like(centres), np.zeros(len(centres))
     norms, labels, inertia = np.einsum("kd,kd->k", centres, centres), [], 0.0
@@ -115,7 +117,7 @@ def _step(blocks, centres):
     return sums, sizes, np.concatenate(labels), max(inertia, 0.0)
 
 
-def _sums(rows, labels, k):
+def _sums(rows: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the sums (k, D) and sizes (k,) of groups of rows."""
     order = np.argsort(labels, kind="stable")
     present, starts = np.unique(labels[order], return_index=True)

@@ -93,7 +93,9 @@ def _no_row(target: int, margin: float) -> GradtoolsError:
     )
 
 
-def _dual(gaps, needed, floor, scale, start):
+def _dual(
+    gaps: np.ndarray, needed: np.ndarray, floor: np.ndarray, scale: np.ndarray, start: np.ndarray
+) -> tuple[np.ndarray, bool]:
     """Return the multipliers >= 0 that minimise the negative dual by Newton's method, each step an exact non-negative problem, and whether they do."""
     value = start
     for _ in range(STEPS):
@@ -111,14 +113,21 @@ def _dual(gaps, needed, floor, scale, start):
     return value, False
 
 
-def _exists(gaps, needed, floor):
+def _exists(gaps: np.ndarray, needed: np.ndarray, floor: np.ndarray) -> bool:
     """Return False if linear programming finds that no step meets the constraints."""
     bounds = [(None if low == -np.inf else low, None) for low in floor]
     tried = linprog(np.zeros(len(floor)), A_ub=-gaps, b_ub=-needed, bounds=bounds, method="highs")
     return tried.status != 2
 
 
-def _towards(gaps, needed, floor, value, aim, slope):
+def _towards(
+    gaps: np.ndarray,
+    needed: np.ndarray,
+    floor: np.ndarray,
+    value: np.ndarray,
+    aim: np.ndarray,
+    slope: np.ndarray,
+) -> np.ndarray:
     """Return the farthest of the halved steps from one value to another that lowers the dual's height enough."""
     here, share = _height(gaps, needed, floor, value), 1.0
     for _ in range(40):
@@ -129,7 +138,7 @@ def _towards(gaps, needed, floor, value, aim, slope):
     return aim
 
 
-def _height(gaps, needed, floor, value):
+def _height(gaps: np.ndarray, needed: np.ndarray, floor: np.ndarray, value: np.ndarray) -> float:
     """Return the negative dual function."""
     pull = gaps.T @ value
     step = np.maximum(floor, pull)

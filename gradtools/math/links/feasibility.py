@@ -46,12 +46,12 @@ def repetition(w: np.ndarray, r: np.ndarray, classes: np.ndarray, seed: int) -> 
     return np.array(values)
 
 
-def _both(a, b):
+def _both(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     """Return Pearson's and Spearman's correlation of two sets of values."""
     return _correlation(a, b), _correlation(rankdata(a), rankdata(b))
 
 
-def _correlation(a, b):
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     if not (np.ptp(a) > 0 and np.ptp(b) > 0):
         return np.nan
     return float(np.corrcoef(a, b)[0, 1])
@@ -102,7 +102,7 @@ def mantel(
     return everywhere, float(rsa.p_value(inside, drawn)[0])
 
 
-def _square(space):
+def _square(space: np.ndarray) -> np.ndarray:
     """Return the Euclidean distances of every pair, (n, n)."""
     from scipy.spatial.distance import squareform
 

@@ -48,7 +48,7 @@ class Kernel:
         """Return w~ (N, d) of r (N, D)."""
         return self.linear(self._inputs(r))
 
-    def _inputs(self, r):
+    def _inputs(self, r: np.ndarray) -> np.ndarray:
         x = (np.asarray(r, np.float64) - self.centre) / self.scale
         return np.concatenate([x, self.bumps.transform(x)], axis=1)
 
@@ -107,7 +107,7 @@ def fit_kernel(r: np.ndarray, w: np.ndarray, seed: int = 0) -> Kernel:
     return Kernel(centre, scale, bumps, fit_linear(inputs, w))
 
 
-def _scales(r):
+def _scales(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the means and deviations of the columns, 1 for constant ones."""
     scale = r.std(0)
     return r.mean(0), np.where(scale > 0, scale, 1.0)

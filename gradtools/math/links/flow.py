@@ -1,8 +1,12 @@
 """How a picture moved into another: an affine map of the whole, and the flow that it leaves; needs scikit-image."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from skimage.transform import AffineTransform
 
 RADIUS = 7  # pixels of optical flow's windows
 INLIERS = 20  # matches below which the affine map is fitted to the flow itself
@@ -92,7 +96,7 @@ def moved(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return warp(picture, AffineTransform(matrix=affine).inverse, mode="edge")
 
 
-def _matches(first, second):
+def _matches(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the places (x, y) of matched features in both pictures, two (n, 2) arrays."""
     from skimage.feature import ORB, match_descriptors
 
@@ -110,7 +114,7 @@ def _matches(first, second):
     return tuple(orb.keypoints[pairs[:, side]][:, ::-1] for side, orb in enumerate(detected))
 
 
-def _fit(source, target, seed):
+def _fit(source: np.ndarray, target: np.ndarray, seed: int) -> "tuple[AffineTransform | None, int]":
     """Return the affine map of most matches and how many it meets; None and 0 for fewer than 4."""
     from skimage.measure import ransac
     from skimage.transform import AffineTransform
@@ -125,7 +129,7 @@ def _fit(source, target, seed):
     return model, int(np.sum(inliers))
 
 
-def _from_flow(first, second):
+def _from_flow(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the places and where the dense flow takes them, at textured pixels."""
     from skimage.registration import optical_flow_ilk
 
@@ -139,7 +143,7 @@ def _from_flow(first, second):
     return source, source + np.stack([columns[y, x], rows[y, x]], axis=1)
 
 
-def _refined(first, second, affine):
+def _refined(first: np.ndarray, second: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Return an affine map (3, 3) with those of the flow that is left put behind it, as long as the pictures come nearer.
 
     Flow of windows falls short of turns, whose edges move along themselves: one fit of it has less than half of a turn.
@@ -159,9 +163,10 @@ def _refined(first, second, affine):
     return affine
 
 
-def _least_squares(source, target):
+def _least_squares(source: np.ndarray, target: np.ndarray) -> np.ndarray | None:
     """Return the affine map (3, 3) of most places, those that it misses by more than RANSAC allows left out; None for fewer than 4."""
-    keep, step = np.ones(len(source), bool), None
+    step: np.ndarray | None = None
+    keep = np.ones(len(source), bool)
     places = np.c_[source, np.ones(len(source))]
     for _ in range(2):
         if keep.sum() < 4:
@@ -172,7 +177,7 @@ def _least_squares(source, target):
     return step
 
 
-def _textured(picture):
+def _textured(picture: np.ndarray) -> np.ndarray:
     """Return the pixels (H, W) of a grey picture whose surroundings of 5 x 5 pixels vary."""
     from scipy.ndimage import uniform_filter
 

@@ -24,7 +24,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     side = min(WINDOW, *(length - 1 + length % 2 for length in a.shape[2:]))
 
-    def mean(values):
+    def mean(values: np.ndarray) -> np.ndarray:
         inside = side // 2
         filtered = uniform_filter(values, size=(1, 1, side, side))
         return filtered[:, :, inside : a.shape[2] - inside, inside : a.shape[3] - inside]

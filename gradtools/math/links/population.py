@@ -167,14 +167,14 @@ def together(
     }
 
 
-def _bounds(replicates):
+def _bounds(replicates: np.ndarray) -> np.ndarray:
     """Return the 95 % intervals of replicates (B, L, L)."""
     if not len(replicates):
         return np.full((2, *replicates.shape[1:]), np.nan)
     return np.nanpercentile(replicates, [2.5, 97.5], axis=0)
 
 
-def _spearman(values):
+def _spearman(values: np.ndarray) -> np.ndarray:
     """Return Spearman's correlations (L, L) of columns (U, L)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.corrcoef(rankdata(values, axis=0), rowvar=False)

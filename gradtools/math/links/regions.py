@@ -60,14 +60,14 @@ def measure(pictures: np.ndarray, masks: np.ndarray, parts: int) -> np.ndarray:
     return values
 
 
-def _grey(pictures):
+def _grey(pictures: np.ndarray) -> np.ndarray:
     """Return the grey of pictures (T, C, H, W), (T, H, W)."""
     if pictures.shape[1] == 1:
         return pictures[:, 0]
     return np.einsum("tchw,c->thw", pictures, GREY)
 
 
-def _entropy(grey):
+def _entropy(grey: np.ndarray) -> np.ndarray:
     """Return the entropy in bits of the 8-bit values within 5 pixels of each pixel."""
     from skimage.filters.rank import entropy
     from skimage.morphology import disk
@@ -75,7 +75,7 @@ def _entropy(grey):
     return entropy(np.rint(255 * np.clip(grey, 0, 1)).astype("u1"), disk(5))
 
 
-def _shapes(inside):
+def _shapes(inside: np.ndarray) -> np.ndarray:
     """Return the eccentricity, angle, centre, axes (T, 6) of the components of masks (T, H, W) that meet those of the first step."""
     steps = [_components(mask) for mask in inside]
     reference = next((components for components in steps if len(components)), np.empty((0, 6)))
@@ -91,7 +91,7 @@ def _shapes(inside):
     return values
 
 
-def _components(mask):
+def _components(mask: np.ndarray) -> np.ndarray:
     """Return the eccentricity, angle in degrees, x, y, major and minor axis of the components of a mask, (n, 6), the largest first.
 
     Of their second moments, as scikit-image's regionprops has them, of all components at once.
@@ -100,7 +100,7 @@ def _components(mask):
     y, x = np.nonzero(labels)
     component = labels[y, x] - 1
 
-    def mean(values):
+    def mean(values: np.ndarray) -> np.ndarray:
         return np.bincount(component, values, count) / area
 
     area = np.bincount(component, minlength=count)

@@ -1,6 +1,6 @@
 """Controls beside the pairs of maps: each map against the mean map of its class's other images, and against the centre."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -128,7 +128,15 @@ def against_mean(
     return values
 
 
-def _against_others(maps, members, images, metrics, settings, direction, block):
+def _against_others(
+    maps: Sliced,
+    members: np.ndarray,
+    images: np.ndarray,
+    metrics: Sequence[str],
+    settings: MapSettings,
+    direction: str,
+    block: int | None,
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Yield members of one group, block by block, and their values."""
     block = block or block_length(int(np.prod(np.shape(maps[members[:1]]))))
     blocks = list(_blocks_of_images(members, images, block))
@@ -139,22 +147,24 @@ def _against_others(maps, members, images, metrics, settings, direction, block):
         sums = np.zeros((len(sizes), *part.shape[1:]))
         np.add.at(sums, image, part)
         others = (total - sums[image]) / (len(members) - sizes[image])[:, None, None]
-        prepared = (prepare(m, metrics, settings, numbers=rows) for m in (part, others))
-        yield rows, aligned_values(*prepared, metrics, direction)
+        a, b = (prepare(m, metrics, settings, numbers=rows) for m in (part, others))
+        yield rows, aligned_values(a, b, metrics, direction)
 
 
-def _blocks_of_images(members, images, block):
+def _blocks_of_images(members: np.ndarray, images: np.ndarray, block: int) -> Iterator[np.ndarray]:
     """Yield the ascending members in blocks that hold all maps of an image; longer than `block` only where one image has more."""
     members = members[np.argsort(images[members], kind="stable")]
     ends = np.flatnonzero(np.diff(images[members], append=-1)) + 1
     start = 0
     while start < len(members):
-        stop = ends[
-            max(
-                np.searchsorted(ends, start + block, "right") - 1,
-                np.searchsorted(ends, start, "right"),
-            )
-        ]
+        stop = int(
+            ends[
+                max(
+                    np.searchsorted(ends, start + block, "right") - 1,
+                    np.searchsorted(ends, start, "right"),
+                )
+            ]
+        )
         yield np.sort(members[start:stop])
         start = stop
 

@@ -1,17 +1,37 @@
 """What a map brings into its pairs: standard rows, distributions, masks, ranks and windows, each made once for every map."""
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gradtools.math.maps.map_windows import window_statistics
 from gradtools.math.rows.vectors import centred_unit_rows
 
+if TYPE_CHECKING:
+    from gradtools.math.maps.map_metrics import MapSettings
 
-def _standard(_maps, rows, flat, _settings, _wanted):
+Made = tuple[dict[str, np.ndarray], np.ndarray]  # parts by name, and which maps have none
+
+
+def _standard(
+    _maps: np.ndarray,
+    rows: np.ndarray,
+    flat: np.ndarray,
+    _settings: "MapSettings",
+    _wanted: Collection[str],
+) -> Made:
     """Return the rows less their mean, of length 1."""
     return {"unit": centred_unit_rows(np.where(flat[:, None], 0, rows))[0]}, flat
 
 
-def _distributions(_maps, rows, flat, settings, wanted):
+def _distributions(
+    _maps: np.ndarray,
+    rows: np.ndarray,
+    flat: np.ndarray,
+    settings: "MapSettings",
+    wanted: Collection[str],
+) -> Made:
     """Return p = M / sum M, sum p log p, and log(p + eps)."""
     low = np.minimum(rows.min(axis=1), 0)
     p = np.where((flat & (low < 0))[:, None], 0, rows - low[:, None])
@@ -41,7 +61,13 @@ def p_log_p(p: np.ndarray) -> np.ndarray:
     return np.einsum("...p,...p->...", p, np.log(np.maximum(p, np.finfo(np.float64).tiny)))
 
 
-def _masks(_maps, rows, flat, settings, _wanted):
+def _masks(
+    _maps: np.ndarray,
+    rows: np.ndarray,
+    flat: np.ndarray,
+    settings: "MapSettings",
+    _wanted: Collection[str],
+) -> Made:
     """Return m = M > threshold as 0 and 1, and n = sum m."""
     threshold = rows.mean(axis=1)
     if settings.top_share is not None:
@@ -52,7 +78,13 @@ def _masks(_maps, rows, flat, settings, _wanted):
     return {"mask": mask, "on": on}, flat | (on == 0) | (on == rows.shape[1])
 
 
-def _ranks(_maps, rows, flat, _settings, _wanted):
+def _ranks(
+    _maps: np.ndarray,
+    rows: np.ndarray,
+    flat: np.ndarray,
+    _settings: "MapSettings",
+    _wanted: Collection[str],
+) -> Made:
     """Average ranks from 1: ties get half credit, exactly (scipy's rankdata takes twice as long on large maps)."""
     order = np.argsort(rows, axis=1)
     sorted_rows = np.take_along_axis(rows, order, axis=1)
@@ -64,7 +96,13 @@ def _ranks(_maps, rows, flat, _settings, _wanted):
     return {"ranks": ranks}, flat
 
 
-def _windows(maps, _rows, flat, _settings, _wanted):
+def _windows(
+    maps: np.ndarray,
+    _rows: np.ndarray,
+    flat: np.ndarray,
+    _settings: "MapSettings",
+    _wanted: Collection[str],
+) -> Made:
     parts = window_statistics(maps)
     return parts, flat | (parts["window_mean"].shape[1] == 0)
 

@@ -1,6 +1,6 @@
 """SSIM of all pairs of two sets of maps: the covariance in a window is an inner product of two patches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -87,7 +87,9 @@ def ssim_block(
     return total / max(int(np.prod(shape)), 1)
 
 
-def _window_row(part, y, c1, c2):
+def _window_row(
+    part: Mapping[str, np.ndarray], y: int, c1: float, c2: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return, for one row of windows, mean, mean^2 + C1 / 2, variance + C2 / 2 (W', n) each, and patches (W', n, side^2) whose products
     are twice the covariances."""
     maps, mean, variance = (
@@ -104,7 +106,9 @@ def _window_row(part, y, c1, c2):
     return mean, mean**2 + c1 / 2, variance + c2 / 2, patches
 
 
-def _ssim_of_windows(a, b, c1, c2):
+def _ssim_of_windows(
+    a: Sequence[np.ndarray], b: Sequence[np.ndarray], c1: float, c2: float
+) -> np.ndarray:
     """Sum over T windows of (2 mu mu' + C1) (2 cov + C2) / ((mu^2 + mu'^2 + C1) (var + var' + C2)): (n, m)."""
     (mean, square, variance), (mean_b, square_b, variance_b) = (
         [part[:, :, None] for part in a[:3]],

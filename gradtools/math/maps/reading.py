@@ -133,7 +133,7 @@ def constant_maps(maps: np.ndarray) -> np.ndarray:
     return high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high))
 
 
-def _check(taps):
+def _check(taps: Sequence[np.ndarray]) -> None:
     if len({len(maps) for maps in taps}) > 1:
         raise GradtoolsError(
             f"taps have {', '.join(str(len(maps)) for maps in taps)} maps: "
@@ -147,7 +147,7 @@ def _check(taps):
             )
 
 
-def _check_compat(compat, sign, fuse):
+def _check_compat(compat: str | None, sign: str, fuse: str) -> None:
     if compat not in COMPATS:
         raise UsageError(f"unknown compat mode {compat!r}: use one of {', '.join(COMPATS)}")
     if (sign, fuse) != ("for", "mean"):
@@ -156,7 +156,7 @@ def _check_compat(compat, sign, fuse):
         )
 
 
-def _fusion(fuse, n_taps, sign):
+def _fusion(fuse: str, n_taps: int, sign: str) -> np.ndarray | None:
     """Check sign and fusion; the weights (L,) of a weighted mean, None for the others."""
     if sign not in SIGNS:
         raise UsageError(f"unknown sign {sign!r}: use one of {', '.join(SIGNS)}")
@@ -186,12 +186,12 @@ def _fusion(fuse, n_taps, sign):
     return weights / weights.sum()
 
 
-def _rectified(maps, sign):
+def _rectified(maps: np.ndarray, sign: str) -> np.ndarray:
     maps = np.asarray(maps, dtype=np.float64)
     return maps if sign == "signed" else np.maximum(maps if sign == "for" else -maps, 0)
 
 
-def _fused(parts, fuse, weights):
+def _fused(parts: Sequence[np.ndarray], fuse: str, weights: np.ndarray | None) -> np.ndarray:
     """Fuse L arrays (M, H, W) into one."""
     if fuse == "product":
         return np.prod(parts, axis=0)
@@ -205,7 +205,7 @@ def _fused(parts, fuse, weights):
     )
 
 
-def _peer_maps(taps, size):
+def _peer_maps(taps: Sequence[np.ndarray], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return pytorch-grad-cam's maps and which of them have no range."""
     parts = [
         _bilinear(_peer_range(np.maximum(np.asarray(maps, dtype=np.float64), 0)), size)
@@ -215,18 +215,18 @@ def _peer_maps(taps, size):
     return _peer_range(fused), constant_maps(fused)
 
 
-def _peer_range(maps):
+def _peer_range(maps: np.ndarray) -> np.ndarray:
     """Return the min-max as pytorch-grad-cam's scale_cam_image has it."""
     shifted = maps - maps.min(axis=(1, 2), keepdims=True, initial=np.inf)
     return shifted / (PEER_EPS + shifted.max(axis=(1, 2), keepdims=True, initial=0))
 
 
-def _bilinear(maps, size):
+def _bilinear(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     height, width = (_bilinear_matrix(*axis) for axis in zip(maps.shape[1:], size))
     return height @ maps @ width.T
 
 
-def _bilinear_matrix(n_in, n_out):
+def _bilinear_matrix(n_in: int, n_out: int) -> np.ndarray:
     """Return cv2.resize's INTER_LINEAR along one axis: half-pixel centres, no antialias, edges clamped; (n_out, n_in)."""
     source = np.clip((np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5, 0, n_in - 1)
     below = np.minimum(source.astype(int), max(n_in - 2, 0))

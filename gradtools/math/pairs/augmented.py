@@ -109,7 +109,9 @@ def own_or_other(
     return Measure(float(share[0]), share[1:], triples)
 
 
-def _class_sums(unit, cosines, weights):
+def _class_sums(
+    unit: np.ndarray, cosines: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the weighted number of triples won and of all, (B,) each, and how many triples one class has."""
     number = (~np.isnan(cosines)).sum(axis=0)
     there, n = number > 0, len(unit)

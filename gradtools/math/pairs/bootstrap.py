@@ -5,6 +5,8 @@ A resample is a weight c_i of every image. Weights depend on the seed and the cl
 so the same weights give paired differences between features, taps and models; fewer resamples are a prefix of more.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gradtools.math.pairs.pair_means import STATISTICS, table_of_cells, table_of_groupings
@@ -95,7 +97,7 @@ def poisson_counts(start: int, stop: int, resamples: int, seed: int = 0) -> np.n
     return np.concatenate(parts, axis=1)
 
 
-def _generator(seed, part):
+def _generator(seed: int, part: int) -> np.random.Generator:
     """Return a stream of random numbers of its own for each class or unit (labels may be negative)."""
     return np.random.default_rng([seed, int(part) % 2**32])
 
@@ -164,7 +166,14 @@ def bootstrap_pair_statistics(
     return np.concatenate(replicates) if replicates else np.empty((0, len(STATISTICS)))
 
 
-def _replicates(rows, squares, counts, sizes, cell_class, cell_prediction):
+def _replicates(
+    rows: np.ndarray,
+    squares: np.ndarray,
+    counts: np.ndarray,
+    sizes: np.ndarray,
+    cell_class: np.ndarray,
+    cell_prediction: np.ndarray,
+) -> np.ndarray:
     """Return one batch of resamples, rows sorted by cell: sums (M, b, D), then the table."""
     sums = np.zeros((len(sizes), len(counts), rows.shape[1]))
     parts = np.zeros((3, len(sizes), len(counts)))
@@ -173,17 +182,20 @@ def _replicates(rows, squares, counts, sizes, cell_class, cell_prediction):
         _add_cell(
             sums[m], parts[:, m], rows[start:stop], squares[start:stop], counts[:, start:stop]
         )
-    return table_of_cells(sums, *parts, cell_class, cell_prediction)[0]
+    of_squares, of_counts, of_copies = parts
+    return table_of_cells(sums, of_squares, of_counts, of_copies, cell_class, cell_prediction)[0]
 
 
-def _add_cell(sums, parts, rows, squares, counts):
+def _add_cell(
+    sums: np.ndarray, parts: np.ndarray, rows: np.ndarray, squares: np.ndarray, counts: np.ndarray
+) -> None:
     """Add one cell's resampled rows (counts (b, n)): sum c x, sum c^2 |x|^2, sum c, sum c^2."""
     copies = counts**2
     sums += counts @ rows
     parts += copies @ squares, counts.sum(axis=1), copies.sum(axis=1)
 
 
-def _held(memory, n_cells, d):
+def _held(memory: int, n_cells: int, d: int) -> int:
     """Return the resamples whose cell sums, and their copies by class and by prediction, fit into memory (bytes)."""
     return max(1, memory // (3 * 8 * n_cells * max(d, 1)))
 
@@ -236,7 +248,9 @@ def matrix_table(
     return table_of_groupings(by_class, *others)
 
 
-def _matrix_sums(matrix, codes, weights):
+def _matrix_sums(
+    matrix: np.ndarray, codes: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the c' K c / 2 and the number of pairs within each group: (G, B) each."""
     sums, pairs = [], []
     for code in np.unique(codes):
@@ -275,7 +289,7 @@ def bootstrap_means(values: np.ndarray, resamples: int = 1000, seed: int = 0) ->
     return np.divide(sums[0], sums[1], out=np.full(sums[0].shape, np.nan), where=sums[1] > 0)
 
 
-def _blocks_of_counts(n, resamples, seed):
+def _blocks_of_counts(n: int, resamples: int, seed: int) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield (rows, their counts (B, rows)) that make up one bootstrap of n images."""
     whole = resample_weights(np.zeros(n, int), resamples, seed) if n <= COUNTED_ROWS else None
     for start in range(0, n, POISSON_UNIT):

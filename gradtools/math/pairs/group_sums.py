@@ -104,7 +104,16 @@ def cell_sums(
     return CellSums(sums, squares, counts, degenerate)
 
 
-def _add_rows(sums, squares, counts, rows, code, metric, shift, first):
+def _add_rows(
+    sums: np.ndarray,
+    squares: np.ndarray,
+    counts: np.ndarray,
+    rows: np.ndarray,
+    code: np.ndarray,
+    metric: str,
+    shift: np.ndarray | float,
+    first: int,
+) -> int:
     """Add a part's rows to the sums of their cells; return how many had no direction."""
     rows, scale, keep = scaled_rows(rows, code, metric, first, shift)
     order = np.flatnonzero(keep)

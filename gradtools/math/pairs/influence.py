@@ -5,8 +5,9 @@ A replicate is value + sum (c_i - 1) psi_i, psi_i the derivative by the weight o
 over the rows and no sums per resample, so the number of resamples is not bounded by memory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
@@ -21,6 +22,9 @@ from gradtools.math.pairs.pair_means import (
     pair_statistics,
     ratio,
 )
+
+if TYPE_CHECKING:
+    from gradtools.math.pairs.pair_means import PairMean
 
 # Rows whose counts, in every resample, stay in the cache.
 COUNTED_ROWS = 1024
@@ -108,7 +112,7 @@ def bootstrap_pair_statistics_streamed(
     return np.array([mean.value for mean in values.values()]) + moved - excess.T @ mean_influence
 
 
-def _scale_of_classes(sizes):
+def _scale_of_classes(sizes: np.ndarray) -> np.ndarray:
     """Return the square root of m / (m - 1) for classes of m images, (G,): centring takes (m - 1) / m of the variance."""
     sizes = np.maximum(sizes, 2)
     return np.sqrt(sizes / (sizes - 1))
@@ -124,7 +128,9 @@ class Grouping:
     size: np.ndarray
 
 
-def _groupings(totals, cell_class, cell_prediction):
+def _groupings(
+    totals: CellSums, cell_class: np.ndarray, cell_prediction: np.ndarray
+) -> list[Grouping]:
     """Return the groupings by class, prediction, cell, and all together."""
     parts = totals.sums, totals.squares, totals.counts
     return [
@@ -140,13 +146,20 @@ def _groupings(totals, cell_class, cell_prediction):
     ]
 
 
-def _selected(rows, cell, metric, first):
+def _selected(
+    rows: np.ndarray, cell: np.ndarray, metric: str, first: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows that count, scaled ((m, D) float64), and every row's cell ((n,) int), -1 where it does not count."""
     rows, scale, keep = scaled_rows(rows, cell, metric, first)
     return rows[keep] * scale[keep, None], np.where(keep, cell, -1)
 
 
-def _pair_influence(rows, code, groupings, values):
+def _pair_influence(
+    rows: np.ndarray,
+    code: np.ndarray,
+    groupings: Sequence[Grouping],
+    values: "Mapping[str, PairMean]",
+) -> np.ndarray:
     """Return the derivative of every statistic by the weight of each image: rows (n, D), code (n,) -> (n, S)."""
     squares = np.einsum("nd,nd->n", rows, rows)
     partners = [
@@ -169,7 +182,7 @@ def _pair_influence(rows, code, groupings, values):
     return np.stack([psi[name] for name in STATISTICS], axis=1)
 
 
-def _macro_influence(partners, by_class, code):
+def _macro_influence(partners: np.ndarray, by_class: Grouping, code: np.ndarray) -> np.ndarray:
     """Return the derivative of the mean of the class means: partners (2, n), sums over an image's pairs and their number."""
     pairs = by_class.size * (by_class.size - 1) / 2
     sums = (np.einsum("gd,gd->g", by_class.sums, by_class.sums) - by_class.squares) / 2

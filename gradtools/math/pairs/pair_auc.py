@@ -6,7 +6,7 @@ those of the definition and not of rounding, and counts per step give the exact 
 credit for ties. Strata: all pairs, pairs of equal prediction, pairs of unequal prediction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,10 @@ import numpy as np
 from gradtools.math.pairs.pair_means import ratio, row_block_pairs
 from gradtools.math.rows.sliced import Sliced
 from gradtools.math.rows.vectors import product_block
+
+Pairs = Iterable[tuple[int, int, np.ndarray, np.ndarray]]
+
+Stratum = tuple[tuple[int, ...], tuple[int, ...], np.ndarray, np.ndarray]
 
 STRATA = ("all", "same_prediction", "other_prediction")
 
@@ -130,7 +134,7 @@ def scored_pairs(
         yield i, j, scores, kind
 
 
-def _histogram(pairs, top):
+def _histogram(pairs: Pairs, top: int) -> np.ndarray:
     """Return the pairs of each kind at each score from -top to top: (4, 2 top + 1) int64."""
     histogram = np.zeros((NO_PAIR + 1, 2 * top + 1), dtype=np.int64)
     for _, _, scores, kind in pairs:
@@ -138,7 +142,7 @@ def _histogram(pairs, top):
     return histogram[:NO_PAIR]
 
 
-def _ranked(pairs):
+def _ranked(pairs: Pairs) -> np.ndarray:
     """Return the pairs of each kind at each distinct score, (4, T) int64."""
     present = [(scores[kind < NO_PAIR], kind[kind < NO_PAIR]) for _, _, scores, kind in pairs]
     scores, kind = (np.concatenate([np.empty(0, dtype=np.int64), *part]) for part in zip(*present))
@@ -148,7 +152,7 @@ def _ranked(pairs):
     )
 
 
-def _strata(histogram):
+def _strata(histogram: np.ndarray) -> Iterator[Stratum]:
     """Yield (other-class kinds, same-class kinds, negatives (T,), positives (T,)) of each stratum."""
     for kinds in KINDS:
         positive_kinds = tuple(2 + k for k in kinds)
@@ -160,7 +164,7 @@ def _strata(histogram):
         )
 
 
-def _auc_of_histogram(histogram, binned=False):
+def _auc_of_histogram(histogram: np.ndarray, binned: bool = False) -> PairAUC:
     """Return the pair AUC of a histogram (4, T), by kind and ascending score."""
     rows = []
     for _, _, negative, positive in _strata(histogram):
@@ -210,7 +214,7 @@ def pair_auc_influence(
     return auc, influence
 
 
-def _pair_derivatives(stratum, auc):
+def _pair_derivatives(stratum: Stratum, auc: float) -> np.ndarray:
     """Return dA / dw of one pair, by kind and score: (5, T) float64."""
     negative_kinds, positive_kinds, negative, positive = stratum
     n_negative, n_positive = negative.sum(), positive.sum()

@@ -1,5 +1,6 @@
 """Bootstrap over images of the pair AUC (mathematics#bootstrap-over-images): pair (i, j) has weight c_i c_j in a resample."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,9 @@ class PairRuns:
     width: int
 
 
-def _exact_replicates(rows, classes, predictions, counts, metric):
+def _exact_replicates(
+    rows: np.ndarray, classes: np.ndarray, predictions: np.ndarray, counts: np.ndarray, metric: str
+) -> np.ndarray:
     n = len(classes)
     _, _, scores, kind = next(
         scored_pairs(rows, classes, predictions, metric, score_step(rows, n, metric), n)
@@ -114,7 +117,7 @@ def matrix_auc(
     return drawn, np.array([total, shared, total - shared])
 
 
-def _replicates_of_scores(scores, kind, counts):
+def _replicates_of_scores(scores: np.ndarray, kind: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the AUC under every row of counts (B, N) from scores and kinds (N, N) of the pairs."""
     first, second = np.triu_indices(len(scores), 1)
     parts = list(_pair_runs(first, second, scores[first, second], kind[first, second]))
@@ -122,7 +125,9 @@ def _replicates_of_scores(scores, kind, counts):
     return np.concatenate([_weighted_auc(part, parts) for part in columns])
 
 
-def _pair_runs(first, second, scores, kind):
+def _pair_runs(
+    first: np.ndarray, second: np.ndarray, scores: np.ndarray, kind: np.ndarray
+) -> Iterator[PairRuns]:
     """
     Yield PairRuns in ascending order of score, about CACHED_PAIRS each, equal scores together.
 
@@ -144,7 +149,7 @@ def _pair_runs(first, second, scores, kind):
         yield PairRuns(first[members], second[members], runs, code, width)
 
 
-def _weighted_auc(counts, parts):
+def _weighted_auc(counts: np.ndarray, parts: Sequence[PairRuns]) -> np.ndarray:
     """Return the AUC of b weightings: counts (N, b), PairRuns in ascending order -> (b, 3)."""
     counts = np.ascontiguousarray(counts, dtype=np.float32)
     below, above, wins = np.zeros((3, len(STRATA), counts.shape[1]))
@@ -159,7 +164,7 @@ def _weighted_auc(counts, parts):
     return ratio(wins, below * above).T
 
 
-def _run_weights(counts, part):
+def _run_weights(counts: np.ndarray, part: PairRuns) -> np.ndarray:
     """Sum of c_i c_j over every run: (4, width, b) float64."""
     weights = np.take(counts, part.first, axis=0)
     weights *= np.take(counts, part.second, axis=0)

@@ -119,9 +119,9 @@ def table_of_cells(
     mathematics#means-over-pairs
     """
 
-    def grouped(codes):
-        parts = (gathered(codes, part) for part in (sums, squares, weight, weight_squares))
-        return _pair_sums(*parts, metric)
+    def grouped(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a, b, c, d = (gathered(codes, part) for part in (sums, squares, weight, weight_squares))
+        return _pair_sums(a, b, c, d, metric)
 
     by_class = grouped(cell_class)
     others = [
@@ -143,7 +143,13 @@ def gathered(codes: np.ndarray, part: np.ndarray) -> np.ndarray:
     return (groups @ part.reshape(len(part), -1)).reshape(groups.shape[0], *part.shape[1:])
 
 
-def _pair_sums(sums, squares, weight, weight_squares, metric):
+def _pair_sums(
+    sums: np.ndarray,
+    squares: np.ndarray,
+    weight: np.ndarray,
+    weight_squares: np.ndarray,
+    metric: str,
+) -> tuple[np.ndarray, np.ndarray]:
     """Sum over the pairs i < j of each group, and the number of pairs."""
     lengths = np.einsum("gbd,gbd->gb", sums, sums)
     pairs = (weight**2 - weight_squares) / 2
@@ -221,7 +227,7 @@ def ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.
     return np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
 
 
-def _mean_of_classes(sums, pairs):
+def _mean_of_classes(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Return the mean over the classes that have a pair, (G, B) -> (B,)."""
     return ratio(np.where(pairs > 0, ratio(sums, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
 

@@ -5,12 +5,17 @@ The sum over same-label pairs is (||Y^T U||_F^2 - sum |u|^2) / 2 for one-hot Y. 
 prediction keeps the number of pairs of each kind, so every mean is monotone in that sum.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from gradtools.math.pairs.bootstrap import compact_rows
+
+Number = float | np.ndarray
+
+Statistic = Callable[[Number, float, int, int], Number]
 
 # Sums this close, relative to their terms, are the same number computed in another order.
 TIE = 1e-10
@@ -75,15 +80,22 @@ def permutation_within(
     )
 
 
-def _effect(same, total, same_pairs, all_pairs):
+def _effect(same: Number, total: float, same_pairs: int, all_pairs: int) -> Number:
     return same / same_pairs - (total - same) / (all_pairs - same_pairs)
 
 
-def _mean(same, _total, same_pairs, _all_pairs):
+def _mean(same: Number, _total: float, same_pairs: int, _all_pairs: int) -> Number:
     return same / same_pairs
 
 
-def _test(rows, classes, strata, permutations, seed, statistic):
+def _test(
+    rows: np.ndarray,
+    classes: np.ndarray,
+    strata: np.ndarray,
+    permutations: int,
+    seed: int,
+    statistic: Statistic,
+) -> Permutation:
     rows = compact_rows(np.asarray(rows, dtype=np.float64))
     rng = np.random.default_rng(seed)
     squares, movable = np.einsum("nd,nd->", rows, rows), 0
@@ -107,14 +119,20 @@ def _test(rows, classes, strata, permutations, seed, statistic):
     return Permutation(
         float(p),
         float(value[0]),
-        float(value[1].mean()),
-        float(value[1].std()),
+        float(np.mean(value[1])),
+        float(np.std(value[1])),
         permutations,
         movable,
     )
 
 
-def _shuffled_squares(rows, labels, sizes, permutations, rng):
+def _shuffled_squares(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    sizes: np.ndarray,
+    permutations: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Return ||Y^T U||_F^2 of one stratum under every shuffle, (B,)."""
     if len(sizes) == 1:
         return np.full(permutations, np.square(rows.sum(axis=0)).sum())
@@ -131,7 +149,7 @@ def _shuffled_squares(rows, labels, sizes, permutations, rng):
     )
 
 
-def _same_label_squares(rows, labels, sizes):
+def _same_label_squares(rows: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """
     Sum over the labels of |sum of the label's rows|^2 for b labellings: rows (n, D), labels (b, n) -> (b,).
 

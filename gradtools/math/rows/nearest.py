@@ -93,7 +93,7 @@ def ranked(values: np.ndarray, numbers: np.ndarray, metric: str) -> np.ndarray:
     return np.lexsort((numbers, stepped(values, metric)))
 
 
-def _places_of(numbers, others):
+def _places_of(numbers: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows (r,) and columns (r,) at which others (m,) have the numbers (q,), each once at most."""
     order = np.argsort(others, kind="stable")
     at = np.searchsorted(others, numbers, sorter=order)
@@ -102,7 +102,9 @@ def _places_of(numbers, others):
     return np.flatnonzero(same), column[same]
 
 
-def _smallest(values, numbers, k, metric):
+def _smallest(
+    values: np.ndarray, numbers: np.ndarray, k: int, metric: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the k smallest of each row and those equal to the last, (q, c) values in steps and numbers; infinite ones are never nearest.
 
     Steps keep the order, so only the candidates are brought to them: those below the k-th smallest and a step more.

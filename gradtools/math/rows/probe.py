@@ -137,7 +137,9 @@ def decode(
     return Decoding(accuracies[0], accuracies[1], shuffled[:, 0], shuffled[:, 1])
 
 
-def _shuffled(labels, strata, rng):
+def _shuffled(
+    labels: np.ndarray, strata: np.ndarray | None, rng: np.random.Generator
+) -> np.ndarray:
     """Return the labels in another order, each within its stratum."""
     if strata is None:
         return rng.permutation(labels)
@@ -148,7 +150,7 @@ def _shuffled(labels, strata, rng):
     return made
 
 
-def _folds(rows, labels, seed, folds):
+def _folds(rows: np.ndarray, labels: np.ndarray, seed: int, folds: int) -> np.ndarray:
     """Return the accuracy and balanced accuracy of every fold, (2, F)."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -166,13 +168,13 @@ def _folds(rows, labels, seed, folds):
     return np.array(accuracies).T
 
 
-def _logits(rows, weights, bias):
+def _logits(rows: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return the logits (n, K) of rows (n, D); of two classes the first has logit 0."""
     values = rows @ weights + bias
     return np.hstack([np.zeros_like(values), values]) if values.shape[1] == 1 else values
 
 
-def _regression(rows, codes, k):
+def _regression(rows: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return weights (D, K) and bias (K,) of the multinomial logistic regression (of two classes those of the second).
 
     The loss, its penalty and the solver's options are those of scikit-learn's LogisticRegression (C = 1), which spends most of
@@ -184,7 +186,7 @@ def _regression(rows, codes, k):
     free = k if k > 2 else 1
     every = np.arange(n)
 
-    def loss(values):
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         weights, bias = values[:-free].reshape(width, free), values[-free:]
         logits = _logits(rows, weights, bias)
         logits -= logits.max(axis=1, keepdims=True)
@@ -197,13 +199,13 @@ def _regression(rows, codes, k):
         slope = rows.T @ off + weights / n
         return value + (weights**2).sum() / (2 * n), np.concatenate([slope.ravel(), off.sum(0)])
 
-    found = minimize(
+    solution = minimize(
         loss, np.zeros((width + 1) * free), method="L-BFGS-B", jac=True, options=SOLVER
     ).x
-    return found[:-free].reshape(width, free), found[-free:]
+    return solution[:-free].reshape(width, free), solution[-free:]
 
 
-def _standardised(train, test):
+def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows minus the mean of the training rows, over their standard deviation (0 counts as 1).
 
     Of fewer training rows than channels in the orthogonal coordinates of their span, outside which an L2 penalty leaves every

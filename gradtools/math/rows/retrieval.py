@@ -6,6 +6,7 @@ all alike score what chance gives; without ties it is the usual one (for average
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -111,14 +112,14 @@ def scores_of_ranking(
     return {name: np.where(known, values, np.nan) for name, values in measured.items()}
 
 
-def _cut(ranked, k):
+def _cut(ranked: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what lies above the k-th value and what equals it, (q, n) bool each, and how many of the latter have a place (q,)."""
     last = ranked[:, min(k, ranked.shape[1]) - 1, None]
     above, tied = ranked > last, ranked == last
     return above, tied, min(k, ranked.shape[1]) - above.sum(axis=1)
 
 
-def _recall(ranked, right, k):
+def _recall(ranked: np.ndarray, right: np.ndarray, k: int) -> np.ndarray:
     """Return 1 - C(t - p, r) / C(t, r): r of t tied are taken, p of them right; 1 where one above is right."""
     from scipy.special import gammaln
 
@@ -133,7 +134,7 @@ def _recall(ranked, right, k):
     return np.where((above & right).any(axis=1), 1.0, 1 - missed)
 
 
-def _average_precision(ranked, right):
+def _average_precision(ranked: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     Sum over groups of ties of (p/t) [(b + 1) h + (p - 1)/(t - 1) (t - (a + 1) h)], over the number that are right.
 
@@ -155,7 +156,14 @@ def _average_precision(ranked, right):
     return np.bincount(row, gain, len(ranked)) / np.maximum(right.sum(axis=1), 1)
 
 
-def _vote(ranked, candidates, queries, k, seed, draws):
+def _vote(
+    ranked: np.ndarray,
+    candidates: np.ndarray,
+    queries: np.ndarray,
+    k: int,
+    seed: int,
+    draws: tuple[int, int],
+) -> np.ndarray:
     """Return the share of the vote's winners that is the query's label, expected where the last places are tied."""
     above, tied, places = _cut(ranked, k)
     width = int(max(candidates.max(initial=-1), queries.max(initial=0))) + 1
@@ -177,7 +185,13 @@ def _vote(ranked, candidates, queries, k, seed, draws):
 
 
 @functools.lru_cache(maxsize=4096)
-def _expected(query, others, places, seed, draws):
+def _expected(
+    query: tuple[int, int],
+    others: Sequence[tuple[int, int]],
+    places: int,
+    seed: int,
+    draws: tuple[int, int],
+) -> float:
     """
     Return how often a label wins a vote whose last places go to any of those that are tied for them.
 
@@ -198,7 +212,7 @@ def _expected(query, others, places, seed, draws):
     return float((winners[:, 0] / winners.sum(axis=1)).mean())
 
 
-def _counted(mask, candidates, width):
+def _counted(mask: np.ndarray, candidates: np.ndarray, width: int) -> np.ndarray:
     """Return how many entries of each row of a mask have each label, (q, width)."""
     row, place = np.nonzero(mask)
     return np.bincount(

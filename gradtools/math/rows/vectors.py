@@ -188,7 +188,7 @@ def product_block(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:
     return products if metric == "dot" else np.clip(products, -1, 1, out=products)
 
 
-def _distances(a, b):
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the Euclidean distances by one matrix product, and by differences where the product would cancel."""
     from scipy.spatial.distance import cdist
 
@@ -205,6 +205,6 @@ def _distances(a, b):
     return distances
 
 
-def _check(metric):
+def _check(metric: str) -> None:
     if metric not in METRICS:
         raise GradtoolsError(f"unknown metric {metric!r}: use one of {', '.join(METRICS)}")

@@ -10,11 +10,14 @@ S. Kornblith, M. Norouzi, H. Lee, G. Hinton, Similarity of neural network repres
 L. Song, A. Smola, A. Gretton, J. Bedo, K. Borgwardt, Feature selection via dependence maximization, JMLR 13 (2012), eq. 5.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradtools.math.pairs.pair_means import ratio
+
+Products = Mapping[tuple[int, int], np.ndarray | float]  # by exponents of the copies
 
 LEAST = 4  # samples that the unbiased HSIC takes: it is a mean over quadruples
 
@@ -53,14 +56,14 @@ def of_grams(k: np.ndarray, l: np.ndarray) -> Alignment:  # noqa: E741 (Kornblit
     )
 
 
-def _centred(gram):
+def _centred(gram: np.ndarray) -> np.ndarray:
     """Return H K H with H = I - 11'/n."""
     gram = np.asarray(gram, dtype=np.float64)
     rows = gram.mean(axis=0)
     return gram - rows - rows[:, None] + rows.mean()
 
 
-def _aligned(kl, kk, ll):
+def _aligned(kl: np.ndarray, kk: np.ndarray, ll: np.ndarray) -> np.ndarray:
     """Return HSIC(K, L) over the geometric mean of HSIC(K, K) and HSIC(L, L); NaN where one of these is not positive."""
     return ratio(kl, np.sqrt(np.maximum(kk, 0) * np.maximum(ll, 0)))
 
@@ -83,7 +86,7 @@ def bootstrap_debiased(k: np.ndarray, l: np.ndarray, counts: np.ndarray) -> np.n
     return _aligned(*_unbiased(_centred(k), _centred(l), np.asarray(counts, dtype=np.float64)))
 
 
-def _unbiased(k, l, counts):  # noqa: E741
+def _unbiased(k: np.ndarray, l: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:  # noqa: E741
     """
     Return the unbiased HSIC of (K, L), (K, K), (L, L) under copies c, (..., n) -> 3 x (...).
 
@@ -97,14 +100,16 @@ def _unbiased(k, l, counts):  # noqa: E741
     ]
 
 
-def _weighted_rows(gram, counts):
+def _weighted_rows(
+    gram: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """Return a Gram matrix without its diagonal, and sum_j c_j K_ij, sum_j c_j^2 K_ij of every row."""
     gram = gram.copy()
     np.fill_diagonal(gram, 0)
     return gram, (counts @ gram, counts**2 @ gram)
 
 
-def _products(products, counts):
+def _products(products: np.ndarray, counts: np.ndarray) -> Products:
     """Return the sums of c_i^a c_j^b M_ij for M = K o L, by exponents (a, b)."""
     once, squared = counts @ products, counts**2 @ products
     return {
@@ -113,12 +118,17 @@ def _products(products, counts):
     }
 
 
-def _hsic(products, in_k, in_l, counts):
+def _hsic(
+    products: Products,
+    in_k: tuple[np.ndarray, np.ndarray],
+    in_l: tuple[np.ndarray, np.ndarray],
+    counts: np.ndarray,
+) -> np.ndarray:
     """Return the unbiased HSIC from `_products` and both sides' `_weighted_rows`."""
     (once_k, twice_k), (once_l, twice_l) = in_k, in_l
     p1, p2, p3, p4 = (np.sum(counts**power, axis=-1) for power in (1, 2, 3, 4))
 
-    def summed(*factors):
+    def summed(*factors: np.ndarray) -> np.ndarray:
         return np.sum(np.prod(np.broadcast_arrays(*factors), axis=0), axis=-1)
 
     crossed = summed(counts**2, once_k, once_l)

@@ -13,6 +13,8 @@ import numpy as np
 from gradtools.math.pairs.pair_means import ratio
 from gradtools.math.spaces import cka
 
+Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
+
 
 @dataclass(frozen=True)
 class Cross:
@@ -48,7 +50,7 @@ def of_rows(
     """
     means = _means(passes())
 
-    def centred():
+    def centred() -> Blocks:
         return ((x - means[0], y - means[1]) for x, y in passes())
 
     sides = [_cross(choose(x, y) for x, y in centred()) for choose in (_both, _first, _second)]
@@ -71,21 +73,21 @@ def of_rows(
     return cka.Alignment(float(plain), float(shuffled), float(debiased)), influence
 
 
-def _both(x, y):
+def _both(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _first(x, _y):
+def _first(x: np.ndarray, _y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x, x
 
 
-def _second(_x, y):
+def _second(_x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return y, y
 
 
-def _means(blocks):
+def _means(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean rows of both sides."""
-    n, total = 0, (0, 0)
+    n, total = 0, (np.zeros(1), np.zeros(1))
     for x, y in blocks:
         n, total = (
             n + len(x),
@@ -97,17 +99,26 @@ def _means(blocks):
     return total[0] / n, total[1] / n
 
 
-def _cross(blocks):
+def _cross(blocks: Blocks) -> Cross:
     """Return `Cross` of centred blocks."""
-    product, x_by_q, y_by_p, p, q = 0, 0, 0, [], []
+    product: np.ndarray | int = 0
+    x_by_q: np.ndarray | int = 0
+    y_by_p: np.ndarray | int = 0
+    p, q = [], []
     for x, y in blocks:
         p.append(np.einsum("nd,nd->n", x, x))
         q.append(np.einsum("nd,nd->n", y, y))
         product, x_by_q, y_by_p = product + x.T @ y, x_by_q + x.T @ q[-1], y_by_p + y.T @ p[-1]
-    return Cross(product, np.concatenate(p), np.concatenate(q), x_by_q, y_by_p)
+    return Cross(
+        np.asarray(product),
+        np.concatenate(p),
+        np.concatenate(q),
+        np.asarray(x_by_q),
+        np.asarray(y_by_p),
+    )
 
 
-def _hsic(cross, blocks):
+def _hsic(cross: Cross, blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
     """Return the unbiased HSIC of K and L, and its derivatives by the copies c_k of every sample, (n,), where all are 1."""
     p, q, ones = cross.p, cross.q, np.ones(len(cross.p))
     pairs = np.sum(cross.product**2) - p @ q
@@ -124,7 +135,9 @@ def _hsic(cross, blocks):
     return value, _slopes(together, along, p, q, pairs)
 
 
-def _slopes(together, along, p, q, pairs):
+def _slopes(
+    together: np.ndarray, along: np.ndarray, p: np.ndarray, q: np.ndarray, pairs: float
+) -> np.ndarray:
     """Sum over the quadruples that hold each sample, less their share of the whole: derivatives of a mean over quadruples."""
     n = len(p)
     triples = p @ q - pairs

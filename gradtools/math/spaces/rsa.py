@@ -18,6 +18,8 @@ import numpy as np
 from gradtools.math.pairs.pair_auc import COSINE_STEP, SORTED_STEPS
 from gradtools.math.pairs.pair_means import ratio
 
+Number = float | np.ndarray
+
 # Variances below this share of the mean square are rounding: the values are constant.
 CONSTANT = 1e-14
 HELD = 2000  # samples whose matrices (32 MB each, some 900 MB in a comparison) are held
@@ -129,7 +131,9 @@ def row_pearson(sums: RowSums) -> np.ndarray:
     return _correlation(sums.a, sums.b, sums.aa, sums.bb, sums.ab, sums.weight)
 
 
-def _correlation(a, b, aa, bb, ab, weight):
+def _correlation(
+    a: Number, b: Number, aa: Number, bb: Number, ab: Number, weight: Number
+) -> np.ndarray:
     """Return Pearson's correlation from sums of values, squares and products and their number."""
     a, b, aa, bb, ab = (ratio(value, weight) for value in (a, b, aa, bb, ab))
     variances = [
@@ -232,12 +236,12 @@ def bootstrap_spearman(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.n
 class _Ranks:
     """The order of some values, kept so that ranks under any weights need no sorting."""
 
-    def __init__(self, values):
+    def __init__(self, values: np.ndarray) -> None:
         self.order = np.argsort(values, kind="stable")
         _, self.tied = np.unique(values, return_inverse=True)
         self.first = np.flatnonzero(np.diff(self.tied[self.order], prepend=-1))
 
-    def weighted(self, weights):
+    def weighted(self, weights: np.ndarray) -> np.ndarray:
         """Average rank of every value where it is there `weights` times, less the mean rank."""
         of_ties = np.add.reduceat(weights[self.order], self.first)
         rank = np.cumsum(of_ties) - of_ties / 2
@@ -278,7 +282,7 @@ def mantel(
     return np.array([np.vdot(first, second) for first, second in zip(a, b)]), null
 
 
-def _standardised(matrix):
+def _standardised(matrix: np.ndarray) -> np.ndarray:
     """Return the off-diagonal entries less their mean, over their norm: inner products are correlations; NaN for a constant one."""
     pairs = triangle(matrix)
     spread = np.sqrt(2 * np.sum((pairs - pairs.mean()) ** 2)) if np.ptp(pairs) > 0 else np.nan

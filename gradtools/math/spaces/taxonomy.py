@@ -43,8 +43,8 @@ def path_lengths(
         for node, steps in reached.items():
             members.setdefault(node, []).append((place, steps))
     lengths = np.full((len(wanted), len(wanted)), np.inf)
-    for reached in members.values():
-        places, steps = np.array(reached).T
+    for pairs in members.values():
+        places, steps = np.array(pairs).T
         inside = np.ix_(places, places)
         lengths[inside] = np.minimum(lengths[inside], steps[:, None] + steps)
     np.fill_diagonal(lengths, 0)
@@ -54,7 +54,7 @@ def path_lengths(
 ROOT = object()
 
 
-def _ancestors(node, parents):
+def _ancestors(node: Hashable, parents: dict[Hashable, set[Hashable]]) -> dict[Hashable, int]:
     """Return {ancestor: fewest steps up to it}, the node itself with 0 and the root of all included."""
     steps, edge = {node: 0}, [node]
     while edge:
@@ -66,7 +66,7 @@ def _ancestors(node, parents):
                 if parent not in steps:
                     steps[parent] = steps[current] + 1
                     above.append(parent)
-                    parents.setdefault(ROOT, ())
+                    parents.setdefault(ROOT, set())
         edge = above
     if ROOT not in steps:
         raise ValueError(node)

@@ -1,6 +1,7 @@
 """Two trees of the same leaves side by side: in which order their leaves stand so that lines between equal leaves cross least."""
 
 import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def turned(merges: np.ndarray, places: np.ndarray) -> np.ndarray:
     }  # sorted places of the leaves of each cluster
     parts = {leaf: [leaf] for leaf in range(n)}
 
-    def before(a, b):
+    def before(a: int, b: int) -> int:
         """Crossings of one's lines with the other's as they stand, beside half of all."""
         return 2 * np.searchsorted(places_of[b], places_of[a]).sum() - len(places_of[a]) * len(
             places_of[b]
@@ -88,7 +89,7 @@ def turned(merges: np.ndarray, places: np.ndarray) -> np.ndarray:
     return _expanded(parts, n)
 
 
-def _expanded(parts, n):
+def _expanded(parts: Mapping[int, Sequence[int]], n: int) -> np.ndarray:
     """Return the leaves below the root, in order."""
     order, waiting = [], [2 * n - 2]
     while waiting:
@@ -100,7 +101,7 @@ def _expanded(parts, n):
     return np.array(order)
 
 
-def _places(order):
+def _places(order: np.ndarray) -> np.ndarray:
     """Place of each leaf in an order (n,)."""
     places = np.empty(len(order), dtype=int)
     places[order] = np.arange(len(order))

@@ -1,6 +1,7 @@
 """From vectors to a tree: distances, linkage, how well the tree keeps the distances."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def _check_euclidean(matrix, metric):
         )
 
 
-def _condensed(matrix, value):
+def _condensed(matrix: np.ndarray, value: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
     """Return what `value(row, i)` gives of the entries behind the diagonal of every row i, one after the other: no index of all pairs is made."""
     n = len(matrix)
     pairs, start = np.empty(n * (n - 1) // 2), 0
@@ -144,7 +145,7 @@ def _condensed(matrix, value):
     return pairs
 
 
-def _apart(divergences, metric, method):
+def _apart(divergences: np.ndarray, metric: str, method: str) -> np.ndarray:
     """Return the distances of divergences, which rounding may take below 0."""
     if method == "ward" and metric != "JSD":
         raise UsageError(
@@ -154,7 +155,7 @@ def _apart(divergences, metric, method):
     return np.sqrt(apart) if method == "ward" else apart
 
 
-def _between_rows(cosines):
+def _between_rows(cosines: np.ndarray) -> np.ndarray:
     """Return the Euclidean distances between the rows of (1 - s)/2, as linkage takes an uncondensed matrix."""
     from scipy.spatial.distance import pdist
 
@@ -163,14 +164,14 @@ def _between_rows(cosines):
     return pdist(half)
 
 
-def _is_euclidean(similarities):
+def _is_euclidean(similarities: np.ndarray) -> bool:
     """Return True if there are points at the distances sqrt(2 (1 - s)): their centred Gram matrix has no negative eigenvalue (Gower 1966)."""
     centred = similarities - similarities.mean(axis=0)
     values = np.linalg.eigvalsh(centred - centred.mean(axis=1)[:, None])
     return values[0] >= -ROUNDING * values[-1]
 
 
-def _check_names(metric, method, on):
+def _check_names(metric: str, method: str, on: str) -> None:
     for value, known, name in ((method, METHODS, "linkage"), (on, LINKED_ON, "linkage-on")):
         if value not in known:
             raise UsageError(f"--{name} {value}: write one of {', '.join(known)}")

@@ -64,26 +64,26 @@ class _Part:
     turns: tuple  # of pairs of slices
 
     @property
-    def size(self):
+    def size(self) -> int:
         return self.stop - self.start
 
     @property
-    def places(self):
+    def places(self) -> slice:
         return slice(self.start, self.stop)
 
-    def other_end(self, place):
+    def other_end(self, place: int) -> slice:
         """Return where a path that begins at a place ends (slice)."""
         return next(others for ends, others in self.turns if ends.start <= place < ends.stop)
 
 
-def _parts(merges, start):
+def _parts(merges: np.ndarray, start: np.ndarray) -> list:
     """Return both parts of each cluster, in the order of the places; None for leaves."""
     n = len(start)
-    by_node = [None] * n
+    by_node: list = [None] * n
     for place, leaf in enumerate(start):
         itself = slice(place, place + 1)
         by_node[leaf] = _Part(leaf, place, place + 1, ((itself, itself),))
-    pairs = [None] * n
+    pairs: list = [None] * n
     for node, (first, second, _, _) in enumerate(merges, n):
         left, right = sorted(
             (by_node[int(first)], by_node[int(second)]), key=lambda part: part.start
@@ -100,7 +100,7 @@ def _parts(merges, start):
     return pairs
 
 
-def _min_plus(a, b):
+def _min_plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the min over q of a[p, q] + b[q, s]: (P, Q), (Q, S) -> (P, S)."""
     least = np.empty((len(a), b.shape[1]))
     step = max(1, BLOCK_ENTRIES // max(b.size, 1))
@@ -109,7 +109,7 @@ def _min_plus(a, b):
     return least
 
 
-def _traced(parts, best, apart):
+def _traced(parts: list, best: np.ndarray, apart: np.ndarray) -> np.ndarray:
     """Return the places along the shortest path through all leaves."""
     left, right = parts[-1]
     block = best[left.places, right.places]
@@ -128,7 +128,7 @@ def _traced(parts, best, apart):
     return np.array(order)
 
 
-def _larger_first(merges, order):
+def _larger_first(merges: np.ndarray, order: np.ndarray) -> bool:
     """Return True if the order begins with the larger part of the root; of two equal ones, with the one that holds together lower down."""
     n, places = len(merges) + 1, np.argsort(order)
     parts = [leaves(merges, node) for node in merges[-1, :2]]

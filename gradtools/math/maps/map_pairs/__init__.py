@@ -138,7 +138,7 @@ def matrix_rows(
     n = len(maps)
     block, cell = prepared_cells(maps, np.arange(n), metrics, settings, block)
 
-    def rows(start, stop):
+    def rows(start: int, stop: int) -> dict[str, np.ndarray]:
         matrix = {metric: np.empty((stop - start, n)) for metric in metrics}
         for first in range(start, stop, block):
             numbers = np.arange(first, min(first + block, stop))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from gradtools.math.rows.sliced import Sliced
 # Bytes that prepared maps may take together, and the arrays as large as a map that one is prepared into.
 MEMORY, ARRAYS = 2**30, 8
 
+Part = TypeVar("Part")
 Shared = tuple[int, slice, slice]  # a group, and its rows and columns of a tile
 
 # The pair values of a block of this many rows stay in the cache.
@@ -53,7 +55,7 @@ def prepared_cells(
     block = block or block_length(pixels)
 
     @lru_cache(maxsize=max(2, MEMORY // (ARRAYS * 8 * max(pixels, 1) * block)))
-    def cell(k):
+    def cell(k: int) -> PreparedMaps:
         numbers = order[k * block : (k + 1) * block]
         ascending = np.sort(numbers)
         part = np.asarray(maps[ascending])[np.searchsorted(ascending, numbers)]
@@ -73,7 +75,7 @@ def taken(cell: Callable[[int], PreparedMaps], rows: slice, block: int) -> Prepa
     return rows_of(cell(start // block), slice(rows.start - start, rows.stop - start))
 
 
-def _segments(codes, block):
+def _segments(codes: np.ndarray, block: int) -> list[tuple[int, slice]]:
     """Return (group, slice) of every run of one group inside one block; codes ascend."""
     cuts = np.flatnonzero(np.diff(codes, prepend=-1) != 0)
     starts = np.union1d(cuts, np.arange(0, len(codes), block))
@@ -126,6 +128,6 @@ def tiles(
             )
 
 
-def _turning(parts, k):
+def _turning(parts: Sequence[Part], k: int) -> Sequence[Part]:
     """Return the parts from k, to and fro: the blocks that were used last are the ones that are still prepared."""
     return parts[k:] if k % 2 == 0 else parts[k:][::-1]

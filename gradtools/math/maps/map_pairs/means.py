@@ -87,7 +87,7 @@ def add_equal(
             equal[1] += _weighted(values[rows, columns], left[:, rows], right[:, columns])
 
 
-def _weighted(values, left, right):
+def _weighted(values: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Sum of c_i v_ij c_j of every weighting: values (n, m), left (B, n), right (B, m) -> (B,)."""
     return np.einsum("bm,bm->b", left @ values, right)
 
@@ -155,7 +155,9 @@ def summary(
     )
 
 
-def _of_groups(within, pairs, over_all, all_pairs):
+def _of_groups(
+    within: np.ndarray, pairs: np.ndarray, over_all: np.ndarray, all_pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return `STATISTICS` and their pairs, (1 + B, 3) each, from sums over the pairs of groups (G, 1 + B) and over all (1 + B,)."""
     macro = ratio(np.where(pairs > 0, ratio(within, pairs), 0).sum(axis=0), (pairs > 0).sum(axis=0))
     micro_sum, micro_pairs = within.sum(axis=0), pairs.sum(axis=0)
@@ -164,7 +166,9 @@ def _of_groups(within, pairs, over_all, all_pairs):
     return np.stack(means, axis=-1), np.stack([micro_pairs, micro_pairs, between_pairs], axis=-1)
 
 
-def _equal_pairs(weights, keys, images, usable):
+def _equal_pairs(
+    weights: np.ndarray, keys: np.ndarray, images: np.ndarray, usable: np.ndarray
+) -> np.ndarray:
     """Return the weight of the pairs of usable maps of two images of equal keys (N,), in any order: (1 + B,)."""
     order = np.argsort(keys, kind="stable")
     _, codes = np.unique(keys[order], return_inverse=True)
@@ -173,7 +177,9 @@ def _equal_pairs(weights, keys, images, usable):
     ).sum(axis=0)
 
 
-def _pairs_of_groups(weights, codes, images, usable, n_groups):
+def _pairs_of_groups(
+    weights: np.ndarray, codes: np.ndarray, images: np.ndarray, usable: np.ndarray, n_groups: int
+) -> np.ndarray:
     """Return the weight of the pairs of usable maps of two images of each group, ((sum c)^2 - sum of (sum c of an image)^2) / 2: (G, 1 + B)."""
     ends = np.searchsorted(codes, np.arange(n_groups + 1))
     pairs = np.zeros((n_groups, len(weights)))
@@ -184,7 +190,7 @@ def _pairs_of_groups(weights, codes, images, usable, n_groups):
     return pairs
 
 
-def _of_images(c, images):
+def _of_images(c: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Return the sums of the columns of c (B, n) over equal images (n,)."""
     order = np.argsort(images, kind="stable")
     starts = np.flatnonzero(np.diff(images[order], prepend=-1))
