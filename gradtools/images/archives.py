@@ -134,7 +134,7 @@ def is_sample(name: str) -> bool:
 
 
 @functools.cache
-def _members(archive, _size, _changed):
+def _members(archive: str, _size: int, _changed: int) -> dict[str, Member]:
     """Return the files of an archive that has not changed since it was listed."""
     listed: dict[str, Member] = {}
     links = []
@@ -159,20 +159,20 @@ def _members(archive, _size, _changed):
     return listed
 
 
-def _check_end(archive, offset):
+def _check_end(archive: str, offset: int) -> None:
     """Refuse a file that ends within a header, which tarfile takes for the end."""
     rest = _read(archive, Member(offset, min(tarfile.BLOCKSIZE, os.path.getsize(archive) - offset)))
     if rest and (len(rest) < tarfile.BLOCKSIZE or any(rest)):
         raise tarfile.ReadError("unexpected end of data")
 
 
-def _target(name, entry):
+def _target(name: str, entry: tarfile.TarInfo) -> str:
     """Return what a link leads to."""
     folder = "" if entry.islnk() else posixpath.dirname(name)
     return posixpath.normpath(posixpath.join(folder, entry.linkname))
 
 
-def _read(archive, member):
+def _read(archive: str, member: Member) -> bytes:
     """Return the bytes of a member.
 
     Raises

@@ -11,7 +11,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -114,7 +114,7 @@ def decode(
 class _Leniency:
     """Pillow reads files that end early where a flag of the whole process says so: it is set while nothing else is decoded."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.free, self.running = threading.Condition(), 0
 
     @contextlib.contextmanager
@@ -146,7 +146,7 @@ class _Leniency:
 _decoding = _Leniency()
 
 
-def _may_end_early(data):
+def _may_end_early(data: bytes) -> bool:
     """Return True if a file is a JPEG without its end marker, or a PNG without its last chunk."""
     if data.startswith(b"\xff\xd8"):
         return not data.rstrip(b"\0").endswith(b"\xff\xd9")
@@ -167,7 +167,9 @@ def check_digest(path: str, digest: np.ndarray, expected: np.ndarray) -> None:
         )
 
 
-def _decoded(data, path, value_range):
+def _decoded(
+    data: bytes, path: str, value_range: tuple[float, float] | None
+) -> "tuple[Image.Image, float | None, bool] | Unreadable":
     """Return (image in RGB, share of the type's range that it reaches, whether that is of the upper bits), or why it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
@@ -179,12 +181,13 @@ def _decoded(data, path, value_range):
         image.load()
         rgb, reached = _rgb(image, value_range)
         if upper:
-            reached = (max(high for _, high in image.convert("RGB").getextrema()) + 1) / 256
+            extrema = cast("tuple[tuple[int, int], ...]", image.convert("RGB").getextrema())
+            reached = (max(high for _, high in extrema) + 1) / 256
         return _upright(rgb, _orientation(image)), reached, upper
     except UnidentifiedImageError:
         return Unreadable(path, f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image")
     except Image.DecompressionBombError:
-        limit = 2 * Image.MAX_IMAGE_PIXELS
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         return Unreadable(path, f"more than {limit} pixels: too large to be a photograph")
     except MemoryError:
         raise
@@ -192,15 +195,17 @@ def _decoded(data, path, value_range):
         return Unreadable(path, (str(error).splitlines() or [""])[0] or type(error).__name__)
 
 
-def _has_deep_colours(image, data):
+def _has_deep_colours(image: "Image.Image", data: bytes) -> bool:
     """Return True if a file has 16 bits of each colour; to be asked before it is loaded."""
     if image.format == "PNG":
         return data[24] == 16 and data[25] in (2, 6)  # IHDR: bits, and kind of colours
-    bits = image.tag_v2.get(258, (8,)) if image.format == "TIFF" else (8,)
+    bits = image.tag_v2.get(258, (8,)) if image.format == "TIFF" else (8,)  # type: ignore[attr-defined]
     return len(bits) > 2 and max(bits) == 16
 
 
-def _rgb(image, value_range):
+def _rgb(
+    image: "Image.Image", value_range: tuple[float, float] | None
+) -> "tuple[Image.Image, float | None]":
     """Return any mode as RGB, and the share of its type's range that a grey image of more than 8 bits reaches."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         values = np.asarray(image)
@@ -225,20 +230,20 @@ def _rgb(image, value_range):
     return Image.fromarray(np.rint(scaled * 255).astype("u1")), None
 
 
-def _scaled(values, value_range):
+def _scaled(values: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
     """Return the values brought to 0..1, cut where they lie outside."""
     low, high = value_range
     return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
 
 
-def _grey(values):
+def _grey(values: np.ndarray) -> "Image.Image":
     """Return the grey in 0..1, (H, W) float, as RGB."""
     from PIL import Image
 
     return Image.fromarray(np.rint(values * 255).astype("u1")).convert("RGB")
 
 
-def _checked_floats(values):
+def _checked_floats(values: np.ndarray) -> np.ndarray:
     if not (values.min() >= 0 and values.max() <= 1):
         reached = f"{values.min():g}..{values.max():g}"
         raise ValueError(
@@ -248,7 +253,7 @@ def _checked_floats(values):
     return values
 
 
-def _on_white(image):
+def _on_white(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
     canvas = Image.new("RGB", image.size, "white")
@@ -256,7 +261,7 @@ def _on_white(image):
     return canvas
 
 
-def _orientation(image):
+def _orientation(image: "Image.Image") -> int:
     """Return the EXIF orientation still to be applied, 1 to 8; 1 where the metadata is damaged, since the picture is whole."""
     if image.format == "TIFF":
         return 1  # PIL turns it while loading, and before version 10.1 leaves the tag
@@ -266,7 +271,7 @@ def _orientation(image):
         return 1
 
 
-def _upright(image, orientation):
+def _upright(image: "Image.Image", orientation: int) -> "Image.Image":
     from PIL.Image import Transpose
 
     turned = {

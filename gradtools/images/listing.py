@@ -119,7 +119,7 @@ def subset(listed: ImageList, keep: np.ndarray) -> ImageList:
     keep : (N,) bool array
     """
 
-    def rows(values):
+    def rows(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else values[keep]
 
     return dataclasses.replace(
@@ -186,7 +186,7 @@ def find(
     return ImageList(where, list(ids), labels, [], sizes, mtimes, digests=np.asarray(digests, "u1"))
 
 
-def _source(path):
+def _source(path: str) -> sources.Source:
     """Return the images of one input."""
     if path.lower().endswith(PACKED):
         raise UsageError(
@@ -202,7 +202,7 @@ def _source(path):
     return manifest.read(path) if path.lower().endswith(".csv") else sources.file(path)
 
 
-def _joined(inputs):
+def _joined(inputs: Sequence[sources.Source]) -> ImageList:
     """Join several sources into one list."""
     if len({source.label_names is None for source in inputs}) > 1:
         raise UsageError(
@@ -224,14 +224,14 @@ def _joined(inputs):
     )
 
 
-def _names(inputs):
+def _names(inputs: Sequence[sources.Source]) -> list[str]:
     """Return the labels of all sources: of one in its own order, of several sorted."""
     if len(inputs) == 1:
         return inputs[0].label_names or []
     return sorted({name for source in inputs for name in source.label_names or ()})
 
 
-def _refuse_twice(ids, root):
+def _refuse_twice(ids: Sequence[str], root: str) -> None:
     if len(set(ids)) < len(ids):
         twice = next(name for name, count in collections.Counter(ids).items() if count > 1)
         raise UsageError(
@@ -239,7 +239,9 @@ def _refuse_twice(ids, root):
         )
 
 
-def _labels(labels_of_images, names):
+def _labels(
+    labels_of_images: Sequence[tuple[str, ...]], names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Label of each image, (N,) int32, and where any has several all of them, (N, L) uint8."""
     index = {name: place for place, name in enumerate(names)}
     labels = np.array(
@@ -253,7 +255,7 @@ def _labels(labels_of_images, names):
     return labels, many
 
 
-def _boxes(inputs, names):
+def _boxes(inputs: Sequence[sources.Source], names: Sequence[str]) -> dict[str, np.ndarray] | None:
     """Return the sources' boxes as columns, None where there are none."""
     index = {name: place for place, name in enumerate(names)}
     starts = np.cumsum([0] + [len(source.paths) for source in inputs])
@@ -271,7 +273,7 @@ def _boxes(inputs, names):
     }
 
 
-def _statuses(paths):
+def _statuses(paths: Sequence[str]) -> np.ndarray:
     """Return the bytes and times of change, two (N,) int64 arrays."""
     facts = np.zeros((2, len(paths)), "i8")
     for place, path in enumerate(paths):

@@ -4,8 +4,8 @@ import collections
 import concurrent.futures
 import dataclasses
 import itertools
-from collections.abc import Callable, Generator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,13 @@ from gradtools.errors import GradtoolsError
 from gradtools.images import decoding, preprocessing, versions
 from gradtools.images.listing import ImageList
 from gradtools.images.preprocessing import Rules
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from PIL import Image
+
+    from gradtools.images.decoding import Decoded
 
 Preprocess = Rules | Callable  # rules, or PIL image in RGB -> (C, H, W) float array or tensor
 
@@ -119,7 +126,7 @@ def batches(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ends(start, stop, batch_size):
+def _ends(start: int, stop: int, batch_size: int) -> Iterator[tuple[int, int]]:
     """Yield (start, stop) of the batches of one span (iterator)."""
     if start < stop:
         yield from itertools.pairwise(
@@ -142,7 +149,7 @@ def first_readable(listed: ImageList, preprocess: Preprocess) -> np.ndarray:
     reason = None
     for index in range(len(listed.ids)):
         (item,) = _items(listed, [index], preprocess)
-        if item.reason is None:
+        if item.pixels is not None:
             return item.pixels
         reason = reason or item.reason
     raise GradtoolsError(
@@ -172,19 +179,19 @@ def range_notes(listed: ImageList, most: int = 5) -> list[str]:
     return [f"{dark}: --range 0,{_power(share * 65535)} says which values are black and white"]
 
 
-def _power(largest):
+def _power(largest: float) -> int:
     """Return the largest value of the fewest bits that hold it."""
     return 2 ** int(largest).bit_length() - 1
 
 
-def _runs(listed, first, last):
+def _runs(listed: ImageList, first: int, last: int) -> Iterator[list[int]]:
     """Return the places first..last, those of one image and its versions that follow one another together (iterator of lists)."""
     return (
         list(run) for _, run in itertools.groupby(range(first, last), key=listed.ids.__getitem__)
     )
 
 
-def _items(listed, places, preprocess):
+def _items(listed: ImageList, places: list[int], preprocess: Preprocess) -> list[Item]:
     """Read and check one file, and preprocess every version of it that is at these places; runs in a thread."""
     path = listed.path(places[0])
     try:
@@ -198,7 +205,7 @@ def _items(listed, places, preprocess):
     ]
 
 
-def _version(listed, image, place):
+def _version(listed: ImageList, image: "Image.Image", place: int) -> "Image.Image":
     """Return the version of an image that stands at a place of the list; the image itself where that is no version."""
     version = listed.versions[place] if listed.versions else None
     return (
@@ -208,7 +215,7 @@ def _version(listed, image, place):
     )
 
 
-def _item(image, decoded, preprocess, path):
+def _item(image: "Image.Image", decoded: "Decoded", preprocess: Preprocess, path: str) -> Item:
     """Return one image preprocessed."""
     try:
         pixels = (
@@ -221,7 +228,7 @@ def _item(image, decoded, preprocess, path):
     return Item(None, pixels, decoded.digest, image.height, image.width, decoded.ends_early)
 
 
-def _called(preprocess, image, path):
+def _called(preprocess: Callable, image: "Image.Image", path: str) -> np.ndarray:
     """Return what the model's own preprocessing makes of an image, (C, H, W) float32."""
     name = getattr(preprocess, "__name__", type(preprocess).__name__)
     try:
@@ -238,22 +245,26 @@ def _called(preprocess, image, path):
     return pixels.astype("f4", copy=False)
 
 
-def _gathered(listed, like, start, count, futures):
+def _gathered(
+    listed: ImageList, like: np.ndarray, start: int, count: int, futures: "Sequence[Future]"
+) -> Batch:
     """Return a batch of the items; raises what went wrong in a thread."""
     channels, height, width = like.shape
     # Channels-last in memory: so decoders write and convolutions read.
     pixels = np.zeros((count, height, width, channels), like.dtype).transpose(0, 3, 1, 2)
+    heights, widths = np.zeros((2, count), "i4")
     batch = Batch(
         start,
         pixels,
         np.zeros((count, 32), "u1"),
-        *np.zeros((2, count), "i4"),
+        heights,
+        widths,
         np.zeros(count, bool),
         {},
     )
     for row, item in enumerate(item for future in futures for item in future.result()):
-        if item.reason is not None:
-            batch.unreadable[row], batch.reasons[start + row] = True, item.reason
+        if item.pixels is None:
+            batch.unreadable[row], batch.reasons[start + row] = True, str(item.reason)
             continue
         if item.pixels.shape != like.shape:
             raise GradtoolsError(
@@ -268,5 +279,5 @@ def _gathered(listed, like, start, count, futures):
     return batch
 
 
-def _size(pixels):
+def _size(pixels: np.ndarray) -> str:
     return " x ".join(map(str, pixels.shape[1:] if pixels.shape[0] == 3 else pixels.shape))

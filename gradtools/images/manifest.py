@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+from collections.abc import Iterator, Mapping
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images.sources import Source, common_folder, refuse_missing, sorted_labels
@@ -56,7 +57,7 @@ def read(path: str) -> Source:
     )
 
 
-def _rows(path):
+def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, {column: stripped text}) of every row."""
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -72,7 +73,7 @@ def _rows(path):
         raise UsageError(f"{path} is not a CSV file: {error}") from error
 
 
-def _check_columns(columns, path):
+def _check_columns(columns: list[str], path: str) -> None:
     for name in ("path", "label", *CORNERS):
         if columns.count(name) > 1:
             raise UsageError(
@@ -87,7 +88,7 @@ def _check_columns(columns, path):
         )
 
 
-def _box(row, where):
+def _box(row: Mapping[str, str], where: str) -> tuple[float, float, float, float] | None:
     """Return the x0, y0, x1, y1 of a row, None where it has no box."""
     cells = [row.get(name, "") for name in CORNERS]
     if not any(cells):
@@ -105,7 +106,7 @@ def _box(row, where):
     return x0, y0, x1, y1
 
 
-def _base(folder, paths):
+def _base(folder: str, paths: list[str]) -> str:
     """Return the manifest's folder where it holds all images, else the deepest one that does."""
     inside = common_folder([folder, *map(os.path.dirname, paths)]) == folder
     return folder if inside else common_folder(map(os.path.dirname, paths))

@@ -140,7 +140,7 @@ def crop_start(side: int, crop: int) -> int:
     return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
 
 
-def _filter(name):
+def _filter(name: str) -> "Image.Resampling":
     from PIL.Image import Resampling
 
     return Resampling[name.upper()]

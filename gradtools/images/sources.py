@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.images import archives
@@ -119,7 +119,9 @@ def sorted_labels(labels: Iterable[str]) -> list[str]:
     return sorted(labels, key=lambda label: (int(label), label)) if numbers else sorted(labels)
 
 
-def _labelled_by_folders(path, base, paths, left_out):
+def _labelled_by_folders(
+    path: str, base: str, paths: list[str], left_out: collections.Counter[str]
+) -> Source:
     """Return the images whose first folder below a source is their label, or images without labels."""
     parts = [below(image, base).split(os.sep) for image in paths]
     loose = [names[-1] for names in parts if len(names) == 1]
@@ -140,7 +142,7 @@ def _labelled_by_folders(path, base, paths, left_out):
     return Source(base, paths, [()] * len(paths), left_out=dict(left_out))
 
 
-def _refuse_folders_of_classes(path, parts):
+def _refuse_folders_of_classes(path: str, parts: list[list[str]]) -> None:
     """Stop where the folders directly inside hold no image but folders of images, as train/ and val/ do."""
     if any(len(names) < 3 for names in parts):
         return
@@ -152,7 +154,7 @@ def _refuse_folders_of_classes(path, parts):
     )
 
 
-def _refuse_folders_of_masks(path, parts):
+def _refuse_folders_of_masks(path: str, parts: list[list[str]]) -> None:
     """Stop where one of the folders holds masks of another's images: same names, and a name that says so."""
     stems: dict[str, set[str]] = {}
     for names in parts:
@@ -217,7 +219,9 @@ def common_folder(folders: Iterable[str]) -> str:
     return os.path.commonpath(set(folders))
 
 
-def _walk(folder, above, left_out):
+def _walk(
+    folder: str, above: frozenset[tuple[int, int]], left_out: collections.Counter[str]
+) -> Iterator[str]:
     """Yield the images below a folder, sorted by name at every level; `above`: (device, inode) of the folders around it."""
     try:
         status = os.stat(folder)
@@ -225,8 +229,8 @@ def _walk(folder, above, left_out):
         if here in above:
             left_out["link to a folder above"] += 1
             return
-        with os.scandir(folder) as entries:
-            entries = sorted(entries, key=lambda entry: entry.name)
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
     except OSError as error:
         raise GradtoolsError(f"{folder}: {error.strerror}") from error
     for entry in entries:
@@ -241,7 +245,7 @@ def _walk(folder, above, left_out):
             left_out[suffix or "without suffix"] += 1
 
 
-def _contents(left_out):
+def _contents(left_out: collections.Counter[str]) -> str:
     """Return what a folder has in place of images."""
     most = sorted(left_out.items(), key=lambda item: -item[1])[:5]
     return (
@@ -249,7 +253,7 @@ def _contents(left_out):
     )
 
 
-def _content(files_from):
+def _content(files_from: str) -> bytes:
     try:
         if files_from == "-":
             if sys.stdin is None:
@@ -261,7 +265,7 @@ def _content(files_from):
         raise UsageError(f"--files-from {files_from}: {error.strerror}") from error
 
 
-def _split(content, null):
+def _split(content: bytes, null: bool) -> list[str]:
     """Return the names in a list; lines may end as on Windows."""
     names = content.split(b"\0") if null else [line.rstrip(b"\r") for line in content.split(b"\n")]
     if not null and b"\0" in content:

@@ -89,7 +89,7 @@ def parse(texts: Sequence[str] | None, count: int, seed: int = 0) -> Augmentatio
     return Augmentation(tuple(dict.fromkeys(_parsed(text) for text in texts or KINDS)), count, seed)
 
 
-def _parsed(text):
+def _parsed(text: str) -> tuple[str, float]:
     """Return (kind, strength) of one text."""
     kind, given, value = text.partition("=")
     if kind not in KINDS:
@@ -123,12 +123,8 @@ def with_versions(listed: ImageList, augmentation: Augmentation) -> ImageList:
     """
     made, n = augmentation.versions(), len(listed.ids)
 
-    def rows(values):
-        return (
-            None
-            if values is None
-            else np.concatenate([values, np.repeat(values, len(made), axis=0)])
-        )
+    def rows(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values, np.repeat(values, len(made), axis=0)])
 
     original = np.concatenate([np.full(n, -1), np.repeat(np.arange(n), len(made))]).astype("i4")
     return dataclasses.replace(
@@ -137,8 +133,8 @@ def with_versions(listed: ImageList, augmentation: Augmentation) -> ImageList:
         labels=rows(listed.labels),
         sizes=rows(listed.sizes),
         mtimes=rows(listed.mtimes),
-        labels_many=rows(listed.labels_many),
-        digests=rows(listed.digests),
+        labels_many=None if listed.labels_many is None else rows(listed.labels_many),
+        digests=None if listed.digests is None else rows(listed.digests),
         original=original,
         versions=[None] * n + made * n,
         seed=augmentation.seed,
@@ -171,13 +167,13 @@ def draws(kind: str, number: int, sample: str, seed: int) -> np.ndarray:
     return np.random.default_rng([seed % 2**64, *words.tolist()]).random(8)
 
 
-def _flip(image, strength, drawn):
+def _flip(image: "Image.Image", strength: float, drawn: np.ndarray) -> "Image.Image":
     from PIL.Image import Transpose
 
     return image.transpose(Transpose.FLIP_LEFT_RIGHT)
 
 
-def _crop(image, strength, drawn):
+def _crop(image: "Image.Image", strength: float, drawn: np.ndarray) -> "Image.Image":
     """Return a window of (1 - strength) of each side, enlarged: bilinear, at positions between the pixels."""
     from PIL.Image import Resampling
 
@@ -187,7 +183,7 @@ def _crop(image, strength, drawn):
     return image.resize(image.size, Resampling.BILINEAR, box=box)
 
 
-def _rotation(image, strength, drawn):
+def _rotation(image: "Image.Image", strength: float, drawn: np.ndarray) -> "Image.Image":
     from PIL.Image import Resampling
 
     return image.rotate(
@@ -195,7 +191,7 @@ def _rotation(image, strength, drawn):
     )
 
 
-def _perspective(image, strength, drawn):
+def _perspective(image: "Image.Image", strength: float, drawn: np.ndarray) -> "Image.Image":
     """Move the corners inwards, each by its own share of half a side."""
     from PIL.Image import Resampling, Transform
 
@@ -229,7 +225,7 @@ def homography(source: np.ndarray, target: np.ndarray) -> list[float]:
     return np.linalg.solve(np.array(rows), np.array(values)).tolist()
 
 
-def _colour(image, strength, drawn):
+def _colour(image: "Image.Image", strength: float, drawn: np.ndarray) -> "Image.Image":
     """Change brightness, then contrast, then saturation, each times 1 - strength to 1 + strength."""
     from PIL import ImageEnhance
 
@@ -240,7 +236,7 @@ def _colour(image, strength, drawn):
     return image
 
 
-def _mean_colour(image):
+def _mean_colour(image: "Image.Image") -> tuple[int, int, int]:
     """Return the mean of each channel, rounded, a tuple of three ints."""
     return tuple(np.rint(np.asarray(image).mean((0, 1))).astype(int).tolist())
 

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import os
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -206,7 +207,7 @@ def _sizes(
     return sizes
 
 
-def _notes(counts: Counts, total: int):
+def _notes(counts: Counts, total: int) -> Iterator[str]:
     """Yield what was counted, a line each."""
     if counts.clipped:
         yield f"annotations: {counts.clipped} boxes reach out of their image and were cut to it"

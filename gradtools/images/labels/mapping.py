@@ -3,7 +3,7 @@
 import collections
 import csv
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -105,7 +105,9 @@ def correct(predicted: np.ndarray, labels: np.ndarray, member: np.ndarray) -> np
     return right
 
 
-def _met(name, model_names, wnids):
+def _met(
+    name: str, model_names: Sequence[str], wnids: Sequence[str] | None
+) -> tuple[list[int], str]:
     """Return the model classes of a data class by equal name or WordNet id: a list of at most one index, and which of the two."""
     places = named(name, model_names)
     if len(places) > 1:
@@ -120,7 +122,9 @@ def _met(name, model_names, wnids):
     return places, "name"
 
 
-def _in_order(data_names, model_names, n_classes, label_map):
+def _in_order(
+    data_names: Sequence[str], model_names: Sequence[str], n_classes: int, label_map: str | None
+) -> Mapping:
     """Match data class i with model class i."""
     if label_map:
         raise UsageError("--labels-in-order and --label-map exclude each other: give one")
@@ -136,9 +140,16 @@ def _in_order(data_names, model_names, n_classes, label_map):
     return Mapping(np.eye(n_classes, dtype="u1"), [], f"labels in order: {some(pairs)}")
 
 
-def _read_map(path, data_names, model_names, wnids, n_classes):
+def _read_map(
+    path: str,
+    data_names: Sequence[str],
+    model_names: Sequence[str],
+    wnids: Sequence[str] | None,
+    n_classes: int,
+) -> dict[str, list[int]]:
     """Return {normalised data class: model class indices} of a label map."""
-    known, places = set(map(normalise, data_names)), {}
+    places: dict[str, list[int]] = {}
+    known = set(map(normalise, data_names))
     for line, cells in _rows(path):
         if normalise(cells[0]) not in known:
             continue
@@ -156,7 +167,7 @@ def _read_map(path, data_names, model_names, wnids, n_classes):
     return places
 
 
-def _rows(path):
+def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, stripped cells) of every row that is not empty."""
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -170,7 +181,12 @@ def _rows(path):
         raise UsageError(f"--label-map {path} is not a CSV file: {error}") from error
 
 
-def _note(data_names, member, ways, unmapped):
+def _note(
+    data_names: Sequence[str],
+    member: np.ndarray,
+    ways: collections.Counter[str],
+    unmapped: list[str],
+) -> str:
     """Return one line: how many classes were matched and how, which have several model classes, which none."""
     met = ", ".join(f"{count} by {way}" for way, count in ways.items() if count)
     note = f"{len(data_names) - len(unmapped)} of {len(data_names)} data classes match the model's"

@@ -99,7 +99,7 @@ def wnids_of(model_names: Sequence[str]) -> list[str] | None:
     return None
 
 
-def _begins(name, known):
+def _begins(name: str, known: str) -> bool:
     """Return True if a name, or the first of its synonyms, is how ImageNet's begins: many label files say crane for crane bird."""
     first = normalise(name.split(",")[0])
     return bool(first) and normalise(known).startswith(first)
@@ -111,19 +111,19 @@ def named(text: str, names: Sequence[str]) -> list[int]:
 
 
 @functools.lru_cache(maxsize=4)
-def _places(names):
+def _places(names: Sequence[str]) -> dict[str, list[int]]:
     """Return {normalised name: indices}; cached, since a label map of 1,000 rows asks 1,000 times."""
-    places = {}
+    places: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         places.setdefault(normalise(name), []).append(index)
     return places
 
 
-def _nearest(text, names, n_classes):
+def _nearest(text: str, names: Sequence[str], n_classes: int | None) -> str:
     """Return what the caller may have meant."""
     if not names:
         return (
-            f"its class names are not known: give an index from 0 to {n_classes - 1}, "
+            f"its class names are not known: give an index from 0 to {(n_classes or 0) - 1}, "
             "or the names with --class-names FILE"
         )
     return suggest(text, names)
