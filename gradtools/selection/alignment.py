@@ -14,10 +14,13 @@ from gradtools.selection import references
 from gradtools.selection.words import units
 from gradtools.store import Store, paths
 
+Key = tuple  # a name, its turn, and how many have it
+Places = dict[Key, int]  # of the samples, by their keys
+
 LEAST = 4  # samples that a comparison takes: the unbiased HSIC is a mean over quadruples
 
 
-def store_keys(source: Store, by_name: Collection[str] = ()) -> list[Hashable]:
+def store_keys(source: Store, by_name: Collection[str] = ()) -> list[Key]:
     """Return what each sample of a store is known by, each key once.
 
     Parameters
@@ -34,12 +37,13 @@ def store_keys(source: Store, by_name: Collection[str] = ()) -> list[Hashable]:
     return counted([row.tobytes() for row in digests])
 
 
-def _class_names(source, by_name):
+def _class_names(source: Store, by_name: Collection[str]) -> list[str]:
     """Return the canonical name of each sample, or what it is called among classes of one name where a reference calls it so; the index without names."""
     names = source.model_class_names
     if not names:
-        return [f"class {index} of {len(source.class_rows)}" for index in source.predicted]
-    names_of_rows = [references.canonical(names[index]) for index in source.predicted]
+        count = len(source.needed(paths.WEIGHT))
+        return [f"class {index} of {count}" for index in source.needed(paths.PREDICTED)]
+    names_of_rows = [references.canonical(names[index]) for index in source.needed(paths.PREDICTED)]
     ids = [references.canonical(name) for name in source.ids]
     return [
         name if name in by_name or identity not in by_name else identity
@@ -47,11 +51,11 @@ def _class_names(source, by_name):
     ]
 
 
-def counted(names: Sequence[Hashable]) -> list[Hashable]:
+def counted(names: Sequence[Hashable]) -> list[Key]:
     """Return each name with its turn among the equal ones and their number: (name, i, how many), so that keys are unique."""
     times = collections.Counter(names)
     turn: collections.Counter[Hashable] = collections.Counter()
-    keys: list[Hashable] = []
+    keys: list[Key] = []
     for name in names:
         keys.append((name, turn[name], times[name]))
         turn[name] += 1
@@ -102,7 +106,13 @@ def common(
     return places
 
 
-def _refusal(inputs, places_of, shared, unit, references):
+def _refusal(
+    inputs: Sequence[tuple],
+    places_of: Sequence[Places],
+    shared: Sequence[Key],
+    unit: str,
+    references: dict[str, bool],
+) -> str:
     """Return why nothing can be compared, and what to do."""
     names = list(dict.fromkeys(name for name, _, _ in inputs))
     if len(names) == 1 or all(len(of_input) < LEAST for of_input in places_of):
@@ -117,7 +127,7 @@ def _refusal(inputs, places_of, shared, unit, references):
     return f"{' and '.join(names)} have {len(shared)} {units(unit)} in common, and a comparison needs at least {LEAST}: {what}"
 
 
-def _say_ambiguous(places_of, unit, say):
+def _say_ambiguous(places_of: Sequence[Places], unit: str, say: Callable[[str], None]) -> None:
     """Name what is left out because one input has it more often than another."""
     if unit == "image":
         return

@@ -67,7 +67,12 @@ class Statistic:
             return value, np.nan, np.nan
         return value, *self._of(self.replicates[: len(other.replicates)] - other.replicates, value)
 
-    def _of(self, replicates, value, limits=(-np.inf, np.inf)):
+    def _of(
+        self,
+        replicates: np.ndarray | None,
+        value: float,
+        limits: tuple[float, float] = (-np.inf, np.inf),
+    ) -> tuple[float, float]:
         """Return the interval of replicates that were drawn as these."""
         if replicates is None:
             return np.nan, np.nan

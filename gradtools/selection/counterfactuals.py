@@ -9,7 +9,7 @@ import numpy as np
 from gradtools.errors import GradtoolsError
 from gradtools.math.links import regions
 from gradtools.math.regions import means
-from gradtools.selection.results import Columns, Facts, Result
+from gradtools.selection.results import Columns, Facts, Result, Row
 from gradtools.store import Store, paths
 
 ALL = "all"
@@ -150,7 +150,7 @@ def _columns(rows: list[dict]) -> Columns:
     return columns
 
 
-def _pair(moves, origin, target, group, facts):
+def _pair(moves: Moves, origin: int, target: int, group: np.ndarray, facts: Facts) -> Row:
     """Return what the moves of one pair of classes come to; NaN where there are none, or no pictures."""
     values = moves.values
     rows = group[np.isfinite(values["distance"][group])]
@@ -159,7 +159,7 @@ def _pair(moves, origin, target, group, facts):
     shares = (ledger / np.where(total > 0, total, np.nan)).mean(0) if len(rows) else np.array([])
     unit = int(np.nanargmax(shares)) if np.isfinite(shares).any() else -1
     distance = values["distance"][rows]
-    made = {
+    made: Row = {
         "origin": moves.names[origin] if origin >= 0 else ALL,
         "target": moves.names[target] if target >= 0 else ALL,
         "moves": len(rows),
@@ -180,7 +180,7 @@ def _pair(moves, origin, target, group, facts):
     return made
 
 
-def _measured(moves, rows):
+def _measured(moves: Moves, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Return every figure of the moves of rows, (n,) float arrays by name; NaN without pictures."""
     values = {name: value[rows] for name, value in moves.values.items() if name != "picture"}
     nothing = np.full(len(rows), np.nan)
@@ -220,7 +220,9 @@ def of_parts(moves: Moves, facts: Facts) -> Result:
     return Result(path, "counterfactual", "", "parts", _columns(rows), dict(facts), title)
 
 
-def _parts(moves, origin, target, group, facts):
+def _parts(
+    moves: Moves, origin: int, target: int, group: np.ndarray, facts: Facts
+) -> Iterator[Row]:
     """Yield the rows of one pair of classes."""
     rows = group[np.isfinite(moves.values["distance"][group])]
     metric = moves.values["metric"][rows].astype(float)

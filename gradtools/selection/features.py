@@ -95,7 +95,7 @@ def _flattened(store: Store, name: str) -> Feature:
         )
     rows = store.needed_rows(paths.maps(name.removeprefix(maps.PREFIX)))
 
-    def read(start, stop):
+    def read(start: int, stop: int) -> np.ndarray:
         raw = rows.read(start, stop).reshape(-1, *rows.tail)
         return reading.read_maps([raw])[0].reshape(len(raw), -1)
 
@@ -149,9 +149,9 @@ def row_default(store: Store) -> str:
     return "post" if store.unit == "class" else "raw"
 
 
-def _mean_row(store, feature, keep):
+def _mean_row(store: Store, feature: Feature, keep: np.ndarray | None) -> np.ndarray:
     """Return the mean row (D,) float64, of the chosen samples or of the model's classes."""
-    if feature.name == feature_names.CONTROL:
+    if feature.name == feature_names.CONTROL and store.class_rows is not None:
         return store.class_rows.mean(axis=0, dtype=np.float64)
     keep = np.ones(feature.shape[0], dtype=bool) if keep is None else keep
     blocks = (rows for rows, _ in blocks_of(feature, keep))

@@ -69,7 +69,7 @@ def _complete(subject: Subject, other: Subject) -> None:
         subject.answers = theirs
 
 
-def _tell_apart(subjects):
+def _tell_apart(subjects: list[Subject]) -> None:
     """Give subjects of equal names as much as separates them; a target that leaks is always said."""
     base = {id(subject): subject.name for subject in subjects}
     for subject in subjects:

@@ -124,7 +124,7 @@ def class_name(source: Store, by: str, index: int) -> str:
     return names[index] if index < len(names) else f"class {index}"
 
 
-def _codes(source, by):
+def _codes(source: Store, by: str) -> np.ndarray:
     """Return the class of every sample, (N,) int; -1 where it has none."""
     if by == "label":
         return source.labels
@@ -146,7 +146,7 @@ def _class_or_image(source: Store, by: str, name: str) -> int:
         raise UsageError(f"{error}; of the images, did you mean {', '.join(near)}?") from error
 
 
-def _index(source, by, name):
+def _index(source: Store, by: str, name: str) -> int:
     """Return the number of a class by its name."""
     if by == "label":
         return labels.class_index(name, source.class_names)
@@ -157,9 +157,6 @@ def _index(source, by, name):
     )
     if labels.normalise(name) in of_data - of_model:
         raise UsageError(f"{name} is a class of the data and none of the model's: add --by label")
-    n_classes = (
-        source.rows(paths.LOGITS).shape[1]
-        if source.rows(paths.LOGITS) is not None
-        else int(source.target.max()) + 1
-    )
+    logits = source.rows(paths.LOGITS)
+    n_classes = int(source.needed(paths.TARGET).max()) + 1 if logits is None else logits.shape[1]
     return labels.class_index(name, source.model_class_names, n_classes=n_classes)

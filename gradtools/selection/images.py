@@ -79,14 +79,14 @@ def same_network(source: Store, model: HasWeights, say: Callable[[str], None]) -
     return same
 
 
-def _boxes(source, keep):
+def _boxes(source: Store, keep: np.ndarray) -> dict[str, np.ndarray] | None:
     """Return the boxes of the kept samples, as columns."""
     if source.values(paths.box("sample")) is None:
         return None
     return images.of_kept(source.table(paths.BOXES)[0], keep)
 
 
-def _masks(source, keep):
+def _masks(source: Store, keep: np.ndarray) -> dict[str, np.ndarray] | None:
     """Return the masks of the kept samples, as columns and run lengths."""
     if source.values(paths.mask("sample")) is None:
         return None

@@ -1,11 +1,16 @@
 """Results of several stores of one subject, joined: the same thing twice must have the same values."""
 
 import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.selection.results import Result
+from gradtools.selection.results import Columns, Result
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def join(kept: dict, new: dict) -> None:
@@ -26,7 +31,7 @@ def join(kept: dict, new: dict) -> None:
         kept.setdefault(key, value)
 
 
-def _different(first, second, key):
+def _different(first: Result, second: Result, key: Iterable[str]) -> GradtoolsError:
     return GradtoolsError(
         f"{first.source} and {second.source} have different values for {' '.join(key)}: made with other options; give one of them"
     )
@@ -58,16 +63,18 @@ def join_by_tap(kept: dict, new: dict) -> None:
         )
 
 
-def _joined(before, now, places):
+def _joined(
+    before: np.ndarray | None, now: np.ndarray | None, places: Sequence[int]
+) -> np.ndarray | None:
     """Return the replicates (B, rows) with some columns of others beside them; None where one has none, or another number."""
     if before is None or now is None or len(before) != len(now):
         return None
     return np.concatenate([before, now[:, places]], axis=1)
 
 
-def _parts(columns):
+def _parts(columns: Columns) -> dict[tuple, list[int]]:
     """Return the rows of each tap and fill (dict of tuple to list of int)."""
-    rows_of = {}
+    rows_of: dict[tuple, list[int]] = {}
     for row, part in enumerate(
         zip(*(columns[name] for name in ("tap", "fill") if name in columns))
     ):
@@ -75,7 +82,7 @@ def _parts(columns):
     return rows_of
 
 
-def _rows(columns, rows):
+def _rows(columns: Columns, rows: list[int]) -> Columns:
     """Return some rows of a table's columns."""
     return {
         name: [column[row] for row in rows] if isinstance(column, list) else column[rows]
@@ -83,14 +90,14 @@ def _rows(columns, rows):
     }
 
 
-def _values(measured):
+def _values(measured: Result) -> "Mapping[str, ArrayLike]":
     """Return what a result says: its columns and the p of its tests."""
     return measured.columns | {
         name: fact for name, fact in measured.facts.items() if name.startswith("p_")
     }
 
 
-def _equal(a, b):
+def _equal(a: "Mapping[str, ArrayLike]", b: "Mapping[str, ArrayLike]") -> bool:
     return a.keys() == b.keys() and all(
         np.array_equal(
             np.asarray(a[key]), np.asarray(b[key]), equal_nan=np.asarray(a[key]).dtype.kind == "f"

@@ -13,7 +13,7 @@ import numpy as np
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.math.maps import reading as cams
 from gradtools.selection.names import resolve as resolve_names
-from gradtools.store import Store, paths
+from gradtools.store import Rows, Store, paths
 
 PREFIX = "map:"
 READ_BYTES = 8 << 20
@@ -107,17 +107,18 @@ def resolve(
     ]
 
 
-def _features(method, taps, reading):
+def _features(method: str, taps: list[str], reading: Reading) -> list[Feature]:
     """Return the features of one method: one a tap, or one of all."""
     counts = reading.layers or (len(taps),)
+    groups: list[tuple[str, ...]]
     if reading.fuse:
-        groups = dict.fromkeys(tuple(taps[-count:]) for count in counts)
+        groups = list(dict.fromkeys(tuple(taps[-count:]) for count in counts))
     else:
         groups = [(tap,) for tap in taps[-max(counts) :]]
     return [Feature(f"{PREFIX}{method}@{'+'.join(group)}", method, group) for group in groups]
 
 
-def _of_method(request, available, reading):
+def _of_method(request: str, available: list[str], reading: Reading) -> list[str]:
     """Return the maps of a method named without a tap: those of the last one, or of all where they are fused or counted."""
     taps = [name for name in available if name.partition("@")[0] == request]
     return taps if reading.fuse or reading.layers else taps[-1:]
@@ -187,7 +188,7 @@ class Maps:
         )[0]
 
 
-def _loaded(store, feature, source, rows):
+def _loaded(store: Store, feature: Feature, source: Rows, rows: np.ndarray) -> np.ndarray:
     """Return the raw maps of one tap, (M, h, w) float32, read a bounded number of bytes at a time."""
     raw = _room((len(rows), *source.tail))
     step = max(1, READ_BYTES // (4 * max(source.shape[1], 1)))
@@ -201,7 +202,7 @@ def _loaded(store, feature, source, rows):
     return raw
 
 
-def _room(shape):
+def _room(shape: tuple[int, ...]) -> np.ndarray:
     """Return an empty float32 array, in a temporary file where it is large: classes lie scattered, and chunks would be read many times."""
     length = 4 * int(np.prod(shape))
     if length <= IN_MEMORY:
@@ -218,7 +219,7 @@ def _room(shape):
         return np.memmap(file, np.float32, "r+", shape=shape)
 
 
-def _check(store, feature, part, places):
+def _check(store: Store, feature: Feature, part: np.ndarray, places: np.ndarray) -> None:
     """Refuse maps that are no numbers."""
     bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
     if len(bad):

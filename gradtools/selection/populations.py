@@ -125,7 +125,7 @@ def sparsest_decoys(units: Population, count: int) -> np.ndarray:
     return _sparsest(units.decoys, np.arange(len(units.number)))[:count]
 
 
-def _sparsest(vectors, rows):
+def _sparsest(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the places in order, the sparsest first."""
     sparsity = np.nan_to_num(population.hoyer(vectors[rows]), nan=-1.0)
     return rows[np.argsort(-sparsity, kind="stable")]

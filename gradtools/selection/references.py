@@ -53,7 +53,7 @@ def read(path: str, say: Callable[[str], None] = print) -> Reference:
     )
 
 
-def _lines(path):
+def _lines(path: str) -> list[tuple[int, list[str]]]:
     """Return (line number, stripped cells) of every line that is not empty."""
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -74,15 +74,17 @@ def _lines(path):
     return lines
 
 
-def _taxonomy(path, name, lines, say):
+def _taxonomy(
+    path: str, name: str, lines: list[tuple[int, list[str]]], say: Callable[[str], None]
+) -> Reference:
     """Return the path lengths of a taxonomy; nodes whose names are equal (`labels.normalise`) are one."""
     if all(labels.normalise(cell) in words for cell, words in zip(lines[0][1], HEADS)):
         lines = lines[1:]
-    shown = {}
+    shown: dict[str, str] = {}
     for _, cells in lines:
         for cell in cells:
             shown.setdefault(canonical(cell), cell)
-    edges = [tuple(map(canonical, cells)) for _, cells in lines if cells[1]]
+    edges = [(canonical(child), canonical(parent)) for _, (child, parent) in lines if parent]
     leaves = len(shown.keys() - {parent for _, parent in edges})
     say(
         f"{path}: a taxonomy of {len(shown)} nodes, {leaves} of them leaves; distance is the path length"
@@ -100,7 +102,9 @@ def _taxonomy(path, name, lines, say):
     return Reference(name, list(shown.values()), leaves, True, distances)
 
 
-def _matrix(path, name, lines, say):
+def _matrix(
+    path: str, name: str, lines: list[tuple[int, list[str]]], say: Callable[[str], None]
+) -> Reference:
     """Return a matrix as distances: itself, or the largest similarity minus it."""
     names = lines[0][1][1:]
     for column, (line, cells) in zip(names, lines[1:]):
@@ -123,7 +127,7 @@ def _matrix(path, name, lines, say):
     )
 
 
-def _numbers(path, line, cells):
+def _numbers(path: str, line: int, cells: list[str]) -> list[float]:
     """Return a line's values as floats."""
     for cell in cells:
         try:
@@ -136,7 +140,7 @@ def _numbers(path, line, cells):
     return list(map(float, cells))
 
 
-def _as_distances(path, values, say):
+def _as_distances(path: str, values: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
     """Return a matrix as distances; refuse one that is neither distances (diagonal 0, no negative entry) nor similarities (no entry above the diagonal)."""
     diagonal, others = np.diagonal(values), values[~np.eye(len(values), dtype=bool)]
     if not diagonal.any() and others.min() >= 0 and others.max() > 0:
@@ -160,7 +164,7 @@ def canonical(name: str) -> str:
     return labels.normalise(known.get(match[1], name) if match else name)
 
 
-def _imagenet():
+def _imagenet() -> dict[str, str]:
     """Return {WordNet id: name} of ImageNet's classes."""
     table = labels.imagenet_classes()
     return dict(zip(table.wnid, table.name))

@@ -43,7 +43,7 @@ def select(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
     return keep
 
 
-def _meets(store, condition):
+def _meets(store: Store, condition: str) -> np.ndarray:
     """Return the samples that meet one condition, (N,) bool."""
     name, _, value = condition.partition("=")
     if condition in ("correct", "wrong"):
@@ -67,7 +67,7 @@ def correct(store: Store) -> np.ndarray:
     return labels.correct(store.predicted, store.labels, store.member)
 
 
-def _of_classes(store, text):
+def _of_classes(store: Store, text: str) -> np.ndarray:
     """Return the samples of the classes that a text lists; where the samples are classes, these themselves."""
     if store.unit == "class":
         return np.isin(
@@ -80,12 +80,12 @@ def _of_classes(store, text):
         raise UsageError(
             f"--where class={missing[0]}: no such class in the data; {suggest(missing[0], store.class_names)}"
         )
-    wanted = [known[labels.normalise(name)] for name in wanted]
+    indices = [known[labels.normalise(name)] for name in wanted]
     many = store.values(paths.LABELS)
     return (
-        np.isin(store.labels, wanted) | (many[:, wanted] != 0).any(axis=1)
+        np.isin(store.labels, indices) | (many[:, indices] != 0).any(axis=1)
         if many is not None
-        else np.isin(store.labels, wanted)
+        else np.isin(store.labels, indices)
     )
 
 
@@ -107,7 +107,7 @@ def class_list(text: str, names: Sequence[str]) -> list[str]:
     return next(csv.reader([text], skipinitialspace=True), [])
 
 
-def _listed(store, path):
+def _listed(store: Store, path: str) -> np.ndarray:
     """Return the samples of a list of ids, one a line; every one must be there."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
@@ -129,12 +129,12 @@ def _listed(store, path):
     return np.array([name in wanted for name in store.ids])
 
 
-def _is_smallest(condition):
+def _is_smallest(condition: str) -> bool:
     """Return True if a condition is about the size of objects."""
     return condition.startswith("smallest=") and condition.endswith("%")
 
 
-def _smallest(store, value, keep):
+def _smallest(store: Store, value: str, keep: np.ndarray) -> np.ndarray:
     """Return the samples among those kept with an object among the smallest, at most the given percentile of all (image, label)."""
     percent = _percent(value)
     if not _annotated(store):
@@ -151,7 +151,7 @@ def _smallest(store, value, keep):
     return is_small
 
 
-def _annotated(store):
+def _annotated(store: Store) -> bool:
     """Return True if a store has a box or a mask."""
     return any(
         values is not None and len(values)
@@ -187,7 +187,7 @@ def select_maps(store: Store, conditions: Sequence[str] = ()) -> np.ndarray:
     return rows
 
 
-def _percent(value):
+def _percent(value: str) -> float:
     """Return a percentage as a number (float); refuse one outside 0 to 100."""
     try:
         percent = float(value[:-1])
@@ -240,10 +240,12 @@ def find(store: Store, text: str) -> int:
     )
 
 
-def _class_row(store, text):
+def _class_row(store: Store, text: str) -> int:
     """Return the row of a class among the samples, which may be some of the model's classes only."""
     names = store.model_class_names
-    index = labels.class_index(text, names, n_classes=len(names) or int(store.predicted.max()) + 1)
+    index = labels.class_index(
+        text, names, n_classes=len(names) or int(store.needed(paths.PREDICTED).max()) + 1
+    )
     rows = np.flatnonzero(store.predicted == index)
     if not len(rows):
         raise UsageError(
