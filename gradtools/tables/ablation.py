@@ -1,7 +1,7 @@
 """Tables of measured channels: rankings beside the measured loss, subsets, areas under curves with their differences, training steps."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gradtools.selection.results import Facts, Result
 from gradtools.tables import pivot
@@ -34,7 +34,7 @@ class Layout:
 
     title: str
     place: pivot.Place
-    page: Callable[[pivot.Row], bool] = lambda row: True
+    page: Callable[[Mapping], bool] = lambda row: True
 
 
 def tables(measured: Sequence[pivot.Measured], every: bool = False) -> Iterator[Table]:
@@ -54,7 +54,7 @@ def tables(measured: Sequence[pivot.Measured], every: bool = False) -> Iterator[
             if PREFIX + name in by_name
         ]
 
-        def place(row, layout=layout):
+        def place(row: Mapping, layout: Layout = layout) -> Iterator[pivot.Shown]:
             for heads, head, cell in layout.place(row) if every or layout.page(row) else ():
                 yield heads, head, cell
                 if every and "rank" in row:
@@ -115,38 +115,38 @@ def warnings(facts: Facts) -> Iterator[str]:
         yield RANDOM_WEIGHTS
 
 
-def _ablation(row):
+def _ablation(row: Mapping) -> list[pivot.Shown]:
     heads = {"tap": row["tap"], "fill": row["fill"]}
     return [(heads, RANKINGS_OF_CHANNELS[row["ranking"]], pivot.share(row))]
 
 
-def _subset(row):
+def _subset(row: Mapping) -> list[pivot.Shown]:
     heads = {"tap": row["tap"], "subset": row["subset"].replace("random:", "random, as ")}
     return [(heads, SUBSETS[row["quantity"]], pivot.share(row))]
 
 
-def _curve(row):
+def _curve(row: Mapping) -> list[pivot.Shown]:
     heads = {"tap": row["tap"], "curve": row["curve"]}
     return [(heads, RANKINGS_OF_CHANNELS[row["ranking"]], pivot.share(row))]
 
 
-def _point(row):
+def _point(row: Mapping) -> list[pivot.Shown]:
     heads = {"tap": row["tap"], "curve": row["curve"], "channels": str(row["taken"])}
     return [(heads, RANKINGS_OF_CHANNELS[row["ranking"]], pivot.share(row))]
 
 
-def _difference(row):
+def _difference(row: Mapping) -> list[pivot.Shown]:
     heads = {name: row[name] for name in ("tap", "curve")}
     heads["ranking"] = RANKINGS_OF_CHANNELS[row["ranking"]]
     return [(heads, f"- {RANKINGS_OF_CHANNELS[row['other']]}", pivot.share(row))]
 
 
-def _step(row):
+def _step(row: Mapping) -> list[pivot.Shown]:
     sides = " ~ ".join(ABLATED[row[side]] for side in ("first", "second"))
     return [({"tap": row["tap"]}, sides, pivot.share(row))]
 
 
-def _kernel(row):
+def _kernel(row: Mapping) -> Iterator[pivot.Shown]:
     heads, head = {"tap": row["tap"], "channel": str(row["channel"])}, ABLATED[row["quantity"]]
     yield heads, head, Cell(row["value"], n=row["images"], note=f"({row['rank']:g})", digits=None)
 

@@ -1,6 +1,6 @@
 """Tables of the channels of taps: distributions, rankings, pictures, and the first channels of a class; a row a model and tap."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gradtools.selection.channels import Top
 from gradtools.selection.subjects import Subject
@@ -53,12 +53,16 @@ def tables(
     before = f"{whose}: " if whose else ""
     more = [] if every else list(_more_classes(measured))
     for kind in KINDS:
+
+        def of_kind(row: Mapping, kind: str = kind) -> Iterable[tuple[str, Cell]]:
+            return _statistic(row, every) if row["feature"] == kind else ()
+
         yield from _table(
             measured,
             f"channel-{kind}",
             DISTRIBUTION,
             f"{before}{kind} of an image's channels, mean over images",
-            lambda row, kind=kind: _statistic(row, every) if row["feature"] == kind else (),
+            of_kind,
             every,
             (*CHANNEL_NOTES["distribution"], *more, *warnings),
         )
@@ -86,7 +90,7 @@ def tables(
     )
 
 
-def _more_classes(measured):
+def _more_classes(measured: Sequence[pivot.Measured]) -> Iterator[str]:
     """Yield how many classes a page leaves out, where the tables are of one model."""
     if len(measured) == 1 and DISTRIBUTION in measured[0][1]:
         classes = set(measured[0][1][DISTRIBUTION].columns["class"])
@@ -94,7 +98,15 @@ def _more_classes(measured):
             yield MORE_CLASSES.format(count=len(classes) - 1)
 
 
-def _table(measured, table_id, name, title, cells, every, notes):
+def _table(
+    measured: Sequence[pivot.Measured],
+    table_id: str,
+    name: str,
+    title: str,
+    cells: Callable[[Mapping], Iterable[tuple[str, Cell]]],
+    every: bool,
+    notes: Iterable[str],
+) -> Iterator[Table]:
     """Yield one table: `cells` returns (column, cell) for what is shown of a row; of the first group of images of each model, or of all."""
     results = [(model, by_name[name]) for model, by_name in measured if name in by_name]
     firsts = [result.columns.get("class", ["all"])[0] for _, result in results]
@@ -102,7 +114,7 @@ def _table(measured, table_id, name, title, cells, every, notes):
     made = []
     for (model, result), first in zip(results, firsts):
 
-        def place(row, first=first):
+        def place(row: Mapping, first: str = first) -> Iterator[pivot.Shown]:
             group = row.get("class", first)
             if group == first or every:
                 heads = {"tap": row["tap"]} | ({"class": group} if named else {})
@@ -115,7 +127,7 @@ def _table(measured, table_id, name, title, cells, every, notes):
         yield Table(table_id, title, [*columns, "images"], made, tuple(notes))
 
 
-def _statistic(row, every):
+def _statistic(row: Mapping, every: bool) -> Iterator[tuple[str, Cell]]:
     """Yield the cell of a distribution's statistic; a page has three of the quantiles, without intervals."""
     name = row["statistic"]
     if every or name in ("positive", "negative", "zero", "gini", "effective"):
@@ -124,7 +136,7 @@ def _statistic(row, every):
         yield CHANNEL_STATISTICS[name], Cell(row["value"], n=row["images"], digits=None)
 
 
-def _agreement(row, every):
+def _agreement(row: Mapping, every: bool) -> Iterator[tuple[str, Cell]]:
     """Yield the cells of a ranking: its agreement, and the share of channels with equal values; of these a page has the gradient's."""
     ranking = row["ranking"]
     head = RANKINGS_OF_CHANNELS[ranking]
@@ -168,7 +180,7 @@ def top_table(
     )
 
 
-def _ranked(top, name, head, place, every):
+def _ranked(top: Top, name: str, head: str, place: int, every: bool) -> dict[str, Entry]:
     """Return the cells of a channel under one ranking: {column: cell}."""
     value, rank, tied = (float(of[name][place]) for of in (top.values, top.ranks, top.tied))
     low, high = map(float, top.bounds[place]) if name == top.ranking else (None, None)

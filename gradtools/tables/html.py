@@ -2,10 +2,10 @@
 
 import html
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from gradtools.tables import plain_text
-from gradtools.tables.model import Cell, Table, as_cell
+from gradtools.tables.model import Cell, Entry, Table, as_cell
 
 CLASS = "gradtools"
 ROW_HEAD = ' class="row-head"'  # of a column that names the rows
@@ -40,7 +40,7 @@ def of_table(table: Table, anchor: str = "") -> str:
     ) + (f'<ul class="notes">{notes}</ul></div>\n' if notes else "</div>\n")
 
 
-def _row(line, row, columns, heads):
+def _row(line: Sequence[str], row: Mapping[str, Entry], columns: Sequence[str], heads: int) -> str:
     """Return a row: its heads, then its cells."""
     cells = []
     for place, (text, column) in enumerate(zip(line, columns)):

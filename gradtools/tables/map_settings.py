@@ -1,6 +1,6 @@
 """What the similarities of maps depend on, in words for people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -48,9 +48,9 @@ def settings_in_words(results: Iterable[tuple[str, str, Mapping]]) -> list[str]:
     return lines
 
 
-def _degenerate_in_words(results):
+def _degenerate_in_words(results: Iterable[tuple[str, str, Mapping]]) -> Iterator[str]:
     """Yield how many maps are in no pair, by feature, and by metric where these differ; what it means where all are."""
-    lost = {}
+    lost: dict[str, dict[str, int]] = {}
     for feature, metric, facts in results:
         lost.setdefault(feature, {})[metric] = facts["degenerate"]
     said = [
@@ -70,7 +70,7 @@ def _degenerate_in_words(results):
         yield f"{feature}: every map is constant{against if sign == 'for' else ''}"
 
 
-def _read_in_words(size, sign, fuse):
+def _read_in_words(size: str, sign: str, fuse: str | None) -> str:
     """Return how maps were read."""
     words = {
         "for": "ReLU",
@@ -80,7 +80,7 @@ def _read_in_words(size, sign, fuse):
     return f"maps of {size}, {words}, min-max" + (f", taps fused by {fuse}" if fuse else "")
 
 
-def _metric_in_words(facts):
+def _metric_in_words(facts: Mapping) -> dict[str, str]:
     """Return {metric: what its value depends on}."""
     base = "e" if np.isclose(facts["log_base"], np.e) else f"{facts['log_base']:g}"
     mask = f"mask: pixels {facts['mask']}"

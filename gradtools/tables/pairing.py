@@ -5,6 +5,8 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from gradtools.selection.results import Result
 from gradtools.tables.model import Cell, Entry, Table, notes_on_few
 from gradtools.tables.paired import difference
@@ -104,7 +106,7 @@ def _cell(a: Result, b: Result, statistic: str, digits: int) -> Cell:
     return dataclasses.replace(made, n=n, digits=digits)
 
 
-def _replicates(result: Result, statistic: str, images: object):
+def _replicates(result: Result, statistic: str, images: object) -> np.ndarray:
     """Return the statistic over the resamples; none where other images were resampled."""
     replicates = result.replicate(statistic)
     return replicates if result.facts.get("images") == images else replicates[:0]

@@ -1,12 +1,13 @@
 """Rows of a stored table, one a value, as the lines of a table to be read: what names a line, and the column of the value."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from gradtools.selection.results import Result, Row
+from gradtools.selection.results import Result
 from gradtools.tables.model import Cell, Entry, count, number
 
 Line = dict[str, Entry]
-Place = Callable[[Row], Iterable[tuple[dict[str, str], str, Cell]]]
+Shown = tuple[dict[str, str], str, Cell]  # the heads of a line, a column, and the cell there
+Place = Callable[[Mapping], Iterable[Shown]]
 Measured = tuple[
     str | None, dict[str, Result]
 ]  # a model's name, None where no column has it; results by name
@@ -36,7 +37,7 @@ def columns(made: Iterable[Line]) -> list[str]:
     return list(dict.fromkeys(column for line in made for column in line))
 
 
-def share(row: Row, digits: int | None = 3) -> Cell:
+def share(row: Mapping, digits: int | None = 3) -> Cell:
     """Return the value of a row with its interval and the number of images that it rests on."""
     low, high = number(row, "low"), number(row, "high")
     return Cell(row["value"], low, high, n=count(row, "images"), digits=digits)

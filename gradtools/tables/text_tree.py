@@ -74,7 +74,7 @@ def decimals(highest: float) -> int:
     return int(np.clip(3 - np.floor(np.log10(highest)), 0, 8)) if highest > 0 else 0
 
 
-def _cells(merges, order, highest, across):
+def _cells(merges: np.ndarray, order: np.ndarray, highest: float, across: int) -> list[list[int]]:
     """Return which directions meet in each cell: N rows of `across` numbers."""
     n = len(order)
     grid = [[0] * across for _ in range(n)]
@@ -93,7 +93,7 @@ def _cells(merges, order, highest, across):
     return grid
 
 
-def _branch(cells, start, stop, leaf):
+def _branch(cells: list[int], start: int, stop: int, leaf: bool) -> None:
     """Draw the branch from the trunk of a cluster to a child's trunk, or to the end of the line."""
     if start == stop:
         return
@@ -104,14 +104,14 @@ def _branch(cells, start, stop, leaf):
         cells[stop] |= LEFT
 
 
-def _trunk(grid, column, top, bottom):
+def _trunk(grid: list[list[int]], column: int, top: int, bottom: int) -> None:
     """Draw the trunk down from one child's line to the other's."""
     for row in range(top, bottom):
         grid[row][column] |= DOWN
         grid[row + 1][column] |= UP
 
 
-def _can(encoding, characters):
+def _can(encoding: str | None, characters: str) -> bool:
     try:
         characters.encode(encoding or "ascii")
     except (LookupError, UnicodeEncodeError):

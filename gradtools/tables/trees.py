@@ -8,7 +8,7 @@ from gradtools.math import trees
 from gradtools.selection.subjects import Subject
 from gradtools.selection.trees import Tree
 from gradtools.tables import text_tree
-from gradtools.tables.model import Cell, Table
+from gradtools.tables.model import Cell, Entry, Table
 from gradtools.tables.wording import (
     BELOW_FLOOR,
     HOW_WELL,
@@ -96,7 +96,7 @@ def drawn(tree: Tree, encoding: str | None, columns: int | None = None) -> list[
 def measures(tree: Tree, every: bool = False) -> Table:
     """Return how well a tree keeps the distances and how stable its cut is, beside the same of the control."""
     facts = tree.facts
-    rows = [
+    rows: list[dict[str, Entry]] = [
         {
             "measure": head,
             "tree": _spread(facts, name),
@@ -122,7 +122,7 @@ def measures(tree: Tree, every: bool = False) -> Table:
     )
 
 
-def _spread(facts, name):
+def _spread(facts: Mapping, name: str) -> Cell:
     """Return a measure with its standard deviation over the resamples."""
     value, spread = facts[name], facts.get(f"{name}_sd")
     if value != value:
@@ -130,7 +130,7 @@ def _spread(facts, name):
     return Cell(value, spread=spread, n=facts["rows"])
 
 
-def _why(facts):
+def _why(facts: Mapping) -> str:
     """Return the reason why a measure of resampled trees has no value."""
     if facts["resamples"] == 0:
         return NO_RESAMPLES
@@ -164,10 +164,10 @@ def clusters(tree: Tree, every: bool = False) -> Table:
     )
 
 
-def _cluster(tree, number, named):
+def _cluster(tree: Tree, number: int, named: bool) -> dict[str, Entry]:
     """Return one cluster; a small tree has its members beside its branches."""
     columns, size = tree.clusters, int(tree.clusters["size"][number])
-    row = {
+    row: dict[str, Entry] = {
         "cluster": number,
         "size": size,
         "height": Cell(columns["height"][number], n=size),
@@ -178,12 +178,12 @@ def _cluster(tree, number, named):
     return row | ({"members": _some(members, MEMBERS)} if named else {})
 
 
-def _or(value, why, n=None):
+def _or(value: float, why: str, n: int | None = None) -> Cell:
     """Return the cell of a value; without one its reason."""
     return Cell(value, n=n) if value == value else Cell(note=why)
 
 
-def _between(facts):
+def _between(facts: Mapping) -> str:
     """Return the heights that the cut lies between."""
     places = text_tree.decimals(facts["cut_high"]) if facts["cut_high"] == facts["cut_high"] else 3
     if facts["k"] == 1:
@@ -191,10 +191,10 @@ def _between(facts):
     return f", cut between {facts['cut_low']:.{places}f} and {facts['cut_high']:.{places}f}"
 
 
-def _leaves(tree):
+def _leaves(tree: Tree) -> Table:
     """Return one row a leaf, in leaf order: its cluster, and the height at which it joins the next leaf."""
     joins = [*trees.joins(tree.merges).tolist(), np.nan]
-    rows = [
+    rows: list[dict[str, Entry]] = [
         {
             "leaf": tree.names[leaf],
             "index": leaf,
@@ -206,9 +206,9 @@ def _leaves(tree):
     return Table("tree-leaves", "leaves, in leaf order", list(rows[0]), rows, heads=("leaf",))
 
 
-def _merges(tree):
+def _merges(tree: Tree) -> Table:
     """Return one row a merge, as scipy has them."""
-    rows = [
+    rows: list[dict[str, Entry]] = [
         {"merge": number, "first": int(a), "second": int(b), "height": Cell(height), "size": int(n)}
         for number, (a, b, height, n) in enumerate(tree.merges.tolist(), len(tree.names))
     ]
@@ -221,9 +221,9 @@ def _merges(tree):
     )
 
 
-def _members(tree, around):
+def _members(tree: Tree, around: Mapping[str, tuple[np.ndarray, float]]) -> Table:
     """Return one row a name of --find and member of the smallest cluster around it."""
-    rows = [
+    rows: list[dict[str, Entry]] = [
         {"find": name, "member": tree.names[member], "index": int(member), "height": Cell(height)}
         for name, (members, height) in around.items()
         for member in members
@@ -234,9 +234,11 @@ def _members(tree, around):
     )
 
 
-def _around(tree, name, members, height):
+def _around(tree: Tree, name: str, members: np.ndarray, height: float) -> Table:
     """Return the smallest cluster around a name, and the next ones around that."""
-    rows, seen, leaf = [], set(), int(members[0])
+    rows: list[dict[str, Entry]] = []
+    seen: set[int] = set()
+    leaf = int(members[0])
     for _ in range(WIDER + 1):
         added = [tree.names[member] for member in members if member not in seen]
         rows.append(

@@ -7,7 +7,7 @@ import numpy as np
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables import faithfulness, localization, paired, sanity
-from gradtools.tables.model import Cell, statistic_cell
+from gradtools.tables.model import Cell, Table, statistic_cell
 from gradtools.tables.summary.blocks import Block, across, clear_of, of_rows
 from gradtools.tables.wording import MAP_METRICS, NOT_COMPUTED
 from gradtools.tables.wording import summary as words
@@ -42,7 +42,7 @@ def _table_of(
     names: list[str],
     better: str = "",
     cell: Callable[[Result, str], Cell] = statistic_cell,
-):
+) -> Table:
     """Return a row a measure and model, a column a map."""
     rows = [
         {"statistic": head, "model": model}

@@ -62,7 +62,7 @@ LABEL_EFFECT = STATISTICS["label_effect"]
 NO_QUERIES = "no query has candidates of its class and of another"
 
 
-def _heads(*names):
+def _heads(*names: str) -> dict[str, str]:
     return {name: STATISTICS[name] for name in names}
 
 
