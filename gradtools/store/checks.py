@@ -6,6 +6,7 @@ and row numbers. Every object is visited once, without recursion.
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 
 import h5py
 
@@ -65,7 +66,9 @@ COLUMNS = [
 ]
 
 
-def _visit(file, place):
+def _visit(
+    file: h5py.File, place: Place
+) -> tuple[dict[str, h5py.h5g.GroupID], dict[str, h5py.h5d.DatasetID], dict[int, str]]:
     """Return the objects by path, and paths by address; every link must lead to an object of its own in this file."""
     groups, datasets, addresses = {"/": file.id}, {}, {_address(file.id): "/"}
     stack, ids = [("/", file.id)], _address_of_ids(file)
@@ -102,7 +105,7 @@ def _visit(file, place):
     return groups, datasets, addresses
 
 
-def _address_of_ids(file):
+def _address_of_ids(file: h5py.File) -> int | None:
     """Return the address of the samples' ids, which stand in other groups as well; None without any."""
     sub = paths.SAMPLES.encode()
     if sub not in file.id or not isinstance(h5py.h5o.open(file.id, sub), h5py.h5g.GroupID):
@@ -111,12 +114,14 @@ def _address_of_ids(file):
     return _address(h5py.h5o.open(samples, b"id")) if b"id" in samples else None
 
 
-def _address(item):
+def _address(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> int:
     """Return what identifies an object within its file."""
     return h5py.h5o.get_info(item).addr
 
 
-def _check_needed(groups, datasets, place):
+def _check_needed(
+    groups: Mapping[str, h5py.h5g.GroupID], datasets: Mapping[str, h5py.h5d.DatasetID], place: Place
+) -> None:
     """Refuse a group without one of its datasets that are always there."""
     for path in groups:
         for name in schema.needed(path):
@@ -125,7 +130,7 @@ def _check_needed(groups, datasets, place):
                 place.refuse("is missing")
 
 
-def _check_storage(dataset, file_size, place):
+def _check_storage(dataset: h5py.h5d.DatasetID, file_size: int, place: Place) -> tuple[int, ...]:
     """Refuse values in other files, and a shape that claims more than is stored; returns the shape."""
     options, shape = dataset.get_create_plist(), dataset.shape
     kind = options.get_layout()
@@ -151,12 +156,18 @@ def _check_storage(dataset, file_size, place):
     return shape
 
 
-def _extent(shape):
+def _extent(shape: Sequence[int]) -> str:
     """Return a shape in words."""
     return " x ".join(map(str, shape)) or "1"
 
 
-def _check_dataset(dataset, path, scales, addresses, place):
+def _check_dataset(
+    dataset: h5py.h5d.DatasetID,
+    path: str,
+    scales: dict[str, int],
+    addresses: dict[int, str],
+    place: Place,
+) -> None:
     """Check the dimensions of a dataset, by its scales and by the schema, and its type."""
     shape, entry = dataset.shape, schema.dataset(path)
     names = [_scale(dataset, axis, addresses, place) for axis in range(len(shape))]
@@ -174,7 +185,7 @@ def _check_dataset(dataset, path, scales, addresses, place):
         place.refuse(f"is of type {dataset.dtype}, not {schema.types(entry)}")
 
 
-def _scale(dataset, axis, addresses, place):
+def _scale(dataset: h5py.h5d.DatasetID, axis: int, addresses: dict[int, str], place: Place) -> str:
     """Return the path of the one scale of a dimension."""
     if h5py.h5ds.get_num_scales(dataset, axis) != 1:
         place.refuse(f"has no scale of its dimension {axis}")
@@ -185,7 +196,7 @@ def _scale(dataset, axis, addresses, place):
     return addresses[scales[0]]
 
 
-def _check_attributes(group, path, place):
+def _check_attributes(group: h5py.h5g.GroupID, path: str, place: Place) -> None:
     """Check the type of every attribute of a group, and that those are there that must be."""
     values, entry = layout.plain_attributes(h5py.Group(group)), schema.group(path)
     facts = schema.FACTS if entry is None else schema.FACTS | entry.attributes
@@ -204,7 +215,7 @@ def _check_attributes(group, path, place):
         )
 
 
-def _check_history(datasets, place):
+def _check_history(datasets: Mapping[str, h5py.h5d.DatasetID], place: Place) -> None:
     """Check that every step is a JSON object."""
     if paths.HISTORY in datasets:
         place.path = paths.HISTORY

@@ -86,7 +86,9 @@ def renumbered(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
     return np.where(values < 0, values, (np.cumsum(keep) - 1)[values]).astype(values.dtype)
 
 
-def _copy_dataset(dataset, target, keep):
+def _copy_dataset(
+    dataset: h5py.Dataset, target: h5py.File, keep: Mapping[str, np.ndarray] | None
+) -> None:
     """Copy one dataset, its scales made or checked on the way."""
     if dataset.name in target:
         return
@@ -100,15 +102,16 @@ def _copy_dataset(dataset, target, keep):
             if key in made.attrs:
                 del made.attrs[key]
     else:
-        made = _copy_rows(
-            dataset, target, keep[scales[0]], keep.get(layout.POINTERS.get(dataset.name))
-        )
+        pointed = layout.POINTERS.get(dataset.name, "")
+        made = _copy_rows(dataset, target, keep[scales[0]], keep.get(pointed))
     for length, path in zip(made.shape, scales):
         layout.scale(target, path, length)
     layout.attach(target, made, scales)
 
 
-def _copy_rows(dataset, target, keep, pointed=None):
+def _copy_rows(
+    dataset: h5py.Dataset, target: h5py.File, keep: np.ndarray, pointed: np.ndarray | None = None
+) -> h5py.Dataset:
     """Copy the kept rows, a bounded number of bytes at a time; row numbers become those among the kept ones of `pointed`."""
     rows = np.flatnonzero(keep)
     chunks = dataset.chunks and (min(dataset.chunks[0], max(len(rows), 1)), *dataset.chunks[1:])

@@ -159,7 +159,7 @@ def _locked(path: str) -> int:
         os.close(handle)
 
 
-def _own(path):
+def _own(path: str) -> None:
     """Write this process as the owner of a folder that cannot be locked.
 
     Raises
@@ -186,7 +186,7 @@ def _own(path):
         return
 
 
-def _runs(number):
+def _runs(number: int) -> bool:
     """Return True if a process of this host runs."""
     try:
         os.kill(number, 0)
@@ -197,7 +197,7 @@ def _runs(number):
     return True
 
 
-def _read(file):
+def _read(file: str) -> bytes | None:
     """Return the bytes of a small file, None where it is not there."""
     try:
         with open(file, "rb") as stream:

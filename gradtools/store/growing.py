@@ -84,7 +84,7 @@ class Part:
         """Which entries of done blocks are of an image whose file ends early, bool (entries,)."""
         return self._marks() == 2
 
-    def _marks(self):
+    def _marks(self) -> np.ndarray:
         """Return the marks of all entries, u8 (entries,)."""
         marked = np.zeros(self.growth.entries, "u1")
         for block in self.growth.blocks:

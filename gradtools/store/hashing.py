@@ -63,16 +63,16 @@ class Running:
         return self._sha.hexdigest() if same else None
 
 
-def _little_endian(dtype):
+def _little_endian(dtype: np.dtype) -> np.dtype:
     return dtype.newbyteorder("<") if dtype.byteorder not in "|<" else dtype
 
 
-def _about(dataset, shape):
+def _about(dataset: h5py.Dataset, shape: tuple[int, ...]) -> bytes:
     """Return what a digest begins with: type, shape and result attributes."""
     return f"{_little_endian(dataset.dtype).str} {shape} ".encode() + _attributes(dataset)
 
 
-def _digest(dataset, rows):
+def _digest(dataset: h5py.Dataset, rows: np.ndarray | None) -> str:
     kind = _little_endian(dataset.dtype)
     shape = dataset.shape if rows is None else (int(rows.sum()), *dataset.shape[1:])
     sha = hashlib.sha256(_about(dataset, shape))
@@ -156,7 +156,7 @@ def write_digests(
     layout.put(file, f"{paths.DIGESTS}/sha256", list(by_path.values()))
 
 
-def _attributes(item):
+def _attributes(item: h5py.HLObject) -> bytes:
     """Return the result attributes as canonical JSON."""
     kept = {
         key: value for key, value in layout.plain_attributes(item).items() if key not in NOT_RESULTS

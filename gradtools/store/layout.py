@@ -277,7 +277,7 @@ def plain_attributes(item: h5py.HLObject) -> dict:
     return {key: _plain(value) for key, value in own_attributes(item).items()}
 
 
-def _plain(value):
+def _plain(value: np.ndarray | np.generic | bytes | str) -> str | int | float | list:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return value.tolist() if hasattr(value, "tolist") else value

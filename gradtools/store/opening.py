@@ -35,7 +35,7 @@ def is_store(path: str) -> bool:
     return path == "-" or (os.path.isfile(path) and h5py.is_hdf5(path))
 
 
-def _opened(path, name):
+def _opened(path: str, name: str) -> tuple[h5py.File, bool]:
     """Open the file and tell whether it has a seal, or say in one line why it cannot be opened."""
     part = path if path.endswith(".part") else part_of(path)
     if os.path.isdir(part) and (part == path or not os.path.exists(path)):
@@ -65,7 +65,7 @@ def _opened(path, name):
         raise GradtoolsError(f"{name} {reason}") from error
 
 
-def _opened_anywhere(path):
+def _opened_anywhere(path: str) -> h5py.File:
     """Return the open file, without HDF5's lock where the file system has none."""
     try:
         return h5py.File(path, "r")
@@ -75,7 +75,7 @@ def _opened_anywhere(path):
         return h5py.File(path, "r", locking=False)
 
 
-def _check(file, name):
+def _check(file: h5py.File, name: str) -> None:
     """Refuse what is not a whole store of this version, or not as the schema has it."""
     with damage(name, "/"):
         attributes = layout.plain_attributes(file)

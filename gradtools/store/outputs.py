@@ -125,7 +125,7 @@ def _check_name(option: str, path: str) -> None:
         )
 
 
-def _same_file(a, b):
+def _same_file(a: str, b: str) -> bool:
     """Return True if two paths are one file, also through links, and before the file exists."""
     return (
         os.path.realpath(a) == os.path.realpath(b)

@@ -3,6 +3,7 @@
 import functools
 import json
 from collections.abc import Iterator
+from typing import NoReturn
 
 import h5py
 import numpy as np
@@ -20,7 +21,7 @@ class Facts(dict):
         super().__init__(values)
         self.name, self.path = name, path
 
-    def __missing__(self, key: str):
+    def __missing__(self, key: str) -> NoReturn:
         raise GradtoolsError(
             f"{self.name}: {self.path} has no {key}: it is damaged or of an earlier gradtools, make it again"
         )
@@ -35,7 +36,7 @@ class Store:
     def __init__(self, file: h5py.File, name: str, sealed: bool = True):
         self.file, self.name, self.sealed = file, name, sealed
 
-    def _read(self, path):
+    def _read(self, path: str) -> np.ndarray | None:
         """Return the values of a dataset, checked; None where it is missing."""
         if path not in self.file:
             return None
@@ -43,7 +44,7 @@ class Store:
             values = self.file[path][()]
         return check_read(values, path, self.file, self.name)
 
-    def _needed(self, path):
+    def _needed(self, path: str) -> np.ndarray:
         """Return the values of a dataset that every store of samples has."""
         values = self._read(path)
         if values is None:
@@ -88,7 +89,8 @@ class Store:
     @functools.cached_property
     def class_names(self) -> list[str]:
         """Names of the data's classes (list of str)."""
-        return layout.decoded(self._read(paths.CLASS_NAME)) if paths.CLASS_NAME in self.file else []
+        names = self._read(paths.CLASS_NAME)
+        return [] if names is None else layout.decoded(names)
 
     @functools.cached_property
     def member(self) -> np.ndarray | None:
@@ -103,11 +105,8 @@ class Store:
     @functools.cached_property
     def model_class_names(self) -> list[str]:
         """Names of the model's classes (list of str), empty where unknown."""
-        return (
-            layout.decoded(self._read(paths.MODEL_CLASS_NAME))
-            if paths.MODEL_CLASS_NAME in self.file
-            else []
-        )
+        names = self._read(paths.MODEL_CLASS_NAME)
+        return [] if names is None else layout.decoded(names)
 
     @functools.cached_property
     def class_rows(self) -> np.ndarray | None:

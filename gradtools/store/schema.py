@@ -8,6 +8,8 @@ import dataclasses
 import functools
 import itertools
 import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from gradtools.store import paths
 from gradtools.store.paths import (
@@ -98,33 +100,35 @@ class Group:
     needed: tuple[str, ...] = ()
 
 
-def _classes(path: str, dims: tuple[str, ...], below: str, text: str, lowest: int = -1, **facts):
+def _classes(
+    path: str, dims: tuple[str, ...], below: str, text: str, lowest: int = -1, **facts: Any
+) -> Dataset:
     """Return a column of class numbers."""
     return Dataset(path, dims, INTEGER, text, lowest=lowest, below=below, **facts)
 
 
-def _rows(path: str, dim: str, text: str, lowest: int = 0, **facts):
+def _rows(path: str, dim: str, text: str, lowest: int = 0, **facts: Any) -> Dataset:
     """Return a column of row numbers of samples."""
     return Dataset(path, (dim,), INTEGER, text, lowest=lowest, below=SAMPLE, **facts)
 
 
-def _tap(kind: str, tail: tuple[str, ...], text: str, kinds: str = REAL, **facts):
+def _tap(kind: str, tail: tuple[str, ...], text: str, kinds: str = REAL, **facts: Any) -> Dataset:
     """Return a dataset of a tap, one row a sample."""
     return Dataset(paths.tap("<tap>", kind), (SAMPLE, *tail), kinds, text, **facts)
 
 
-def _columns(group: str, text: str, row: str = "row"):
+def _columns(group: str, text: str, row: str = "row") -> Dataset:
     """Return the columns of a table: any names, one length."""
     return Dataset(f"{group}/<column>", (row,), "iufS", text, nan=True)
 
 
-def _replicates(group: str, *dims: str):
+def _replicates(group: str, *dims: str) -> Dataset:
     """Return the statistics of resampled images."""
     dims = dims or ("resample", "row")
     return Dataset(f"{group}/replicate", dims, REAL, "statistics of resampled images", nan=True)
 
 
-def _histogram(kind: str):
+def _histogram(kind: str) -> tuple[Dataset, Dataset, Dataset]:
     """Return the channels by a value of theirs."""
     where = paths.channels("<tap>", f"{kind}_histogram")
     return (
@@ -1039,9 +1043,12 @@ GROUPS = (
 )
 
 
-def _by_depth(entries):
+Entry = TypeVar("Entry", Dataset, Group)
+
+
+def _by_depth(entries: Iterable[Entry]) -> dict[int, list[tuple[list[str], Entry]]]:
     """Return {number of parts: [(parts, entry)]}, those with the fewest placeholders first."""
-    depths: dict[int, list] = {}
+    depths: dict[int, list[tuple[list[str], Entry]]] = {}
     for entry in sorted(
         entries, key=lambda entry: (entry.path.count("<"), -len(entry.path.split("<")[0]))
     ):
@@ -1079,7 +1086,7 @@ def group(path: str) -> Group | None:
     return _match(GROUPS_BY_DEPTH, path)
 
 
-def _match(entries, path):
+def _match(entries: Mapping[int, list[tuple[list[str], Entry]]], path: str) -> Entry | None:
     """Return the first entry whose parts equal the path's, placeholders matching any."""
     parts = path.split("/")
     return next(

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -19,6 +20,9 @@ from gradtools.store import copying, folders, guarded, layout, paths
 from gradtools.store.blocks import Block
 from gradtools.store.reading import Store
 from gradtools.store.sink import Sink
+
+if TYPE_CHECKING:
+    from gradtools.store.provenance import Fact
 
 ATTRIBUTE = "shard"  # of the root: JSON, see `describe`
 COUNT = "_of"  # behind the name of an attribute that is a mean over rows: over how many
@@ -211,7 +215,9 @@ def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unw
     _join_attributes(stores, file)
 
 
-def _concatenate(stores, file, path, scales, grown):
+def _concatenate(
+    stores: Sequence[Store], file: h5py.File, path: str, scales: list[str], grown: set[str]
+) -> None:
     """Write the rows of all shards, one after the other; numbers of rows count on."""
     parts = [store.file[path] for store in stores]
     dtype = max((part.dtype for part in parts), key=lambda dtype: dtype.itemsize)
@@ -245,7 +251,7 @@ def _concatenate(stores, file, path, scales, grown):
     layout.attach(file, made, scales)
 
 
-def _copy_equal(stores, file, path):
+def _copy_equal(stores: Sequence[Store], file: h5py.File, path: str) -> None:
     """Copy what every shard has alike, from the first."""
     first = stores[0].file[path]
     for store in stores[1:]:
@@ -261,7 +267,7 @@ def _copy_equal(stores, file, path):
     copying.copy(stores[0].file, file, path)
 
 
-def _join_attributes(stores, file):
+def _join_attributes(stores: Sequence[Store], file: h5py.File) -> None:
     """Join the attributes of groups: equal ones, means over all rows, the smallest limit of a batch."""
     groups = ["/"]
     stores[0].file.visititems(
@@ -281,7 +287,9 @@ def _join_attributes(stores, file):
             file.require_group(path).attrs[name] = _joined(stores, path, name, values, kept)
 
 
-def _joined(stores, path, name, values, kept):
+def _joined(
+    stores: Sequence[Store], path: str, name: str, values: list, kept: Sequence[Mapping]
+) -> "Fact":
     """Return one attribute of all shards."""
     if f"{name}{COUNT}" in {key for attributes in kept for key in attributes}:
         counts = [attributes.get(f"{name}{COUNT}", 0) for attributes in kept]

@@ -93,7 +93,9 @@ class Sink:
         with damage(store.name, "/"):
             return self._carry(store, keep, whole, replacing)
 
-    def _carry(self, store, keep, whole, replacing):
+    def _carry(
+        self, store: "Store", keep: np.ndarray, whole: bool, replacing: Sequence[str]
+    ) -> list[str]:
         """Copy what an output has of its input."""
         subset = None if keep.all() else followed(store.file, {paths.SAMPLE: keep})
         behind = (

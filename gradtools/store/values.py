@@ -1,12 +1,16 @@
 """Values that are read, checked against what the schema says of their dataset: finite, and in range."""
 
 import math
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from gradtools.store import layout, paths, schema
 from gradtools.store.damage import Place
+
+if TYPE_CHECKING:
+    from gradtools.store.schema import Dataset
 
 
 def check_values(
@@ -37,7 +41,7 @@ def check_values(
             )
 
 
-def _range(entry, count):
+def _range(entry: "Dataset", count: int | None) -> str:
     """Return the range of a column in words."""
     what = "rows" if entry.below == paths.SAMPLE else "classes" if entry.below else "values"
     if count == 0:
@@ -49,7 +53,7 @@ def _range(entry, count):
     )
 
 
-def _check_floats(values, nan, place):
+def _check_floats(values: np.ndarray, nan: bool, place: Place) -> None:
     """Refuse what is not finite; a finite sum proves that all is well in one fast pass."""
     with np.errstate(all="ignore"):
         if np.isfinite(values.sum(dtype="f8" if values.dtype.itemsize == 8 else "f4")):

@@ -59,7 +59,7 @@ def create(
         check()
 
 
-def _refuse_unfinished(path):
+def _refuse_unfinished(path: str) -> None:
     """Keep off a part that another process writes, or that a stopped job will resume."""
     folders.remove_done(path)
     if os.path.isdir(path):
