@@ -123,7 +123,7 @@ class Creatures:
     n_classes, classes, shape, parts = len(CLASSES), CLASSES, (3, SIDE, SIDE), PARTS
     latents = ("ellipses",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.centres = torch.zeros(len(CLASSES), len(LATENTS))
         for row, name in zip(self.centres, CLASSES):
             for latent, mean in RULES[name].items():

@@ -57,7 +57,7 @@ class Digits:
     n_classes, classes, shape = len(CLASSES), CLASSES, (1, 32, 32)
     latents = ("layer1", "layer2")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.decoder = Decoder()
         self.decoder.load_state_dict(torch.load(WEIGHTS, weights_only=True), strict=True)
         self.decoder.float().eval().requires_grad_(False)

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from gradtools.stages.remote import worker
 from gradtools.stages.remote.serving import Message, Running, comparable
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from distributed import Client
 
 AHEAD = 2  # blocks that a worker has waiting beside the one it computes
@@ -58,13 +60,15 @@ class Scheduler:
         return self._filled(growth, opened, run)
 
     @contextlib.contextmanager
-    def _filled(self, growth, opened, run):
+    def _filled(
+        self, growth: store.Growth, opened: AbstractContextManager[store.Part], run: Running
+    ) -> Iterator[store.Part]:
         with opened as part:
             if part.left:
                 self._fill(part, growth, run)
             yield part
 
-    def _fill(self, part, growth, run):
+    def _fill(self, part: store.Part, growth: store.Growth, run: Running) -> None:
         """Compute what is left: the common blocks, and then those behind them."""
         with connected(self.address) as client:
             _check_versions(client, self.address)
@@ -87,7 +91,7 @@ class Scheduler:
                 with contextlib.suppress(Exception):  # a cluster that has gone
                     client.run(worker.release, task["key"])
 
-    def _task(self, growth, run):
+    def _task(self, growth: store.Growth, run: Running) -> Message:
         """What a worker needs to run the command: words and numbers alone."""
         names = {*ENVIRONMENT, *(name for name in os.environ if name.startswith(PREFIX))}
         return {
@@ -167,7 +171,7 @@ def connected(address: str) -> "Iterator[Client]":
 
 
 @contextlib.contextmanager
-def _without_interrupts():
+def _without_interrupts() -> Iterator[None]:
     """Let processes that start here ignore a terminal's Ctrl-C: it is the command's to answer."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -179,7 +183,7 @@ def _without_interrupts():
         signal.signal(signal.SIGINT, before)
 
 
-def _threads():
+def _threads() -> int | None:
     """Threads that torch computes with, where the command has loaded it: workers take as many."""
     if "torch" not in sys.modules:
         return None
@@ -188,7 +192,7 @@ def _threads():
     return passes.use_threads()
 
 
-def _check_versions(client, address):
+def _check_versions(client: "Client", address: str) -> None:
     """Refuse workers that have no gradtools, or another version of it.
 
     Raises
@@ -221,7 +225,9 @@ def _stretches(left: Sequence[store.Block], common: int) -> Iterator[list[store.
             yield stretch
 
 
-def _known(client, part, growth, blocks):
+def _known(
+    client: "Client", part: store.Part, growth: store.Growth, blocks: Sequence[store.Block]
+) -> Mapping | None:
     """The columns that these blocks are computed from, sent to each worker once; None of none."""
     if not growth.known or blocks[0].start < growth.common:
         return None
@@ -239,7 +245,7 @@ def _answers(
 
     waiting, busy = iter(blocks), {}
 
-    def ask(count):
+    def ask(count: int) -> None:
         for block in itertools.islice(waiting, count):
             future = client.submit(
                 worker.compute,
@@ -265,7 +271,7 @@ def _answers(
             yield block, answer
 
 
-def _result(future, block):
+def _result(future: "Future", block: store.Block) -> Message:
     """What a worker answered.
 
     Raises
@@ -282,7 +288,7 @@ def _result(future, block):
         ) from error
 
 
-def _say_lost(client, before, say):
+def _say_lost(client: "Client", before: bool, say: Callable[[str], None]) -> bool:
     """Say once that no worker is left, and return whether that is so."""
     lost = not client.ncores()
     if lost and not before:
@@ -290,7 +296,9 @@ def _say_lost(client, before, say):
     return lost
 
 
-def _keep(part, block, answer, say):
+def _keep(
+    part: store.Part, block: store.Block, answer: Message, say: Callable[[str], None]
+) -> None:
     """Keep a block as if it had been computed here, with what was said of it."""
     if "error" in answer:
         raise GradtoolsError(answer["error"])

@@ -39,7 +39,7 @@ class Server:
         self.informed = False
         self.answer = self._begun(task)
 
-    def _begun(self, task):
+    def _begun(self, task: Message) -> Message:
         """The first answer, which is an error where the command there is not the one meant."""
         try:
             answer = self.ask({**task, "command": None})
@@ -135,7 +135,7 @@ def release(key: str) -> None:
             server.end()
 
 
-def _server(task):
+def _server(task: Message) -> Server:
     """The process of a command, started where there is none or it died; that of another command ends."""
     server = _serving.get(task["key"])
     if server is None or server.process.poll() is not None:
