@@ -127,7 +127,7 @@ def digests(
     return dict(sorted(by_path.items()))
 
 
-def _taken(path, dataset, written):
+def _taken(path: str, dataset: h5py.Dataset, written: Mapping[str, Running]) -> str | None:
     """Return the digest that was taken while a dataset was written, None where there is none."""
     return written[path].digest_of(dataset) if path in written else None
 

@@ -224,7 +224,7 @@ def settled(
     return made
 
 
-def _in_order(of_classes, of_predictions):
+def _in_order(of_classes: np.ndarray, of_predictions: np.ndarray) -> np.ndarray:
     """Put the agreements (2, ...) with classes and with predictions in the order of INDICES; NaN for silhouettes."""
     none = np.full_like(of_classes, np.nan)
     return np.concatenate([of_classes, none, of_predictions])

@@ -75,7 +75,7 @@ def stepped(values: np.ndarray, metric: str) -> np.ndarray:
     return _merged(np.asarray(values, np.float64) * (1 if metric == "euclidean" else -1), metric)
 
 
-def _merged(values, metric):
+def _merged(values: np.ndarray, metric: str) -> np.ndarray:
     """Return values of which the smallest is the nearest in the steps of `stepped`."""
     if metric in ("cosine", "correlation"):
         return np.rint(values / COSINE_STEP) * COSINE_STEP + 0.0

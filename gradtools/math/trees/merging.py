@@ -109,7 +109,7 @@ def distances_from_matrix(
     return _from_pairs(_condensed(matrix, lambda row, place: row), metric, method, on)
 
 
-def _from_pairs(above, metric, method, on):
+def _from_pairs(above: np.ndarray, metric: str, method: str, on: str) -> np.ndarray:
     """Return the distances of what a metric gives of every pair (P,), in its place."""
     if on == "as-meant":
         halves = np.subtract(1, above, out=above)
@@ -127,7 +127,7 @@ def _from_pairs(above, metric, method, on):
     return np.sqrt(apart, out=apart)
 
 
-def _check_euclidean(matrix, metric):
+def _check_euclidean(matrix: np.ndarray, metric: str) -> None:
     """Refuse similarities that Ward cannot take."""
     if not _is_euclidean(matrix):
         raise UsageError(
@@ -181,7 +181,7 @@ def _check_names(metric: str, method: str, on: str) -> None:
         )
 
 
-def _check(matrix, metric, method, on):
+def _check(matrix: np.ndarray, metric: str, method: str, on: str) -> None:
     _check_names(metric, method, on)
     if len(matrix) < 2:
         raise GradtoolsError(f"need at least 2 rows for a tree, got {len(matrix)}")
@@ -249,7 +249,7 @@ def cophenetic(merges: np.ndarray, condensed: np.ndarray) -> float:
     return _correlation(heights, condensed)
 
 
-def _correlation(a, b):
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Pearson's r of two arrays (P,), float, without a copy of either: of some millions at a time."""
     middles, sums = (a.mean(), b.mean()), np.zeros(3)
     for start in range(0, len(a), PAIRS):
