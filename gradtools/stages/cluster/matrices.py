@@ -111,7 +111,7 @@ def _of_half(
 ) -> np.ndarray:
     """The indices of one half, clustered anew, with its labels and with shuffled ones, (2, 6) in the order of `half_samples.INDICES`."""
     labels, distances = _cut(matrix[np.ix_(half, half)], metric, linkage, k)
-    of_half = [None if codes is None else codes[half] for codes in (classes, predictions)]
-    columns = indices.agreements([distances], labels[None], *of_half)
+    own, answers = (None if codes is None else codes[half] for codes in (classes, predictions))
+    columns = indices.agreements([distances], labels[None], own, answers)
     values = [columns[name][0] for name in half_samples.INDICES]
-    return np.array([values, half_samples.of_shuffled(labels[None], *of_half, seed)])
+    return np.array([values, half_samples.of_shuffled(labels[None], own, answers, seed)])
