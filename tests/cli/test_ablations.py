@@ -196,6 +196,8 @@ def test_curves_are_drawn_at_once_and_later_and_their_points_are_means_of_shares
         "f.h5",
         "--figure",
         "now.png",
+        "--resamples",
+        "20",
         "-q",
         "--tsv",
     )
@@ -247,6 +249,8 @@ def test_curves_are_drawn_at_once_and_later_and_their_points_are_means_of_shares
             "zero",
             "--steps",
             "0",
+            "--resamples",
+            "20",
             "-o",
             "g.h5",
             "-q",

@@ -252,7 +252,10 @@ def test_mistakes_are_one_line(capsys, path, arguments, status, words):
 
 def test_through_a_pipe(path, tmp_path):
     made = tmp_path / "n.h5"
-    assert run("neighbors", "-k", "4", "-q", stdin=path, stdout=made).returncode == 0
+    assert (
+        run("neighbors", "-k", "4", "--resamples", "5", "-q", stdin=path, stdout=made).returncode
+        == 0
+    )
     ended = run("neighbors", "--of", "3", "-k", "2", "--tsv", stdin=made)
     assert ended.returncode == 0 and ended.stdout.count("\tsimilarity\t") == 2, ended.stderr
     with store.read(str(made)) as made:

@@ -106,10 +106,10 @@ def captured(resnet):
 def test_gradients_of_resnet18_are_finite_differences(resnet, captured, spec):
     values, gradients, chosen, _ = captured
     name = spec.replace("#-1", "#1")
-    entries = np.random.default_rng(0).integers(0, values[name].numel(), 8)
+    entries = np.random.default_rng(0).integers(0, values[name].numel(), 5)
     expected = finite_differences(resnet, images(1, dtype=torch.float64), chosen[name], 7, entries)
     smooth = ~expected.isnan()
-    assert smooth.sum() >= 4
+    assert smooth.sum() >= 3
     torch.testing.assert_close(
         gradients[name].flatten()[entries][smooth], expected[smooth], rtol=1e-5, atol=1e-9
     )

@@ -18,11 +18,11 @@ from gradtools.stages.saliency import saliency
 from gradtools.store import paths
 
 # architecture#taps: network, side of the image | auto:blocks with (C, H, W), the last of them auto:last-block | auto:last-conv.
-# Names and shapes are reasoned from each architecture's paper and code, strides first; five run in make test, the others (*) are slow.
+# Names and shapes are reasoned from each architecture's paper and code, strides first; four run in make test, the others (*) are slow.
 TABLE = """
 resnet18 64 | relu:64x32x32 layer1:64x16x16 layer2:128x8x8 layer3:256x4x4 layer4:512x2x2 | layer4.1.conv2
 shufflenet_v2_x0_5 64 | conv1:24x32x32 stage2:48x8x8 stage3:96x4x4 conv5:1024x2x2 | conv5.0
-mnasnet0_5 64 | layers.7:8x32x32 layers.8:16x16x16 layers.9:24x8x8 layers.11:48x4x4 layers.16:1280x2x2 | layers.14
+* mnasnet0_5 64 | layers.7:8x32x32 layers.8:16x16x16 layers.9:24x8x8 layers.11:48x4x4 layers.16:1280x2x2 | layers.14
 timm:mobilenetv4_conv_small 64 | bn1:32x32x32 blocks.0:32x16x16 blocks.1:64x8x8 blocks.2:96x4x4 blocks.4:960x2x2 | blocks.4.0.conv
 hf:swin 64 | swin.encoder.layers.0.blocks.1:12x16x16 swin.encoder.layers.1.blocks.1:24x8x8 swin.encoder.layers.2.blocks.1:48x4x4 swin.layernorm:96x2x2 | swin.layernorm
 * vgg11 64 | features.1:64x64x64 features.4:128x32x32 features.9:256x16x16 features.14:512x8x8 features.19:512x4x4 | features.18

@@ -26,7 +26,7 @@ SPEC, WEIGHTS = (
 )
 ASKED = versions.parse(["rotation=25", "colour", "flip"], 2, 9)
 EACH = 5
-OPTIONS = similarity.Options(resamples=50, permutations=20)
+OPTIONS = similarity.Options(resamples=20, permutations=9)
 
 
 def quiet(line):

@@ -323,7 +323,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(
-    "pause", [0.0, *(pytest.param(pause, marks=pytest.mark.slow) for pause in (0.001, 0.003)), 0.05]
+    "pause", [*(pytest.param(pause, marks=pytest.mark.slow) for pause in (0.0, 0.001, 0.003)), 0.05]
 )
 def test_sigkill_loses_nothing_that_was_committed(tmp_path, pause):
     """Kill the writer again and again, after a block or within the next; what comes out equals what an undisturbed writer wrote."""
