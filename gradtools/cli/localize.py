@@ -109,7 +109,7 @@ def command(
         if figure:
             drawn = localize.drawn(source, asked)
             how = {"picture": picture, "images_dir": images_dir, "limit": rows}
-            figures.localized(source, drawn.kinds, results, drawn.found, figure, **how)
+            figures.localized(source, drawn.kinds, results, drawn.located, figure, **how)
         model = short_name(source.model.get("model", source.name))
     stream = streams.table_stream(target, form)
     if stream is not None:

@@ -47,8 +47,8 @@ def draw_given_prediction(subjects: list[Subject]) -> Figure:
     """
     panels = list(_similarities(subjects))
     panels = [
-        (f"{title}{words}", found, bar)
-        for title, found, _ in panels[:1]
+        (f"{title}{words}", results, bar)
+        for title, results, _ in panels[:1]
         for words, bar in (("", _auc), (", given the same prediction", _auc_given_prediction))
     ]
     if not panels:

@@ -44,7 +44,7 @@ def localized(
     source: Store,
     kinds: Kinds,
     results: Sequence[Result],
-    found: Sequence[regions.Region],
+    located: Sequence[regions.Region],
     path: str,
     *,
     picture: str = "boxes",
@@ -59,7 +59,7 @@ def localized(
         A column each.
     results : list of Result
         Hold the thresholds.
-    found : list of Region
+    located : list of Region
     picture : one of boxes, pairs, masks
     limit : int
         Rows at most, spread evenly over all.
@@ -69,7 +69,7 @@ def localized(
     GradtoolsError
         Nothing of this kind is in the store.
     """
-    chosen = _chosen(source, found, picture, limit)
+    chosen = _chosen(source, located, picture, limit)
     used = sorted({region.sample for group in chosen for region in group})
     fact = "mask_threshold" if picture == "masks" else "threshold"
     thresholds = {

@@ -106,15 +106,15 @@ def test_halves_of_a_mean_give_its_standard_error():
 def test_what_shuffled_labels_give_by_a_loop():
     labels = RNG.integers(0, 3, (2, 20))
     classes = RNG.integers(0, 3, 20)
-    found = chance.of_all(labels, classes, 5)
-    assert found.shape == (chance.DRAWS, 2)
+    shuffled = chance.of_all(labels, classes, 5)
+    assert shuffled.shape == (chance.DRAWS, 2)
     for draw in (0, 7):
         order = np.random.default_rng([5, draw, 4]).permutation(20)
         expected = [
             np.mean([score(classes[order], row) for row in labels])
             for score in (metrics.adjusted_rand_score, metrics.normalized_mutual_info_score)
         ]
-        np.testing.assert_allclose(found[draw], expected, atol=1e-12)
+        np.testing.assert_allclose(shuffled[draw], expected, atol=1e-12)
     assert np.isnan(chance.of_all(labels, None, 5)).all()
 
 

@@ -10,24 +10,24 @@ from gradtools.selection.subjects import Subject
 
 def pairs(subject: Subject, statistic: str) -> dict[str, Result]:
     """Return a statistic of every pair of spaces that `compare` measured, by `a~b` and `b~a`."""
-    found: dict[str, Result] = {}
+    named: dict[str, Result] = {}
     if subject.comparison is None:
-        return found
+        return named
     columns = subject.comparison.columns
     for place, (a, b, name) in enumerate(zip(columns["a"], columns["b"], columns["statistic"])):
         if name == statistic:
             images = int(subject.comparison.facts["samples"])
             row = _row(subject.comparison, place, statistic, images)
-            found |= {f"{a}~{b}": row, f"{b}~{a}": row}
-    return found
+            named |= {f"{a}~{b}": row, f"{b}~{a}": row}
+    return named
 
 
 def rankings(subject: Subject, fill: str) -> dict[str, Result]:
     """Return how each ranking of channels agrees with the measured effect, by `ranking@tap`, and by `ranking` where there is one tap."""
-    found: dict[str, Result] = {}
+    named: dict[str, Result] = {}
     table = subject.channels.get(("channels", "channel_ablation"))
     if table is None:
-        return found
+        return named
     columns = table.columns
     alone = len(set(columns["tap"])) == 1
     for place, (tap, of, ranking) in enumerate(
@@ -35,10 +35,10 @@ def rankings(subject: Subject, fill: str) -> dict[str, Result]:
     ):
         if of == fill:
             row = _row(table, place, "value", int(columns["images"][place]))
-            found[f"{ranking}@{tap}"] = row
+            named[f"{ranking}@{tap}"] = row
             if alone:
-                found[ranking] = row
-    return found
+                named[ranking] = row
+    return named
 
 
 def _row(table: Result, place: int, statistic: str, images: int) -> Result:

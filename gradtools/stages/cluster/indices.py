@@ -44,11 +44,11 @@ def means(columns: Columns) -> dict[str, float]:
 def bounds(columns: Columns, replicates: np.ndarray, drawn: Facts) -> Facts:
     """Return {index_low: .., index_high: ..} of every index."""
     size = int(drawn.get("drawn", 0)), int(drawn.get("drawn_of", 0))
-    found: Facts = {}
+    facts: Facts = {}
     for place, (name, value) in enumerate(means(columns).items()):
         limits = half_samples.range_of(name)
         low, high = interval_of(
             replicates[:, place], value, str(drawn["resampling"]), *size, limits=limits
         )
-        found |= {f"{name}_low": low, f"{name}_high": high}
-    return found
+        facts |= {f"{name}_low": low, f"{name}_high": high}
+    return facts

@@ -62,7 +62,7 @@ def steps(
         with store.read(maps) as source:
             results = localize.localize(source, located, options, **how)
             drawn = localize.drawn(source, options)
-            figures.localized(source, drawn.kinds, results, drawn.found, boxes)
+            figures.localized(source, drawn.kinds, results, drawn.located, boxes)
 
     def shown() -> None:
         options = faithfulness.Options(steps=STEPS)

@@ -146,7 +146,7 @@ class Drawn(NamedTuple):
     """What can be drawn: the kinds of maps, and the regions they were held against."""
 
     kinds: dict[str, tuple[stored.Feature, str]]
-    found: list[regions.Region]
+    located: list[regions.Region]
 
 
 def drawn(source: Store, options: Options) -> Drawn:

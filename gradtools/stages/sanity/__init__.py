@@ -164,7 +164,7 @@ def summarise(plan: Plan, rows: dict[str, np.ndarray]) -> list[Result]:
         }
         for measure_name in plan.options.measure:
             values = rows[paths.sanity(name, measure_name)]
-            of_measure = {word: found[measure_name] for word, found in alike.items()}
+            of_measure = {word: measures[measure_name] for word, measures in alike.items()}
             results.append(_result(plan, name, measure_name, values, of_measure))
     return results
 

@@ -48,14 +48,14 @@ def against_truth(maps: Maps, truth: np.ndarray) -> dict[str, dict[str, np.ndarr
         Maps without a positive value count 0.
     """
     inside = truth > 0
-    found: dict[str, dict[str, np.ndarray]] = {SCORE: {}, PRECISION: {}}
+    by_method: dict[str, dict[str, np.ndarray]] = {SCORE: {}, PRECISION: {}}
     for method, read in maps.maps.items():
-        found[SCORE][method] = likeness(read, truth)
+        by_method[SCORE][method] = likeness(read, truth)
         precision = [
             localization.average_precision(one, region) for one, region in zip(read, inside)
         ]
-        found[PRECISION][method] = np.nan_to_num(precision)
-    return found
+        by_method[PRECISION][method] = np.nan_to_num(precision)
+    return by_method
 
 
 def of_masks(
@@ -93,15 +93,15 @@ def of_masks(
         lambda x, places: masking.probability(maps.job, x, members[about[places]]),
     )
     before = values[:count]
-    found: dict[str, dict[str, np.ndarray]] = {name: {} for name in OF_MASKS}
+    by_method: dict[str, dict[str, np.ndarray]] = {name: {} for name in OF_MASKS}
     for method, after in zip(methods, values[count:].reshape(len(methods), count, each)):
-        found["adp"][method] = 100 * faithfulness.drops(before, after[:, 0])
-        found["pic"][method] = 100 * faithfulness.increases(before, after[:, 0])
+        by_method["adp"][method] = 100 * faithfulness.drops(before, after[:, 0])
+        by_method["pic"][method] = 100 * faithfulness.increases(before, after[:, 0])
         curves = after[:, 1:].reshape(count, 2, steps + 1)
         for place, name in enumerate(("deletion", "insertion")):
             shares = deletion.shares(curves[:, place], before)
-            found[name][method] = deletion.areas(shares, np.arange(steps + 1))
-    return {f"{name}_{fill}": values for name, values in found.items()}
+            by_method[name][method] = deletion.areas(shares, np.arange(steps + 1))
+    return {f"{name}_{fill}": values for name, values in by_method.items()}
 
 
 def of_regions(maps: Maps, scenes: Scenes, seed: int) -> dict[str, dict[str, np.ndarray]]:
@@ -114,19 +114,19 @@ def of_regions(maps: Maps, scenes: Scenes, seed: int) -> dict[str, dict[str, np.
     """
     tight = [np.array([boxes.around_largest_component(inside)]) for inside in scenes.object]
     held_out = localization.hold_outs(np.arange(len(tight)), 1, seed)[0]
-    found: dict[str, dict[str, np.ndarray]] = {name: {} for name in OF_REGIONS}
+    by_method: dict[str, dict[str, np.ndarray]] = {name: {} for name in OF_REGIONS}
     for method, read in maps.maps.items():
         pairs = list(zip(read, scenes.object))
-        found["energy"][method] = np.nan_to_num([localization.energy(*pair) for pair in pairs])
-        found["pointing"][method] = np.array([localization.pointing(*pair) for pair in pairs])
-        found["precision"][method] = np.nan_to_num(
+        by_method["energy"][method] = np.nan_to_num([localization.energy(*pair) for pair in pairs])
+        by_method["pointing"][method] = np.array([localization.pointing(*pair) for pair in pairs])
+        by_method["precision"][method] = np.nan_to_num(
             [localization.average_precision(*pair) for pair in pairs]
         )
         curves = np.stack([localization.box_ious(one, box) for one, box in zip(read, tight)])
         chosen = localization.choose_threshold(curves, held_out).threshold
         place = int(np.argmin(np.abs(localization.THRESHOLDS - chosen)))
-        found["iou"][method] = np.where(held_out, np.nan, curves[:, place])
-    return found
+        by_method["iou"][method] = np.where(held_out, np.nan, curves[:, place])
+    return by_method
 
 
 def of_sanity(maps: Maps, rolled: Maps) -> dict[str, np.ndarray]:

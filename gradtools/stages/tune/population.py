@@ -124,12 +124,12 @@ MEMBERS = 8  # units that a row names
 
 def concepts(units: Population, seed: int) -> Result:
     """Return which parts change together over units, a row a pair of parts."""
-    found = population.together(units.vectors, units.decoys, RESAMPLES, seed)
+    correlations = population.together(units.vectors, units.decoys, RESAMPLES, seed)
     first, second = np.triu_indices(len(units.parts), 1)
     columns: Columns = {
         "a": [units.parts[place] for place in first],
         "b": [units.parts[place] for place in second],
-        **{name: values[first, second] for name, values in found.items()},
+        **{name: values[first, second] for name, values in correlations.items()},
     }
     facts: Facts = {
         "metric": units.metric,
