@@ -10,6 +10,7 @@ import zoo
 from gradtools import cli, store
 
 FEW = ["--resamples", "5"]
+THREE = ["--feature", "gradient", "--feature", "activation", "--feature", "logits"]
 SECOND = {  # the second command of a pair, without its input and output
     "similarity": ["similarity", *FEW, "--permutations", "5"],
     "neighbors": ["neighbors", "-k", "3", *FEW],
@@ -20,7 +21,7 @@ SECOND = {  # the second command of a pair, without its input and output
     "profiles": ["channels", "--profiles", *FEW],
     "localize": ["localize", *FEW],
     "compare": ["compare", "--permutations", "5", *FEW],
-    "spaces": ["compare", "--spaces", "--permutations", "5", *FEW],
+    "spaces": ["compare", "--spaces", *THREE, "--permutations", "5", *FEW],
 }
 VECTORS = ("similarity", "neighbors", "nearest", "cluster", "dendrogram", "compare", "spaces")
 PAIRS = [

@@ -97,7 +97,7 @@ def cases(folder, count):
         "maps": ["extract", images, *network, "--tap", "body", "--maps", "gradient"],
         "saliency": ["saliency", images, *network, "--tap", "body", "--method", "gradcam"],
         "pairs": ["saliency", images, *network, "--tap", "body", *pairs],
-        "matrix": ["similarity", features, "--matrix", *tables],
+        "matrix": ["similarity", features, "--matrix", "--feature", "gradient", *tables],
         "matrix-maps": ["similarity", maps, "--matrix", "--feature", "map:gam", *tables],
         "neighbors": ["neighbors", features, *tables],
         "ablate": ["channels", images, *network, "--tap", "body", "--ablate", "zero"]

@@ -28,7 +28,7 @@ HEADS = {
 
 def made(folder, name, data=DATA, *, clusters=True, **options):
     """Paths of the stores of similarities and clusters of planted features."""
-    options = {"resamples": 40, "permutations": 20, **options}
+    options = {"resamples": 20, "permutations": 20, **options}
     paths = [str(folder / f"{name}-similarity.h5"), str(folder / f"{name}-clusters.h5")][
         : 2 if clusters else 1
     ]
@@ -36,7 +36,7 @@ def made(folder, name, data=DATA, *, clusters=True, **options):
         similarity.similarity(source, paths[0], similarity.Options(**options), say=quiet)
         if clusters:
             chosen = cluster.Options(
-                ("gradient", "activation", "logits"), ("kmeans",), repeats=2, n_init=1, resamples=40
+                ("gradient", "activation", "logits"), ("kmeans",), repeats=2, n_init=1, resamples=12
             )
             cluster.cluster(source, paths[1], chosen, say=quiet)
     return paths

@@ -27,7 +27,7 @@ def made(folder, number, data=DATA):
     paths = [str(folder / f"{number}{part}.h5") for part in ("", "-s", "-c")]
     with store.read(write(paths[0], dataclasses.replace(data, model=model))) as source:
         names = ("gradient", "activation", "logits", "probabilities", "gradient@block")
-        chosen = similarity.Options(resamples=40, permutations=20, feature=names)
+        chosen = similarity.Options(resamples=20, permutations=20, feature=names)
         similarity.similarity(source, paths[1], chosen, say=quiet)
         few = cluster.Options(
             ("gradient@block", "logits"), ("kmeans",), repeats=2, n_init=1, resamples=0
