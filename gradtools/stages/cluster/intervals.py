@@ -38,7 +38,7 @@ def replicates(
     columns: Columns,
     labels: np.ndarray,
 ) -> tuple[np.ndarray, Facts]:
-    """Indices of half samples (B, 6), and the facts of how they were drawn, or why there are none."""
+    """Return the indices of half samples (B, 6), and the facts of how they were drawn, or why there are none."""
     why = half_samples.why_none(groups.classes, kept, k)
     wanted = options.resamples
     if wanted is None:
@@ -65,7 +65,7 @@ def replicates(
 
 
 def halves(options: Options, groups: compared.Groups, k: int) -> np.ndarray | None:
-    """Half samples (B, n) of a matrix's rows; None where there can be none."""
+    """Return half samples (B, n) of a matrix's rows; None where there can be none."""
     kept = np.ones(len(groups.classes), bool)
     if half_samples.why_none(groups.classes, kept, k) or options.resamples == 0:
         return None
