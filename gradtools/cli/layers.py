@@ -39,12 +39,15 @@ def command(
     """
     from gradtools.stages import layers
     from gradtools.tables import taps
+    from gradtools.tables.render import FOR_PROGRAMS
 
     given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
     rows, notes = layers.describe(model, preprocess=given, size=_size(size), **reading.settings)
     for note in notes:
-        console.say(note)
-    terminal.print_tables([taps.build(model, rows)], form)
+        if preprocess or not size or not note.startswith("preprocessing of "):
+            console.say(note)
+    build = taps.build if form in FOR_PROGRAMS else taps.for_people
+    terminal.print_tables([build(model, rows)], form)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -224,5 +224,7 @@ def why_missing(result: "Result", statistic: str) -> str:
         return NEEDS_PREDICTIONS if by_prediction and result.has("within") else NEEDS_LABELS
     same, other = (result.get(f"{kind}_class_same_prediction").n for kind in ("same", "other"))
     if statistic in ("auc_same_prediction", "label_effect"):
-        return SHARED_PREDICTION.format(pairs=same + other, same=same, other=other)
+        pairs = same + other
+        share = "pair shares" if pairs == 1 else "pairs share"
+        return SHARED_PREDICTION.format(pairs=pairs, share=share, same=same, other=other)
     return NO_PAIRS

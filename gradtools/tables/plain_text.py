@@ -116,7 +116,17 @@ def _fold_names(body: Lines, heads: int, width: int) -> Lines:
     names = [
         ["\n".join(_pieces(cell, limit)) for cell, limit in zip(line, limits)] for line in body[1:]
     ]
-    return [body[0], *(name + line[heads:] for name, line in zip(names, body[1:]))]
+    room = width - sum(max(map(_wide, column), default=0) + 2 for column in zip(*names))
+    texts = [
+        [_within(cell, room) if _wide(cell) > room else cell for cell in line[heads:]]
+        for line in body[1:]
+    ]
+    return [body[0], *(name + text for name, text in zip(names, texts))]
+
+
+def _within(cell: str, room: int) -> str:
+    """Return a long text, such as a list of names, in lines of at most a room."""
+    return "\n".join(_pieces(cell, max(room, NAMES)))
 
 
 def _narrowed(limits: list[int], least: list[int], room: int) -> list[int]:

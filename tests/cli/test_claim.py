@@ -190,7 +190,7 @@ def test_a_sentence_without_a_value_is_undecided_and_the_others_are_judged(
         "pair-auc[given=prediction]: gradient > activation\npair-auc: logits > .99 by .5\n"
     )
     ended = call(capsys, "claim", file, path)
-    assert ended.status == 1 and "pairs that share a prediction: 0" in ended.out
+    assert ended.status == 1 and "0 pairs share a prediction" in ended.out
     given, plain = claim.judge(claim.read(str(file)), evaluate.gather([path]), "f")
     assert (given.verdict, plain.verdict) == ("undecided", "contradicted")
     assert np.isnan(given.models[0].difference) and "prediction" in given.models[0].lacks
@@ -295,11 +295,9 @@ def test_verdicts_that_ship_stand_in_one_table_of_80_columns(capsys, stores, tmp
     """Sentences go on in further lines; programs have their line numbers too."""
     file = tmp_path / "long.claims"
     file.write_text("beyond-the-prediction = pair-auc[given=prediction]: gradient > activation\n")
-    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
-    shown = call(
-        capsys, "claim", file.name, *stores[:3], terminal=["out"], monkeypatch=monkeypatch
-    ).out
+    terminal = {"terminal": ["out"], "columns": 80, "monkeypatch": monkeypatch}
+    shown = call(capsys, "claim", file.name, *stores[:3], **terminal).out
     lines = shown.splitlines()
     assert (
         max(map(len, lines)) <= 80 and sum("verdict" in line for line in lines) == 2

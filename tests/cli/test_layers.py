@@ -1,6 +1,7 @@
 """gradtools layers in the shell: a hand-made network whose taps are known."""
 
 import csv
+import re
 
 import pytest
 from networks import TOY_SOURCE
@@ -57,7 +58,18 @@ def test_size_and_no_classes(capsys, network):
 def test_text_and_tsv_say_the_same(capsys, network):
     expected = list(rows(capsys, network).values())
     text = call(capsys, "layers", network, "--weights", "random")
-    assert text.out.splitlines()[1].split() == list(expected[0]) and "random weights" in text.err
+    lines = text.out.splitlines()
+    assert re.split(r"\s{2,}", lines[1]) == [
+        "tap", "module", "calls", "shape", "auto:", "gradient of"
+    ]  # fmt: skip
+    assert "random weights" in text.err
+    shown = {line.split()[0]: line for line in lines[2:] if line and line[0] != " "}
+    for row in expected:
+        shape = "x".join(str(row[side]) for side in ("channels", "height", "width"))
+        word = "the image" if row["verdict"] is None else "class row"
+        assert shape in shown[row["tap"]] and shown[row["tap"]].endswith(word)
+    verdicts = {row["verdict"] for row in expected} - {None}
+    assert verdicts and all(verdict in text.out for verdict in verdicts)
     table = csv.DictReader(
         call(capsys, "layers", network, "--weights", "random", "--tsv").out.splitlines(),
         delimiter="\t",

@@ -210,3 +210,14 @@ def test_long_row_heads_go_on_in_further_lines_of_a_narrow_terminal():
     assert "gradcam++" in names and "+features.12" in names
     for name in ("@features.10", "centred Gaussian", "0.123 [0.039, 0.202]"):
         assert name in narrow
+
+
+def test_lists_of_names_go_on_in_further_lines_on_a_terminal():
+    """A column of texts beside numbers: no line beyond the terminal, and no word lost."""
+    members = ", ".join(f"Staffordshire terrier {number}" for number in range(9))
+    rows = [{"cluster": "0", "size": 12, "members": members}, {"cluster": "1", "size": 2, "members": "a"}]  # fmt: skip
+    table = Table("t", "clusters", ["cluster", "size", "members"], rows, heads=("cluster",))
+    lines = written([table], "text", 60).splitlines()
+    assert max(map(len, lines)) <= 60
+    shown = " ".join(lines)
+    assert all(f"terrier {number}" in " ".join(shown.split()) for number in range(9))

@@ -84,11 +84,12 @@ def _marks(panel: "Axes", moved: "Moved") -> None:
     panel.annotate(
         "nothing in common",
         (1, 0),
-        (2, 3),
+        (-2, 3),
         ("data", "axes fraction"),
         "offset points",
         size=6,
         rotation=90,
+        ha="right",
     )
 
 

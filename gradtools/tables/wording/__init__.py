@@ -18,9 +18,7 @@ NOT_BOTH = "one of the two has no value"
 NEEDS_LABELS = "the samples have no labels"
 NEEDS_PREDICTIONS = "the samples have no predictions"
 NO_PAIRS = "there are no such pairs"
-SHARED_PREDICTION = (
-    "pairs that share a prediction: {pairs:,}, {same:,} of one class and {other:,} of two"
-)
+SHARED_PREDICTION = "{pairs:,} {share} a prediction: {same:,} of one class, {other:,} of two"
 OF_CLUSTERS_ALONE = "a control has labels and no clusters"
 BETTER = {"higher": "higher is better", "lower": "lower is better"}
 PART = "part {number} of {count}"
