@@ -41,7 +41,9 @@ def output_store(argument: str | None, form: str | None = None) -> str | None:
 
 def carried(choice: bool | None, source: str, target: str | None) -> bool:
     """Return True if the input is copied whole into the output: by default where one of them is a pipe."""
-    return choice if choice is not None else "-" in (source, target)
+    from gradtools import store
+
+    return choice if choice is not None else target == "-" or store.is_pipe(source)
 
 
 def split_feature(path: str) -> tuple[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from gradtools.store.hashing import dataset_digest, digests, unit_digests
 from gradtools.store.layout import FORMAT, VERSION, datasets, scales_of
 from gradtools.store.opening import is_store, read
 from gradtools.store.outputs import check_files, check_output, whole_file
+from gradtools.store.pipes import is_pipe
 from gradtools.store.reading import Rows, Store
 from gradtools.store.shards import BATCH_LIMIT, Share
 from gradtools.store.sink import Sink
@@ -45,6 +46,7 @@ __all__ = [
     "digests",
     "free_bytes",
     "grow",
+    "is_pipe",
     "is_store",
     "marks",
     "paths",

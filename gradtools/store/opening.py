@@ -16,12 +16,12 @@ from gradtools.store.reading import Store
 
 @contextlib.contextmanager
 def read(path: str) -> Iterator[Store]:
-    """Open a store read-only; '-' is standard input. Yields a `Store`."""
+    """Open a store read-only; '-' is standard input, and pipes with a name are read whole, once. Yields a `Store`."""
     with contextlib.ExitStack() as stack:
         name = path
-        if path == "-":
-            name = "standard input"
-            with pipes.spooled_input() as spool:
+        if pipes.is_pipe(path):
+            name = "standard input" if path == "-" else path
+            with pipes.spooled_input(path) as spool:
                 file, sealed = _opened(spool, name)
         else:
             file, sealed = _opened(path, name)
@@ -31,8 +31,8 @@ def read(path: str) -> Iterator[Store]:
 
 
 def is_store(path: str) -> bool:
-    """Return True if a path is an HDF5 file, or '-'."""
-    return path == "-" or (os.path.isfile(path) and h5py.is_hdf5(path))
+    """Return True if a path is an HDF5 file, or a pipe, as '-' is."""
+    return pipes.is_pipe(path) or (os.path.isfile(path) and h5py.is_hdf5(path))
 
 
 def _opened(path: str, name: str) -> tuple[h5py.File, bool]:

@@ -5,6 +5,7 @@ Temporary files have no name for longer than it takes to open them, so they vani
 
 import contextlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,17 +23,31 @@ PREFIX = "gradtools-"
 ROOM = "stores of pipes are kept in TMPDIR meanwhile: set it to a folder with more room, or use -o"
 
 
+def is_pipe(path: str) -> bool:
+    """Return True if a path is standard input ('-') or a pipe with a name, as the shell's <(command) gives one."""
+    try:
+        return path == "-" or stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 @contextlib.contextmanager
-def spooled_input() -> Iterator[str]:
-    """Yield the path of a temporary file that holds all of standard input; it is removed when the block ends."""
-    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+def spooled_input(source: str = "-") -> Iterator[str]:
+    """Yield the path of a temporary file that holds all of standard input, or of a pipe with a name; it is removed when the block ends."""
+    if source == "-" and (sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()):
         raise UsageError("no input: name a store, or pipe one in")
-    with _full(), _temporary() as (handle, path):
-        if not _copy(sys.stdin.buffer, handle):
-            raise GradtoolsError(
-                "standard input was empty: the command before this one wrote no store"
-            )
+    with _full(), _temporary() as (handle, path), _opened(source) as stream:
+        if not _copy(stream, handle):
+            name = "standard input" if source == "-" else source
+            raise GradtoolsError(f"{name} was empty: the command before this one wrote no store")
         yield path
+
+
+def _opened(source: str) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Return what gives the stream of a pipe; standard input stays open."""
+    if source == "-":
+        return contextlib.nullcontext(sys.stdin.buffer)
+    return open(source, "rb")
 
 
 _reserved: list[int] = []  # the descriptor that standard output had before `reserved_output`

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import threading
 
 import pytest
 import zoo
@@ -136,3 +137,27 @@ def test_maps_are_vectors_of_their_samples(stores, monkeypatch):
             span = clipped.max() - clipped.min()
             expected = (clipped - clipped.min()) / span if span else np.zeros_like(clipped)
             np.testing.assert_allclose(row, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("content", ["whole", "cut", "nothing"])
+def test_pipes_with_names_are_read_once_and_carried_on(
+    stores, tmp_path, monkeypatch, capsys, content
+):
+    """As the shell gives them for <(command)."""
+    monkeypatch.chdir(stores)
+    pipe, whole = tmp_path / "pipe", (stores / "features.h5").read_bytes()
+    os.mkfifo(pipe)
+    sent = {"whole": whole, "cut": whole[: len(whole) // 2], "nothing": b""}[content]
+    writer = threading.Thread(target=pipe.write_bytes, args=(sent,))
+    writer.start()
+    of_pipe, of_file = str(tmp_path / "a.h5"), str(tmp_path / "b.h5")
+    status = cli.main([*SECOND["cluster"], str(pipe), "-q", "-o", of_pipe])
+    writer.join()
+    error = capsys.readouterr().err
+    if content != "whole":
+        assert status == 1 and str(pipe) in error and len(error.splitlines()) == 1
+        return
+    assert status == 0
+    assert cli.main([*SECOND["cluster"], "features.h5", "--carry", "-q", "-o", of_file]) == 0
+    with store.read(of_pipe) as one, store.read(of_file) as other:
+        assert one.digests() == other.digests() and "/taps" in "".join(one.digests())

@@ -23,6 +23,7 @@ import h5py
 
 from gradtools import cli, store
 from gradtools.network import passes  # noqa: F401  torch, once for all children
+from gradtools.store import seal
 
 SECONDS, ROOM = 5, 1 << 30
 WALL = 120  # seconds: other processes may have the processor
@@ -112,6 +113,12 @@ def judge(answer, whole, kind, name):
     return "refused"
 
 
+def lost_its_seal(content):
+    """Whether a file was cut where its HDF5 file ends: a whole store without its seal."""
+    end = int.from_bytes(content[seal.END_OF_FILE], "little")
+    return content.startswith(seal.SIGNATURE + b"\0") and len(content) == end
+
+
 def clear(folder):
     """Remove all that is in a folder."""
     for path in folder.iterdir():
@@ -125,10 +132,12 @@ def case(seed, job, folder, answers):
     words, copied = job["commands"][name], folder / NAME
     shutil.copy(source, copied)
     kind, what = damage.damage(copied, rng)
-    damaged, whole = copied.read_bytes(), (source, name, kind in BYTES)
+    damaged = copied.read_bytes()
+    sealed = kind in BYTES and not lost_its_seal(damaged)
+    whole = source, name, sealed
     if whole not in answers:
         shutil.copy(source, copied)
-        if kind not in BYTES:  # what was done through HDF5 has no seal, which info says
+        if not sealed:  # what was done through HDF5 has no seal, which info says
             h5py.File(copied, "r+").close()
         answers[whole] = ended(words, folder)
         clear(folder)
