@@ -49,7 +49,7 @@ def command(
     if rerun is None and images_dir is not None:
         raise UsageError("--images is about running images again: add --rerun 1%")
     checked = verify.verify(_text(table), table, paths)
-    done = f"{checked.cells} cells of {checked.tables} tables, {checked.stores} stores"
+    done = f"{checked.cells} cells of {checked.tables} tables, {checked.stores} store{'s' * (checked.stores != 1)}"
     differing = list(checked.differences)
     if rerun is not None and not any(difference.kind == "store" for difference in differing):
         from gradtools.stages.verify import rerun as again
