@@ -56,7 +56,7 @@ def gradient_similarity(
     return (1 - unit @ unit.T)[same].mean()
 
 
-def _gradient(scores, tap):
+def _gradient(scores: torch.Tensor, tap: torch.Tensor) -> torch.Tensor:
     """Return the gradient of every image's score at the tap, with a graph of its own."""
     try:
         return torch.autograd.grad(scores.sum(), tap, create_graph=True)[0]

@@ -125,12 +125,14 @@ def values(logits: torch.Tensor, form: str, cosine: torch.Tensor | None = None) 
     }[form](logits)
 
 
-def _score_of_many(logits, mask, form, cosine):
+def _score_of_many(
+    logits: torch.Tensor, mask: torch.Tensor, form: str, cosine: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Score of a set of classes an image, (B,), and its class of the largest logit."""
     inside = logits.masked_fill(~mask, -torch.inf)
     classes = inside.argmax(1)
     together = inside.logsumexp(1)
-    if form == "cosine":
+    if form == "cosine" and cosine is not None:
         return cosine.gather(1, classes[:, None])[:, 0], classes
     if form == "sigmoid":
         return together.sigmoid(), classes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,9 @@ from gradtools.store import paths
 
 if TYPE_CHECKING:
     from gradtools.network.ablation.plan import Place, Plan
+    from gradtools.network.passes.plan import Job
+    from gradtools.network.scores import Target
+    from gradtools.network.taps.tail import Trunk
 
 TOLERANCE = 1e-4  # of the score: float32 rounding of a whole sum
 
@@ -42,7 +45,7 @@ def run_batch(
         trunks = [stack.enter_context(taps.tail.recorded(place.tail, x)) for place in plan.places]
         read = stack.enter_context(kernels.inputs(job.network, plan.places))
         logits, tapped, cosine = passes.forward(job, x, plan.every_tap)
-    score, classes = _score(job, logits, job.target, labels, cosine)
+    score, classes = _score(job, logits, job.known_target, labels, cosine)
     gradients = taps.gradients(
         score, {place.tap.name: tapped[place.tap.name] for place in plan.places}, retain=bool(read)
     )
@@ -82,7 +85,13 @@ def run_batch(
     return values
 
 
-def _score(job, logits, target, label, cosine):
+def _score(
+    job: Job,
+    logits: torch.Tensor,
+    target: Target,
+    label: np.ndarray | None,
+    cosine: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     return scores.score(
         logits / job.options.temperature,
         target,
@@ -93,12 +102,16 @@ def _score(job, logits, target, label, cosine):
     )
 
 
-def _asking(job, place, trunk, image, label, about):
+def _asking(
+    job: Job, place: Place, trunk: Trunk, image: int, label: int, about: int
+) -> Callable[[torch.Tensor], tuple[np.ndarray, np.ndarray]]:
     """Return a function that asks the tail: score (M,) float64 of the image's own class and answer (M,), of M activations."""
-    target = scores.Target("class", about) if job.target.kind == "argmax" else job.target
+    target = (
+        scores.Target("class", about) if job.known_target.kind == "argmax" else job.known_target
+    )
 
     @torch.no_grad()
-    def ask(activations):
+    def ask(activations: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         count = len(activations)
         logits, cosine = passes.with_cosine(
             job, lambda: taps.tail.run(place.tail, trunk, image, activations)
@@ -109,7 +122,15 @@ def _asking(job, place, trunk, image, label, about):
     return ask
 
 
-def _image(plan, place, ask, activation, slopes, reduced, number):
+def _image(
+    plan: Plan,
+    place: Place,
+    ask: Callable[[torch.Tensor], tuple[np.ndarray, np.ndarray]],
+    activation: torch.Tensor,
+    slopes: torch.Tensor,
+    reduced: Mapping[str, np.ndarray],
+    number: int,
+) -> dict[str, np.ndarray]:
     """Return everything measured of one image at one tap, by dataset."""
     maps, _ = taps.to_chw(activation, place.tap)
     values = {}
@@ -138,7 +159,9 @@ def _image(plan, place, ask, activation, slopes, reduced, number):
     return values
 
 
-def _fills(names, reduced, place):
+def _fills(
+    names: Sequence[str], reduced: Mapping[str, np.ndarray], place: Place
+) -> dict[str, np.ndarray]:
     """Return what each channel is filled with, (C,) by name of the fill."""
     every = {
         "zero": np.zeros(place.tap.channels),
@@ -148,21 +171,23 @@ def _fills(names, reduced, place):
     return {name: every[name] for name in names}
 
 
-def _by_contribution(name, fill, slopes, contribution):
+def _by_contribution(
+    name: str, fill: np.ndarray, slopes: torch.Tensor, contribution: np.ndarray
+) -> np.ndarray:
     """Return what the score loses where it is linear in the map with one slope a channel, (C,): sum G (A - fill)."""
     if name == "mean":
         return np.zeros_like(contribution)
     return contribution - fill * slopes.sum((2, 3), dtype=torch.float64)[0].cpu().numpy()
 
 
-def _orders(plan, reduced, number):
+def _orders(plan: Plan, reduced: Mapping[str, np.ndarray], number: int) -> np.ndarray:
     """Return the channels in the order of every ranking, (R, C)."""
     inputs = {
         name: reduced[name].astype("f8") for name in ("gradient", "activation", "contribution")
     }
     values = {name: rule(**inputs)[0] for name, rule in channel_values.RANKINGS.items()}
     values["random"] = channel_values.random_values(
-        [number], len(inputs["gradient"][0]), plan.job.options.seed
+        np.array([number]), len(inputs["gradient"][0]), plan.job.options.seed
     )[0]
     return (
         channel_values.order(np.stack([values[name] for name in plan.rankings]))
@@ -245,7 +270,7 @@ def with_only(
     return score[place_of.reshape(-1)], answer[place_of.reshape(-1)]
 
 
-def _masked(activation, stay, place):
+def _masked(activation: torch.Tensor, stay: np.ndarray, place: Place) -> torch.Tensor:
     """Return the copies of an activation (1, ...) with some channels set to zero, (M, ...)."""
     rows = torch.cat([activation] * len(stay))
     maps, _ = taps.to_chw(rows, place.tap)
@@ -257,7 +282,7 @@ def is_linear(job: passes.Job, place: Place, example: torch.Tensor) -> bool:
     """Return True if on an image half of the channels contribute what the score loses without them."""
     with taps.tail.recorded(place.tail, example) as trunk:
         logits, tapped, cosine = passes.forward(job, example, [place.tap])
-    score, about = _score(job, logits, job.target, None, cosine)
+    score, about = _score(job, logits, job.known_target, None, cosine)
     gradients = taps.gradients(score, tapped)
     activation = tapped[place.tap.name].detach()
     maps, slopes = (
@@ -265,8 +290,8 @@ def is_linear(job: passes.Job, place: Place, example: torch.Tensor) -> bool:
         for tensor in (activation, gradients[place.tap.name])
     )
     stay = np.arange(maps.shape[1]) % 2 == 0
-    score, _ = _asking(job, place, trunk, 0, -1, int(about))(
+    lost, _ = _asking(job, place, trunk, 0, -1, int(about))(
         _masked(activation, np.stack([np.ones_like(stay), stay]), place)
     )
     expected = (slopes * maps).sum((2, 3), dtype=torch.float64)[0].cpu().numpy()[~stay].sum()
-    return abs(score[0] - score[1] - expected) <= TOLERANCE * np.abs(score).max()
+    return abs(lost[0] - lost[1] - expected) <= TOLERANCE * np.abs(lost).max()

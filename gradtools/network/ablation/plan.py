@@ -2,7 +2,8 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,14 @@ from gradtools.network.ablation import batch
 from gradtools.network.models import Model
 from gradtools.network.saliency import subset
 from gradtools.network.taps import Tap, kernels
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gradtools.network.passes.plan import Job
+    from gradtools.network.taps.probing import Verdict
+    from gradtools.network.taps.tail import Tail
+    from gradtools.network.taps.tracing import Trace
 
 FILLS = ("zero", "mean", "dataset")
 TIMED = 16  # copies at once when the cost is measured
@@ -113,7 +122,7 @@ def make(
     subsets = tuple(subset.parse(text) for text in dict.fromkeys(options.channels))
     made = {}
 
-    def choose(trace):
+    def choose(trace: "Trace") -> list[Tap]:
         tapped = taps.resolve(trace, list(options.tap))
         if options.kernels:
             made.update({tap: _kernels(model.module, tap, trace, say) for tap in tapped})
@@ -153,7 +162,7 @@ def make(
     return Plan(job, places, subsets, channel_values.NAMES if options.steps else ())
 
 
-def _check(options):
+def _check(options: Options) -> None:
     """Refuse fills that are none, and a score that nothing can be a share of."""
     if options.score == "logprob":
         raise UsageError(
@@ -164,7 +173,9 @@ def _check(options):
         raise UsageError(f"--ablate {unknown[0]}: there are {', '.join(FILLS)}")
 
 
-def _kernels(network, tap, trace, say):
+def _kernels(
+    network: "nn.Module", tap: Tap, trace: "Trace", say: Callable[[str], None]
+) -> tuple[Tap, ...]:
     """Return the taps of the convolutions that make a tap's channels; what stands in the way is said."""
     like = next(network.parameters())
     try:
@@ -182,15 +193,22 @@ def _kernels(network, tap, trace, say):
     return tuple(by_name[name] for name in sources.modules)
 
 
-def _verdicts(job, tapped, example):
+def _verdicts(job: "Job", tapped: Sequence[Tap], example: torch.Tensor) -> "dict[str, Verdict]":
     """Return the verdicts of the head probe (`taps.probe`) on the taps; none for scores other than a logit."""
-    if job.options.score != "logit" or job.target.kind == "diff":
+    if job.options.score != "logit" or job.known_target.kind == "diff":
         return {}
-    target = job.target.index if job.target.kind == "class" else None
+    target = job.known_target.index if job.known_target.kind == "class" else None
     return taps.probe(job.network, tapped, example.shape[1:], head=job.model.head, target=target)
 
 
-def _place(job, tap, example, kernel_taps, dataset_mean, say):
+def _place(
+    job: "Job",
+    tap: Tap,
+    example: torch.Tensor,
+    kernel_taps: tuple[Tap, ...],
+    dataset_mean: np.ndarray | None,
+    say: Callable[[str], None],
+) -> Place:
     """Return the plan of one tap; what its gradients can know is said, and what an ablation costs."""
     tail = taps.tail.prepare(job.network, tap, example)
     verdict = job.verdicts.get(tap.name)
@@ -206,7 +224,7 @@ def _place(job, tap, example, kernel_taps, dataset_mean, say):
         else np.empty(0, int),
         kernel_taps,
     )
-    one_logit = job.target.kind in (
+    one_logit = job.known_target.kind in (
         "argmax",
         "class",
     )  # a label of several classes has the logarithm of a sum
@@ -230,7 +248,7 @@ def _place(job, tap, example, kernel_taps, dataset_mean, say):
 
 
 @torch.no_grad()
-def _seconds(job, tail, example):
+def _seconds(job: "Job", tail: "Tail", example: torch.Tensor) -> list[float]:
     """Return the seconds an image of the tail, and of the whole network in a batch as large; the best of two."""
     copies = min(tail.copies, TIMED)
     with taps.tail.recorded(tail, example) as trunk:
@@ -241,7 +259,7 @@ def _seconds(job, tail, example):
     return [min(_timed(run) for _ in range(2)) / copies for run in runs]
 
 
-def _timed(run):
+def _timed(run: Callable[[], torch.Tensor]) -> float:
     begun = time.perf_counter()
     run().cpu()  # waits for a device
     return time.perf_counter() - begun

@@ -46,7 +46,7 @@ def accept(source: Source, spec: str, sha256: str, seed: int = 0) -> Generator:
     return whole
 
 
-def _range(source, spec):
+def _range(source: Source, spec: str) -> tuple[float, float]:
     """Return the declared range, (0, 1) by default."""
     try:
         low, high = map(float, getattr(source, "range", (0.0, 1.0)))
@@ -72,7 +72,9 @@ def _tried(spec: str, what: str, run: Callable[[], torch.Tensor]) -> torch.Tenso
         ) from error
 
 
-def _check_latents(generator, w, labels, seed):
+def _check_latents(
+    generator: Generator, w: torch.Tensor, labels: list[int] | None, seed: int
+) -> None:
     """Refuse latents that are not rows of finite numbers by seed."""
     spec = generator.spec
     if w.dim() != 2 or len(w) != 2:
@@ -94,7 +96,7 @@ def _check_latents(generator, w, labels, seed):
         )
 
 
-def _shape(source, images, spec):
+def _shape(source: Source, images: torch.Tensor, spec: str) -> tuple[int, int, int]:
     """Return (C, H, W) of an image: declared, or of a flat row a square."""
     declared = getattr(source, "shape", None)
     size = images[0].numel()
@@ -104,11 +106,11 @@ def _shape(source, images, spec):
             raise GradtoolsError(
                 f"generator {spec}: shape = {declared} does not fit images of {tuple(images.shape[1:])}: write (C, H, W) with C 1 or 3"
             )
-        return shape
+        return shape[0], shape[1], shape[2]
     if images.dim() == 3:
-        return (1, *images.shape[1:])
+        return 1, images.shape[1], images.shape[2]
     if images.dim() == 4 and images.shape[1] in (1, 3):
-        return tuple(images.shape[1:])
+        return images.shape[1], images.shape[2], images.shape[3]
     if images.dim() == 2:
         for channels in (1, 3):
             side = math.isqrt(size // channels)
@@ -120,7 +122,7 @@ def _shape(source, images, spec):
     )
 
 
-def _check_images(generator, w):
+def _check_images(generator: Generator, w: torch.Tensor) -> None:
     """Refuse images outside the declared range, equal ones, and those that depend on their batch."""
     spec, low, high = generator.spec, generator.low, generator.high
     with torch.inference_mode():

@@ -218,7 +218,9 @@ class Generator:
         return np.asarray(torch.as_tensor(masks).cpu())
 
 
-def _call(function: Callable, *values, **named):
+def _call(
+    function: Callable, *values: torch.Tensor | int, **named: np.ndarray | float | None
+) -> torch.Tensor:
     """Return what a function gives for those named values that it takes and that are not None."""
     try:
         parameters = dict(inspect.signature(function).parameters)

@@ -4,6 +4,7 @@ import hashlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,11 @@ import torch
 from gradtools.errors import GradtoolsError, UsageError, suggest
 from gradtools.network.generators import acceptance, contract
 from gradtools.network.models import specs
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from gradtools.network.generators.contract import Source
 
 FILES = (".pt", ".pth", ".ts")
 
@@ -42,11 +48,11 @@ def load(spec: str, device: str = "cpu", trust: bool = False) -> contract.Genera
     else:
         source, code = _made(spec, specs.namespace(where, "generator"), name, trust)
     if device != "cpu" and callable(getattr(source, "to", None)):
-        source = source.to(device) or source
+        source = source.to(device) or source  # type: ignore[attr-defined]
     return acceptance.accept(source, spec, _sha256(source, code))
 
 
-def _scripted(path):
+def _scripted(path: str) -> "Source":
     """Return the object of a TorchScript file; what is pickled is refused, since opening it runs its code."""
     try:
         return torch.jit.load(path, map_location="cpu").eval()
@@ -59,7 +65,7 @@ def _scripted(path):
         ) from error
 
 
-def _made(spec, namespace, name, trust):
+def _made(spec: str, namespace: "ModuleType", name: str, trust: bool) -> "tuple[Source, bytes]":
     """Return the object that a callable makes, or that stands under a name, and the code of its file."""
     maker = getattr(namespace, name, None)
     if maker is None:
@@ -91,7 +97,7 @@ def _called(spec: str, maker: Callable, trust: bool) -> contract.Source:
         ) from error
 
 
-def _sha256(source, code):
+def _sha256(source: "Source", code: bytes) -> str:
     """Return the SHA-256 (hex) of the code of its file, its weights and its settings."""
     sha = hashlib.sha256(code)
     values = {"": source} if isinstance(source, torch.nn.Module) else vars(source)

@@ -4,12 +4,16 @@ import csv
 import io
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.generators.contract import Generator
 from gradtools.network.generators.viewing import pil
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 BATCH = 64
 
@@ -81,7 +85,7 @@ def say_clipped(generator: Generator, clipped: int, count: int, say: Callable[[s
         )
 
 
-def _save(picture, path):
+def _save(picture: "Image.Image", path: str) -> None:
     """Write a picture unless the same is there."""
     stream = io.BytesIO()
     picture.save(stream, "png")
@@ -100,7 +104,7 @@ def _save(picture, path):
         ) from error
 
 
-def _manifest(folder, rows):
+def _manifest(folder: str, rows: Sequence[tuple[str, str, int, float]]) -> str:
     """Write manifest.csv, whole or not at all."""
     path = os.path.join(folder, "manifest.csv")
     with open(f"{path}.part", "w", newline="", encoding="utf-8") as file:

@@ -67,7 +67,7 @@ def find(text: str, generator: Generator, say: Callable[[str], None] = print) ->
     return _by_callable(text)
 
 
-def _by_threshold(text):
+def _by_threshold(text: str) -> Segmenter:
     """Return the pixels whose mean over channels is above a value."""
     try:
         limit = float(text)
@@ -79,7 +79,7 @@ def _by_threshold(text):
     )
 
 
-def _by_callable(text):
+def _by_callable(text: str) -> Segmenter:
     """Return a callable of the user's: a picture (H, W, 3) float in 0..1 to a mask (H, W) of integers."""
     where, colon, name = text.rpartition(":")
     if not colon:
@@ -96,7 +96,7 @@ def _by_callable(text):
             f"--segmenter {text}: {where} must name the parts: PARTS = ('background', ...)"
         )
 
-    def masks(w, pictures, classes):
+    def masks(w: np.ndarray, pictures: torch.Tensor, classes: np.ndarray | None) -> np.ndarray:
         rgb = pictures.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
         answers = [np.asarray(function(picture)) for picture in rgb]
         for mask in answers:
@@ -130,12 +130,14 @@ class FewShot(nn.Module):
         return self.layers(x)
 
 
-def _side(generator):
+def _side(generator: Generator) -> int:
     """Return the side of the square that features are resized to: 128 pixels, or that of smaller pictures."""
     return min(SIDE, max(generator.shape[1:]))
 
 
-def _stacked(generator, w, classes=None):
+def _stacked(
+    generator: Generator, w: np.ndarray, classes: np.ndarray | None = None
+) -> torch.Tensor:
     """Return every second of the generator's maps, resized to a square and put together, (N, C, side, side)."""
     maps, side = generator.features(w, classes)[::2], _side(generator)
     return torch.cat(
@@ -143,7 +145,7 @@ def _stacked(generator, w, classes=None):
     )
 
 
-def _few_shot(path, generator, say):
+def _few_shot(path: str, generator: Generator, say: Callable[[str], None]) -> Segmenter:
     """Return a network trained on a few annotated pictures of the generator."""
     if generator.latent != "w":
         raise UsageError(
@@ -164,7 +166,7 @@ def _few_shot(path, generator, say):
     size = generator.shape[1:]
 
     @torch.inference_mode()
-    def masks(w, pictures, classes):
+    def masks(w: np.ndarray, pictures: torch.Tensor, classes: np.ndarray | None) -> np.ndarray:
         logits = network(_stacked(generator, w, classes))
         return functional.interpolate(logits, size, mode="nearest").argmax(1).numpy()
 

@@ -1,6 +1,6 @@
 """Float images in 0..1 through a classifier's preprocessing: channels, resize, crop, normalisation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ def pil(pictures: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(np.ascontiguousarray(picture)) for picture in values.cpu().numpy()]
 
 
-def _resized(x, rules):
+def _resized(x: torch.Tensor, rules: Mapping) -> torch.Tensor:
     """Return the images at the size of `resize`."""
     size = preprocessing.resized(x.shape[2], x.shape[3], rules["resize"])
     if tuple(x.shape[2:]) == tuple(size):
@@ -72,7 +72,7 @@ def _resized(x, rules):
     return resized.clamp(0, 1)
 
 
-def _cropped(x, crop):
+def _cropped(x: torch.Tensor, crop: int | None) -> torch.Tensor:
     """Return the centre crop, with zeros around what is smaller."""
     if crop is None:
         return x

@@ -1,12 +1,18 @@
 """What a network must be, checked before the first block: one finite row an image, the same alone, again and beside another."""
 
 import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps import tensors
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
 
 TOLERANCE = 1e-4  # of the largest logit: float32 rounding in another batch
 SUMS_TO_ONE = 1e-4
@@ -61,7 +67,7 @@ def check(
         _check_logits(both, spec, head)
 
 
-def _run(module, batch):
+def _run(module: nn.Module, batch: torch.Tensor) -> torch.Tensor:
     output = module(batch)
     if not torch.is_tensor(output) or output.dim() != 2 or len(output) != len(batch):
         shape = tuple(output.shape) if torch.is_tensor(output) else type(output).__name__
@@ -72,7 +78,7 @@ def _run(module, batch):
     return output
 
 
-def _check_logits(output, spec, head):
+def _check_logits(output: torch.Tensor, spec: str, head: bool) -> None:
     """Refuse outputs that are known not to be logits."""
     ones = output.new_ones(len(output))
     probabilities = {"": output, "logarithms of ": output.exp()}
@@ -102,7 +108,7 @@ def check_gradient(module: nn.Module, image: torch.Tensor, spec: str) -> None:
     """
     without = []
 
-    def note(name, child):
+    def note(name: str, child: nn.Module) -> "RemovableHandle":
         return child.register_forward_pre_hook(
             lambda child, _: None if torch.is_grad_enabled() else without.append(name)
         )
@@ -129,8 +135,8 @@ def first_not_finite(module: nn.Module, image: torch.Tensor) -> str | None:
     """Return the name of the first module, in order of completion, whose output is not finite for an image (1, C, H, W); None where every one is."""
     not_finite = []
 
-    def watch(name):
-        def hook(_module, _inputs, output):
+    def watch(name: str) -> Callable:
+        def hook(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
             if any(not tensor.isfinite().all() for tensor in tensors(output)):
                 not_finite.append(name or "the network")
 
@@ -145,16 +151,16 @@ def first_not_finite(module: nn.Module, image: torch.Tensor) -> str | None:
     return not_finite[0] if not_finite else None
 
 
-def _own_randomness(images):
+def _own_randomness(images: torch.Tensor) -> AbstractContextManager[None]:
     devices = [images.device] if images.device.type == "cuda" else []
     return torch.random.fork_rng(devices=devices)
 
 
-def _differ(a, b, limit):
+def _differ(a: torch.Tensor, b: torch.Tensor, limit: float) -> bool:
     return not float((a - b).abs().max()) <= limit
 
 
-def _where_it_begins(module, first_pass, second_pass):
+def _where_it_begins(module: nn.Module, first_pass: torch.Tensor, second_pass: torch.Tensor) -> str:
     """Return the first place, in words, where the same image has other values in two passes."""
     before = iter(_events(module, first_pass))
     for name, kind, after, parent in _events(module, second_pass):
@@ -166,19 +172,22 @@ def _where_it_begins(module, first_pass, second_pass):
     return f"in the code of {type(module).__name__}.forward"
 
 
-def _events(module, batch):
+def _events(
+    module: nn.Module, batch: torch.Tensor
+) -> list[tuple[str, str, list[torch.Tensor], str]]:
     """Return the inputs and outputs of every call in order: [(name, kind or '' for inputs, tensors, name of the call around)]."""
-    events, around = [], []
+    events: list[tuple[str, str, list[torch.Tensor], str]] = []
+    around: list[str] = []
 
-    def enter(name):
-        def hook(_child, inputs):
+    def enter(name: str) -> Callable:
+        def hook(_child: nn.Module, inputs: tuple) -> None:
             events.append((name, "", _copies(inputs), around[-1] if around else ""))
             around.append(name)
 
         return hook
 
-    def leave(name):
-        def hook(child, _inputs, output):
+    def leave(name: str) -> Callable:
+        def hook(child: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
             around.pop()
             events.append((name, type(child).__name__, _copies(output), ""))
 
@@ -194,11 +203,11 @@ def _events(module, batch):
     return events
 
 
-def _copies(values):
+def _copies(values: torch.Tensor | tuple) -> list[torch.Tensor]:
     return [tensor.detach().clone() for tensor in tensors(values) if tensor.is_floating_point()]
 
 
-def _other_values(a, b):
+def _other_values(a: torch.Tensor, b: torch.Tensor) -> bool:
     """Return True if the first image's part of b, which may be of two images, differs from a."""
     part = b[: len(a)] if a.dim() and b.dim() else b
     if part.shape != a.shape:

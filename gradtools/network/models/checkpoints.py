@@ -6,6 +6,7 @@ import pickle
 import re
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -87,7 +88,10 @@ def sha256(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _refuse_script(path):
+Entry = dict | torch.Tensor | nn.Module  # of a checkpoint
+
+
+def _refuse_script(path: Path) -> None:
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -107,7 +111,7 @@ def _refuse_script(path):
         )
 
 
-def _open_safetensors(path):
+def _open_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         from safetensors.torch import load_file
     except ImportError:
@@ -123,7 +127,7 @@ def _open_safetensors(path):
         ) from error
 
 
-def _open(path, trust):
+def _open(path: Path, trust: bool) -> dict | nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -152,7 +156,7 @@ def _open(path, trust):
         ) from error
 
 
-def _unwrap(loaded, path, entry):
+def _unwrap(loaded: dict | nn.Module, path: Path, entry: str | None) -> tuple[dict, list[str]]:
     """Return the tensors of a checkpoint, and which entry they stood in."""
     states = dict(_states(_plain(loaded)))
     if entry is not None and entry not in states:
@@ -165,7 +169,7 @@ def _unwrap(loaded, path, entry):
         (key, value) for key, value in state.items() if torch.is_tensor(value)
     )
     if hasattr(state, "_metadata"):
-        tensors._metadata = state._metadata
+        tensors._metadata = state._metadata  # type: ignore[attr-defined]
     others = [other for other in states if other != name]
     notes = [f"{path}: the weights are its entry {name!r}"] if name else []
     if others and entry is None:
@@ -175,22 +179,24 @@ def _unwrap(loaded, path, entry):
     return tensors, notes
 
 
-def _states(value, name="", depth=0):
+def _states(value: dict | torch.Tensor, name: str = "", depth: int = 0) -> list[tuple[str, dict]]:
     """Return every state dict in nested entries, by its path: [(path, state)]."""
-    inner = []
+    inner: list[tuple[str, dict]] = []
     if isinstance(value, dict) and depth < DEPTH:
         for key, item in value.items():
             if isinstance(key, str) and key.lower() not in NO_WEIGHTS:
                 path = f"{name}.{key}" if name else key
                 inner += _states(_plain(item), path, depth + 1)
-    if _is_state(value) and not inner:
+    if not isinstance(value, dict) or not _is_state(value):
+        return inner
+    if not inner:
         return [(name, value)]
-    if _is_state(value) and sum(map(torch.is_tensor, value.values())) > len(inner):
+    if sum(map(torch.is_tensor, value.values())) > len(inner):
         return [(name, value), *inner]
     return inner
 
 
-def _chosen(states, loaded, path):
+def _chosen(states: Mapping[str, dict], loaded: dict | nn.Module, path: Path) -> str:
     """Return the path of the weights as they were trained, where one is meant."""
     if "" in states:
         return ""
@@ -212,12 +218,12 @@ def _chosen(states, loaded, path):
     )
 
 
-def _plain(value):
+def _plain(value: Entry) -> dict | torch.Tensor:
     """Return the state dict of a network that was pickled whole (only read with trust)."""
     return value.state_dict() if isinstance(value, nn.Module) else value
 
 
-def _is_state(value):
+def _is_state(value: dict | torch.Tensor) -> bool:
     return (
         isinstance(value, dict)
         and all(isinstance(key, str) for key in value)

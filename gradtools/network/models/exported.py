@@ -10,7 +10,8 @@ import hashlib
 import json
 import operator
 import unittest.mock
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import fx, nn
@@ -18,6 +19,12 @@ from torch import fx, nn
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network.models import preprocessing
 from gradtools.network.models.sources import Source, first_line
+
+if TYPE_CHECKING:
+    from io import BytesIO
+
+    from torch.export import ExportedProgram
+    from torch.fx import Node
 
 SUFFIX = ".pt2"
 DECLARED = ("preprocess.json", "classes.json")  # extra files that may lie in it
@@ -44,7 +51,7 @@ def find(path: str) -> Source:
     _check_input(path, program)
     rules, classes = (_declared(path, name, declared[name]) for name in DECLARED)
     if rules is not None:
-        rules = preprocessing.normalise(rules, f"{DECLARED[0]} in {path}")
+        rules = preprocessing.normalise(cast(dict, rules), f"{DECLARED[0]} in {path}")
     names = None if classes is None else [str(name) for name in classes]
     notes: list[str] = []
     return Source(
@@ -52,7 +59,7 @@ def find(path: str) -> Source:
     )
 
 
-def _opened(path):
+def _opened(path: str) -> "tuple[ExportedProgram, dict[str, str]]":
     """Return the program of a file, and what else it holds (dict of str to str)."""
     declared = dict.fromkeys(DECLARED, "")
     try:
@@ -74,9 +81,12 @@ def _safely() -> Iterator[None]:
     """Let nothing that torch.export opens run code of its own: it falls back to pickles."""
     load = torch.load
 
-    def tensors_alone(file, *arguments, **options):
+    def tensors_alone(
+        file: "BytesIO", *arguments: str, **options: str | bool
+    ) -> tuple[tuple, dict]:
         try:
-            return load(file, *arguments, **{**options, "weights_only": True})
+            settings: dict = {**options, "weights_only": True}
+            return load(file, *arguments, **settings)
         except Exception as error:
             raise UsageError(
                 "the program holds pickled objects beside its tensors, which run code when they are opened: export the network anew "
@@ -87,7 +97,7 @@ def _safely() -> Iterator[None]:
         yield
 
 
-def _declared(path, name, text):
+def _declared(path: str, name: str, text: str) -> dict | list[str] | None:
     """Return the value of an extra file, None where there is none."""
     if not text:
         return None
@@ -97,7 +107,7 @@ def _declared(path, name, text):
         raise UsageError(f"model {path}: its {name} is not JSON: {error}") from error
 
 
-def _check_input(path, program):
+def _check_input(path: str, program: "ExportedProgram") -> None:
     """Refuse programs that take anything but batches of images, of any number."""
     given = program.graph_signature.user_inputs
     nodes = {node.name: node for node in program.graph.nodes}
@@ -118,7 +128,7 @@ def _check_input(path, program):
         )
 
 
-def _build(path, program, kind, notes):
+def _build(path: str, program: "ExportedProgram", kind: str | None, notes: list[str]) -> nn.Module:
     """Return the network of a program, with its weights; what is to be said of it is added to the notes."""
     if kind == "random":
         raise UsageError(
@@ -146,11 +156,11 @@ def _build(path, program, kind, notes):
                 setattr(module, name, layer)
     for module in network.modules():
         _name_functions(module)
-    network.code_sha256 = hashlib.sha256("".join(texts).encode()).hexdigest()
+    setattr(network, "code_sha256", hashlib.sha256("".join(texts).encode()).hexdigest())  # noqa: B010
     return network
 
 
-def _is_split(module):
+def _is_split(module: nn.Module) -> bool:
     """Whether a module hands numbers that export has moved into it on to others, beside its tensor."""
     graph = getattr(module, "graph", None)
     if not isinstance(graph, fx.Graph):
@@ -163,7 +173,7 @@ def _is_split(module):
     )
 
 
-def _name_functions(module):
+def _name_functions(module: nn.Module) -> None:
     """Let a graph call `relu`, not its overload `relu.default`: names are what a trace of a network goes by."""
     graph = getattr(module, "graph", None)
     if isinstance(graph, fx.Graph):
@@ -196,17 +206,18 @@ def _layer(module: nn.Module) -> nn.Module | None:
     return layer.eval() if layer is not None else None
 
 
-def _arguments(call, module):
+def _arguments(call: "Node", module: nn.Module) -> dict:
     """Return the arguments of a call by name, with the defaults of its schema; tensors of the module for its parameters."""
-    names = [argument.name for argument in call.target._schema.arguments]
+    arguments = call.target._schema.arguments  # type: ignore[union-attr]
+    names = [argument.name for argument in arguments]
     values = {
         argument.name: argument.default_value
-        for argument in call.target._schema.arguments
+        for argument in arguments
         if argument.has_default_value()
     }
     values |= dict(zip(names, call.args)) | dict(call.kwargs)
     return {
-        name: operator.attrgetter(value.target)(module)
+        name: operator.attrgetter(str(value.target))(module)
         if isinstance(value, fx.Node) and value.op == "get_attr"
         else value
         for name, value in values.items()
@@ -262,9 +273,9 @@ def _average_pool(values: Mapping) -> nn.Module:
     )
 
 
-def _two(numbers):
+def _two(numbers: Sequence[int]) -> tuple[int, int]:
     """Return two numbers of one or two."""
-    return tuple(numbers) * (2 // len(numbers))
+    return numbers[0], numbers[-1]
 
 
 LAYERS = {  # by the name of the one function that they are

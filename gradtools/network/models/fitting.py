@@ -3,11 +3,17 @@
 import collections
 import dataclasses
 import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import torch
 from torch import nn
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.models import heads
+
+State = Mapping[str, "torch.Tensor"]
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 # Names that torchvision has given up: its own files of DenseNet and ViT still have them.
 OLD_NAMES = (
@@ -27,7 +33,7 @@ SHOWN = 4
 class Fit:
     """A mended state dict beside the network's: which keys are wrong, and what was done to mend it."""
 
-    state: dict
+    state: State
     missing: list
     unexpected: list
     reshaped: list
@@ -94,16 +100,18 @@ def fit(
     return notes
 
 
-def _different(fits):
+def _different(fits: Sequence[Fit]) -> list[Fit]:
     """Return the first of the attempts that differ only in which entries of training are left out by name."""
-    by_names = {}
+    by_names: dict[tuple[str, ...], Fit] = {}
     for attempt in fits:
         names = tuple(text.partition(" (")[0] for text in attempt.done if TRAINING not in text)
         by_names.setdefault(names, attempt)
     return list(by_names.values())
 
 
-def _with_metadata(module, mended, state):
+def _with_metadata(
+    module: nn.Module, mended: State, state: State
+) -> collections.OrderedDict[str, torch.Tensor]:
     """Return the renamed entries with the file's versions of modules, renamed as the entries were."""
     entries = collections.OrderedDict(mended)
     versions = {
@@ -118,13 +126,15 @@ def _with_metadata(module, mended, state):
         put = first[: -len(before)] if first.endswith(before) else ""
         names = [name for name, _ in module.named_modules()]
         keys = {name: (taken + name.removeprefix(put)).rstrip(".") for name in names}
-        entries._metadata = collections.OrderedDict(
+        entries._metadata = collections.OrderedDict(  # type: ignore[attr-defined]
             (name, versions[key]) for name, key in keys.items() if key in versions
         )
     return entries
 
 
-def _rebuild(module, state, expected, head, path):
+def _rebuild(
+    module: nn.Module, state: State, expected: Shapes, head: str | None, path: str
+) -> list[str]:
     if head is None or f"{head}.weight" not in state or f"{head}.weight" not in expected:
         return []
     n_classes, bias = len(state[f"{head}.weight"]), f"{head}.bias" in state
@@ -137,10 +147,10 @@ def _rebuild(module, state, expected, head, path):
     ]
 
 
-def _candidates(state, expected):
+def _candidates(state: State, expected: Shapes) -> list[tuple[State, tuple[str, ...]]]:
     """Return [(state dict, what was done)]: as it is, with old names made new, each with a prefix taken away or put before."""
     renamed = {_renamed(key): value for key, value in state.items()}
-    candidates = [(state, ())]
+    candidates: list[tuple[State, tuple[str, ...]]] = [(state, ())]
     uncompiled = {key.replace("_orig_mod.", ""): value for key, value in state.items()}
     inside = any("._orig_mod." in key for key in state)
     if inside:
@@ -175,13 +185,13 @@ def _candidates(state, expected):
     return candidates
 
 
-def _renamed(key):
+def _renamed(key: str) -> str:
     for pattern, new in OLD_NAMES:
         key = pattern.sub(new, key)
     return key
 
 
-def _prefixes(longer, shorter):
+def _prefixes(longer: Collection[str], shorter: Collection[str]) -> list[str]:
     """Return what stands before one of the shorter names in the longer ones: 'module.', 'model.backbone.'."""
     anchors = [name for name in shorter if not _unread(name)][:1]
     return sorted(
@@ -194,11 +204,13 @@ def _prefixes(longer, shorter):
     )
 
 
-def _compare(expected, state, head, done, without_head):
+def _compare(
+    expected: Shapes, state: State, head: str | None, done: tuple[str, ...], without_head: bool
+) -> Fit:
     prefix = f"{head}." if head else None
     if without_head and prefix:
         state = {key: value for key, value in state.items() if not key.startswith(prefix)}
-    elif prefix:
+    elif prefix and head:
         state, moved = _head_in_place(expected, state, head)
         done += moved
     missing, unexpected = _lacking(expected, state), _lacking(state, expected)
@@ -215,17 +227,19 @@ def _compare(expected, state, head, done, without_head):
     return Fit(state, missing, unexpected, reshaped, done)
 
 
-def _lacking(names, others):
+def _lacking(names: Iterable[str], others: Collection[str]) -> list[str]:
     """Return the names that are not among the others."""
     return [name for name in names if name not in others and not _unread(name)]
 
 
-def _unread(name):
+def _unread(name: str) -> bool:
     """Return True if an entry is read in training only: BatchNorm's counters, auxiliary classifiers."""
     return name.endswith("num_batches_tracked") or name.startswith(("aux1.", "aux2.", "AuxLogits."))
 
 
-def _other_classes(name, prefix, got, shape):
+def _other_classes(
+    name: str, prefix: str | None, got: tuple[int, ...], shape: tuple[int, ...]
+) -> bool:
     """Return True if an entry is the classifier's, of another number of classes."""
     return (
         prefix is not None
@@ -234,7 +248,7 @@ def _other_classes(name, prefix, got, shape):
     )
 
 
-def _head_in_place(expected, state, head):
+def _head_in_place(expected: Shapes, state: State, head: str) -> tuple[State, tuple[str, ...]]:
     """Return a classifier saved under another name (`fc.1`, `head.fc`), where it is all that is over and all that lacks."""
     lacking, over = _lacking(expected, state), _lacking(state, expected)
     parents = {name.rpartition(".")[0] for name in over}
@@ -253,7 +267,7 @@ def _head_in_place(expected, state, head):
     return moved, (f"its classifier {old} is {head} here",)
 
 
-def _complaint(attempt):
+def _complaint(attempt: Fit) -> str:
     """Return which keys are wrong: a few of each kind, then their number."""
     reshaped = [f"{name} {got} where {shape} is needed" for name, got, shape in attempt.reshaped]
     kinds = {
@@ -264,6 +278,6 @@ def _complaint(attempt):
     return "; ".join(_some(what, names) for what, names in kinds.items() if names)
 
 
-def _some(what, names):
+def _some(what: str, names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{len(names)} key{'s' * (len(names) > 1)} {what}: {', '.join(names[:SHOWN])}{more}"

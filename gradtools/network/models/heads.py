@@ -36,7 +36,7 @@ def check_name(module: nn.Module, name: str) -> None:
     )
 
 
-def _has_rows(child):
+def _has_rows(child: nn.Module) -> bool:
     weight = getattr(child, "weight", None)
     return torch.is_tensor(weight) and weight.dim() in (2, 4)
 
@@ -81,6 +81,6 @@ def remove(module: nn.Module, name: str) -> None:
     _put(module, name, nn.Identity())
 
 
-def _put(module, name, child):
+def _put(module: nn.Module, name: str, child: nn.Module) -> None:
     parent, _, last = name.rpartition(".")
     setattr(module.get_submodule(parent), last, child)

@@ -1,6 +1,6 @@
 """The images a network takes: how many channels, and a size at which it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch import nn
@@ -78,7 +78,7 @@ def find(
     return None
 
 
-def _counts(module, height, width):
+def _counts(module: nn.Module, height: int, width: int) -> Iterator[int]:
     """Yield the channels to try: three, what the first convolution reads, one."""
     read = []
     handles = [

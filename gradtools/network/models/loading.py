@@ -3,9 +3,9 @@
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 
@@ -23,6 +23,12 @@ from gradtools.network.models import (
     wrapping,
 )
 from gradtools.network.models.sources import Source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gradtools.network.models.heads import Head
+    from gradtools.network.models.outputs import Form
 
 
 class Reading(TypedDict, total=False):
@@ -161,7 +167,7 @@ def load(
     }
     form, name = _look(module, shape, asked, head)
     removed = no_head and name is not None and not source.constructed
-    if removed:
+    if removed and name is not None:
         heads.remove(module, name)
     notes = list(read_notes)
     if state is not None:
@@ -185,7 +191,7 @@ def load(
     )
 
 
-def _build(source, spec, kind, seed):
+def _build(source: Source, spec: str, kind: str | None, seed: int) -> "nn.Module":
     """Return the network, made with a seed of its own so that random parts are the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -198,15 +204,18 @@ def _build(source, spec, kind, seed):
             return module.float().eval().requires_grad_(False)
 
 
-def _is_headless(module):
+def _is_headless(module: "nn.Module") -> bool:
     """Return True if a network of timm or transformers was made without classes."""
     config = getattr(module, "config", None)
-    if hasattr(config, "id2label"):
-        return len(config.id2label) == 0
+    known = getattr(config, "id2label", None)
+    if known is not None:
+        return len(known) == 0
     return getattr(module, "num_classes", None) == 0 and hasattr(module, "pretrained_cfg")
 
 
-def _look(module, shape, asked, head):
+def _look(
+    module: "nn.Module", shape: tuple[int, ...] | None, asked: Mapping, head: str | None
+) -> "tuple[Form, str | None]":
     """Return the form of the output and the name of the classifier: the one asked for, or the one found."""
     if head is not None:
         heads.check_name(module, head)
@@ -216,7 +225,9 @@ def _look(module, shape, asked, head):
     return form, head or name
 
 
-def _preprocess(source, spec, option, without_images):
+def _preprocess(
+    source: Source, spec: str, option: str | None, without_images: bool
+) -> tuple[dict | Callable, str]:
     """Return the preprocessing and where it comes from."""
     if option is not None:
         return preprocessing.parse(option), "--preprocess"
@@ -231,12 +242,12 @@ def _preprocess(source, spec, option, without_images):
     )
 
 
-def _half_note(state, weights):
+def _half_note(state: Mapping[str, torch.Tensor], weights: str) -> list[str]:
     half = any(value.dtype in (torch.float16, torch.bfloat16) for value in state.values())
     return [f"{weights}: half-precision weights, computed in float32"] if half else []
 
 
-def _weights_notes(source, spec, weights, seed):
+def _weights_notes(source: Source, spec: str, weights: str, seed: int) -> list[str]:
     if weights == "random":
         return [f"random weights (seed {seed}): the numbers say nothing about a trained network"]
     if weights == "default" and source.constructed:
@@ -246,7 +257,7 @@ def _weights_notes(source, spec, weights, seed):
     return []
 
 
-def _head_notes(head, no_head, shape):
+def _head_notes(head: "Head | None", no_head: bool, shape: tuple[int, ...] | None) -> list[str]:
     """Return what to say where the network has no rows of classes."""
     if no_head or head is not None:
         return []
@@ -260,7 +271,9 @@ def _head_notes(head, no_head, shape):
     ]
 
 
-def _class_names(source, path, head):
+def _class_names(
+    source: Source, path: str | None, head: "Head | None"
+) -> tuple[list[str] | None, list[str]]:
     """Return the model's class names if there are as many as classes, and what to say where they are not used."""
     n_classes = None if head is None else len(head.weight)
     if path is not None:
@@ -278,7 +291,7 @@ def _class_names(source, path, head):
     ]
 
 
-def _names_in_file(path):
+def _names_in_file(path: str) -> list[str]:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -5,6 +5,8 @@ The bringing is done by hooks of the network itself, so that its modules keep th
 
 import dataclasses
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -13,6 +15,9 @@ from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import taps
 from gradtools.network.models.returned import Entered, checked_entry, select
 from gradtools.network.taps.tracing import Nested
+
+if TYPE_CHECKING:
+    from gradtools.network.taps.tracing.watch import Record
 
 REDUCTIONS = ("mean", "max", "predicted")
 
@@ -148,10 +153,10 @@ class Adapter:
         return None if output is None else _brought(output, self.form, len(inputs[0]), entered)
 
 
-def _brought(output, form, count, entered):
+def _brought(output: Nested, form: Form, count: int, entered: Entered | None) -> torch.Tensor:
     """Return the logits (N, K) from what the network returns for N images."""
     logits = select(output, form.entry)
-    if form.end:
+    if form.end and entered is not None:
         end, logits = entered.follow(logits)
         if not end:
             raise GradtoolsError(
@@ -164,7 +169,7 @@ def _brought(output, form, count, entered):
     return logits if form.reduce is None else _reduced(logits, form.reduce)
 
 
-def _reduced(logits, how):
+def _reduced(logits: torch.Tensor, how: str) -> torch.Tensor:
     """Return the maps of the classes (N, K, H, W) as one number each."""
     if how == "mean":
         return logits.mean((2, 3))
@@ -179,7 +184,7 @@ def _reduced(logits, how):
     return logits[:, :, row, column]
 
 
-def _check_reduce(text, row):
+def _check_reduce(text: str, row: tuple[int, ...]) -> None:
     """Refuse a reduction that is none, or none of this output."""
     if len(row) != 3:
         raise UsageError(
@@ -196,7 +201,7 @@ def _check_reduce(text, row):
         )
 
 
-def _where_rows_end(records, count, module):
+def _where_rows_end(records: "Sequence[Record]", count: int, module: nn.Module) -> str:
     """Return the place, in words, behind which a pass has no row an image."""
     whole = [
         order for order, record in enumerate(records) if record.shape and record.shape[0] == count
@@ -209,7 +214,7 @@ def _where_rows_end(records, count, module):
     )
 
 
-def _row(logits, count, where):
+def _row(logits: torch.Tensor, count: int, where: str) -> tuple[int, ...]:
     """Return the shape of one image's logits: (K,), or (K, H, W) of maps."""
     shape = tuple(logits.shape)
     if not shape or shape[0] != count:
@@ -226,7 +231,7 @@ def _row(logits, count, where):
     return row[:1] if len(row) == 3 and row[1] * row[2] == 1 else row
 
 
-def _classifier(origin, count):
+def _classifier(origin: tuple[str | None, int], count: int) -> str | None:
     """Name of a layer if it has as many rows as there are classes."""
     name, rows = origin
     return name if rows == count else None

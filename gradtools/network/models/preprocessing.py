@@ -145,11 +145,11 @@ def size(rules: Rules | Callable) -> tuple[int, int] | None:
     return (resize, resize) if isinstance(resize, int) else resize and tuple(resize)
 
 
-def _slashed(values):
+def _slashed(values: Sequence[float]) -> str:
     return "/".join(f"{value:g}" for value in values)
 
 
-def _value(text, value):
+def _value(text: str, value: str) -> str | float | list | None:
     """Return a number, a list of numbers, None or a word, as written."""
     if value.lower() == "none":
         return None
@@ -163,11 +163,13 @@ def _value(text, value):
     return value
 
 
-def _pixels(value, where, key):
+def _pixels(
+    value: int | Sequence[int] | str | None, where: str, key: str
+) -> int | list[int] | None:
     """Return a side in pixels, [height, width] for resize, or None."""
     if value is None:
         return None
-    sides = list(value) if isinstance(value, (list, tuple)) else [value]
+    sides: list = list(value) if isinstance(value, (list, tuple)) else [value]
     if not all(isinstance(side, int) and side > 0 for side in sides) or len(sides) > (
         2 if key == "resize" else 1
     ):
@@ -178,7 +180,7 @@ def _pixels(value, where, key):
     return sides[0] if len(sides) == 1 else sides
 
 
-def _values(values, where, key, channels):
+def _values(values: float | Sequence[float], where: str, key: str, channels: int) -> list[float]:
     """Return a number of each channel; of grey images the mean of three that were given."""
     values = [values] * channels if isinstance(values, (int, float)) else values
     try:

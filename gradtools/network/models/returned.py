@@ -1,6 +1,6 @@
 """What a network returns: its tensors by name, the one to take, and what entered the softmax that a tensor came from."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import cast
 
 import torch
@@ -76,14 +76,20 @@ def select(returned: Nested, entry: str | None) -> torch.Tensor:
 class Entered(TorchFunctionMode):
     """Records for every tensor that came out of a softmax or sigmoid, or of a change of shape after one, what had entered."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.inputs = WeakTensorKeyDictionary()
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable,
+        types: Collection[type],
+        args: tuple = (),
+        kwargs: Mapping | None = None,
+    ) -> torch.Tensor:
         name = getattr(function, "__name__", "")
         first = args[0] if args and torch.is_tensor(args[0]) else None
-        if name == "sigmoid_":
+        if name == "sigmoid_" and first is not None:
             first = first.clone()
         output = function(*args, **(kwargs or {}))
         if first is not None and torch.is_tensor(output) and name in ENDS + CARRYING:

@@ -8,7 +8,9 @@ import importlib.util
 import os
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -16,6 +18,9 @@ from torch import nn
 from gradtools.errors import GradtoolsError, UsageError, suggest
 from gradtools.network.models import exported, preprocessing, timm, transformers
 from gradtools.network.models.sources import Source, first_line, not_fetched
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers that only training reads
 
@@ -71,7 +76,7 @@ def namespace(where: str, what: str = "model") -> types.ModuleType:
     return _file(where, what) if where.endswith(".py") else _module(where, what)
 
 
-def _torchvision(name, asked):
+def _torchvision(name: str, asked: str) -> Source:
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -94,7 +99,7 @@ def _torchvision(name, asked):
     )
 
 
-def _build_torchvision(models, name, kind):
+def _build_torchvision(models: "ModuleType", name: str, kind: str | None) -> nn.Module:
     options = {}
     if kind in (None, "random") and name.lower() in ("googlenet", "inception_v3"):
         options = {
@@ -107,7 +112,7 @@ def _build_torchvision(models, name, kind):
     except (OSError, RuntimeError) as error:
         if weights is None:
             raise
-        raise not_fetched(name, kind, error) from error
+        raise not_fetched(name, str(kind), error) from error
     for auxiliary in AUXILIARY:
         if getattr(module, auxiliary, None) is not None:
             setattr(module, auxiliary, None)
@@ -115,7 +120,7 @@ def _build_torchvision(models, name, kind):
     return module
 
 
-def _file(path, what):
+def _file(path: str, what: str) -> "ModuleType":
     """Return the namespace of a Python file; its folder becomes importable, for its own imports."""
     full = Path(path).resolve()
     if not full.is_file():
@@ -124,6 +129,8 @@ def _file(path, what):
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, full)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{what} {path}: it is not a Python file")
     namespace = importlib.util.module_from_spec(spec)
     sys.modules[name] = namespace  # dataclasses and pickle look their module up
     sys.path.insert(0, str(full.parent))
@@ -142,7 +149,7 @@ def _file(path, what):
     return namespace
 
 
-def _module(name, what):
+def _module(name: str, what: str) -> "ModuleType":
     """Return the namespace of an installed module, or of one in the current folder."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
@@ -161,7 +168,7 @@ def _module(name, what):
         ) from error
 
 
-def _python(spec, namespace, name):
+def _python(spec: str, namespace: "ModuleType", name: str) -> Source:
     maker, where = getattr(namespace, name, None), spec.rpartition(":")[0]
     if not callable(maker):
         known = [
@@ -180,7 +187,7 @@ def _python(spec, namespace, name):
     return Source(lambda kind: _build_python(spec, maker, kind), rules, where, names, True)
 
 
-def _build_python(spec, maker, kind):
+def _build_python(spec: str, maker: Callable, kind: str | None) -> nn.Module:
     name = spec.rpartition(":")[2]
     try:
         module = maker if isinstance(maker, nn.Module) else maker()
@@ -198,6 +205,7 @@ def _build_python(spec, maker, kind):
         )
     if kind == "random":
         for child in module.modules():
-            if hasattr(child, "reset_parameters"):
-                child.reset_parameters()
+            reset = getattr(child, "reset_parameters", None)
+            if callable(reset):
+                reset()
     return module

@@ -1,12 +1,22 @@
 """Networks of timm (`timm:NAME`, `timm:NAME.TAG`), with the preprocessing and the class names that it has for them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
 
 from gradtools.errors import UsageError, suggest
 from gradtools.images import labels
 from gradtools.network.models import preprocessing
 from gradtools.network.models.sources import Source, library, not_fetched
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from PIL import Image
+    from timm.data import ImageNetInfo
+    from torch import nn
 
 
 def find(spec: str, asked: str) -> Source:
@@ -48,7 +58,7 @@ def find(spec: str, asked: str) -> Source:
     )
 
 
-def _build(timm, architecture, tag, kind):
+def _build(timm: "ModuleType", architecture: str, tag: str | None, kind: str) -> "nn.Module":
     """Return the network; `kind` is as of `Source.build`, where a name of weights is a tag."""
     trained = kind not in (None, "random")
     tag = kind if trained and kind != "default" else tag
@@ -61,7 +71,9 @@ def _build(timm, architecture, tag, kind):
         raise not_fetched(f"timm:{name}", kind, error) from error
 
 
-def _known(timm, name, known):
+def _known(
+    timm: "ModuleType", name: str, known: bool
+) -> tuple[dict | Callable | None, list[str] | None]:
     """Return (preprocessing, class names) of timm's entry, each None where it has none."""
     entry = timm.models.get_pretrained_cfg(name)
     if not known or entry is None:
@@ -70,7 +82,7 @@ def _known(timm, name, known):
     return _rules(timm, entry), _names(timm, entry)
 
 
-def _rules(timm, entry) -> dict | Callable:
+def _rules(timm: "ModuleType", entry: Mapping) -> dict | Callable:
     """Return timm's transforms as rules; unchanged where no rules are equivalent."""
     config = timm.data.resolve_data_config(pretrained_cfg=entry)
     channels, *sides = config["input_size"]
@@ -79,7 +91,7 @@ def _rules(timm, entry) -> dict | Callable:
     if not plain or config["interpolation"] not in preprocessing.INTERPOLATIONS:
         transform = timm.data.create_transform(**config, is_training=False)
 
-        def timm_transform(image):
+        def timm_transform(image: "Image.Image") -> torch.Tensor:
             return transform(image).numpy()
 
         return timm_transform
@@ -94,7 +106,7 @@ def _rules(timm, entry) -> dict | Callable:
     return preprocessing.normalise(rules, "timm's preprocessing")
 
 
-def _names(timm, entry):
+def _names(timm: "ModuleType", entry: Mapping) -> list[str] | None:
     """Return the class names: ImageNet's 1,000 as torchvision's networks have them, other subsets by timm's descriptions."""
     if entry.get("label_names"):
         return list(entry["label_names"])
@@ -104,7 +116,7 @@ def _names(timm, entry):
     return _distinct(timm.data.ImageNetInfo(subset)) if subset else None
 
 
-def _distinct(info):
+def _distinct(info: "ImageNetInfo") -> list[str]:
     """Return the descriptions of classes, with the WordNet id where several are alike."""
     texts, ids = info.label_descriptions(), info.label_names()
     return [

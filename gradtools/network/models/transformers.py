@@ -2,10 +2,11 @@
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import nn
 
 from gradtools.errors import GradtoolsError, UsageError, suggest
@@ -13,7 +14,10 @@ from gradtools.network.models import preprocessing
 from gradtools.network.models.sources import RANDOM, Source, first_line, library
 
 if TYPE_CHECKING:
-    from transformers import BaseImageProcessor
+    from types import ModuleType
+
+    from PIL import Image
+    from transformers import AutoModelForImageClassification, BaseImageProcessor, PretrainedConfig
 
 PLACEHOLDER = re.compile(r"LABEL_\d+")  # the library's names of classes for whoever gives none
 SHOWN = 4
@@ -49,7 +53,7 @@ def find(spec: str) -> Source:
     )
 
 
-def _stored(transformers, spec, folder):
+def _stored(transformers: "ModuleType", spec: str, folder: Path) -> "PretrainedConfig":
     """Return the configuration in a folder."""
     if not (folder / "config.json").is_file():
         raise UsageError(
@@ -63,7 +67,7 @@ def _stored(transformers, spec, folder):
         ) from error
 
 
-def _named(transformers, spec, name):
+def _named(transformers: "ModuleType", spec: str, name: str) -> "PretrainedConfig":
     """Return a new configuration of a type (`resnet`) or class (`ResNetConfig`)."""
     mapping = transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
     classes = {kind.model_type: kind for kind in mapping}
@@ -76,11 +80,18 @@ def _named(transformers, spec, name):
     return classes[name]()
 
 
-def _build(transformers, spec, config, folder, kind, notes) -> nn.Module:
+def _build(
+    transformers: "ModuleType",
+    spec: str,
+    config: "PretrainedConfig",
+    folder: Path | None,
+    kind: str | None,
+    notes: list[str],
+) -> nn.Module:
     """Return the network; with random weights where its folder has none, or they are asked for."""
     config.return_dict = True
     auto = transformers.AutoModelForImageClassification
-    if kind == "default" and _has_weights(folder):
+    if kind == "default" and folder is not None and _has_weights(folder):
         return _pretrained(auto, spec, config, folder, notes)
     if kind == "default":
         where = "a configuration alone" if folder is None else "the folder has no weights"
@@ -93,12 +104,18 @@ def _build(transformers, spec, config, folder, kind, notes) -> nn.Module:
         ) from error
 
 
-def _has_weights(folder):
+def _has_weights(folder: Path | None) -> bool:
     patterns = ("*.safetensors", "pytorch_model*.bin")
     return folder is not None and any(next(folder.glob(pattern), None) for pattern in patterns)
 
 
-def _pretrained(auto, spec, config, folder, notes):
+def _pretrained(
+    auto: "type[AutoModelForImageClassification]",
+    spec: str,
+    config: "PretrainedConfig",
+    folder: Path,
+    notes: list[str],
+) -> nn.Module:
     try:
         module, info = auto.from_pretrained(folder, config=config, output_loading_info=True)
     except Exception as error:  # whatever the library finds wrong
@@ -112,13 +129,15 @@ def _pretrained(auto, spec, config, folder, notes):
     return module
 
 
-def _own_names(id2label):
+def _own_names(id2label: Mapping) -> list[str] | None:
     """Return the classes' names in order; None where transformers made them up."""
     names = [str(id2label[index]) for index in sorted(id2label)]
     return None if not names or all(map(PLACEHOLDER.fullmatch, names)) else names
 
 
-def _processor(transformers, config, folder):
+def _processor(
+    transformers: "ModuleType", config: "PretrainedConfig", folder: Path | None
+) -> "BaseImageProcessor | None":
     """Return the image processor in a folder; without one, unless the folder has trained weights, its type's with the type's defaults."""
     if folder is not None:
         with contextlib.suppress(OSError, ValueError, KeyError):
@@ -140,13 +159,13 @@ def _processor_rules(processor: "BaseImageProcessor") -> dict | Callable:
     if rules is not None:
         return rules
 
-    def image_processor(image):
+    def image_processor(image: "Image.Image") -> np.ndarray:
         return processor(images=image, return_tensors="np")["pixel_values"][0]
 
     return image_processor
 
 
-def _plain_rules(known, kind):
+def _plain_rules(known: Mapping, kind: str) -> dict | None:
     """Return the rules of a processor that resizes, crops, scales to 0..1 and normalises; None of another."""
     if any(known.get(key) for key in OTHER) or not known.get("do_rescale", True):
         return None
@@ -167,12 +186,12 @@ def _plain_rules(known, kind):
     return None if rules["interpolation"] is None else preprocessing.normalise(rules, kind)
 
 
-def _interpolation(number):
+def _interpolation(number: int | str) -> str | None:
     number = int(number)
     return RESAMPLING[number] if number < len(RESAMPLING) else None
 
 
-def _resize(known, kind):
+def _resize(known: Mapping, kind: str) -> int | list[int] | bool | None:
     """Return `resize` of the rules, False where they have no such thing."""
     size = dict(known.get("size") or {})
     if not known.get("do_resize", False):
@@ -187,7 +206,9 @@ def _resize(known, kind):
     return False if "crop_pct" in known or kind.startswith("Levit") else side
 
 
-def _crop(known, kind, resize):
+def _crop(
+    known: Mapping, kind: str, resize: int | list[int] | bool | None
+) -> int | list[int] | bool | None:
     """Return `crop` of the rules, False where they have no such thing."""
     if kind.startswith("ConvNext"):
         return known["size"]["shortest_edge"] if isinstance(resize, int) else None

@@ -2,10 +2,16 @@
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import nn
 
 from gradtools.errors import GradtoolsError
+
+if TYPE_CHECKING:
+    from gradtools.network.taps.tracing import Nested
+
+R = TypeVar("R")
 
 QUANTISED = ("torch.ao.nn.quantized", "torch.nn.quantized", "torch.ao.nn.intrinsic.quantized")
 WRAPPERS = ("DataParallel", "DistributedDataParallel", "AveragedModel")
@@ -46,16 +52,16 @@ def without_checkpointing(module: nn.Module) -> None:
 
 
 def _called(
-    function: Callable,
-    *args,
-    use_reentrant=None,
-    context_fn=None,
-    determinism_check=None,
-    debug=None,
-    preserve_rng_state=None,
-    early_stop=None,
-    **kwargs,
-):
+    function: Callable[..., R],
+    *args: "Nested",
+    use_reentrant: bool | None = None,
+    context_fn: Callable | None = None,
+    determinism_check: str | None = None,
+    debug: bool | None = None,
+    preserve_rng_state: bool | None = None,
+    early_stop: bool | None = None,
+    **kwargs: "Nested",
+) -> R:
     """Call the function that torch's `checkpoint` is given, without checkpointing."""
     return function(*args, **kwargs)
 

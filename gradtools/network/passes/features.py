@@ -3,12 +3,18 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from gradtools.network import passes, scores, taps
 from gradtools.network.passes import array, mixed
 from gradtools.store import paths
+
+if TYPE_CHECKING:
+    from gradtools.network.passes.plan import Job
+    from gradtools.network.taps.grammar import Tap
 
 NUMPY = {"float16": "f2", "float32": "f4"}
 
@@ -46,7 +52,8 @@ def run_batch(
         )
         output, tapped, cosine = passes.forward(job, passes.inputs(pixels, job))
     if job.target is None:
-        values, gradients = passes.outputs(job, output), {}
+        values = passes.outputs(job, output)
+        gradients: dict[str, torch.Tensor] = {}
     else:
         values, gradients = _scored(job, output, tapped, label, cosine)
     if read:
@@ -56,12 +63,18 @@ def run_batch(
     return values
 
 
-def _scored(job, logits, tapped, label, cosine):
+def _scored(
+    job: "Job",
+    logits: torch.Tensor,
+    tapped: dict[str, torch.Tensor],
+    label: np.ndarray,
+    cosine: torch.Tensor | None,
+) -> tuple[dict[str, np.ndarray], dict[str, torch.Tensor]]:
     """Return the outputs of a network with classes, and the score's gradients at every tap."""
     options = job.options
     total, classes = scores.score(
         logits / options.temperature,
-        job.target,
+        job.known_target,
         options.score,
         label=label,
         member=job.member,
@@ -74,7 +87,9 @@ def _scored(job, logits, tapped, label, cosine):
     return passes.outputs(job, logits) | {paths.TARGET: array(classes, "i4")}, gradients
 
 
-def _tap_values(tap, activation, gradient, options):
+def _tap_values(
+    tap: "Tap", activation: torch.Tensor, gradient: torch.Tensor | None, options: Options
+) -> dict[str, np.ndarray]:
     """Return the reductions over positions of one tap, and the maps that were asked for."""
     tensors = (
         {"activation": activation}
@@ -126,7 +141,7 @@ def parallel_rows(
     return counts
 
 
-def _comparable(job):
+def _comparable(job: "Job") -> "list[Tap]":
     """Return the taps whose gradients can be multiples of a class row: of one class's logit, with as many channels."""
     one_logit = job.target is not None and job.target.kind in ("argmax", "class", "label")
     if not one_logit or job.options.score != "logit" or job.model.head is None:
@@ -134,7 +149,7 @@ def _comparable(job):
     return [tap for tap in job.taps if tap.channels == job.model.head.weight.shape[1]]
 
 
-def _parallel(gradient, rows):
+def _parallel(gradient: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
     """Return (rows with the direction of their class row, rows with a gradient)"""
     gradient, rows = gradient.astype(float), rows.astype(float)
     lengths = np.linalg.norm(gradient, axis=1) * np.linalg.norm(rows, axis=1)

@@ -68,8 +68,9 @@ def with_cosine(job: Job, run: Callable[[], Answer]) -> tuple[Answer, torch.Tens
     return answer, _cosine(job, read[0])
 
 
-def _cosine(job, embedding):
+def _cosine(job: Job, embedding: torch.Tensor) -> torch.Tensor:
     """Return the cosine of the head's input (B, D) with every class row, (B, K)."""
+    assert job.model.head is not None  # as `plan` has checked
     rows = torch.as_tensor(job.model.head.weight).to(embedding)
     return (
         torch.nn.functional.normalize(embedding, dim=1)

@@ -1,7 +1,7 @@
 """Blocks of images: read ahead, computed batch by batch; and what is done about images that cannot be read."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -16,6 +16,9 @@ from gradtools.store import paths
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from gradtools.images.listing import ImageList
+    from gradtools.images.loading import Batch
 
 BLOCK = 256  # entries committed at once, about
 ENDS_EARLY = "{path} ends early: read as far as it goes (--strict refuses it)"
@@ -135,7 +138,9 @@ def compute(
                 part.commit(block, of_block(block))
 
 
-def _read(batch, listed, width, say):
+def _read(
+    batch: "Batch", listed: "ImageList", width: int, say: Callable[[str], None]
+) -> dict[str, np.ndarray]:
     """Return what the store keeps of reading a batch: which entries have no image; where an entry is one image, its digest and size."""
     marked = batch.unreadable.reshape(-1, width).any(axis=1).astype("u1")
     if width > 1:
@@ -155,7 +160,15 @@ def _read(batch, listed, width, say):
     }
 
 
-def _halved_on_need(part, run, listed, batch, width, device, say):
+def _halved_on_need(
+    part: store.Part,
+    run: Callable[[np.ndarray, np.ndarray, np.ndarray], Arrays],
+    listed: "ImageList",
+    batch: "Batch",
+    width: int,
+    device: str,
+    say: Callable[[str], None],
+) -> dict[str, np.ndarray]:
     """Return the values of one batch; in halves, and those again, where the device's memory does not hold it.
 
     The size that fitted is kept in the part, for this run and those that go on with it: another size gives other rounding.
@@ -185,7 +198,7 @@ def _halved_on_need(part, run, listed, batch, width, device, say):
     return {path: np.concatenate([values[path] for values in done]) for path in done[0]}
 
 
-def _check_rows(part, values, entries):
+def _check_rows(part: store.Part, values: Mapping[str, np.ndarray], entries: int) -> None:
     """Refuse values of fewer or more rows than entries: HDF5 would copy a single row to all of them."""
     for column in part.columns:
         if column.path in values and len(values[column.path]) != entries * column.axis.per:
@@ -195,9 +208,11 @@ def _check_rows(part, values, entries):
             )
 
 
-def _check_finite(values, batch, listed, width, job):
+def _check_finite(
+    values: Mapping[str, np.ndarray], batch: "Batch", listed: "ImageList", width: int, job: Job
+) -> None:
     """Refuse NaN and infinity where they are never results: the network's output, and activations and gradients at taps."""
-    readable = ~batch.unreadable.reshape(-1, width).any(axis=1)
+    readable = ~np.asarray(batch.unreadable.reshape(-1, width).any(axis=1))
     for path, array in values.items():
         if not _is_finite_kind(path) or np.isfinite(array).all():
             continue
@@ -221,7 +236,7 @@ def _check_finite(values, batch, listed, width, job):
         )
 
 
-def _is_finite_kind(path):
+def _is_finite_kind(path: str) -> bool:
     """Return True if all values at a path are finite by definition; of ablations, whose scores can be undefined, only the features are."""
     kind = path.rpartition("/")[2].removeprefix("token_").removesuffix("_map")
     return (

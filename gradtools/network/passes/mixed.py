@@ -5,11 +5,15 @@ The classifier stays whole, since logits of eight bits tie: the argmax would be 
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 
 from gradtools.errors import UsageError
 from gradtools.network.passes.plan import Job
+
+if TYPE_CHECKING:
+    from torch import nn
 
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 1024.0  # of a score's gradients in float16, whose smallest number is 6e-8
@@ -60,12 +64,12 @@ def _whole(module: torch.nn.Module, device: str) -> Iterator[None]:
     """Have a module compute in float32 inside of autocast."""
     entered: list[torch.autocast] = []
 
-    def before(_module, inputs):
+    def before(_module: "nn.Module", inputs: tuple) -> tuple:
         entered.append(torch.autocast(device, enabled=False))
         entered[-1].__enter__()
         return tuple(value.float() if torch.is_tensor(value) else value for value in inputs)
 
-    def after(_module, _inputs, _output):
+    def after(_module: "nn.Module", _inputs: tuple, _output: torch.Tensor) -> None:
         entered.pop().__exit__(None, None, None)
 
     hooks = (

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from gradtools.network import models, scores, taps
 from gradtools.network.models import Model
 from gradtools.network.taps import Tap, Trace, Verdict
 from gradtools.store import allocator
+
+if TYPE_CHECKING:
+    from gradtools.network.scores import Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +131,7 @@ def prepare(
     )
 
 
-def _settled(model, options, say):
+def _settled(model: Model, options: Chosen, say: Callable[[str], None]) -> Chosen:
     """Return the options with what they leave to the machine and the network."""
     device = options.device
     if device == "auto":
@@ -156,7 +159,7 @@ def settled_device(name: str, dtype: str = "float32") -> str:
     return device
 
 
-def _accelerator(dtype):
+def _accelerator(dtype: str) -> str:
     """Return the device that computes fastest here."""
     if torch.cuda.is_available():
         return "cuda"
@@ -165,7 +168,7 @@ def _accelerator(dtype):
     return "cpu"
 
 
-def _try_device(name):
+def _try_device(name: str) -> None:
     """Refuse a device that is not here."""
     try:
         torch.zeros(1, device=torch.device(name))
@@ -176,14 +179,14 @@ def _try_device(name):
         ) from error
 
 
-def _beside_noise(image):
+def _beside_noise(image: torch.Tensor) -> torch.Tensor:
     """Return an image (1, C, H, W) and one of noise in its range."""
     low, high = float(image.min()), float(image.max())
     noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
     return torch.cat([image, low + noise * ((high - low) or 1)])
 
 
-def _check_score(model, options):
+def _check_score(model: Model, options: Options) -> None:
     """Refuse what can give no gradient, or none that means anything."""
     if not math.isfinite(options.temperature) or not 1e-6 <= options.temperature <= 1e6:
         raise UsageError(f"--temperature {options.temperature}: give a number between 1e-6 and 1e6")
@@ -205,7 +208,14 @@ def normalised(pixels: np.ndarray, model: models.Model) -> torch.Tensor:
     )
 
 
-def _classes(image_list, model, n_classes, options, say, known=None):
+def _classes(
+    image_list: ImageList,
+    model: Model,
+    n_classes: int,
+    options: Options,
+    say: Callable[[str], None],
+    known: np.ndarray | None = None,
+) -> "tuple[Target | None, np.ndarray]":
     """Return the target and which model classes each data class has; stops where the target cannot be met."""
     member = np.zeros((len(image_list.label_names), n_classes), "u1")
     if not model.has_classes:
@@ -235,11 +245,19 @@ def _classes(image_list, model, n_classes, options, say, known=None):
     return target, member
 
 
-def _with_targets(image_list, member, target, options, say):
+def _with_targets(
+    image_list: ImageList,
+    member: np.ndarray,
+    target: "Target | None",
+    options: Options,
+    say: Callable[[str], None],
+) -> ImageList:
     """Return the images that have the target: with `--target label` one label that matches a model class (`--unmapped skip` counts the others)."""
     if target is None or target.kind != "label":
         return image_list
-    has = (image_list.labels >= 0) & member.any(axis=1)[np.maximum(image_list.labels, 0)]
+    has = (image_list.labels >= 0) & np.asarray(member.any(axis=1))[
+        np.maximum(image_list.labels, 0)
+    ]
     missing = int((~has).sum())
     if missing and options.unmapped != "skip":
         raise UsageError(
@@ -253,19 +271,19 @@ def _with_targets(image_list, member, target, options, say):
     return images.subset(image_list, has) if missing else image_list
 
 
-def _every_label(image_list):
+def _every_label(image_list: ImageList) -> str:
     """Return how images of several labels are taken, where there are some."""
     several = image_list.label_names and (image_list.labels < 0).any()
     return "; saliency --target labels makes a map of each label of an image" if several else ""
 
 
-def _say_mapping(mapping, say):
+def _say_mapping(mapping: labels.Mapping, say: Callable[[str], None]) -> None:
     """Say once how the data's classes meet the model's."""
     if mapping.note:
         say(mapping.note)
 
 
-def _check_label_target(image_list, member, options):
+def _check_label_target(image_list: ImageList, member: np.ndarray, options: Options) -> None:
     """Refuse `--target label` and `labels` where a label has no model class; nothing is guessed."""
     unmet = [name for name, row in zip(image_list.label_names, member) if not row.any()]
     ways = "--label-map CSV, --labels-in-order or --class-names FILE"

@@ -55,7 +55,7 @@ def over_positions(
     }
 
 
-def _part(maps):
+def _part(maps: torch.Tensor) -> tuple[int, int]:
     """Return (images, rows) of maps taken at a time; where one part does not hold an image, some of its rows. All on an accelerator."""
     count, channels, height, width = maps.shape
     if maps.device.type != "cpu":
@@ -64,7 +64,7 @@ def _part(maps):
     return (images, height) if images else (1, max(1, PART // (channels * width)))
 
 
-def _sums(maps, slopes=None):
+def _sums(maps: torch.Tensor, slopes: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
     """Return the sums over positions, (N, C) each, in the order of the columns."""
     active = (
         torch.gt(maps, 0, out=torch.empty_like(maps, dtype=torch.float32)).sum((2, 3)).double()

@@ -19,6 +19,9 @@ from gradtools.network.taps import Tap
 from gradtools.store import paths
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from gradtools.images.listing import ImageList
     from gradtools.network.passes.plan import Job
     from gradtools.store import provenance
 
@@ -29,7 +32,7 @@ REDUCTIONS = ("activation", "active_share", "gradient", "contribution")
 def columns(job: Job, axis: store.Axis = store.Axis()) -> list[store.Column]:
     """Return the datasets that grow by one row an image: what was read of it, and what the network answered."""
 
-    def column(path, tail=(), dtype="f4"):
+    def column(path: str, tail: tuple[int, ...] = (), dtype: str = "f4") -> store.Column:
         return store.Column(path, tail, dtype=dtype, axis=axis)
 
     common = [
@@ -76,13 +79,13 @@ def command(job: Job) -> dict[str, provenance.Fact]:
     }
 
 
-def _code(module):
+def _code(module: nn.Module) -> str:
     """Return the SHA-256 (hex) of the file that defines a network, or of an exported program's graphs; '' where it has none."""
     known = getattr(module, "code_sha256", None)
     if isinstance(known, str):
         return known
     try:
-        with open(inspect.getsourcefile(type(module)), "rb") as source:
+        with open(inspect.getsourcefile(type(module)) or "", "rb") as source:
             return hashlib.sha256(source.read()).hexdigest()
     except (TypeError, OSError):
         return ""
@@ -93,7 +96,7 @@ def sha(*values: provenance.Fact) -> str:
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
-def _annotations_sha(listed):
+def _annotations_sha(listed: ImageList) -> str | None:
     """Return the SHA-256 (hex) of boxes and masks, None without any."""
     columns = [columns for columns in (listed.boxes, listed.masks) if columns is not None]
     if not columns:
@@ -153,7 +156,7 @@ def begin(part: store.Sink, job: Job) -> None:
     )
 
 
-def _read_otherwise(job):
+def _read_otherwise(job: Job) -> dict[str, str]:
     """Return how the network is run, and its output and the image files are read, where that is not the default."""
     model, options = job.model, job.options
     facts = {"output": model.form.text} if model.form.text else {}
@@ -164,13 +167,13 @@ def _read_otherwise(job):
     return facts
 
 
-def _begin_versions(part, listed):
+def _begin_versions(part: store.Sink, listed: ImageList) -> None:
     """Write which samples are augmented from which image."""
     if listed.original is None:
         return
     facts = [
         ("", 0, 0) if version is None else dataclasses.astuple(version)
-        for version in listed.versions
+        for version in listed.versions or ()
     ]
     kinds, strengths, numbers = zip(*facts)
     part.put(paths.ORIGINAL, listed.original)
@@ -222,7 +225,7 @@ def begin_taps(part: store.Sink, job: Job) -> None:
         )
 
 
-def _automatic(job, name):
+def _automatic(job: Job, name: str) -> list[str]:
     """Return the names of the taps that an auto: name stands for; none in a network without maps."""
     try:
         return [tap.name for tap in taps.resolve(job.trace, [f"auto:{name}"])]

@@ -1,12 +1,16 @@
 """Maps of one batch: one forward pass, one backward pass a row for all methods and taps; guided backpropagation has a pass of its own."""
 
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
 import numpy as np
+import torch
 
 from gradtools.errors import GradtoolsError
 from gradtools.network import passes, taps
 from gradtools.network.saliency import methods, pairs, subset, targets
 from gradtools.network.saliency.guided import guided_relus
-from gradtools.network.saliency.plan import Plan
+from gradtools.network.saliency.plan import Map, Plan
 from gradtools.store import paths
 
 NUMPY = {"float16": "f2", "float32": "f4"}
@@ -90,7 +94,19 @@ def run_pairs(plan: Plan, pixels: np.ndarray) -> dict[str, np.ndarray]:
     return values
 
 
-def _interleaved(rows):
+class Storage(Protocol):
+    """Options of how maps are stored."""
+
+    @property
+    def dtype(self) -> str:
+        """The type that the network computes in."""
+
+    @property
+    def map_dtype(self) -> str:
+        """The type of the stored maps."""
+
+
+def _interleaved(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return the values of the rows of each image, (B, ...) each, as those of all rows, image by image: (B * rows, ...)."""
     return (
         {
@@ -104,10 +120,16 @@ def _interleaved(rows):
     )
 
 
-def _maps(maps, tapped, score, retain, options):
+def _maps(
+    maps: Sequence[Map],
+    tapped: Mapping[str, torch.Tensor],
+    score: torch.Tensor,
+    retain: bool,
+    options: Storage,
+) -> dict[str, np.ndarray]:
     """Return the maps of one row of every image, (B, H, W) each, and what Grad-CAM++ had to leave out."""
     gradients = taps.gradients(score, tapped, retain)
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for tap in dict.fromkeys(spec.tap for spec in maps):
         A, G = (taps.to_chw(tensors[tap.name].detach(), tap)[0] for tensors in (tapped, gradients))
         here = [spec for spec in maps if spec.tap == tap]
@@ -124,7 +146,9 @@ def _maps(maps, tapped, score, retain, options):
     return values
 
 
-def _one_map(spec, A, G, score, options):
+def _one_map(
+    spec: Map, A: torch.Tensor, G: torch.Tensor, score: torch.Tensor, options: Storage
+) -> dict[str, np.ndarray]:
     """Return the raw map of one method, as it is stored."""
     if spec.method in methods.AT_INPUT:
         return {paths.maps(spec.name): _stored(spec, methods.largest_channel(G), options)}
@@ -143,7 +167,7 @@ def _one_map(spec, A, G, score, options):
     }
 
 
-def _stored(spec, maps, options):
+def _stored(spec: Map, maps: torch.Tensor, options: Storage) -> np.ndarray:
     """Return the maps in the stored type; what that type cannot hold is an error, not an infinity."""
     values = passes.array(maps, "f8" if options.dtype == "float64" else "f4")
     if options.map_dtype == "float16" and np.abs(values).max(initial=0) > np.finfo("f2").max:

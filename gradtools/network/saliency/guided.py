@@ -1,11 +1,16 @@
 """Guided backpropagation (Springenberg et al. 2015): every ReLU passes only gradients above 0, and only where its output is above 0 (mathematics#methods-beside-the-methods)."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
+import torch
 from torch.overrides import TorchFunctionMode
 
 from gradtools.errors import GradtoolsError
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import Node
 
 RECTIFIERS = ("relu", "relu_", "relu6", "relu6_")
 # What else rectifies, and what hides it, as autograd names them: a network that is guided in part only has no name.
@@ -70,11 +75,19 @@ def guided_relus(spec: str) -> Iterator[None]:
 class _Guided(TorchFunctionMode):
     """Sees every function, so modules, functional ReLUs and those that change their input alike."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.reached, self.nodes, self.last = 0, set(), None
+        self.reached = 0
+        self.nodes: set[Node] = set()
+        self.last: Node | None = None
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable,
+        types: Collection[type],
+        args: tuple = (),
+        kwargs: Mapping | None = None,
+    ) -> torch.Tensor:
         output = function(*args, **(kwargs or {}))
         if (
             _rectifies(getattr(function, "__name__", ""), args, kwargs or {})
@@ -87,9 +100,10 @@ class _Guided(TorchFunctionMode):
         return output
 
 
-def _unreached(last, reached):
+def _unreached(last: "Node | None", reached: "Collection[Node]") -> list[str]:
     """Return what rectifies in the graph that ends in a node, beside the nodes that were reached (sorted list of str)."""
-    rectifying, seen, waiting = set(), {last}, [last] if last is not None else []
+    rectifying: set[str] = set()
+    seen, waiting = {last}, [last] if last is not None else []
     while waiting:
         node = waiting.pop()
         name = node.name().removeprefix("torch::autograd::")
@@ -101,7 +115,7 @@ def _unreached(last, reached):
     return sorted(rectifying)
 
 
-def _rectifies(name, args, kwargs):
+def _rectifies(name: str, args: tuple, kwargs: Mapping) -> bool:
     """Return True if a function is a ReLU, also one written as a bound at 0."""
     lower = kwargs.get("min", kwargs.get("min_val", args[1] if len(args) > 1 else None))
     return name in RECTIFIERS or (

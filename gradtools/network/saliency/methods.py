@@ -170,12 +170,12 @@ def weights(G: torch.Tensor) -> torch.Tensor:
     return (G.sum((2, 3), dtype=torch.float64) / (G.shape[2] * G.shape[3])).to(G.dtype)
 
 
-def _sum(values):
+def _sum(values: torch.Tensor) -> torch.Tensor:
     """Sum over positions, (N, C), in float64."""
     return values.sum((2, 3), dtype=torch.float64).to(values.dtype)
 
 
-def _weighted(weight, A):
+def _weighted(weight: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
     """Return sum_k weight_k A_k of weights (N, C)."""
     return torch.einsum("nc,nchw->nhw", weight, A)
 

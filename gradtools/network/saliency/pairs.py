@@ -17,6 +17,8 @@ from gradtools.network import taps
 from gradtools.network.taps import Tap
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
     from gradtools.network.saliency.plan import Plan
 
 MOST = 1_000_000
@@ -50,7 +52,7 @@ def choose(text: str, listed: ImageList, seed: int) -> np.ndarray:
     return pairs
 
 
-def _all(count):
+def _all(count: int) -> np.ndarray:
     if count * (count - 1) // 2 > MOST:
         raise UsageError(
             f"--pairs all: {count} images have {count * (count - 1) // 2} pairs, more than {MOST}; draw some with "
@@ -59,7 +61,7 @@ def _all(count):
     return np.stack(np.triu_indices(count, 1), axis=1)
 
 
-def _same_class(text, label, seed):
+def _same_class(text: str, label: np.ndarray, seed: int) -> np.ndarray:
     wanted = text.removeprefix("same-class:")
     if not wanted.isdecimal() or int(wanted) < 1:
         raise UsageError(f"--pairs {text}: write how many pairs of each class, as in same-class:5")
@@ -75,7 +77,7 @@ def _same_class(text, label, seed):
     return np.concatenate(drawn)
 
 
-def _draw(members, count, generator):
+def _draw(members: np.ndarray, count: int, generator: Generator) -> np.ndarray:
     """Return `count` of the pairs of some rows, all where there are fewer, (P, 2)."""
     total = len(members) * (len(members) - 1) // 2
     numbers = (
@@ -89,7 +91,7 @@ def _draw(members, count, generator):
     return np.stack([members[i], members[j]], axis=1).reshape(-1, 2)
 
 
-def _read(path, ids):
+def _read(path: str, ids: list[str]) -> np.ndarray:
     """Return the pairs of a CSV file; its first line may name the columns."""
     place = {name: row for row, name in enumerate(ids)}
     try:
@@ -155,7 +157,7 @@ def forward(
     return embedding.flatten(1), {tap.name: tapped[tap.name] for tap in tapped_at}, output
 
 
-def _vector(maps, token):
+def _vector(maps: torch.Tensor, token: torch.Tensor | None) -> torch.Tensor:
     """Return a tap as one vector an image: its class token, or its maps averaged."""
     return maps.mean((2, 3)) if token is None else token
 

@@ -65,7 +65,7 @@ def parse(text: str) -> Subset:
     raise UsageError(f"--channels {text}: write {GRAMMAR}")
 
 
-def _near_zero(text, value):
+def _near_zero(text: str, value: str) -> Subset:
     number = value.removesuffix("%") or "50"
     try:
         bound = float(number)
@@ -121,7 +121,7 @@ def mask(subset: Subset, A: torch.Tensor, G: torch.Tensor) -> torch.Tensor | Non
     return members.scatter(1, order[:, : subset.count], True)
 
 
-def _smallest(size, share):
+def _smallest(size: torch.Tensor, share: float) -> torch.Tensor:
     """Return the given share of the channels, those with the smallest values, and what is equal to the largest of these."""
     count = math.ceil(share * size.shape[1] - 1e-9)  # .1 * 70 is more than 7
     return (
@@ -131,7 +131,7 @@ def _smallest(size, share):
     )
 
 
-def _ranked(ranking, A, G, alpha):
+def _ranked(ranking: str, A: torch.Tensor, G: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
     """Return what channels are ranked by, (N, C)."""
     mean = A.sum((2, 3), dtype=torch.float64) / (A.shape[2] * A.shape[3])
     return RANKINGS[ranking](alpha, mean, (G * A).sum((2, 3), dtype=torch.float64))

@@ -32,7 +32,7 @@ def slots(job: Job) -> np.ndarray | None:
     return np.where(met[classes], classes, -1)
 
 
-def _in_front(many):
+def _in_front(many: np.ndarray) -> np.ndarray:
     """Return (N, L) 0 and 1 as the columns of the ones in each row, (N, most), -1 behind them."""
     most = max(int(many.sum(axis=1).max()), 1)
     order = np.argsort(many == 0, axis=1, kind="stable")[:, :most]

@@ -2,7 +2,7 @@
 
 import collections
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.tracing import Call, Trace
@@ -57,19 +57,19 @@ def blocks(trace: Trace) -> list:
     return [(outermost(trace, _end(run, trace), around), False) for run in runs] + last
 
 
-def _runs(trace):
+def _runs(trace: Trace) -> list[list[Call]]:
     """Return the stages in runs of one size."""
     by_size = itertools.groupby(_stages(trace), lambda stage: (stage.height, stage.width))
     return [list(run) for _, run in by_size]
 
 
-def _around(trace, runs):
+def _around(trace: Trace, runs: Sequence[Sequence[Call]]) -> set[str]:
     """Return the names of the modules that contain every stage, or the end of one of the runs, and so are none of the blocks."""
     places = {place for run in runs for place in _end(run, trace).within}
     return _whole(trace) | {call.name for call in trace.calls if call.place in places}
 
 
-def _end(run, trace):
+def _end(run: Sequence[Call], trace: Trace) -> Call:
     """Return the last of stages of one size, without those that only prepare the change of size within a later stage (as ConvNeXt's norms do)."""
     later = {call.place for call in trace.calls if call.layout in MAPS and call not in run}
     outside = [stage for stage in run if not later & set(stage.within)]
@@ -135,13 +135,13 @@ def late_notes(trace: Trace, names: Collection[str] | None = None) -> list[str]:
     ]
 
 
-def _trunk(trace):
+def _trunk(trace: Trace) -> tuple[Call, ...]:
     """Return the calls before the classifier."""
     ends = [order for order, call in enumerate(trace.calls) if call.name == trace.classifier]
     return trace.calls[: ends[-1]] if ends else trace.calls
 
 
-def _base(trace):
+def _base(trace: Trace) -> str:
     """Name of the innermost module that holds all that has parameters, with its dot: '' or e.g. 'backbone.'."""
     names = [call.name.split(".") for call in trace.calls if call.parameters and not call.container]
     shared = 0
@@ -152,7 +152,7 @@ def _base(trace):
     return "".join(part + "." for part in names[0][:shared]) if names else ""
 
 
-def _candidates(trace):
+def _candidates(trace: Trace) -> list[Call]:
     """Return the calls on the path of everything that reaches the output, at most DEPTH deep; of a network without any, on any path."""
     base, places = _base(trace), {}
     around = {call.place for call in trace.calls if base.startswith(call.name + ".")}
@@ -167,7 +167,7 @@ def _candidates(trace):
     return [call for call in trace.calls if call.place in kept]
 
 
-def _is_stage(call):
+def _is_stage(call: Call) -> bool:
     return (
         call.layout in MAPS
         and call.height * call.width > 1
@@ -175,7 +175,7 @@ def _is_stage(call):
     )
 
 
-def _blocks_before_a_change(trace, stages):
+def _blocks_before_a_change(trace: Trace, stages: list[Call]) -> list[str]:
     """Return the last block within each stage that ends by changing the size of its map, where several blocks come before (as in Swin)."""
     last_blocks = []
     for stage in stages:
@@ -199,7 +199,7 @@ def _blocks_before_a_change(trace, stages):
     return last_blocks
 
 
-def _whole(trace):
+def _whole(trace: Trace) -> set[str]:
     """Return the names of the modules that contain every stage."""
     candidates = _candidates(trace)
     return {
@@ -213,7 +213,7 @@ def _whole(trace):
     }
 
 
-def _stages(trace):
+def _stages(trace: Trace) -> list[Call]:
     """Return the stages in order of execution, without the modules that contain them all."""
     whole = _whole(trace)
     stages = [call for call in _candidates(trace) if call.name not in whole] or _candidates(trace)
@@ -239,7 +239,7 @@ def outermost(trace: Trace, stage: Call, without: Collection[str] = ()) -> Call:
     return [call for call in same if call.name.count(".") == shallowest][-1]
 
 
-def _transformer_blocks(trace):
+def _transformer_blocks(trace: Trace) -> list[Call]:
     """Return the blocks of a vision transformer: the largest family of equal siblings that give tokens; empty elsewhere."""
     stages = _stages(trace)
     sizes = {(call.height, call.width) for call in stages if call.layout == "tokens"}
@@ -252,7 +252,7 @@ def _transformer_blocks(trace):
     return max(families.values(), key=len, default=[])
 
 
-def _last_usable(trace, transformer):
+def _last_usable(trace: Trace, transformer: list[Call]) -> Call:
     """Return the last block whose patches are read."""
     usable = [block for block in transformer if block.name not in trace.unread]
     return (usable or transformer)[-1]

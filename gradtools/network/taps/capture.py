@@ -6,7 +6,7 @@ graph that reaches further down than the lowest tap.
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.grammar import Tap
-from gradtools.network.taps.tracing import RELUS, first_map, replaced
+from gradtools.network.taps.tracing import RELUS, Nested, first_map, replaced
 
 
 def forward(
@@ -142,7 +142,7 @@ def head_inputs(module: nn.Module, name: str) -> Iterator[list[torch.Tensor]]:
     """
     collected = []
 
-    def hook(_, inputs):
+    def hook(_: nn.Module, inputs: tuple) -> None:
         x = inputs[0]
         collected.append(x.mean((2, 3)) if x.dim() == 4 else x)
 
@@ -153,24 +153,26 @@ def head_inputs(module: nn.Module, name: str) -> Iterator[list[torch.Tensor]]:
         handle.remove()
 
 
-def _keep(tensor, name, kept):
+def _keep(tensor: torch.Tensor, name: str, kept: dict[str, torch.Tensor]) -> torch.Tensor:
     """Keep a tensor, which begins the graph where none before requires grad, and give the network a copy to change."""
     kept[name] = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
     return kept[name].clone()
 
 
-def _keeper(taps, kept, relus):
+def _keeper(
+    taps: Sequence[Tap], kept: dict[str, torch.Tensor], relus: "_FollowingRelus | None"
+) -> Callable:
     """Return the forward hook that keeps the outputs of the calls that taps ask for."""
     calls = itertools.count()
 
-    def hook(module, _inputs, output):
+    def hook(module: nn.Module, _inputs: tuple, output: Nested) -> Nested:
         call = next(calls)
         for tap in taps:
             if tap.call == call and not tap.relu:
                 tensor, _ = first_map(module, output)
                 output = replaced(output, _keep(tensor, tap.name, kept))
         for tap in taps:
-            if tap.call == call and tap.relu:
+            if relus is not None and tap.call == call and tap.relu:
                 relus.expect(output, tap.name)
         return output
 
@@ -183,15 +185,21 @@ class _FollowingRelus(TorchFunctionMode):
     A ReLU in the hook instead would leave the network's own behind it, whose gradient is 0 wherever the map is 0.
     """
 
-    def __init__(self, kept):
+    def __init__(self, kept: dict[str, torch.Tensor]) -> None:
         super().__init__()
         self.kept = kept
-        self.expected = []
+        self.expected: list[tuple[Nested, str]] = []
 
-    def expect(self, tensor, name):
+    def expect(self, tensor: Nested, name: str) -> None:
         self.expected.append((tensor, name))
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable,
+        types: Collection[type],
+        args: tuple = (),
+        kwargs: Mapping | None = None,
+    ) -> torch.Tensor:
         output = function(*args, **(kwargs or {}))
         if getattr(function, "__name__", "") in RELUS:
             for number, (tensor, name) in enumerate(self.expected):

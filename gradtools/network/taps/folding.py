@@ -3,12 +3,17 @@
 import collections
 import copy
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gradtools.network.taps.capture import forward
+
+if TYPE_CHECKING:
+    from gradtools.network.taps.grammar import Tap
 
 TOLERANCE = 1e-5  # of the largest value
 log = logging.getLogger(__name__)
@@ -49,16 +54,19 @@ def fold_batchnorm(module: nn.Module, example: torch.Tensor, taps: list) -> nn.M
     return folded
 
 
-def _folded(module, pairs):
+def _folded(module: nn.Module, pairs: Sequence[tuple[str, str]]) -> nn.Module:
     folded = copy.deepcopy(module)
     for convolution, norm in pairs:
-        fused = fuse_conv_bn_eval(folded.get_submodule(convolution), folded.get_submodule(norm))
+        fused = fuse_conv_bn_eval(
+            cast(nn.Conv2d, folded.get_submodule(convolution)),
+            cast(nn.BatchNorm2d, folded.get_submodule(norm)),
+        )
         _replace(folded, convolution, fused)
         _replace(folded, norm, nn.Identity())
     return folded.eval().requires_grad_(False)
 
 
-def _pairs(module):
+def _pairs(module: nn.Module) -> list[tuple[str, str]]:
     """Return [(convolution, norm)]: names of modules that run once each, the second the only reader of the first."""
     if not any(isinstance(child, nn.BatchNorm2d) for child in module.modules()):
         return []
@@ -82,12 +90,14 @@ def _pairs(module):
     ]
 
 
-def _replace(module, name, child):
+def _replace(module: nn.Module, name: str, child: nn.Module) -> None:
     parent, _, last = name.rpartition(".")
     setattr(module.get_submodule(parent), last, child)
 
 
-def _change(module, folded, example, taps):
+def _change(
+    module: nn.Module, folded: nn.Module, example: torch.Tensor, taps: "Sequence[Tap]"
+) -> float:
     """Return the largest change of output or taps on the example, as a share of the largest value."""
     output, tapped = forward(module, example, taps)
     other, others = forward(folded, example, taps)
@@ -98,5 +108,5 @@ def _change(module, folded, example, taps):
     )
 
 
-def _largest(tensor):
+def _largest(tensor: torch.Tensor) -> float:
     return float(tensor.detach().abs().max())

@@ -7,10 +7,14 @@
 import dataclasses
 import fnmatch
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from gradtools.errors import UsageError, suggest
 from gradtools.network.taps.automatic import AUTO, outermost
 from gradtools.network.taps.tracing import Trace, with_layout
+
+if TYPE_CHECKING:
+    from gradtools.network.taps.tracing.calls import Call
 
 LAYOUTS = {"nchw": 4, "nhwc": 4, "tokens": 3, "ncl": 3}  # the number of axes of each
 
@@ -78,7 +82,7 @@ def every(trace: Trace) -> list[Tap]:
     return [_tap(trace, call, False) for call in trace.calls if call.layout]
 
 
-def _last_blocks(trace, layers):
+def _last_blocks(trace: Trace, layers: int) -> "list[tuple[Call | None, bool]]":
     blocks = AUTO["blocks"](trace)
     if not 1 <= layers <= len(blocks):
         raise UsageError(
@@ -87,7 +91,7 @@ def _last_blocks(trace, layers):
     return blocks[-layers:]
 
 
-def _find(trace, spec):
+def _find(trace: Trace, spec: str) -> "list[tuple[Call | None, bool]]":
     """Return [(call, relu)] of one spec; the call is None for the input."""
     if spec == "input":
         return [(None, False)]
@@ -111,7 +115,7 @@ def _find(trace, spec):
     return [(_checked(spec, call, relu), relu)]
 
 
-def _with_layout(trace, spec):
+def _with_layout(trace: Trace, spec: str) -> tuple[str, str | None]:
     """Return the spec without its layout, and that; a module may end in such a word."""
     body, colon, layout = spec.rpartition(":")
     if colon and layout in LAYOUTS and spec not in _names(trace):
@@ -119,7 +123,7 @@ def _with_layout(trace, spec):
     return spec, None
 
 
-def _in_layout(spec, call, layout):
+def _in_layout(spec: str, call: "Call", layout: str) -> "Call":
     if call.shape is None or len(call.shape) != LAYOUTS[layout]:
         raise UsageError(
             f"tap {spec}:{layout}: {call.name} gives shape {call.shape}, and {layout} has {LAYOUTS[layout]} axes"
@@ -127,12 +131,12 @@ def _in_layout(spec, call, layout):
     return with_layout(call, layout)
 
 
-def _names(trace):
+def _names(trace: Trace) -> set[str]:
     """Return the names of the network's modules."""
     return {call.name for call in trace.calls} | set(trace.uncalled)
 
 
-def _automatic(trace, spec):
+def _automatic(trace: Trace, spec: str) -> "list[tuple[Call | None, bool]]":
     name = spec.removeprefix("auto:")
     if name not in AUTO:
         raise UsageError(f"tap {spec}: there are {', '.join('auto:' + known for known in AUTO)}")
@@ -143,7 +147,7 @@ def _automatic(trace, spec):
     return matches
 
 
-def _parse(trace, spec):
+def _parse(trace: Trace, spec: str) -> tuple[str, int | None, bool]:
     """Return (name, index or None, relu) of `name#i@relu`; signs that belong to a module's own name stay in it."""
     known = _names(trace)
     if spec in known:
@@ -153,9 +157,9 @@ def _parse(trace, spec):
     body = body if relu else spec
     if body in known:
         return body, None, relu
-    name, hash_sign, index = body.rpartition("#")
-    if not hash_sign:
-        name, index = body, None
+    name, hash_sign, number = body.rpartition("#")
+    index = number if hash_sign else None
+    name = name if hash_sign else body
     if "@" in name and name not in known:
         raise UsageError(f"tap {spec}: the only suffix is @relu")
     try:
@@ -166,9 +170,11 @@ def _parse(trace, spec):
         ) from None
 
 
-def _glob(trace, spec, name, index, relu):
+def _glob(
+    trace: Trace, spec: str, name: str, index: int | None, relu: bool
+) -> "list[tuple[Call | None, bool]]":
     """Return every call of the modules that match, or the one of the index; outputs that are no map are passed over."""
-    matches = []
+    matches: list[Call] = []
     tappable = dict.fromkeys(call.name for call in trace.calls if call.layout)
     for matched in fnmatch.filter(tappable, name):
         calls = [call for call in trace.calls if call.name == matched]
@@ -181,7 +187,7 @@ def _glob(trace, spec, name, index, relu):
     return [(call, relu) for call in matches]
 
 
-def _call(spec, calls, index):
+def _call(spec: str, calls: "Sequence[Call]", index: int) -> "Call":
     if not -len(calls) <= index < len(calls):
         times = f"{len(calls)} time{'s' * (len(calls) > 1)}"
         raise UsageError(
@@ -190,9 +196,9 @@ def _call(spec, calls, index):
     return calls[index]
 
 
-def _checked(spec, call, relu):
+def _checked(spec: str, call: "Call", relu: bool) -> "Call":
     """Return the call, if its output can be tapped."""
-    if call.undecided:
+    if call.undecided and call.shape is not None:
         ways = " or ".join(
             f"{spec}:{name}" for name, axes in LAYOUTS.items() if axes == len(call.shape)
         )
@@ -215,7 +221,7 @@ def _checked(spec, call, relu):
     return call
 
 
-def _unknown(trace, spec, name):
+def _unknown(trace: Trace, spec: str, name: str) -> str:
     if name in trace.uncalled:
         return f"tap {spec}: {name} is in the network but does not run as a module; tap one inside it or around it"
     known = list(dict.fromkeys(call.name for call in trace.calls))
@@ -225,7 +231,7 @@ def _unknown(trace, spec, name):
     )
 
 
-def _tap(trace, call, relu):
+def _tap(trace: Trace, call: "Call | None", relu: bool) -> Tap:
     """Return the tap of a call, under the one name it has in a store: with #i only where the module runs several times."""
     if call is None:
         _, channels, height, width = trace.input_shape
@@ -238,7 +244,7 @@ def _tap(trace, call, relu):
         call.name,
         call.index,
         relu,
-        call.layout,
+        call.layout or "",
         call.channels,
         call.height,
         call.width,

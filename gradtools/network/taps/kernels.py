@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -9,6 +11,9 @@ from torch import nn
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.grammar import Tap
 from gradtools.network.taps.tracing import first_map
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import Node
 
 # What changes the values of a channel and never mixes two of them.
 CHANNELWISE = (
@@ -98,7 +103,9 @@ def find(network: nn.Module, tap: Tap, example: torch.Tensor) -> Kernels:
     return Kernels(tuple(sources), walk.summed)
 
 
-def _watched(network, tap, example, convolutions):
+def _watched(
+    network: nn.Module, tap: Tap, example: torch.Tensor, convolutions: Mapping[str, nn.Module]
+) -> "tuple[list[str], Node | None]":
     """Return the convolutions (names) in the order in which they ran, and the graph's node of the tap."""
     order, nodes = [], []
     frozen = [module.weight for module in convolutions.values() if not module.weight.requires_grad]
@@ -123,17 +130,17 @@ def _watched(network, tap, example, convolutions):
 class _Walk:
     """Goes down the graph from a tap to the convolutions that make its channels."""
 
-    def __init__(self, tap, names, order):
+    def __init__(self, tap: Tap, names: dict[int, str], order: dict[str, int]) -> None:
         self.tap, self.names, self.order = tap, names, order
         self.summed = False
 
-    def sources(self, node):
+    def sources(self, node: "Node") -> list[str]:
         """Return the convolutions (list of names) that make a node's channels, in their order."""
         kind = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
         before = [parent for parent, _ in node.next_functions if parent is not None]
         if "Convolution" in kind:
             return [self._own(before)]
-        if kind == "Cat" and node._saved_dim in CHANNEL_AXES:
+        if kind == "Cat" and getattr(node, "_saved_dim", None) in CHANNEL_AXES:
             return [name for parent in before for name in self.sources(parent)]
         if kind == "Add":
             self.summed = self.summed or len(before) > 1
@@ -145,23 +152,25 @@ class _Walk:
             "between); tap a convolution or what follows one"
         )
 
-    def _of_sum(self, before):
+    def _of_sum(self, before: "Sequence[Node]") -> list[str]:
         """Return the convolutions of the branch whose last one runs last; a shortcut without convolutions is passed over."""
-        branches, refused = [], None
+        branches: list[list[str]] = []
+        refused: GradtoolsError | None = None
         for parent in before:
             try:
                 branches.append(self.sources(parent))
             except GradtoolsError as error:
                 refused = error
-        if not branches:
+        if refused is not None and not branches:
             raise refused
         return max(branches, key=lambda names: max(self.order[name] for name in names))
 
-    def _own(self, before):
+    def _own(self, before: "Sequence[Node]") -> str:
         """Return the convolution whose kernels are among the inputs of a node."""
         for parent in before:
-            if id(getattr(parent, "variable", None)) in self.names:
-                return self.names[id(parent.variable)]
+            kernels = id(getattr(parent, "variable", None))
+            if kernels in self.names:
+                return self.names[kernels]
         raise GradtoolsError(
             f"kernel gradients: the kernels below tap {self.tap.name} belong to no module; tap a convolution"
         )

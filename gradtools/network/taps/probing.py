@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -121,9 +121,10 @@ def probe(
     return verdicts
 
 
-def _groups(taps):
+def _groups(taps: Sequence[Tap]) -> Iterator[list[Tap]]:
     """Yield the taps in groups that fit in memory together."""
-    group, size_of_group = [], 0
+    group: list[Tap] = []
+    size_of_group = 0
     for tap in taps:
         size = tap.channels * (tap.height * tap.width + tap.prefix)
         if group and size_of_group + size > GROUP:
@@ -135,7 +136,9 @@ def _groups(taps):
         yield group
 
 
-def _judge(maps, values, head, target):
+def _judge(
+    maps: torch.Tensor, values: torch.Tensor, head: Head | None, target: int | None
+) -> Verdict:
     """Return the verdict on gradients and activations, (2, C, H, W) each, of one target."""
     scale = float(maps.abs().max())
     limit = TOLERANCE * scale
@@ -143,7 +146,9 @@ def _judge(maps, values, head, target):
     change = float((maps[0] - maps[1]).abs().max())
     error = _error_to_class_row(maps, head, target)
     class_weights = error is not None and scale > 0 and error <= limit
-    parallel = scale > 0 and error is not None and bool(_are_parallel(maps, head, target))
+    parallel = (
+        scale > 0 and error is not None and head is not None and _are_parallel(maps, head, target)
+    )
     return Verdict(
         spread <= limit,
         change <= limit,
@@ -156,22 +161,22 @@ def _judge(maps, values, head, target):
     )
 
 
-def _cancel(maps):
+def _cancel(maps: torch.Tensor) -> bool:
     """Return True if the values of every channel sum to zero over positions, beside their size."""
     sums, sizes = maps.double().sum((2, 3)).abs(), maps.double().abs().sum((2, 3))
     return float(sizes.max()) > 0 and float(sums.max()) <= NOISE * float(sizes.max())
 
 
-def _are_parallel(maps, head, target):
+def _are_parallel(maps: torch.Tensor, head: Head, target: int | None) -> bool:
     """Return True if the pooled gradients of both inputs, where there are any, have the direction of the class row."""
     row = torch.as_tensor(head.weight[target]).double()
     pooled = maps.double().mean((2, 3)).cpu()
     pooled = pooled[pooled.norm(dim=1) > 0]
     cosine = torch.nn.functional.cosine_similarity(pooled, row[None], eps=1e-300)
-    return len(pooled) > 0 and (cosine > COSINE).all()
+    return len(pooled) > 0 and bool((cosine > COSINE).all())
 
 
-def _error_to_class_row(maps, head, target):
+def _error_to_class_row(maps: torch.Tensor, head: Head | None, target: int | None) -> float | None:
     if head is None or head.weight.shape[1] != maps.shape[1]:
         return None
     row = torch.as_tensor(head.weight[target]).to(maps) / (maps.shape[2] * maps.shape[3])

@@ -12,7 +12,9 @@ after the tap it is repeated where it is read beside the M.
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Collection, Iterator
+from typing import cast
 
 import torch
 from torch import nn
@@ -100,7 +102,7 @@ def prepare(network: nn.Module, tap: Tap, example: torch.Tensor) -> Tail:
     return dataclasses.replace(tail, copies=max(1, MEMORY // (ALIVE * max(largest, 1))))
 
 
-def _with_half(activation, tap):
+def _with_half(activation: torch.Tensor, tap: Tap) -> torch.Tensor:
     """Return an activation, and the same without every second channel: (2, ...)."""
     channel = {"nchw": 1, "nhwc": 3, "tokens": 2, "vector": 1, "ncl": 1}[tap.layout]
     keep = torch.arange(activation.shape[channel], device=activation.device) % 2
@@ -113,7 +115,9 @@ def _with_half(activation, tap):
     )
 
 
-def _shortened(whole, example, both, expected, limit):
+def _shortened(
+    whole: Tail, example: torch.Tensor, both: torch.Tensor, expected: torch.Tensor, limit: float
+) -> tuple[Tail, int]:
     """Return the tail that starts at the tap, where it gives what the whole network gives; and bytes of its largest tensor an image."""
     if whole.tap.element:  # the rest of the tuple comes from running the module itself
         return whole, _replayed(whole, Trunk(example, {}), 0, both.clone())[1].largest // len(both)
@@ -159,11 +163,11 @@ def recorded(tail: Tail, x: torch.Tensor) -> Iterator[Trunk]:
         yield trunk
 
 
-def _recorder(name, wanted, outputs):
+def _recorder(name: str, wanted: Collection[tuple[str, int]], outputs: dict) -> Callable:
     """Return the forward hook that keeps the outputs of the wanted calls, and lets the network change a copy."""
-    calls = collections.Counter()
+    calls: collections.Counter[str] = collections.Counter()
 
-    def hook(_module, _inputs, output):
+    def hook(_module: nn.Module, _inputs: tuple, output: Nested) -> Nested:
         key = name, calls[name]
         calls[name] += 1
         if key not in wanted:
@@ -197,7 +201,9 @@ def run(tail: Tail, trunk: Trunk, image: int, activations: torch.Tensor) -> torc
     )
 
 
-def _replayed(tail, trunk, image, activations):
+def _replayed(
+    tail: Tail, trunk: Trunk, image: int, activations: torch.Tensor
+) -> tuple[torch.Tensor, Crossing]:
     """Return the answer (M, K), and the `Crossing` that saw it."""
     rows = slice(image, image + 1)
     crossing = Crossing(activations, len(activations) if tail.short else 1)
@@ -217,18 +223,20 @@ def _replayed(tail, trunk, image, activations):
     return output, crossing
 
 
-def _answers(tail, trunk, rows, crossing):
+def _answers(
+    tail: Tail, trunk: Trunk, rows: slice, crossing: Crossing
+) -> dict[str, list[Callable | None]]:
     """Return what the calls of each module give in turn: functions of the module's own run; None lets it run."""
-    tap, answers = tail.tap, collections.defaultdict(list)
+    tap = tail.tap
+    answers: dict[str, list[Callable | None]] = collections.defaultdict(list)
+
+    def earlier(call: Earlier, expected: bool, _run: Callable) -> Nested:
+        output = crossing.earlier(call, trunk.outputs, rows)
+        return crossing.expect(cast(torch.Tensor, output)) if expected else output
+
     for call in tail.earlier:
-        note = (
-            crossing.expect
-            if tap.relu and call.key == (tap.module, tap.call)
-            else lambda output: output
-        )
-        answers[call.name].append(
-            lambda run, call=call, note=note: note(crossing.earlier(call, trunk.outputs, rows))
-        )
+        expected = tap.relu and call.key == (tap.module, tap.call)
+        answers[call.name].append(functools.partial(earlier, call, expected))
     if not tail.short:
         answers[tap.module] = [None] * tap.call
     if tap.element:
@@ -241,11 +249,11 @@ def _answers(tail, trunk, rows, crossing):
 
 
 @contextlib.contextmanager
-def _answering(module, answers):
+def _answering(module: nn.Module, answers: Iterator[Callable | None]) -> Iterator[None]:
     """Let a module give the answers in turn within it, and then run as before."""
     before, original = dict(vars(module)), module.forward
 
-    def answered(*args, **kwargs):
+    def answered(*args: torch.Tensor, **kwargs: torch.Tensor) -> torch.Tensor:
         answer = next(answers, None)
         return (
             original(*args, **kwargs)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -54,7 +54,13 @@ class Crossing(TorchFunctionMode):
         mapped(lambda tensor: self.keys.__setitem__(tensor, call.key), given)
         return given
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable,
+        types: Collection[type],
+        args: tuple = (),
+        kwargs: Mapping | None = None,
+    ) -> torch.Tensor:
         given = args, kwargs or {}
         if getattr(function, "__name__", "") in RELUS and args and args[0] is self.expected:
             return self.cross()
@@ -68,42 +74,42 @@ class Crossing(TorchFunctionMode):
                 output = self._of_trunk(function, given)
                 if _tensors(output):
                     return output
-            args, kwargs = mapped(self._expanded, given)  # a shape, say: that of the many
-            return self._of_trunk(function, (args, kwargs))
-        args, kwargs = mapped(self._repeated, given)
+            # A shape, say: that of the many.
+            return self._of_trunk(function, _both(mapped(self._expanded, given)))
+        args, kwargs = _both(mapped(self._repeated, given))
         output = function(*args, **kwargs)
         mapped(self._behind, output)
         return output
 
-    def _of_trunk(self, function, given):
+    def _of_trunk(self, function: Callable, given: tuple) -> torch.Tensor:
         """Return what does not depend on the tap."""
         output = function(*given[0], **given[1])
         mapped(lambda tensor: self.before.setdefault(tensor, None), output)
         return output
 
-    def _reads_the_tap(self, given):
+    def _reads_the_tap(self, given: tuple) -> bool:
         """Return True if a function's arguments depend on the tap."""
         return self.reached and any(
             tensor in self.behind or self.before.get(tensor) is not None
             for tensor in _tensors(given)
         )
 
-    def _behind(self, tensor):
+    def _behind(self, tensor: torch.Tensor) -> None:
         self.behind[tensor] = None
         self.largest = max(self.largest, tensor.nbytes)
 
-    def _note(self, tensor):
+    def _note(self, tensor: torch.Tensor) -> None:
         if tensor in self.keys:
             self.read.add(self.keys[tensor])
 
-    def _of_one(self, tensor):
+    def _of_one(self, tensor: torch.Tensor) -> bool:
         return self.count > 1 and tensor in self.before and tensor.shape[:1] == (1,)
 
-    def _expanded(self, tensor):
+    def _expanded(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor from before the tap as if it were there for every activation."""
         return tensor.expand(self.count, *tensor.shape[1:]) if self._of_one(tensor) else tensor
 
-    def _repeated(self, tensor):
+    def _repeated(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor from before the tap once for every activation."""
         if not self._of_one(tensor):
             return tensor
@@ -123,8 +129,14 @@ def mapped(function: Callable[[torch.Tensor], Nested], value: Nested) -> Nested:
     return value
 
 
-def _tensors(value):
+def _both(given: Nested) -> tuple[tuple, dict]:
+    """Return arguments and named arguments, which `mapped` has kept apart."""
+    args, kwargs = cast(tuple[tuple, dict], given)
+    return args, kwargs
+
+
+def _tensors(value: Nested) -> list[torch.Tensor]:
     """Return every tensor in nested lists, tuples and dictionaries."""
-    tensors = []
+    tensors: list[torch.Tensor] = []
     mapped(tensors.append, value)
     return tensors

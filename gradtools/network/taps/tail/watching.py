@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import nn
@@ -34,23 +35,23 @@ def finished(network: nn.Module, tap: Tap, example: torch.Tensor) -> tuple[tuple
 class _Watching(TorchFunctionMode):
     """Follows which calls are open and which have finished, until the tap is reached."""
 
-    def __init__(self, tap):
+    def __init__(self, tap: Tap) -> None:
         super().__init__()
         self.tap = tap
-        self.open = [
+        self.open: list[list[tuple[str, int]]] = [
             []
         ]  # of every open call what has finished directly within it; the first is the network's own
-        self.names = []
-        self.calls = collections.Counter()
-        self.expected = None
-        self.finished = None
+        self.names: list[tuple[str, int]] = []
+        self.calls: collections.Counter[str] = collections.Counter()
+        self.expected: torch.Tensor | None = None
+        self.finished: list[tuple[str, int]] | None = None
 
-    def enter(self, name):
+    def enter(self, name: str) -> None:
         self.names.append((name, self.calls[name]))
         self.calls[name] += 1
         self.open.append([])
 
-    def leave(self, output):
+    def leave(self, output: torch.Tensor) -> None:
         key = self.names.pop()
         self.open.pop()
         if key == (self.tap.module, self.tap.call) and not self.tap.relu:
@@ -59,10 +60,16 @@ class _Watching(TorchFunctionMode):
             self.expected = output
         self.open[-1].append(key)
 
-    def _reach(self):
+    def _reach(self) -> None:
         self.finished = self.finished or [key for finished in self.open for key in finished]
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable,
+        types: Collection[type],
+        args: tuple = (),
+        kwargs: Mapping | None = None,
+    ) -> torch.Tensor:
         if (
             getattr(function, "__name__", "") in RELUS
             and args

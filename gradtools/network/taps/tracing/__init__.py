@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -10,6 +11,9 @@ from gradtools.errors import GradtoolsError
 from gradtools.network.taps.tracing.calls import Call, by_size, calls_of, with_layout
 from gradtools.network.taps.tracing.unread import replaced, unread_calls
 from gradtools.network.taps.tracing.watch import RELUS, Nested, Watch, first_map, tensors
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
 
 __all__ = [
     "Nested",
@@ -85,7 +89,7 @@ def watched(module: nn.Module, example: torch.Tensor) -> tuple:
             handle.remove()
 
 
-def _hooks(watch, name, child):
+def _hooks(watch: Watch, name: str, child: nn.Module) -> "list[RemovableHandle]":
     return [
         child.register_forward_pre_hook(
             lambda child, args, kwargs: watch.enter(name, child, args, kwargs), with_kwargs=True
@@ -136,7 +140,7 @@ def trace(module: nn.Module, example: torch.Tensor, head: str | None = None) -> 
     )
 
 
-def _no_tensor(output, example):
+def _no_tensor(output: Nested, example: torch.Tensor) -> str:
     """Return what to say of an output that is no (images, classes)."""
     got = (
         f"shape {tuple(output.shape)}" if torch.is_tensor(output) else f"a {type(output).__name__}"
@@ -147,7 +151,9 @@ def _no_tensor(output, example):
     )
 
 
-def _decided_by_size(module, example, calls):
+def _decided_by_size(
+    module: nn.Module, example: torch.Tensor, calls: tuple[Call, ...]
+) -> tuple[Call, ...]:
     """Return the calls, those of unknown layout decided by images of a second size, where the network takes one."""
     height, width = (int(side * OTHER_SIZE) // 2 * 2 for side in example.shape[2:])
     larger = torch.nn.functional.interpolate(example, (height, width))
@@ -155,7 +161,8 @@ def _decided_by_size(module, example, calls):
         watch, _ = watched(module, larger)
     except GradtoolsError:
         return calls
-    counts, shapes = collections.Counter(), {}
+    counts: collections.Counter[str] = collections.Counter()
+    shapes = {}
     for record in watch.records:
         shapes[record.name, counts[record.name]] = record.shape
         counts[record.name] += 1

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gradtools.network.taps.tracing.watch import Record, Watch
 
@@ -83,12 +83,12 @@ def calls_of(watch: Watch, roles: Mapping[int, bool], batch: int) -> Iterator[Ca
         counts[record.name] += 1
 
 
-def _opened(records, shapes):
+def _opened(records: list[Record], shapes: Sequence[tuple]) -> set[int]:
     """Return the places of calls that are no level of their own: they give no map."""
     return {record.place for record, shape in zip(records, shapes) if shape[1] is None}
 
 
-def _shape(record: Record, batch, grid):
+def _shape(record: Record, batch: int, grid: tuple[int, int] | None) -> tuple:
     """Return (shape, layout, channels, height, width, prefix, undecided) of an output."""
     shape = record.shape
     seen = record.seen
@@ -114,7 +114,7 @@ def _shape(record: Record, batch, grid):
     return shape, None, 0, 0, 0, 0, len(shape) in (3, 4)
 
 
-def _is_part(height, width, grids):
+def _is_part(height: int, width: int, grids: Sequence[tuple[int, int]]) -> bool:
     """Return True if two sides are those of a map seen before, or the same whole part of both its sides."""
     return any(
         tall % height == wide % width == 0 and tall // height == wide // width
@@ -123,7 +123,9 @@ def _is_part(height, width, grids):
     )
 
 
-def _of_three(shape, channel, grid, grids):
+def _of_three(
+    shape: Sequence[int], channel: int, grid: tuple[int, int] | None, grids: tuple
+) -> tuple:
     """Return the layout of an output (N, T, C) or (N, C, L), and the map that its positions are."""
     length = shape[3 - channel]
     height, width, prefix = layout_grid(length, grid, grids)

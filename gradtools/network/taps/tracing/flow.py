@@ -13,9 +13,9 @@ class Flow:
     A number made later is larger, so the numbers are an order in which the graph can be read.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.numbers = WeakTensorKeyDictionary()
-        self.edges = []
+        self.edges: list[tuple[int, int]] = []
         self.fresh = itertools.count()
 
     def begin(self, tensor: torch.Tensor) -> None:

@@ -94,42 +94,42 @@ def follow(
     return _elementwise(inputs, output, any_size=name in CUTTING)
 
 
-def _over_last(name, args):
+def _over_last(name: str, args: tuple) -> bool:
     """Return True if a normalisation is over the last axis alone; a linear layer always is."""
     return name == "linear" or len(args) < 2 or len(_whole(args[1:2])) == 1
 
 
-def _whole(values):
+def _whole(values: Sequence) -> list[int]:
     """Return the numbers with lists and tuples opened."""
-    numbers = []
+    numbers: list = []
     for value in values if isinstance(values, (list, tuple)) else (values,):
         numbers += _whole(value) if isinstance(value, (list, tuple)) else [value]
     return numbers
 
 
-def _two(args, kwargs):
+def _two(args: tuple, kwargs: Mapping) -> tuple[int, int]:
     """Return the two axes that a transposition is given."""
     return (*args[1:], *kwargs.values())[:2]
 
 
-def _swap(count, first, second):
+def _swap(count: int, first: int, second: int) -> list[int]:
     order = list(range(count))
     order[first], order[second] = order[second], order[first]
     return order
 
 
-def _moved(tensor, source, destination):
+def _moved(tensor: torch.Tensor, source: int, destination: int) -> list[int]:
     numbered = torch.empty(range(tensor.dim()), device="meta")  # each size is the axis's number
     return list(torch.movedim(numbered, source, destination).shape)
 
 
-def _permuted(axes, order, output):
+def _permuted(axes: Axes, order: list[int], output: torch.Tensor) -> Axes:
     if axes.channel is None or len(order) != output.dim():
         return Axes()
     return Axes([axis % output.dim() for axis in order].index(axes.channel), axes.spatial)
 
 
-def _viewed(axes, before, after):
+def _viewed(axes: Axes, before: Sequence[int], after: Sequence[int]) -> Axes:
     """Return the axes after a view: the channels keep their place where as many values lie before them and as many in them."""
     if axes.channel is None:
         return Axes()
@@ -146,7 +146,9 @@ def _viewed(axes, before, after):
     return Axes(places[-1], mapped and (axes.spatial or len(before) == 3))
 
 
-def _elementwise(inputs, output, any_size):
+def _elementwise(
+    inputs: Sequence[tuple[torch.Tensor, Axes]], output: torch.Tensor, any_size: bool
+) -> Axes:
     """Return the axes of sums, products, activations and parts: those of the first input whose axes are known and as many."""
     for tensor, axes in inputs:
         if (

@@ -31,12 +31,14 @@ def unread_calls(
     return tuple(names)
 
 
-def _read_by_head(module, example, classifier, turned=None):
+def _read_by_head(
+    module: nn.Module, example: torch.Tensor, classifier: str | None, turned: Call | None = None
+) -> torch.Tensor | None:
     """Return what the classifier reads (without one, the output), with the patches of one call turned round; None where that does not run."""
     calls, read, handles = itertools.count(), [], []
 
-    def turn(child, _, output):
-        if next(calls) != turned.index:
+    def turn(child: nn.Module, _: tuple, output: Nested) -> Nested:
+        if turned is None or next(calls) != turned.index:
             return None
         return replaced(output, _turned(first_map(child, output)[0], turned.prefix))
 
@@ -55,7 +57,7 @@ def _read_by_head(module, example, classifier, turned=None):
             handle.remove()
 
 
-def _turned(tokens, prefix):
+def _turned(tokens: torch.Tensor, prefix: int) -> torch.Tensor:
     return torch.cat([tokens[:, :prefix], -tokens[:, prefix:] + tokens.std()], dim=1)
 
 

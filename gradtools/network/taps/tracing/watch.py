@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -87,13 +87,20 @@ class Watch(TorchFunctionMode):
         self.begun = 0
         self._begin(example)
 
-    def _begin(self, example):
+    def _begin(self, example: torch.Tensor) -> None:
         self.flow.begin(example)
         self.seen[example] = Seen(Axes(1, example.dim() == 4))
         if example.dim() == 4:
-            self.grids = (tuple(example.shape[2:]),)
+            height, width = example.shape[2:]
+            self.grids = ((height, width),)
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable,
+        types: Collection[type],
+        args: tuple = (),
+        kwargs: Mapping | None = None,
+    ) -> torch.Tensor:
         name, kwargs = getattr(function, "__name__", ""), kwargs or {}
         given = list(tensors((args, kwargs)))
         first = self.seen.get(given[0]) if given else None
@@ -119,12 +126,12 @@ class Watch(TorchFunctionMode):
             self.seen[tensor] = self._describe(name, args, kwargs, given, tensor)
         return output
 
-    def _note_convolution(self, tensor):
+    def _note_convolution(self, tensor: torch.Tensor) -> None:
         """Note whether the running convolution reads what an earlier one has read, as a shortcut's does."""
         self.parallel = self.read_by_convolution.get(tensor) == tensor._version
         self.read_by_convolution[tensor] = tensor._version
 
-    def _learn(self, tensor, axes):
+    def _learn(self, tensor: torch.Tensor, axes: Axes | None) -> None:
         """Give a tensor, and those alike, the axes that a function reads it with, where they are unknown."""
         seen = self.seen.get(tensor)
         waiting = [seen] if axes is not None and seen is not None else []
@@ -134,7 +141,14 @@ class Watch(TorchFunctionMode):
                 unknown.axes = axes
                 waiting += unknown.alike
 
-    def _describe(self, name, args, kwargs, given, output):
+    def _describe(
+        self,
+        name: str,
+        args: tuple,
+        kwargs: Mapping,
+        given: Sequence[torch.Tensor],
+        output: torch.Tensor,
+    ) -> Seen:
         """Return the axes of a function's output and, where it can still be the logits, the classifier that it comes from."""
         before = [(tensor, self.seen[tensor].axes) for tensor in given if tensor in self.seen]
         axes = layouts.follow(name, args, kwargs, before, output) if output.dim() > 2 else Axes()
@@ -153,7 +167,9 @@ class Watch(TorchFunctionMode):
             alike = []
         return Seen(axes, self._origin(name, given, output), alike=alike)
 
-    def _origin(self, name, given, output):
+    def _origin(
+        self, name: str, given: Sequence[torch.Tensor], output: torch.Tensor
+    ) -> nn.Module | None:
         """Return the layer whose rows the output is made of."""
         if name == "linear" or (name == "conv2d" and given[1].shape[2:] == (1, 1)):
             return self.stack[-1][1] if self.stack else None
@@ -199,7 +215,7 @@ class Watch(TorchFunctionMode):
             )
         )
 
-    def _number(self, output):
+    def _number(self, output: torch.Tensor) -> Seen:
         """Return what is known of a module's output, numbered anew where an in-place operation has changed it."""
         seen = self.seen.setdefault(output, Seen())
         if seen.version != output._version:
@@ -257,7 +273,7 @@ def first_map(module: nn.Module, output: Nested) -> tuple:
     return None, False
 
 
-def _convolution(module, parallel):
+def _convolution(module: nn.Module, parallel: bool) -> str:
     """Return 'plain', 'grouped' or 'parallel' (reads what an earlier convolution has read) for a Conv2d, else ''."""
     if not isinstance(module, nn.Conv2d):
         return ""
