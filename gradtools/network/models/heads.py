@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gradtools.errors import UsageError
+from gradtools.network.taps.folding import replace_module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,18 +70,13 @@ def rebuild(module: nn.Module, name: str, n_classes: int, bias: bool) -> None:
     """Put a classifier of another number of classes in the place of the old."""
     old = module.get_submodule(name)
     if isinstance(old, nn.Linear):
-        _put(module, name, nn.Linear(old.in_features, n_classes, bias))
+        replace_module(module, name, nn.Linear(old.in_features, n_classes, bias))
     elif isinstance(old, nn.Conv2d):
         new = nn.Conv2d(old.in_channels, n_classes, 1, bias=bias)
         new.stride, new.padding = old.stride, old.padding
-        _put(module, name, new)
+        replace_module(module, name, new)
 
 
 def remove(module: nn.Module, name: str) -> None:
     """Take the classifier out: the network then gives what the classifier has read."""
-    _put(module, name, nn.Identity())
-
-
-def _put(module: nn.Module, name: str, child: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(module.get_submodule(parent), last, child)
+    replace_module(module, name, nn.Identity())

@@ -61,8 +61,8 @@ def _folded(module: nn.Module, pairs: Sequence[tuple[str, str]]) -> nn.Module:
             cast(nn.Conv2d, folded.get_submodule(convolution)),
             cast(nn.BatchNorm2d, folded.get_submodule(norm)),
         )
-        _replace(folded, convolution, fused)
-        _replace(folded, norm, nn.Identity())
+        replace_module(folded, convolution, fused)
+        replace_module(folded, norm, nn.Identity())
     return folded.eval().requires_grad_(False)
 
 
@@ -90,7 +90,8 @@ def _pairs(module: nn.Module) -> list[tuple[str, str]]:
     ]
 
 
-def _replace(module: nn.Module, name: str, child: nn.Module) -> None:
+def replace_module(module: nn.Module, name: str, child: nn.Module) -> None:
+    """Put another module in the place of the one of that name."""
     parent, _, last = name.rpartition(".")
     setattr(module.get_submodule(parent), last, child)
 
