@@ -1,6 +1,5 @@
 """The two ways a command ends badly: something failed, or it was asked wrongly; and what may have been meant."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -24,6 +23,8 @@ def near_names(text: str, names: Iterable[str], count: int = SHOWN) -> list[str]
 
     Case, spaces, hyphens and underscores do not matter.
     """
+    import difflib  # no command that is written rightly needs it
+
     by_key = {_key(name): name for name in names}
     wanted = _key(text)
     holding = [key for key in by_key if wanted and wanted in key]

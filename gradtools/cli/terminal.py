@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import logging
 import shutil
 import sys
 import time
@@ -27,6 +26,8 @@ class Console:
     def __init__(self, quiet: bool = False, verbose: int = 0) -> None:
         self.quiet = quiet
         if verbose:
+            import logging
+
             logging.basicConfig(format="%(message)s", stream=sys.stderr)
             logging.getLogger("gradtools").setLevel(logging.INFO)
 

@@ -24,6 +24,10 @@ LIMITS = {
     "all pairs of 400 maps": "AUC of every pair: 25,088 ranks read for each direction",
     "k-means / scikit-learn": "scikit-learn does it: the ratio is noise about 1",
     "silhouette / scikit-learn": "the same product of all rows with all",
+    "k-means of 500 x 64": (
+        "a step of all 100 starts together takes 4.6 ms of a core (half of it comparing 500,000 distances), scikit-learn's 20 ms; "
+        "3 to 19 x at 60 to 1,000 rows of 512 numbers, which need more of scikit-learn's arithmetic and the same of ours"
+    ),
     "the same by mixtures": (
         "densities: rows x components x dimensions of each step, of all fits together; initial clusters by k-means of all fits at once"
     ),

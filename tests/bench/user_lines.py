@@ -85,6 +85,7 @@ def few_rows():
     inertia = np.mean([one.inertia for one in ours()]) / np.mean([one.inertia_ for one in loop()])
     text = f"k-means of 60 rows, {len(seeds)} repeats / scikit-learn in a loop (inertia {inertia:.4f} of its)"
     yield text, turns(ours, loop), 10
+    yield from _more_rows(seeds)
 
     def halves_together(method):
         half_samples.replicates(x, halves, half_samples.Method(method, k, 5), classes)
@@ -112,6 +113,28 @@ def few_rows():
         turns(lambda: halves_together("gmm"), lambda: halves_in_a_loop(mixture), 3),
         2,
     )
+
+
+def _more_rows(seeds):
+    """500 rows of 64 numbers, where each of scikit-learn's steps is arithmetic for the most part, as ours is."""
+    from sklearn.cluster import KMeans
+
+    from gradtools.math.clusters import clustering
+
+    rng, k = np.random.default_rng(0), 10
+    classes = np.arange(size(500, 60)) % k
+    x = rng.standard_normal((k, 64))[classes] + 2 * rng.standard_normal((len(classes), 64))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+
+    def ours():
+        return clustering.kmeans_of_seeds(x, k, seeds)
+
+    def loop():
+        return [KMeans(k, n_init=10, random_state=seed).fit(x) for seed in seeds]
+
+    inertia = np.mean([one.inertia for one in ours()]) / np.mean([one.inertia_ for one in loop()])
+    text = f"k-means of {len(x)} x 64, {len(seeds)} repeats / scikit-learn in a loop (inertia {inertia:.4f} of its)"
+    yield text, turns(ours, loop), 10
 
 
 def probes():
