@@ -55,6 +55,8 @@ def check_objects(file: h5py.File, name: str) -> None:
             if entry.path in datasets:
                 place.path = entry.path
                 count = scales.get(entry.below, absent(entry.below))
+                if entry.path == paths.LABEL and paths.CLASS_NAME not in datasets:
+                    count = 0  # what is made of the store would have no classes
                 check_values(h5py.Dataset(datasets[entry.path])[:], entry, count, place)
         _check_history(datasets, place)
 

@@ -58,7 +58,7 @@ def test_some_damaged_stores(feature_store, tmp_path):
     """A small dose of the trial below."""
     counted = fuzz(tmp_path, [str(feature_store)], CHEAP, 16)
     assert not counted["wrong"]
-    assert counted["refused"] > 20 and counted["refused"] + counted["right"] == 40
+    assert counted["refused"] > 8 and counted["refused"] + counted["right"] == 16
 
 
 @pytest.mark.slow

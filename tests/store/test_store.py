@@ -470,6 +470,17 @@ def test_what_hdf5_changed_has_no_seal_and_is_read(tmp_path):
         assert source.labels[0] == 2
 
 
+def test_labels_without_classes_are_refused(tmp_path):
+    """Their dimension may still be there, but what is made of the store would have no classes."""
+    path = tmp_path / "a.h5"
+    write(str(path))
+    with h5py.File(path, "r+") as file:
+        del file["/classes"]
+        assert "/label" in file
+    with pytest.raises(GradtoolsError, match="/samples/label is .* the store has no classes"):
+        read_digests(str(path))
+
+
 def test_other_versions_are_refused(tmp_path):
     path = str(tmp_path / "a.h5")
     write(path)

@@ -22,6 +22,7 @@ import damage
 import h5py
 
 from gradtools import cli, store
+from gradtools.errors import GradtoolsError
 from gradtools.network import passes  # noqa: F401  torch, once for all children
 from gradtools.store import seal
 
@@ -84,8 +85,11 @@ def ended(words, folder):
     status, (out, err) = child([word.format(NAME) for word in words], folder)
     made, digests = folder / "out.h5", None
     if made.exists():
-        with store.read(str(made)) as opened:
-            digests = opened.digests()
+        try:
+            with store.read(str(made)) as opened:
+                digests = opened.digests()
+        except GradtoolsError as error:
+            digests = f"not a store: {error}"
         made.unlink()
     return status, out, err, digests
 
@@ -100,6 +104,8 @@ def judge(answer, whole, kind, name):
     lines = err.strip().splitlines()
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
+    if status == 0 and isinstance(digests, str):
+        return f"status 0, and {digests}"
     if status == 0:
         if (out, digests) == (whole[1], whole[3]) or changed:
             return "right"
