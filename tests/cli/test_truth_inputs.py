@@ -93,7 +93,7 @@ def test_images_without_boxes_are_counted_and_named(here, run):
     audit = run("faithfulness", "some.h5", "--audit", "-o", "a.h5", "-f", "--json")
     assert "5 rows left out: not annotated" in audit.err
     elsewhere = run("localize", "some.h5", "--boxes", "ant", "--json")
-    assert "1 maps left out: no object of their class is annotated" in elsewhere.err
+    assert "1 map left out: no object of their class is annotated" in elsewhere.err
 
 
 def test_no_boxes_at_all(run):

@@ -158,7 +158,10 @@ def drawn(source: Store, options: Options) -> Drawn:
 
 def _left_out(known: regions.MapRegions) -> list[str]:
     """Say which maps have no region, and why."""
-    return [f"{count} maps left out: {reason}" for reason, count in known.left_out.items()]
+    return [
+        f"{count} map{'s' * (count != 1)} left out: {reason}"
+        for reason, count in known.left_out.items()
+    ]
 
 
 def _result(
