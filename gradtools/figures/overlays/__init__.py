@@ -95,7 +95,7 @@ def _write(
 
     One thread of BLAS: maps are resized by small products, and threads that wait for each other take half of the time.
     """
-    from threadpoolctl import threadpool_limits  # which scikit-learn brings
+    from threadpoolctl import threadpool_limits
 
     os.makedirs(folder, exist_ok=True)
     written = []
