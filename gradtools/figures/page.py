@@ -243,10 +243,12 @@ def feature(name: str) -> str:
     return f"{kind}\n{shortened(tap, 22)}" if tap else kind
 
 
-def shortened(name: str, length: int) -> str:
-    """Shorten a name to at most so many characters; its end says more than its beginning."""
+def shortened(name: str, length: int, at_end: bool = False) -> str:
+    """Shorten a name to at most so many characters: at its beginning, since the end of a path says more, or at its end."""
     name = shown(name)
-    return name if len(name) <= length else "…" + name[1 - length :]
+    if len(name) <= length:
+        return name
+    return name[: length - 1] + "…" if at_end else "…" + name[1 - length :]
 
 
 def samples(counts: Iterable[str | int | float]) -> str:

@@ -15,6 +15,7 @@ SQUARE = (
     20  # classes and answers of a table of counts; of more, the most frequent confusions are listed
 )
 LISTED = 20  # rows of a list that people read
+LEAST_OF_A_MODEL = 5  # where many models share a list
 HEADS = ("model", "label")
 
 
@@ -92,25 +93,26 @@ def _confusions(counted: dict[str, confusion.Confusion]) -> Table:
 
 
 def _errors(answered: list[tuple[str, Answers]], per_image: bool) -> Table:
-    """Return the wrong answers, the surest first."""
-    rows: list[dict] = []
-    for model, answers in answered:
-        for row in confusion.errors(answers):
-            rows.append(
-                {
-                    "model": model,
-                    "image": answers.ids[row],
-                    "label": answers.name_of_label(row),
-                    "answer": answers.name_of_predicted(row),
-                    "probability": _probability(answers.of_predicted, row),
-                    "of the label": _probability(answers.of_label, row),
-                }
-            )
-    shown = rows if per_image else rows[:LISTED]
-    more = len(rows) - len(shown)
+    """Return the wrong answers, the surest of each model first; of several models each has an equal part of the list."""
+    wrong = [confusion.errors(answers) for _, answers in answered]
+    count = sum(map(len, wrong))
+    most = count if per_image else max(LISTED // len(answered), LEAST_OF_A_MODEL)
+    shown: list[dict] = [
+        {
+            "model": model,
+            "image": answers.ids[row],
+            "label": answers.name_of_label(row),
+            "answer": answers.name_of_predicted(row),
+            "probability": _probability(answers.of_predicted, row),
+            "of the label": _probability(answers.of_label, row),
+        }
+        for (model, answers), rows in zip(answered, wrong)
+        for row in rows[:most]
+    ]
+    more = count - len(shown)
     notes = (words.FURTHER_ERRORS.format(count=more),) if more else ()
     columns = ["model", "image", "label", "answer", "probability", "of the label"]
-    title = words.ERROR_LIST.format(count=len(rows))
+    title = (words.ERROR_LISTS if len(answered) > 1 else words.ERROR_LIST).format(count=count)
     return Table("errors", title, columns, shown, notes, heads=tuple(columns[:2]))
 
 

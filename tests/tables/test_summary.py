@@ -178,6 +178,21 @@ def test_every_error_is_listed_where_asked(capsys, five):
     assert len({row["row"] for row in table["rows"]}) == wrong
 
 
+def test_every_model_has_an_equal_part_of_the_listed_errors(capsys, five):
+    text = text_of(capsys, *(stores[0] for stores in five[:2]), "--layout", "confusion", "--json")
+    table = next(t for t in json.loads(text)["tables"] if t["id"] == "errors")
+    listed = {
+        model: {row["row"] for row in table["rows"] if row["model"] == model}
+        for model in {row["model"] for row in table["rows"]}
+    }
+    assert len(listed) == 2
+    wrong = [
+        int((data.predicted != data.labels).sum())
+        for data in (plant(60, seed=10), plant(60, seed=2))
+    ]
+    assert sorted(map(len, listed.values())) == sorted(min(number, 10) for number in wrong)
+
+
 def test_a_picture_of_the_answers_and_of_the_main_question(capsys, five, tmp_path):
     for picture in ("confusion", "prediction"):
         path = tmp_path / f"{picture}.png"

@@ -57,8 +57,8 @@ def caption(album: albums.Album, row: int, inches: float, between: str = ": ") -
     name, score = stem(album, row), f" {album.score[row]:.3g}"
     about = page.shown(albums.target_name(album, row))
     if between == "\n":
-        return f"{fitted(name, inches)}\n{fitted(about + score, inches)}"
-    return f"{fitted(name, inches / 2)}{between}{fitted(about + score, inches / 2)}"
+        return f"{fitted(name, inches)}\n{fitted(about, inches, score)}"
+    return f"{fitted(name, inches / 2)}{between}{fitted(about, inches / 2, score)}"
 
 
 def title(album: albums.Album, group: tuple[int, ...], below: str) -> str:

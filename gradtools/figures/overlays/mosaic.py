@@ -219,6 +219,7 @@ def save(mosaic: Mosaic, path: str, option: str = "--figure") -> None:
     page.write(path, option, lambda part: raster.write(mosaic, part))
 
 
-def fitted(name: str, inches: float) -> str:
-    """Shorten a name to at most so many inches; its end says more than its beginning."""
-    return page.shortened(name, max(int(inches / LETTER), 4))
+def fitted(name: str, inches: float, behind: str = "") -> str:
+    """Shorten a name to at most so many inches: at its beginning, or at its end where something stands behind it."""
+    length = max(int(inches / LETTER), 4 + len(behind))
+    return page.shortened(name, length - len(behind), at_end=bool(behind)) + behind

@@ -104,6 +104,7 @@ BY_CLASS = "accuracy in % by class"
 CONFUSION = "images by label (rows) and answer (columns)"
 CONFUSIONS = "the most frequent wrong answers"
 ERROR_LIST = "{count} errors, the surest first"
+ERROR_LISTS = "{count} errors, the surest of each model first"
 FURTHER = "{count} further pairs of label and answer"
 FURTHER_ERRORS = "{count} further errors: --per-image lists every one"
 OF_TRIALS = (
