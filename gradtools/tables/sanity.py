@@ -14,9 +14,9 @@ MEASURES = {
     "hog": "correlation of histograms of oriented gradients with the trained network's map",
 }
 BETTER = "lower is better, down to the null"
-NULL_ROW = "trained map of another image"
+NULL, NULL_ROW = "null", "trained map of another image"
 BESIDE = {
-    "null": NULL_ROW,
+    NULL: NULL_ROW,
     "second class": "trained, second class",
     "middle class": "trained, middle class",
     "activation sum": "trained, sum of activations",

@@ -233,9 +233,9 @@ def test_the_nearest_of_one_class_are_named(capsys, tmp_path):
 
 def test_maps_of_random_networks_stand_beside_another_images():
     columns = {
-        "statistic": ["cascade:0", "full:0", "other image"],
-        "value": np.array([0.8, 0.1, 0.5]),
-        "images": np.array([9, 9, 9]),
+        "statistic": ["second class", "cascade:0", "full:0", "middle class", "null"],
+        "value": np.array([0.9, 0.8, 0.1, 0.7, 0.5]),
+        "images": np.full(5, 9),
     }
     result = Result("", "map:gam@last", "spearman", "sanity", columns)
     (sentence,) = maps._falls(

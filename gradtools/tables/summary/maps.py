@@ -254,22 +254,21 @@ def _random(subjects: list[Subject]) -> Block:
 
 
 def _ends(steps: list[str]) -> list[str]:
-    """Return the null, the first step of the cascade, and everything."""
-    null = [step for step in steps if ":" not in step]
+    """Return everything at once, the controls, and the first and last step of the cascade."""
+    controls = [step for step in steps if ":" not in step]
     full = [step for step in steps if step.startswith("full")]
     cascade = [step for step in steps if step.startswith("cascade")]
-    return [*full, *null, *cascade[:1], *cascade[-1:]]
+    return [*full, *controls, *cascade[:1], *cascade[-1:]]
 
 
 def _falls(by_model: list[tuple[str, Kinds]], names: list[str], steps: list[str]) -> Iterator[str]:
-    null = next((step for step in steps if ":" not in step), None)
     last = next((step for step in reversed(steps) if step.startswith(("full", "cascade"))), None)
-    if null is None or last is None:
+    if sanity.NULL not in steps or last is None:
         return
     for name in names:
         results = [kinds[name] for _, kinds in by_model if name in kinds]
         yield words.FALLS.format(
             map=_short(name),
             value=across(result.get(last).value for result in results),
-            null=across(result.get(null).value for result in results),
+            null=across(result.get(sanity.NULL).value for result in results),
         )
