@@ -252,8 +252,8 @@ def _width(context: "Context", _parameter: "Option", text: str | None) -> None:
     from gradtools.figures import paper
 
     if text is not None:
-        paper.ask(paper.inches(text))
-        context.call_on_close(lambda: paper.ask(None))
+        paper.set_width(paper.inches(text))
+        context.call_on_close(lambda: paper.set_width(None))
 
 
 width = click.option(

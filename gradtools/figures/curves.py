@@ -71,8 +71,7 @@ def draw(subjects: list[model.Subject]) -> "Figure":
     ]
     figure.suptitle(f"{page.samples(counts)}; error bars: 95 % intervals of resampled samples")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    columns = page.legend_columns(labels, 4)
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+    page.legend_below(figure, handles, labels, 4)
     return figure
 
 

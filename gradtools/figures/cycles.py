@@ -63,9 +63,7 @@ def cycled_pictures(source: Store, results: list[Result], path: str) -> None:
         axes.set_xlabel(MEASURES[name])
     panels[0].set_ylabel("share of pairs below")
     handles, names = panels[1].get_legend_handles_labels()
-    lower.legend(
-        handles, names, loc="outside lower center", ncols=page.legend_columns(names, len(names))
-    )
+    page.legend_below(lower, handles, names, len(names))
     count = next(result.get("r2").n for result in results if result.method == "linear")
     r2 = next(result.get("r2").value for result in results if result.method == "linear")
     same = next(result.get("agreement").value for result in results if result.method == "linear")

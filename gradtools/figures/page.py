@@ -9,7 +9,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from gradtools import store
@@ -17,7 +17,8 @@ from gradtools.errors import UsageError
 from gradtools.figures import paper
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure, FigureBase
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,7 +89,7 @@ def style() -> Iterator[None]:
     """Return a context with matplotlib's own defaults and STYLE over them, in the type of a paper where a width was asked for."""
     import matplotlib.style
 
-    larger = PAPER_TYPE if paper.asked() else 1.0
+    larger = PAPER_TYPE if paper.chosen_width() else 1.0
     sizes = {name: size * larger for name, size in STYLE.items() if name.endswith("size")}
     sizes["figure.titlesize"] = STYLE["figure.titlesize"]
     with matplotlib.style.context(["default", STYLE | sizes]):
@@ -97,7 +98,7 @@ def style() -> Iterator[None]:
 
 def width() -> float:
     """Return the inches of a picture across: what was asked for, else WIDTH."""
-    return paper.asked() or WIDTH
+    return paper.chosen_width() or WIDTH
 
 
 def narrow() -> bool:
@@ -107,11 +108,19 @@ def narrow() -> bool:
 
 def legend_columns(labels: Iterable[str], most: int) -> int:
     """Return in how many columns a legend fits a width that was asked for; `most` without one."""
-    if not paper.asked():
+    if not paper.chosen_width():
         return most
     letter = 0.56 / 72 * STYLE["legend.fontsize"] * PAPER_TYPE  # inches of a mean one
     widest = max((len(label) for label in labels), default=0) * letter + 0.45
     return max(1, min(most, int(width() / widest)))
+
+
+def legend_below(
+    figure: FigureBase, handles: Sequence[Artist], labels: Sequence[str], most: int
+) -> None:
+    """Put a legend below the panels, in at most so many columns and as many as a width that was asked for has room for."""
+    columns = legend_columns(labels, most)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def sheet(across: float, height: float, pictures: bool = False) -> Figure:
@@ -126,11 +135,11 @@ def sheet(across: float, height: float, pictures: bool = False) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    asked = paper.asked()
-    if asked is None:
+    chosen = paper.chosen_width()
+    if chosen is None:
         return Figure(figsize=(across, height), dpi=DPI, layout="constrained")
-    tall = height * max(1.0, asked / across) if pictures else height
-    figure = Figure(figsize=(asked, tall), dpi=DPI)
+    tall = height * max(1.0, chosen / across) if pictures else height
+    figure = Figure(figsize=(chosen, tall), dpi=DPI)
     figure.set_layout_engine("compressed" if pictures else "constrained")
     return figure
 
@@ -138,7 +147,7 @@ def sheet(across: float, height: float, pictures: bool = False) -> Figure:
 def _fitted(figure: Figure) -> Figure:
     """Return a figure whose words fit the width that was asked for."""
     engine = figure.get_layout_engine()
-    if paper.asked() and engine is not None:
+    if paper.chosen_width() and engine is not None:
         from gradtools.figures import fit
 
         fit.fit(figure, getattr(engine, "_compress", False))

@@ -9,7 +9,7 @@ from gradtools.errors import UsageError
 
 COLUMNS = {"one-column": 3.25, "two-columns": 6.75}
 NARROWEST, WIDEST = 2.0, 40.0
-_ASKED: ContextVar[float | None] = ContextVar("width of pictures in inches", default=None)
+_WIDTH: ContextVar[float | None] = ContextVar("width of pictures in inches", default=None)
 
 
 def inches(text: str) -> float:
@@ -33,17 +33,17 @@ def inches(text: str) -> float:
     return value
 
 
-def ask(width: float | None) -> None:
+def set_width(width: float | None) -> None:
     """Make the pictures that follow so many inches wide; None: each as wide as it is by itself."""
-    _ASKED.set(width)
+    _WIDTH.set(width)
 
 
-def asked() -> float | None:
+def chosen_width() -> float | None:
     """Return the inches that were asked for, None where none were."""
-    return _ASKED.get()
+    return _WIDTH.get()
 
 
 def fitting(count: int, least: float, margin: float = 0.0) -> int:
     """Return how many of so many things, each of at least so many inches, stand beside each other; all where no width was asked for."""
-    width = asked()
+    width = chosen_width()
     return count if width is None else max(1, min(count, int((width - margin) / least)))

@@ -110,8 +110,8 @@ def draw(grids: list[Grid]) -> Figure:
     used = {method for grid in grids for plane in grid.planes for method in plane.clusterings}
     methods = [method for method in page.METHODS if method in used]
     columns = max(len(grid.planes) for grid in grids)
-    asked = (page.width() - (0.7 if page.narrow() else 0.6 + LEGEND_WIDTH)) / columns
-    side = min(PANEL, asked) if paper.asked() else PANEL
+    room = (page.width() - (0.7 if page.narrow() else 0.6 + LEGEND_WIDTH)) / columns
+    side = min(PANEL, room) if paper.chosen_width() else PANEL
     height = side * (1 + len(methods)) + (1.4 if page.narrow() else 0.8)
     figure = page.sheet(max(3.5, PANEL * columns + LEGEND_WIDTH), height * len(grids))
     for part, grid in zip(figure.subfigures(len(grids), 1, squeeze=False)[:, 0], grids):
@@ -217,7 +217,7 @@ def _label_components(column: np.ndarray, shares: np.ndarray | None) -> None:
     """The axes of a column, below its last panel and at each panel's left."""
     first, second = (
         (f" ({100 * share:.0f} %)" for share in shares)
-        if shares is not None and not paper.asked()
+        if shares is not None and not paper.chosen_width()
         else ("", "")
     )
     column[-1].set_xlabel(f"PC 1{first}", labelpad=2)

@@ -30,9 +30,7 @@ def label_planes(units: Population, path: str, seed: int = 0) -> None:
     axes[0].set_title("units; filled: beyond decoys")
     axes[1].set_title("random directions (control)")
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, names, loc="outside lower center", ncols=page.legend_columns(names, len(names))
-    )
+    page.legend_below(figure, handles, names, len(names))
     figure.suptitle(
         f"t-SNE of what {len(units.number)} units change in the {units.metric} of each part; colour: the part changed most"
     )
@@ -146,9 +144,4 @@ def sparsity_curves(units: Population, names: list[str], path: str) -> None:
 def _legend(figure: Figure, axes: Axes) -> None:
     """Name the lines below the panels, at most a dozen."""
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(
-        handles[:12],
-        names[:12],
-        loc="outside lower center",
-        ncols=page.legend_columns(names[:12], 6),
-    )
+    page.legend_below(figure, handles[:12], names[:12], 6)

@@ -123,8 +123,8 @@ def curve(results: list[Result]) -> Figure:
     figure.legend(
         handles,
         labels,
-        loc="outside lower center" if paper.asked() else "outside right center",
-        ncols=page.legend_columns(labels, len(labels)) if paper.asked() else 1,
+        loc="outside lower center" if paper.chosen_width() else "outside right center",
+        ncols=page.legend_columns(labels, len(labels)) if paper.chosen_width() else 1,
     )
     facts = results[0].facts
     figure.suptitle(

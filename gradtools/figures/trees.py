@@ -86,7 +86,7 @@ def draw(
     upright = paper.fitting(UPRIGHT, LARGE_TYPE * LINE, 0.9)
     orientation = orientation or ("top" if len(tree.names) <= upright else "left")
     sideways = orientation in ("left", "right")
-    longest = LONGEST if sideways or not paper.asked() else page.width() - 0.9
+    longest = LONGEST if sideways or not paper.chosen_width() else page.width() - 0.9
     size = min(LARGE_TYPE if n <= LARGE_LEAVES else SMALL_TYPE, longest / n / LINE)
     longest_name = NAME // (1 + page.narrow())
     names = [
@@ -118,7 +118,7 @@ def draw(
 
 def _folded(lines: list[str]) -> tuple[list[str], int]:
     """Return lines of the title that fit the width that was asked for, and how many are the first one's."""
-    if not paper.asked():
+    if not paper.chosen_width():
         return lines, 1
     most = int((page.width() - 0.24) / (7 * CHARACTER))
     folded = [textwrap.wrap(line, most, break_on_hyphens=False) for line in lines]
@@ -136,7 +136,7 @@ def _sheet(
         x, wide = (other if orientation == "left" else names), width - names - other
         box = (x, 0.34, wide, along)
     else:
-        width = paper.asked() or max(along + 0.9, page.WIDTH / 2)
+        width = paper.chosen_width() or max(along + 0.9, page.WIDTH / 2)
         height = DEPTH * 0.6 + head + label + 0.2
         box = (0.62, label + 0.12 if orientation == "top" else 0.15, width - 0.8, DEPTH * 0.6)
         height += 0 if orientation == "top" else 0.1

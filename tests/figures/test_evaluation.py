@@ -384,8 +384,8 @@ def test_names_that_are_no_utf8_are_escaped():
 @pytest.fixture
 def as_wide():
     """Asks for a width, and for none in the end."""
-    yield lambda text: paper.ask(paper.inches(text))
-    paper.ask(None)
+    yield lambda text: paper.set_width(paper.inches(text))
+    paper.set_width(None)
 
 
 @pytest.mark.parametrize("width", ["one-column", "two-columns", "4.5"])

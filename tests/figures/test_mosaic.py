@@ -129,13 +129,13 @@ def test_a_page_is_as_wide_as_was_asked_and_its_words_stay_apart(width):
     heads = ["image", *(captions.method_head(method) for method in list(captions.SHORT)[:5])]
     pictures = [np.zeros((8, 8, 3), "u1")] * len(heads)
     notes = {(0, 0): "a name that is much longer than a picture is wide " * 3}
-    paper.ask(width)
+    paper.set_width(width)
     try:
         narrow = mosaic.draw("many", heads, [("a row", pictures)], BARS[:1], 0.82, notes)
         with pytest.raises(UsageError, match="no room for 24 pictures"):
             mosaic.draw("many", heads * 4, [("", pictures * 4)], BARS[:1])
     finally:
-        paper.ask(None)
+        paper.set_width(None)
     assert narrow.width == width
     drawn = vector.figure(narrow)
     drawn.canvas.draw()

@@ -106,7 +106,7 @@ def test_halves_of_a_mean_give_its_standard_error():
 def test_what_shuffled_labels_give_by_a_loop():
     labels = RNG.integers(0, 3, (2, 20))
     classes = RNG.integers(0, 3, 20)
-    shuffled = chance.of_all(labels, classes, 5)
+    shuffled = chance.shuffled_agreements(labels, classes, 5)
     assert shuffled.shape == (chance.DRAWS, 2)
     for draw in (0, 7):
         order = np.random.default_rng([5, draw, 4]).permutation(20)
@@ -115,28 +115,28 @@ def test_what_shuffled_labels_give_by_a_loop():
             for score in (metrics.adjusted_rand_score, metrics.normalized_mutual_info_score)
         ]
         np.testing.assert_allclose(shuffled[draw], expected, atol=1e-12)
-    assert np.isnan(chance.of_all(labels, None, 5)).all()
+    assert np.isnan(chance.shuffled_agreements(labels, None, 5)).all()
 
 
 def test_the_spread_of_halves_without_structure_becomes_that_of_the_whole():
     """Index = c / n times noise: halves move twice as far, so that deviations are halved; none are widened."""
     rng = np.random.default_rng(0)
     halves, of_halves, of_all = (rng.normal(0, sd, 4000) for sd in (0.2, 0.2, 0.1))
-    made = chance.settled(halves, 0.05, of_halves, of_all, 50, 100)
+    made = chance.rescaled(halves, 0.05, of_halves, of_all, 50, 100)
     assert made.std() == pytest.approx(0.1, rel=0.2) and made.mean() == pytest.approx(halves.mean())
     assert np.corrcoef(made, halves)[0, 1] > 1 - 1e-9
     # A third of the samples: the rule multiplies by sqrt(m / (n - m)).
-    made = chance.settled(halves, 0.05, of_halves, of_all, 100, 300)
+    made = chance.rescaled(halves, 0.05, of_halves, of_all, 100, 300)
     assert made.std() * np.sqrt(100 / 200) == pytest.approx(0.1, rel=0.2)
     # What moves beyond chance stays, and so do values that shuffled labels do not give.
     wider = rng.normal(0, 0.5, 4000)
-    made = chance.settled(wider, 0.05, of_halves, of_all, 50, 100)
+    made = chance.rescaled(wider, 0.05, of_halves, of_all, 50, 100)
     assert made.var() == pytest.approx(0.5**2 - 0.2**2 + 0.1**2, rel=0.1)
     for value in (0.25, -0.25, np.nan):
-        assert chance.settled(halves, value, of_halves, of_all, 50, 100) is halves
-    assert chance.settled(halves / 4, 0.05, of_halves, of_all, 50, 100).std() <= halves.std() / 4
+        assert chance.rescaled(halves, value, of_halves, of_all, 50, 100) is halves
+    assert chance.rescaled(halves / 4, 0.05, of_halves, of_all, 50, 100).std() <= halves.std() / 4
     none = np.full(4000, np.nan)
-    assert chance.settled(halves, 0.05, none, none, 50, 100) is halves
+    assert chance.rescaled(halves, 0.05, none, none, 50, 100) is halves
 
 
 @pytest.mark.slow

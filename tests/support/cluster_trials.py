@@ -111,7 +111,7 @@ def _measured(method, x, labels, halves, seed):
     values = np.array([*indices, silhouettes[:-1].mean(), silhouettes[-1]])
     known = dict.fromkeys(half_samples.INDICES, np.nan) | dict(zip(SHOWN, values))
     size = int(halves[0].sum()), len(labels)
-    settled = half_samples.settled(replicates, shuffled, known, clusters, labels, None, size, seed)
+    settled = half_samples.rescaled(replicates, shuffled, known, clusters, labels, None, size, seed)
     return values, settled[:, : len(SHOWN)]
 
 

@@ -54,8 +54,7 @@ def draw(results: "Comparisons", values: np.ndarray, label: str) -> "Figure":
     for panel in axes[len(panels) :]:
         panel.set_axis_off()
     handles, names = axes[0].get_legend_handles_labels()
-    columns = page.legend_columns(names, 3)
-    figure.legend(handles, names, loc="outside lower center", ncols=columns)
+    page.legend_below(figure, handles, names, 3)
     figure.suptitle(
         f"{page.samples([results.facts['samples']])}; bars: 95 % intervals of resampled samples"
     )

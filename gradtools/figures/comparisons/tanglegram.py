@@ -46,7 +46,7 @@ def draw(comparisons: "Comparisons", comparison: "Comparison") -> "Figure":
     _, step, size, line = next(row for row in SIZES if n <= row[0])
     names = [page.shortened(name, 14 if page.narrow() else 32) for name in comparisons.ids]
     room = max(map(len, names)) * size * LETTER + 0.1
-    rest = (page.width() - 2 * room) / (2 * TREE + LINES) if paper.asked() else 1.0
+    rest = (page.width() - 2 * room) / (2 * TREE + LINES) if paper.chosen_width() else 1.0
     widths = [TREE * rest, room, LINES * rest, room, TREE * rest]
     figure = page.sheet(sum(widths), n * step + 0.75)
     left, *middle, right = figure.subplots(1, 5, width_ratios=widths, sharey=True)

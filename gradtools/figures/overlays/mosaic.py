@@ -111,10 +111,10 @@ def draw(
     """
     notes, marks, columns = notes or {}, marks or {}, len(heads)
     left, right = LEFT if any(name for name, _ in rows) else GAP, BAR * len(bars) + GAP
-    asked = paper.asked()
-    if asked is not None:
-        left = min(left, LEFT * asked / page.WIDTH + 0.3)
-        side = _side(asked - left - right, columns, asked)
+    chosen = paper.chosen_width()
+    if chosen is not None:
+        left = min(left, LEFT * chosen / page.WIDTH + 0.3)
+        side = _side(chosen - left - right, columns, chosen)
         heads, below = _lettered(heads, side)
         title += below
         notes = {
@@ -130,7 +130,7 @@ def draw(
     first = next(picture for _, pictures in rows for picture in pictures if picture is not None)
     tall = side * first.shape[0] / first.shape[1]
     step = tall + GAP + (LINE if notes else 0)
-    width = asked or max(left + columns * (side + GAP) + right, NARROWEST)
+    width = chosen or max(left + columns * (side + GAP) + right, NARROWEST)
     title = _folded(title, width - 2 * GAP)
     top = 2 * GAP + LINE * (1 + title.count("\n") + max(1 + head.count("\n") for head in heads))
     height = top + max(len(rows) * step, 1.0) + GAP
@@ -159,13 +159,13 @@ def draw(
     return Mosaic(width, height, tuple(text for text in texts if text.text), (*placed,), (*scales,))
 
 
-def _side(room: float, columns: int, asked: float) -> float:
+def _side(room: float, columns: int, chosen: float) -> float:
     """Return the width of a picture that fills a room with so many columns."""
     side = room / columns - GAP
     if side < SMALLEST:
-        least = asked - room + columns * (SMALLEST + GAP)
+        least = chosen - room + columns * (SMALLEST + GAP)
         raise UsageError(
-            f"--width {asked:g}: no room for {columns} pictures in a row: take {least:.1f} inches or more, or fewer maps"
+            f"--width {chosen:g}: no room for {columns} pictures in a row: take {least:.1f} inches or more, or fewer maps"
         )
     return side
 

@@ -12,7 +12,9 @@ from gradtools.math.pairs.intervals import SPREAD_95
 DRAWS = 200  # shuffles of all labels; of every half sample there is one
 
 
-def of_shuffled(labels: np.ndarray, others: np.ndarray | None, seed: list[int]) -> np.ndarray:
+def shuffled_agreement(
+    labels: np.ndarray, others: np.ndarray | None, seed: list[int]
+) -> np.ndarray:
     """
     Return the mean agreement of clusterings with shuffled labels, once.
 
@@ -38,7 +40,7 @@ def of_shuffled(labels: np.ndarray, others: np.ndarray | None, seed: list[int]) 
     return np.array([part.mean() for part in agreement.agreements(labels, others[order])])
 
 
-def of_all(labels: np.ndarray, others: np.ndarray | None, seed: int) -> np.ndarray:
+def shuffled_agreements(labels: np.ndarray, others: np.ndarray | None, seed: int) -> np.ndarray:
     """
     Return the mean agreement of clusterings with labels shuffled DRAWS times.
 
@@ -57,10 +59,10 @@ def of_all(labels: np.ndarray, others: np.ndarray | None, seed: int) -> np.ndarr
     ----------
     mathematics#half-samples
     """
-    return np.stack([of_shuffled(labels, others, [seed, draw]) for draw in range(DRAWS)])
+    return np.stack([shuffled_agreement(labels, others, [seed, draw]) for draw in range(DRAWS)])
 
 
-def settled(
+def rescaled(
     replicates: np.ndarray,
     value: float,
     of_halves: np.ndarray,

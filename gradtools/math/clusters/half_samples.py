@@ -155,11 +155,11 @@ def replicates(
                 else [distances[np.ix_(rows, rows)]]
             )
             values[place] = _indices(labels, of_class, of_prediction, blocks)
-            shuffled[place] = of_shuffled(labels, of_class, of_prediction, [seed, int(place)])
+            shuffled[place] = shuffled_indices(labels, of_class, of_prediction, [seed, int(place)])
     return values, shuffled
 
 
-def of_shuffled(
+def shuffled_indices(
     labels: np.ndarray, classes: np.ndarray | None, predictions: np.ndarray | None, seed: list[int]
 ) -> np.ndarray:
     """
@@ -179,11 +179,11 @@ def of_shuffled(
     ----------
     mathematics#half-samples
     """
-    pairs = (chance.of_shuffled(labels, codes, seed) for codes in (classes, predictions))
+    pairs = (chance.shuffled_agreement(labels, codes, seed) for codes in (classes, predictions))
     return _in_order(*pairs)
 
 
-def settled(
+def rescaled(
     values: np.ndarray,
     shuffled: np.ndarray,
     indices: Mapping[str, float],
@@ -194,7 +194,7 @@ def settled(
     seed: int = 0,
 ) -> np.ndarray:
     """
-    Return replicates with the spread that their rule needs where an index is what shuffled labels give (`chance.settled`).
+    Return replicates with the spread that their rule needs where an index is what shuffled labels give (`chance.rescaled`).
 
     Parameters
     ----------
@@ -213,12 +213,12 @@ def settled(
     ----------
     mathematics#half-samples
     """
-    pairs = [chance.of_all(labels, codes, seed).T for codes in (classes, predictions)]
+    pairs = [chance.shuffled_agreements(labels, codes, seed).T for codes in (classes, predictions)]
     of_all = _in_order(*pairs)
     made = values.copy()
     for place, name in enumerate(INDICES):
         if not name.startswith("silhouette"):
-            made[:, place] = chance.settled(
+            made[:, place] = chance.rescaled(
                 values[:, place], indices[name], shuffled[:, place], of_all[place], *size
             )
     return made

@@ -57,7 +57,7 @@ def replicates(
         x, halves[:, kept], settings, classes, predictions, options.seed
     )
     size = int(halves[0].sum()), len(kept)
-    values = half_samples.settled(
+    values = half_samples.rescaled(
         values, shuffled, indices.means(columns), labels, classes, predictions, size, options.seed
     )
     drawn: Facts = {"drawn": size[0], "drawn_of": size[1]}

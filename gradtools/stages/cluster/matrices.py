@@ -71,7 +71,7 @@ def clustered(
         ]
         replicates, shuffled = np.stack(made, axis=1)
         of_all = indices.means(columns)
-        replicates = half_samples.settled(
+        replicates = half_samples.rescaled(
             replicates, shuffled, of_all, labels[None], classes, predictions, size, seed
         )
         drawn = {"resampling": HALF_SAMPLES, "resamples": len(halves), "fits": 1}
@@ -114,4 +114,4 @@ def _of_half(
     own, answers = (None if codes is None else codes[half] for codes in (classes, predictions))
     columns = indices.agreements([distances], labels[None], own, answers)
     values = [columns[name][0] for name in half_samples.INDICES]
-    return np.array([values, half_samples.of_shuffled(labels[None], own, answers, seed)])
+    return np.array([values, half_samples.shuffled_indices(labels[None], own, answers, seed)])

@@ -77,7 +77,7 @@ def link(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
 
         this.compute(part, compute, "pairs")
         kept = ~part.unreadable[: plan.entries]
-        pairs.say(plan, part, this.say)
+        pairs.print_recognised(plan, part, this.say)
         fitted = links()
         results = [*fit.results(plan, part, fitted), *spaces.results(plan, part)]
         with part.finish(this.progress) as sink:

@@ -159,8 +159,8 @@ def _tried(plan: Plan, part: store.Part, kept: np.ndarray) -> np.ndarray:
     return np.where(kept, part.values(paths.LINK_ATTEMPTS), plan.options.attempts)
 
 
-def say(plan: Plan, part: store.Part, line: Callable) -> None:
-    """Say how many samples were recognised, and of which class fewest."""
+def print_recognised(plan: Plan, part: store.Part, say: Callable[[str], None]) -> None:
+    """Print how many samples were recognised, and of which class fewest."""
     kept = ~part.unreadable[: plan.entries]
     if plan.given or not plan.conditional:
         return
@@ -170,7 +170,7 @@ def say(plan: Plan, part: store.Part, line: Callable) -> None:
         kept[of_class == c].sum() / tried[of_class == c].sum() for c in range(len(plan.names))
     ]
     worst = int(np.argmin(shares))
-    line(
+    say(
         f"{kept.sum() / tried.sum():.1%} of {tried.sum():,} draws are recognised, fewest of {plan.names[worst]} ({shares[worst]:.1%}); "
         f"{kept.sum():,} pairs"
         + (f", {(~kept).sum():,} not met in {plan.options.attempts} draws" if (~kept).any() else "")

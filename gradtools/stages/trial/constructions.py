@@ -203,17 +203,17 @@ def parts(pixels: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Return what each pixel adds to its class's object and to its class's cue, (N, 32, 32) each, 1 for a whole one."""
     colour = pixels[np.arange(len(target)), :, :, np.asarray(target)]
     blue = pixels[..., 2]
-    shown = np.maximum(colour + blue - 1, 0) / (known.MARKED * known.OBJECT**2)
+    on_object = np.maximum(colour + blue - 1, 0) / (known.MARKED * known.OBJECT**2)
     cue = np.maximum(colour - blue - 0.3, 0) / (known.PLAIN * known.PATCH**2)
-    return shown, cue
+    return on_object, cue
 
 
 def of_cue(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Return the truth of a cue of some strength: object and cue by their weights."""
 
     def truth(pixels: np.ndarray, target: np.ndarray) -> np.ndarray:
-        shown, cue = parts(pixels, target)
-        return known.LOGIT * ((1 - strength) * shown + strength * cue)
+        on_object, cue = parts(pixels, target)
+        return known.LOGIT * ((1 - strength) * on_object + strength * cue)
 
     return truth
 
@@ -227,9 +227,9 @@ def of_both(
     """
 
     def truth(pixels: np.ndarray, target: np.ndarray) -> np.ndarray:
-        shown, cue = parts(pixels, target)
+        on_object, cue = parts(pixels, target)
         values = []
-        for of_object, of_cue in zip(shown, cue):
+        for of_object, of_cue in zip(on_object, cue):
             first, second = of_object > 0, of_cue > 0
             n, m = int(first.sum()), int(second.sum())
             sums = of_object.sum() * np.arange(n + 1) / max(n, 1)
@@ -251,8 +251,8 @@ def _of_each_kind(game: np.ndarray) -> tuple[float, float]:
     return (share, 0.0) if n else (0.0, share)
 
 
-def _or(shown: np.ndarray, cue: np.ndarray) -> np.ndarray:
-    return np.minimum(1, shown + cue)
+def _or(on_object: np.ndarray, cue: np.ndarray) -> np.ndarray:
+    return np.minimum(1, on_object + cue)
 
 
 CONSTRUCTIONS = {
