@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gradtools import store
 from gradtools.errors import GradtoolsError
 from gradtools.stages import run
-from gradtools.store import paths, shards
+from gradtools.store import joining, paths
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -30,8 +30,8 @@ def merge(stores: list[store.Store], output: str, **how: "Unpack[run.How]") -> N
         A share is missing or there twice, or they are of different jobs; of all images more are unreadable than `max_skipped`.
     """
     this = run.begin(output, stores, **how)
-    ordered = shards.ordered(stores)
-    divided = paths.SAMPLE in shards.grown_scales(ordered)  # of pairs every shard reads all images
+    ordered = joining.ordered(stores)
+    divided = paths.SAMPLE in joining.grown_scales(ordered)  # of pairs every shard reads all images
     read, skipped, early = (
         (sum if divided else max)(_counted(source, name) for source in ordered)
         for name in ("read", "skipped", "ended_early")
@@ -42,7 +42,7 @@ def merge(stores: list[store.Store], output: str, **how: "Unpack[run.How]") -> N
         )
     this.say(f"merging {len(ordered)} shards of {ordered[0].kind}")
     with store.create(output, ordered[0].kind, force=this.force) as sink:
-        shards.join(ordered, sink, this.progress)
+        joining.join(ordered, sink, this.progress)
         if ordered[0].kind == "faithfulness":  # its tables rest on the rows of all
             from gradtools.stages import faithfulness
 

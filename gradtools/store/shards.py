@@ -1,4 +1,4 @@
-"""Shards: one job over several processes or machines, each with a contiguous share of whole blocks, and the store they merge into.
+"""Shards: one job over several processes or machines, each with a contiguous share of whole blocks.
 
 A shard is a store of its own, with the rows of its share. Rows of all shards, one after the other, are those of one process:
 blocks are the same, whoever computes them.
@@ -8,28 +8,15 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-import h5py
-import numpy as np
-
-from gradtools import interrupt
-from gradtools.errors import GradtoolsError, UsageError
-from gradtools.store import copying, folders, guarded, layout, paths
+from gradtools.errors import UsageError
+from gradtools.store import folders
 from gradtools.store.blocks import Block
-from gradtools.store.reading import Store
-from gradtools.store.sink import Sink
-
-if TYPE_CHECKING:
-    from gradtools.store.provenance import Fact
 
 ATTRIBUTE = "shard"  # of the root: JSON, see `describe`
-COUNT = "_of"  # behind the name of an attribute that is a mean over rows: over how many
+BATCH_LIMIT = "batch_limit"  # an attribute: of shards the smallest holds
 ELSEWHERE = (folders.FILES, "root")  # of a command: may differ from machine to machine
-DIFFER = ("uuid", "created", ATTRIBUTE)  # attributes of the root that every store has for itself
-BATCH_LIMIT = "batch_limit"
-COPY_BYTES = 32 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,187 +107,3 @@ def describe(
         "grown": sorted(grown),
     }
     return json.dumps(facts, sort_keys=True)
-
-
-def ordered(stores: Sequence[Store]) -> list[Store]:
-    """
-    Sort the shards of one job and check that they are all of it.
-
-    Raises
-    ------
-    GradtoolsError
-        A store is not a shard, shards are of different jobs, or a share is missing or there twice.
-    """
-    facts = []
-    for store in stores:
-        text = store.attributes("/").get(ATTRIBUTE)
-        if not text:
-            raise GradtoolsError(
-                f"{store.name} is not a shard: --shard 1/8 of extract, saliency, similarity or faithfulness makes them"
-            )
-        facts.append(json.loads(text))
-    first = facts[0]
-    for store, other in zip(stores, facts):
-        _check_same(stores[0].name, first, store.name, other)
-    numbers = [other["number"] for other in facts]
-    for number in range(1, first["of"] + 1):
-        if numbers.count(number) != 1:
-            names = [store.name for store, other in zip(stores, facts) if other["number"] == number]
-            raise GradtoolsError(
-                f"share {number} of {first['of']} is there twice: {', '.join(names)}"
-                if names
-                else f"share {number} of {first['of']} is missing: name all shards"
-            )
-    return [stores[numbers.index(number)] for number in range(1, first["of"] + 1)]
-
-
-def _check_same(name: str, first: dict, other_name: str, other: dict) -> None:
-    """Refuse shards of two jobs, and name the first difference."""
-    if first["of"] != other["of"]:
-        raise GradtoolsError(
-            f"{name} is one of {first['of']} shares, {other_name} of {other['of']}: merge shards of one job"
-        )
-    differing = [
-        key
-        for key in sorted(first["command"].keys() | other["command"].keys())
-        if first["command"].get(key) != other["command"].get(key)
-    ]
-    if differing or first["entries"] != other["entries"]:
-        reason = ", ".join(differing) or "the number of images"
-        raise GradtoolsError(
-            f"{name} and {other_name} are of different commands ({reason} differ): merge shards of one job"
-        )
-
-
-def grown_scales(stores: Sequence[Store]) -> set[str]:
-    """Return the scales of the dimensions of which a shard has its own rows alone: what one of them lacks, none has whole."""
-    return {
-        scale for store in stores for scale in json.loads(store.attributes("/")[ATTRIBUTE])["grown"]
-    }
-
-
-def grown_paths(store: Store) -> list[str]:
-    """Return the datasets of which a shard has its own rows alone."""
-    grown = set(json.loads(store.attributes("/")[ATTRIBUTE])["grown"])
-    return [
-        path
-        for path, dataset in layout.datasets(store.file)
-        if grown & set(layout.scales_of(dataset)[:1])
-    ]
-
-
-def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unwatched) -> None:
-    """
-    Write into a new store what the shards of one job (from `ordered`) hold together.
-
-    Raises
-    ------
-    GradtoolsError
-        What every shard should have alike differs.
-    """
-    file, first, grown = sink.file, stores[0], grown_scales(stores)
-    names = [
-        path
-        for path, _ in layout.datasets(first.file)
-        if not path.startswith((paths.DIGESTS, paths.HISTORY, f"{paths.SHARD}/"))
-    ]
-    with progress(len(names), 0, "merged") as advance:
-        for path in names:
-            scales = layout.scales_of(first.file[path])
-            if scales and scales[0] in grown:
-                _concatenate(stores, file, path, scales, grown)
-            else:
-                _copy_equal(stores, file, path)
-            advance(1)
-    _join_attributes(stores, file)
-
-
-def _concatenate(
-    stores: Sequence[Store], file: h5py.File, path: str, scales: list[str], grown: set[str]
-) -> None:
-    """Write the rows of all shards, one after the other; numbers of rows count on."""
-    parts = [store.file[path] for store in stores]
-    dtype = max((part.dtype for part in parts), key=lambda dtype: dtype.itemsize)
-    rows, tail = sum(len(part) for part in parts), parts[0].shape[1:]
-    pointed = layout.POINTERS.get(path)
-    whole = max(parts, key=len)
-    chunks = whole.chunks and (min(whole.chunks[0], max(rows, 1)), *whole.chunks[1:])
-    made = file.create_dataset(
-        path,
-        shape=(rows, *tail),
-        dtype=dtype,
-        chunks=chunks,
-        fletcher32=whole.fletcher32,
-        shuffle=whole.shuffle,
-        compression=whole.compression,
-    )
-    made.attrs.update(layout.own_attributes(parts[0]))
-    step = max(1, COPY_BYTES // max(dtype.itemsize * int(np.prod(tail)), 1))
-    written = before = 0
-    for store, part in zip(stores, parts):
-        for start in range(0, len(part), step):
-            values = part[start : start + step]
-            if pointed in grown:
-                values = np.where(values < 0, values, values + before).astype(dtype)
-            made[written : written + len(values)] = values
-            guarded.check(file)
-            written += len(values)
-        before += len(store.file[pointed]) if pointed in grown else 0
-    for length, scale in zip(made.shape, scales):
-        layout.scale(file, scale, length)
-    layout.attach(file, made, scales)
-
-
-def _copy_equal(stores: Sequence[Store], file: h5py.File, path: str) -> None:
-    """Copy what every shard has alike, from the first."""
-    first = stores[0].file[path]
-    for store in stores[1:]:
-        other = store.file.get(path)
-        if (
-            other is None
-            or other.shape != first.shape
-            or not np.array_equal(other[()], first[()], equal_nan=first.dtype.kind == "f")
-        ):
-            raise GradtoolsError(
-                f"{stores[0].name} and {store.name} differ in {path}, which every shard has alike"
-            )
-    copying.copy(stores[0].file, file, path)
-
-
-def _join_attributes(stores: Sequence[Store], file: h5py.File) -> None:
-    """Join the attributes of groups: equal ones, means over all rows, the smallest limit of a batch."""
-    groups = ["/"]
-    stores[0].file.visititems(
-        lambda name, item: groups.append(f"/{name}") if isinstance(item, h5py.Group) else None
-    )
-    for path in groups:
-        if path == paths.SHARD:
-            continue
-        kept = [layout.own_attributes(store.file[path]) for store in stores]
-        names = list(dict.fromkeys(name for attributes in kept for name in attributes))
-        for name in names:
-            if path == "/" and name in (*DIFFER, "format", "version", "kind"):
-                continue
-            if name.endswith(COUNT) and name.removesuffix(COUNT) in names:
-                continue
-            values = [attributes.get(name) for attributes in kept]
-            file.require_group(path).attrs[name] = _joined(stores, path, name, values, kept)
-
-
-def _joined(
-    stores: Sequence[Store], path: str, name: str, values: list, kept: Sequence[Mapping]
-) -> "Fact":
-    """Return one attribute of all shards."""
-    if f"{name}{COUNT}" in {key for attributes in kept for key in attributes}:
-        counts = [attributes.get(f"{name}{COUNT}", 0) for attributes in kept]
-        return sum(round(value * count) for value, count in zip(values, counts) if count) / sum(
-            counts
-        )
-    if name == BATCH_LIMIT:
-        return min(value for value in values if value is not None)
-    for store, value in zip(stores, values):
-        if name != "root" and not np.array_equal(value, values[0]):
-            raise GradtoolsError(
-                f"{stores[0].name} and {store.name} differ in the attribute {name} of {path}"
-            )
-    return values[0]

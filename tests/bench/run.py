@@ -224,7 +224,7 @@ def clusterings():
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
-    from gradtools.math.clusters import clustering
+    from gradtools.math.clusters import clustering, silhouettes
 
     x = np.random.default_rng(0).standard_normal((size(2000, 100), 128))
     labels = np.arange(len(x)) % 10
@@ -239,9 +239,7 @@ def clusterings():
     )
     yield (
         "silhouette / scikit-learn",
-        turns(
-            lambda: clustering.silhouette_euclidean(x, labels), lambda: silhouette_score(x, labels)
-        ),
+        turns(lambda: silhouettes.euclidean(x, labels), lambda: silhouette_score(x, labels)),
         0.95,
     )
 

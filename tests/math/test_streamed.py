@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.clusters import agreement, clustering, streamed
+from gradtools.math.clusters import agreement, clustering, silhouettes, streamed
+from gradtools.math.rows import components
 
 
 def planted(count=3000, groups=6, width=8, spread=1.0, seed=0):
@@ -54,7 +55,7 @@ def test_fewer_distinct_rows_than_clusters_give_fewer_clusters():
 def test_components_are_those_of_the_singular_values():
     rows, _, blocks = planted(spread=2.0)
     ours, shares = streamed.pca(blocks, len(rows), 3)
-    theirs, others = clustering.pca(rows, 3)
+    theirs, others = components.pca(rows, 3)
     np.testing.assert_allclose(shares, others, rtol=1e-9)
     np.testing.assert_allclose(ours, theirs, atol=1e-8)
     flat, none = streamed.pca(lambda: iter([np.ones((10, 3))]), 10, 2)
@@ -63,7 +64,7 @@ def test_components_are_those_of_the_singular_values():
 
 def test_a_silhouette_of_drawn_rows_is_within_its_error_of_that_of_all():
     rows, label, blocks = planted(4000, groups=4, spread=2.5)
-    whole, misses = clustering.silhouette_euclidean(rows, label), []
+    whole, misses = silhouettes.euclidean(rows, label), []
     for seed in range(40):
         numbers, drawn = streamed.drawn_rows(blocks, len(rows), 600, seed)
         estimate = streamed.silhouette(drawn, label[numbers])

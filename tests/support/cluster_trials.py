@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradtools.math.clusters import agreement, clustering, half_samples, lloyd
+from gradtools.math.clusters import agreement, clustering, half_samples, lloyd, silhouettes
 from gradtools.math.pairs.intervals import HALF_SAMPLES, SPREAD_95, interval_of
 
 CLASSES, DIMENSIONS = 10, 16
@@ -106,9 +106,9 @@ def _measured(method, x, labels, halves, seed):
     replicates, shuffled = half_samples.replicates(x, halves, settings, labels, seed=seed)
     clusters = _clusterings(method, x, k, seed)
     distances = half_samples._distances_of(lloyd.gram_matrix(x))
-    silhouettes = clustering.silhouettes([distances], np.vstack([clusters, labels]))
+    of_rows = silhouettes.of_clusterings([distances], np.vstack([clusters, labels]))
     indices = [part.mean() for part in agreement.agreements(clusters, labels)]
-    values = np.array([*indices, silhouettes[:-1].mean(), silhouettes[-1]])
+    values = np.array([*indices, of_rows[:-1].mean(), of_rows[-1]])
     known = dict.fromkeys(half_samples.INDICES, np.nan) | dict(zip(SHOWN, values))
     size = int(halves[0].sum()), len(labels)
     settled = half_samples.rescaled(replicates, shuffled, known, clusters, labels, None, size, seed)

@@ -1,26 +1,16 @@
-"""Clusterings, their silhouettes and the principal components they are drawn in; scikit-learn does what it can."""
+"""Clusterings of rows: k-means, Gaussian mixtures, agglomeration; scikit-learn does what it can."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError
 from gradtools.math.clusters import lloyd, mixtures, plus_plus
-from gradtools.math.rows.vectors import product_block
-
-# Entries x the shorter side, beyond which the full decomposition gives way to the randomised one.
-FULL_SVD_WORK = 10**10
 
 # Rows up to which all starts of k-means run together whatever the dimension.
 FEW_ROWS = 500
-
-# Entries of one block of distances.
-BLOCK_ENTRIES = 2**22
-
-# Distances that only rounding keeps from 0.
-ZERO_DISTANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -210,127 +200,3 @@ def _check_size(x: np.ndarray, k: int) -> None:
         raise GradtoolsError(
             f"cannot make {k} clusters of {len(x)} rows: ask for between 1 and {len(x)} clusters"
         )
-
-
-def pca(x: np.ndarray, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Return the principal components.
-
-    Parameters
-    ----------
-    x : (N, D) float array
-    n : int
-        Components wanted, at most min(N, D).
-    seed : int
-        For the randomised decomposition that large arrays take.
-
-    Returns
-    -------
-    coordinates : (N, n) float64 array; the largest entry (by size) of each component's axis is positive.
-    explained : (n,) float64 array, shares of the variance; zeros where there is none.
-
-    Raises
-    ------
-    GradtoolsError
-        n is not between 1 and min(N, D).
-
-    References
-    ----------
-    mathematics#principal-components
-    """
-    centred = np.asarray(x, dtype=np.float64)
-    if not 1 <= n <= min(centred.shape):
-        raise GradtoolsError(
-            f"cannot take {n} principal components of an array of {centred.shape[0]} rows and "
-            f"{centred.shape[1]} columns: ask for between 1 and {min(centred.shape)}"
-        )
-    centred = centred - centred.mean(axis=0)
-    _, s, axes = _leading_svd(centred, n, seed)
-    axes = axes * np.where(axes[np.arange(n), np.abs(axes).argmax(axis=1)] < 0, -1, 1)[:, None]
-    variance = np.einsum("nd,nd->", centred, centred)
-    return centred @ axes.T, s**2 / variance if variance > 0 else np.zeros(n)
-
-
-def _leading_svd(
-    centred: np.ndarray, n: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the n largest singular values with their vectors: u (N, n), s (n,), axes (n, D)."""
-    if centred.size * min(centred.shape) <= FULL_SVD_WORK:
-        u, s, axes = np.linalg.svd(centred, full_matrices=False)
-        return u[:, :n], s[:n], axes[:n]
-    from sklearn.utils.extmath import randomized_svd
-
-    return randomized_svd(centred, n, random_state=seed)
-
-
-def silhouette_euclidean(x: np.ndarray, labels: np.ndarray) -> float:
-    """
-    Return the mean silhouette with Euclidean distances, by scikit-learn; x (N, D), labels (N,). NaN with one cluster, or N.
-
-    References
-    ----------
-    P. J. Rousseeuw, Silhouettes, J. Comput. Appl. Math. 20 (1987).
-    mathematics#silhouette
-    """
-    from sklearn.metrics import silhouette_score
-
-    return (
-        float(silhouette_score(x, labels)) if 1 < len(np.unique(labels)) < len(labels) else np.nan
-    )
-
-
-def distance_blocks(x: np.ndarray) -> Iterator[np.ndarray]:
-    """
-    Yield Euclidean distances (b, N) of rows x (N, D) to all rows, for `silhouettes`.
-
-    References
-    ----------
-    mathematics#silhouette
-    """
-    step = max(1, BLOCK_ENTRIES // len(x))
-    return (product_block(x[i : i + step], x, "euclidean") for i in range(0, len(x), step))
-
-
-def silhouettes(blocks: Iterable[np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """
-    Return the mean silhouettes of several clusterings of the same rows in one pass over their distances.
-
-    Parameters
-    ----------
-    blocks : iterable of (b, N) float64 arrays
-        Distances of rows, in order, to all rows.
-    labels : (F, N) int array
-
-    Returns
-    -------
-    (F,) float64 array, NaN with one cluster, or N.
-
-    References
-    ----------
-    mathematics#silhouette
-    """
-    codes = [np.unique(row, return_inverse=True)[1] for row in labels]
-    sizes = [np.bincount(row) for row in codes]
-    member = np.concatenate([np.eye(len(size))[row] for size, row in zip(sizes, codes)], axis=1)
-    ends, total, start = np.cumsum([0, *map(len, sizes)]), np.zeros(len(labels)), 0
-    for distances in blocks:
-        sums = distances @ member
-        for f, (size, row) in enumerate(zip(sizes, codes)):
-            group = row[start : start + len(distances)]
-            total[f] += _silhouettes(sums[:, ends[f] : ends[f + 1]], group, size).sum()
-        start += len(distances)
-    n = labels.shape[1]
-    defined = [1 < len(size) < n for size in sizes]
-    return np.where(defined, total / n, np.nan)
-
-
-def _silhouettes(sums: np.ndarray, group: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return the silhouette of each of n rows: sums of distances to the groups (n, G), own (n,), sizes (G,)."""
-    rows = np.arange(len(group))
-    within = sums[rows, group] / np.maximum(sizes[group] - 1, 1)
-    means = sums / sizes
-    means[rows, group] = np.inf
-    nearest = means.min(axis=1)
-    larger = np.maximum(within, nearest)
-    defined = (sizes[group] > 1) & (larger > ZERO_DISTANCE) & np.isfinite(larger)
-    return np.divide(nearest - within, larger, out=np.zeros(len(group)), where=defined)

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradtools.math.clusters import agreement, chance, clustering, lloyd, mixtures, plus_plus
+from gradtools.math.clusters import (
+    agreement,
+    chance,
+    clustering,
+    lloyd,
+    mixtures,
+    plus_plus,
+    silhouettes,
+)
 
 SMALLEST_CLASS = 4  # images: of fewer, half a class is a single image
 
@@ -150,7 +158,7 @@ def replicates(
                 None if codes is None else codes[rows] for codes in (classes, predictions)
             )
             blocks = (
-                clustering.distance_blocks(x[rows])
+                silhouettes.distance_blocks(x[rows])
                 if distances is None
                 else [distances[np.ix_(rows, rows)]]
             )
@@ -274,9 +282,9 @@ def _indices(
 ) -> list[float]:
     """Return the mean of each index over the clusterings of one half: labels (F, m) -> (6,)."""
     both = labels if classes is None else np.vstack([labels, classes])
-    silhouettes = clustering.silhouettes(blocks, both)
-    of_clusters = silhouettes[: len(labels)].mean()
-    of_classes = np.nan if classes is None else silhouettes[-1]
+    values = silhouettes.of_clusterings(blocks, both)
+    of_clusters = values[: len(labels)].mean()
+    of_classes = np.nan if classes is None else values[-1]
     return [
         *_agreement(labels, classes),
         of_clusters,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.clusters import clustering
+from gradtools.math.clusters import clustering, silhouettes
 from gradtools.math.clusters.clustering import Clustering
 
 DRAWN = 20_000  # rows that starts are made from
@@ -140,7 +140,7 @@ def pca(blocks: Blocks, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    coordinates : (N, n) float64 array; signs as those of `clustering.pca`
+    coordinates : (N, n) float64 array; signs as those of `components.pca`
     explained : (n,) float64 array, shares of the variance; zeros where there is none
 
     References
@@ -176,10 +176,10 @@ def silhouette(rows: np.ndarray, labels: np.ndarray) -> Estimate:
     ----------
     mathematics#clusters-of-many-rows
     """
-    value = clustering.silhouettes(clustering.distance_blocks(rows), labels[None])[0]
+    value = silhouettes.of_clusterings(silhouettes.distance_blocks(rows), labels[None])[0]
     order = np.random.default_rng(0).permutation(len(rows))
     parts = [
-        clustering.silhouettes(clustering.distance_blocks(rows[part]), labels[None, part])[0]
+        silhouettes.of_clusterings(silhouettes.distance_blocks(rows[part]), labels[None, part])[0]
         for part in np.array_split(order, 10)
     ]
     return Estimate(float(value), float(np.std(parts, ddof=1) / np.sqrt(len(parts))))

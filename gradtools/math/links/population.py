@@ -4,7 +4,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
-from gradtools.math.clusters import agreement, clustering
+from gradtools.math.clusters import agreement, silhouettes
 from gradtools.math.pairs.bootstrap import interval, resample_weights
 from gradtools.math.spaces import rsa
 from gradtools.math.trees import cutting, merging
@@ -97,7 +97,7 @@ def best_cut(vectors: np.ndarray, merges: np.ndarray) -> tuple[int, float]:
         np.linalg.norm(rows[start : start + ROWS, None] - rows[None], axis=2)
         for start in range(0, len(rows), ROWS)
     )
-    values = clustering.silhouettes(blocks, labels)
+    values = silhouettes.of_clusterings(blocks, labels)
     best = int(np.nanargmax(values))
     return tried[best], float(values[best])
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradtools.errors import GradtoolsError
-from gradtools.math.clusters import agreement, clustering
-from gradtools.math.rows import vectors
+from gradtools.math.clusters import agreement, clustering, silhouettes
+from gradtools.math.rows import components, vectors
 from gradtools.selection import compared, features
 from gradtools.selection.results import Columns, Facts, Result
 from gradtools.stages import run
@@ -114,13 +114,13 @@ def _vectors(
     unit, zero = features.checked(lambda: vectors.unit_rows(x), feature, keep, source)
     x = (unit if options.normalize == "unit" else x)[~zero]
     if options.pca and len(x):
-        x, _ = clustering.pca(x, min(options.pca, *x.shape), options.seed)
+        x, _ = components.pca(x, min(options.pca, *x.shape), options.seed)
     return x, ~zero
 
 
 def _projection(x: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates of the picture, (n, 2), NaN for rows without a direction, and their shares of the variance."""
-    return _placed(*clustering.pca(x, min(PICTURE_COMPONENTS, *x.shape)), kept)
+    return _placed(*components.pca(x, min(PICTURE_COMPONENTS, *x.shape)), kept)
 
 
 def _placed(
@@ -173,7 +173,7 @@ def _clustered(
         "log_likelihood": np.array([repeat.log_likelihood for repeat in once]),
     }
     columns |= indices.agreements(
-        clustering.distance_blocks(x),
+        silhouettes.distance_blocks(x),
         of_repeats,
         classes if groups.has_classes else None,
         groups.predictions[kept] if groups.predicted else None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gradtools.math.clusters import agreement, clustering, half_samples
+from gradtools.math.clusters import agreement, half_samples, silhouettes
 from gradtools.math.pairs.intervals import interval_of
 from gradtools.selection.results import Columns, Facts
 
@@ -21,7 +21,7 @@ def agreements(
     """
     nan = np.full(len(labels), np.nan)
     every = labels if classes is None else np.vstack([labels, classes])
-    silhouettes = clustering.silhouettes(blocks, every)
+    values = silhouettes.of_clusterings(blocks, every)
     (ari, nmi), (ari_argmax, nmi_argmax) = (
         (nan, nan) if other is None else agreement.agreements(labels, other)
         for other in (classes, predictions)
@@ -29,8 +29,8 @@ def agreements(
     return {
         "ari": ari,
         "nmi": nmi,
-        "silhouette": silhouettes[: len(labels)],
-        "silhouette_true": nan if classes is None else np.full(len(labels), silhouettes[-1]),
+        "silhouette": values[: len(labels)],
+        "silhouette_true": nan if classes is None else np.full(len(labels), values[-1]),
         "ari_argmax": ari_argmax,
         "nmi_argmax": nmi_argmax,
     }

@@ -11,7 +11,7 @@ from gradtools.math.regions import faithfulness, means
 from gradtools.selection.results import Result
 from gradtools.stages.faithfulness.plan import CURVES, GENERAL, MASKS, Plan, has_curves
 from gradtools.stages.faithfulness.shown import ShardRows, with_counts
-from gradtools.store import paths, shards
+from gradtools.store import joining, paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +129,7 @@ def keep_in_shard(facts: Facts, rows: Rows, sink: store.Sink, own: ShardRows) ->
 
 
 def of_shards(stores: list[store.Store]) -> list[Result]:
-    """Return the tables of all shards (from `shards.ordered`) together."""
+    """Return the tables of all shards (from `joining.ordered`) together."""
 
     def every(path: str) -> np.ndarray:
         return np.concatenate([source.needed(path) for source in stores])
@@ -142,7 +142,7 @@ def of_shards(stores: list[store.Store]) -> list[Result]:
     rows = Rows(
         sample, *(every(paths.shard(name)) for name in ("partner", "share", "share_of_both"))
     )
-    grown = shards.grown_paths(stores[0])
+    grown = joining.grown_paths(stores[0])
     scores = {path: every(path) for path in grown if path.startswith(paths.FAITHFULNESS)}
     results = summarise(Facts.parse(str(text)), rows, scores)
     return with_counts(results, len(np.unique(sample[early != 0])))

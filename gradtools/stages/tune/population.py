@@ -83,9 +83,9 @@ def clusters(units: Population, k: int | None, seed: int) -> Result:
     chosen, silhouette = population.best_cut(vectors, merges)
     labels = cutting.cut(merges, k or chosen)
     if k is not None:
-        from gradtools.math.clusters import clustering
+        from gradtools.math.clusters import silhouettes
 
-        silhouette = clustering.silhouette_euclidean(vectors, labels)
+        silhouette = silhouettes.euclidean(vectors, labels)
     aris, jaccards = population.cut_stability(units.change, labels, OF_CUTS, seed)
     of_decoys = cutting.cut(population.ward(units.decoys, "none"), int(labels.max()) + 1)
     control, _ = population.cut_stability(units.decoy, of_decoys, OF_CUTS, seed)
