@@ -12,7 +12,7 @@ PACKAGE = ROOT / "gradtools"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FREE = {"errors", "interrupt", "__version__"}
 BELOW = {  # what each wing may import beside itself
-    "cli": {"stages", "figures", "tables", "selection", "network", "images", "math", "store"},
+    "cli": {"stages", "figures", "tables", "selection", "network", "images", "store"},
     "stages": {"figures", "tables", "selection", "network", "store", "images", "math", "bundled"},
     "figures": {"tables", "selection", "store", "images", "math"},
     "tables": {"selection", "math"},
@@ -23,6 +23,15 @@ BELOW = {  # what each wing may import beside itself
     "math": set(),
     "bundled": set(),
     "training": {"network", "store", "images", "math", "bundled"},
+}
+CLI = {  # what cli may import of the wings that stages work with
+    "network": {"models", "generators", "passes"},  # to load them, and on which device
+    "images": {
+        "ImageList",
+        "loading",
+        "annotations",
+        "versions",
+    },  # types, and the texts of options
 }
 DOORS = {*BELOW, "docs", "__init__", "__main__", "errors", "interrupt"}
 STAGES = {  # which stage may import which other, and why
@@ -94,6 +103,8 @@ def test_arrows_point_down(path):
     here, where = wing(path), str(path.relative_to(PACKAGE))
     if here in BELOW:
         assert {names[0] for names in inside(path)} - FREE <= BELOW[here] | {here}
+    if here == "cli":
+        assert all({*names[1:2]} <= CLI[names[0]] for names in inside(path) if names[0] in CLI)
     outside = {name.split(".")[0] for name in imported(path)}
     assert "h5py" not in outside or here == "store"
     assert (
@@ -105,7 +116,7 @@ def test_arrows_point_down(path):
 
 SLASHED = {  # what has such a slash outside the store and is no path inside one
     ("bundled/scenes.py", "{}/{}.png"),
-    ("cli/options.py", "/dev/stdin"),
+    ("cli/commands.py", "/dev/stdin"),
     ("cli/terminal.py", ", {}/s"),
     ("cli/terminal.py", "{}/s"),
     ("network/models/checkpoints.py", "/code/"),  # in the archive of a network

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradtools.cli import ablation as measured
-from gradtools.cli import networks, options, passes, streams, terminal
+from gradtools.cli import commands, networks, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.render import FOR_PROGRAMS, FORMS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gradtools.tables.model import Table
 
 
-@options.command(
+@commands.command(
     "channels",
     [
         "gradtools channels photos.h5 -o channels.h5 --figure histograms.png",

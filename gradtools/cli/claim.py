@@ -2,12 +2,12 @@
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 
-@options.command(
+@commands.command(
     "claim",
     [
         "gradtools claim paper.claims photos-similarity.h5 photos-clusters.h5",

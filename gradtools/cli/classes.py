@@ -2,12 +2,12 @@
 
 import click
 
-from gradtools.cli import completion, networks, options, passes
+from gradtools.cli import commands, completion, networks, options, passes
 from gradtools.cli.terminal import Console
 from gradtools.tables.wording import units
 
 
-@options.command(
+@commands.command(
     "classes",
     [
         "gradtools classes resnet50 -o classes.h5",

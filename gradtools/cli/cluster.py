@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gradtools.store import Store
 
 
-@options.command(
+@commands.command(
     "cluster",
     [
         "gradtools cluster photos.h5",
@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 @options.figure
 @options.text_forms
 def command(
-    console: options.Console,
+    console: terminal.Console,
     path: str | None,
     output: str | None,
     force: bool,

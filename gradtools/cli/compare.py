@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 BY = "cka_debiased"
 
 
-@options.command(
+@commands.command(
     "compare",
     [
         "gradtools compare resnet18.h5 resnet50.h5 --figure tanglegram.svg",

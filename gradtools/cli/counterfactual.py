@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gradtools.cli import commands, networks, options, passes, sampling, streams, terminal
 from gradtools.cli import moves as moves_of
-from gradtools.cli import networks, options, passes, sampling, streams, terminal
 from gradtools.cli.terminal import Console
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gradtools.store import Store
 
 
-@options.command(
+@commands.command(
     "counterfactual",
     [
         "gradtools counterfactual photos.h5 --target cat --where class=dog -o moves.h5",

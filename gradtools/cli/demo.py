@@ -4,10 +4,10 @@ import os
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import commands, terminal
 
 
-@options.command("demo", ["gradtools demo", "gradtools demo elsewhere --force --full"])
+@commands.command("demo", ["gradtools demo", "gradtools demo elsewhere --force --full"])
 @click.argument("folder", default="demo", metavar="[FOLDER]")
 @click.option(
     "-f", "--force", is_flag=True, help="Replace the demo's files where FOLDER is not empty."

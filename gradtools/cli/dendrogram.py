@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 from gradtools.tables.wording import LINKAGES, LINKED_ON
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gradtools.tables import trees
 
 
-@options.command(
+@commands.command(
     "dendrogram",
     [
         "gradtools dendrogram classes.h5 --k 30 --figure classes.pdf --find mushroom",

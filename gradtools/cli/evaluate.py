@@ -2,12 +2,12 @@
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.tables.render import FORMS
 from gradtools.tables.wording import LAYOUTS
 
 
-@options.command(
+@commands.command(
     "evaluate",
     [
         "gradtools evaluate photos-similarity.h5 photos-clusters.h5",
@@ -51,7 +51,7 @@ from gradtools.tables.wording import LAYOUTS
     "deletion: deletion and insertion of channels; confusion: answers by label; choices: the headline under every choice.  [default: that of the layout (prediction, without one), or the first that the stores can fill]",
 )
 def command(
-    console: options.Console,
+    console: terminal.Console,
     paths: tuple[str, ...],
     layout: str,
     published: bool,

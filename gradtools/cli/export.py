@@ -2,11 +2,11 @@
 
 import click
 
-from gradtools.cli import options, streams
+from gradtools.cli import commands, options, streams
 from gradtools.cli.terminal import Console
 
 
-@options.command(
+@commands.command(
     "export",
     [
         "gradtools export photos.h5 --feature gradient --feature logits -o photos.npz",

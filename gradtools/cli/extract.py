@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import completion, networks, options, passes, sampling
+from gradtools.cli import commands, completion, networks, options, passes, sampling
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gradtools.store import Share
 
 
-@options.command(
+@commands.command(
     "extract",
     [
         "gradtools extract photos/ --model resnet50 -o photos.h5",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import networks, options, passes, streams, terminal
+from gradtools.cli import commands, networks, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gradtools.store import Share
 
 
-@options.command(
+@commands.command(
     "faithfulness",
     [
         "gradtools faithfulness maps.h5 --model resnet50 -o faithfulness.h5",

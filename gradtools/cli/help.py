@@ -5,11 +5,11 @@ from types import ModuleType
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import commands
 from gradtools.cli.terminal import Console
 
 
-@options.command("help", ["gradtools help", "gradtools help mathematics#pair-auc"])
+@commands.command("help", ["gradtools help", "gradtools help mathematics#pair-auc"])
 @click.argument("name", required=False, metavar="[NAME]")
 def command(console: Console, name: str | None) -> None:
     """Show the pages that ship with gradtools, a section of one, or the options of a command.

@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import options, passes
+from gradtools.cli import commands, options, passes
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -18,7 +18,7 @@ def _pairs(
     return tuple((name, value) for name, _, value in parts)
 
 
-@options.command(
+@commands.command(
     "import",
     [
         "gradtools import clip.npz --about 'features=CLIP ViT-B/32, image side' -o clip.h5",

@@ -1,17 +1,25 @@
 """gradtools info"""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.errors import printable
 
 NOT_SEALED = "not sealed (changed through HDF5, or of an earlier gradtools): index and attributes are checked as far as HDF5 checks them"
 COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
 
 
-@options.command("info", ["gradtools info photos.h5", "gradtools info photos.h5 --sheets sheets/"])
+class Line(NamedTuple):
+    """A line for a person; `about` goes below it where the terminal is too narrow for both."""
+
+    text: str
+    about: str = ""
+
+
+@commands.command("info", ["gradtools info photos.h5", "gradtools info photos.h5 --sheets sheets/"])
 @click.argument("path", required=False, metavar="STORE")
 @click.option(
     "--digest",
@@ -43,7 +51,7 @@ COUNTED = {"skipped": "could not be read", "ended_early": "end early"}
     help="What it prints, as tables in JSON: of the store, or its digests.",
 )
 def command(
-    console: options.Console,
+    console: terminal.Console,
     path: str | None,
     digest: bool,
     check: bool,
@@ -86,29 +94,33 @@ def command(
             write_tables(tables.of_store(source.name, info.describe(source)), "json")
         else:
             columns = terminal.width()
-            for line in map(printable, _lines(source.name, info.describe(source))):
-                if line.startswith("/") and columns is not None and len(line) > columns:
-                    line, about = line.rsplit("  ", 1)
-                    print(line)
+            for line in _lines(source.name, info.describe(source)):
+                text, about = printable(line.text), printable(line.about)
+                whole = f"{text}  {about}" if about else text
+                if about and columns is not None and len(whole) > columns:
+                    print(text)
                     print(plain_text.folded(about, columns, "    ", "    "))
                 else:
-                    print(plain_text.folded(line, columns, "", " " * 9))
+                    print(plain_text.folded(whole, columns, "", " " * 9))
 
 
-def _lines(name: str, facts: dict) -> Iterator[str]:
+def _lines(name: str, facts: dict) -> Iterator[Line]:
     """The facts for a person."""
-    yield f"{name}: {facts['kind']}, {facts['samples']} samples, made {facts['created']}, uuid {facts['uuid']}"
+    yield Line(
+        f"{name}: {facts['kind']}, {facts['samples']} samples, made {facts['created']}, uuid {facts['uuid']}"
+    )
     if not facts["sealed"]:
-        yield f"seal     {NOT_SEALED}"
+        yield Line(f"seal     {NOT_SEALED}")
     if "classes" in facts:
         names = facts["classes"]
-        yield f"classes  {len(names)}: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
-    if "versions" in facts:
-        yield "versions " + ", ".join(
-            f"{count} by {kind}" for kind, count in facts["versions"].items()
+        yield Line(
+            f"classes  {len(names)}: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
         )
+    if "versions" in facts:
+        counts = (f"{count} by {kind}" for kind, count in facts["versions"].items())
+        yield Line(f"versions {', '.join(counts)}")
     for key, value in facts.get("model", {}).items():
-        yield f"model    {key}: {value}"
+        yield Line(f"model    {key}: {value}")
     for tap, about in facts.get("taps", {}).items():
         known = ""
         if about.get("spatially_constant") and about.get("input_independent"):
@@ -121,12 +133,16 @@ def _lines(name: str, facts: dict) -> Iterator[str]:
             known = f"{known}; activation sums to zero over positions: pooled it is rounding noise".removeprefix(
                 "; "
             )
-        yield f"tap      {tap}  {'x'.join(map(str, about.get('shape', [])))}  {known}".rstrip()
+        shape = "x".join(map(str, about.get("shape", [])))
+        yield Line(f"tap      {tap}  {shape}  {known}".rstrip())
     width = max((len(path) for path in facts["datasets"]), default=0)
     for path, about in facts["datasets"].items():
-        yield f"{path:<{width}}  {str(tuple(about['shape'])):<18} {about['dtype']:<8} {about['bytes']:>10}  {about['about']}"
+        shape = str(tuple(about["shape"]))
+        yield Line(
+            f"{path:<{width}}  {shape:<18} {about['dtype']:<8} {about['bytes']:>10}", about["about"]
+        )
     for step in facts["history"]:
-        yield f"step     {step['started']}  {step['seconds']} s  {step['command']}"
-        counts = [f"{step[fact]} {word}" for fact, word in COUNTED.items() if step.get(fact)]
-        if counts:
-            yield f"         of its images {', '.join(counts)}"
+        yield Line(f"step     {step['started']}  {step['seconds']} s  {step['command']}")
+        of_images = [f"{step[fact]} {word}" for fact, word in COUNTED.items() if step.get(fact)]
+        if of_images:
+            yield Line(f"         of its images {', '.join(of_images)}")

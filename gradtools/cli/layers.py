@@ -2,11 +2,11 @@
 
 import click
 
-from gradtools.cli import completion, networks, options, terminal
+from gradtools.cli import commands, completion, networks, options, terminal
 from gradtools.errors import UsageError
 
 
-@options.command(
+@commands.command(
     "layers",
     [
         "gradtools layers resnet50 --weights random",
@@ -41,11 +41,11 @@ def command(
     from gradtools.tables import taps
     from gradtools.tables.render import FOR_PROGRAMS
 
-    given = preprocess or ("none" if size else None)  # with --size nothing else of it matters
-    rows, notes = layers.describe(model, preprocess=given, size=_size(size), **reading.settings)
+    rows, notes = layers.describe(
+        model, preprocess=preprocess, size=_size(size), **reading.settings
+    )
     for note in notes:
-        if preprocess or not size or not note.startswith("preprocessing of "):
-            console.say(note)
+        console.say(note)
     build = taps.build if form in FOR_PROGRAMS else taps.for_people
     terminal.print_tables([build(model, rows)], form)
 

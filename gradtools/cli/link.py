@@ -4,12 +4,12 @@ from typing import Literal
 
 import click
 
-from gradtools.cli import networks, options, passes, sampling, streams, terminal
+from gradtools.cli import commands, networks, options, passes, sampling, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 
-@options.command(
+@commands.command(
     "link",
     [
         "gradtools link --generator gradtools.bundled.digit_generator:Digits --psi 0.7 --model gradtools.bundled.lenet:digits "

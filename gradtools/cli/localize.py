@@ -2,11 +2,11 @@
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.cli.terminal import Console
 
 
-@options.command(
+@commands.command(
     "localize",
     [
         "gradtools localize maps.h5",

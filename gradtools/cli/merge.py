@@ -4,12 +4,12 @@ import contextlib
 
 import click
 
-from gradtools.cli import options, streams
+from gradtools.cli import commands, options, streams
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 
-@options.command(
+@commands.command(
     "merge",
     [
         "gradtools merge photos.*-of-2.h5 -o photos.h5",

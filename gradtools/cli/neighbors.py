@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradtools.store import Store
 
 
-@options.command(
+@commands.command(
     "neighbors",
     [
         'gradtools neighbors classes.h5 --of "Dungeness crab" -k 25 --figure crab.png',
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 @options.figure
 @options.text_forms
 def command(
-    console: options.Console,
+    console: terminal.Console,
     path: str | None,
     k: int,
     of: str | None,

@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import commands
 from gradtools.cli.terminal import Console
 
 
-@options.command(
+@commands.command(
     "recipe", ["gradtools recipe", "gradtools recipe class-relations > class-relations.mk"]
 )
 @click.argument("name", required=False, metavar="[NAME]")

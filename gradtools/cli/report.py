@@ -2,12 +2,12 @@
 
 import click
 
-from gradtools.cli import options
+from gradtools.cli import commands
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 
-@options.command(
+@commands.command(
     "report",
     [
         "gradtools report photos-similarity.h5 photos-clusters.h5 -o photos.html",

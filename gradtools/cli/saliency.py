@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import completion, networks, options, passes, streams
+from gradtools.cli import commands, completion, networks, options, passes, streams
 from gradtools.cli import drawing as pictures
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
+from gradtools.selection.map_methods import AT_INPUT, AT_TAPS
 
 if TYPE_CHECKING:
     from gradtools.stages.remote import Scheduler, Served
     from gradtools.store import Share
 
 
-@options.command(
+@commands.command(
     "saliency",
     [
         "gradtools saliency photos/ --model resnet50 --method gradcam --method gam --layers 2 --overlay pictures/ -o maps.h5",
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
     multiple=True,
     default=("gradcam",),
     metavar="M",
-    help="gradcam, gradcam++, gam, layercam, hirescam; the sums activation, positive-gradients, negative-gradients; at the input "
-    "gradient, guided-backprop (repeat).",
+    help=f"{', '.join(AT_TAPS)}; at the input {', '.join(AT_INPUT)} (repeat).",
 )
 @click.option(
     "--tap",

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import click
 
-from gradtools.cli import networks, options, passes, streams, terminal
+from gradtools.cli import commands, networks, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 LENET = "gradtools.bundled.lenet:lenet5"
 
 
-@options.command(
+@commands.command(
     "sanity",
     [
         "gradtools sanity photos/ --model resnet50 --method gradcam --method gam -o sanity.h5",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import options, streams, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.errors import UsageError
 from gradtools.tables.wording import MAP_METRICS
 
@@ -96,7 +96,7 @@ of_maps = options.record(
 )
 
 
-@options.command(
+@commands.command(
     "similarity",
     [
         "gradtools similarity photos.h5",
@@ -157,7 +157,7 @@ of_maps = options.record(
 )
 @options.text_forms
 def command(
-    console: options.Console,
+    console: terminal.Console,
     path: str | None,
     output: str | None,
     force: bool,
@@ -253,7 +253,7 @@ def command(
 
 
 def _computed(
-    console: options.Console,
+    console: terminal.Console,
     source: "Store",
     target: str | None,
     wanted: "Options",

@@ -2,12 +2,12 @@
 
 import click
 
-from gradtools.cli import options, passes, streams, terminal
+from gradtools.cli import commands, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.tables.wording import CONSTRUCTIONS
 
 
-@options.command(
+@commands.command(
     "trial",
     [
         "gradtools trial window -o window.h5",

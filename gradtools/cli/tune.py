@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradtools.cli import networks, options, passes, sampling, streams, terminal, tunings
+from gradtools.cli import commands, networks, options, passes, sampling, streams, terminal, tunings
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gradtools.stages.remote import Scheduler, Served
 
 
-@options.command(
+@commands.command(
     "tune",
     [
         "gradtools tune creatures-link.h5 --keep 4 -o tuning.h5",

@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from gradtools.cli import options, terminal
+from gradtools.cli import commands, options, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
 
-@options.command(
+@commands.command(
     "verify",
     [
         "gradtools verify table.json photos-similarity.h5 photos-clusters.h5",

@@ -46,7 +46,13 @@ def describe(
     ------
     UsageError, GradtoolsError
     """
-    model = models.load(spec, size=_sides(size), preprocess=preprocess, **options)
+    model = models.load(
+        spec,
+        size=_sides(size),
+        preprocess=preprocess,
+        without_images=size is not None and preprocess is None,  # the size is all that matters here
+        **options,
+    )
     if size or preprocessing.size(model.preprocess) or model.shape is None:
         return _described(model)
     try:

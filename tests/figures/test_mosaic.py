@@ -10,6 +10,7 @@ from PIL import Image
 from gradtools.errors import UsageError
 from gradtools.figures import objects, page, paper
 from gradtools.figures.overlays import blending, captions, mosaic, raster, vector
+from gradtools.selection import map_methods
 
 TITLE = "a title with gÄpj\nof two lines: 0.5"
 BARS = [mosaic.Bar(blending.FOR, 0.0, "map, 0 to 1"), mosaic.Bar(blending.SIGNED, -1.0, "both")]
@@ -96,7 +97,7 @@ def test_a_large_enlargement_keeps_squares():
 
 
 def test_heads_of_boxes_fit_their_pictures_however_many_columns_there_are():
-    names = [f"map:{method}@features.12" for method in captions.SHORT]
+    names = [f"map:{method}@features.12" for method in map_methods.METHODS]
     names += ["map:gradcam-positive@features.10+features.12:max", "map:gam@" + "a" * 40]
     for columns in (3, 13):
         for picture in ("boxes", "pairs"):
@@ -109,7 +110,7 @@ def test_heads_of_boxes_fit_their_pictures_however_many_columns_there_are():
 
 def test_heads_of_many_columns_stand_apart():
     """Each head, as wide as it is drawn, ends before the next begins."""
-    heads = [captions.method_head(method) for method in captions.SHORT] * 2
+    heads = [captions.method_head(method) for method in map_methods.METHODS] * 2
     pictures = [np.zeros((8, 8, 3), "u1")] * len(heads)
     page_of_many = mosaic.draw("many", heads, [("", pictures)], BARS[:1])
     drawn = vector.figure(page_of_many)
@@ -126,7 +127,7 @@ def test_heads_of_many_columns_stand_apart():
 @pytest.mark.parametrize("width", [3.25, 6.75])
 def test_a_page_is_as_wide_as_was_asked_and_its_words_stay_apart(width):
     """Heads that are wider than a picture become letters, which the title explains."""
-    heads = ["image", *(captions.method_head(method) for method in list(captions.SHORT)[:5])]
+    heads = ["image", *(captions.method_head(method) for method in list(map_methods.METHODS)[:5])]
     pictures = [np.zeros((8, 8, 3), "u1")] * len(heads)
     notes = {(0, 0): "a name that is much longer than a picture is wide " * 3}
     paper.set_width(width)

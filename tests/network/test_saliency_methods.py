@@ -15,6 +15,7 @@ from torch import nn
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.network import taps
 from gradtools.network.saliency import guided, methods, subset
+from gradtools.selection import map_methods
 
 N, C, H, W = 3, 5, 2, 3
 
@@ -454,3 +455,31 @@ def test_toy_head_is_covered_by_the_closed_form():
     A, G = at(network, images(1, 8), "body", lambda output, _: output[:, 0])
     expected = sum(weight * A[:, k] for k, weight in enumerate(Toy.ROWS[0])) / 64
     torch.testing.assert_close(methods.gradcam(A, G), expected)
+
+
+def test_those_who_read_maps_have_the_same_methods():
+    """selection may not import network: its table of names stands beside the equations'."""
+    assert set(map_methods.METHODS) == {*methods.NAMES, methods.LITERAL}
+    assert set(map_methods.AT_INPUT) == set(methods.AT_INPUT)
+    assert map_methods.AT_TAPS + map_methods.AT_INPUT == (
+        *(name for name in methods.NAMES if name not in methods.AT_INPUT),
+        *methods.AT_INPUT,
+    )
+
+
+def test_the_methods_called_signed_are_those_whose_maps_can_speak_against():
+    """Of positive activations and gradients of both signs."""
+    draws = np.random.default_rng(3)
+    A = torch.from_numpy(draws.random((4, 6, 5, 5)))
+    G = torch.from_numpy(draws.standard_normal((4, 6, 5, 5)))
+    every = {name: method(A, G) for name, method in methods.AT_TAPS.items()}
+    every[methods.PLUS_PLUS] = methods.gradcam_plus_plus(A, G)[0]
+    negative = {name for name, maps in every.items() if (maps < 0).any()}
+    assert negative == set(map_methods.SIGNED)
+
+
+def test_a_maps_method_is_the_longest_name_it_begins_with():
+    assert map_methods.split("gam") == ("gam", "")
+    assert map_methods.split("gradcam-0,4") == ("gradcam", "0,4")
+    assert map_methods.split("gradcam++-literal-0") == ("gradcam++-literal", "0")
+    assert map_methods.split("mine") == (None, "")

@@ -9,13 +9,12 @@ from gradtools.errors import GradtoolsError
 from gradtools.figures.overlays.frames import frames
 from gradtools.images.loading import Preprocess
 from gradtools.math.maps.reading import read_maps
+from gradtools.selection import map_methods
 from gradtools.store import Store, paths
 
-SIGNED = ("gradcam", "hirescam")  # methods whose maps speak against as well
-AT_INPUT, SHARE = (
-    ("gradient", "guided-backprop"),
-    0.99,
-)  # shown up to the value that this share of the pixels has at most
+SHARE = (
+    0.99  # maps of the input are shown up to the value that this share of the pixels has at most
+)
 CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
 OVERFLOW = "zero everywhere:\nexp(score)\noverflows"
 
@@ -194,11 +193,7 @@ def class_of(album: Album, group: tuple[int, ...]) -> str:
 
 def signed_methods(album: Album) -> list[str]:
     """Return the methods with evidence for and against."""
-    return [
-        name
-        for name in album.methods
-        if any(name == known or name.startswith(f"{known}-") for known in SIGNED)
-    ]
+    return [name for name in album.methods if map_methods.split(name)[0] in map_methods.SIGNED]
 
 
 def _read(album: Album, row: int, names: list[str], sign: str) -> tuple[np.ndarray, str]:
@@ -212,12 +207,12 @@ def _read(album: Album, row: int, names: list[str], sign: str) -> tuple[np.ndarr
         if nothing and any(_overflows(album, row, name) for name in names):
             return maps[0], OVERFLOW
         return maps[0], NOTHING if nothing else CONSTANT
-    return _clipped(maps[0]) if split(names[0])[0] in AT_INPUT else maps[0], ""
+    return _clipped(maps[0]) if split(names[0])[0] in map_methods.AT_INPUT else maps[0], ""
 
 
 def _overflows(album: Album, row: int, name: str) -> bool:
     """Return True for a map of Grad-CAM++ as printed whose exp(score) is not finite."""
-    if not name.startswith("gradcam++-literal"):
+    if not name.startswith(map_methods.LITERAL):
         return False
     counts = album.store.values(paths.undefined(name))
     return counts is not None and bool(counts[row])

@@ -5,35 +5,20 @@ import os
 from gradtools.figures import page
 from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays.mosaic import fitted
+from gradtools.selection import map_methods
 from gradtools.store import paths
 
 ROW_NAME = 1.0  # inches
-SHORT = {
-    "positive-gradients": "positive\ngradients",
-    "negative-gradients": "negative\ngradients",
-    "activation": "activations",
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "gam": "GAM",
-    "layercam": "LayerCAM",
-    "hirescam": "HiResCAM",
-    "gradcam++-literal": "Grad-CAM++\nas printed",
-    "gradient": "gradient,\nto its 99 %",
-    "guided-backprop": "guided BP,\nto its 99 %",
-}
 
 
 def method_head(method: str) -> str:
     """Return a method's name in the field, its channels below."""
-    known = max(
-        (name for name in SHORT if method == name or method.startswith(f"{name}-")),
-        key=len,
-        default=None,
-    )
+    known, channels = map_methods.split(method)
     if known is None:
         return page.shortened(method, 16)
-    channels = method[len(known) + 1 :]
-    return SHORT[known] + (f"\n{page.shortened(channels, 14)}" if channels else "")
+    return map_methods.METHODS[known].head + (
+        f"\n{page.shortened(channels, 14)}" if channels else ""
+    )
 
 
 def row_name(album: albums.Album, group: tuple[int, ...], row: int, method: str) -> str:

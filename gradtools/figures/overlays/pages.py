@@ -10,6 +10,7 @@ from gradtools.figures import page, paper
 from gradtools.figures.overlays import album as albums
 from gradtools.figures.overlays import blending, captions
 from gradtools.figures.overlays.mosaic import Bar, Mosaic, draw, fitted
+from gradtools.selection.map_methods import LITERAL
 
 ROWS = 6  # of a grid's page
 SMALL = 0.82  # inches of a grid's pictures
@@ -23,7 +24,7 @@ ABLATED = ("gam", "gradcam", "gradcam++")
 POSITIVE, NEGATIVE = "gradcam-positive", "gradcam-negative"
 LAYERS = ("activation", "positive-gradients", "gam")
 COMPARED = ("gradcam", "gam", "activation", "positive-gradients", "negative-gradients")
-OVERFLOWING = ("gradcam++", "gradcam++-literal", "gam")
+OVERFLOWING = ("gradcam++", LITERAL, "gam")
 
 Lines = list[tuple[str, list[np.ndarray | None]]]  # name and pictures of every row
 

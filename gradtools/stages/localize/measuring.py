@@ -10,13 +10,12 @@ from gradtools.math.maps import map_controls
 from gradtools.math.maps.reading import read_maps
 from gradtools.math.maps.resize import resize
 from gradtools.math.regions import faithfulness, localization, means
+from gradtools.selection import map_methods, regions
 from gradtools.selection import maps as stored
-from gradtools.selection import regions
 from gradtools.store import Store, paths
 
 CENTRE, OTHER = "centred Gaussian", "map of another image"
 ACTIVATION = "activation"
-SIGNED = ("gradcam", "hirescam")
 BLOCK = 64  # maps whose companions are held at once
 
 
@@ -82,7 +81,7 @@ def outweighed(
     ----------
     mathematics#grad-cam
     """
-    if feature.method not in SIGNED or len(feature.taps) > 1:
+    if feature.method not in map_methods.SIGNED or len(feature.taps) > 1:
         return None
     part = source.needed_rows(paths.maps(f"{feature.method}@{feature.taps[0]}"))
     shares = []

@@ -13,7 +13,7 @@ from gradtools.math.maps.reading import read_maps
 from gradtools.network import passes, randomise, relabelled
 from gradtools.network.models import Model
 from gradtools.network.saliency.batch import run_images
-from gradtools.network.saliency.methods import AT_TAPS
+from gradtools.network.saliency.methods import AT_INPUT
 from gradtools.stages.saliency import Options as MapOptions
 from gradtools.stages.saliency import plan as planning
 from gradtools.stages.sanity.reading import Allowed, read
@@ -189,7 +189,7 @@ def _check(listed: ImageList, options: Options) -> None:
 
 def _asked(options: Options, target: str) -> Options:
     """Return the options of the trained network's maps: its classes, and the sums of activations beside the methods."""
-    at_taps = [name for name in options.method if name in AT_TAPS or name == "gradcam++"]
+    at_taps = [name for name in options.method if name not in AT_INPUT]
     more = (ACTIVATION,) if at_taps and ACTIVATION not in options.method else ()
     return dataclasses.replace(options, target=target, method=(*options.method, *more))
 

@@ -15,13 +15,14 @@ from gradtools.math.regions import faithfulness
 from gradtools.network import models, passes
 from gradtools.network.models import Model
 from gradtools.network.saliency.batch import run_images
+from gradtools.network.saliency.methods import AT_INPUT
 from gradtools.stages.saliency import Options as MapOptions
 from gradtools.stages.saliency import plan as planning
 from gradtools.stages.trial.constructions import Construction, Scenes
 from gradtools.store import paths
 
+# All but the sums of gradients alone, which are parts of GAM.
 AT_TAPS = ("gradcam", "gradcam++", "gam", "hirescam", "layercam", "activation")
-AT_INPUT = ("gradient", "guided-backprop")
 TRUTH, INVERSE = "truth", "1 - truth"
 EDGES, CENTRE = "edge filter", "centred Gaussian"
 CONSTANT, SHUFFLED, OTHER = "constant", "shuffled truth", "truth of another image"
