@@ -35,7 +35,7 @@ def command(
 
     Shards come from --shard I/N of extract, saliency, faithfulness, and similarity --matrix: the same command, each with its share.
     They are checked to be of the same command (options, images by name and size, network), with no share missing or
-    there twice.
+    there twice, and to hold what was written: the merged store has digests of its own.
     """
     target = streams.output_store(output)
     if target is None:

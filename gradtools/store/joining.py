@@ -29,16 +29,10 @@ def ordered(stores: Sequence[Store]) -> list[Store]:
     Raises
     ------
     GradtoolsError
-        A store is not a shard, shards are of different jobs, or a share is missing or there twice.
+        A store is not a shard, or was changed since it was written; shards are of different jobs; a share is missing or there
+        twice.
     """
-    facts = []
-    for store in stores:
-        text = store.attributes("/").get(ATTRIBUTE)
-        if not text:
-            raise GradtoolsError(
-                f"{store.name} is not a shard: --shard 1/8 of extract, saliency, similarity or faithfulness makes them"
-            )
-        facts.append(json.loads(text))
+    facts = [_described(store) for store in stores]
     first = facts[0]
     for store, other in zip(stores, facts):
         _check_same(stores[0].name, first, store.name, other)
@@ -52,6 +46,22 @@ def ordered(stores: Sequence[Store]) -> list[Store]:
                 else f"share {number} of {first['of']} is missing: name all shards"
             )
     return [stores[numbers.index(number)] for number in range(1, first["of"] + 1)]
+
+
+def _described(store: Store) -> dict:
+    """Return what a shard says of itself; refused where it is not what was written, which the merged store would no longer show."""
+    text = store.attributes("/").get(ATTRIBUTE)
+    if not text:
+        raise GradtoolsError(
+            f"{store.name} is not a shard: --shard 1/8 of extract, saliency, similarity or faithfulness makes them"
+        )
+    if not store.sealed:  # changed by another program: only the digests tell what
+        if store.texts(f"{paths.DIGESTS}/path") is None:
+            raise GradtoolsError(
+                f"{store.name} has neither a seal nor digests: what it holds cannot be checked, make it again"
+            )
+        store.check()
+    return json.loads(text)
 
 
 def _check_same(name: str, first: dict, other_name: str, other: dict) -> None:

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import long_jobs
+import numpy as np
 import pytest
 from long_jobs import COUNT, cases, digests
 from shell import run
@@ -111,6 +113,50 @@ def test_what_is_no_whole_job_is_refused(commands, tmp_path, capsys):
     assert call(*extract, "--shard", "1/9", "-o", tmp_path / "c.h5") == 1
     assert "too few blocks" in capsys.readouterr().err
     assert call("merge", first, second, "-o", tmp_path / "d.h5", "--max-skipped", "0") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["value", "label", "attribute", "description", "missing", "infinite", "no digests"],
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_shard_that_was_changed_is_refused(halves, tmp_path, capsys, change, number):
+    """The merged store is sealed anew, so that nothing would tell of it."""
+    parts = [tmp_path / half.name for half in halves]
+    for half, part in zip(halves, parts):
+        shutil.copy(half, part)
+    with h5py.File(parts[number - 1], "r+") as file:
+        if change == "value":
+            file["/outputs/logits"][3, 1] += 1
+        elif change == "label":
+            file["/samples/label"][2] = 1 - file["/samples/label"][2]
+        elif change == "attribute":
+            file["/model"].attrs["temperature"] = 2.0
+        elif change == "description":
+            file.attrs[shards.ATTRIBUTE] = "{"
+        elif change == "missing":
+            del file["/samples/width"]
+        elif change == "infinite":
+            file["/taps/body/gradient"][0, 0] = np.inf
+        else:
+            del file["/digests"]
+    capsys.readouterr()
+    assert call("merge", *parts, "-o", tmp_path / "a.h5", "-q") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert parts[number - 1].name in line and "make" in line and "unexpected" not in line
+    assert sorted(tmp_path.iterdir()) == sorted(parts)
+
+
+@pytest.fixture(scope="module")
+def halves(commands, tmp_path_factory):
+    """Both shards of an extraction."""
+    folder = tmp_path_factory.mktemp("halves")
+    with pytest.MonkeyPatch.context() as patch:
+        long_jobs.small_blocks(patch)
+        for number in (1, 2):
+            words = [*commands["extract"], "-o", folder / "a.h5", "--shard", f"{number}/2"]
+            assert call(*words) == 0
+    return [folder / f"a.{number}-of-2.h5" for number in (1, 2)]
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1/0", "a/b", "3"])
