@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from gradtools.math.pairs.bootstrap import RESAMPLING
-from gradtools.math.pairs.intervals import interval_of
+from gradtools.math.pairs.intervals import EQUAL, interval_of, without_rounding
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Table, as_cell
 from gradtools.tables.per_model import AGAINST, OWN, Results, Row, headline
 from gradtools.tables.wording import NOT_BOTH, feature_head
 
-EQUAL = 1e-6  # differences below it are rounding: the step in which similarities are ranked
 Value = Callable[[Result], float]
 Replicates = Callable[[Result], np.ndarray]
 
@@ -33,7 +32,7 @@ def difference(a: Result | None, b: Result | None, value: Value, replicates: Rep
         a.facts.get(key) == b.facts.get(key)
         for key in ("seed", "resampling", "drawn", "drawn_of", "left_out", "auc_rows")
     )
-    change = value(a) - value(b)
+    change = float(without_rounding(value(a) - value(b)))
     if not n or not same:
         return Cell(change, why=NOT_BOTH)
     rule = (
@@ -41,7 +40,8 @@ def difference(a: Result | None, b: Result | None, value: Value, replicates: Rep
         int(a.facts.get("drawn", 0)),
         int(a.facts.get("drawn_of", 0)),
     )
-    return Cell(change, *interval_of(first[:n] - second[:n], change, *rule), why=NOT_BOTH)
+    replicated = without_rounding(first[:n] - second[:n])
+    return Cell(change, *interval_of(replicated, change, *rule), why=NOT_BOTH)
 
 
 def differences(
@@ -86,7 +86,7 @@ def agreement(cells: list[Cell]) -> Cell:
     bounds = [(c.low, c.high) for c in cells if c.low is not None and c.high is not None]
     clear = sum(low > 0 if sign > 0 else high < 0 for low, high in bounds)
     agree = int((values * sign > 0).sum())
-    if len(values) and (np.abs(values) < EQUAL).all():
+    if len(values) and (np.abs(values) <= EQUAL).all():
         return Cell(f"equal in {len(values)} of {len(values)}")
     return Cell(f"{agree} of {len(values)} {'+' if sign > 0 else '-'}, {clear} clear of 0")
 

@@ -80,11 +80,56 @@ def test_less_is_more_turned_round_and_names_may_have_spaces_and_models():
         ("pair-auc: 1 > 2", "two numbers"),
         ("pair-auc: a > b within .1", "within with =="),
         ("pair-auc[gmm]: a > b", "is not an option"),
+        ("ari[method=gmm, method=kmeans]: a > b", "method stands there twice"),
+        ("pair-auc: a > nan", "a value that a statistic can have"),
+        ("pair-auc: -inf < a", "a value that a statistic can have"),
+        ("pair-auc: a > -1e400", "a value that a statistic can have"),
+        ("pair-auc: a == b within 1e300", "a value that a statistic can have"),
+        ("pair-auc: a > b by -.1", "not a bound"),
+        ("pair-auc where" + " " * 20_000 + "x", "20,015 characters"),
     ],
 )
 def test_what_is_no_sentence_is_named_with_its_line(line, words):
     with pytest.raises(UsageError, match=f"f:2: .*{words}"):
         grammar.read(["# first", line], "f")
+
+
+def test_numbers_are_written_as_everywhere():
+    sentence, other = grammar.read(
+        ["pair-auc: a > -2.5e-1 by 1e-3", "pair-auc: 1_0 < a by .5"], "f"
+    )
+    assert (sentence.right.number, sentence.bound) == (-0.25, 0.001)
+    assert (other.right.subject, other.right.number, other.bound) == ("1_0", None, 0.5)
+
+
+def test_differences_that_are_rounding_are_none(stores):
+    """Equal clusters whose values differ in the last digits, alike in every resample: no space is better, nor undecided."""
+    sentences = [f"{name}: {a} > {b}" for name in ("ari", "nmi") for a, b in BOTH_WAYS]
+    subjects = evaluate.gather(stores)
+    for subject in subjects:
+        for key, result in subject.clusters.items():
+            if key[0].startswith("gradient"):
+                rows = {name: result.columns[name] + 3e-16 for name in ("ari", "nmi")}
+                nudged = result.replicates + 3e-16 + 1e-17 * np.arange(20)[:, None]
+                subject.clusters[key] = dataclasses.replace(
+                    result, columns=result.columns | rows, replicates=nudged
+                )
+    for verdict in claim.judge(grammar.read(sentences, "f"), subjects, "f"):
+        assert verdict.verdict == "contradicted", verdict
+        assert all(model.difference == model.low == model.high == 0 for model in verdict.models)
+
+
+BOTH_WAYS = (("gradient@block", "weight"), ("weight", "gradient@block"))
+
+
+def test_a_name_that_means_two_maps_is_refused(stores):
+    """gam@2 is at the tap named 2, and over two taps."""
+    maps = {
+        (f"map:gam@{taps}", "CC"): Result("/similarity", f"map:gam@{taps}") for taps in ("1", "2", "1+2")
+    }
+    subject = dataclasses.replace(evaluate.gather(stores)[0], maps=maps)
+    named = claim.statistics.candidates(subject, claim.statistics.find("map-cc", "f"), {})
+    assert "gam@2" not in named and {"gam@tap:2", "gam@1+2", "gam@tap:1"} <= set(named)
 
 
 def test_verdicts_are_those_of_the_stored_resamples(stores):
@@ -147,6 +192,8 @@ def test_models_are_compared_and_counted(stores):
         ("pair-auc: gradient > logits in 3 of n", "2 models"),
         ("pair-auc where correct: gradient > logits", "--where"),
         ("pair-auc[metric=cosin]: gradient > logits", "gradtools similarity"),
+        ("accuracy: gradient > 50", "write argmax"),
+        ("accuracy: argmax > argmax", "of two models"),
     ],
 )
 def test_what_cannot_be_looked_up_ends_with_2_and_near_names(capsys, stores, tmp_path, line, words):
@@ -196,11 +243,28 @@ def test_a_sentence_without_a_value_is_undecided_and_the_others_are_judged(
     assert np.isnan(given.models[0].difference) and "prediction" in given.models[0].lacks
 
 
-def test_a_file_that_the_resamples_cannot_carry_is_refused(capsys, stores, tmp_path):
+def test_a_file_that_the_resamples_cannot_carry_is_refused(capsys, stores, tmp_path, monkeypatch):
     file = tmp_path / "a.claims"
     file.write_text("pair-auc: gradient > logits\n" * 11)
     ended = call(capsys, "claim", file, *stores)
     assert ended.status == 2 and "--resamples 440" in ended.line
+    subjects = evaluate.gather(stores)
+    looked_up = []
+    monkeypatch.setattr(
+        claim, "_value", lambda *arguments, real=claim._value: looked_up.append(1) or real(*arguments)
+    )
+    many = grammar.read(["pair-auc: gradient > logits"] * 100_000, "f")
+    with pytest.raises(UsageError, match="--resamples 4000000"):
+        claim.judge(many, subjects, "f")
+    assert len(looked_up) == 4  # of the first sentence
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_files_of_other_editors_are_read(tmp_path, end):
+    file = tmp_path / "a.claims"
+    file.write_bytes(b"\xef\xbb\xbfpair-auc: gradient > logits" + end + b"# end" + end)
+    (sentence,) = claim.read(str(file))
+    assert sentence.text == "pair-auc: gradient > logits"
 
 
 @pytest.mark.parametrize("name", sorted(claim.bundled()))

@@ -196,6 +196,24 @@ def test_classes_of_two_images_are_said():
     assert not list(per_model.classes_of_two([none]))
 
 
+def test_a_difference_that_is_rounding_is_not_clear_of_zero():
+    """As of equal clusters whose NMI differs in the last digit, alike in every half sample."""
+    rng = np.random.default_rng(0)
+    a, b = 0.7 + 3e-16 + 2e-16 * rng.random(20), np.full(20, 0.7)
+    facts = {"resampling": "half-samples", "drawn": 30, "drawn_of": 60}
+    one, other = (
+        Result("/x", facts=facts, columns={"value": values[:1]}, replicates=values) for values in (a, b)
+    )
+    cell = paired.difference(
+        one, other, lambda result: result.columns["value"][0], lambda result: result.replicates
+    )
+    assert (cell.value, cell.low, cell.high) == (0, 0, 0)
+    lost = paired.difference(
+        one, other, lambda result: float("nan"), lambda result: result.replicates
+    )
+    assert lost.value is None
+
+
 def test_agreement_counts_signs_and_intervals_clear_of_zero():
     cells = [
         model.Cell(0.2, 0.1, 0.3),

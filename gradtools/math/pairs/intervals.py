@@ -6,6 +6,31 @@ from gradtools.math.pairs.bootstrap import RESAMPLING, interval
 
 HALF_SAMPLES = "half-samples"
 SPREAD_95 = 1.96
+EQUAL = 1e-6  # differences up to it are rounding: the step in which similarities are ranked
+
+
+def without_rounding(differences: np.ndarray | float) -> np.ndarray:
+    """
+    Return differences of statistics, those that are rounding as 0.
+
+    Of equal partitions or rows two ways of computing give values that differ in the last digits, alike in every resample, so
+    that an interval would leave 0 out.
+
+    Parameters
+    ----------
+    differences : float array
+        NaN stays NaN.
+
+    Returns
+    -------
+    float64 array
+        0 where a difference is at most `EQUAL`.
+
+    References
+    ----------
+    mathematics#verdicts-of-sentences
+    """
+    return np.where(np.abs(differences) <= EQUAL, 0.0, differences)
 
 
 def interval_of(

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError, suggest
 from gradtools.math.pairs import verdicts
-from gradtools.math.pairs.intervals import interval_of
+from gradtools.math.pairs.intervals import interval_of, without_rounding
 from gradtools.math.pairs.verdicts import LEVEL, Difference
 from gradtools.selection.claims import (
     CONTRADICTED,
@@ -59,7 +59,7 @@ def _text(path: str) -> str:
         folder = resources.files("gradtools.bundled") / "claims"
         return (folder / f"{path}{SUFFIX}").read_text(encoding="utf-8")
     try:
-        with open(path if path != "-" else 0, encoding="utf-8") as file:
+        with open(path if path != "-" else 0, encoding="utf-8-sig") as file:
             return file.read()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not a text file of claims, one a line") from error
@@ -76,14 +76,14 @@ def judge(sentences: Sequence[Sentence], subjects: Sequence[Subject], file: str)
     UsageError
         A sentence names what no store holds, or the file is too long for the resamples; names file and line.
     """
+    hypotheses = 2 * len(sentences)
+    asked = []
     try:
-        asked = [_differences(sentence, subjects, file) for sentence in sentences]
+        for sentence in sentences:
+            asked.append(_differences(sentence, subjects, file))
+            _refuse_too_many(hypotheses, [difference for _, difference, _ in asked[-1][1]], file)
     except GradtoolsError as error:
         raise UsageError(str(error)) from error
-    hypotheses = 2 * len(sentences)
-    _refuse_too_many(
-        hypotheses, [difference for _, of_models in asked for _, difference, _ in of_models], file
-    )
     p = np.array(
         [
             _p_values(sentence, differences, file)
@@ -124,6 +124,12 @@ def _differences(
     bound = statistic.margin if sentence.bound is None else sentence.bound
     row = statistics.row_of(statistic, sentence.options, sentence.where, place)
     chosen = _models(sentence, subjects, statistic, place)
+    terms = [term for term in (sentence.left, sentence.right) if term.number is None]
+    if statistic.part == "answers" and len(terms) == 2 and chosen[0][0] is chosen[0][1]:
+        raise UsageError(
+            f"{place}: both sides are the accuracy of one model: compare it with a number, or of two models "
+            "(argmax of A > argmax of B)"
+        )
     asked = []
     for left, right in chosen:
         sides = [
@@ -194,7 +200,12 @@ def _difference(sides: Sequence[Value | float], place: str) -> Difference:
         for side in sides
     ]
     images = max(value.images for value in values)
-    return Difference(left - right, replicates[0] - replicates[1], images, **values[0].rule)
+    return Difference(
+        float(without_rounding(left - right)),
+        without_rounding(replicates[0] - replicates[1]),
+        images,
+        **values[0].rule,
+    )
 
 
 def _least(sentence: Sentence, count: int, place: str) -> int:

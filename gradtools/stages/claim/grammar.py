@@ -4,6 +4,7 @@ file       = { [ claim ] [ "#" comment ] newline } ;
 claim      = [ name "=" ] statistic [ "[" option { "," option } "]" ] [ "where" condition { "and" condition } ]
              ":" term relation term [ bound ] [ "in" quantifier ] ;
 option     = key "=" value ;
+number     = digits, perhaps with sign, point and power of ten ;
 term       = number | subject [ "of" model ] ;
 relation   = ">" | "<" | "==" ;
 bound      = "by" number | "within" number ;
@@ -26,10 +27,15 @@ SENTENCE = re.compile(
 )
 BODY = re.compile(
     r"""(?P<left>.+?)\s+(?P<relation>>|<|==)\s+(?P<right>.+?)
-        (?:\s+(?P<word>by|within)\s+(?P<bound>\d*\.?\d+))?
+        (?:\s+(?P<word>by|within)\s+(?P<bound>\S+))?
         (?:\s+in\s+(?P<quantifier>.+))?""",
     re.X,
 )
+NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)", re.I
+)  # the last three to be refused
+LONGEST = 1_000  # characters of a sentence
+LARGEST = 1e9  # of a number: no statistic reaches it
 COMMENT = re.compile(r"(^|\s)#.*$")
 EXAMPLE = "write as in pair-auc: gradient > activation"
 
@@ -80,6 +86,10 @@ def _sentences(lines: list[str], file: str) -> Iterator[Sentence]:
 
 
 def _sentence(text: str, number: int, place: str) -> Sentence:
+    if len(text) > LONGEST:
+        raise UsageError(
+            f"{place}: a line of {len(text):,} characters is not a sentence: {EXAMPLE}"
+        )
     match = SENTENCE.fullmatch(text)
     body = match and BODY.fullmatch(match["body"])
     if not match or not body:
@@ -92,7 +102,7 @@ def _sentence(text: str, number: int, place: str) -> Sentence:
         left, right, relation = right, left, ">"
     if left.number is not None and right.number is not None:
         raise UsageError(f"{place}: two numbers need no stores: {EXAMPLE}")
-    bound = None if body["bound"] is None else float(body["bound"])
+    bound = None if body["bound"] is None else _bound(body["bound"], place)
     return Sentence(
         number,
         text,
@@ -116,16 +126,34 @@ def _options(text: str | None, place: str) -> dict[str, str]:
             raise UsageError(
                 f"{place}: [{part}] is not an option: write key=value, as in [method=gmm]"
             )
+        if key.strip() in options:
+            raise UsageError(f"{place}: the option {key.strip()} stands there twice: leave one out")
         options[key.strip()] = value.strip()
     return options
 
 
+def _bound(text: str, place: str) -> float:
+    """The number behind `by` or `within`."""
+    number = _number(text, place)
+    if number is None or number < 0:
+        raise UsageError(f"{place}: {text!r} is not a bound: write a number from 0 on, as in by .05")
+    return number
+
+
+def _number(text: str, place: str) -> float | None:
+    """A number; None where a text is none, as a subject's name is."""
+    if not NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    if not abs(number) <= LARGEST:
+        raise UsageError(f"{place}: {text!r} is not a value that a statistic can have")
+    return number
+
+
 def _term(text: str, place: str) -> Term:
     """A number, or `subject [of model]`; a name with spaces stands in double quotes."""
-    try:
-        return Term(text, number=float(text))
-    except ValueError:
-        pass
+    if (number := _number(text, place)) is not None:
+        return Term(text, number=number)
     match = re.fullmatch(r'(?:"([^"]+)"|(\S+))(?:\s+of\s+(\S+))?', text)
     if not match:
         raise UsageError(

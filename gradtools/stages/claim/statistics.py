@@ -1,5 +1,6 @@
 """The statistics that sentences may name, and where the stores have them."""
 
+import collections
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -155,13 +156,21 @@ def candidates(
         return table_rows.pairs(subject, statistic.row)
     if statistic.part == "channels":
         return table_rows.rankings(subject, chosen)
-    named: dict[str, Result] = {}
     if statistic.part == "link":
         return {kind: result for (_, kind), result in subject.link.items()}
-    for (feature, name), result in getattr(subject, statistic.part).items():
-        if name == chosen:
-            named |= dict.fromkeys(_names(subject, feature), result)
-    return named
+    results = {
+        feature: result
+        for (feature, name), result in getattr(subject, statistic.part).items()
+        if name == chosen
+    }
+    named = {feature: dict.fromkeys(_names(subject, feature)) for feature in results}
+    counts = collections.Counter(name for names in named.values() for name in names)
+    return {
+        name: results[feature]
+        for feature, names in named.items()
+        for name in names
+        if counts[name] == 1  # of two taps, and at a tap named 2, are both gam@2: their full names tell
+    }
 
 
 def _names(subject: Subject, feature: str) -> Iterator[str]:
@@ -208,6 +217,10 @@ def value(
         No store has it; names near names, or the command that computes it.
     """
     if statistic.part == "answers":
+        if name != "argmax":
+            raise UsageError(
+                f"{place}: accuracy is of the model's answers, not of {name!r}: write argmax"
+            )
         return _accuracy(subject, place)
     matches = candidates(subject, statistic, options)
     if not matches:
