@@ -10,7 +10,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 
 from gradtools import store
 from gradtools.errors import UsageError
@@ -190,11 +190,11 @@ def save(figure: Figure, path: str, option: str = "--figure") -> None:
     suffix = os.path.splitext(path)[1].lower()
     undated = {".png": {"Software": MAKER}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
-    def draw(part: str) -> None:
+    def draw(target: BinaryIO) -> None:
         with style(), warnings.catch_warnings():
             # A character that the font lacks is drawn as a box.
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            _fitted(figure).savefig(part, dpi=DPI, metadata=undated[suffix], format=suffix[1:])
+            _fitted(figure).savefig(target, dpi=DPI, metadata=undated[suffix], format=suffix[1:])
 
     write(path, option, draw)
 
@@ -212,21 +212,26 @@ def save_pages(figures: Iterable[Figure], path: str, option: str = "--figure") -
     if not path.lower().endswith(".pdf"):
         raise UsageError(f"{option} {path}: pages go into a .pdf")
 
-    def draw(part: str) -> None:
+    def draw(target: BinaryIO) -> None:
         with style(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            with PdfPages(part, metadata={"CreationDate": None}) as pages:
+            with PdfPages(target, metadata={"CreationDate": None}) as pages:
                 for figure in figures:
                     pages.savefig(_fitted(figure))
 
     write(path, option, draw)
 
 
-def write(path: str, option: str, draw: Callable[[str], None]) -> None:
-    """Write a picture's file by `draw`; it appears under its name when it is whole. Errors as for `save`."""
+def write(path: str, option: str, draw: Callable[[BinaryIO], None]) -> None:
+    """Write what `draw` draws; the file appears under its name when it is whole. Errors as for `save`.
+
+    It is drawn in memory: matplotlib fails with errors of its own when a disk is full.
+    """
     check(path)
-    with store.whole_file(path, option) as part:
-        draw(part)
+    drawn = io.BytesIO()
+    draw(drawn)
+    with store.whole_file(path, option) as part, open(part, "wb") as file:
+        file.write(drawn.getbuffer())
 
 
 def png(figure: Figure) -> bytes:

@@ -1,5 +1,6 @@
 """Any stores -> one HTML file: the answer, how to read it, every table and picture there is data for, and what was run."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -7,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
 from gradtools import __version__, figures, store
-from gradtools.errors import GradtoolsError
+from gradtools.errors import CannotWriteError, GradtoolsError
 from gradtools.selection import maps as stored_maps
 from gradtools.selection.gathering import gather
 from gradtools.selection.subjects import Subject
@@ -57,8 +58,9 @@ def report(
     Raises
     ------
     GradtoolsError
-        As of `evaluate`.
+        As of `evaluate`; a store was replaced meanwhile.
     """
+    files = list(map(_file, stores))
     groups = _by_unit(stores)
     subjects = [subject for group in groups.values() for subject in group]
     heading = title or "gradtools: " + ", ".join(
@@ -82,6 +84,10 @@ def report(
     if others:
         sections.append(page.Section("all-pictures", "Pictures", _shown(others)))
     sections.append(page.Section("what-was-run", "What was run", _history(stores)))
+    if replaced := [path for path, before in zip(stores, files) if _file(path) != before]:
+        raise GradtoolsError(
+            f"{replaced[0]} was replaced while the report was made, which opens stores several times: give the command again"
+        )
     text = page.document(heading, sections, f"Written by gradtools {__version__}.")
     with store.whole_file(output) as part, open(part, "w", encoding="utf-8") as handle:
         handle.write(text)
@@ -111,6 +117,15 @@ def _how_to_read(groups: dict[str, list[Subject]]) -> list[str]:
 
 def _paragraphs(lines: Iterator | tuple[str, str, str, str] | list[str]) -> str:
     return "".join(f"<p>{html.escaped(line)}</p>\n" for line in lines)
+
+
+def _file(path: str) -> tuple[int, ...]:
+    """Return what tells a file from one that has replaced it; nothing where there is none."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return ()
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def _by_unit(stores: Sequence[str]) -> dict[str, list[Subject]]:
@@ -163,11 +178,12 @@ def _shown(drawn: list[tuple[str, bytes, str]]) -> str:
 
 def _of_subjects(subjects: list[Subject]) -> Iterator[tuple[str, bytes, str]]:
     """Yield name, PNG and caption of every picture of results there is data for."""
-    with tempfile.TemporaryDirectory(prefix="gradtools-") as folder:
-        path = os.path.join(folder, "picture.png")
+    with _drawn_aside() as path:
         for name, caption in PICTURES.items():
             try:
                 figures.evaluated(subjects, name, path)
+            except CannotWriteError:
+                raise
             except GradtoolsError:  # nothing is stored for it
                 continue
             yield name, _taken(path), caption
@@ -189,12 +205,25 @@ def _of_maps(stores: Sequence[str], images_dir: str | None) -> Iterator[tuple[st
 
 def _of_links(stores: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
     """Yield the same of the links, tunings and moves in the stores."""
-    with tempfile.TemporaryDirectory(prefix="gradtools-") as folder:
-        path = os.path.join(folder, "picture.png")
+    with _drawn_aside() as path:
         for name in stores:
             with store.read(name) as source:
                 for caption in figures.linked_pictures(source, path):
                     yield "linked", _taken(path), caption
+
+
+@contextlib.contextmanager
+def _drawn_aside() -> Iterator[str]:
+    """Yield a temporary path to which pictures are drawn; where the disk refuses them, says where that is."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="gradtools-") as folder:
+            yield os.path.join(folder, "picture.png")
+    except (CannotWriteError, OSError) as error:
+        reason = error.__cause__ or error
+        raise GradtoolsError(
+            f"pictures are drawn in TMPDIR first, and cannot be written there ({getattr(reason, 'strerror', None) or reason}): "
+            "set it to a folder with more room, or leave them out with --no-pictures"
+        ) from error
 
 
 def _overlays(source: Store, images_dir: str | None) -> list[tuple[str, bytes, str]]:

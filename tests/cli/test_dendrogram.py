@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -177,6 +178,19 @@ def test_mistakes_are_one_line(capsys, path, arguments, status, words):
         and words in ended.line
         and ended.line.startswith("gradtools dendrogram: ")
     )
+
+
+@pytest.mark.parametrize("end", ["png", "svg", "pdf"])
+def test_a_picture_for_which_there_is_no_room_is_one_line(capsys, path, tmp_path, end):
+    picture = tmp_path / f"tree.{end}"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        ended = call(capsys, "dendrogram", path, "--figure", picture, "--json", *QUICK)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ended.status == 1 and f"--figure {picture} cannot be written" in ended.line
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_pipe_of_classes_ends_in_a_tree_that_info_reads(path, tmp_path):

@@ -1,6 +1,7 @@
 """The report: one file that needs nothing else, with every table and picture there is data for."""
 
 import base64
+import errno
 import html
 import html.parser
 import io
@@ -237,3 +238,44 @@ def test_maps_lie_over_their_images_where_these_are_there(tmp_path, capsys):
     assert "over its image" in page.read_text()
     lost = call(capsys, "report", maps, "-o", page, "--force", "--images", tmp_path / "nowhere")
     assert lost.status == 1 and "--images" in lost.line
+
+
+def test_pictures_that_the_disk_refuses_are_not_left_out_silently(
+    capsys, stores, tmp_path, monkeypatch
+):
+    fsync = os.fsync
+
+    def full(handle):
+        if "picture.png" in os.readlink(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(handle)
+
+    monkeypatch.setattr("gradtools.store.outputs.os.fsync", full)
+    page = tmp_path / "page.html"
+    ended = call(capsys, "report", stores[0], "-o", page)
+    assert ended.status == 1 and not page.exists()
+    assert "TMPDIR" in ended.line and "No space left" in ended.line
+    assert call(capsys, "report", stores[0], "--no-pictures", "-o", page).status == 0
+
+
+def test_a_store_that_is_replaced_meanwhile_is_noticed(
+    capsys, stores, feature_store, tmp_path, monkeypatch
+):
+    """Tables of one store above the history of another would be a lie."""
+    from gradtools import cli
+    from gradtools.stages import report
+
+    for name in ("given.h5", "other.h5"):
+        words = ["--resamples", "20", "--permutations", "20", "-q", "-o", tmp_path / name]
+        assert cli.main([str(word) for word in ("similarity", feature_store, *words)]) == 0
+    gather = report.gather
+
+    def replacing(paths):
+        subjects = gather(paths)
+        os.replace(tmp_path / "other.h5", tmp_path / "given.h5")
+        return subjects
+
+    monkeypatch.setattr(report, "gather", replacing)
+    page = tmp_path / "page.html"
+    ended = call(capsys, "report", tmp_path / "given.h5", "--no-pictures", "-o", page)
+    assert ended.status == 1 and "was replaced while" in ended.line and not page.exists()

@@ -216,7 +216,7 @@ def save(mosaic: Mosaic, path: str, option: str = "--figure") -> None:
         return
     from gradtools.figures.overlays import raster
 
-    page.write(path, option, lambda part: raster.write(mosaic, part))
+    page.write(path, option, lambda target: raster.write(mosaic, target))
 
 
 def fitted(name: str, inches: float, behind: str = "") -> str:
