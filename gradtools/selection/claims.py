@@ -38,6 +38,8 @@ class Verdict:
     models : tuple of OfModel
     lower : bool
         Whether less is better, so that `>` is a worse value.
+    lacking : tuple of str
+        Models of the stores that it is not about, since no store has its statistic of them.
     resamples : int
         How many would decide an undecided claim that all of the present ones agree on; else 0.
     """
@@ -49,4 +51,5 @@ class Verdict:
     p: float
     models: tuple[OfModel, ...]
     lower: bool
+    lacking: tuple[str, ...] = ()
     resamples: int = 0

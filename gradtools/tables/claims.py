@@ -1,8 +1,9 @@
 """Tables of claims: a row a sentence with its verdict, and a row a sentence and model with the difference behind it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from gradtools.errors import some
 from gradtools.selection.claims import UNDECIDED, OfModel, Verdict
 from gradtools.tables.model import Cell, Table
 from gradtools.tables.per_model import Row
@@ -29,6 +30,7 @@ def tables(file: str, judged: Sequence[Verdict]) -> list[Table]:
     notes = (
         words.RULE,
         *(words.LOWER for _ in [verdict for verdict in judged if verdict.lower][:1]),
+        *_lacking(judged),
     )
     verdicts = Table(
         "claims",
@@ -40,6 +42,20 @@ def tables(file: str, judged: Sequence[Verdict]) -> list[Table]:
         hidden=("line",),  # people read the sentence itself
     )
     return [verdicts, _differences(judged)]
+
+
+def _lacking(judged: Sequence[Verdict]) -> Iterator[str]:
+    """Yield which sentences are judged without which models."""
+    claims: dict[tuple[str, ...], list[str]] = {}
+    for verdict in judged:
+        claims.setdefault(verdict.lacking, []).append(_name(verdict))
+    for models, names in claims.items():
+        if models:
+            yield words.LACKING.format(models=some(models), claims=some(names))
+
+
+def _name(verdict: Verdict) -> str:
+    return verdict.name or f"line {verdict.line}"
 
 
 def _across(verdict: Verdict) -> Cell:
@@ -75,7 +91,7 @@ def _to_decide(verdict: Verdict) -> Cell:
 def _differences(judged: Sequence[Verdict]) -> Table:
     rows: list[Row] = [
         {
-            "claim": verdict.name or f"line {verdict.line}",
+            "claim": _name(verdict),
             "model": model.model,
             "left - right": _of_one(model),
         }

@@ -122,10 +122,24 @@ def test_differences_that_are_rounding_are_none(stores):
 BOTH_WAYS = (("gradient@block", "weight"), ("weight", "gradient@block"))
 
 
+def test_models_that_no_store_measured_are_said(capsys, stores, tmp_path):
+    """Both models have clusters, one of them similarities: a sentence about all is about one, and says so."""
+    file = tmp_path / "a.claims"
+    file.write_text(
+        "pair-auc: logits > .1\nfirst = pair-auc: logits > .2 in any\nari: weight == weight\n"
+    )
+    ended = call(capsys, "claim", file, *stores[:3], stores[5])
+    assert ended.status == 0, ended.err
+    (note,) = [line for line in ended.out.splitlines() if "judged without" in line]
+    assert "without two, " in note and "line 1, first" in note and "line 3" not in note
+    assert "judged without" not in call(capsys, "claim", file, *stores).out
+
+
 def test_a_name_that_means_two_maps_is_refused(stores):
     """gam@2 is at the tap named 2, and over two taps."""
     maps = {
-        (f"map:gam@{taps}", "CC"): Result("/similarity", f"map:gam@{taps}") for taps in ("1", "2", "1+2")
+        (f"map:gam@{taps}", "CC"): Result("/similarity", f"map:gam@{taps}")
+        for taps in ("1", "2", "1+2")
     }
     subject = dataclasses.replace(evaluate.gather(stores)[0], maps=maps)
     named = claim.statistics.candidates(subject, claim.statistics.find("map-cc", "f"), {})
@@ -251,7 +265,9 @@ def test_a_file_that_the_resamples_cannot_carry_is_refused(capsys, stores, tmp_p
     subjects = evaluate.gather(stores)
     looked_up = []
     monkeypatch.setattr(
-        claim, "_value", lambda *arguments, real=claim._value: looked_up.append(1) or real(*arguments)
+        claim,
+        "_value",
+        lambda *arguments, real=claim._value: looked_up.append(1) or real(*arguments),
     )
     many = grammar.read(["pair-auc: gradient > logits"] * 100_000, "f")
     with pytest.raises(UsageError, match="--resamples 4000000"):

@@ -202,7 +202,8 @@ def test_a_difference_that_is_rounding_is_not_clear_of_zero():
     a, b = 0.7 + 3e-16 + 2e-16 * rng.random(20), np.full(20, 0.7)
     facts = {"resampling": "half-samples", "drawn": 30, "drawn_of": 60}
     one, other = (
-        Result("/x", facts=facts, columns={"value": values[:1]}, replicates=values) for values in (a, b)
+        Result("/x", facts=facts, columns={"value": values[:1]}, replicates=values)
+        for values in (a, b)
     )
     cell = paired.difference(
         one, other, lambda result: result.columns["value"][0], lambda result: result.replicates

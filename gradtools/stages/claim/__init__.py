@@ -92,7 +92,7 @@ def judge(sentences: Sequence[Sentence], subjects: Sequence[Subject], file: str)
     )
     rejected = verdicts.holm(p.ravel().tolist()).reshape(p.shape)
     return [
-        _verdict(sentence, *of_sentence, both, holds, hypotheses)
+        _verdict(sentence, *of_sentence, both, holds, hypotheses, _lacking(sentence, subjects))
         for sentence, of_sentence, both, holds in zip(sentences, asked, p, rejected)
     ]
 
@@ -155,14 +155,29 @@ def _models(
         if not first.same_samples(second):
             raise UsageError(f"{place}: {first.name} and {second.name} are of other images")
         return [(first, second)]
-    quantifier = sentence.quantifier
-    if quantifier in ("all", "any") or re.fullmatch(r"\d+ of n", quantifier):
-        having = [s for s in subjects if statistic.part == "answers" or getattr(s, statistic.part)]
+    if _of_all(sentence):
+        having = [subject for subject in subjects if _has(subject, statistic)]
         return [(subject, subject) for subject in having or subjects[:1]]
-    return [
-        (subject, subject)
-        for subject in (_model(name.strip(), subjects, place) for name in quantifier.split(","))
-    ]
+    names = sentence.quantifier.split(",")
+    return [(subject, subject) for subject in (_model(n.strip(), subjects, place) for n in names)]
+
+
+def _of_all(sentence: Sentence) -> bool:
+    """Return True if a sentence is about all models that there are, or so many of them, and names none."""
+    quantifier = sentence.quantifier
+    return quantifier in ("all", "any") or re.fullmatch(r"\d+ of n", quantifier) is not None
+
+
+def _has(subject: Subject, statistic: Statistic) -> bool:
+    return statistic.part == "answers" or bool(getattr(subject, statistic.part))
+
+
+def _lacking(sentence: Sentence, subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """The models that a sentence about all is not about, since no store has its statistic of them."""
+    if sentence.left.model or sentence.right.model or not _of_all(sentence):
+        return ()
+    statistic = statistics.find(sentence.statistic, sentence.text)
+    return tuple(subject.name for subject in subjects if not _has(subject, statistic))
 
 
 def _model(name: str, subjects: Sequence[Subject], place: str) -> Subject:
@@ -242,6 +257,7 @@ def _verdict(
     p: np.ndarray,
     rejected: np.ndarray,
     hypotheses: int,
+    lacking: tuple[str, ...],
 ) -> Verdict:
     statistic, bound = about
     verdict = SUPPORTED if rejected[0] else CONTRADICTED if rejected[1] else UNDECIDED
@@ -256,6 +272,7 @@ def _verdict(
             for name, difference, lacks in differences
         ),
         statistic.lower,
+        lacking,
         _at_floor(p, differences) * int(np.ceil(hypotheses * len(differences) / LEVEL)),
     )
 

@@ -136,7 +136,9 @@ def _bound(text: str, place: str) -> float:
     """The number behind `by` or `within`."""
     number = _number(text, place)
     if number is None or number < 0:
-        raise UsageError(f"{place}: {text!r} is not a bound: write a number from 0 on, as in by .05")
+        raise UsageError(
+            f"{place}: {text!r} is not a bound: write a number from 0 on, as in by .05"
+        )
     return number
 
 

@@ -169,7 +169,8 @@ def candidates(
         name: results[feature]
         for feature, names in named.items()
         for name in names
-        if counts[name] == 1  # of two taps, and at a tap named 2, are both gam@2: their full names tell
+        if counts[name]
+        == 1  # of two taps, and at a tap named 2, are both gam@2: their full names tell
     }
 
 

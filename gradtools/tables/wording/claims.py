@@ -8,4 +8,5 @@ MORE_RESAMPLES = "all resamples agree; --resamples {count} would be enough to sa
 NEVER = "the difference is the bound itself: no number of images would decide it"
 NO_INTERVAL = "rests on too few images to have an interval"
 LACKS = "{model} has no value on one side: {reason}"
+LACKING = "judged without {models}, of which no store has the statistic: {claims}."
 BEHIND = "left minus right in every model, with 95 % intervals"
