@@ -6,6 +6,7 @@ import click
 
 from gradtools.cli import commands
 from gradtools.cli.terminal import Console
+from gradtools.errors import UsageError
 
 
 @commands.command(
@@ -26,6 +27,8 @@ def command(
     """
     from gradtools.stages import recipe
 
+    if output is not None and (listed or name is None):
+        raise UsageError("-o takes a recipe: name one (gradtools recipe lists them)")
     if listed or name is None:
         width = max(map(len, recipe.names()))
         for known in recipe.names():

@@ -69,8 +69,8 @@ def _text(path: str) -> str:
         if path == "-":
             if sys.stdin is None:
                 raise UsageError("no input: name a table, or pipe one in")
-            return sys.stdin.read()
-        with open(path, encoding="utf-8") as file:
+            return sys.stdin.read().removeprefix("\ufeff")
+        with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'is not text'}") from error

@@ -75,8 +75,8 @@ def _panel(panel: "Axes", one: confusion.Confusion) -> "AxesImage":
     """One model's matrix."""
     shares = one.counts / np.maximum(one.counts.sum(axis=1, keepdims=True), 1)
     image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    panel.set_xticks(range(len(one.answers)), one.answers, rotation=90)
-    panel.set_yticks(range(len(one.labels)), one.labels)
+    panel.set_xticks(range(len(one.answers)), list(map(page.shown, one.answers)), rotation=90)
+    panel.set_yticks(range(len(one.labels)), list(map(page.shown, one.labels)))
     panel.set(xlabel="answer", ylabel="label")
     if len(one.labels) <= 12:
         for row, column in zip(*np.nonzero(one.counts)):

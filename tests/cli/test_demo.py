@@ -28,6 +28,21 @@ def test_every_step_is_a_command_that_can_be_given(tmp_path):
     assert {"saliency", "localize", "dendrogram", "neighbors"} <= set(names)
 
 
+def test_texts_are_whole_or_not_there(tmp_path, monkeypatch):
+    (tmp_path / demo.TABLES).write_text("old")
+
+    def stopped(tables, form, stream):
+        stream.write("half of a ")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "write_tables", stopped)
+    monkeypatch.setattr(demo.evaluate, "evaluate", lambda subjects, layout: [])
+    with pytest.raises(KeyboardInterrupt):
+        demo._write_texts(str(tmp_path), [], ["gradtools info"])
+    assert (tmp_path / demo.TABLES).read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == [demo.TABLES]
+
+
 @pytest.mark.slow
 def test_it_ends_with_the_answer_and_the_pictures_and_pages_print_what_its_stores_say(
     capsys, tmp_path, monkeypatch

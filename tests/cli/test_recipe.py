@@ -45,6 +45,11 @@ def test_make_parses_every_recipe_and_finds_what_each_target_needs(name, capsys,
     assert ".DELETE_ON_ERROR:" in (tmp_path / "Makefile").read_text()
 
 
+def test_an_output_without_a_recipe_is_refused(capsys, tmp_path):
+    ended = call(capsys, "recipe", "-o", tmp_path / "x.mk")
+    assert ended.status == 2 and "name one" in ended.line and not list(tmp_path.iterdir())
+
+
 def test_a_file_is_written_once_and_replaced_with_force(capsys, tmp_path):
     path = tmp_path / "x.mk"
     assert call(capsys, "recipe", "class-relations", "-o", path).status == 0

@@ -52,6 +52,14 @@ def test_what_evaluate_wrote_is_what_the_stores_say(capsys, stores, tmp_path, fo
     assert ended.status == 0 and "nothing differs" in ended.out, ended.out
 
 
+def test_a_table_that_a_spreadsheet_saved_is_read(capsys, stores, tmp_path):
+    """With a byte order mark, and lines that end in CRLF."""
+    path = table(capsys, stores, tmp_path / "t.csv", "--format", "csv")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    ended = call(capsys, "verify", path, *stores)
+    assert ended.status == 0 and "nothing differs" in ended.out, ended.out
+
+
 def test_one_changed_float_of_the_table_is_named(capsys, stores, tmp_path):
     path = table(capsys, stores, tmp_path / "t", "--json", "--layout", "similarity")
     document = json.loads(path.read_text())

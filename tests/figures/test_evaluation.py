@@ -17,6 +17,7 @@ from gradtools.cli import cluster, similarity
 from gradtools.errors import GradtoolsError, UsageError
 from gradtools.figures import bars, curves, evaluation, fit, heat, page, paper, planes
 from gradtools.figures.matching import UNMATCHED, matched
+from gradtools.selection.answers import Answers
 from gradtools.selection.results import Result
 from gradtools.selection.subjects import Subject
 
@@ -379,6 +380,18 @@ def test_one_tap_is_no_curve(tmp_path):
 def test_names_that_are_no_utf8_are_escaped():
     assert page.shown(os.fsdecode(b"caf\xe9")) == "caf\\udce9"
     assert page.shortened("denseblock4.denselayer16", 12) == "…denselayer16"[:1] + "enselayer16"
+
+
+def test_a_name_with_control_bytes_does_not_break_an_svg(tmp_path):
+    made, path = subject(), tmp_path / "answers.svg"
+    names = ["esc\x1b[31m", "b", "c"]
+    rows = np.repeat([0, 1, 2], 10)
+    right = np.ones(30, "i1")
+    made.answers = Answers(
+        [str(row) for row in range(30)], rows, rows, right, np.eye(3, dtype="u1"), names, names
+    )
+    figures.evaluated([made], "confusion", str(path))
+    assert ElementTree.parse(path) and "esc\\x1b[31m" in path.read_text()
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """The whole way on the bundled example: scenes, three networks, their stores, tables and pictures, and the commands that make them."""
 
-from gradtools import interrupt
+import io
 import os
 import shlex
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from gradtools import figures, images, store
+from gradtools import figures, images, interrupt, store
 from gradtools.bundled import scenes
 from gradtools.errors import GradtoolsError
 from gradtools.network import models
@@ -113,12 +113,14 @@ def _nothing(line: str) -> None:
 
 
 def _write_texts(folder: str, subjects: list[Subject], commands: list[str]) -> None:
-    """Write every table, and the commands."""
-    with open(os.path.join(folder, TABLES), "w", encoding="utf-8") as stream:
-        write_tables(evaluate.evaluate(subjects, "all"), "text", stream)
-        write_tables(evaluate.evaluate(subjects, "gradient-similarity"), "text", stream)
-    with open(os.path.join(folder, COMMANDS), "w", encoding="utf-8") as stream:
-        stream.write("\n".join(commands) + "\n")
+    """Write every table, and the commands; each file is whole or not there."""
+    tables = io.StringIO()
+    for layout in ("all", "gradient-similarity"):
+        write_tables(evaluate.evaluate(subjects, layout), "text", tables)
+    for name, text in ((TABLES, tables.getvalue()), (COMMANDS, "\n".join(commands) + "\n")):
+        path = os.path.join(folder, name)
+        with store.whole_file(path) as part, open(part, "w", encoding="utf-8") as stream:
+            stream.write(text)
 
 
 def steps(folder: str, how: dict, full: bool = False) -> Iterator[Step]:
