@@ -10,6 +10,7 @@ import numpy as np
 from gradtools import interrupt
 from gradtools.errors import GradtoolsError
 from gradtools.store import copying, guarded, layout, paths
+from gradtools.store.damage import damage
 from gradtools.store.reading import Store
 from gradtools.store.shards import ATTRIBUTE, BATCH_LIMIT
 from gradtools.store.sink import Sink
@@ -149,7 +150,8 @@ def _concatenate(
     written = before = 0
     for store, part in zip(stores, parts):
         for start in range(0, len(part), step):
-            values = part[start : start + step]
+            with damage(store.name, path):
+                values = part[start : start + step]
             if pointed in grown:
                 values = np.where(values < 0, values, values + before).astype(dtype)
             made[written : written + len(values)] = values
@@ -169,12 +171,19 @@ def _copy_equal(stores: Sequence[Store], file: h5py.File, path: str) -> None:
         if (
             other is None
             or other.shape != first.shape
-            or not np.array_equal(other[()], first[()], equal_nan=first.dtype.kind == "f")
+            or not np.array_equal(
+                _values(store, path), _values(stores[0], path), equal_nan=first.dtype.kind == "f"
+            )
         ):
             raise GradtoolsError(
                 f"{stores[0].name} and {store.name} differ in {path}, which every shard has alike"
             )
     copying.copy(stores[0].file, file, path)
+
+
+def _values(store: Store, path: str) -> np.ndarray:
+    with damage(store.name, path):
+        return store.file[path][()]
 
 
 def _join_attributes(stores: Sequence[Store], file: h5py.File) -> None:

@@ -147,6 +147,24 @@ def test_a_shard_that_was_changed_is_refused(halves, tmp_path, capsys, change, n
     assert sorted(tmp_path.iterdir()) == sorted(parts)
 
 
+@pytest.mark.parametrize("path", ["/outputs/logits", "/model/weight"])
+def test_a_shard_whose_values_are_damaged_is_named(halves, tmp_path, capsys, path):
+    """Of its own rows, and of what every shard has alike."""
+    parts = [tmp_path / half.name for half in halves]
+    for half, part in zip(halves, parts):
+        shutil.copy(half, part)
+    with h5py.File(parts[1]) as file:
+        offset = file[path].id.get_chunk_info(0).byte_offset
+    content = bytearray(parts[1].read_bytes())
+    content[offset + 1] ^= 4
+    parts[1].write_bytes(content)
+    capsys.readouterr()
+    assert call("merge", *parts, "-o", tmp_path / "a.h5", "-q") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{parts[1]}: {path} is damaged" in line
+    assert sorted(tmp_path.iterdir()) == sorted(parts)
+
+
 @pytest.fixture(scope="module")
 def halves(commands, tmp_path_factory):
     """Both shards of an extraction."""
