@@ -240,6 +240,17 @@ def test_maps_lie_over_their_images_where_these_are_there(tmp_path, capsys):
     assert lost.status == 1 and "--images" in lost.line
 
 
+def test_a_pipe_is_refused_and_not_called_empty(capsys, stores, tmp_path):
+    """A report opens every store more than once."""
+    ends = []
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for name in ("-", pipe):
+        ended = call(capsys, "report", stores[1], name, "-o", tmp_path / "page.html")
+        ends.append((ended.status, "can be read once" in ended.line, str(name) in ended.line))
+    assert ends == [(2, True, True)] * 2
+
+
 def test_pictures_that_the_disk_refuses_are_not_left_out_silently(
     capsys, stores, tmp_path, monkeypatch
 ):

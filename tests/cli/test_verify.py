@@ -60,6 +60,12 @@ def test_a_table_that_a_spreadsheet_saved_is_read(capsys, stores, tmp_path):
     assert ended.status == 0 and "nothing differs" in ended.out, ended.out
 
 
+def test_a_store_from_a_pipe_is_refused_and_not_called_empty(capsys, stores, tmp_path):
+    path = table(capsys, stores, tmp_path / "t", "--json")
+    ended = call(capsys, "verify", path, "-")
+    assert ended.status == 2 and "can be read once" in ended.line
+
+
 def test_one_changed_float_of_the_table_is_named(capsys, stores, tmp_path):
     path = table(capsys, stores, tmp_path / "t", "--json", "--layout", "similarity")
     document = json.loads(path.read_text())
