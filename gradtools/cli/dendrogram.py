@@ -127,8 +127,10 @@ def command(
     Beside the cophenetic correlation and the stability of the cut stand those of rows whose values are permuted.
     """
     from gradtools import store
+    from gradtools.selection import subjects
     from gradtools.stages import dendrogram
     from gradtools.stages.dendrogram import newick as files
+    from gradtools.tables import per_model
 
     if figure:
         from gradtools import figures
@@ -165,13 +167,14 @@ def command(
         )
         model = source.model.get("model", source.name)
         around = {name: dendrogram.around(source, tree, name) for name in find}
+        notes = per_model.known_gradients([tree.feature], subjects.verdicts_of(source))
     if figure:
         figures.tree(model, tree, orientation, figure, leaves_per_page)
     if newick:
         files.write(tree, newick)
     stream = streams.table_stream(target, form)
     if stream is not None and newick != "-":
-        _print_tree(tree, around, form or "text", stream)
+        _print_tree(tree, around, form or "text", stream, notes)
 
 
 def _text_form(form: str | None, newick: str | None) -> str | None:
@@ -185,7 +188,9 @@ def _text_form(form: str | None, newick: str | None) -> str | None:
     return "newick"
 
 
-def _print_tree(tree: "Tree", around: "trees.Around", form: str, stream: TextIO) -> None:
+def _print_tree(
+    tree: "Tree", around: "trees.Around", form: str, stream: TextIO, notes: tuple[str, ...]
+) -> None:
     """Print the drawing and the tables of a tree."""
     from gradtools.tables import plain_text, trees
     from gradtools.tables.render import FOR_PROGRAMS
@@ -196,4 +201,4 @@ def _print_tree(tree: "Tree", around: "trees.Around", form: str, stream: TextIO)
         drawn = trees.drawn(tree, getattr(stream, "encoding", None), columns)
         title = plain_text.folded(trees.title(tree), columns, "", "  ")
         stream.write("\n".join([title, *drawn, "", ""]))
-    terminal.print_tables(trees.tables(tree, around, every), form, stream)
+    terminal.print_tables(trees.tables(tree, around, every), form, stream, notes=notes)

@@ -121,6 +121,8 @@ class Comparisons:
         Merges by the place of a space, empty beyond `math.spaces.rsa.HELD` samples.
     stores
         Paths of the stores.
+    notes
+        Which spaces are the class row, have its direction, or are noise, in every image.
     """
 
     comparisons: list[Comparison]
@@ -130,3 +132,4 @@ class Comparisons:
     trees: dict[int, np.ndarray]
     stores: list[str]
     facts: dict[str, str | int | float]
+    notes: tuple[str, ...] = ()

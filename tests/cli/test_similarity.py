@@ -324,11 +324,21 @@ def test_gradients_that_repeat_the_class_row_are_noted_under_the_table(capsys, t
     with h5py.File(path, "r+") as file:
         file["taps/conv"].attrs.update(spatially_constant=0, input_independent=0, parallel=1.0)
         file["taps/block"].attrs.update(spatially_constant=1, input_independent=1, parallel=1.0)
-    for command in (("similarity", *QUICK), ("cluster", "--repeats", "1", "--no-intervals")):
+    both = ("--feature", "gradient", "--feature", "gradient@block")
+    drawn = ("--resamples", "2")
+    conv, block = (
+        "gradient@conv: parallel to the class row",
+        "gradient@block: the class row of the target",
+    )
+    for command, words in (
+        (("similarity", *both, *QUICK), (conv, block)),
+        (("cluster", *both, "--repeats", "1", "--no-intervals"), (conv, block)),
+        (("compare", *both, *drawn, "--permutations", "2"), (conv, block)),
+        (("dendrogram", "--feature", "gradient", *drawn), (conv,)),
+        (("dendrogram", "--feature", "gradient@block", *drawn), (block,)),
+    ):
         name, *options = command
-        arguments = (path, "--feature", "gradient", "--feature", "gradient@block", *options)
-        told = call(capsys, name, *arguments, "--json")
+        told = call(capsys, name, path, *options, "--json")
         (table, *_) = json.loads(told.out)["tables"]
         notes = " ".join(table["notes"])
-        assert "gradient@conv: parallel to the class row" in notes
-        assert "gradient@block: the class row of the target" in notes
+        assert all(one in notes for one in words), (command, notes)
