@@ -1,6 +1,8 @@
 # Everything runs in .venv of this checkout, made on first use from python3 alone.
 PYTHON ?= python3
 BIN := .venv/bin
+# Where this is set, each of the hundreds of processes of a test run would compile torch and scikit-learn's Python anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all bench coverage lint format types docs man weights clean
 
