@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gradtools.math.pairs.bootstrap import RESAMPLING
-from gradtools.math.pairs.intervals import interval_of
+from gradtools.math.pairs.intervals import interval_of, without_rounding
 from gradtools.selection.features import Feature
 from gradtools.selection.references import Reference
 from gradtools.store.reading import Store
@@ -61,11 +61,12 @@ class Statistic:
         return self._of(self.replicates, self.value, self.limits)
 
     def difference(self, other: "Statistic") -> tuple[float, float, float]:
-        """Return this value minus another's, and the interval of the difference under the same resamples."""
-        value = self.value - other.value
+        """Return this value minus another's, and the interval of the difference under the same resamples; rounding is 0."""
+        value = float(without_rounding(self.value - other.value))
         if self.replicates is None or other.replicates is None:
             return value, np.nan, np.nan
-        return value, *self._of(self.replicates[: len(other.replicates)] - other.replicates, value)
+        apart = without_rounding(self.replicates[: len(other.replicates)] - other.replicates)
+        return value, *self._of(apart, value)
 
     def _of(
         self,

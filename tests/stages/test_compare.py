@@ -252,6 +252,22 @@ def test_differences_are_of_the_same_resamples(path, tmp_path):
     )
 
 
+def test_a_space_that_is_another_one_scaled_differs_by_nothing(tmp_path):
+    """Cosines of rows and of a multiple of them are equal but for rounding, alike in every resample."""
+    data = plant()
+    taps = {name: np.float32(0.3) * rows for name, rows in data.taps.items()}
+    scaled = dataclasses.replace(data, taps=taps)
+    stores = [
+        write(tmp_path / f"{i}.h5", one) for i, one in enumerate((plant(seed=1), data, scaled))
+    ]
+    compared, _ = run(*stores, feature=FEATURES[:1], against="first")
+    table = compare.table(compared).columns
+    at = [i for i, b in enumerate(table["b"]) if b == compared.comparisons[1].b]
+    for name in ("difference", "difference_low", "difference_high"):
+        values = table[name][at]
+        assert (values[~np.isnan(values)] == 0).all() and (~np.isnan(values)).any(), name
+
+
 def test_intervals_of_cuts_are_from_half_samples_that_grow_their_own_trees(path, tmp_path):
     planted = plant(), plant(seed=1)
     other = write(tmp_path / "b.h5", planted[1])

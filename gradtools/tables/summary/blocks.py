@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
+from gradtools.math.pairs.intervals import EQUAL
 from gradtools.tables import plain_text
 from gradtools.tables.model import Cell, Entry, Table, shown
 
@@ -127,7 +128,7 @@ def clear_of(cells: Sequence[Cell], of: float = 0.0) -> str:
         return ""
     if len(cells) == 1:
         return f" [{shown(bounds[0][0])}, {shown(bounds[0][1])}]"
-    clear = sum(low > of or high < of for low, high in bounds)
+    clear = sum(low > of + EQUAL or high < of - EQUAL for low, high in bounds)
     return f", clear of {shown_short(of)} in {clear} of {len(cells)} models"
 
 
