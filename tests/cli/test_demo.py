@@ -3,6 +3,7 @@
 import glob
 import itertools
 import re
+import resource
 import shlex
 
 import click
@@ -26,6 +27,17 @@ def test_every_step_is_a_command_that_can_be_given(tmp_path):
         names.append(name)
     assert names.count("extract") == names.count("cluster") == len(demo.NETWORKS)
     assert {"saliency", "localize", "dendrogram", "neighbors"} <= set(names)
+
+
+def test_a_full_disk_is_said_with_its_place(capsys, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        ended = call(capsys, "demo", tmp_path / "demo")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ended.status == 1 and "--force" in ended.line
+    assert f"no space left for {tmp_path / 'demo' / 'scenes'}" in ended.line
 
 
 def test_texts_are_whole_or_not_there(tmp_path, monkeypatch):

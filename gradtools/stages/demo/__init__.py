@@ -24,6 +24,7 @@ from gradtools.stages import (
 )
 from gradtools.stages.demo import links, truth
 from gradtools.stages.run import Progress, Say
+from gradtools.store.disk import disk_errors
 from gradtools.tables.render import write_tables
 
 NETWORKS = ("resnet8", "resnet14", "resnet20")
@@ -73,7 +74,9 @@ def run(
         raise GradtoolsError(
             f"{folder} is not empty: name another folder, or replace the demo's files in it with --force"
         )
-    scenes.write_demo_scenes(os.path.join(folder, "scenes"))
+    photographs = os.path.join(folder, "scenes")
+    with disk_errors(photographs, "free some, then give the same command with --force"):
+        scenes.write_demo_scenes(photographs)
     how = {"force": True, "say": _nothing, "progress": progress}
     made: list[str] = []
     commands: list[str] = []
