@@ -59,7 +59,7 @@ STAGES = {  # which stage may import which other, and why
         "similarity",
         "transfer",
     },  # as Python calls them
-    "merge": {"faithfulness"},  # whose tables rest on the rows of all shards
+    "merge": {"faithfulness", "tune"},  # whose tables rest on the rows of all shards
     "report": {"evaluate"},  # it has the tables of it
     "sanity": {"saliency"},  # it makes the maps of many networks
     "trial": {"saliency"},  # it makes every method's maps

@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Join the shards of one job: the store that one process would have made, with equal digests.
 
-    Shards come from --shard I/N of extract, saliency, faithfulness, and similarity --matrix: the same command, each with its share.
+    Shards come from --shard I/N of extract, saliency, faithfulness, tune, and similarity --matrix: the same command, each with its share.
     They are checked to be of the same command (options, images by name and size, network), with no share missing or
     there twice, and to hold what was written: the merged store has digests of its own.
     """

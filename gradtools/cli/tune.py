@@ -10,6 +10,7 @@ from gradtools.errors import UsageError
 
 if TYPE_CHECKING:
     from gradtools.stages.remote import Scheduler, Served
+    from gradtools.store import Share
 
 
 @commands.command(
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
 @options.seed
 @sampling.compute
 @sampling.job
+@options.shard
 @options.scheduler
 @options.text_forms
 def command(
@@ -125,6 +127,7 @@ def command(
     seed: int,
     compute: sampling.Compute,
     job: sampling.Job,
+    shard: "Share | None",
     scheduler: "Scheduler | Served | None",
 ) -> None:
     """Change every unit that a classifier's head reads over its range, and measure what that does to pictures.
@@ -152,7 +155,7 @@ def command(
     from gradtools.stages import tune
     from gradtools.tables import tunings as tables
 
-    store.check_output(target, force)
+    store.check_output(shard.output(target) if shard else target, force)
     with store.read(source_path) as source:
         made, model = sampling.of_stored_link(
             console, source, network, generator, trust_generator, compute.device
@@ -176,9 +179,10 @@ def command(
             plan,
             target,
             carry=streams.carried(carry, source_path, target),
+            shard=shard,
             scheduler=scheduler,
             **job.how(console, force),
         )
     stream = streams.table_stream(target, form)
-    if stream is not None:
+    if stream is not None and not shard:  # whose tables merge makes
         terminal.print_tables(tables.tables([(short_name(model.spec), results)]), form, stream)

@@ -2,14 +2,16 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
 from gradtools.errors import GradtoolsError, UsageError, suggest
 from gradtools.math.links import directions, regions
 from gradtools.selection.results import Columns, Facts, Result
-from gradtools.store import Store, paths
+from gradtools.store import Store, joining, paths
 
+MEASURED = ("metric", "fidelity", "selectivity", "probability", "stability")
 OPTIONAL = ("picture", "mask", "coactivation")  # that a tuning may be without
 
 
@@ -91,8 +93,7 @@ def of_arrays(
 ) -> Tuning:
     """Return a tuning of its stored arrays, by path."""
     metric, fidelity, selectivity, probability, stability = (
-        arrays[paths.tuning(name)].astype(float)
-        for name in ("metric", "fidelity", "selectivity", "probability", "stability")
+        arrays[paths.tuning(name)].astype(float) for name in MEASURED
     )
     return Tuning(
         kind,
@@ -117,18 +118,36 @@ def read(source: Store) -> Tuning:
     Raises
     ------
     GradtoolsError
-        It holds none.
+        It holds none, or a share of one: units are compared with decoys, which are of another share.
     """
     if source.values(paths.tuning("metric")) is None:
         raise GradtoolsError(f"{source.name} holds no tuning: gradtools tune makes one")
-    names = ("metric", "fidelity", "selectivity", "probability", "stability", *OPTIONAL)
-    values = {name: source.values(paths.tuning(name)) for name in names}
+    if joining.is_shard(source):
+        raise GradtoolsError(
+            f"{source.name} is a share of a tuning, without the decoys of its units: gradtools merge joins the shards"
+        )
+    return _joined([source], OPTIONAL)
+
+
+def of_shards(stores: Sequence[Store]) -> Tuning:
+    """Return the tuning of all shards (from `joining.ordered`) together, without pictures."""
+    return _joined(stores, ["coactivation"])
+
+
+def _joined(stores: Sequence[Store], optional: Sequence[str]) -> Tuning:
+    """Return the tuning of which each store has some directions, in order; what does not grow is the first's."""
+    first, arrays = stores[0], {}
+    for path in map(paths.tuning, (*MEASURED, *optional)):
+        parts = stores[:1] if path == paths.tuning("coactivation") else stores
+        if first.values(path) is not None:
+            values = [source.needed(path) for source in parts]
+            arrays[path] = values[0] if len(values) == 1 else np.concatenate(values)
     return of_arrays(
-        {paths.tuning(name): value for name, value in values.items() if value is not None},
-        source.texts(paths.tuning("kind")) or [],
-        source.needed(paths.tuning("number")),
-        json.loads(source.attributes(paths.TUNING)["parts"]),
-        source.labels[source.needed(paths.tuning("sample"))],
+        arrays,
+        [kind for source in stores for kind in source.texts(paths.tuning("kind")) or []],
+        np.concatenate([source.needed(paths.tuning("number")) for source in stores]),
+        json.loads(first.attributes(paths.TUNING)["parts"]),
+        first.labels[first.needed(paths.tuning("sample"))],
     )
 
 

@@ -57,22 +57,20 @@ def extract(
     TooManySkipped, GradtoolsError
     """
     this = run.begin(output, **how)
-    if this.shard is not None and options.augment is not None:
-        raise UsageError(
-            "--augment with --shard: versions point at their images, which may be of another share; extract them in one job"
-        )
     passes.use_threads(this.threads)
     job = prepare(image_list, model, options, this.say)
     total, originals = len(job.images.ids), job.images.images
-    allowed = run.allowance(this.max_skipped, int(originals.sum()))
+    images_alone = int(originals.sum())
+    allowed = run.allowance(this.max_skipped, images_alone)
     growth = store.Growth(
         "features",
         columns(job),
-        store.cut(passes.block(options.batch_size), total),
+        store.cut(passes.block(options.batch_size), images_alone, total - images_alone),
         passes.schema.command(job),
         lambda sink: begin(sink, job),
         compress=options.compress,
         names=job.images.ids,
+        leading=images_alone,
     )
     with this.grown(growth) as part:
         passes.compute(
@@ -85,7 +83,7 @@ def extract(
             progress=this.progress,
         )
         passes.judge_skipped(
-            part, int(originals.sum()), allowed, this.strict
+            part, images_alone, allowed, this.strict
         )  # the images come first, and their versions are as readable
         with part.finish(this.progress) as sink:
             _judge_parallel(part, sink, job, total, this)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from gradtools import store
 from gradtools.errors import GradtoolsError
+from gradtools.selection.results import Result
 from gradtools.stages import run
 from gradtools.store import joining, paths
 
@@ -43,14 +44,24 @@ def merge(stores: list[store.Store], output: str, **how: "Unpack[run.How]") -> N
     this.say(f"merging {len(ordered)} shards of {ordered[0].kind}")
     with store.create(output, ordered[0].kind, force=this.force) as sink:
         joining.join(ordered, sink, this.progress)
-        if ordered[0].kind == "faithfulness":  # its tables rest on the rows of all
-            from gradtools.stages import faithfulness
-
-            for result in faithfulness.of_shards(ordered):
-                result.write(sink)
+        for result in _tables(ordered):
+            result.write(sink)
         facts = {"read": read, "skipped": skipped} if read else {}
         facts |= {"ended_early": early} if early else {}
         this.note(sink, ordered, shards=len(ordered), **facts)
+
+
+def _tables(ordered: list[store.Store]) -> list[Result]:
+    """Return the tables that rest on the rows of all shards."""
+    if ordered[0].kind == "faithfulness":
+        from gradtools.stages import faithfulness
+
+        return faithfulness.of_shards(ordered)
+    if ordered[0].kind == "tuning":
+        from gradtools.stages import tune
+
+        return tune.of_shards(ordered)
+    return []
 
 
 def _counted(source: store.Store, name: str) -> int:

@@ -138,12 +138,12 @@ class Run:
             growth = dataclasses.replace(growth, share=self.shard)
             if not growth.shared:
                 raise GradtoolsError(
-                    f"--shard {self.shard.number}/{self.shard.of}: the job has too few blocks of images for so many shares, and "
+                    f"--shard {self.shard.number}/{self.shard.of}: the job has too few blocks of {growth.units} for so many shares, and "
                     "this one is empty: ask for fewer"
                 )
             self.say(
-                f"share {self.shard.number} of {self.shard.of}: entries {growth.shared[0].start:,} to "
-                f"{growth.shared[-1].stop:,} of {growth.entries:,}, written to {output}"
+                f"share {self.shard.number} of {self.shard.of}: {sum(map(len, growth.shared)):,} of "
+                f"{growth.entries - growth.common:,} entries, written to {output}"
             )
         opened = store.grow(output, growth, force=force, restart=restart, say=self.say)
         return opened if self.scheduler is None else self.scheduler.grown(growth, opened, self)

@@ -45,9 +45,7 @@ def fill(
     if growth.share is not None:
         divided = _kept(growth, growth.elsewhere).items()
         grown = [scale for scale, rows in divided if not rows.all()]
-        file.attrs[ATTRIBUTE] = describe(
-            growth.share, growth.shared, growth.command, growth.entries, grown
-        )
+        file.attrs[ATTRIBUTE] = describe(growth.share, growth.command, growth.entries, grown)
     for column in growth.columns:
         rows = column.axis.rows(growth.entries)
         layout.scale(file, column.axis.scale, _count(keep, column.axis.scale, rows))

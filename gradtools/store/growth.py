@@ -38,6 +38,9 @@ class Growth:
         The first so many entries are computed by every shard.
     known : sequence of str
         Columns of the common entries that the blocks behind them are computed from.
+    leading : int, optional
+        Entries from here on are versions of the first ones, as many of each and in their order, in blocks of their own: a shard has
+        those of its own entries. By default there are none.
     names : sequence of str
         Of the files that `command` marks (see `folders.marks`).
     """
@@ -53,6 +56,7 @@ class Growth:
     share: Share | None = None
     common: int = 0
     known: Sequence[str] = ()
+    leading: int | None = None
     names: Sequence[str] = ()
 
     @property
@@ -62,9 +66,19 @@ class Growth:
 
     @property
     def shared(self) -> list[Block]:
-        """Blocks of this shard's own share; all of a job that is not divided."""
+        """Blocks of this shard's own share, those of versions last; all of a job that is not divided."""
         every = [block for block in self.blocks if block.start >= self.common]
-        return every if self.share is None else self.share.blocks(every)
+        if self.share is None:
+            return every
+        first = self.entries if self.leading is None else self.leading
+        led = self.share.blocks([block for block in every if block.start < first])
+        versions = (self.entries - first) // max(first, 1)
+        begin, end = (
+            (first + versions * led[0].start, first + versions * led[-1].stop) if led else (0, 0)
+        )
+        return led + [
+            block for block in every if first <= block.start and begin <= block.start < end
+        ]
 
     @property
     def own(self) -> list[Block]:

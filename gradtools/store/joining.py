@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
 import numpy as np
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 COUNT = "_of"  # behind the name of an attribute that is a mean over rows: over how many
 DIFFER = ("uuid", "created", ATTRIBUTE)  # attributes of the root that every store has for itself
 COPY_BYTES = 32 << 20
+
+
+def is_shard(store: Store) -> bool:
+    """Return True if the store has a share of a job."""
+    return bool(store.attributes("/").get(ATTRIBUTE))
 
 
 def ordered(stores: Sequence[Store]) -> list[Store]:
@@ -54,7 +59,7 @@ def _described(store: Store) -> dict:
     text = store.attributes("/").get(ATTRIBUTE)
     if not text:
         raise GradtoolsError(
-            f"{store.name} is not a shard: --shard 1/8 of extract, saliency, similarity or faithfulness makes them"
+            f"{store.name} is not a shard: --shard 1/8 of extract, saliency, similarity, faithfulness or tune makes them"
         )
     if not store.sealed:  # changed by another program: only the digests tell what
         if store.texts(f"{paths.DIGESTS}/path") is None:
@@ -109,7 +114,8 @@ def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unw
     GradtoolsError
         What every shard should have alike differs.
     """
-    file, first, grown = sink.file, stores[0], grown_scales(stores)
+    file, first = sink.file, stores[0]
+    runs = {scale: _runs(stores, scale) for scale in grown_scales(stores)}
     names = [
         path
         for path, _ in layout.datasets(first.file)
@@ -118,22 +124,58 @@ def join(stores: Sequence[Store], sink: Sink, progress: Callable = interrupt.unw
     with progress(len(names), 0, "merged") as advance:
         for path in names:
             scales = layout.scales_of(first.file[path])
-            if scales and scales[0] in grown:
-                _concatenate(stores, file, path, scales, grown)
+            if scales and scales[0] in runs:
+                _concatenate(stores, file, path, scales, runs)
             else:
                 _copy_equal(stores, file, path)
             advance(1)
     _join_attributes(stores, file)
 
 
+class Rows(NamedTuple):
+    """Rows of a shard that follow each other in the whole, too: the shard's place, its rows first..last, and where they begin."""
+
+    place: int
+    first: int
+    last: int
+    begin: int
+
+
+def _runs(stores: Sequence[Store], scale: str) -> list[Rows]:
+    """Return the rows of a dimension in the order of the whole: shard after shard, versions of images behind all images."""
+    lengths = [len(store.file[scale]) for store in stores]
+    images = lengths
+    if scale == paths.SAMPLE and paths.ORIGINAL in stores[0].file:
+        images = [int((store.needed(paths.ORIGINAL) < 0).sum()) for store in stores]
+    runs, begin = [], 0
+    for place, first, last in (
+        *((place, 0, count) for place, count in enumerate(images)),
+        *((place, count, lengths[place]) for place, count in enumerate(images)),
+    ):
+        runs.append(Rows(place, first, last, begin))
+        begin += last - first
+    return runs
+
+
+def _numbers(runs: Sequence[Rows], place: int) -> np.ndarray:
+    """Return the row of the whole that each row of a shard becomes, (n,) int."""
+    return np.concatenate(
+        [run.begin + np.arange(run.last - run.first) for run in runs if run.place == place]
+    )
+
+
 def _concatenate(
-    stores: Sequence[Store], file: h5py.File, path: str, scales: list[str], grown: set[str]
+    stores: Sequence[Store],
+    file: h5py.File,
+    path: str,
+    scales: list[str],
+    runs: Mapping[str, Sequence[Rows]],
 ) -> None:
-    """Write the rows of all shards, one after the other; numbers of rows count on."""
+    """Write the rows of all shards in the order of the whole; numbers of rows are those of the whole."""
     parts = [store.file[path] for store in stores]
     dtype = max((part.dtype for part in parts), key=lambda dtype: dtype.itemsize)
     rows, tail = sum(len(part) for part in parts), parts[0].shape[1:]
-    pointed = layout.POINTERS.get(path)
+    pointed = layout.POINTERS.get(path, "")
     whole = max(parts, key=len)
     chunks = whole.chunks and (min(whole.chunks[0], max(rows, 1)), *whole.chunks[1:])
     made = file.create_dataset(
@@ -147,17 +189,16 @@ def _concatenate(
     )
     made.attrs.update(layout.own_attributes(parts[0]))
     step = max(1, COPY_BYTES // max(dtype.itemsize * int(np.prod(tail)), 1))
-    written = before = 0
-    for store, part in zip(stores, parts):
-        for start in range(0, len(part), step):
-            with damage(store.name, path):
-                values = part[start : start + step]
-            if pointed in grown:
-                values = np.where(values < 0, values, values + before).astype(dtype)
-            made[written : written + len(values)] = values
+    for place, first, last, begin in runs[scales[0]]:
+        numbers = _numbers(runs[pointed], place) if pointed in runs else None
+        for start in range(first, last, step):
+            with damage(stores[place].name, path):
+                values = parts[place][start : min(start + step, last)]
+            if numbers is not None:
+                values = np.where(values < 0, values, numbers[values]).astype(dtype)
+            at = begin + start - first
+            made[at : at + len(values)] = values
             guarded.check(file)
-            written += len(values)
-        before += len(store.file[pointed]) if pointed in grown else 0
     for length, scale in zip(made.shape, scales):
         layout.scale(file, scale, length)
     layout.attach(file, made, scales)

@@ -1,7 +1,7 @@
 """Shards: one job over several processes or machines, each with a contiguous share of whole blocks.
 
 A shard is a store of its own, with the rows of its share. Rows of all shards, one after the other, are those of one process:
-blocks are the same, whoever computes them.
+blocks are the same, whoever computes them. Versions of images are in the shard of their image, and behind all images when joined.
 """
 
 import dataclasses
@@ -79,16 +79,12 @@ def _of_environment(environment: Mapping[str, str]) -> Share:
     )
 
 
-def describe(
-    share: Share, blocks: Sequence[Block], command: dict, entries: int, grown: Sequence[str]
-) -> str:
+def describe(share: Share, command: dict, entries: int, grown: Sequence[str]) -> str:
     """
     Describe a shard as JSON, for its root.
 
     Parameters
     ----------
-    blocks : sequence of Block
-        Of this share, at least one.
     command : dict
         Options and inputs of the whole job.
     entries : int
@@ -100,8 +96,6 @@ def describe(
     facts = {
         "number": share.number,
         "of": share.of,
-        "start": blocks[0].start,
-        "stop": blocks[-1].stop,
         "entries": entries,
         "command": {key: folders.fingerprint({key: value}) for key, value in same.items()},
         "grown": sorted(grown),

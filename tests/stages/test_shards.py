@@ -1,6 +1,7 @@
 """Shards: each command's job divided, merged, and equal to one process; what is refused; torchrun and SLURM."""
 
 import json
+import pathlib
 import shlex
 import shutil
 import subprocess
@@ -15,15 +16,41 @@ from shell import run
 
 from gradtools import cli, store
 from gradtools.errors import UsageError
-from gradtools.store import shards
+from gradtools.store import joining, paths, shards
 
-KINDS = ("extract", "maps", "saliency", "pairs", "matrix", "matrix-maps", "faithfulness")
+KINDS = (
+    "extract",
+    "augmented",
+    "maps",
+    "saliency",
+    "pairs",
+    "matrix",
+    "matrix-maps",
+    "faithfulness",
+    "tune",
+)
 DIVIDED = ("extract", "saliency", "pairs", "faithfulness", "matrix")  # by torchrun in two
 
 
 def call(*arguments):
     """Run a command in this process; its exit status."""
     return cli.main([str(argument) for argument in arguments])
+
+
+def attributes(path):
+    """Attributes of every group of a store, as text, without those that each store has for itself."""
+    with store.read(str(path)) as source:
+        names = ["/"]
+        source.file.visititems(
+            lambda name, item: None if hasattr(item, "shape") else names.append(name)
+        )
+        groups = {name: source.attributes(name) for name in names}
+    return {
+        (group, name): repr(value)
+        for group, attributes in groups.items()
+        for name, value in attributes.items()
+        if name not in joining.DIFFER
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +79,7 @@ def test_merged_shards_equal_one_process(commands, kind, tmp_path):
         if kind in ("extract", "saliency"):
             assert (facts["read"], facts["skipped"]) == (COUNT - 1, 1)
             assert first.n_samples == 8
+    assert attributes(tmp_path / "a.h5") == attributes(tmp_path / "whole.h5")
 
 
 @pytest.mark.parametrize("both", [False, True])
@@ -65,6 +93,44 @@ def test_shards_of_masked_pairs_are_merged(commands, tmp_path, both):
         assert call(*words, "-o", tmp_path / "a.h5", "--shard", f"{number}/2") == 0
     assert call("merge", *tmp_path.glob("a.*-of-2.h5"), "-o", tmp_path / "a.h5", "-q") == 0
     assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
+
+
+def test_shards_of_versions_keep_boxes_and_masks_with_their_images(commands, tmp_path):
+    """A share has images, their versions and their boxes; numbers of rows are those of the whole when merged."""
+    words = [*commands["augmented"], "--augment-kind", "flip", "--augment-kind", "colour"]
+    words[1] = pathlib.Path(words[1]).with_name("boxes.csv")
+    assert call(*words, "-o", tmp_path / "whole.h5") == 0
+    for number in (1, 2, 3):
+        assert call(*words, "-o", tmp_path / "a.h5", "--shard", f"{number}/3") == 0
+    parts = sorted(tmp_path.glob("a.*-of-3.h5"))
+    for part in parts:
+        with store.read(str(part)) as source:
+            original, ids = source.values(paths.ORIGINAL), source.ids
+            assert [ids[row] for row in original[original >= 0]] == [
+                ids[row] for row in np.flatnonzero(original >= 0)
+            ]
+            assert (original < 0).sum() * 2 == (original >= 0).sum() > 0
+    assert call("merge", *parts, "-o", tmp_path / "a.h5", "-q") == 0
+    assert digests(tmp_path / "a.h5") == digests(tmp_path / "whole.h5")
+    assert call(*words[:-4], "-o", tmp_path / "alone.h5", "--augment", "0") == 0
+    with (
+        store.read(str(tmp_path / "a.h5")) as merged,
+        store.read(str(tmp_path / "alone.h5")) as alone,
+    ):
+        assert merged.ids[: alone.n_samples] == alone.ids
+        for path in (
+            paths.LOGITS,
+            paths.DIGEST,
+        ):  # images are in the batches that they are in alone
+            np.testing.assert_array_equal(
+                merged.values(path)[: alone.n_samples], alone.values(path)
+            )
+
+
+def test_a_share_of_a_tuning_is_not_read_as_one(commands, tmp_path, capsys):
+    assert call(*commands["tune"], "-o", tmp_path / "a.h5", "--shard", "1/2") == 0
+    assert call("tune", tmp_path / "a.1-of-2.h5", "--population") == 1
+    assert "gradtools merge joins" in capsys.readouterr().err
 
 
 def test_a_stopped_shard_resumes(commands, tmp_path, monkeypatch, capsys):
@@ -109,7 +175,6 @@ def test_what_is_no_whole_job_is_refused(commands, tmp_path, capsys):
         assert call("merge", *given, "-o", tmp_path / "merged.h5") == 1
         assert reason in capsys.readouterr().err
     assert not (tmp_path / "merged.h5").exists()
-    assert call(*commands["augmented"], "--shard", "1/2", "-o", tmp_path / "c.h5") == 2
     assert call(*extract, "--shard", "1/9", "-o", tmp_path / "c.h5") == 1
     assert "too few blocks" in capsys.readouterr().err
     assert call("merge", first, second, "-o", tmp_path / "d.h5", "--max-skipped", "0") == 1

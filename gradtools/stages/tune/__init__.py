@@ -1,10 +1,11 @@
 """link + generator + model -> tuning: every unit over its range, what changes in the picture, and whether the unit itself does.
 
 Design. Entries are directions (`plan.directions`: units, singular vectors of the link, one random decoy a unit), blocks a
-few of them; each is computed from the link alone, so blocks come in any order and resume. An entry renders S samples x T
-steps through the link, finds the parts, measures them (`math.links.regions`), and reads the pictures again with the
-classifier: `compute.tuned`. What needs all directions (effects against decoys) follows from the stored rows:
-`tunings.effects`, and of the population `population.results`; pictures read /tuning by `selection.tunings`.
+few of them; each is computed from the link alone, so blocks come in any order, resume and are divided into shards. An entry
+renders S samples x T steps through the link, finds the parts, measures them (`math.links.regions`), and reads the pictures
+again with the classifier: `compute.tuned`. What needs all directions (effects against decoys) follows from the stored rows,
+by `tables` of this process or of all shards: `tunings.effects`, and of the population `population.results`; pictures read
+/tuning by `selection.tunings`.
 """
 
 import dataclasses
@@ -29,7 +30,7 @@ from gradtools.store import paths
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Options", "Plan", "make_plan", "tune"]
+__all__ = ["Options", "Plan", "make_plan", "of_shards", "tune"]
 
 BLOCK = 4  # directions kept at once
 
@@ -48,7 +49,7 @@ def tune(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     Returns
     -------
     list of Result
-        The effects of units beside decoys, and the tables of the population.
+        The effects of units beside decoys, and the tables of the population; empty of a shard, whose directions are not all.
     """
     this = run.begin(output, [plan.source], **how)
     passes.use_threads(this.threads)
@@ -64,25 +65,40 @@ def tune(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     with this.grown(growth) as part:
         this.compute(part, functools.partial(tuned, plan), "directions")
         with part.finish(this.progress) as sink:
-            active = _coactivation(plan)
-            arrays = {column.path: part.values(column.path) for column in part.columns}
-            tuning = tunings.of_arrays(
-                arrays | {paths.tuning("coactivation"): active},
-                [one.kind for one in plan.directions],
-                np.array([one.number for one in plan.directions]),
-                list(plan.segmenter.parts),
-                plan.link.label[plan.rows],
-            )
-            names = plan.source.class_names
-            results = [
-                tunings.effects(tuning, plan.options.level),
-                *population.results(tuning, names, seed=plan.options.seed),
-            ]
-            sink.put(paths.tuning("coactivation"), active)
+            sink.put(paths.tuning("coactivation"), _coactivation(plan))
+            results = _results(plan, part) if this.shard is None else []
+            if this.shard is not None:
+                sink.attributes(paths.SHARD, tables=json.dumps({"level": plan.options.level}))
             for result in results:
                 result.write(sink)
             this.note(sink, [plan.source], seed=plan.options.seed)
     return results
+
+
+def _results(plan: Plan, part: store.Part) -> list[Result]:
+    """Return the tables of all directions of a part."""
+    arrays = {column.path: part.values(column.path) for column in part.columns}
+    tuning = tunings.of_arrays(
+        arrays | {paths.tuning("coactivation"): _coactivation(plan)},
+        [one.kind for one in plan.directions],
+        np.array([one.number for one in plan.directions]),
+        list(plan.segmenter.parts),
+        plan.link.label[plan.rows],
+    )
+    return tables(tuning, plan.source.class_names, plan.options.level, plan.options.seed)
+
+
+def tables(tuning: tunings.Tuning, names: list[str], level: float, seed: int) -> list[Result]:
+    """Return the effects of units beside decoys, and the tables of the population."""
+    return [tunings.effects(tuning, level), *population.results(tuning, names, seed=seed)]
+
+
+def of_shards(stores: list[store.Store]) -> list[Result]:
+    """Return the tables of all shards (from `joining.ordered`) together."""
+    first = stores[0]
+    level = json.loads(str(first.attributes(paths.SHARD)["tables"]))["level"]
+    seed = int(first.attributes(paths.TUNING)["seed"])
+    return tables(tunings.of_shards(stores), first.class_names, level, seed)
 
 
 def _coactivation(plan: Plan) -> np.ndarray:
