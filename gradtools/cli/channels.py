@@ -9,8 +9,7 @@ from gradtools.cli import ablation as measured
 from gradtools.cli import commands, networks, options, passes, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
-from gradtools.tables.render import FOR_PROGRAMS, FORMS
-from gradtools.tables.wording import RANKINGS_OF_CHANNELS
+from gradtools.tables.wording import FOR_PROGRAMS, FORMS, RANKINGS_OF_CHANNELS
 
 if TYPE_CHECKING:
     from gradtools.network.models import Model
@@ -78,9 +77,7 @@ if TYPE_CHECKING:
 @passes.score
 @passes.compute(8)
 @passes.job
-@click.option(
-    "--format", "form", type=click.Choice(list(FORMS)), help="Print the tables in this form."
-)
+@click.option("--format", "form", type=click.Choice(FORMS), help="Print the tables in this form.")
 @options.text_forms
 def command(
     console: Console,

@@ -152,7 +152,7 @@ def command(
     stream = streams.table_stream(target, form)
     if stream is not None:
         from gradtools.tables import comparisons
-        from gradtools.tables.render import FOR_PROGRAMS
+        from gradtools.tables.wording import FOR_PROGRAMS
 
         made = comparisons.tables(
             compare.table(compared), compare.moved(compared), form in FOR_PROGRAMS

@@ -193,7 +193,7 @@ def _print_tree(
 ) -> None:
     """Print the drawing and the tables of a tree."""
     from gradtools.tables import plain_text, trees
-    from gradtools.tables.render import FOR_PROGRAMS
+    from gradtools.tables.wording import FOR_PROGRAMS
 
     every = form in FOR_PROGRAMS
     if not every:

@@ -3,8 +3,7 @@
 import click
 
 from gradtools.cli import commands, options, streams, terminal
-from gradtools.tables.render import FORMS
-from gradtools.tables.wording import LAYOUTS
+from gradtools.tables.wording import FORMS, LAYOUTS
 
 
 @commands.command(
@@ -34,7 +33,7 @@ from gradtools.tables.wording import LAYOUTS
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(FORMS)),
+    type=click.Choice(FORMS),
     default="text",
     help="How the tables are written.",
 )

@@ -1,6 +1,6 @@
 """gradtools info"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import click
@@ -64,9 +64,6 @@ def command(
     """Look inside a store: what it holds, whether it is whole, its digests and its history."""
     from gradtools import store
     from gradtools.stages import info
-    from gradtools.tables import info as tables
-    from gradtools.tables import plain_text
-    from gradtools.tables.render import write_tables
 
     with store.read(streams.input_store(path)) as source:
         if check:
@@ -80,7 +77,9 @@ def command(
         elif digest:
             digests = source.digests()
             if as_json:
-                write_tables([tables.of_digests(source.name, digests)], "json")
+                from gradtools.tables import info as tables
+
+                terminal.print_tables([tables.of_digests(source.name, digests)], "json")
             else:
                 print("\n".join(f"{sha}  {name}" for name, sha in digests.items()))
         elif ids:
@@ -91,17 +90,29 @@ def command(
         elif history:
             print("\n".join(source.history_lines()))
         elif as_json:
-            write_tables(tables.of_store(source.name, info.describe(source)), "json")
+            from gradtools.tables import info as tables
+
+            terminal.print_tables(tables.of_store(source.name, info.describe(source)), "json")
         else:
-            columns = terminal.width()
-            for line in _lines(source.name, info.describe(source)):
-                text, about = printable(line.text), printable(line.about)
-                whole = f"{text}  {about}" if about else text
-                if about and columns is not None and len(whole) > columns:
-                    print(text)
-                    print(plain_text.folded(about, columns, "    ", "    "))
-                else:
-                    print(plain_text.folded(whole, columns, "", " " * 9))
+            lines = _lines(source.name, info.describe(source))
+            print("\n".join(_folded(lines, terminal.width())))
+
+
+def _folded(lines: Iterable[Line], columns: int | None) -> Iterator[str]:
+    """Yield lines of at most so many columns; all of each where that is None."""
+    for line in lines:
+        text, about = printable(line.text), printable(line.about)
+        whole = f"{text}  {about}" if about else text
+        if columns is None:
+            yield whole
+            continue
+        from gradtools.tables import plain_text  # imports all that tables are made of
+
+        if about and len(whole) > columns:
+            yield text
+            yield plain_text.folded(about, columns, "    ", "    ")
+        else:
+            yield plain_text.folded(whole, columns, "", " " * 9)
 
 
 def _lines(name: str, facts: dict) -> Iterator[Line]:

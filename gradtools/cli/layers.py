@@ -39,7 +39,7 @@ def command(
     """
     from gradtools.stages import layers
     from gradtools.tables import taps
-    from gradtools.tables.render import FOR_PROGRAMS
+    from gradtools.tables.wording import FOR_PROGRAMS
 
     rows, notes = layers.describe(
         model, preprocess=preprocess, size=_size(size), **reading.settings

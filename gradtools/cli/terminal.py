@@ -123,7 +123,7 @@ def print_tables(
     Parameters
     ----------
     tables : iterable of tables.model.Table
-    form : key of tables.render.FORMS
+    form : one of tables.wording.FORMS
         Text by default.
     stream : text stream
         Standard output by default.

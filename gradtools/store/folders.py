@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import json
 import os
-import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -116,7 +115,7 @@ def held(path: str) -> Iterator[Folder]:
         Another process holds it.
     """
     lock = _locked(path)
-    owner = f"{socket.gethostname()} {os.getpid()}".encode()
+    owner = f"{os.uname().nodename} {os.getpid()}".encode()
     try:
         yield Folder(path, lock)
     finally:
@@ -167,7 +166,7 @@ def _own(path: str) -> None:
     GradtoolsError
         It has another one.
     """
-    host, file = socket.gethostname(), os.path.join(path, OWNER)
+    host, file = os.uname().nodename, os.path.join(path, OWNER)
     while True:
         try:
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

@@ -36,14 +36,14 @@ def write_tables(
     Parameters
     ----------
     tables : iterable of Table
-    form : key of FORMS
+    form : one of wording.FORMS
     stream : text stream
         Standard output by default.
     width : int, optional
         Columns of the terminal: text is folded to it (see `plain_text`).
     """
     stream = sys.stdout if stream is None else stream
-    text = FORMS[form](list(tables), width)
+    text = WRITERS[form](list(tables), width)
     if form == "text" and stream.isatty():  # names may hold control bytes
         text = CONTROL.sub(lambda control: printable(control[0]), text)
     stream.write(text)
@@ -190,7 +190,7 @@ def _latex_row(line: list[str]) -> str:
     return "{}" + row if row.startswith(("[", "*")) else row
 
 
-FORMS: dict[str, Callable[[list[Table], int | None], str]] = {
+WRITERS: dict[str, Callable[[list[Table], int | None], str]] = {
     "text": plain_text.write,
     "markdown": _markdown,
     "latex": _latex,
@@ -199,4 +199,3 @@ FORMS: dict[str, Callable[[list[Table], int | None], str]] = {
     "tsv": _separated("\t"),
     "json": _json,
 }
-FOR_PROGRAMS = ("json", "csv", "tsv")  # forms that hold every value; the others what a page holds

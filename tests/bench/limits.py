@@ -15,8 +15,8 @@ LIMITS = {
     "Grad-CAM of": "the forward pass's convolutions, see extract; what the rest takes was not measured",
     "25 nearest": "85 % is the product of all rows with all",
     "of faithfulness's CPU time": "masks between forward passes; which part takes how long was not measured",
-    "--help": "of some 85 ms click's import is 37, modules of options with their records 30, the page 7",
-    "info of a small store": "not profiled",
+    "--help": "of some 76 ms click's import is 50, modules of options with their records 20, the page 6",
+    "info of a small store": "of 203 ms h5py's import is 141, click's 38, the modules of stores some 20",
     "of tune's CPU time": (
         "two thirds of the whole are scikit-image's entropy of 81 pixels around each (.6 us a pixel); fewer grey values do not shorten "
         "it, other ways were not tried; samples are measured by as many threads as there are"

@@ -11,6 +11,7 @@ import pytest
 
 from gradtools.tables import render
 from gradtools.tables.model import Cell, Table
+from gradtools.tables.wording import FOR_PROGRAMS, FORMS
 
 TABLE = Table(
     "pair-auc",
@@ -36,6 +37,10 @@ TABLE = Table(
     "higher",
     heads=("model", "feature"),
 )
+
+
+def test_forms_that_help_names_are_those_that_are_written():
+    assert tuple(render.WRITERS) == FORMS and set(FOR_PROGRAMS) < set(FORMS)
 
 
 def written(tables, form, width=None):

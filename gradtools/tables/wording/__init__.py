@@ -6,6 +6,9 @@ from gradtools.selection.words import units
 
 __all__ = ["units"]
 
+FORMS = ("text", "markdown", "latex", "html", "csv", "tsv", "json")  # in which tables are written
+FOR_PROGRAMS = ("json", "csv", "tsv")  # forms that hold every value; the others what a page holds
+
 CLASS_ROW_ALONE = "the class row of the target in every image"
 CLASS_ROW_DIRECTION = "parallel to the class row of the target in every image, so its direction carries nothing of the image"
 CANCELS = "sums to zero over positions in every image, so the pooled values are rounding noise"
