@@ -8,9 +8,11 @@ import torch
 from conftest import DATA, needs_data
 from networks import Toy, cifar_network, images, torchvision_network
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from gradtools.errors import GradtoolsError
 from gradtools.network import models, taps
+from gradtools.network.taps import saving
 
 H = 1e-4
 
@@ -411,3 +413,76 @@ def test_squeezenet_s_gradient_weights_point_along_the_class_row():
     np.testing.assert_allclose(
         gradients["features.12"].mean((2, 3)).numpy(), expected, rtol=1e-4, atol=1e-8
     )
+
+
+def plain_gradients(network, x, specs):
+    """Gradients of the argmax's logit at taps by a graph of PyTorch's own, kept by hooks that clone."""
+    kept, handles = {}, []
+    for name in specs:
+
+        def hook(_module, _inputs, output, name=name):
+            kept[name] = output if output.requires_grad else output.detach().requires_grad_()
+            return kept[name].clone()
+
+        handles.append(network.get_submodule(name).register_forward_hook(hook))
+    try:
+        output = network(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return torch.autograd.grad(output.max(1).values.sum(), [kept[name] for name in specs])
+
+
+@pytest.mark.parametrize("amp", [False, True])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "squeezenet1_1", "mobilenet_v2", "densenet121", "googlenet"]
+)
+def test_gradients_are_those_of_a_graph_that_keeps_all(name, amp, monkeypatch):
+    """Bit for bit, also where the inputs of convolutions that are not kept are full of NaN."""
+    shapes = []
+
+    def poisoned(kept):
+        shapes.append(kept)
+        return kept if torch.is_tensor(kept) else torch.full_like(empty(kept), torch.nan)
+
+    empty = saving._of_shape
+    monkeypatch.setattr(saving, "_of_shape", poisoned)
+    network, x = torchvision_network(name).eval().requires_grad_(False), images(2, size=64)
+    trace = taps.trace(network, x[:1])
+    chosen = [tap for tap in taps.resolve(trace, ["auto:blocks"]) if not tap.relu]
+    with torch.autocast("cpu", torch.bfloat16, enabled=amp):
+        output, tapped = taps.forward(network, x, chosen)
+        plain = plain_gradients(network, x, [tap.module for tap in chosen])
+    gradients = taps.gradients(output.max(1).values, tapped)
+    assert len(chosen) > 1 and any(not torch.is_tensor(kept) for kept in shapes)
+    for expected, found in zip(plain, gradients.values()):
+        assert torch.equal(expected, found) and bool(expected.any())
+
+
+def test_a_graph_keeps_no_input_of_a_convolution():
+    """Above the lowest tap they are freed as soon as they are read, while the graph is there."""
+    network = nn.Sequential(
+        *(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU(inplace=True)),
+        *(nn.Conv2d(5, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(600, 7)),
+    )
+    network.eval().requires_grad_(False)
+    read = []
+    for place in (2, 4):
+        network[place].register_forward_pre_hook(
+            lambda _, inputs: read.append(StorageWeakRef(inputs[0].untyped_storage()))
+        )
+    x = torch.rand(2, 3, 16, 16)
+    chosen = taps.resolve(taps.trace(network, x[:1]), ["1", "5"])
+    read.clear()
+    output, tapped = taps.forward(network, x, chosen)
+    assert [one.expired() for one in read] == [True, True]
+    assert taps.gradients(output.max(1).values, tapped)["1"].any()
+
+
+def test_kernels_that_ask_for_gradients_have_their_inputs():
+    """A network that is being trained is not one of frozen kernels."""
+    convolution, x = nn.Conv2d(2, 3, 3), torch.rand(1, 2, 5, 5, requires_grad=True)
+    with saving.LeanGraph():
+        lean = torch.autograd.grad(convolution(x).relu().sum(), [x, convolution.weight])
+    whole = torch.autograd.grad(convolution(x).relu().sum(), [x, convolution.weight])
+    assert all(map(torch.equal, lean, whole))

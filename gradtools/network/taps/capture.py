@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.grammar import Tap
+from gradtools.network.taps.saving import LeanGraph
 from gradtools.network.taps.tracing import RELUS, Nested, first_map, replaced
 
 
@@ -57,6 +58,7 @@ def forward(
                 )
         if "" in by_module:
             x = _keep(x, "input", kept)
+        stack.enter_context(LeanGraph())
         output = module(x)
     missing = [tap.name for tap in taps if tap.name not in kept]
     if missing:
