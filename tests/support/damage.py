@@ -203,7 +203,7 @@ def links(path, rng):
             group["loop"] = np.dtype("f8")
         else:
             for _ in range(1500):
-                group = group.create_group("x")
+                group = group.create_group("deeper")
     return kind
 
 
