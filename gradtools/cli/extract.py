@@ -77,13 +77,7 @@ if TYPE_CHECKING:
 )
 @options.seed
 @passes.compute(32)
-@click.option(
-    "--amp",
-    type=click.Choice(["none", "bf16", "fp16"]),
-    default="none",
-    help="Compute the network below its classifier in 16 bits: faster where the processor has instructions for it. What each "
-    "statistic loses: gradtools help speed.",
-)
+@passes.amp
 @passes.job
 @options.shard
 @options.scheduler

@@ -101,6 +101,13 @@ dtype = click.option(
     default="float32",
     help="Type the network computes in.",
 )
+amp = click.option(
+    "--amp",
+    type=click.Choice(["none", "bf16", "fp16"]),
+    default="none",
+    help="Compute the network below its classifier in 16 bits: faster where the processor has instructions for it. What each "
+    "statistic and map loses: gradtools help speed.",
+)
 compress = click.option(
     "--compress",
     type=click.Choice(["none", "gzip"]),

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     help="Type of the stored maps.",
 )
 @passes.compute(32)
+@passes.amp
 @passes.job
 @options.shard
 @options.scheduler
@@ -114,6 +115,7 @@ def command(
     score: passes.Score,
     map_dtype: str,
     compute: passes.Compute,
+    amp: str,
     job: passes.Job,
     shard: "Share | None",
     scheduler: "Scheduler | Served | None",
@@ -172,6 +174,7 @@ def command(
                 seed=seed,
                 literal_exp=literal_exp,
                 map_dtype=map_dtype,
+                amp=amp,
                 **vars(score),
                 **vars(compute),
             ),

@@ -10,8 +10,10 @@ from torch import nn
 
 from gradtools import images, store
 from gradtools.errors import GradtoolsError, UsageError
-from gradtools.network import models, passes
-from gradtools.stages import extract
+from gradtools.network import models, passes, taps
+from gradtools.stages import extract, saliency
+from gradtools.stages.saliency import plan as planning
+from gradtools.store import paths
 
 NETWORK = """
 import torch
@@ -37,6 +39,10 @@ def make(weight=1.0):
 
 def faint():
     return make(1e-5)
+
+
+def steep():
+    return make(1e6)
 """
 OPTIONS = extract.Options(tap=("relu", "act"), batch_size=4)
 
@@ -109,6 +115,78 @@ def test_faint_gradients_are_not_lost_in_float16(place):
     assert 0 < np.abs(whole).max() < 6e-8
     cosine = (whole * mixed).sum(1) / np.linalg.norm(whole, axis=1) / np.linalg.norm(mixed, axis=1)
     assert (cosine > 0.99).all()
+
+
+METHODS = ("gradcam", "gradcam++", "hirescam", "gam", "layercam", "gradient", "guided-backprop")
+
+
+def maps_of(place, amp, name="make", **more):
+    """Maps of four images of noise, by name."""
+    listed = images.list_images([str(place / "photos")])
+    model = models.load(f"{place / 'net.py'}:{name}")
+    options = saliency.Options(method=METHODS, tap=("act",), batch_size=4, amp=amp, **more)
+    plan = planning.make(listed, model, options, say=lambda line: None)
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 3, 16, 16), dtype="u1")
+    values = saliency.run_images(plan, pixels)
+    return {one.name: values[paths.maps(one.name)] for one in plan.every_map}
+
+
+@pytest.mark.parametrize("amp, bound", [("bf16", 2**-6), ("fp16", 2**-9)])
+def test_maps_are_those_of_the_whole_pass_to_its_digits(place, amp, bound):
+    """Weights and sums over channels are of 32 bits: a map errs by what activation and gradient do, at the input by two more layers."""
+    whole, mixed = maps_of(place, "none"), maps_of(place, amp)
+    assert len(whole) == len(METHODS)
+    for name, values in whole.items():
+        assert mixed[name].dtype == np.float32
+        error = np.linalg.norm(mixed[name] - values) / np.linalg.norm(values)
+        assert 0 < error <= bound * (8 if "@input" in name else 2), name
+
+
+def test_maps_of_faint_gradients_are_not_lost_in_float16(place):
+    whole, mixed = (maps_of(place, amp, "faint")["gradcam@act"] for amp in ("none", "fp16"))
+    assert 0 < np.abs(whole).max() < 1e-5
+    cosine = (whole * mixed).sum((1, 2)) / np.sqrt((whole**2).sum((1, 2)) * (mixed**2).sum((1, 2)))
+    assert (cosine > 0.99).all()
+
+
+def test_gradients_beyond_float16_stop_the_maps(place):
+    """Class rows of 1e5 times 1,024 leave its range, those of bfloat16 do not."""
+    maps_of(place, "bf16", "steep")
+    with pytest.raises(GradtoolsError, match="act has gradients that --amp fp16 cannot hold"):
+        maps_of(place, "fp16", "steep")
+
+
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_cosines_with_class_rows_are_whole(place, amp):
+    """The cosine's own product is of 32 bits: it agrees with that of the head's input as float64."""
+    job = job_of(place, amp, score="cosine")
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 3, 16, 16), dtype="u1")
+    with taps.head_inputs(job.network, "fc") as read:
+        _, _, cosine = passes.forward(job, passes.inputs(pixels, job))
+    x, rows = read[-1].detach().double(), torch.as_tensor(job.model.head.weight).double()
+    exact = (x @ rows.T) / x.norm(dim=1, keepdim=True) / rows.norm(dim=1)
+    assert cosine.dtype == torch.float32
+    np.testing.assert_allclose(cosine.detach().numpy(), exact, rtol=0, atol=1e-6)
+
+
+def test_the_store_of_maps_says_it_and_features_of_another_precision_are_refused(place, tmp_path):
+    listed = images.list_images([str(place / "photos")])
+    model = models.load(f"{place / 'net.py'}:make")
+    quiet = {"say": lambda line: None}
+    features, made = str(tmp_path / "features.h5"), str(tmp_path / "maps.h5")
+    extract.extract(listed, model, features, OPTIONS, **quiet)
+    options = saliency.Options(tap=("act",), batch_size=4, amp="bf16")
+    with store.read(features) as source:
+        with pytest.raises(UsageError, match="a store has one precision"):
+            saliency.saliency(None, model, made, options, source=source, carry=True, **quiet)
+        saliency.saliency(None, model, made, options, source=source, **quiet)
+    with store.read(made) as source:
+        assert source.model["amp"] == "bf16"
+
+
+def test_pairs_are_refused(place):
+    with pytest.raises(UsageError, match="--amp bf16 with --pairs"):
+        maps_of(place, "bf16", pairs="all", target="cosine")
 
 
 def test_the_store_says_it_and_another_precision_is_another_job(place, tmp_path):

@@ -80,10 +80,7 @@ def _scored(
         member=job.member,
         cosine=cosine,
     )
-    scale = mixed.scale(job)
-    gradients = taps.gradients(total * scale, tapped)
-    if scale != 1:
-        gradients = {name: gradient.float() / scale for name, gradient in gradients.items()}
+    gradients = mixed.gradients(job, total, tapped)
     return passes.outputs(job, logits) | {paths.TARGET: array(classes, "i4")}, gradients
 
 

@@ -72,10 +72,11 @@ def _cosine(job: Job, embedding: torch.Tensor) -> torch.Tensor:
     """Return the cosine of the head's input (B, D) with every class row, (B, K)."""
     assert job.model.head is not None  # as `plan` has checked
     rows = torch.as_tensor(job.model.head.weight).to(embedding)
-    return (
-        torch.nn.functional.normalize(embedding, dim=1)
-        @ torch.nn.functional.normalize(rows, dim=1).T
-    )
+    with torch.autocast(embedding.device.type, enabled=False):  # a product would round to 8 bits
+        return (
+            torch.nn.functional.normalize(embedding, dim=1)
+            @ torch.nn.functional.normalize(rows, dim=1).T
+        )
 
 
 def first_not_finite(job: Job, pixels: np.ndarray) -> str | None:

@@ -4,12 +4,13 @@ The classifier stays whole, since logits of eight bits tie: the argmax would be 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
 
 from gradtools.errors import UsageError
+from gradtools.network import taps
 from gradtools.network.passes.plan import Job
 
 if TYPE_CHECKING:
@@ -83,6 +84,16 @@ def _whole(module: torch.nn.Module, device: str) -> Iterator[None]:
             hook.remove()
 
 
-def scale(job: Job) -> float:
-    """Return the factor of scores whose gradients would be lost in float16; 1 in other types."""
-    return SCALE if kind(job) == "fp16" else 1.0
+def gradients(
+    job: Job, scores: torch.Tensor, tapped: Mapping[str, torch.Tensor], retain: bool = False
+) -> dict[str, torch.Tensor]:
+    """Return the gradient of the sum of the scores at each tap (see `taps.gradients`); in float16 that of their multiple, divided again."""
+    if kind(job) != "fp16":
+        return taps.gradients(scores, tapped, retain)
+    scaled = taps.gradients(scores * SCALE, tapped, retain)
+    return {name: gradient.float() / SCALE for name, gradient in scaled.items()}
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of 16 bits as float32, any other as it is."""
+    return tensor.float() if tensor.dtype in TYPES.values() else tensor

@@ -44,7 +44,7 @@ def run_images(
     }
     values |= _interleaved(
         [
-            _maps(plan.maps, tapped, score, number + 1 < len(rows), job.options)
+            _maps(plan.maps, tapped, score, number + 1 < len(rows), job)
             for number, (score, _) in enumerate(rows)
         ]
         if plan.maps
@@ -56,7 +56,7 @@ def run_images(
             rows = targets.rows(job, output, cosine, classes)
         values |= _interleaved(
             [
-                _maps([plan.guided], tapped, score, number + 1 < len(rows), job.options)
+                _maps([plan.guided], tapped, score, number + 1 < len(rows), job)
                 for number, (score, _) in enumerate(rows)
             ]
         )
@@ -85,12 +85,12 @@ def run_pairs(plan: Plan, pixels: np.ndarray) -> dict[str, np.ndarray]:
         paths.MAP_SCORE: np.repeat(passes.array(score), 2),
     }
     if plan.maps:
-        values |= _maps(plan.maps, tapped, score, False, options)
+        values |= _maps(plan.maps, tapped, score, False, plan.job)
     if plan.guided:
         with guided_relus(plan.job.model.spec):
             embedding, tapped, _ = pairs.forward(plan, x, [plan.guided.tap])
             score = pairs.score(embedding, options.target)
-        values |= _maps([plan.guided], tapped, score, False, options)
+        values |= _maps([plan.guided], tapped, score, False, plan.job)
     return values
 
 
@@ -125,13 +125,20 @@ def _maps(
     tapped: Mapping[str, torch.Tensor],
     score: torch.Tensor,
     retain: bool,
-    options: Storage,
+    job: passes.Job,
 ) -> dict[str, np.ndarray]:
     """Return the maps of one row of every image, (B, H, W) each, and what Grad-CAM++ had to leave out."""
-    gradients = taps.gradients(score, tapped, retain)
+    gradients, options = passes.mixed.gradients(job, score, tapped, retain), job.options
     values: dict[str, np.ndarray] = {}
     for tap in dict.fromkeys(spec.tap for spec in maps):
-        A, G = (taps.to_chw(tensors[tap.name].detach(), tap)[0] for tensors in (tapped, gradients))
+        A, G = (
+            taps.to_chw(passes.mixed.whole(tensors[tap.name].detach()), tap)[0]
+            for tensors in (tapped, gradients)
+        )
+        if passes.mixed.kind(job) != "none" and not bool(torch.isfinite(G).all()):
+            raise GradtoolsError(
+                f"{tap.name} has gradients that --amp {passes.mixed.kind(job)} cannot hold: take bf16, or leave --amp out"
+            )
         here = [spec for spec in maps if spec.tap == tap]
         for group in dict.fromkeys(spec.subset for spec in here):
             inside = subset.mask(group, A, G)

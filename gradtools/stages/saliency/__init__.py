@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradtools import store
+from gradtools.errors import UsageError
 from gradtools.network import passes
 from gradtools.network.saliency import methods, pairs
 from gradtools.network.saliency.batch import run_images, run_pairs
@@ -47,6 +48,7 @@ class Options(passes.Options):
     seed: int = 0
     literal_exp: bool = False
     map_dtype: str = "float32"
+    amp: str = "none"  # or bf16, fp16: precision below the classifier
 
 
 def saliency(
@@ -86,6 +88,11 @@ def saliency(
         images, keep = store_images.find(source, images_dir, where)
         if this.carry and store_images.same_network(source, model, this.say):
             carried = source
+    if carried is not None and carried.model.get("amp", "none") != options.amp:
+        raise UsageError(
+            f"--amp {options.amp}: {carried.name} was computed with {carried.model.get('amp', 'none')}, and a store has one "
+            "precision: leave its features with --no-carry"
+        )
     if images is None:
         raise ValueError("neither images nor a store that names them")
     allowed = run.allowance(this.max_skipped, len(images.ids)), this.strict

@@ -46,6 +46,7 @@ def make(
         )
 
     job = passes.prepare(image_list, model, options, say, choose, probed=False, member=member)
+    passes.mixed.check(job)
     if options.pairs is None and job.target is None:
         raise UsageError(
             f"{model.spec} has no class head: compare images with --pairs same-class:K, all, or a CSV file"
@@ -91,6 +92,11 @@ def _check(options: "Options") -> None:
         raise UsageError(
             f"--target {options.target}: pairs of images are compared by --target cosine or dot, and both need --pairs "
             "(same-class:K, all or a CSV file)"
+        )
+    if options.pairs is not None and options.amp != "none":
+        raise UsageError(
+            f"--amp {options.amp} with --pairs: the gradient of a pair is the difference of two rows, which in 16 bits cancels "
+            "where they are nearly parallel; leave --amp out"
         )
     if options.pairs is not None and options.score != "logit":
         raise UsageError(
