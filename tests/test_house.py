@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import sources
 from conftest import ROOT
 
 PACKAGE = ROOT / "gradtools"
@@ -80,7 +81,7 @@ def wing(path):
 
 def imported(path, everywhere=True):
     """Full names that a file imports, at any depth or at its top only."""
-    tree = ast.parse(path.read_text())
+    tree = sources.tree(path)
     for node in ast.walk(tree) if everywhere else tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -148,7 +149,7 @@ def test_only_the_store_spells_paths_and_touches_the_file():
     for path in FILES:
         if wing(path) == "store":
             continue
-        tree, where = ast.parse(path.read_text()), str(path.relative_to(PACKAGE))
+        tree, where = sources.tree(path), str(path.relative_to(PACKAGE))
         known |= {(where, text) for text in slashed(tree)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr == "file":
@@ -278,7 +279,7 @@ def parameters(function):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_public_functions_have_hints(path):
-    for function, public in functions(ast.parse(path.read_text())):
+    for function, public in functions(sources.tree(path)):
         if public:
             bare = [one.arg for one in parameters(function) if one.annotation is None]
             assert not bare, f"{function.name}: {bare}"
@@ -288,7 +289,7 @@ def test_public_functions_have_hints(path):
 def test_few_hints_say_anything():
     loose = []
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(sources.tree(path)):
             hints = []
             if isinstance(node, ast.FunctionDef):
                 hints = [node.returns, *(one.annotation for one in parameters(node))]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sources
 from conftest import ROOT
 from shell import call
 from store_page import page as made_store_page
@@ -47,7 +48,7 @@ def citations(paths):
 
 def functions(path):
     """Public functions of a file (ast.FunctionDef)."""
-    for node in ast.parse(path.read_text()).body:
+    for node in sources.tree(path).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             yield node
 
@@ -185,7 +186,7 @@ def test_sentences_of_tables_do_not_tell_or_know():
     texts = [
         text
         for path in sorted((ROOT / "gradtools" / "tables").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(sources.tree(path))
         if isinstance(node, ast.Constant) and isinstance(text := node.value, str)
     ]
     assert len(texts) > 500

@@ -10,6 +10,7 @@ import ast
 import re
 
 import pytest
+import sources
 from conftest import ROOT
 
 PACKAGE = ROOT / "gradtools"
@@ -78,7 +79,7 @@ def imperative(text):
 
 def failures(path):
     """What breaks the rule in a file: a line each, 'name: first line'."""
-    for name, text, acts in public(ast.parse(path.read_text())):
+    for name, text, acts in public(sources.tree(path)):
         if text is None or (acts and not imperative(text)):
             yield f"{name}: {(text or 'no docstring').splitlines()[0]}"
 
