@@ -7,7 +7,7 @@ from cluster_trials import gaussian_classes, trials
 from interval_trials import planted_sets
 from sklearn import metrics
 
-from gradtools.math.clusters import chance, clustering, half_samples, lloyd
+from gradtools.math.clusters import chance, half_samples, lloyd, silhouettes
 from gradtools.math.pairs.intervals import HALF_SAMPLES, interval_of
 
 CLASSES = np.repeat([0, 3, 4, 9], [6, 7, 5, 9])
@@ -63,7 +63,7 @@ def test_indices_of_far_groups_are_exact_in_every_half(method, monkeypatch):
         np.testing.assert_allclose(row, [1, 1, silhouette, silhouette, *other], atol=1e-9)
     # Beyond GRAM_ROWS the distances are not held, and scikit-learn clusters.
     monkeypatch.setattr(lloyd, "GRAM_ROWS", 10)
-    monkeypatch.setattr(clustering, "BLOCK_ENTRIES", 40)
+    monkeypatch.setattr(silhouettes, "BLOCK_ENTRIES", 40)
     again, _ = half_samples.replicates(x, halves, chosen, CLASSES, predictions)
     np.testing.assert_allclose(again, replicates, atol=1e-9)
 
