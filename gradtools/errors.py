@@ -12,10 +12,6 @@ class GradtoolsError(Exception):
     exit_status = 1
 
 
-class CannotWriteError(GradtoolsError):
-    """A file cannot be written: a matter of the disk, not of what was asked."""
-
-
 class UsageError(GradtoolsError):
     """The command was asked wrongly; exit status 2."""
 

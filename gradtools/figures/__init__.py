@@ -20,6 +20,7 @@ FILES = {  # the file of each function that draws
     "evaluated": "evaluation",
     "every_pair": "matrices",
     "map_sheet": "raw_maps",
+    "in_memory": "page",
     "label_heat": "populations",
     "label_planes": "populations",
     "least_moves": "counterfactuals",

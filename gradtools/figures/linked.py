@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from gradtools.errors import CannotWriteError, GradtoolsError
+from gradtools.errors import GradtoolsError
 from gradtools.figures import counterfactuals, cycles, populations, strips
 from gradtools.selection import counterfactuals as stored_moves
 from gradtools.selection import populations as label_vectors
@@ -63,8 +63,6 @@ def _moves(source: Store, path: str, name: str) -> Iterator[str]:
     ):
         try:
             counterfactuals.least_moves(moves, [pairs], path, picture)
-        except CannotWriteError:
-            raise
         except GradtoolsError:  # no pictures are kept, or no parts were measured
             continue
         yield f"{name}: {caption}"

@@ -10,6 +10,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 
 from gradtools import store
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_KEPT: ContextVar[dict[str, bytes] | None] = ContextVar("pictures kept in memory", default=None)
 
 SUFFIXES = (".png", ".svg", ".pdf")
 WIDTH = 7.2  # inches: both columns of a paper
@@ -227,11 +230,27 @@ def write(path: str, option: str, draw: Callable[[BinaryIO], None]) -> None:
 
     It is drawn in memory: matplotlib fails with errors of its own when a disk is full.
     """
-    check(path)
+    kept = _KEPT.get()
+    if kept is None:
+        check(path)
     drawn = io.BytesIO()
     draw(drawn)
+    if kept is not None:
+        kept[path] = drawn.getvalue()
+        return
     with store.whole_file(path, option) as part, open(part, "wb") as file:
         file.write(drawn.getbuffer())
+
+
+@contextlib.contextmanager
+def in_memory() -> Iterator[dict[str, bytes]]:
+    """Keep pictures as bytes under their paths instead of writing them, for a page that has them inside."""
+    kept: dict[str, bytes] = {}
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
 
 
 def png(figure: Figure) -> bytes:

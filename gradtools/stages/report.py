@@ -1,14 +1,12 @@
 """Any stores -> one HTML file: the answer, how to read it, every table and picture there is data for, and what was run."""
 
-import contextlib
 import dataclasses
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
 from gradtools import __version__, figures, store
-from gradtools.errors import CannotWriteError, GradtoolsError
+from gradtools.errors import GradtoolsError
 from gradtools.selection import maps as stored_maps
 from gradtools.selection.gathering import gather
 from gradtools.selection.subjects import Subject
@@ -25,6 +23,7 @@ from gradtools.tables.wording import (
     SECTIONS,
 )
 
+PICTURE = "picture.png"  # a name in memory
 MOST_MAPS = 12  # drawn of one kind, without their images
 MOST_SHEETS = 4  # of classes, with them
 MOST_LEAVES = 400  # of a tree that is drawn
@@ -178,20 +177,18 @@ def _shown(drawn: list[tuple[str, bytes, str]]) -> str:
 
 def _of_subjects(subjects: list[Subject]) -> Iterator[tuple[str, bytes, str]]:
     """Yield name, PNG and caption of every picture of results there is data for."""
-    with _drawn_aside() as path:
+    with figures.in_memory() as drawn:
         for name, caption in PICTURES.items():
             try:
-                figures.evaluated(subjects, name, path)
-            except CannotWriteError:
-                raise
+                figures.evaluated(subjects, name, PICTURE)
             except GradtoolsError:  # nothing is stored for it
                 continue
-            yield name, _taken(path), caption
+            yield name, drawn.pop(PICTURE), caption
         for subject in subjects:
             for feature, tree in subject.trees.items():
                 if len(tree.names) <= MOST_LEAVES:
-                    figures.tree(subject.name, tree, None, path)
-                    yield "tree", _taken(path), f"{subject.name}: tree of {feature}"
+                    figures.tree(subject.name, tree, None, PICTURE)
+                    yield "tree", drawn.pop(PICTURE), f"{subject.name}: tree of {feature}"
 
 
 def _of_maps(stores: Sequence[str], images_dir: str | None) -> Iterator[tuple[str, bytes, str]]:
@@ -205,25 +202,11 @@ def _of_maps(stores: Sequence[str], images_dir: str | None) -> Iterator[tuple[st
 
 def _of_links(stores: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:
     """Yield the same of the links, tunings and moves in the stores."""
-    with _drawn_aside() as path:
+    with figures.in_memory() as drawn:
         for name in stores:
             with store.read(name) as source:
-                for caption in figures.linked_pictures(source, path):
-                    yield "linked", _taken(path), caption
-
-
-@contextlib.contextmanager
-def _drawn_aside() -> Iterator[str]:
-    """Yield a temporary path to which pictures are drawn; where the disk refuses them, says where that is."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="gradtools-") as folder:
-            yield os.path.join(folder, "picture.png")
-    except (CannotWriteError, OSError) as error:
-        reason = error.__cause__ or error
-        raise GradtoolsError(
-            f"pictures are drawn in TMPDIR first, and cannot be written there ({getattr(reason, 'strerror', None) or reason}): "
-            "set it to a folder with more room, or leave them out with --no-pictures"
-        ) from error
+                for caption in figures.linked_pictures(source, PICTURE):
+                    yield "linked", drawn.pop(PICTURE), caption
 
 
 def _overlays(source: Store, images_dir: str | None) -> list[tuple[str, bytes, str]]:
@@ -237,14 +220,6 @@ def _overlays(source: Store, images_dir: str | None) -> list[tuple[str, bytes, s
             raise
         return []
     return [("overlays", png, f"{name}, {caption}") for caption, png in sheets]
-
-
-def _taken(path: str) -> bytes:
-    """The bytes of a file, which is removed."""
-    with open(path, "rb") as handle:
-        png = handle.read()
-    os.unlink(path)
-    return png
 
 
 def _maps(source: Store) -> Iterator[tuple[str, bytes, str]]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from gradtools.errors import CannotWriteError, GradtoolsError, UsageError
+from gradtools.errors import GradtoolsError, UsageError
 from gradtools.store import folders
 from gradtools.store.disk import has_no_locks
 
@@ -153,7 +153,7 @@ def whole_file(path: str, option: str = "-o") -> Iterator[str]:
 
     Raises
     ------
-    CannotWriteError
+    GradtoolsError
         The file cannot be written.
     """
     folder, name = os.path.split(part_of(path))
@@ -174,7 +174,7 @@ def whole_file(path: str, option: str = "-o") -> Iterator[str]:
                 os.unlink(part)
             os.close(handle)
     except OSError as error:
-        raise CannotWriteError(
+        raise GradtoolsError(
             f"{option} {path} cannot be written: {error.strerror or error}; choose another place"
         ) from error
 

@@ -7,9 +7,11 @@ import sys
 import types
 
 import pytest
+import torch
 from documented import NETWORK, PAGES, WEIGHTS, blocks, folder, lines
 
 from gradtools import cli
+from gradtools.bundled.scene_resnet import CLASSES, resnet8
 
 ANSWERS = {"claim": (0, 1, 4)}  # 1: contradicted, 4: undecided
 
@@ -86,7 +88,13 @@ def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", _library())
     for block in blocks(PAGES[name], "python"):
-        exec(block.replace('"resnet50"', f'"{NETWORK}", weights="{WEIGHTS}"'), {})
+        code = block.replace('"resnet50"', f'"{NETWORK}", weights="{WEIGHTS}"')
+        exec(code, _ones_own() if "network" in code else {})
+
+
+def _ones_own():
+    """A reader's own network, an input of it, and its classes."""
+    return {"network": resnet8(), "example": torch.zeros(2, 3, 32, 32), "classes": list(CLASSES)}
 
 
 def _library():

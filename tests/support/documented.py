@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ PER_CLASS, CLASSES = 6, ("seven", "three", "zero")
 NETWORK = "gradtools.bundled.scene_resnet:resnet8"
 WEIGHTS = ROOT / "gradtools" / "bundled" / "scene_resnet8.pth"
 NEEDS_MORE = re.compile(
-    r"stylegan|make (demo|test)|hf:resnet|--shard|whole|parts\.py|demo/"
+    r"stylegan|make (demo|test|bench)|hf:resnet|--shard|whole|parts\.py|demo/"
 )  # than this folder has
 BOX = "<annotation><filename>{name}</filename><object><name>{label}</name><bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox></object></annotation>"
 NAMES = "resnet50 resnet18 alexnet timm:resnet50 hf:my_network/".split()
@@ -98,6 +99,10 @@ def folder(where: Path) -> dict[str, str]:
         path, label, *box = row.split(",")
         if label in CLASSES:
             _add(where, path, label, [int(value) for value in box])
+    for number, name in enumerate(("shard-0000.tar", "shard-0001.tar")):
+        with tarfile.open(where / name, "w") as archive:
+            for path in sorted((where / "photos").rglob("*.png"))[number::2]:
+                archive.add(path, path.relative_to(where / "photos"))
     shutil.rmtree(where / "all")
     shutil.rmtree(where / "all-masks")
     (where / "net.py").write_text(
