@@ -157,7 +157,7 @@ def command(
         made = comparisons.tables(
             compare.table(compared), compare.moved(compared), form in FOR_PROGRAMS
         )
-        terminal.print_tables(made, form, stream, notes=compared.notes)
+        terminal.print_tables(made, form, stream, notes=comparisons.known_spaces(compared.spaces))
 
 
 def _numbers(at: str | None) -> list[float] | None:

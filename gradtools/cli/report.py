@@ -2,7 +2,7 @@
 
 import click
 
-from gradtools.cli import commands
+from gradtools.cli import commands, streams
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -41,10 +41,7 @@ def command(
         raise UsageError("a report is a file: name it with -o FILE.html")
     from gradtools import store
 
-    if pipes := [path for path in paths if store.is_pipe(path)]:
-        raise UsageError(
-            f"a report opens its stores several times, and a pipe ({pipes[0]}) can be read once: write it to a file first"
-        )
+    streams.refuse_pipes(paths, "a report")
     store.check_output(output, force)
     from gradtools.stages import report
 

@@ -1,6 +1,7 @@
 """Where a command's store comes from, and where its store and its table go: files, pipes, the terminal."""
 
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 import click
@@ -44,6 +45,27 @@ def carried(choice: bool | None, source: str, target: str | None) -> bool:
     from gradtools import store
 
     return choice if choice is not None else target == "-" or store.is_pipe(source)
+
+
+def refuse_pipes(paths: Sequence[str], reader: str) -> None:
+    """Refuse stores that come through a pipe where they are opened more than once.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    reader : str
+        Who opens them, as in 'a report'.
+
+    Raises
+    ------
+    UsageError
+    """
+    from gradtools import store
+
+    if pipes := [path for path in paths if store.is_pipe(path)]:
+        raise UsageError(
+            f"{reader} opens its stores several times, and a pipe ({pipes[0]}) can be read once: write it to a file first"
+        )
 
 
 def split_feature(path: str) -> tuple[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from gradtools.cli import commands, options, terminal
+from gradtools.cli import commands, options, streams, terminal
 from gradtools.cli.terminal import Console
 from gradtools.errors import UsageError
 
@@ -41,7 +41,6 @@ def command(
     digests. With --rerun random images are read and run through the model again: a changed image, weight or row is
     named. Exit status 0: all is equal; 1: something differs; 2: it cannot be looked up.
     """
-    from gradtools import store
     from gradtools.stages import verify
     from gradtools.tables import differences
 
@@ -49,10 +48,7 @@ def command(
         raise UsageError("name the stores that the table was made of")
     if rerun is None and images_dir is not None:
         raise UsageError("--images is about running images again: add --rerun 1%")
-    if pipes := [path for path in paths if store.is_pipe(path)]:
-        raise UsageError(
-            f"stores are read twice, and a pipe ({pipes[0]}) can be read once: write it to a file first"
-        )
+    streams.refuse_pipes(paths, "verify")
     checked = verify.verify(_text(table), table, paths)
     done = f"{checked.cells} cells of {checked.tables} tables, {checked.stores} store{'s' * (checked.stores != 1)}"
     differing = list(checked.differences)

@@ -230,14 +230,13 @@ def write(path: str, option: str, draw: Callable[[BinaryIO], None]) -> None:
 
     It is drawn in memory: matplotlib fails with errors of its own when a disk is full.
     """
-    kept = _KEPT.get()
-    if kept is None:
-        check(path)
-    drawn = io.BytesIO()
-    draw(drawn)
+    drawn, kept = io.BytesIO(), _KEPT.get()
     if kept is not None:
+        draw(drawn)
         kept[path] = drawn.getvalue()
         return
+    check(path)
+    draw(drawn)
     with store.whole_file(path, option) as part, open(part, "wb") as file:
         file.write(drawn.getbuffer())
 

@@ -8,6 +8,7 @@ from gradtools.math.pairs.bootstrap import RESAMPLING
 from gradtools.math.pairs.intervals import interval_of, without_rounding
 from gradtools.selection.features import Feature
 from gradtools.selection.references import Reference
+from gradtools.selection.subjects import Verdicts
 from gradtools.store.reading import Store
 
 
@@ -23,6 +24,8 @@ class Space:
         Whether the feature was written as STORE::FEATURE.
     matrix : (feature, metric) or None
         The stored matrix of every pair, of a store that holds no features.
+    verdicts : Verdicts or None
+        Of the head probe on the store's gradients; None without a feature.
     places : (n,) int array
         Its rows of the common samples, empty until these are known.
     """
@@ -35,6 +38,7 @@ class Space:
     feature: Feature | None = None
     reference: Reference | None = None
     matrix: tuple[str, str] | None = None
+    verdicts: Verdicts | None = None
     places: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, int))
 
 
@@ -122,8 +126,6 @@ class Comparisons:
         Merges by the place of a space, empty beyond `math.spaces.rsa.HELD` samples.
     stores
         Paths of the stores.
-    notes
-        Which spaces are the class row, have its direction, or are noise, in every image.
     """
 
     comparisons: list[Comparison]
@@ -133,4 +135,3 @@ class Comparisons:
     trees: dict[int, np.ndarray]
     stores: list[str]
     facts: dict[str, str | int | float]
-    notes: tuple[str, ...] = ()

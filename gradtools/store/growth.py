@@ -71,14 +71,12 @@ class Growth:
         if self.share is None:
             return every
         first = self.entries if self.leading is None else self.leading
-        led = self.share.blocks([block for block in every if block.start < first])
-        versions = (self.entries - first) // max(first, 1)
-        begin, end = (
-            (first + versions * led[0].start, first + versions * led[-1].stop) if led else (0, 0)
-        )
-        return led + [
-            block for block in every if first <= block.start and begin <= block.start < end
-        ]
+        own = self.share.blocks([block for block in every if block.start < first])
+        if not own or first == self.entries:
+            return own
+        versions = (self.entries - first) // first  # of each
+        begin, end = (first + versions * row for row in (own[0].start, own[-1].stop))
+        return own + [block for block in every if begin <= block.start < end]
 
     @property
     def own(self) -> list[Block]:

@@ -55,13 +55,13 @@ def ordered(stores: Sequence[Store]) -> list[Store]:
 
 
 def _described(store: Store) -> dict:
-    """Return what a shard says of itself; refused where it is not what was written, which the merged store would no longer show."""
+    """Return the description of a shard, which is refused where it was changed: the merged store would no longer show it."""
     text = store.attributes("/").get(ATTRIBUTE)
     if not text:
         raise GradtoolsError(
             f"{store.name} is not a shard: --shard 1/8 of extract, saliency, similarity, faithfulness or tune makes them"
         )
-    if not store.sealed:  # changed by another program: only the digests tell what
+    if not store.sealed:  # changed by another program: only the digests show where
         if store.texts(f"{paths.DIGESTS}/path") is None:
             raise GradtoolsError(
                 f"{store.name} has neither a seal nor digests: what it holds cannot be checked, make it again"

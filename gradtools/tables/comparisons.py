@@ -1,11 +1,13 @@
 """Tables of comparisons of spaces: a row a pair, what differs from the first pair, and the samples that moved most."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gradtools.math.spaces.rsa import HELD
+from gradtools.selection.comparisons import Space
 from gradtools.selection.results import Facts, Result, Row
 from gradtools.selection.subjects import Subject
 from gradtools.tables.model import Cell, Entry, Table, number
+from gradtools.tables.per_model import known_gradient
 from gradtools.tables.pivot import Line, columns
 from gradtools.tables.wording import (
     COMPARED,
@@ -19,6 +21,16 @@ from gradtools.tables.wording import (
 
 SHOWN_MOVED = 10
 TESTED = ("rsa_pearson", "cophenetic")  # statistics that have a test and a floor
+
+
+def known_spaces(spaces: Iterable[Space]) -> tuple[str, ...]:
+    """Return a note for every space that is the class row, has its direction, or is noise, in every image."""
+    words = {
+        space.name: known_gradient(space.feature.name, space.verdicts)
+        for space in spaces
+        if space.feature is not None and space.verdicts is not None
+    }
+    return tuple(f"{name}: {known}" for name, known in words.items() if known)
 
 
 def tables(compared: Result, moved: Result, every: bool = False) -> Iterator[Table]:

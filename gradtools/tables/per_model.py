@@ -141,12 +141,12 @@ def _known_gradients(subject: Subject, results: Results) -> Iterator[str]:
     """Yield which of the features shown are the class row, have its direction, or are noise, in every image."""
     verdicts = Verdicts(subject.verdicts, str(subject.taps.get("default_gradient", "")))
     for name, result in results.items():
-        known = _known_gradient(result.feature, verdicts)
+        known = known_gradient(result.feature, verdicts)
         if known:
             yield f"{subject.name}, {feature_head(name)}: {known}"
 
 
-def _known_gradient(feature: str, verdicts: Verdicts) -> str:
+def known_gradient(feature: str, verdicts: Verdicts) -> str:
     """Return the words for a gradient that is the class row, or has its direction, in every image, and for noise; '' for others."""
     kind, _, tap = feature.partition("@")
     if kind not in ("gradient", "activation"):
@@ -164,7 +164,7 @@ def _known_gradient(feature: str, verdicts: Verdicts) -> str:
 
 def known_gradients(features: Iterable[str], verdicts: Verdicts) -> tuple[str, ...]:
     """Return a note for every feature that is the class row, has its direction, or is noise, in every image."""
-    words = {feature: _known_gradient(feature, verdicts) for feature in features}
+    words = {feature: known_gradient(feature, verdicts) for feature in features}
     return tuple(f"{feature}: {known}" for feature, known in words.items() if known)
 
 

@@ -12,9 +12,8 @@ from gradtools.math.maps.reading import read_maps
 from gradtools.selection import map_methods
 from gradtools.store import Store, paths
 
-SHARE = (
-    0.99  # maps of the input are shown up to the value that this share of the pixels has at most
-)
+# Maps of the input are shown up to the value that this share of the pixels has at most.
+SHARE = 0.99
 CONSTANT, NOTHING = "constant", "zero everywhere:\nnothing speaks\nfor the target"
 OVERFLOW = "zero everywhere:\nexp(score)\noverflows"
 

@@ -1,14 +1,13 @@
 """What a network returns: its tensors by name, the one to take, and what entered the softmax that a tensor came from."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradtools.errors import UsageError
-from gradtools.network.taps.tracing import Nested
+from gradtools.network.taps.tracing import EveryFunction, Nested
 
 ENDS = ("softmax", "log_softmax", "sigmoid", "sigmoid_", "logsigmoid")
 CARRYING = ("log", "view", "reshape", "flatten", "squeeze", "contiguous", "clone", "__getitem__")
@@ -73,25 +72,19 @@ def select(returned: Nested, entry: str | None) -> torch.Tensor:
     return cast(torch.Tensor, returned) if entry is None else by_name(returned)[entry]
 
 
-class Entered(TorchFunctionMode):
+class Entered(EveryFunction):
     """Records for every tensor that came out of a softmax or sigmoid, or of a change of shape after one, what had entered."""
 
     def __init__(self) -> None:
         super().__init__()
         self.inputs = WeakTensorKeyDictionary()
 
-    def __torch_function__(
-        self,
-        function: Callable,
-        types: Collection[type],
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> torch.Tensor:
-        name = getattr(function, "__name__", "")
+    def called(self, name: str, function: Callable, args: tuple, kwargs: Mapping) -> torch.Tensor:
+        """Call a function, and record what entered it."""
         first = args[0] if args and torch.is_tensor(args[0]) else None
         if name == "sigmoid_" and first is not None:
             first = first.clone()
-        output = function(*args, **(kwargs or {}))
+        output = function(*args, **kwargs)
         if first is not None and torch.is_tensor(output) and name in ENDS + CARRYING:
             if name != "__getitem__" or output.numel() == first.numel():
                 self.inputs[output] = name, first

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from gradtools.errors import GradtoolsError
+from gradtools.network.taps.tracing import EveryFunction
 
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
@@ -72,7 +72,7 @@ def guided_relus(spec: str) -> Iterator[None]:
         )
 
 
-class _Guided(TorchFunctionMode):
+class _Guided(EveryFunction):
     """Sees every function, so modules, functional ReLUs and those that change their input alike."""
 
     def __init__(self) -> None:
@@ -81,18 +81,9 @@ class _Guided(TorchFunctionMode):
         self.nodes: set[Node] = set()
         self.last: Node | None = None
 
-    def __torch_function__(
-        self,
-        function: Callable,
-        types: Collection[type],
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> torch.Tensor:
-        output = function(*args, **(kwargs or {}))
-        if (
-            _rectifies(getattr(function, "__name__", ""), args, kwargs or {})
-            and output.requires_grad
-        ):
+    def called(self, name: str, function: Callable, args: tuple, kwargs: Mapping) -> torch.Tensor:
+        output = function(*args, **kwargs)
+        if _rectifies(name, args, kwargs) and output.requires_grad:
             self.reached += 1
             self.nodes.add(output.grad_fn)
             output.register_hook(lambda gradient: gradient.clamp(min=0))

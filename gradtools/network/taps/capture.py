@@ -6,17 +6,16 @@ graph that reaches further down than the lowest tap.
 
 import contextlib
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.grammar import Tap
 from gradtools.network.taps.saving import LeanGraph
-from gradtools.network.taps.tracing import RELUS, Nested, first_map, replaced
+from gradtools.network.taps.tracing import RELUS, EveryFunction, Nested, first_map, replaced
 
 
 def forward(
@@ -181,7 +180,7 @@ def _keeper(
     return hook
 
 
-class _FollowingRelus(TorchFunctionMode):
+class _FollowingRelus(EveryFunction):
     """Keeps the output of the ReLU that is next applied to an expected tensor.
 
     A ReLU in the hook instead would leave the network's own behind it, whose gradient is 0 wherever the map is 0.
@@ -195,17 +194,11 @@ class _FollowingRelus(TorchFunctionMode):
     def expect(self, tensor: Nested, name: str) -> None:
         self.expected.append((tensor, name))
 
-    def __torch_function__(
-        self,
-        function: Callable,
-        types: Collection[type],
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> torch.Tensor:
-        output = function(*args, **(kwargs or {}))
-        if getattr(function, "__name__", "") in RELUS:
-            for number, (tensor, name) in enumerate(self.expected):
+    def called(self, name: str, function: Callable, args: tuple, kwargs: Mapping) -> torch.Tensor:
+        output = function(*args, **kwargs)
+        if name in RELUS:
+            for number, (tensor, tap) in enumerate(self.expected):
                 if args and args[0] is tensor:
                     del self.expected[number]
-                    return _keep(output, name, self.kept)
+                    return _keep(output, tap, self.kept)
         return output

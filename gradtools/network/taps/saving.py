@@ -4,42 +4,34 @@ A convolution's gradient at its input takes the kernels and the input's shape, a
 gradient; that of a ReLU takes only where its output is above 0, and PyTorch keeps the output (mathematics#capture).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
-from torch.overrides import TorchFunctionMode
+
+from gradtools.network.taps.tracing import RELUS, EveryFunction
 
 CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
-RELUS = ("relu", "relu_")
 Shape = tuple[torch.Size, tuple[int, ...], torch.dtype, torch.device]
 
 
-class LeanGraph(TorchFunctionMode):
+class LeanGraph(EveryFunction):
     """Have convolutions with frozen kernels keep shapes, and ReLUs where they are above 0."""
 
-    def __torch_function__(
-        self,
-        function: Callable,
-        types: Collection[type],
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> torch.Tensor:
-        named = kwargs or {}
-        name, _, _ = getattr(function, "__name__", "").partition(
-            "."
-        )  # in exported graphs relu.default
-        if name in CONVOLUTIONS and _frozen(args, named):
+    def called(self, name: str, function: Callable, args: tuple, kwargs: Mapping) -> torch.Tensor:
+        """Call a function, and keep of it what the gradients at taps need."""
+        name = name.partition(".")[0]  # in exported graphs relu.default
+        if name in CONVOLUTIONS and _frozen(args, kwargs):
             x, weight = (
-                args[place] if len(args) > place else named[key]
+                args[place] if len(args) > place else kwargs[key]
                 for place, key in enumerate(("input", "weight"))
             )
             with saved_tensors_hooks(_of_input(x.shape, weight.shape), _of_shape):
-                return function(*args, **named)
+                return function(*args, **kwargs)
         if name in RELUS:
             with saved_tensors_hooks(_where_active, _ones):
-                return function(*args, **named)
-        return function(*args, **named)
+                return function(*args, **kwargs)
+        return function(*args, **kwargs)
 
 
 def _frozen(args: tuple, named: Mapping) -> bool:
@@ -51,9 +43,8 @@ def _frozen(args: tuple, named: Mapping) -> bool:
 def _of_input(x: torch.Size, weight: torch.Size) -> Callable[[torch.Tensor], torch.Tensor | Shape]:
     """Return what packs a tensor that a convolution keeps: the input (under autocast a copy of it) as its shape, the kernels as they are."""
 
-    def pack(
-        kept: torch.Tensor,
-    ) -> torch.Tensor | Shape:  # lives as long as the graph: holds no tensor
+    # It lives as long as the graph, and so holds no tensor.
+    def pack(kept: torch.Tensor) -> torch.Tensor | Shape:
         if kept.shape != x or x == weight:
             return kept
         return kept.shape, kept.stride(), kept.dtype, kept.device
@@ -71,7 +62,8 @@ def _of_shape(kept: torch.Tensor | Shape) -> torch.Tensor:
 
 def _where_active(kept: torch.Tensor) -> tuple[torch.Tensor, torch.dtype]:
     """Return where the output of a ReLU is not 0, as bytes."""
-    return kept.bool().view(torch.int8), kept.dtype  # a comparison with 0 takes seven times as long
+    # A comparison with 0 takes seven times as long.
+    return kept.bool().view(torch.int8), kept.dtype
 
 
 def _ones(kept: tuple[torch.Tensor, torch.dtype]) -> torch.Tensor:

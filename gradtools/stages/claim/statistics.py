@@ -165,12 +165,12 @@ def candidates(
     }
     named = {feature: dict.fromkeys(_names(subject, feature)) for feature in results}
     counts = collections.Counter(name for names in named.values() for name in names)
+    # gam@2 is the map over two taps and that at a tap named 2: only full names are left to ask for them.
     return {
         name: results[feature]
         for feature, names in named.items()
         for name in names
-        if counts[name]
-        == 1  # of two taps, and at a tap named 2, are both gam@2: their full names tell
+        if counts[name] == 1
     }
 
 

@@ -17,12 +17,10 @@ from gradtools.math.spaces import rsa
 from gradtools.selection import compared, features, references
 from gradtools.selection.comparisons import Comparison, Comparisons, Space
 from gradtools.selection.results import Facts, Result
-from gradtools.selection.subjects import verdicts_of
 from gradtools.stages import run
 from gradtools.stages.compare import cuts, leaves, measures, spaces
 from gradtools.stages.compare.spaces import positions
 from gradtools.store import paths
-from gradtools.tables import per_model
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -132,13 +130,7 @@ def _compared(
     }
     ids, names = [stores[0].ids[place] for place in places], [source.name for source in stores]
     merges = {place: trees.merges for place, trees in grown.items()}
-    notes = tuple(
-        f"{space.name}: {note.partition(': ')[2]}"
-        for space in chosen
-        if space.feature is not None and space.store is not None
-        for note in per_model.known_gradients([space.feature.name], verdicts_of(space.store))
-    )
-    return Comparisons(comparisons, ids, stores[0].unit, chosen, merges, names, facts, notes)
+    return Comparisons(comparisons, ids, stores[0].unit, chosen, merges, names, facts)
 
 
 def clusters_of(labels: np.ndarray) -> int:

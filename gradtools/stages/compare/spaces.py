@@ -13,7 +13,7 @@ from gradtools.math import trees
 from gradtools.math.rows import vectors
 from gradtools.selection import alignment, feature_names, features, references, samples
 from gradtools.selection.comparisons import Space
-from gradtools.selection.subjects import short_name
+from gradtools.selection.subjects import short_name, verdicts_of
 from gradtools.store import paths
 from gradtools.tables.wording import units
 
@@ -78,7 +78,7 @@ def gather(
             spaces += of_pairs
             if of_pairs:
                 continue
-        requests = (*named, *options.feature)
+        requests, verdicts = (*named, *options.feature), verdicts_of(source)
         control = several and not requests and source.unit == "image"
         for feature in features.resolve(
             source, requests, control=control or not requests and source.unit == "class"
@@ -93,6 +93,7 @@ def gather(
                     bool(named),
                     source,
                     rows_of,
+                    verdicts=verdicts,
                 )
             )
     _name(spaces, stores)

@@ -65,9 +65,11 @@ def tune(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     with this.grown(growth) as part:
         this.compute(part, functools.partial(tuned, plan), "directions")
         with part.finish(this.progress) as sink:
-            sink.put(paths.tuning("coactivation"), _coactivation(plan))
-            results = _results(plan, part) if this.shard is None else []
-            if this.shard is not None:
+            active, results = _coactivation(plan), []
+            sink.put(paths.tuning("coactivation"), active)
+            if this.shard is None:
+                results = _results(plan, part, active)
+            else:
                 sink.attributes(paths.SHARD, tables=json.dumps({"level": plan.options.level}))
             for result in results:
                 result.write(sink)
@@ -75,11 +77,11 @@ def tune(plan: Plan, output: str, **how: "Unpack[run.How]") -> list[Result]:
     return results
 
 
-def _results(plan: Plan, part: store.Part) -> list[Result]:
-    """Return the tables of all directions of a part."""
+def _results(plan: Plan, part: store.Part, active: np.ndarray) -> list[Result]:
+    """Return the tables of all directions of a part; `active` as from `_coactivation`."""
     arrays = {column.path: part.values(column.path) for column in part.columns}
     tuning = tunings.of_arrays(
-        arrays | {paths.tuning("coactivation"): _coactivation(plan)},
+        arrays | {paths.tuning("coactivation"): active},
         [one.kind for one in plan.directions],
         np.array([one.number for one in plan.directions]),
         list(plan.segmenter.parts),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from gradtools.network.taps.tracing import RELUS
+from gradtools.network.taps.tracing import RELUS, EveryFunction
 
 if TYPE_CHECKING:
     from gradtools.network.taps.tail import Earlier
     from gradtools.network.taps.tracing.watch import Nested
 
 
-class Crossing(TorchFunctionMode):
+class Crossing(EveryFunction):
     """Sees every function: what depends on the tap has `count` images, all else one, and is repeated, once each, where the two meet."""
 
     def __init__(self, activations: torch.Tensor, count: int):
@@ -54,15 +53,10 @@ class Crossing(TorchFunctionMode):
         mapped(lambda tensor: self.keys.__setitem__(tensor, call.key), given)
         return given
 
-    def __torch_function__(
-        self,
-        function: Callable,
-        types: Collection[type],
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> torch.Tensor:
-        given = args, kwargs or {}
-        if getattr(function, "__name__", "") in RELUS and args and args[0] is self.expected:
+    def called(self, name: str, function: Callable, args: tuple, kwargs: Mapping) -> torch.Tensor:
+        """Call a function for one image, or for every activation where its arguments depend on the tap."""
+        given = args, kwargs
+        if name in RELUS and args and args[0] is self.expected:
             return self.cross()
         mapped(self._note, given)
         if not self.reached:

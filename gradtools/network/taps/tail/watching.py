@@ -2,14 +2,13 @@
 
 import collections
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from gradtools.network.taps.grammar import Tap
-from gradtools.network.taps.tracing import RELUS
+from gradtools.network.taps.tracing import RELUS, EveryFunction
 
 
 def finished(network: nn.Module, tap: Tap, example: torch.Tensor) -> tuple[tuple[str, int], ...]:
@@ -32,7 +31,7 @@ def finished(network: nn.Module, tap: Tap, example: torch.Tensor) -> tuple[tuple
     return tuple(watch.finished or ())
 
 
-class _Watching(TorchFunctionMode):
+class _Watching(EveryFunction):
     """Follows which calls are open and which have finished, until the tap is reached."""
 
     def __init__(self, tap: Tap) -> None:
@@ -63,18 +62,7 @@ class _Watching(TorchFunctionMode):
     def _reach(self) -> None:
         self.finished = self.finished or [key for finished in self.open for key in finished]
 
-    def __torch_function__(
-        self,
-        function: Callable,
-        types: Collection[type],
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> torch.Tensor:
-        if (
-            getattr(function, "__name__", "") in RELUS
-            and args
-            and args[0] is self.expected
-            and self.finished is None
-        ):
+    def called(self, name: str, function: Callable, args: tuple, kwargs: Mapping) -> torch.Tensor:
+        if name in RELUS and args and args[0] is self.expected and self.finished is None:
             self._reach()
-        return function(*args, **(kwargs or {}))
+        return function(*args, **kwargs)

@@ -9,6 +9,7 @@ from torch import nn
 
 from gradtools.errors import GradtoolsError
 from gradtools.network.taps.tracing.calls import Call, by_size, calls_of, with_layout
+from gradtools.network.taps.tracing.functions import EveryFunction
 from gradtools.network.taps.tracing.unread import replaced, unread_calls
 from gradtools.network.taps.tracing.watch import RELUS, Nested, Watch, first_map, tensors
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Nested",
     "Call",
+    "EveryFunction",
     "RELUS",
     "Trace",
     "blank",

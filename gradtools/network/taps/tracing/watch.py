@@ -2,15 +2,15 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradtools.network.taps.tracing import layouts
 from gradtools.network.taps.tracing.flow import Flow
+from gradtools.network.taps.tracing.functions import EveryFunction
 from gradtools.network.taps.tracing.layouts import Axes
 
 # What modules and functions take and give: tensors in lists, tuples and dictionaries, and other values.
@@ -68,7 +68,7 @@ class Record:
     grids: tuple
 
 
-class Watch(TorchFunctionMode):
+class Watch(EveryFunction):
     """Follows a pass from its input to its output."""
 
     def __init__(self, example: torch.Tensor):
@@ -94,14 +94,8 @@ class Watch(TorchFunctionMode):
             height, width = example.shape[2:]
             self.grids = ((height, width),)
 
-    def __torch_function__(
-        self,
-        function: Callable,
-        types: Collection[type],
-        args: tuple = (),
-        kwargs: Mapping | None = None,
-    ) -> torch.Tensor:
-        name, kwargs = getattr(function, "__name__", ""), kwargs or {}
+    def called(self, name: str, function: Callable, args: tuple, kwargs: Mapping) -> torch.Tensor:
+        """Call a function, and note what it reads and what it makes."""
         given = list(tensors((args, kwargs)))
         first = self.seen.get(given[0]) if given else None
         if name in RELUS and first is not None:
